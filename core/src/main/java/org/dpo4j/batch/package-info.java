@@ -1,0 +1,3 @@
+/** TODO batch. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.batch;

@@ -1,0 +1,3 @@
+/** TODO checkpoint. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.checkpoint;

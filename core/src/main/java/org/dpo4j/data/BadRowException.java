@@ -1,0 +1,25 @@
+package org.dpo4j.data;
+
+import org.dpo4j.DpoException;
+
+/** A row that cannot become a preference pair. Stops the run, or is counted and skipped. */
+public final class BadRowException extends DpoException {
+  private static final long serialVersionUID = 1L;
+
+  private final String reason;
+
+  /**
+   * @param origin file and line of the row
+   * @param reason short and the same for all rows with this fault; rows are counted by it
+   * @param detail the value found and what to do
+   */
+  public BadRowException(RowOrigin origin, String reason, String detail) {
+    super(origin + " " + reason + (detail.isEmpty() ? "" : ": " + detail));
+    this.reason = reason;
+  }
+
+  /** What rows are counted by, as in {@code missing field "rejected"}. */
+  public String reason() {
+    return reason;
+  }
+}

@@ -1,0 +1,36 @@
+package org.dpo4j.data;
+
+import java.util.List;
+
+/**
+ * A prompt x with a chosen completion y_w and a rejected one y_l, as read from a row. A prompt that
+ * the row held inside both completions has been cut out already.
+ */
+public sealed interface PreferencePair {
+
+  RowOrigin origin();
+
+  /** Plain text on all three sides. */
+  record Text(RowOrigin origin, String prompt, String chosen, String rejected)
+      implements PreferencePair {}
+
+  /** Turns of a conversation on all three sides. */
+  record Chat(RowOrigin origin, List<Message> prompt, List<Message> chosen, List<Message> rejected)
+      implements PreferencePair {
+    public Chat {
+      prompt = List.copyOf(prompt);
+      chosen = List.copyOf(chosen);
+      rejected = List.copyOf(rejected);
+    }
+  }
+
+  /** Token ids that are used as they are. */
+  record Ids(RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected)
+      implements PreferencePair {
+    public Ids {
+      prompt = List.copyOf(prompt);
+      chosen = List.copyOf(chosen);
+      rejected = List.copyOf(rejected);
+    }
+  }
+}

@@ -1,0 +1,3 @@
+/** TODO data. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.data;

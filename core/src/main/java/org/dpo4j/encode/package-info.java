@@ -1,0 +1,3 @@
+/** TODO encode. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.encode;

@@ -1,0 +1,3 @@
+/** TODO logprob. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.logprob;

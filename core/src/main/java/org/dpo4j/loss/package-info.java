@@ -1,0 +1,3 @@
+/** TODO loss. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.loss;

@@ -1,0 +1,3 @@
+/** TODO model. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.model;

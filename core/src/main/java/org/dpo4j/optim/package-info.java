@@ -1,0 +1,3 @@
+/** TODO optim. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.optim;

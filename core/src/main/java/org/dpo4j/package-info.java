@@ -1,0 +1,3 @@
+/** dpo4j. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j;

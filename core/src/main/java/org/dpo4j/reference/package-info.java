@@ -1,0 +1,3 @@
+/** TODO reference. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.reference;

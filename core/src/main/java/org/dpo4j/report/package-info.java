@@ -1,0 +1,3 @@
+/** TODO report. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.report;

@@ -1,0 +1,3 @@
+/** TODO run. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.run;

@@ -1,0 +1,3 @@
+/** TODO tokenizer. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.tokenizer;

@@ -1,0 +1,3 @@
+/** TODO torch. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.torch;

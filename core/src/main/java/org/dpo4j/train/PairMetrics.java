@@ -1,0 +1,31 @@
+package org.dpo4j.train;
+
+/**
+ * What one logged step or one evaluation measured, as exact means. Over pairs: loss, rewards,
+ * log-probabilities, accuracy. Over completion tokens of the side named: logits, entropy (both
+ * sides), mean token accuracy (chosen side). Names in files and on the console are TRL's.
+ *
+ * @param loss mean loss
+ * @param rewardsChosen beta times the log-ratio of the chosen completion
+ * @param rewardsRejected the same for the rejected one
+ * @param rewardsAccuracies share of pairs with a positive reward margin; ties are wrong
+ * @param rewardsMargins chosen reward minus rejected reward
+ * @param logpsChosen policy log-probability of the chosen completion (a sum, in nats)
+ * @param logpsRejected the same for the rejected one
+ * @param logitsChosen mean logit over vocabulary and chosen completion tokens
+ * @param logitsRejected the same for the rejected side
+ * @param entropy of the next-token distribution, in nats
+ * @param meanTokenAccuracy share of chosen tokens that are the policy's first guess
+ */
+public record PairMetrics(
+    double loss,
+    double rewardsChosen,
+    double rewardsRejected,
+    double rewardsAccuracies,
+    double rewardsMargins,
+    double logpsChosen,
+    double logpsRejected,
+    double logitsChosen,
+    double logitsRejected,
+    double entropy,
+    double meanTokenAccuracy) {}

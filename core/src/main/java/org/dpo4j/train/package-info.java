@@ -1,0 +1,3 @@
+/** TODO train. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.train;

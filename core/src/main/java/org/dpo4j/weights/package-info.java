@@ -1,0 +1,3 @@
+/** TODO weights. */
+@org.jspecify.annotations.NullMarked
+package org.dpo4j.weights;
