@@ -1,3 +1,13 @@
-/** TODO model. */
-@org.jspecify.annotations.NullMarked
+/**
+ * Causal language models: token ids in, final hidden states and logits out. Blocks that families
+ * share are here; each family has a package below ({@code .gpt}, {@code .llama}).
+ *
+ * <p>A model asks a {@link org.dpo4j.model.ParameterSource} for each of its weights by name, kind
+ * and shape; whether that source reads a checkpoint, draws random numbers or copies another model
+ * is not its business. Nothing here knows about files, preference pairs or losses. Start with
+ * {@link org.dpo4j.model.CausalLm}.
+ */
+@NullMarked
 package org.dpo4j.model;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,69 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/** The weights of one model, by name, in the order in which the model was built. */
+public final class Parameters implements AutoCloseable {
+
+  /**
+   * One weight.
+   *
+   * @param name as the model's family names it in a checkpoint
+   * @param kind what it is for
+   * @param tensor its values
+   */
+  public record Parameter(String name, ParameterSource.Kind kind, Tensor tensor) {}
+
+  private final Map<String, Parameter> byName = new LinkedHashMap<>();
+
+  /** Takes a weight from the source and remembers it. */
+  public Tensor take(
+      ParameterSource source, String name, ParameterSource.Kind kind, long... shape) {
+    Tensor tensor = source.take(name, kind, shape);
+    if (byName.put(name, new Parameter(name, kind, tensor)) != null) {
+      throw new IllegalArgumentException("the model has two weights named " + name);
+    }
+    return tensor;
+  }
+
+  public List<Parameter> all() {
+    return new ArrayList<>(byName.values());
+  }
+
+  /** How many numbers there are in all. */
+  public long count() {
+    return byName.values().stream().mapToLong(p -> p.tensor().numel()).sum();
+  }
+
+  /** Turns gradients on or off for every weight; they are off when a model is built. */
+  public void requireGradients(boolean required) {
+    byName.values().forEach(p -> p.tensor().set_requires_grad(required));
+  }
+
+  /** A source that copies these weights, for building a second model of the same shape. */
+  public ParameterSource copies() {
+    return (name, kind, shape) -> {
+      Parameter original = byName.get(name);
+      if (original == null) {
+        throw new IllegalArgumentException("there is no weight named " + name + " to copy");
+      }
+      try (TensorScope scope = TensorScope.open();
+          NoGrad noGrad = NoGrad.open()) {
+        return scope.keep(original.tensor().detach().clone());
+      }
+    };
+  }
+
+  @Override
+  public void close() {
+    byName.values().forEach(p -> Tensors.free(p.tensor()));
+    byName.clear();
+  }
+}

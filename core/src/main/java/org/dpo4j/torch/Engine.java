@@ -1,0 +1,95 @@
+package org.dpo4j.torch;
+
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.Platform;
+import java.io.IOException;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+
+/**
+ * Loads libtorch once, after setting what must be set before it loads. Every class of this package
+ * starts it; calling {@link #start} earlier does no harm.
+ */
+public final class Engine {
+
+  private static final boolean STARTED = load();
+
+  private Engine() {}
+
+  /** Loads the native libraries if that has not happened yet (about a second the first time). */
+  public static void start() {
+    if (!STARTED) {
+      throw new IllegalStateException("the engine did not start");
+    }
+  }
+
+  /** Sets the threads of a tensor operation; {@code threads} must be at least 1. */
+  public static void setThreads(int threads) {
+    if (threads < 1) {
+      throw new UsageException("--threads must be at least 1 but was " + threads);
+    }
+    torch.set_num_threads(threads);
+  }
+
+  /** The threads of a tensor operation. */
+  public static int threads() {
+    return torch.get_num_threads();
+  }
+
+  /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */
+  public static void manualSeed(long seed) {
+    torch.manual_seed(seed);
+  }
+
+  /** The version of libtorch and of its binding, as in {@code 2.10.0-1.5.13}. */
+  public static String version() throws IOException {
+    return Loader.getVersion("org.bytedeco", "pytorch");
+  }
+
+  /**
+   * The first line of what libtorch said, without the C++ frames behind it; out of memory gets what
+   * to do about it.
+   */
+  public static DpoException explain(RuntimeException failure) {
+    String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    if (message.contains("not enough memory") || message.contains("bad_alloc")) {
+      return new DpoException(
+          "out of memory in the tensor engine; lower --per_device_train_batch_size (and raise"
+              + " --gradient_accumulation_steps to keep the step's size) or --max_length",
+          failure);
+    }
+    return new DpoException(
+        "the tensor engine failed: " + message.lines().findFirst().orElse(message), failure);
+  }
+
+  private static boolean load() {
+    // JavaCPP refuses allocations past a share of the Java heap by default. Native memory here is
+    // weights and activations, which have nothing to do with the size of that heap.
+    System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+    System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+    waitPassively();
+    Loader.load(torch.class);
+    return true;
+  }
+
+  /**
+   * OpenBLAS has a thread pool beside libgomp's. While libgomp's idle threads spin, as they do by
+   * default, every change from one pool to the other stalls. libgomp reads this variable when it
+   * loads, so it has to be in the process environment before; Java cannot put it there, libc can.
+   */
+  private static void waitPassively() {
+    if (Platform.isWindows() || System.getenv("OMP_WAIT_POLICY") != null) {
+      return;
+    }
+    Native.load(Platform.C_LIBRARY_NAME, LibC.class).setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+  }
+
+  /** The one function of libc that is needed. */
+  @SuppressWarnings("UnusedMethod")
+  interface LibC extends Library {
+    int setenv(String name, String value, int overwrite);
+  }
+}

@@ -1,0 +1,44 @@
+package org.dpo4j.torch;
+
+import java.util.Arrays;
+import org.bytedeco.pytorch.Tensor;
+
+/** Checks at the door of public tensor methods, so that shape comments cannot lie. */
+public final class Shapes {
+
+  private Shapes() {}
+
+  /**
+   * Checks that a tensor is of floating type and of a shape.
+   *
+   * @param shape expected sizes; -1 stands for any
+   * @throws IllegalArgumentException naming the tensor, the rule and what was found
+   */
+  public static void require(String name, Tensor tensor, long... shape) {
+    long[] found = tensor.shape();
+    boolean matches = found.length == shape.length;
+    for (int i = 0; matches && i < shape.length; i++) {
+      matches = shape[i] < 0 || shape[i] == found[i];
+    }
+    if (!matches) {
+      throw new IllegalArgumentException(
+          name
+              + " must have shape "
+              + Arrays.toString(shape).replace("-1", "any")
+              + " but has "
+              + Arrays.toString(found));
+    }
+  }
+
+  /** Checks that both have one element type. */
+  public static void requireSameType(String name, Tensor tensor, Tensor like) {
+    if (tensor.scalar_type().intern() != like.scalar_type().intern()) {
+      throw new IllegalArgumentException(
+          name
+              + " must be of type "
+              + like.scalar_type().intern()
+              + " but is "
+              + tensor.scalar_type().intern());
+    }
+  }
+}

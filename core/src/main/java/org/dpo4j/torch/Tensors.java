@@ -1,0 +1,174 @@
+package org.dpo4j.torch;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** Tensors from Java values and back, with shape and type checked on the Java side. */
+public final class Tensors {
+
+  static {
+    Engine.start();
+  }
+
+  private Tensors() {}
+
+  /** Shape (values.length), fp32. */
+  public static Tensor floats(float... values) {
+    return Tensor.create(values, values.length);
+  }
+
+  /** Shape (values.length), fp64. */
+  public static Tensor doubles(double... values) {
+    return Tensor.create(values, values.length);
+  }
+
+  /** Shape (values.length), int64. */
+  public static Tensor longs(long... values) {
+    return Tensor.create(values, values.length);
+  }
+
+  /** Shape (values.length), int64. */
+  public static Tensor longs(int[] values) {
+    return longs(Arrays.stream(values).asLongStream().toArray());
+  }
+
+  /** Uninitialized memory of the given type and shape. */
+  public static Tensor empty(ElementType type, long... shape) {
+    return torch.empty(shape, new TensorOptions(type.scalarType()), null);
+  }
+
+  public static Tensor zeros(ElementType type, long... shape) {
+    return torch.zeros(shape, new TensorOptions(type.scalarType()));
+  }
+
+  /** Zeros of the same type as {@code like}. */
+  public static Tensor zerosLike(Tensor like, long... shape) {
+    return torch.zeros(shape, new TensorOptions(like.scalar_type()));
+  }
+
+  /** A number of the tensor's type as the argument of an operation. */
+  public static Scalar scalar(double value) {
+    return new Scalar(value);
+  }
+
+  public static TensorOptional optional(Tensor tensor) {
+    return new TensorOptional(tensor);
+  }
+
+  public static TensorOptional none() {
+    return new TensorOptional();
+  }
+
+  /** Joins along {@code dim}; one tensor alone is returned as it is. */
+  public static Tensor cat(List<Tensor> tensors, int dim) {
+    return tensors.size() == 1
+        ? tensors.get(0)
+        : torch.cat(new TensorVector(tensors.toArray(Tensor[]::new)), dim);
+  }
+
+  /** Rows {@code from} (included) to {@code to} (not included) of dimension {@code dim}. */
+  public static Tensor rows(Tensor tensor, int dim, long from, long to) {
+    return tensor.narrow(dim, from, to - from);
+  }
+
+  /** The elements as fp64 in row-major order, from any floating type. */
+  public static double[] toDoubles(Tensor tensor) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor dense = tensor.detach().to(ScalarType.Double).contiguous();
+      double[] values = new double[Math.toIntExact(dense.numel())];
+      if (values.length > 0) {
+        new DoublePointer(dense.data_ptr_double()).get(values);
+      }
+      return values;
+    }
+  }
+
+  /** The elements as fp32 in row-major order, from any floating type. */
+  public static float[] toFloats(Tensor tensor) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor dense = tensor.detach().to(ScalarType.Float).contiguous();
+      float[] values = new float[Math.toIntExact(dense.numel())];
+      if (values.length > 0) {
+        new FloatPointer(dense.data_ptr_float()).get(values);
+      }
+      return values;
+    }
+  }
+
+  /** The elements of an integer or boolean tensor in row-major order. */
+  public static long[] toLongs(Tensor tensor) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor dense = tensor.detach().to(ScalarType.Long).contiguous();
+      long[] values = new long[Math.toIntExact(dense.numel())];
+      if (values.length > 0) {
+        new LongPointer(dense.data_ptr_long()).get(values);
+      }
+      return values;
+    }
+  }
+
+  /**
+   * Copies little-endian elements into a part of a tensor, converting to its type.
+   *
+   * @param target contiguous; its elements from {@code offset} on are overwritten
+   * @param type of the elements in {@code source}
+   * @param source a direct buffer; all its remaining bytes are read
+   */
+  public static void fill(Tensor target, long offset, ElementType type, ByteBuffer source) {
+    long count = source.remaining() / type.bytes();
+    if (!source.isDirect() || source.remaining() % type.bytes() != 0) {
+      throw new IllegalArgumentException("source must be a direct buffer of whole elements");
+    }
+    if (!target.is_contiguous() || offset < 0 || offset + count > target.numel()) {
+      throw new IllegalArgumentException(
+          count + " elements from " + offset + " on do not fit into " + target.numel());
+    }
+    if (count == 0) {
+      return;
+    }
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Tensor elements =
+          torch.from_blob(
+              new BytePointer(source), new long[] {count}, new TensorOptions(type.scalarType()));
+      target.view(-1).narrow(0, offset, count).copy_(elements);
+    }
+  }
+
+  /**
+   * Little-endian elements of a part of a tensor, converted to {@code type} (round to nearest
+   * even).
+   *
+   * @return a direct buffer of {@code count} elements, valid independent of any scope
+   */
+  public static ByteBuffer bytes(Tensor tensor, long offset, long count, ElementType type) {
+    ByteBuffer target = ByteBuffer.allocateDirect(Math.toIntExact(count * type.bytes()));
+    if (count == 0) {
+      return target;
+    }
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor part = tensor.detach().contiguous().view(-1).narrow(0, offset, count);
+      Tensor converted = part.to(type.scalarType()).contiguous();
+      Pointer.memcpy(new BytePointer(target), converted.data_ptr(), count * type.bytes());
+      return target;
+    }
+  }
+
+  /** Frees what {@link TensorScope#keep} let out. The tensor must not be used afterwards. */
+  public static void free(Tensor tensor) {
+    tensor.close();
+  }
+}
