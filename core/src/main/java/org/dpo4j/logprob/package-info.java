@@ -1,3 +1,11 @@
-/** TODO logprob. */
-@org.jspecify.annotations.NullMarked
+/**
+ * A model and a batch in, log-probabilities of completions out: the sum over completion tokens of
+ * log p(token given all before it). Prompt tokens never count.
+ *
+ * <p>Nothing here knows about losses or optimizers. Start with {@link
+ * org.dpo4j.logprob.SequenceLogProbs}.
+ */
+@NullMarked
 package org.dpo4j.logprob;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,3 +1,11 @@
-/** TODO loss. */
-@org.jspecify.annotations.NullMarked
+/**
+ * Log-probabilities of pairs under policy and reference in, one loss and two implicit rewards per
+ * pair out. One record per formula.
+ *
+ * <p>Nothing here knows about models, batches or optimizers. Start with {@link
+ * org.dpo4j.loss.SigmoidLoss}.
+ */
+@NullMarked
 package org.dpo4j.loss;
+
+import org.jspecify.annotations.NullMarked;

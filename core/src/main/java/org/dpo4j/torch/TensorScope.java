@@ -1,13 +1,14 @@
 package org.dpo4j.torch;
 
+import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
 /**
  * Frees native memory: every tensor (and every argument object) made on this thread while the scope
- * is the innermost one is released when it closes, save those let out by {@link #keep} or {@link
- * #promote}. Scopes nest, and are closed on the thread that opened them.
+ * is the innermost one is released when it closes, save those let out by {@link #keep} or . Scopes
+ * nest, and are closed on the thread that opened them.
  *
  * <pre>{@code
  * try (TensorScope step = TensorScope.open()) {
@@ -36,10 +37,20 @@ public final class TensorScope implements AutoCloseable {
     return tensor;
   }
 
-  /** Hands a tensor to the scope around this one, which then frees it. */
-  public Tensor promote(Tensor tensor, TensorScope outer) {
-    outer.scope.attach(tensor);
-    return tensor;
+  /**
+   * Runs the body in a scope of its own and lets only its result out, into the scope around this
+   * call.
+   */
+  public static Tensor only(Supplier<Tensor> body) {
+    PointerScope outer = PointerScope.getInnerScope();
+    try (TensorScope scope = open()) {
+      Tensor result = scope.keep(body.get());
+      if (outer != null) {
+        outer.attach(result); // now held by outer as well
+        result.releaseReference(); // by outer alone
+      }
+      return result;
+    }
   }
 
   @Override

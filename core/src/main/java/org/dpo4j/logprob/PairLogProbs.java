@@ -1,0 +1,62 @@
+package org.dpo4j.logprob;
+
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.Shapes;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * Log-probabilities of both completions of some pairs under one model.
+ *
+ * @param chosen log pi(y_w given x), shape (batch)
+ * @param rejected log pi(y_l given x), shape (batch), same type
+ * @param chosenTokens tokens of y_w, shape (batch), same type; at least 1 each
+ * @param rejectedTokens tokens of y_l, likewise
+ */
+public record PairLogProbs(
+    Tensor chosen, Tensor rejected, Tensor chosenTokens, Tensor rejectedTokens) {
+
+  public PairLogProbs {
+    Shapes.require("chosen", chosen, -1);
+    long batch = chosen.size(0);
+    Shapes.require("rejected", rejected, batch);
+    Shapes.require("chosenTokens", chosenTokens, batch);
+    Shapes.require("rejectedTokens", rejectedTokens, batch);
+    Shapes.requireSameType("rejected", rejected, chosen);
+  }
+
+  /** For losses that do not look at lengths: counts every completion as one token. */
+  public static PairLogProbs ofSums(Tensor chosen, Tensor rejected) {
+    Tensor ones = Tensors.zerosLike(chosen, chosen.shape()).add(Tensors.scalar(1));
+    return new PairLogProbs(chosen, rejected, ones, ones);
+  }
+
+  /**
+   * Splits the scores of a preference batch: sequence 2i is the chosen completion of pair i, 2i + 1
+   * the rejected one.
+   *
+   * @param logProbs shape (2 x batch)
+   * @param lengths tokens of each completion, shape (2 x batch)
+   */
+  public static PairLogProbs ofSequences(Tensor logProbs, int[] lengths) {
+    Shapes.require("logProbs", logProbs, lengths.length);
+    Tensor pairs = logProbs.view(-1, 2); // (batch, 2)
+    Tensor tokens = Tensors.longs(lengths).to(logProbs.scalar_type().intern()).view(-1, 2);
+    return new PairLogProbs(
+        pairs.select(1, 0), pairs.select(1, 1), tokens.select(1, 0), tokens.select(1, 1));
+  }
+
+  /**
+   * From plain numbers, without gradients.
+   *
+   * @param chosen shape (batch)
+   * @param rejected shape (batch)
+   * @param lengthsOf gives the lengths and the type
+   */
+  public static PairLogProbs ofValues(double[] chosen, double[] rejected, PairLogProbs lengthsOf) {
+    return new PairLogProbs(
+        Tensors.doubles(chosen).to(lengthsOf.chosen.scalar_type().intern()),
+        Tensors.doubles(rejected).to(lengthsOf.chosen.scalar_type().intern()),
+        lengthsOf.chosenTokens,
+        lengthsOf.rejectedTokens);
+  }
+}

@@ -1,0 +1,36 @@
+package org.dpo4j.loss;
+
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.logprob.PairLogProbs;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * IPO on averages over tokens, as TRL computes it: (Delta_w / |y_w| - Delta_l / |y_l| - 1/(2
+ * beta))^2. Azar et al. 2023, arXiv 2310.12036, Eq. 17, with the length averaging that its authors
+ * confirmed to TRL. {@link IpoSumLoss} is the printed form.
+ *
+ * @param beta the paper's tau, positive; of another scale than with sums
+ */
+public record IpoLoss(double beta) implements PreferenceLoss {
+
+  public IpoLoss {
+    PreferenceLoss.requireBeta(beta);
+  }
+
+  @Override
+  public LossTerms of(PairLogProbs policy, PairLogProbs reference) {
+    LogRatios ratios = LogRatios.of(policy, reference);
+    Tensor gap = ratios.averageMargin().sub(Tensors.scalar(1 / (2 * beta)));
+    return ratios.terms(gap.square(), beta);
+  }
+
+  @Override
+  public String name() {
+    return "ipo";
+  }
+
+  @Override
+  public double valueAtZero() {
+    return 1 / (4 * beta * beta);
+  }
+}

@@ -1,0 +1,19 @@
+package org.dpo4j.loss;
+
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * What a loss says about some pairs.
+ *
+ * @param loss shape (batch); gradients flow through it
+ * @param chosenRewards implicit reward beta (log pi(y_w) - log ref(y_w)), shape (batch), no
+ *     gradient
+ * @param rejectedRewards the same of y_l
+ */
+public record LossTerms(Tensor loss, Tensor chosenRewards, Tensor rejectedRewards) {
+
+  /** The implicit reward difference z, shape (batch). */
+  public Tensor rewardMargins() {
+    return chosenRewards.sub(rejectedRewards);
+  }
+}
