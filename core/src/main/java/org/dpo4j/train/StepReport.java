@@ -7,7 +7,7 @@ package org.dpo4j.train;
  * @param maxSteps steps of the whole run
  * @param epoch passes over the data so far, as a fraction
  * @param metrics of the forward passes, before their updates
- * @param gradNorm global gradient norm before clipping (mean of the steps covered)
+ * @param gradNorm global gradient norm before clipping, of the last step covered
  * @param learningRate used for the last step covered
  * @param numTokens ids after truncation since the start of the run; prompts count once per side
  * @param seconds wall time of the steps covered

@@ -1,0 +1,103 @@
+package org.dpo4j.optim;
+
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * Adam with decoupled weight decay, in PyTorch's order of operations. Kingma and Ba 2014, arXiv
+ * 1412.6980, Algorithm 1; Loshchilov and Hutter 2017, arXiv 1711.05101, Algorithm 2. With decay 0
+ * it is Adam.
+ */
+public final class AdamW implements AutoCloseable {
+
+  /** Elements updated together: small enough that the five vectors of a piece stay in cache. */
+  private static final long PIECE = 1 << 16;
+
+  /**
+   * Constants of the update.
+   *
+   * @param beta1 decay of the mean of gradients, in [0, 1)
+   * @param beta2 decay of the mean of squared gradients, in [0, 1)
+   * @param epsilon added to the root of the squared gradients, not negative
+   * @param weightDecay share of a decaying weight lost per unit of learning rate, not negative
+   */
+  public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {
+
+    /** PyTorch's defaults for Adam. */
+    public static final Settings ADAM = new Settings(0.9, 0.999, 1e-8, 0);
+
+    public Settings {
+      if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1)) {
+        throw new IllegalArgumentException(
+            "beta1 and beta2 must be in [0, 1) but were " + beta1 + " and " + beta2);
+      }
+      if (!(epsilon >= 0 && weightDecay >= 0)) {
+        throw new IllegalArgumentException(
+            "epsilon and weightDecay must not be negative but were "
+                + epsilon
+                + " and "
+                + weightDecay);
+      }
+    }
+  }
+
+  private final FlatParameters parameters;
+  private final Settings settings;
+  private final Tensor means; // (count)
+  private final Tensor squares; // (count)
+  private int steps;
+
+  public AdamW(FlatParameters parameters, Settings settings) {
+    this.parameters = parameters;
+    this.settings = settings;
+    try (TensorScope scope = TensorScope.open()) {
+      means = scope.keep(Tensors.zerosLike(parameters.values(), parameters.count()));
+      squares = scope.keep(Tensors.zerosLike(parameters.values(), parameters.count()));
+    }
+  }
+
+  /** Changes every weight once by its gradient; the gradients stay as they are. */
+  public void step(double learningRate) {
+    steps++;
+    try (NoGrad noGrad = NoGrad.open()) {
+      long decaying = parameters.decaying();
+      update(0, decaying, learningRate, settings.weightDecay());
+      update(decaying, parameters.count(), learningRate, 0);
+    }
+  }
+
+  private void update(long from, long to, double learningRate, double weightDecay) {
+    double correction1 = 1 - Math.pow(settings.beta1(), steps);
+    double correction2 = Math.sqrt(1 - Math.pow(settings.beta2(), steps));
+    for (long start = from; start < to; start += PIECE) {
+      try (TensorScope scope = TensorScope.open()) {
+        long count = Math.min(PIECE, to - start);
+        Tensor weight = parameters.values().narrow(0, start, count);
+        Tensor gradient = parameters.gradients().narrow(0, start, count);
+        Tensor mean = means.narrow(0, start, count);
+        Tensor square = squares.narrow(0, start, count);
+        if (weightDecay != 0) {
+          weight.mul_(Tensors.scalar(1 - learningRate * weightDecay));
+        }
+        mean.lerp_(gradient, Tensors.scalar(1 - settings.beta1()));
+        square
+            .mul_(Tensors.scalar(settings.beta2()))
+            .addcmul_(gradient, gradient, Tensors.scalar(1 - settings.beta2()));
+        Tensor root =
+            square
+                .sqrt()
+                .div_(Tensors.scalar(correction2))
+                .add_(Tensors.scalar(settings.epsilon()));
+        weight.addcdiv_(mean, root, Tensors.scalar(-learningRate / correction1));
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    Tensors.free(means);
+    Tensors.free(squares);
+  }
+}

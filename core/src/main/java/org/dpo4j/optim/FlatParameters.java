@@ -1,0 +1,107 @@
+package org.dpo4j.optim;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * The weights of a model moved into one buffer, and their gradients in a second one, so that the
+ * optimizer works on a few long vectors and not on hundreds of tensors. Weights with decay come
+ * first. The model's tensors stay what they are to the model; only their memory moves.
+ */
+public final class FlatParameters implements AutoCloseable {
+
+  private final Tensor values; // (count)
+  private final Tensor gradients; // (count)
+  private final long decaying;
+  private final Parameters parameters;
+
+  private FlatParameters(Parameters parameters, Tensor values, Tensor gradients, long decaying) {
+    this.parameters = parameters;
+    this.values = values;
+    this.gradients = gradients;
+    this.decaying = decaying;
+  }
+
+  /** Moves the weights and turns their gradients on. */
+  public static FlatParameters of(Parameters parameters) {
+    List<Parameters.Parameter> ordered = new ArrayList<>();
+    parameters.all().stream().filter(p -> p.kind().decays()).forEach(ordered::add);
+    long decaying = ordered.stream().mapToLong(p -> p.tensor().numel()).sum();
+    parameters.all().stream().filter(p -> !p.kind().decays()).forEach(ordered::add);
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Tensor first = ordered.get(0).tensor();
+      Tensor values = scope.keep(Tensors.zerosLike(first, parameters.count()));
+      Tensor gradients = scope.keep(Tensors.zerosLike(first, parameters.count()));
+      long offset = 0;
+      for (Parameters.Parameter parameter : ordered) {
+        Tensor tensor = parameter.tensor();
+        long count = tensor.numel();
+        Tensor place = values.narrow(0, offset, count).view(tensor.shape());
+        place.copy_(tensor);
+        tensor.set_data(place);
+        tensor.set_requires_grad(true);
+        // Autograd adds into a gradient that is there already, in place.
+        tensor.mutable_grad().put(gradients.narrow(0, offset, count).view(tensor.shape()));
+        offset += count;
+      }
+      return new FlatParameters(parameters, values, gradients, decaying);
+    }
+  }
+
+  /** All weights, shape (count). */
+  Tensor values() {
+    return values;
+  }
+
+  /** All gradients, shape (count), in the order of the values. */
+  public Tensor gradients() {
+    return gradients;
+  }
+
+  /** How many of the first weights decay. */
+  long decaying() {
+    return decaying;
+  }
+
+  public long count() {
+    return values.numel();
+  }
+
+  public void zeroGradients() {
+    gradients.zero_();
+  }
+
+  /**
+   * Scales the gradients down to a norm, as PyTorch's {@code clip_grad_norm_}.
+   *
+   * @param maxNorm largest allowed 2-norm of all gradients; 0 for no limit
+   * @return the norm before clipping
+   */
+  public double clipGradients(double maxNorm) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      double norm = gradients.norm().item_double();
+      if (maxNorm > 0 && norm > maxNorm) {
+        gradients.mul_(Tensors.scalar(maxNorm / (norm + 1e-6)));
+      }
+      return norm;
+    }
+  }
+
+  /** Frees the gradients; the weights keep their values. */
+  @Override
+  public void close() {
+    parameters.requireGradients(false);
+    try (TensorScope scope = TensorScope.open()) {
+      parameters.all().forEach(p -> p.tensor().mutable_grad().reset());
+    }
+    Tensors.free(values);
+    Tensors.free(gradients);
+  }
+}

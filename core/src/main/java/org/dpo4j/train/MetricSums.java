@@ -1,0 +1,107 @@
+package org.dpo4j.train;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.logprob.PairLogProbs;
+import org.dpo4j.logprob.TokenStatistics;
+import org.dpo4j.loss.LossTerms;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/** Sums over pairs and tokens, so that means over any number of micro-batches are exact. */
+final class MetricSums {
+
+  private int pairs;
+  private double loss;
+  private double rewardsChosen;
+  private double rewardsRejected;
+  private double correctPairs;
+  private double logpsChosen;
+  private double logpsRejected;
+  private long chosenTokens;
+  private long rejectedTokens;
+  private double logitsChosen;
+  private double logitsRejected;
+  private double entropy;
+  private double correctTokens;
+
+  void add(LossTerms terms, PairLogProbs policy, TokenStatistics statistics) {
+    double[][] values = rows(terms, policy);
+    for (int i = 0; i < values[0].length; i++) {
+      pairs++;
+      loss += values[0][i];
+      rewardsChosen += values[1][i];
+      rewardsRejected += values[2][i];
+      correctPairs += values[1][i] > values[2][i] ? 1 : 0;
+      logpsChosen += values[3][i];
+      logpsRejected += values[4][i];
+      int chosen = 2 * i;
+      int rejected = 2 * i + 1;
+      chosenTokens += statistics.tokens()[chosen];
+      rejectedTokens += statistics.tokens()[rejected];
+      logitsChosen += statistics.logits()[chosen];
+      logitsRejected += statistics.logits()[rejected];
+      entropy += statistics.entropy()[chosen] + statistics.entropy()[rejected];
+      correctTokens += statistics.correct()[chosen];
+    }
+  }
+
+  void add(MetricSums other) {
+    pairs += other.pairs;
+    loss += other.loss;
+    rewardsChosen += other.rewardsChosen;
+    rewardsRejected += other.rewardsRejected;
+    correctPairs += other.correctPairs;
+    logpsChosen += other.logpsChosen;
+    logpsRejected += other.logpsRejected;
+    chosenTokens += other.chosenTokens;
+    rejectedTokens += other.rejectedTokens;
+    logitsChosen += other.logitsChosen;
+    logitsRejected += other.logitsRejected;
+    entropy += other.entropy;
+    correctTokens += other.correctTokens;
+  }
+
+  /** Reads five rows of (batch) in one crossing into native code. */
+  private static double[][] rows(LossTerms terms, PairLogProbs policy) {
+    try (TensorScope scope = TensorScope.open()) {
+      List<Tensor> rows =
+          List.of(
+              terms.loss().detach(),
+              terms.chosenRewards(),
+              terms.rejectedRewards(),
+              policy.chosen().detach(),
+              policy.rejected().detach());
+      double[] flat =
+          Tensors.toDoubles(torch.stack(new TensorVector(rows.toArray(Tensor[]::new)), 0));
+      int batch = flat.length / rows.size();
+      double[][] values = new double[rows.size()][batch];
+      for (int row = 0; row < values.length; row++) {
+        System.arraycopy(flat, row * batch, values[row], 0, batch);
+      }
+      return values;
+    }
+  }
+
+  int pairs() {
+    return pairs;
+  }
+
+  /** The means; NaN where nothing was added. */
+  PairMetrics means() {
+    return new PairMetrics(
+        loss / pairs,
+        rewardsChosen / pairs,
+        rewardsRejected / pairs,
+        correctPairs / pairs,
+        (rewardsChosen - rewardsRejected) / pairs,
+        logpsChosen / pairs,
+        logpsRejected / pairs,
+        logitsChosen / chosenTokens,
+        logitsRejected / rejectedTokens,
+        entropy / (chosenTokens + rejectedTokens),
+        correctTokens / chosenTokens);
+  }
+}

@@ -1,0 +1,201 @@
+package org.dpo4j.train;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.loss.PreferenceLoss;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.optim.AdamW;
+import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/** Trains a policy on preference pairs. */
+public final class Trainer {
+
+  /**
+   * What decides a run besides data, policy and loss.
+   *
+   * @param plan which pairs form which step
+   * @param maxSteps steps in all
+   * @param schedule learning rate of each step
+   * @param adamW constants of the optimizer
+   * @param maxGradNorm gradients above this norm are scaled down; 0 for never
+   * @param loggingSteps steps that a report covers
+   * @param startsAtReference whether policy and reference are the same at step 0, which is then
+   *     checked
+   */
+  public record Settings(
+      EpochPlan plan,
+      int maxSteps,
+      LearningRateSchedule schedule,
+      AdamW.Settings adamW,
+      double maxGradNorm,
+      int loggingSteps,
+      boolean startsAtReference) {}
+
+  private final CausalLm policy;
+  private final PreferenceLoss loss;
+  private final Settings settings;
+  private final TrainingListener listener;
+
+  // Of the run under way.
+  private int step;
+  private long numTokens;
+  private MetricSums sinceReport = new MetricSums();
+  private final MetricSums sinceStart = new MetricSums();
+  private long reportStarted;
+
+  public Trainer(
+      CausalLm policy, PreferenceLoss loss, Settings settings, TrainingListener listener) {
+    this.policy = policy;
+    this.loss = loss;
+    this.settings = settings;
+    this.listener = listener;
+  }
+
+  /**
+   * Runs all steps. The policy's weights change; the reference's numbers do not.
+   *
+   * @return the means over all pairs of all steps
+   * @throws DpoException if the first batch contradicts theory or a number stops being finite
+   */
+  public PairMetrics train(PreferenceData data, @Nullable Evaluation evaluation) {
+    evaluate(evaluation, 0);
+    reportStarted = System.nanoTime();
+    try (FlatParameters parameters = FlatParameters.of(policy.parameters());
+        AdamW optimizer = new AdamW(parameters, settings.adamW())) {
+      for (int epoch = 0; step < settings.maxSteps(); epoch++) {
+        runEpoch(epoch, data, evaluation, parameters, optimizer);
+      }
+    }
+    return sinceStart.means();
+  }
+
+  private void runEpoch(
+      int epoch,
+      PreferenceData data,
+      @Nullable Evaluation evaluation,
+      FlatParameters parameters,
+      AdamW optimizer) {
+    List<List<int[]>> steps = settings.plan().steps(epoch);
+    int microBatches = 0;
+    for (int i = 0; i < steps.size() && step < settings.maxSteps(); i++) {
+      microBatches += steps.get(i).size();
+      double epochs = epoch + (double) microBatches / settings.plan().microBatchesPerEpoch();
+      runStep(data, steps.get(i), epochs, parameters, optimizer);
+      if (evaluation != null && evaluation.due(step, i == steps.size() - 1)) {
+        evaluate(evaluation, epochs);
+      }
+    }
+  }
+
+  private void runStep(
+      PreferenceData data,
+      List<int[]> microBatches,
+      double epochs,
+      FlatParameters parameters,
+      AdamW optimizer) {
+    int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
+    MetricSums sums = new MetricSums();
+    parameters.zeroGradients();
+    for (int[] indices : microBatches) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor losses = data.forward(policy, loss, indices, sums).loss();
+        if (step == 0 && sums.pairs() == indices.length && settings.startsAtReference()) {
+          checkStart(sums.means().loss());
+        }
+        // Not the mean of the micro-batch: micro-batches must sum to the step.
+        losses.sum().div(Tensors.scalar(pairs)).backward();
+        for (int index : indices) {
+          numTokens += data.pairs().get(index).tokens();
+        }
+      }
+    }
+    double gradNorm = parameters.clipGradients(settings.maxGradNorm());
+    requireFinite(data, microBatches, sums.means().loss(), gradNorm);
+    double learningRate = settings.schedule().at(step);
+    optimizer.step(learningRate);
+    step++;
+    sinceReport.add(sums);
+    sinceStart.add(sums);
+    listener.onStep(step, settings.maxSteps(), sums.means());
+    if (step % settings.loggingSteps() == 0) {
+      report(epochs, gradNorm, learningRate);
+    }
+  }
+
+  private void report(double epochs, double gradNorm, double learningRate) {
+    long now = System.nanoTime();
+    listener.onReport(
+        new StepReport(
+            step,
+            settings.maxSteps(),
+            epochs,
+            sinceReport.means(),
+            gradNorm,
+            learningRate,
+            numTokens,
+            (now - reportStarted) / 1e9));
+    sinceReport = new MetricSums();
+    reportStarted = System.nanoTime();
+  }
+
+  private void evaluate(@Nullable Evaluation evaluation, double epochs) {
+    if (evaluation == null) {
+      return;
+    }
+    long started = System.nanoTime();
+    PairMetrics metrics = evaluation.data().evaluate(policy, loss, evaluation.batchSize());
+    listener.onEvaluation(
+        new EvaluationReport(
+            step,
+            epochs,
+            metrics,
+            evaluation.data().pairs().size(),
+            (System.nanoTime() - started) / 1e9));
+  }
+
+  private void checkStart(double measured) {
+    StartCheck check = new StartCheck(loss.valueAtZero(), measured);
+    listener.onStartCheck(check);
+    if (!check.passed()) {
+      throw new DpoException(
+          "step-0 check failed: policy and reference are one model, so the "
+              + loss.name()
+              + " loss must be "
+              + check.expected()
+              + " but was "
+              + check.measured()
+              + "; nothing was trained. Please report this with the model's config.json");
+    }
+  }
+
+  private void requireFinite(
+      PreferenceData data, List<int[]> microBatches, double meanLoss, double gradNorm) {
+    if (Double.isFinite(meanLoss) && Double.isFinite(gradNorm)) {
+      return;
+    }
+    String rows =
+        microBatches.stream()
+            .flatMapToInt(Arrays::stream)
+            .mapToObj(index -> data.pairs().get(index).origin().toString())
+            .collect(Collectors.joining(" "));
+    throw new DpoException(
+        "step "
+            + (step + 1)
+            + ": loss and gradient norm must be finite but were "
+            + meanLoss
+            + " and "
+            + gradNorm
+            + ", on the pairs "
+            + rows
+            + "; the weights were not changed by this step. Lower --learning_rate, or look at these"
+            + " rows with inspect");
+  }
+}
