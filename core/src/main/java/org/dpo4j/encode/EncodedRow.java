@@ -1,0 +1,59 @@
+package org.dpo4j.encode;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.RowOrigin;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What became of one row, for training and for showing it to a person.
+ *
+ * @param status whether the pair is used as it is, used after a cut, or not used
+ * @param reason why it was cut or dropped, the same text for all rows with this fate; "" if kept
+ * @param pair the ids after truncation, or null if the row is dropped
+ * @param texts what the ids were made from
+ * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
+ *     completion follows; they are left out of the pair, as in TRL. Usually empty
+ */
+public record EncodedRow(
+    RowOrigin origin,
+    Status status,
+    String reason,
+    @Nullable EncodedPair pair,
+    RenderedTexts texts,
+    List<Integer> unmatchedPromptIds) {
+
+  /**
+   * The fate of a row; the names in lower case are what {@code score} and {@code inspect} print.
+   */
+  public enum Status {
+    KEPT,
+    CUT,
+    DROPPED;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  public EncodedRow {
+    unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
+    if ((pair == null) != (status == Status.DROPPED)) {
+      throw new IllegalArgumentException("a row has a pair unless it is dropped");
+    }
+  }
+
+  /** A bad row that the user wants skipped, so that every row still has one result. */
+  static EncodedRow skipped(RowOrigin origin, BadRowException problem) {
+    return new EncodedRow(
+        origin, Status.DROPPED, problem.reason(), null, RenderedTexts.NONE, List.of());
+  }
+
+  /** The pair, unless the row is dropped. */
+  public Optional<EncodedPair> usable() {
+    return Optional.ofNullable(pair);
+  }
+}

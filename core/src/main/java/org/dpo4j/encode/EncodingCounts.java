@@ -1,0 +1,105 @@
+package org.dpo4j.encode;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.RowOrigin;
+
+/** How many rows met which fate, and where each fate was first met. Filled by one thread. */
+public final class EncodingCounts {
+
+  /**
+   * @param rows how many
+   * @param first the first of them
+   */
+  public record Tally(int rows, RowOrigin first) {
+    private Tally plusOne() {
+      return new Tally(rows + 1, first);
+    }
+  }
+
+  private final Map<String, Tally> cut = new TreeMap<>();
+  private final Map<String, Tally> dropped = new TreeMap<>();
+  private final Map<String, Tally> bad = new TreeMap<>();
+  private final Map<String, Tally> unmatchedPrompts = new TreeMap<>();
+  private int rows;
+
+  void count(EncodedRow row) {
+    rows++;
+    switch (row.status()) {
+      case KEPT -> {}
+      case CUT -> tally(cut, row.reason(), row.origin());
+      case DROPPED -> tally(dropped, row.reason(), row.origin());
+    }
+    if (!row.unmatchedPromptIds().isEmpty()) {
+      tally(
+          unmatchedPrompts,
+          "the end of the prompt merges into the completion's tokens",
+          row.origin());
+    }
+  }
+
+  void countBad(RowOrigin origin, BadRowException problem) {
+    rows++;
+    tally(bad, problem.reason(), origin);
+  }
+
+  private static void tally(Map<String, Tally> tallies, String reason, RowOrigin origin) {
+    tallies.merge(reason, new Tally(1, origin), (old, one) -> old.plusOne());
+  }
+
+  /** All rows, whatever became of them. */
+  public int rows() {
+    return rows;
+  }
+
+  /** Rows that are used, those that were cut included. */
+  public int kept() {
+    return rows - sum(dropped) - sum(bad);
+  }
+
+  /** Rows that are used after a cut. */
+  public int cut() {
+    return sum(cut);
+  }
+
+  /** Well-formed rows that are not used, by reason. */
+  public Map<String, Tally> dropped() {
+    return Collections.unmodifiableMap(dropped);
+  }
+
+  /** Bad rows that were skipped, by reason. */
+  public Map<String, Tally> bad() {
+    return Collections.unmodifiableMap(bad);
+  }
+
+  /** Rows whose prompt has other last tokens alone than before a completion. */
+  public int unmatchedPrompts() {
+    return sum(unmatchedPrompts);
+  }
+
+  /** One line for people, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
+  public String summary() {
+    List<String> parts = new ArrayList<>();
+    parts.add(
+        "%d of %d pairs kept".formatted(kept(), rows)
+            + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
+    add(parts, "dropped", dropped);
+    add(parts, "bad and skipped", bad);
+    add(parts, "kept with a warning", unmatchedPrompts);
+    return String.join("; ", parts);
+  }
+
+  private static void add(List<String> parts, String fate, Map<String, Tally> tallies) {
+    tallies.forEach(
+        (reason, tally) ->
+            parts.add("%d %s: %s (first %s)".formatted(tally.rows(), fate, reason, tally.first())));
+  }
+
+  private static int sum(Map<String, Tally> tallies) {
+    return tallies.values().stream().mapToInt(Tally::rows).sum();
+  }
+}

@@ -1,0 +1,106 @@
+package org.dpo4j.encode;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import org.dpo4j.DpoException;
+import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.PairReader;
+import org.dpo4j.data.Row;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All usable pairs of a data file in its order, and what became of the others.
+ *
+ * @param counts every row of the file by its fate
+ * @param ignoredColumns columns of the file that mean nothing here
+ */
+public record PairDataset(
+    List<EncodedPair> pairs, EncodingCounts counts, Set<String> ignoredColumns) {
+  private static final int CHUNK = 256;
+
+  public PairDataset {
+    pairs = List.copyOf(pairs);
+    ignoredColumns = Collections.unmodifiableSet(new TreeSet<>(ignoredColumns));
+  }
+
+  /**
+   * @throws BadRowException the first bad row, if {@code onBadRow} says stop
+   * @throws DpoException if the file cannot be read or no pair of it can be used
+   */
+  public static PairDataset load(Path file, PairEncoder encoder, OnBadRow onBadRow) {
+    List<EncodedPair> pairs = new ArrayList<>();
+    Walk walk = forEachRow(file, encoder, onBadRow, row -> row.usable().ifPresent(pairs::add));
+    if (pairs.isEmpty()) {
+      throw new DpoException(
+          "[%s] at least one pair must be usable but none is: %s"
+              .formatted(file, walk.counts().summary()));
+    }
+    return new PairDataset(pairs, walk.counts(), walk.ignoredColumns());
+  }
+
+  /** What {@link #forEachRow} saw: every row by its fate, and the columns it ignored. */
+  public record Walk(EncodingCounts counts, Set<String> ignoredColumns) {}
+
+  /**
+   * Hands over each row of the file in order, holding a few hundred at a time. A bad row that is
+   * skipped is handed over as dropped with its reason.
+   *
+   * @throws BadRowException the first bad row, if {@code onBadRow} says stop
+   */
+  public static Walk forEachRow(
+      Path file, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
+    EncodingCounts counts = new EncodingCounts();
+    try (PairReader reader = PairReader.open(file)) {
+      for (List<Row> rows = chunk(reader); !rows.isEmpty(); rows = chunk(reader)) {
+        // Rows are independent of each other, and tokenizing is most of what loading costs.
+        for (Result result : rows.parallelStream().map(row -> Result.of(row, encoder)).toList()) {
+          action.accept(result.settle(onBadRow, counts));
+        }
+      }
+      return new Walk(counts, new TreeSet<>(reader.ignoredColumns()));
+    }
+  }
+
+  private static List<Row> chunk(PairReader reader) {
+    List<Row> rows = new ArrayList<>(CHUNK);
+    for (int i = 0; i < CHUNK; i++) {
+      Optional<Row> row = reader.next();
+      if (row.isEmpty()) {
+        break;
+      }
+      rows.add(row.get());
+    }
+    return rows;
+  }
+
+  private record Result(Row row, @Nullable EncodedRow encoded, @Nullable BadRowException problem) {
+
+    static Result of(Row row, PairEncoder encoder) {
+      try {
+        return new Result(row, encoder.encode(row.pairOrThrow()), null);
+      } catch (BadRowException problem) {
+        return new Result(row, null, problem);
+      }
+    }
+
+    EncodedRow settle(OnBadRow onBadRow, EncodingCounts counts) {
+      if (problem == null) {
+        EncodedRow kept = Objects.requireNonNull(encoded);
+        counts.count(kept);
+        return kept;
+      }
+      if (onBadRow == OnBadRow.STOP) {
+        throw problem;
+      }
+      counts.countBad(row.origin(), problem);
+      return EncodedRow.skipped(row.origin(), problem);
+    }
+  }
+}

@@ -1,0 +1,243 @@
+package org.dpo4j.encode;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
+import org.dpo4j.DpoException;
+import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.Message;
+import org.dpo4j.data.PreferencePair;
+import org.dpo4j.data.RowOrigin;
+import org.dpo4j.encode.EncodedRow.Status;
+import org.dpo4j.tokenizer.ChatRenderer;
+import org.dpo4j.tokenizer.SpecialTokens;
+import org.dpo4j.tokenizer.TextTokenizer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns a preference pair into token ids by the rules of TRL 1.16 ({@code DPOTrainer} with {@code
+ * truncation_mode="keep_start"}). Safe for use by several threads.
+ *
+ * <ul>
+ *   <li>Text: EOS is added to a completion that does not end in it, and the tokenizer adds its own
+ *       special tokens. Conversations: the chat template decides on both; the prompt is rendered
+ *       with the header of the assistant's turn.
+ *   <li>Boundary: prompt, prompt with chosen and prompt with rejected are tokenized. The prompt
+ *       ends where the first of the other two differs from it, and there both completions start.
+ *   <li>Each side keeps its first {@code maxLength} ids. A prompt that fills them alone, and sides
+ *       that the cut made the same, leave nothing to learn from: dropped.
+ * </ul>
+ */
+public final class PairEncoder {
+  public static final String PROMPT_TOO_LONG = "prompt alone reaches max_length";
+  public static final String SAME_AFTER_CUT = "chosen and rejected identical after the cut";
+  public static final String CUT = "completion cut by max_length";
+
+  private final TextTokenizer tokenizer;
+  private final @Nullable ChatRenderer template;
+  private final SpecialTokens specialTokens;
+  private final EncodingLimits limits;
+  private final OptionalInt eosId;
+
+  /**
+   * @param template of the model, or null if it has none; rows of messages then stop the run
+   */
+  public PairEncoder(
+      TextTokenizer tokenizer,
+      @Nullable ChatRenderer template,
+      SpecialTokens specialTokens,
+      EncodingLimits limits) {
+    this.tokenizer = tokenizer;
+    this.template = template;
+    this.specialTokens = specialTokens;
+    this.limits = limits;
+    this.eosId = specialTokens.eosId(tokenizer);
+  }
+
+  /**
+   * @throws BadRowException if the row can be no training pair for this model
+   * @throws DpoException if the model folder lacks what every row of this kind needs
+   */
+  public EncodedRow encode(PreferencePair pair) {
+    if (pair instanceof PreferencePair.Text text) {
+      return encodeText(text);
+    } else if (pair instanceof PreferencePair.Chat chat) {
+      return encodeChat(chat);
+    }
+    return encodeIds((PreferencePair.Ids) pair);
+  }
+
+  private EncodedRow encodeText(PreferencePair.Text pair) {
+    String eos = specialTokens.eosToken();
+    if (eos == null || eosId.isEmpty()) {
+      throw new DpoException(
+          "%s plain text must end in EOS but %s; set \"eos_token\" in tokenizer_config.json"
+              .formatted(
+                  pair.origin(),
+                  eos == null
+                      ? "the model folder names none"
+                      : "\"" + eos + "\" is not one token of tokenizer.json"));
+    }
+    RenderedTexts texts =
+        new RenderedTexts(
+            pair.prompt(), endingIn(eos, pair.chosen()), endingIn(eos, pair.rejected()));
+    return encodeTexts(
+        pair.origin(),
+        texts.prompt(),
+        texts.prompt() + texts.chosen(),
+        texts.prompt() + texts.rejected(),
+        true,
+        texts);
+  }
+
+  private static String endingIn(String eos, String completion) {
+    return completion.endsWith(eos) ? completion : completion + eos;
+  }
+
+  private EncodedRow encodeChat(PreferencePair.Chat pair) {
+    String prompt = render(pair.origin(), pair.prompt(), List.of(), true);
+    String chosen = render(pair.origin(), pair.prompt(), pair.chosen(), false);
+    String rejected = render(pair.origin(), pair.prompt(), pair.rejected(), false);
+    int shared = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
+    return encodeTexts(
+        pair.origin(),
+        prompt,
+        chosen,
+        rejected,
+        false,
+        new RenderedTexts(
+            prompt.substring(0, shared), chosen.substring(shared), rejected.substring(shared)));
+  }
+
+  private String render(
+      RowOrigin origin, List<Message> prompt, List<Message> completion, boolean header) {
+    if (template == null) {
+      throw new DpoException(
+          ("%s messages need a chat template but the model folder has none;"
+                  + " add chat_template.jinja to it, or write prompt, chosen and rejected as text")
+              .formatted(origin));
+    }
+    try {
+      return template.render(Stream.concat(prompt.stream(), completion.stream()).toList(), header);
+    } catch (DpoException e) {
+      throw new BadRowException(
+          origin, "refused by the chat template", String.valueOf(e.getMessage()));
+    }
+  }
+
+  private EncodedRow encodeTexts(
+      RowOrigin origin,
+      String promptText,
+      String chosenText,
+      String rejectedText,
+      boolean addSpecialTokens,
+      RenderedTexts texts) {
+    int[] prompt = tokenizer.encode(promptText, addSpecialTokens);
+    int[] chosen = tokenizer.encode(chosenText, addSpecialTokens);
+    int[] rejected = tokenizer.encode(rejectedText, addSpecialTokens);
+    int boundary = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
+    EncodedPair pair =
+        new EncodedPair(
+            origin,
+            Arrays.copyOf(prompt, boundary),
+            Arrays.copyOfRange(chosen, boundary, chosen.length),
+            Arrays.copyOfRange(rejected, boundary, rejected.length));
+    OptionalInt stranger = idOutOfRange(pair);
+    if (stranger.isPresent()) {
+      throw new DpoException(
+          ("%s the tokenizer's ids must be below the model's vocabulary of %d but one is %d;"
+                  + " tokenizer.json belongs to another model")
+              .formatted(origin, limits.vocabSize(), stranger.getAsInt()));
+    }
+    List<Integer> unmatched = Arrays.stream(prompt, boundary, prompt.length).boxed().toList();
+    return finish(pair, texts, unmatched);
+  }
+
+  private EncodedRow encodeIds(PreferencePair.Ids ids) {
+    EncodedPair pair =
+        new EncodedPair(
+            ids.origin(), array(ids.prompt()), array(ids.chosen()), array(ids.rejected()));
+    OptionalInt stranger = idOutOfRange(pair);
+    if (stranger.isPresent()) {
+      throw new BadRowException(
+          pair.origin(),
+          "token id out of range",
+          "ids must be from 0 to %d but one is %d"
+              .formatted(limits.vocabSize() - 1, stranger.getAsInt()));
+    }
+    RenderedTexts texts =
+        new RenderedTexts(
+            tokenizer.decode(pair.promptIds()),
+            tokenizer.decode(pair.chosenIds()),
+            tokenizer.decode(pair.rejectedIds()));
+    return finish(pair, texts, List.of());
+  }
+
+  private EncodedRow finish(EncodedPair pair, RenderedTexts texts, List<Integer> unmatched) {
+    RowOrigin origin = pair.origin();
+    if (pair.chosenIds().length == 0 || pair.rejectedIds().length == 0) {
+      throw new BadRowException(
+          origin,
+          pair.chosenIds().length == 0 ? "empty chosen" : "empty rejected",
+          "no token is left after encoding");
+    }
+    if (Arrays.equals(pair.chosenIds(), pair.rejectedIds())) {
+      throw new BadRowException(
+          origin, "identical chosen and rejected", "both sides have the same token ids");
+    }
+    int prompt = pair.promptIds().length;
+    int longest = prompt + Math.max(pair.chosenIds().length, pair.rejectedIds().length);
+    if (!limits.cuts() && longest > limits.maxPositions()) {
+      throw new BadRowException(
+          origin,
+          "longer than the model's positions",
+          "the row has %d tokens, the model %d positions; set max_length to cut"
+              .formatted(longest, limits.maxPositions()));
+    }
+    if (!limits.cuts() || longest <= limits.maxLength()) {
+      return new EncodedRow(origin, Status.KEPT, "", pair, texts, unmatched);
+    }
+    if (prompt >= limits.maxLength()) {
+      return new EncodedRow(origin, Status.DROPPED, PROMPT_TOO_LONG, null, texts, unmatched);
+    }
+    EncodedPair cut =
+        new EncodedPair(
+            origin,
+            pair.promptIds(),
+            first(pair.chosenIds(), limits.maxLength() - prompt),
+            first(pair.rejectedIds(), limits.maxLength() - prompt));
+    return Arrays.equals(cut.chosenIds(), cut.rejectedIds())
+        ? new EncodedRow(origin, Status.DROPPED, SAME_AFTER_CUT, null, texts, unmatched)
+        : new EncodedRow(origin, Status.CUT, CUT, cut, texts, unmatched);
+  }
+
+  private OptionalInt idOutOfRange(EncodedPair pair) {
+    return Stream.of(pair.promptIds(), pair.chosenIds(), pair.rejectedIds())
+        .flatMapToInt(Arrays::stream)
+        .filter(id -> id < 0 || id >= limits.vocabSize())
+        .findFirst();
+  }
+
+  private static int[] array(List<Integer> ids) {
+    return ids.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  private static int[] first(int[] ids, int count) {
+    return ids.length <= count ? ids : Arrays.copyOf(ids, count);
+  }
+
+  private static int commonPrefix(int[] a, int[] b) {
+    int mismatch = Arrays.mismatch(a, b);
+    return mismatch < 0 ? a.length : mismatch;
+  }
+
+  /** In UTF-16 units, never inside a surrogate pair. */
+  private static int commonPrefix(String a, String b) {
+    int at = 0;
+    while (at < a.length() && at < b.length() && a.codePointAt(at) == b.codePointAt(at)) {
+      at += Character.charCount(a.codePointAt(at));
+    }
+    return at;
+  }
+}

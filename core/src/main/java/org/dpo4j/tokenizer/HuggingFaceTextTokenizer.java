@@ -1,0 +1,117 @@
+package org.dpo4j.tokenizer;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.dpo4j.DpoException;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * The tokenizer of a model folder, run by the tokenizers library that transformers runs: the same
+ * ids. Whatever {@code tokenizer.json} says, nothing is truncated or padded here.
+ */
+public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
+  static {
+    // DJL reports its use to its makers, and on a machine with a GPU fetches another native
+    // library, unless told not to before its first use. What the user has set stays.
+    setUnlessSet("OPT_OUT_TRACKING", "true");
+    setUnlessSet("RUST_FLAVOR", "cpu");
+  }
+
+  private final HuggingFaceTokenizer tokenizer;
+  private final int vocabSize;
+
+  private HuggingFaceTextTokenizer(HuggingFaceTokenizer tokenizer, int vocabSize) {
+    this.tokenizer = tokenizer;
+    this.vocabSize = vocabSize;
+  }
+
+  /**
+   * Loads {@code tokenizer.json} of a model folder.
+   *
+   * @throws DpoException if it is missing, is not a tokenizer, or the native library does not load
+   */
+  public static HuggingFaceTextTokenizer load(Path modelFolder) {
+    Path file = modelFolder.resolve("tokenizer.json");
+    if (!Files.isRegularFile(file)) {
+      throw new DpoException(
+          ("[%s] a model folder must hold a tokenizer.json but this one does not; copy it from"
+                  + " where the model came from, or convert an older format with"
+                  + " transformers' AutoTokenizer.save_pretrained")
+              .formatted(file));
+    }
+    try {
+      byte[] json = Files.readAllBytes(file);
+      // Read once in Java first: a broken file then never reaches the native library.
+      int vocabSize = JsonMapper.shared().readValue(json, TokenizerFile.class).vocabSize();
+      if (vocabSize == 0) {
+        throw damaged(file, "it names no tokens", null);
+      }
+      return new HuggingFaceTextTokenizer(
+          HuggingFaceTokenizer.newInstance(
+              new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false")),
+          vocabSize);
+    } catch (JacksonException e) {
+      throw damaged(file, e.getOriginalMessage(), e);
+    } catch (DpoException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
+      throw damaged(file, String.valueOf(e.getMessage()), e);
+    } catch (LinkageError e) {
+      throw new DpoException(
+          ("The native tokenizers library must load but did not: %s; it is unpacked under"
+                  + " ~/.djl.ai, which must be writable and allow execution")
+              .formatted(e.getMessage()),
+          e);
+    }
+  }
+
+  @Override
+  public int[] encode(String text, boolean addSpecialTokens) {
+    long[] ids = tokenizer.encode(text, addSpecialTokens, false).getIds();
+    int[] result = new int[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      result[i] = Math.toIntExact(ids[i]);
+    }
+    return result;
+  }
+
+  /** The text of the ids, special tokens included and no spaces cleaned up; unknown ids are "". */
+  @Override
+  public String decode(int[] ids) {
+    long[] wide = new long[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      wide[i] = ids[i];
+    }
+    return tokenizer.decode(wide, false);
+  }
+
+  @Override
+  public int vocabSize() {
+    return vocabSize;
+  }
+
+  @Override
+  public void close() {
+    tokenizer.close();
+  }
+
+  private static void setUnlessSet(String name, String value) {
+    if (System.getenv(name) == null && System.getProperty(name) == null) {
+      System.setProperty(name, value);
+    }
+  }
+
+  private static DpoException damaged(Path file, String found, @Nullable Throwable cause) {
+    String message =
+        ("[%s] must be a file of the tokenizers library but was not: %s;"
+                + " copy it again from where the model came from")
+            .formatted(file, found);
+    return cause == null ? new DpoException(message) : new DpoException(message, cause);
+  }
+}
