@@ -1,73 +1,23 @@
 package org.dpo4j.reference;
 
-import java.util.List;
-import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.PairLogProbs;
-import org.dpo4j.logprob.SequenceLogProbs;
-import org.dpo4j.model.CausalLm;
-import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.TensorScope;
-import org.dpo4j.torch.Tensors;
 
-/** Log-probabilities of every pair of a data set under the reference, as plain numbers. */
-public final class PrecomputedReference {
-
-  private final double[] chosen;
-  private final double[] rejected;
-
-  private PrecomputedReference(double[] chosen, double[] rejected) {
-    this.chosen = chosen;
-    this.rejected = rejected;
-  }
-
-  /**
-   * Runs every pair through the model once, without gradients.
-   *
-   * @param model the reference; not changed
-   * @param pairs the data set, to whose indices batches refer
-   * @param batchSize pairs that go through together, at least 1
-   * @param progress told how many pairs are done
-   */
-  public static PrecomputedReference compute(
-      CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
-    double[] chosen = new double[pairs.size()];
-    double[] rejected = new double[pairs.size()];
-    for (int from = 0; from < pairs.size(); from += batchSize) {
-      int to = Math.min(pairs.size(), from + batchSize);
-      try (TensorScope scope = TensorScope.open();
-          NoGrad noGrad = NoGrad.open()) {
-        PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
-        double[] sums =
-            Tensors.toDoubles(SequenceLogProbs.score(model, batch.sequences()).logProbs());
-        for (int i = from; i < to; i++) {
-          chosen[i] = sums[2 * (i - from)];
-          rejected[i] = sums[2 * (i - from) + 1];
-        }
-      }
-      progress.accept(to);
-    }
-    return new PrecomputedReference(chosen, rejected);
-  }
+/**
+ * The reference of a data set: what a frozen model said of every pair before training began.
+ *
+ * @param logProbs of the pairs, by their index in the data set
+ */
+public record PrecomputedReference(LogProbTable logProbs) {
 
   /** The log-probabilities of a batch; lengths and type are taken from the policy's. */
   public PairLogProbs of(PreferenceBatch batch, PairLogProbs policy) {
     int[] indices = batch.indices();
     return PairLogProbs.ofValues(
-        IntStream.of(indices).mapToDouble(i -> chosen[i]).toArray(),
-        IntStream.of(indices).mapToDouble(i -> rejected[i]).toArray(),
+        IntStream.of(indices).mapToDouble(logProbs::chosen).toArray(),
+        IntStream.of(indices).mapToDouble(logProbs::rejected).toArray(),
         policy);
-  }
-
-  /** log ref(y_w given x) of a pair, in nats. */
-  public double chosen(int pair) {
-    return chosen[pair];
-  }
-
-  /** log ref(y_l given x) of a pair, in nats. */
-  public double rejected(int pair) {
-    return rejected[pair];
   }
 }

@@ -1,0 +1,77 @@
+package org.dpo4j.logprob;
+
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/** Log-probabilities of every pair of a data set under one model, as plain numbers. */
+public final class LogProbTable {
+
+  private final double[] chosen;
+  private final double[] rejected;
+
+  private LogProbTable(double[] chosen, double[] rejected) {
+    this.chosen = chosen;
+    this.rejected = rejected;
+  }
+
+  /**
+   * Runs every pair through the model once, without gradients.
+   *
+   * @param model not changed
+   * @param pairs the data set
+   * @param batchSize pairs that go through together, at least 1
+   * @param progress told how many pairs are done
+   */
+  public static LogProbTable compute(
+      CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
+    double[] chosen = new double[pairs.size()];
+    double[] rejected = new double[pairs.size()];
+    for (int from = 0; from < pairs.size(); from += batchSize) {
+      int to = Math.min(pairs.size(), from + batchSize);
+      try (TensorScope scope = TensorScope.open();
+          NoGrad noGrad = NoGrad.open()) {
+        PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
+        double[] sums =
+            Tensors.toDoubles(SequenceLogProbs.score(model, batch.sequences()).logProbs());
+        for (int i = from; i < to; i++) {
+          chosen[i] = sums[2 * (i - from)];
+          rejected[i] = sums[2 * (i - from) + 1];
+        }
+      }
+      progress.accept(to);
+    }
+    return new LogProbTable(chosen, rejected);
+  }
+
+  /** How many pairs there are. */
+  public int size() {
+    return chosen.length;
+  }
+
+  /** log pi(y_w given x) of a pair, in nats. */
+  public double chosen(int pair) {
+    return chosen[pair];
+  }
+
+  /** log pi(y_l given x) of a pair, in nats. */
+  public double rejected(int pair) {
+    return rejected[pair];
+  }
+
+  /** log pi(y_w given x) - log pi(y_l given x) of a pair; no reference in it. */
+  public double margin(int pair) {
+    return chosen[pair] - rejected[pair];
+  }
+
+  /** The mean of {@link #margin} over all pairs. */
+  public double meanMargin() {
+    return IntStream.range(0, size()).mapToDouble(this::margin).average().orElse(Double.NaN);
+  }
+}
