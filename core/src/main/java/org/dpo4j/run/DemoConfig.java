@@ -1,0 +1,67 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/** What {@code demo} can change about the built-in run on the twelve triples. */
+public record DemoConfig(
+    @Option(value = "30", help = "printed rows: passes over the triples") int steps,
+    @Option(value = "0.2", help = "strength of the pull towards the reference") double beta,
+    @Option(value = "1e-4", help = "learning rate") double learningRate,
+    @Option(value = "12", help = "triples in an optimizer step") int perDeviceTrainBatchSize,
+    @Option(value = "0", help = "decides the initial weights") long seed,
+    @Option(value = "sigmoid", help = "sigmoid, hinge, ipo or sigmoid_norm") LossType lossType,
+    @Option(value = "false", help = "divide log-probabilities by the completion's length")
+        boolean lengthNormalization,
+    @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
+        double labelSmoothing,
+    @Option(value = "start", help = "start, or distilled: a smaller model taught by it")
+        Reference reference,
+    @Option(value = "false", help = "several losses side by side: a table and a plot")
+        boolean compare,
+    @Option(help = "folder for what the demo writes") Optional<Path> outputDir,
+    @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
+        int threads) {
+
+  /** The table of all options of {@code demo}. */
+  public static final OptionTable<DemoConfig> OPTIONS = OptionTable.of(DemoConfig.class);
+
+  /** The names of the demo's {@code --reference}. */
+  public enum Reference {
+    /** A frozen copy of the warmed-up model. */
+    START,
+    /** A smaller, cheaper model distilled from it. */
+    DISTILLED;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  public DemoConfig {
+    Rule.atLeast("steps", steps, 1, "30 is the default");
+    Rule.positive("beta", beta, "0.2 is the default");
+    Rule.notNegative("learning_rate", learningRate, "1e-4 is the default");
+    Rule.require(
+        perDeviceTrainBatchSize >= 1 && perDeviceTrainBatchSize <= 12,
+        "per_device_train_batch_size",
+        "from 1 to 12, the number of triples,",
+        perDeviceTrainBatchSize,
+        "12 is one step for each pass");
+    Rule.require(
+        labelSmoothing >= 0 && labelSmoothing <= 0.5,
+        "label_smoothing",
+        "between 0 and 0.5",
+        labelSmoothing,
+        "above 0.5 the pairs would count as swapped");
+    Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static DemoConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

@@ -1,0 +1,31 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
+public record InspectConfig(
+    @Option(
+            help = "folder of the checkpoint whose tokenizer is used",
+            aliases = "model_name_or_path")
+        Path model,
+    @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+    @Option(help = "file for one JSON line for each row; without it the rows are shown")
+        Optional<Path> output,
+    @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
+        int maxLength,
+    @Option(value = "stop", help = "a row that cannot be used: stop or skip") OnBadRow onBadRow) {
+
+  /** The table of all options of {@code inspect}. */
+  public static final OptionTable<InspectConfig> OPTIONS = OptionTable.of(InspectConfig.class);
+
+  public InspectConfig {
+    Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static InspectConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

@@ -1,0 +1,28 @@
+package org.dpo4j.run;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One option as the flags, the YAML file and the help see it.
+ *
+ * @param name in snake case, without dashes
+ * @param aliases other accepted names
+ * @param group heading in the help and in the resolved run; empty where there is one group only
+ * @param help what it does
+ * @param defaultText the default as a user would write it; empty for none
+ * @param required whether it must be given
+ * @param label short name of a value, for the help
+ * @param choices all values of a closed set; empty for open types
+ * @param flag whether the bare option means true
+ */
+public record OptionSpec(
+    String name,
+    List<String> aliases,
+    String group,
+    String help,
+    Optional<String> defaultText,
+    boolean required,
+    String label,
+    List<String> choices,
+    boolean flag) {}

@@ -1,0 +1,136 @@
+package org.dpo4j.run;
+
+import java.math.BigDecimal;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/**
+ * How one type of option value is read from text and shown again.
+ *
+ * @param rule what a value must be, as it stands in an error message
+ * @param label short name of a value for the help, for example {@code N}
+ * @param choices all values of a closed set; empty for the open types
+ * @param flag whether the bare option means true
+ * @param reader text to value; throws IllegalArgumentException when the text breaks the rule
+ */
+record OptionType(
+    String rule,
+    String label,
+    List<String> choices,
+    boolean flag,
+    Function<String, Object> reader) {
+
+  private static final List<String> YES = List.of("true", "yes", "on", "1", "t", "y");
+  private static final List<String> NO = List.of("false", "no", "off", "0", "f", "n");
+
+  static OptionType of(Class<?> type) {
+    if (type == int.class) {
+      return open("a whole number", "N", text -> new BigDecimal(text).intValueExact());
+    }
+    if (type == long.class) {
+      return open("a whole number", "N", text -> new BigDecimal(text).longValueExact());
+    }
+    if (type == double.class || type == Double.class) {
+      return open("a number", "X", OptionType::number);
+    }
+    if (type == boolean.class) {
+      return new OptionType(
+          "true or false", "BOOL", List.of("true", "false"), true, OptionType::truth);
+    }
+    if (type == String.class) {
+      return open("a text", "TEXT", text -> text);
+    }
+    if (type == Path.class) {
+      return open("a path", "PATH", OptionType::path);
+    }
+    if (type == StepInterval.class) {
+      return open(
+          "a whole number of steps from 1, or a share of all steps below 1",
+          "N",
+          text -> new StepInterval(number(text)));
+    }
+    if (type.isEnum()) {
+      return choice(type.getEnumConstants());
+    }
+    throw new IllegalArgumentException("no option can have the type " + type.getName());
+  }
+
+  private static OptionType open(String rule, String label, Function<String, Object> reader) {
+    return new OptionType(rule, label, List.of(), false, reader);
+  }
+
+  private static OptionType choice(Object[] constants) {
+    List<String> names = Arrays.stream(constants).map(OptionType::text).toList();
+    return new OptionType(
+        "one of " + String.join(", ", names),
+        "NAME",
+        names,
+        false,
+        // YAML 1.1 readers turn a bare no into false, and so do tools that rewrite YAML files.
+        text -> constants[index(names, text.equalsIgnoreCase("false") ? "no" : text)]);
+  }
+
+  private static int index(List<String> names, String text) {
+    int index = names.indexOf(text.toLowerCase(Locale.ROOT));
+    if (index < 0) {
+      throw new IllegalArgumentException(text);
+    }
+    return index;
+  }
+
+  private static Double number(String text) {
+    return new BigDecimal(text.replace("_", "")).doubleValue();
+  }
+
+  private static Path path(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("empty");
+    }
+    return Path.of(text);
+  }
+
+  static Boolean truth(String text) {
+    String word = text.toLowerCase(Locale.ROOT);
+    if (YES.contains(word)) {
+      return true;
+    }
+    if (NO.contains(word)) {
+      return false;
+    }
+    throw new IllegalArgumentException(text);
+  }
+
+  /** Reads a value; throws IllegalArgumentException when {@code text} breaks the rule. */
+  Object read(String text) {
+    return reader.apply(text);
+  }
+
+  /** A value as a user would write it. */
+  static String text(Object value) {
+    if (value instanceof Enum<?> constant) {
+      return constant.name().toLowerCase(Locale.ROOT);
+    }
+    if (value instanceof StepInterval interval) {
+      return shortest(interval.value());
+    }
+    if (value instanceof Double number) {
+      return shortest(number);
+    }
+    if (value instanceof List<?> list) {
+      return list.stream().map(OptionType::text).collect(Collectors.joining(","));
+    }
+    return value.toString();
+  }
+
+  /** Whole numbers without a fraction, small ones as {@code 1e-6}. */
+  static String shortest(double number) {
+    if (number == Math.rint(number) && Math.abs(number) < 1e15) {
+      return Long.toString((long) number);
+    }
+    return Double.toString(number).replace(".0E", "e").replace('E', 'e');
+  }
+}

@@ -1,0 +1,31 @@
+package org.dpo4j.run;
+
+import org.dpo4j.UsageException;
+
+/** The checks of option values; each failure names the option as a user writes it. */
+final class Rule {
+  private Rule() {}
+
+  static void require(boolean holds, String option, String rule, Object value, String whatToDo) {
+    if (!holds) {
+      throw new UsageException(
+          "--%s must be %s but was %s; %s".formatted(option, rule, shown(value), whatToDo));
+    }
+  }
+
+  static void positive(String option, double value, String whatToDo) {
+    require(value > 0 && Double.isFinite(value), option, "a number above 0", value, whatToDo);
+  }
+
+  static void notNegative(String option, double value, String whatToDo) {
+    require(value >= 0 && Double.isFinite(value), option, "a number from 0", value, whatToDo);
+  }
+
+  static void atLeast(String option, long value, long least, String whatToDo) {
+    require(value >= least, option, "a whole number from " + least, value, whatToDo);
+  }
+
+  private static String shown(Object value) {
+    return value instanceof Double number ? OptionType.shortest(number) : String.valueOf(value);
+  }
+}

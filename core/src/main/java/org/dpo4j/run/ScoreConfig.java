@@ -1,0 +1,40 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
+public record ScoreConfig(
+    @Option(
+            help = "folder of the checkpoint that scores (Hugging Face layout)",
+            aliases = "model_name_or_path")
+        Path model,
+    @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+    @Option(help = "file for the numbers, one JSON line for each row") Path output,
+    @Option(help = "folder of the reference; adds rewards to the output") Optional<Path> refModel,
+    @Option(help = "folder of a LoRA adapter for the model") Optional<Path> adapter,
+    @Option(value = "0.1", help = "scale of the rewards") double beta,
+    @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
+        int maxLength,
+    @Option(value = "stop", help = "a row that cannot be used: stop or skip") OnBadRow onBadRow,
+    @Option(value = "8", help = "pairs in a batch") int perDeviceEvalBatchSize,
+    @Option(value = "cpu", help = "cpu is the only one for now") Device device,
+    @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
+        int threads) {
+
+  /** The table of all options of {@code score}. */
+  public static final OptionTable<ScoreConfig> OPTIONS = OptionTable.of(ScoreConfig.class);
+
+  public ScoreConfig {
+    Rule.positive("beta", beta, "0.1 is usual");
+    Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
+    Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static ScoreConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

@@ -1,0 +1,230 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.UsageException;
+
+/**
+ * Everything that decides a training run, as immutable values: defaults are those of TRL 1.16 and
+ * transformers 5.23 but for the differences listed in {@code docs/reference/trl.md}.
+ *
+ * <p>Every component of the parts below is one option; nothing else declares options. Build one
+ * from option names with {@link #of}, change one with {@link #with}.
+ *
+ * <p>A wrong value or combination is a {@link UsageException} that names the option.
+ */
+public record TrainingConfig(
+    Model model,
+    Data data,
+    Loss loss,
+    Optimizer optimizer,
+    Schedule schedule,
+    Batching batching,
+    Evaluation evaluation,
+    Output output,
+    Engine engine) {
+
+  /** The table of all options of a training run. */
+  public static final OptionTable<TrainingConfig> OPTIONS = OptionTable.of(TrainingConfig.class);
+
+  public TrainingConfig {
+    if (evaluation.evalStrategy() != EvalStrategy.NO && data.evalFile().isEmpty()) {
+      throw new UsageException(
+          "--eval_strategy %s needs held-out pairs; pass --eval_file FILE"
+              .formatted(OptionType.text(evaluation.evalStrategy())));
+    }
+    if (loss.reference() == ReferenceChoice.BASE && model.adapter().isEmpty()) {
+      throw new UsageException(
+          "--reference base means the model with its adapter off and needs --adapter DIR;"
+              + " without an adapter use --reference start");
+    }
+  }
+
+  /**
+   * A configuration from option names and values, the rest at their defaults.
+   *
+   * @param options values as text, numbers, booleans or paths, for example {@code Map.of("model",
+   *     dir, "data_file", file, "output_dir", out, "learning_rate", 1e-5)}
+   */
+  public static TrainingConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+
+  /** This configuration with one option changed. */
+  public TrainingConfig with(String option, Object value) {
+    return OPTIONS.with(this, option, value);
+  }
+
+  /** The model that is trained. */
+  public record Model(
+      @Option(
+              help = "folder of the checkpoint to start from (Hugging Face layout)",
+              aliases = "model_name_or_path")
+          Path model,
+      @Option(help = "folder of a LoRA adapter to start from") Optional<Path> adapter) {}
+
+  /** The pairs and what becomes of them. */
+  public record Data(
+      @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+      @Option(help = "held-out pairs, in the same formats") Optional<Path> evalFile,
+      @Option(value = "1024", help = "ids of prompt and completion kept; 0: no truncation")
+          int maxLength,
+      @Option(value = "stop", help = "a row that cannot be used: stop or skip") OnBadRow onBadRow,
+      @Option(value = "true", help = "a new order of the pairs in each epoch, from the seed")
+          boolean shuffle) {
+    public Data {
+      Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    }
+  }
+
+  /** The loss and the reference in it. */
+  public record Loss(
+      @Option(value = "sigmoid", help = "sigmoid, hinge, ipo or sigmoid_norm") LossType lossType,
+      @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
+      @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
+          double labelSmoothing,
+      @Option(value = "start", help = "start, base (adapter off) or none")
+          ReferenceChoice reference,
+      @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel) {
+    public Loss {
+      Rule.positive("beta", beta, "0.1 is usual");
+      Rule.require(
+          labelSmoothing >= 0 && labelSmoothing <= 0.5,
+          "label_smoothing",
+          "between 0 and 0.5",
+          labelSmoothing,
+          "above 0.5 the pairs would count as swapped");
+      if (labelSmoothing > 0 && lossType != LossType.SIGMOID) {
+        throw new UsageException(
+            "--label_smoothing works with --loss_type sigmoid only but the loss is %s;"
+                    .formatted(OptionType.text(lossType))
+                + " leave it at 0 or change the loss");
+      }
+      if (refModel.isPresent() && reference != ReferenceChoice.START) {
+        throw new UsageException(
+            "--ref_model and --reference %s name two references; pass one of them"
+                .formatted(OptionType.text(reference)));
+      }
+      if (reference == ReferenceChoice.NONE) {
+        throw new UsageException(
+            "--reference none is for losses without a reference but --loss_type %s needs one;"
+                    .formatted(OptionType.text(lossType))
+                + " use --reference start");
+      }
+    }
+  }
+
+  /** AdamW, as PyTorch computes it. */
+  public record Optimizer(
+      @Option(value = "1e-6", help = "the highest learning rate of the schedule")
+          double learningRate,
+      @Option(value = "0", help = "AdamW's decay; biases and norm weights are spared")
+          double weightDecay,
+      @Option(value = "0.9", help = "decay of the mean of gradients") double adamBeta1,
+      @Option(value = "0.999", help = "decay of the mean of squared gradients") double adamBeta2,
+      @Option(value = "1e-8", help = "added to the root of the squared gradients")
+          double adamEpsilon,
+      @Option(value = "1", help = "gradients above this norm are scaled down; 0: never")
+          double maxGradNorm) {
+    public Optimizer {
+      Rule.notNegative("learning_rate", learningRate, "1e-6 is usual for a whole model");
+      Rule.notNegative("weight_decay", weightDecay, "0 turns it off");
+      Rule.require(0 <= adamBeta1 && adamBeta1 < 1, "adam_beta1", "in [0, 1)", adamBeta1, "0.9");
+      Rule.require(0 <= adamBeta2 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2, "0.999");
+      Rule.notNegative("adam_epsilon", adamEpsilon, "1e-8 is usual");
+      Rule.notNegative("max_grad_norm", maxGradNorm, "0 turns clipping off");
+    }
+  }
+
+  /** How long to train and how the learning rate moves. */
+  public record Schedule(
+      @Option(value = "3", help = "passes over the pairs; fractions allowed") double numTrainEpochs,
+      @Option(value = "-1", help = "optimizer steps; above 0 it overrides num_train_epochs")
+          int maxSteps,
+      @Option(value = "linear", help = "linear, cosine, constant or constant_with_warmup")
+          LrSchedulerType lrSchedulerType,
+      @Option(value = "0", help = "steps of rising learning rate; below 1: a share of all steps")
+          double warmupSteps,
+      @Option(value = "0", help = "the same as a share of all steps") double warmupRatio) {
+    public Schedule {
+      Rule.require(
+          maxSteps == -1 || maxSteps > 0,
+          "max_steps",
+          "above 0, or -1 for as many as num_train_epochs takes",
+          maxSteps,
+          "pass a number of optimizer steps");
+      if (maxSteps == -1) {
+        Rule.positive("num_train_epochs", numTrainEpochs, "1 to 3 is usual");
+      }
+      Rule.require(
+          warmupSteps >= 0 && (warmupSteps < 1 || warmupSteps == Math.rint(warmupSteps)),
+          "warmup_steps",
+          "a whole number from 0, or a share of all steps below 1",
+          warmupSteps,
+          "for example 10, or 0.1");
+      Rule.require(
+          warmupRatio >= 0 && warmupRatio <= 1,
+          "warmup_ratio",
+          "between 0 and 1",
+          warmupRatio,
+          "0.1 is usual");
+      if (warmupSteps > 0 && warmupRatio > 0) {
+        throw new UsageException(
+            "--warmup_steps and --warmup_ratio say the same in two ways; pass one of them");
+      }
+    }
+
+    /** Warm-up in steps of a run of {@code steps} steps, rounded up as transformers does. */
+    public int warmup(int steps) {
+      if (warmupSteps >= 1) {
+        return (int) warmupSteps;
+      }
+      return (int) Math.ceil(steps * Math.max(warmupSteps, warmupRatio));
+    }
+  }
+
+  /** How pairs become steps: a step is the product of the two. */
+  public record Batching(
+      @Option(value = "8", help = "pairs in a micro-batch") int perDeviceTrainBatchSize,
+      @Option(value = "1", help = "micro-batches in a step") int gradientAccumulationSteps) {
+    public Batching {
+      Rule.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
+      Rule.atLeast(
+          "gradient_accumulation_steps", gradientAccumulationSteps, 1, "1 means no accumulation");
+    }
+  }
+
+  /** When and how to evaluate on the held-out pairs. */
+  public record Evaluation(
+      @Option(value = "no", help = "besides before the first step: no, steps or epoch")
+          EvalStrategy evalStrategy,
+      @Option(help = "steps between evaluations, or a share of the run; as logging_steps if unset")
+          Optional<StepInterval> evalSteps,
+      @Option(value = "8", help = "pairs in a batch of an evaluation") int perDeviceEvalBatchSize) {
+    public Evaluation {
+      Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
+    }
+  }
+
+  /** What is written. */
+  public record Output(
+      @Option(help = "folder for the tuned checkpoint and the records of the run") Path outputDir,
+      @Option(value = "false", help = "replace the folder when it exists and is not empty")
+          boolean overwriteOutputDir,
+      @Option(value = "auto", help = "auto (as the checkpoint), float32, float16 or bfloat16")
+          SaveDtype saveDtype,
+      @Option(value = "10", help = "steps between two log lines, or a share of the run")
+          StepInterval loggingSteps) {}
+
+  /** The machine's side. */
+  public record Engine(
+      @Option(value = "42", help = "decides the order of the pairs and any other chance") long seed,
+      @Option(value = "cpu", help = "cpu is the only one for now") Device device,
+      @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
+          int threads) {
+    public Engine {
+      Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+    }
+  }
+}
