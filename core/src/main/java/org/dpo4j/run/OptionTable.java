@@ -166,7 +166,7 @@ public final class OptionTable<C> {
 
   private static Object value(Entry entry, Map<String, GivenValue> values, boolean optional) {
     GivenValue given = values.get(entry.spec().name());
-    boolean unset = given == null || (given.none() && !entry.spec().required());
+    boolean unset = given == null || (given.none() && !isOwnWord(entry, given));
     if (unset && optional) {
       return Optional.empty();
     }
@@ -186,6 +186,13 @@ public final class OptionTable<C> {
               + entry.spec().defaultText().map("; the default is %s"::formatted).orElse(""),
           e);
     }
+  }
+
+  /** Whether "none" or an empty text is a value of this option rather than "not set". */
+  private static boolean isOwnWord(Entry entry, GivenValue given) {
+    return entry.spec().required()
+        || entry.spec().label().equals("TEXT")
+        || entry.spec().choices().contains(given.text());
   }
 
   /** Puts file and line before a message about one option whose value came from a file. */

@@ -1,0 +1,369 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.dpo4j.UsageException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Closes the gap between what a user writes and what the run does: options that are declared but
+ * not read, defaults that drift from TRL's, TRL options that get no answer, and values that YAML
+ * turns into something else.
+ */
+class TrainingOptionsTest {
+  private static final Map<String, String> REQUIRED =
+      Map.of("model", "m", "data_file", "d.jsonl", "output_dir", "o");
+
+  /** A valid value for each option that differs from its default. */
+  private static final Map<String, String> OTHER =
+      Map.ofEntries(
+          Map.entry("model", "other"),
+          Map.entry("adapter", "a"),
+          Map.entry("data_file", "x.json"),
+          Map.entry("eval_file", "e.jsonl"),
+          Map.entry("max_length", "512"),
+          Map.entry("on_bad_row", "skip"),
+          Map.entry("shuffle", "false"),
+          Map.entry("loss_type", "hinge"),
+          Map.entry("beta", "0.3"),
+          Map.entry("label_smoothing", "0.1"),
+          Map.entry("reference", "base"),
+          Map.entry("ref_model", "r"),
+          Map.entry("learning_rate", "5.5e-7"),
+          Map.entry("weight_decay", "0.01"),
+          Map.entry("adam_beta1", "0.8"),
+          Map.entry("adam_beta2", "0.95"),
+          Map.entry("adam_epsilon", "1e-6"),
+          Map.entry("max_grad_norm", "0.5"),
+          Map.entry("num_train_epochs", "1.5"),
+          Map.entry("max_steps", "7"),
+          Map.entry("lr_scheduler_type", "constant_with_warmup"),
+          Map.entry("warmup_steps", "0.25"),
+          Map.entry("warmup_ratio", "0.25"),
+          Map.entry("per_device_train_batch_size", "2"),
+          Map.entry("gradient_accumulation_steps", "4"),
+          Map.entry("eval_strategy", "epoch"),
+          Map.entry("eval_steps", "0.5"),
+          Map.entry("per_device_eval_batch_size", "3"),
+          Map.entry("overwrite_output_dir", "true"),
+          Map.entry("output_dir", "out"),
+          Map.entry("save_dtype", "bfloat16"),
+          Map.entry("logging_steps", "1"),
+          Map.entry("seed", "-3"),
+          Map.entry("device", "cpu"),
+          Map.entry("threads", "2"));
+
+  private final Path folder;
+
+  TrainingOptionsTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @Test
+  void everyOptionIsReadFromFlagsAndFromYamlAlike() throws IOException {
+    assertThat(OTHER.keySet()).isEqualTo(ownNames());
+    for (Map.Entry<String, String> option : OTHER.entrySet()) {
+      Map<String, String> values = new LinkedHashMap<>(REQUIRED);
+      // What the option needs beside it.
+      if (option.getKey().equals("eval_strategy")) {
+        values.put("eval_file", "e.jsonl");
+      }
+      if (option.getKey().equals("reference")) {
+        values.put("adapter", "a");
+      }
+      TrainingConfig before = TrainingConfig.of(values);
+      values.put(option.getKey(), option.getValue());
+      TrainingConfig fromFlags = TrainingOptions.resolve(Map.of(), given(values)).config();
+      TrainingConfig fromYaml = TrainingOptions.resolve(yaml(lines(values)), Map.of()).config();
+
+      assertThat(fromYaml).as(option.getKey()).isEqualTo(fromFlags);
+      assertThat(TrainingConfig.OPTIONS.write(fromFlags).get(option.getKey()))
+          .as(option.getKey())
+          .hasToString(option.getValue().replace("5.5e-7", "5.5E-7").replace("1e-6", "1.0E-6"));
+      if (!option.getKey().equals("device")) {
+        assertThat(fromFlags).as(option.getKey()).isNotEqualTo(before);
+      }
+    }
+  }
+
+  @Test
+  void defaultsAreThoseOfTrl() throws IOException {
+    Map<String, String> trl = trlDefaults();
+    // The differences that the product makes on purpose: what TRL leaves open is required here, an
+    // output folder is never guessed.
+    Set<String> different = Set.of("output_dir", "model");
+    TrainingConfig.OPTIONS
+        .options()
+        .forEach(
+            option -> {
+              String theirs = trl.get(option.name());
+              if (theirs != null && !different.contains(option.name())) {
+                String ours = option.defaultText().orElse("none");
+                assertThat(ours.equals(theirs) || number(ours) == number(theirs))
+                    .as("%s: %s here, %s there", option.name(), ours, theirs)
+                    .isTrue();
+              }
+            });
+    TrainingConfig config = TrainingConfig.of(REQUIRED);
+    assertThat(config.optimizer().learningRate()).isEqualTo(1e-6);
+    assertThat(config.loss().beta()).isEqualTo(0.1);
+    assertThat(config.data().maxLength()).isEqualTo(1024);
+    assertThat(config.batching().perDeviceTrainBatchSize()).isEqualTo(8);
+    assertThat(config.schedule().numTrainEpochs()).isEqualTo(3);
+    assertThat(config.output().loggingSteps().steps(74)).isEqualTo(10);
+  }
+
+  @Test
+  void noOptionOfTrlIsUnknown() throws IOException {
+    assertThat(TrainingOptions.names()).containsAll(trlDefaults().keySet());
+  }
+
+  @Test
+  void aTrlFileRunsAsItIsWithOneNoticeForEachOptionThatMeansNothingHere() throws IOException {
+    TrainingOptions options =
+        TrainingOptions.resolve(
+            yaml(
+                """
+                model_name_or_path: m
+                output_dir: o
+                dataset_name: org/pairs
+                dataset_num_proc: 4
+                learning_rate: 5.0e-7
+                adam_epsilon: 1e-7
+                max_length: null
+                eval_strategy: no
+                loss_type: [sigmoid]
+                report_to: [wandb, tensorboard]
+                bf16: no
+                gradient_checkpointing: true
+                gradient_checkpointing_kwargs: {use_reentrant: false}
+                save_strategy: "no"
+                trust_remote_code: false
+                optim: adamw_torch_fused
+                deepspeed: null
+                """),
+            given(Map.of("data_file", "d.jsonl")));
+
+    TrainingConfig config = options.config();
+    assertThat(config.optimizer().learningRate()).isEqualTo(5e-7);
+    assertThat(config.optimizer().adamEpsilon()).isEqualTo(1e-7);
+    assertThat(config.data().maxLength()).isZero();
+    assertThat(config.evaluation().evalStrategy()).isEqualTo(EvalStrategy.NO);
+    // All lines but the seven that mean something here and the one that is null.
+    assertThat(options.notices()).hasSize(17 - 7 - 1);
+    assertThat(options.notices().get(0))
+        .isEqualTo(
+            "--dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
+                + " are not fetched");
+  }
+
+  @Test
+  void everyRefusedOptionIsNamedAtOnceWithItsReasonAndItsLine() {
+    assertThatThrownBy(
+            () ->
+                TrainingOptions.resolve(
+                    yaml("model: m\nbf16: true\nuse_peft: yes\n"),
+                    given(Map.of("loss_type", "robust", "learning_rat", "1"))))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("run.yaml:2: --bf16 true is refused: not yet: computation is in 32")
+        .hasMessageContaining("run.yaml:3: --use_peft yes is refused: training a LoRA adapter")
+        .hasMessageContaining("--loss_type robust is refused: this loss of TRL's is not there yet")
+        .hasMessageContaining("--learning_rat is no option here; did you mean --learning_rate?");
+  }
+
+  @Test
+  void everyLineOfTheTrlListGivesTheAnswerThatItStates() {
+    for (TrlOptions.Row row : TrlOptions.load().rows()) {
+      for (String name : row.names()) {
+        String value = row.values().get(0).equals("*") ? "zzz" : row.values().get(0);
+        Map<String, String> values = new HashMap<>(REQUIRED);
+        values.remove(row.text().split(" ", 2)[0]);
+        values.put(name, value);
+        if (row.answer().equals("refused") || row.answer().equals("replaced")) {
+          assertThatThrownBy(() -> TrainingOptions.resolve(Map.of(), given(values)))
+              .as(name)
+              .isInstanceOf(UsageException.class)
+              .hasMessageContaining("--%s %s is refused: %s", name, value, row.text());
+        } else if (row.answer().equals("accepted")) {
+          assertThat(TrainingOptions.resolve(Map.of(), given(values)).notices())
+              .as(name)
+              .hasSize(1);
+        } else if (!value.equals("zzz")) {
+          TrainingConfig read = TrainingOptions.resolve(Map.of(), given(values)).config();
+          List<String> renamed = TrlOptions.renamed(row, value);
+          Map<String, String> same = new HashMap<>(REQUIRED);
+          same.put(renamed.get(0), renamed.get(1));
+          assertThat(read).as(name).isEqualTo(TrainingConfig.of(same));
+        }
+      }
+    }
+  }
+
+  @Test
+  void flagsWinOverTheFileUnderAnyName() throws IOException {
+    TrainingConfig config =
+        TrainingOptions.resolve(
+                yaml("model_name_or_path: org/hub\ndata_file: d\noutput_dir: o\nbf16: true\n"),
+                given(Map.of("model", "local", "bf16", "false")))
+            .config();
+
+    assertThat(config.model().model()).isEqualTo(Path.of("local"));
+  }
+
+  @Test
+  void theResolvedRunReadsBackAsTheSameConfiguration() throws IOException {
+    Map<String, String> values = new LinkedHashMap<>(OTHER);
+    values.keySet().removeAll(Set.of("ref_model", "warmup_ratio", "label_smoothing"));
+    values.put("data_file", "weird: name #1 'x'.jsonl");
+    for (Map<String, String> some : List.of(REQUIRED, values)) {
+      TrainingConfig config = TrainingConfig.of(some);
+      String text = YamlOptions.write(TrainingConfig.OPTIONS, config);
+
+      assertThat(TrainingOptions.resolve(yaml(text), Map.of()).config()).as(text).isEqualTo(config);
+      assertThat(TrainingOptions.resolve(yaml(text), Map.of()).notices()).isEmpty();
+    }
+  }
+
+  @Test
+  void requiredOptionsAreMissedAllAtOnce() {
+    assertThatThrownBy(() -> TrainingConfig.of(Map.of("beta", 0.1)))
+        .isInstanceOf(MissingOptionsException.class)
+        .hasMessage("--model, --data_file, --output_dir are required but missing");
+  }
+
+  @Test
+  void aBadValueNamesOptionRuleAndValue() throws IOException {
+    assertRefused("beta", "-1", "--beta must be a number above 0 but was -1; 0.1 is usual");
+    assertRefused("beta", "NaN", "--beta must be a number but was NaN; the default is 0.1");
+    assertRefused(
+        "max_steps", "1.5", "--max_steps must be a whole number but was 1.5; the default is -1");
+    assertRefused(
+        "eval_strategy",
+        "often",
+        "--eval_strategy must be one of no, steps, epoch but was often; the default is no");
+    assertRefused(
+        "shuffle",
+        "perhaps",
+        "--shuffle must be true or false but was perhaps; the default is true");
+    assertRefused("model", "", "--model must be a path but was empty");
+    assertThatThrownBy(
+            () ->
+                TrainingOptions.resolve(
+                    yaml("model: m\noutput_dir: o\ndata_file: d\nlearning_rate: -1\n"), Map.of()))
+        .hasMessageStartingWith("%s:4: --learning_rate must be", folder.resolve("run.yaml"));
+  }
+
+  @Test
+  void combinationsThatContradictAreRefused() {
+    assertRefused("eval_strategy", "epoch", "--eval_file FILE");
+    assertRefused("reference", "base", "needs --adapter DIR");
+    assertRefused("reference", "none", "--loss_type sigmoid needs one");
+    assertThatThrownBy(() -> config("warmup_steps", "3", "warmup_ratio", "0.1"))
+        .hasMessageContaining("pass one of them");
+    assertThatThrownBy(() -> config("label_smoothing", "0.1", "loss_type", "ipo"))
+        .hasMessageContaining("--loss_type sigmoid only but the loss is ipo");
+  }
+
+  @Test
+  void yamlThatIsNoMappingOrHasAKeyTwiceIsRefusedWithItsLine() {
+    assertThatThrownBy(() -> yaml("beta: 0.1\nbeta: 0.2\n"))
+        .hasMessageContaining("run.yaml:2: beta is given twice in this file, first at");
+    assertThatThrownBy(() -> yaml("- a\n- b\n")).hasMessageContaining("must be a mapping");
+    assertThatThrownBy(() -> yaml("beta: [0.1\nx: ]: y\n"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("is not valid YAML");
+    assertThatThrownBy(() -> YamlOptions.read(folder.resolve("none.yaml")))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("none.yaml; check the path");
+  }
+
+  @Test
+  void warmupRoundsUpAsTransformersDoes() {
+    assertThat(config("warmup_ratio", "0.1").schedule().warmup(74)).isEqualTo(8);
+    assertThat(config("warmup_steps", "0.1").schedule().warmup(74)).isEqualTo(8);
+    assertThat(config("warmup_steps", "2").schedule().warmup(74)).isEqualTo(2);
+    assertThat(new StepInterval(0.25).steps(74)).isEqualTo(19);
+  }
+
+  @Test
+  void oneOptionChangesAndTheRestStays() {
+    TrainingConfig config = config("beta", "0.2");
+
+    assertThat(config.with("learning_rate", 1e-5).optimizer().learningRate()).isEqualTo(1e-5);
+    assertThat(config.with("learning_rate", 1e-5).with("learning_rate", 1e-6)).isEqualTo(config);
+  }
+
+  private void assertRefused(String option, String value, String message) {
+    assertThatThrownBy(() -> config(option, value))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(message);
+  }
+
+  private static TrainingConfig config(String... options) {
+    Map<String, String> values = new LinkedHashMap<>(REQUIRED);
+    for (int i = 0; i < options.length; i += 2) {
+      values.put(options[i], options[i + 1]);
+    }
+    return TrainingConfig.of(values);
+  }
+
+  private static Set<String> ownNames() {
+    return TrainingConfig.OPTIONS.options().stream()
+        .map(OptionSpec::name)
+        .collect(Collectors.toSet());
+  }
+
+  private static Map<String, GivenValue> given(Map<String, String> values) {
+    return values.entrySet().stream()
+        .collect(
+            Collectors.toMap(
+                Map.Entry::getKey,
+                entry -> GivenValue.of(entry.getValue()),
+                (a, b) -> b,
+                LinkedHashMap::new));
+  }
+
+  private static String lines(Map<String, String> values) {
+    return values.entrySet().stream()
+        .map(entry -> entry.getKey() + ": " + entry.getValue() + "\n")
+        .collect(Collectors.joining());
+  }
+
+  private Map<String, GivenValue> yaml(String text) throws IOException {
+    return YamlOptions.read(Files.writeString(folder.resolve("run.yaml"), text));
+  }
+
+  private static double number(String text) {
+    try {
+      return Double.parseDouble(text);
+    } catch (NumberFormatException e) {
+      return Double.NaN;
+    }
+  }
+
+  /** Name to default of every field of TRL 1.16's DPO script. */
+  private static Map<String, String> trlDefaults() throws IOException {
+    try (InputStream stream =
+        TrainingOptionsTest.class.getResourceAsStream("/trl/fields-1.16.tsv")) {
+      String text =
+          new String(Objects.requireNonNull(stream).readAllBytes(), StandardCharsets.UTF_8);
+      return text.lines()
+          .map(line -> line.split("\t", -1))
+          .collect(Collectors.toMap(cells -> cells[0], cells -> cells[1]));
+    }
+  }
+}

@@ -1,0 +1,91 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Keeps {@code docs/reference/trl.md} the same as the options that the program reads. To write the
+ * page anew, run this test with {@code -Ddpo4j.write.docs=true}.
+ */
+class TrlPageTest {
+  private static final Path PAGE = Path.of("..", "docs", "reference", "trl.md");
+
+  @Test
+  void thePageListsEveryOptionAsTheProgramAnswersIt() throws IOException {
+    if (Boolean.getBoolean("dpo4j.write.docs")) {
+      Files.createDirectories(PAGE.getParent());
+      Files.writeString(PAGE, page());
+    }
+    assertThat(Files.readString(PAGE)).isEqualTo(page());
+  }
+
+  private static String page() {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        """
+        # Options of train, beside TRL's
+
+        `./dpo4j train` takes the option names of TRL 1.16 and transformers 5.23, as flags
+        (`--learning_rate 1e-6`) and in a YAML file (`--config run.yaml`, where a TRL file works).
+        Each option is *honoured*, *accepted* with a one-line notice because it changes nothing
+        here, or *refused* with the reason. Unset values (`null`, `none`) are always accepted. Made
+        from the program's own list; do not edit.
+
+        ## Deliberate differences
+
+        | option | TRL | here | why |
+        |---|---|---|---|
+        | `bf16` | true | false | computation is in 32 bits for now |
+        | `gradient_checkpointing` | true | false | activations fit; the numbers are the same |
+        | `precompute_ref_log_probs` | false | true | the reference never changes, so once is enough |
+        | `label_smoothing` with `loss_type: sigmoid` | ignored | honoured (cDPO), 0 to 0.5 | the paper's conservative DPO |
+        | `output_dir` | `trainer_output` | required | a folder is never guessed |
+        | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
+
+        ## Honoured
+        """);
+    lines.add("| option | default | what it does |\n|---|---|---|");
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      String aliases =
+          option.aliases().stream().map(", `%s`"::formatted).collect(Collectors.joining());
+      lines.add(
+          "| `%s`%s | %s | %s |"
+              .formatted(
+                  option.name(),
+                  aliases,
+                  option.required()
+                      ? "required"
+                      : option.defaultText().map("`%s`"::formatted).orElse("not set"),
+                  option.help()));
+    }
+    String heading = "";
+    for (TrlOptions.Row row : TrlOptions.load().rows()) {
+      if (!row.heading().equals(heading)) {
+        heading = row.heading();
+        lines.add("\n## " + heading.replaceAll("\\.$", "") + "\n");
+        lines.add("| option | value | answer | why, and what to do |\n|---|---|---|---|");
+      }
+      lines.add(
+          "| %s | %s | %s | %s |"
+              .formatted(
+                  code(row.names()),
+                  row.values().get(0).equals("*") ? "any other" : code(row.values()),
+                  row.answer().startsWith("as ")
+                      ? "read as `" + row.answer().substring(3) + "`"
+                      : row.answer(),
+                  row.text()));
+    }
+    return String.join("\n", lines) + "\n";
+  }
+
+  private static String code(List<String> words) {
+    return words.stream().map("`%s`"::formatted).collect(Collectors.joining(", "));
+  }
+}
