@@ -12,18 +12,17 @@ public record DemoConfig(
     @Option(value = "1e-4", help = "learning rate") double learningRate,
     @Option(value = "12", help = "triples in an optimizer step") int perDeviceTrainBatchSize,
     @Option(value = "0", help = "decides the initial weights") long seed,
-    @Option(value = "sigmoid", help = "sigmoid, hinge, ipo or sigmoid_norm") LossType lossType,
+    @Option(value = "sigmoid", help = "the loss") LossType lossType,
     @Option(value = "false", help = "divide log-probabilities by the completion's length")
         boolean lengthNormalization,
     @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
         double labelSmoothing,
-    @Option(value = "start", help = "start, or distilled: a smaller model taught by it")
+    @Option(value = "start", help = "distilled: a smaller model taught by the start")
         Reference reference,
     @Option(value = "false", help = "several losses side by side: a table and a plot")
         boolean compare,
     @Option(help = "folder for what the demo writes") Optional<Path> outputDir,
-    @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
-        int threads) {
+    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
 
   /** The table of all options of {@code demo}. */
   public static final OptionTable<DemoConfig> OPTIONS = OptionTable.of(DemoConfig.class);

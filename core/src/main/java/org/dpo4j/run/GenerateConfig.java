@@ -8,7 +8,7 @@ import org.dpo4j.UsageException;
 /** What {@code generate} needs: a model, one prompt or a file of them, and how to sample. */
 public record GenerateConfig(
     @Option(
-            help = "folder of the checkpoint that writes (Hugging Face layout)",
+            help = "checkpoint folder that writes, Hugging Face layout",
             aliases = "model_name_or_path")
         Path model,
     @Option(help = "the text to answer") Optional<String> prompt,
@@ -21,9 +21,8 @@ public record GenerateConfig(
     @Option(value = "0", help = "decides what is drawn") long seed,
     @Option(value = "false", help = "give the prompt as it is, without the chat template")
         boolean raw,
-    @Option(value = "cpu", help = "cpu is the only one for now") Device device,
-    @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
-        int threads) {
+    @Option(value = "cpu", help = "the only one for now") Device device,
+    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
 
   /** The table of all options of {@code generate}. */
   public static final OptionTable<GenerateConfig> OPTIONS = OptionTable.of(GenerateConfig.class);
@@ -39,6 +38,13 @@ public record GenerateConfig(
     Rule.notNegative("temperature", temperature, "0 always takes the likeliest id");
     Rule.require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
     Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    adapter.ifPresent(path -> InputPaths.requireFolder("adapter", path));
+    promptsFile.ifPresent(path -> InputPaths.requireFile("prompts_file", path));
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -15,13 +15,19 @@ public record InspectConfig(
         Optional<Path> output,
     @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
         int maxLength,
-    @Option(value = "stop", help = "a row that cannot be used: stop or skip") OnBadRow onBadRow) {
+    @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow) {
 
   /** The table of all options of {@code inspect}. */
   public static final OptionTable<InspectConfig> OPTIONS = OptionTable.of(InspectConfig.class);
 
   public InspectConfig {
     Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    InputPaths.requireFile("data_file", dataFile);
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -25,4 +25,10 @@ public record OptionSpec(
     boolean required,
     String label,
     List<String> choices,
-    boolean flag) {}
+    boolean flag) {
+
+  /** What it does and which values there are, on one line. */
+  public String description() {
+    return choices.isEmpty() || flag ? help : help + ": " + String.join(", ", choices);
+  }
+}

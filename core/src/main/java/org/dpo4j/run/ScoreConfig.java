@@ -7,7 +7,7 @@ import java.util.Optional;
 /** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
 public record ScoreConfig(
     @Option(
-            help = "folder of the checkpoint that scores (Hugging Face layout)",
+            help = "checkpoint folder that scores, Hugging Face layout",
             aliases = "model_name_or_path")
         Path model,
     @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
@@ -17,11 +17,10 @@ public record ScoreConfig(
     @Option(value = "0.1", help = "scale of the rewards") double beta,
     @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
         int maxLength,
-    @Option(value = "stop", help = "a row that cannot be used: stop or skip") OnBadRow onBadRow,
+    @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,
     @Option(value = "8", help = "pairs in a batch") int perDeviceEvalBatchSize,
-    @Option(value = "cpu", help = "cpu is the only one for now") Device device,
-    @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
-        int threads) {
+    @Option(value = "cpu", help = "the only one for now") Device device,
+    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
 
   /** The table of all options of {@code score}. */
   public static final OptionTable<ScoreConfig> OPTIONS = OptionTable.of(ScoreConfig.class);
@@ -31,6 +30,14 @@ public record ScoreConfig(
     Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
     Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
     Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    adapter.ifPresent(path -> InputPaths.requireFolder("adapter", path));
+    refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
+    InputPaths.requireFile("data_file", dataFile);
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

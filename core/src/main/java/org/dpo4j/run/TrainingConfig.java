@@ -56,10 +56,24 @@ public record TrainingConfig(
     return OPTIONS.with(this, option, value);
   }
 
+  /** Steps between evaluations when {@code eval_strategy} is steps: as logging_steps if not set. */
+  public StepInterval evalInterval() {
+    return evaluation.evalSteps().orElse(output.loggingSteps());
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model.model());
+    model.adapter().ifPresent(path -> InputPaths.requireFolder("adapter", path));
+    loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
+    InputPaths.requireFile("data_file", data.dataFile());
+    data.evalFile().ifPresent(path -> InputPaths.requireFile("eval_file", path));
+  }
+
   /** The model that is trained. */
   public record Model(
       @Option(
-              help = "folder of the checkpoint to start from (Hugging Face layout)",
+              help = "checkpoint folder to start from, Hugging Face layout",
               aliases = "model_name_or_path")
           Path model,
       @Option(help = "folder of a LoRA adapter to start from") Optional<Path> adapter) {}
@@ -70,7 +84,7 @@ public record TrainingConfig(
       @Option(help = "held-out pairs, in the same formats") Optional<Path> evalFile,
       @Option(value = "1024", help = "ids of prompt and completion kept; 0: no truncation")
           int maxLength,
-      @Option(value = "stop", help = "a row that cannot be used: stop or skip") OnBadRow onBadRow,
+      @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,
       @Option(value = "true", help = "a new order of the pairs in each epoch, from the seed")
           boolean shuffle) {
     public Data {
@@ -80,11 +94,11 @@ public record TrainingConfig(
 
   /** The loss and the reference in it. */
   public record Loss(
-      @Option(value = "sigmoid", help = "sigmoid, hinge, ipo or sigmoid_norm") LossType lossType,
+      @Option(value = "sigmoid", help = "the loss") LossType lossType,
       @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
       @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
           double labelSmoothing,
-      @Option(value = "start", help = "start, base (adapter off) or none")
+      @Option(value = "start", help = "what the policy is compared with; base: adapter off")
           ReferenceChoice reference,
       @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel) {
     public Loss {
@@ -140,11 +154,10 @@ public record TrainingConfig(
   /** How long to train and how the learning rate moves. */
   public record Schedule(
       @Option(value = "3", help = "passes over the pairs; fractions allowed") double numTrainEpochs,
-      @Option(value = "-1", help = "optimizer steps; above 0 it overrides num_train_epochs")
+      @Option(value = "-1", help = "optimizer steps; above 0: instead of num_train_epochs")
           int maxSteps,
-      @Option(value = "linear", help = "linear, cosine, constant or constant_with_warmup")
-          LrSchedulerType lrSchedulerType,
-      @Option(value = "0", help = "steps of rising learning rate; below 1: a share of all steps")
+      @Option(value = "linear", help = "the schedule") LrSchedulerType lrSchedulerType,
+      @Option(value = "0", help = "steps of rising rate; below 1: a share of all steps")
           double warmupSteps,
       @Option(value = "0", help = "the same as a share of all steps") double warmupRatio) {
     public Schedule {
@@ -197,9 +210,8 @@ public record TrainingConfig(
 
   /** When and how to evaluate on the held-out pairs. */
   public record Evaluation(
-      @Option(value = "no", help = "besides before the first step: no, steps or epoch")
-          EvalStrategy evalStrategy,
-      @Option(help = "steps between evaluations, or a share of the run; as logging_steps if unset")
+      @Option(value = "no", help = "when, besides before step 1") EvalStrategy evalStrategy,
+      @Option(help = "steps between, or a share of the run (else logging_steps)")
           Optional<StepInterval> evalSteps,
       @Option(value = "8", help = "pairs in a batch of an evaluation") int perDeviceEvalBatchSize) {
     public Evaluation {
@@ -209,20 +221,18 @@ public record TrainingConfig(
 
   /** What is written. */
   public record Output(
-      @Option(help = "folder for the tuned checkpoint and the records of the run") Path outputDir,
-      @Option(value = "false", help = "replace the folder when it exists and is not empty")
+      @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
+      @Option(value = "false", help = "replace the folder if it is not empty")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "auto (as the checkpoint), float32, float16 or bfloat16")
-          SaveDtype saveDtype,
+      @Option(value = "auto", help = "auto: the checkpoint's own") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
           StepInterval loggingSteps) {}
 
   /** The machine's side. */
   public record Engine(
       @Option(value = "42", help = "decides the order of the pairs and any other chance") long seed,
-      @Option(value = "cpu", help = "cpu is the only one for now") Device device,
-      @Option(value = "0", help = "threads of the engine; 0: as many as there are cores")
-          int threads) {
+      @Option(value = "cpu", help = "the only one for now") Device device,
+      @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
     public Engine {
       Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
     }

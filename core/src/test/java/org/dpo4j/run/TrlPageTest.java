@@ -63,7 +63,7 @@ class TrlPageTest {
                   option.required()
                       ? "required"
                       : option.defaultText().map("`%s`"::formatted).orElse("not set"),
-                  option.help()));
+                  option.description()));
     }
     String heading = "";
     for (TrlOptions.Row row : TrlOptions.load().rows()) {

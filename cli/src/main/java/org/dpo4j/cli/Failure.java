@@ -1,0 +1,85 @@
+package org.dpo4j.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Locale;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+import org.dpo4j.run.MissingOptionsException;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * Turns what was thrown into a message and an exit code; a stack trace only when asked for.
+ *
+ * @param console where to
+ * @param debug whether to show the stack trace
+ */
+record Failure(Console console, boolean debug) {
+  static final int FAILED = 1;
+  static final int USAGE = 2;
+
+  /** What the native engine writes when an allocation fails. */
+  private static final List<String> ENGINE_MEMORY =
+      List.of("defaultcpuallocator", "can't allocate memory", "not enough memory", "bad_alloc");
+
+  int print(Throwable failure, String verb) {
+    String message = message(failure, verb);
+    String[] lines = message.split("\n", -1);
+    console.err().println("error: " + lines[0]);
+    for (int i = 1; i < lines.length; i++) {
+      console.err().println("       " + lines[i]);
+    }
+    if (debug) {
+      failure.printStackTrace(console.err());
+    }
+    return failure instanceof UsageException || failure instanceof ParameterException
+        ? USAGE
+        : FAILED;
+  }
+
+  private static String message(Throwable failure, String verb) {
+    if (failure instanceof MissingOptionsException) {
+      return firstLine(failure) + "\n" + example(verb);
+    }
+    if (failure instanceof DpoException) {
+      return String.valueOf(failure.getMessage());
+    }
+    if (failure instanceof ParameterException) {
+      return firstLine(failure) + "; dpo4j " + verb + " --help lists the options";
+    }
+    if (failure instanceof OutOfMemoryError || isEngineMemory(failure)) {
+      return "out of memory: "
+          + firstLine(failure)
+          + "\nlower --per_device_train_batch_size and raise --gradient_accumulation_steps by the"
+          + " same factor (the numbers stay),\nor lower --max_length, or take a smaller model";
+    }
+    if (failure instanceof IOException || failure instanceof UncheckedIOException) {
+      return "reading or writing failed: " + firstLine(failure);
+    }
+    return "internal error: %s: %s; run again with --debug, and please report it"
+        .formatted(failure.getClass().getSimpleName(), firstLine(failure));
+  }
+
+  private static boolean isEngineMemory(Throwable failure) {
+    String text = String.valueOf(failure.getMessage()).toLowerCase(Locale.ROOT);
+    return failure instanceof RuntimeException && ENGINE_MEMORY.stream().anyMatch(text::contains);
+  }
+
+  /** Messages of the native engine go on with a stack of their own. */
+  private static String firstLine(Throwable failure) {
+    String message = failure.getMessage();
+    return message == null ? "no message" : message.lines().findFirst().orElse("no message");
+  }
+
+  private static String example(String verb) {
+    String model = "--model examples/tiny-chat --data_file examples/pairs.jsonl";
+    return "for example: ./dpo4j "
+        + switch (verb) {
+          case "train" -> "train " + model + " --output_dir tuned";
+          case "score" -> "score " + model + " --output scores.jsonl";
+          case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
+          default -> verb + " " + model;
+        };
+  }
+}

@@ -1,0 +1,35 @@
+package org.dpo4j.cli;
+
+import java.util.concurrent.Callable;
+import org.dpo4j.run.GenerateConfig;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** The verb {@code generate}. */
+@Command(name = "generate", description = "Answers prompts with a checkpoint.")
+final class GenerateCommand implements Callable<Integer> {
+  private final Runs runs;
+  private final Console console;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  private GenerateCommand(Runs runs, Console console) {
+    this.runs = runs;
+    this.console = console;
+  }
+
+  static CommandLine line(Runs runs, Console console) {
+    return OptionFlags.line(new GenerateCommand(runs, console), GenerateConfig.OPTIONS);
+  }
+
+  @Override
+  public Integer call() {
+    GenerateConfig config =
+        GenerateConfig.OPTIONS.read(OptionFlags.given(spec.commandLine().getParseResult()));
+    config.checkInputs();
+    runs.generate(config, console);
+    return 0;
+  }
+}

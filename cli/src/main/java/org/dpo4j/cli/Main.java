@@ -1,0 +1,98 @@
+package org.dpo4j.cli;
+
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import org.dpo4j.UsageException;
+import org.dpo4j.run.Suggestion;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.HelpCommand;
+
+/**
+ * The entry point. Exit codes: 0 done, 1 the run failed, 2 the options are wrong, 130 interrupted.
+ */
+@Command(
+    name = "dpo4j",
+    description = "Tunes language models on preference pairs (DPO).",
+    synopsisSubcommandLabel = "VERB",
+    optionListHeading = "%nOptions:%n",
+    commandListHeading = "%nVerbs:%n",
+    footer = {
+      "",
+      "Options are spelled as TRL's, --learning_rate or --learning-rate.",
+      "--debug, anywhere, shows the stack trace of an error."
+    })
+public final class Main implements Runnable {
+  private final Console console;
+  private final CommandLine line;
+
+  Main(Runs runs, Console console) {
+    this.console = console;
+    this.line = new CommandLine(this);
+    line.addSubcommand(TrainCommand.line(runs, console));
+    line.addSubcommand(ScoreCommand.line(runs, console));
+    line.addSubcommand(InspectCommand.line(runs, console));
+    line.addSubcommand(GenerateCommand.line(runs, console));
+    line.addSubcommand(DemoCommand.line(runs, console));
+    line.addSubcommand(new CommandLine(new CompletionCommand(console)));
+    line.addSubcommand(new CommandLine(new HelpCommand()));
+    line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
+    line.setExpandAtFiles(false);
+    line.setUsageHelpWidth(100);
+    line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
+    line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
+    line.setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8));
+    line.setParameterExceptionHandler(
+        (exception, args) -> {
+          throw exception;
+        });
+    line.setExecutionExceptionHandler(
+        (exception, command, result) -> {
+          throw exception;
+        });
+  }
+
+  public static void main(String[] args) {
+    // Plots are drawn into files; a desktop is never asked for.
+    System.setProperty("java.awt.headless", "true");
+    System.exit(new Main(new CoreRuns(), Console.system()).run(args));
+  }
+
+  /** Runs one command line and gives its exit code; every failure has been printed. */
+  int run(String... args) {
+    List<String> words = Arrays.stream(args).filter(word -> !word.equals("--debug")).toList();
+    boolean debug = words.size() < args.length;
+    try {
+      return line.execute(spelled(words).toArray(String[]::new));
+    } catch (Throwable failure) {
+      return new Failure(console, debug).print(failure, words.isEmpty() ? "" : words.get(0));
+    }
+  }
+
+  /** Checks the verb and gives the names of its options their one spelling. */
+  private List<String> spelled(List<String> words) {
+    if (words.isEmpty() || words.get(0).startsWith("-")) {
+      return words;
+    }
+    String verb = words.get(0);
+    CommandLine command = line.getSubcommands().get(verb);
+    if (command == null) {
+      throw new UsageException(
+          "%s is no verb of dpo4j; %s"
+              .formatted(
+                  verb,
+                  Suggestion.nearest(verb, line.getSubcommands().keySet())
+                      .map("did you mean %s?"::formatted)
+                      .orElse("dpo4j --help lists them")));
+    }
+    return Spelling.of(command.getCommandSpec()).canonical(words);
+  }
+
+  @Override
+  public void run() {
+    line.usage(console.out());
+  }
+}

@@ -1,0 +1,142 @@
+package org.dpo4j.cli;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+import org.dpo4j.run.GivenValue;
+import org.dpo4j.run.OptionSpec;
+import org.dpo4j.run.OptionTable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
+import picocli.CommandLine.ParseResult;
+
+/** Gives the options of a configuration their dashes and their help. */
+final class OptionFlags {
+  private static final int WIDTH = 100;
+
+  private OptionFlags() {}
+
+  /** A command line for a verb with all options of its table. */
+  static CommandLine line(Object verb, OptionTable<?> table) {
+    CommandSpec spec = CommandSpec.forAnnotatedObject(verb);
+    for (OptionSpec option : table.options()) {
+      String[] names =
+          Stream.concat(Stream.of(option.name()), option.aliases().stream())
+              .map("--%s"::formatted)
+              .toArray(String[]::new);
+      spec.addOption(
+          CommandLine.Model.OptionSpec.builder(names)
+              .type(List.class)
+              .auxiliaryTypes(String.class)
+              .arity(option.flag() ? "0..1" : "1")
+              .fallbackValue(option.flag() ? "true" : null)
+              .paramLabel(option.label())
+              .completionCandidates(option.choices())
+              .build());
+    }
+    spec.mixinStandardHelpOptions(true).versionProvider(new Version());
+    spec.usageMessage()
+        .customSynopsis(synopsis(spec.name(), table))
+        .sectionMap()
+        .put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, help -> optionList(table.options()));
+    return new CommandLine(spec);
+  }
+
+  /** Adds options that are answered but not shown. */
+  static void addHidden(CommandLine line, Collection<String> names) {
+    CommandSpec spec = line.getCommandSpec();
+    for (String name : names) {
+      if (spec.findOption("--" + name) == null) {
+        spec.addOption(
+            CommandLine.Model.OptionSpec.builder("--" + name)
+                .type(List.class)
+                .auxiliaryTypes(String.class)
+                .arity("0..*")
+                .fallbackValue("true")
+                .hidden(true)
+                .build());
+      }
+    }
+  }
+
+  /** The options that stand on the command line, by name. */
+  static Map<String, GivenValue> given(ParseResult result) {
+    Map<String, GivenValue> given = new LinkedHashMap<>();
+    for (CommandLine.Model.OptionSpec option : result.matchedOptions()) {
+      if (option.typeInfo().isCollection()) {
+        String name = option.names()[0].substring(2);
+        List<String> values = result.matchedOptionValue("--" + name, List.of());
+        given.put(name, GivenValue.of(value(name, values, option.hidden())));
+      }
+    }
+    return given;
+  }
+
+  private static String value(String name, List<String> values, boolean list) {
+    Set<String> distinct = new LinkedHashSet<>(values);
+    if (distinct.size() > 1 && !list) {
+      throw new UsageException(
+          "--%s is given %s times, as %s; keep one"
+              .formatted(name, values.size(), String.join(" and as ", distinct)));
+    }
+    return String.join(",", distinct);
+  }
+
+  private static String synopsis(String verb, OptionTable<?> table) {
+    return "dpo4j "
+        + verb
+        + table.options().stream()
+            .filter(OptionSpec::required)
+            .map(option -> " --%s %s".formatted(option.name(), option.label()))
+            .collect(Collectors.joining())
+        + " [OPTIONS]";
+  }
+
+  /** One line for each option, under the heading of its group. */
+  static String optionList(List<OptionSpec> options) {
+    Map<String, List<OptionSpec>> groups = new LinkedHashMap<>();
+    options.forEach(
+        option -> groups.computeIfAbsent(option.group(), group -> new ArrayList<>()).add(option));
+    int column = options.stream().mapToInt(option -> name(option).length()).max().orElse(0) + 4;
+    StringBuilder text = new StringBuilder();
+    groups.forEach(
+        (group, members) -> {
+          text.append("%n%s:%n".formatted(heading(group)));
+          for (OptionSpec option : members) {
+            String line = "  %s".formatted(name(option));
+            text.append(line).append(" ".repeat(column - line.length())).append(about(option));
+            text.append(System.lineSeparator());
+          }
+        });
+    return text.toString();
+  }
+
+  private static String heading(String group) {
+    return group.isEmpty()
+        ? "Options"
+        : Character.toUpperCase(group.charAt(0)) + group.substring(1);
+  }
+
+  private static String name(OptionSpec option) {
+    return "--%s %s".formatted(option.name(), option.label());
+  }
+
+  private static String about(OptionSpec option) {
+    String end =
+        option.required() ? " (required)" : option.defaultText().map(" (%s)"::formatted).orElse("");
+    return option.description() + end;
+  }
+
+  /** The widest line that the help may have. */
+  static int width() {
+    return WIDTH;
+  }
+}

@@ -1,0 +1,22 @@
+package org.dpo4j.cli;
+
+import org.dpo4j.run.DemoConfig;
+import org.dpo4j.run.GenerateConfig;
+import org.dpo4j.run.InspectConfig;
+import org.dpo4j.run.ScoreConfig;
+import org.dpo4j.run.TrainingOptions;
+
+/** What the verbs call: the five runs of core. Failures come as exceptions. */
+interface Runs {
+
+  /** Trains; notices are part of the header. */
+  void train(TrainingOptions options, Console console);
+
+  void score(ScoreConfig config, Console console);
+
+  void inspect(InspectConfig config, Console console);
+
+  void generate(GenerateConfig config, Console console);
+
+  void demo(DemoConfig config, Console console);
+}

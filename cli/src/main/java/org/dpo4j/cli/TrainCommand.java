@@ -1,0 +1,57 @@
+package org.dpo4j.cli;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.dpo4j.run.GivenValue;
+import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingOptions;
+import org.dpo4j.run.YamlOptions;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The verb {@code train}. */
+@Command(
+    name = "train",
+    description = "Tunes a checkpoint on preference pairs.",
+    footer = {
+      "",
+      "--config FILE reads the same options from a YAML file, TRL's own too; flags win.",
+      "What becomes of each of TRL's options: docs/reference/trl.md."
+    })
+final class TrainCommand implements Callable<Integer> {
+  private final Runs runs;
+  private final Console console;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(names = "--config", paramLabel = "PATH")
+  private @Nullable Path file;
+
+  private TrainCommand(Runs runs, Console console) {
+    this.runs = runs;
+    this.console = console;
+  }
+
+  static CommandLine line(Runs runs, Console console) {
+    CommandLine line = OptionFlags.line(new TrainCommand(runs, console), TrainingConfig.OPTIONS);
+    OptionFlags.addHidden(line, TrainingOptions.names());
+    return line;
+  }
+
+  @Override
+  public Integer call() {
+    Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
+    TrainingOptions options =
+        TrainingOptions.resolve(fromFile, OptionFlags.given(spec.commandLine().getParseResult()));
+    options.config().checkInputs();
+    options.notices().forEach(notice -> console.err().println("note: " + notice));
+    Interruption.watch(
+        console.err(), options.config().output().outputDir(), () -> runs.train(options, console));
+    return 0;
+  }
+}

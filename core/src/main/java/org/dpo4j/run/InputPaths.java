@@ -1,0 +1,51 @@
+package org.dpo4j.run;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Pattern;
+import org.dpo4j.UsageException;
+
+/** Checks that the paths in options lead somewhere, before any work begins. */
+final class InputPaths {
+  private static final Pattern HUB_NAME = Pattern.compile("[\\w.-]+/[\\w.-]+");
+
+  private InputPaths() {}
+
+  static void requireModel(String option, Path path) {
+    String name = path.toString().replace('\\', '/');
+    if (!Files.exists(path) && HUB_NAME.matcher(name).matches()) {
+      throw new UsageException(
+          "--%s must be a folder but was %s, which is not there; if it is a model of the Hugging"
+                  .formatted(option, name)
+              + " Face hub, download it first: hf download %s --local-dir %s"
+                  .formatted(name, name.substring(name.indexOf('/') + 1)));
+    }
+    requireFolder(option, path);
+    if (!Files.exists(path.resolve("config.json"))) {
+      throw new UsageException(
+          "--%s must be a checkpoint folder with a config.json but %s has none; check the path"
+              .formatted(option, path));
+    }
+  }
+
+  static void requireFolder(String option, Path path) {
+    if (!Files.isDirectory(path)) {
+      throw new UsageException(
+          "--%s must be a folder but was %s, which is %s; check the path"
+              .formatted(option, path, Files.exists(path) ? "a file" : "not there"));
+    }
+  }
+
+  static void requireFile(String option, Path path) {
+    if (Files.isDirectory(path) || !Files.isReadable(path)) {
+      throw new UsageException(
+          "--%s must be a file that can be read but was %s, which is %s; check the path"
+              .formatted(
+                  option,
+                  path,
+                  Files.isDirectory(path)
+                      ? "a folder"
+                      : Files.exists(path) ? "not readable" : "not there"));
+    }
+  }
+}
