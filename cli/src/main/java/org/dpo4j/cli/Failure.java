@@ -7,6 +7,8 @@ import java.util.Locale;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.MissingOptionsException;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 
 /**
@@ -45,8 +47,13 @@ record Failure(Console console, boolean debug) {
     if (failure instanceof DpoException) {
       return String.valueOf(failure.getMessage());
     }
+    if (failure instanceof MissingParameterException missing) {
+      return "%s needs a value; dpo4j %s --help says which"
+          .formatted(((OptionSpec) missing.getMissing().get(0)).names()[0], verb);
+    }
     if (failure instanceof ParameterException) {
-      return firstLine(failure) + "; dpo4j " + verb + " --help lists the options";
+      return "%s; dpo4j %s--help lists the options"
+          .formatted(firstLine(failure), verb.startsWith("-") ? "" : verb + " ");
     }
     if (failure instanceof OutOfMemoryError || isEngineMemory(failure)) {
       return "out of memory: "

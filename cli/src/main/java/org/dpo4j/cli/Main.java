@@ -4,12 +4,14 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.Suggestion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.ParseResult;
 
 /**
  * The entry point. Exit codes: 0 done, 1 the run failed, 2 the options are wrong, 130 interrupted.
@@ -25,7 +27,7 @@ import picocli.CommandLine.HelpCommand;
       "Options are spelled as TRL's, --learning_rate or --learning-rate.",
       "--debug, anywhere, shows the stack trace of an error."
     })
-public final class Main implements Runnable {
+public final class Main implements Callable<Integer> {
   private final Console console;
   private final CommandLine line;
 
@@ -45,14 +47,6 @@ public final class Main implements Runnable {
     line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
     line.setErr(new PrintWriter(console.err(), true, StandardCharsets.UTF_8));
-    line.setParameterExceptionHandler(
-        (exception, args) -> {
-          throw exception;
-        });
-    line.setExecutionExceptionHandler(
-        (exception, command, result) -> {
-          throw exception;
-        });
   }
 
   public static void main(String[] args) {
@@ -66,7 +60,9 @@ public final class Main implements Runnable {
     List<String> words = Arrays.stream(args).filter(word -> !word.equals("--debug")).toList();
     boolean debug = words.size() < args.length;
     try {
-      return line.execute(spelled(words).toArray(String[]::new));
+      ParseResult parsed = line.parseArgs(spelled(words).toArray(String[]::new));
+      Integer helped = CommandLine.executeHelpRequest(parsed);
+      return helped != null ? helped : verb(parsed).call();
     } catch (Throwable failure) {
       return new Failure(console, debug).print(failure, words.isEmpty() ? "" : words.get(0));
     }
@@ -91,8 +87,16 @@ public final class Main implements Runnable {
     return Spelling.of(command.getCommandSpec()).canonical(words);
   }
 
+  @SuppressWarnings("unchecked") // Every verb is a Callable of its exit code.
+  private static Callable<Integer> verb(ParseResult parsed) {
+    ParseResult last = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
+    return (Callable<Integer>) last.commandSpec().userObject();
+  }
+
+  /** Without a verb: shows the verbs. */
   @Override
-  public void run() {
+  public Integer call() {
     line.usage(console.out());
+    return 0;
   }
 }

@@ -21,7 +21,7 @@ public record GenerateConfig(
     @Option(value = "0", help = "decides what is drawn") long seed,
     @Option(value = "false", help = "give the prompt as it is, without the chat template")
         boolean raw,
-    @Option(value = "cpu", help = "the only one for now") Device device,
+    @Option(value = "cpu", help = "where to compute") Device device,
     @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
 
   /** The table of all options of {@code generate}. */

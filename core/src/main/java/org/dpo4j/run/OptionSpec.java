@@ -29,6 +29,6 @@ public record OptionSpec(
 
   /** What it does and which values there are, on one line. */
   public String description() {
-    return choices.isEmpty() || flag ? help : help + ": " + String.join(", ", choices);
+    return choices.isEmpty() || flag ? help : "%s [%s]".formatted(help, String.join("/", choices));
   }
 }

@@ -21,7 +21,7 @@ public final class Suggestion {
   /** The known name with the fewest edits from {@code name}, if these are few for its length. */
   public static Optional<String> nearest(String name, Collection<String> known) {
     return known.stream()
-        .filter(candidate -> distance(name, candidate) <= Math.max(1, name.length() / 3))
+        .filter(candidate -> distance(name, candidate) <= Math.max(1, (name.length() + 1) / 3))
         .min(Comparator.comparingInt(candidate -> distance(name, candidate)));
   }
 

@@ -98,7 +98,7 @@ public record TrainingConfig(
       @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
       @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
           double labelSmoothing,
-      @Option(value = "start", help = "what the policy is compared with; base: adapter off")
+      @Option(value = "start", help = "frozen model to compare with; base: no adapter")
           ReferenceChoice reference,
       @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel) {
     public Loss {
@@ -156,7 +156,7 @@ public record TrainingConfig(
       @Option(value = "3", help = "passes over the pairs; fractions allowed") double numTrainEpochs,
       @Option(value = "-1", help = "optimizer steps; above 0: instead of num_train_epochs")
           int maxSteps,
-      @Option(value = "linear", help = "the schedule") LrSchedulerType lrSchedulerType,
+      @Option(value = "linear", help = "schedule") LrSchedulerType lrSchedulerType,
       @Option(value = "0", help = "steps of rising rate; below 1: a share of all steps")
           double warmupSteps,
       @Option(value = "0", help = "the same as a share of all steps") double warmupRatio) {
@@ -224,14 +224,14 @@ public record TrainingConfig(
       @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
       @Option(value = "false", help = "replace the folder if it is not empty")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "auto: the checkpoint's own") SaveDtype saveDtype,
+      @Option(value = "auto", help = "auto: as the checkpoint") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
           StepInterval loggingSteps) {}
 
   /** The machine's side. */
   public record Engine(
       @Option(value = "42", help = "decides the order of the pairs and any other chance") long seed,
-      @Option(value = "cpu", help = "the only one for now") Device device,
+      @Option(value = "cpu", help = "where to compute") Device device,
       @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
     public Engine {
       Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
