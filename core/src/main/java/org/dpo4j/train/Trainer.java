@@ -26,7 +26,7 @@ public final class Trainer {
    * @param schedule learning rate of each step
    * @param adamW constants of the optimizer
    * @param maxGradNorm gradients above this norm are scaled down; 0 for never
-   * @param loggingSteps steps that a report covers
+   * @param loggingSteps steps that a report covers; the last one may cover fewer
    * @param startsAtReference whether policy and reference are the same at step 0, which is then
    *     checked
    */
@@ -125,7 +125,8 @@ public final class Trainer {
     sinceReport.add(sums);
     sinceStart.add(sums);
     listener.onStep(step, settings.maxSteps(), sums.means());
-    if (step % settings.loggingSteps() == 0) {
+    // The last steps are reported even where they are fewer than loggingSteps.
+    if (step % settings.loggingSteps() == 0 || step == settings.maxSteps()) {
       report(epochs, gradNorm, learningRate);
     }
   }
