@@ -1,5 +1,6 @@
 package org.dpo4j.run;
 
+import org.dpo4j.encode.OnBadRow;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;

@@ -124,7 +124,7 @@ public final class Trainer {
     step++;
     sinceReport.add(sums);
     sinceStart.add(sums);
-    listener.onStep(step, settings.maxSteps(), sums.means());
+    listener.onStep(step, settings.maxSteps(), pairs, sums.means());
     // The last steps are reported even where they are fewer than loggingSteps.
     if (step % settings.loggingSteps() == 0 || step == settings.maxSteps()) {
       report(epochs, gradNorm, learningRate);

@@ -1,0 +1,22 @@
+package org.dpo4j;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Objects;
+import java.util.Properties;
+
+/** Facts about this build. */
+public final class Dpo4j {
+
+  private Dpo4j() {}
+
+  /** The version of this library, as in {@code 0.1.0}. */
+  public static String version() throws IOException {
+    Properties properties = new Properties();
+    try (InputStream in =
+        Objects.requireNonNull(Dpo4j.class.getResourceAsStream("version.properties"))) {
+      properties.load(in);
+    }
+    return properties.getProperty("version");
+  }
+}

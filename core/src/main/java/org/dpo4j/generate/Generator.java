@@ -1,0 +1,93 @@
+package org.dpo4j.generate;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.model.CachedAttention;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/** Continues prompts. */
+public final class Generator {
+
+  private final CausalLm model;
+  private final Set<Integer> endTokens;
+  private final Sampling sampling;
+  private final SplittableRandom random;
+
+  /**
+   * Prepares for any number of prompts.
+   *
+   * @param endTokens ids after which a completion is over; not part of it
+   * @param seed decides what is drawn where the temperature is not 0
+   */
+  public Generator(CausalLm model, Set<Integer> endTokens, Sampling sampling, long seed) {
+    this.model = model;
+    this.endTokens = Set.copyOf(endTokens);
+    this.sampling = sampling;
+    this.random = new SplittableRandom(seed);
+  }
+
+  /**
+   * The completion of a prompt, as token ids without the end token.
+   *
+   * @param prompt at least one id
+   * @param maxNewTokens longest completion; the model's context may end it earlier
+   * @throws DpoException if the prompt is empty, fills the context or has an id that the model does
+   *     not know
+   */
+  public int[] generate(int[] prompt, int maxNewTokens) {
+    check(prompt);
+    List<Integer> completion = new ArrayList<>();
+    int room = Math.min(maxNewTokens, model.maxPositions() - prompt.length);
+    try (CachedAttention attention = new CachedAttention()) {
+      int[] fed = prompt;
+      int position = 0;
+      while (completion.size() < room) {
+        int next = sampling.pick(lastLogits(fed, position, attention), random);
+        if (endTokens.contains(next)) {
+          break;
+        }
+        completion.add(next);
+        position += fed.length;
+        fed = new int[] {next};
+      }
+    }
+    return completion.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  /** Logits of the token after the fed ones, shape (vocab). */
+  private float[] lastLogits(int[] fed, int position, CachedAttention attention) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Tensor hidden =
+          model.hiddenStates(
+              Tensors.longs(fed),
+              Tensors.longs(IntStream.range(position, position + fed.length).toArray()),
+              attention);
+      return Tensors.toFloats(model.logits(Tensors.rows(hidden, 0, fed.length - 1, fed.length)));
+    }
+  }
+
+  private void check(int[] prompt) {
+    if (prompt.length == 0 || prompt.length >= model.maxPositions()) {
+      throw new DpoException(
+          "a prompt must have from 1 to "
+              + (model.maxPositions() - 1)
+              + " tokens, one less than the model's context, but has "
+              + prompt.length);
+    }
+    for (int id : prompt) {
+      if (id < 0 || id >= model.vocabSize()) {
+        throw new DpoException(
+            "a token id must be in [0, " + model.vocabSize() + ") but was " + id);
+      }
+    }
+  }
+}

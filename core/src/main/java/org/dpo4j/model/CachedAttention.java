@@ -1,0 +1,64 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * Causal attention of one sequence that grows: keys and values of earlier calls are kept, so that
+ * each new token costs one row. Without gradients.
+ */
+public final class CachedAttention implements Attention, AutoCloseable {
+
+  private final List<Tensor> keys = new ArrayList<>(); // by layer: (seen, kvHeads, headDim)
+  private final List<Tensor> values = new ArrayList<>(); // likewise
+
+  @Override
+  public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+    Tensor allKeys = append(keys, layer, key);
+    Tensor allValues = append(values, layer, value);
+    // A first call of many tokens is causal; later calls have one token, which sees everything.
+    boolean first = allKeys.size(0) == query.size(0);
+    if (!first && query.size(0) != 1) {
+      throw new IllegalArgumentException(
+          "after the first call tokens come one at a time but there were " + query.size(0));
+    }
+    return torch
+        .scaled_dot_product_attention(
+            query.transpose(0, 1).unsqueeze(0),
+            allKeys.transpose(0, 1).unsqueeze(0),
+            allValues.transpose(0, 1).unsqueeze(0),
+            Tensors.none(),
+            0.0,
+            first,
+            new DoubleOptional(),
+            query.size(1) != key.size(1))
+        .squeeze(0)
+        .transpose(0, 1);
+  }
+
+  private static Tensor append(List<Tensor> cache, int layer, Tensor states) {
+    try (TensorScope scope = TensorScope.open()) {
+      if (layer == cache.size()) {
+        cache.add(scope.keep(states.detach().clone()));
+      } else {
+        Tensor before = cache.get(layer);
+        cache.set(layer, scope.keep(Tensors.cat(List.of(before, states), 0)));
+        Tensors.free(before);
+      }
+    }
+    return cache.get(layer);
+  }
+
+  @Override
+  public void close() {
+    keys.forEach(Tensors::free);
+    values.forEach(Tensors::free);
+    keys.clear();
+    values.clear();
+  }
+}

@@ -1,0 +1,256 @@
+package org.dpo4j.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.Dpo4j;
+import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.encode.EncodingCounts;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.report.ConsoleReport;
+import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.ModelCard;
+import org.dpo4j.report.Results;
+import org.dpo4j.report.RunHistory;
+import org.dpo4j.report.RunSummary;
+import org.dpo4j.report.TrainerState;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
+import org.dpo4j.train.StartCheck;
+import org.dpo4j.train.StepReport;
+import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingListener;
+import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelWriter;
+import org.dpo4j.weights.UnchangedWeights;
+
+/** What a training run says and writes. */
+final class TrainingReport implements TrainingListener {
+
+  private final TrainingConfig config;
+  private final Trainer.Settings settings;
+  private final RunOutput output;
+  private final ConsoleReport console;
+  private final RunHistory history = new RunHistory();
+  private final List<RunSummary.DataFile> files = new ArrayList<>();
+  private boolean conversational;
+  private double referenceSeconds;
+  private double trainSeconds;
+  private double meanLoss;
+  private long pairsSeen;
+
+  TrainingReport(TrainingConfig config, Trainer.Settings settings, RunOutput output) {
+    this.config = config;
+    this.settings = settings;
+    this.output = output;
+    this.console = new ConsoleReport(output.out());
+  }
+
+  void header(LoadedInputs inputs, PairDataset train, Optional<PairDataset> held) {
+    conversational = inputs.tokenizer().template() != null;
+    LoadedModel loaded = inputs.loaded();
+    line(
+        "model: %s (%s, %,d parameters, all trained; weights %s, computation float32)",
+        config.model().model(),
+        loaded.config().modelType(),
+        inputs.model().parameters().count(),
+        loaded.checkpoint().dtype().torchName());
+    line("reference: " + reference());
+    line(
+        "loss: %s, beta %s%s",
+        OptionType.text(config.loss().lossType()),
+        OptionType.text(config.loss().beta()),
+        config.loss().labelSmoothing() > 0
+            ? ", label smoothing " + OptionType.text(config.loss().labelSmoothing())
+            : "");
+    data("training", config.data().dataFile(), train);
+    held.ifPresent(
+        dataset -> data("held-out evaluation", config.data().evalFile().orElseThrow(), dataset));
+    line(
+        "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s, warm-up %d steps",
+        settings.maxSteps(),
+        settings.plan().microBatchSize() * settings.plan().accumulation(),
+        settings.plan().microBatchSize(),
+        settings.plan().accumulation(),
+        settings.plan().stepsPerEpoch(),
+        OptionType.text(config.optimizer().learningRate()),
+        OptionType.text(config.schedule().lrSchedulerType()),
+        settings.schedule().warmupSteps());
+    line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+  }
+
+  private String reference() {
+    return config
+        .loss()
+        .refModel()
+        .map(path -> path + ", frozen; step-0 check skipped: it is not what training starts from")
+        .orElse("start: a frozen copy of the model");
+  }
+
+  private void data(String use, Path file, PairDataset dataset) {
+    EncodingCounts counts = dataset.counts();
+    line("%s: %s: %s", use, file, counts.summary());
+    if (!dataset.ignoredColumns().isEmpty()) {
+      line("  columns ignored: " + String.join(", ", dataset.ignoredColumns()));
+    }
+    Map<String, Long> dropped = new LinkedHashMap<>();
+    counts.dropped().forEach((reason, tally) -> dropped.put(reason, (long) tally.rows()));
+    counts.bad().forEach((reason, tally) -> dropped.put("bad row: " + reason, (long) tally.rows()));
+    files.add(
+        new RunSummary.DataFile(
+            use, file.toString(), counts.kept() - counts.cut(), counts.cut(), dropped));
+  }
+
+  void referenceDone(double seconds) {
+    referenceSeconds = seconds;
+  }
+
+  void trainingDone(PairMetrics means, double seconds) {
+    meanLoss = means.loss();
+    trainSeconds = seconds;
+    console.print(results().train());
+  }
+
+  private Results results() {
+    return new Results(
+        history, settings.plan().pairs(), pairsSeen, trainSeconds, referenceSeconds, meanLoss);
+  }
+
+  @Override
+  public void onStartCheck(StartCheck check) {
+    line(
+        "step-0 check: loss %.6f, theory %.6f where policy and reference agree: %s",
+        check.measured(), check.expected(), check.passed() ? "passed" : "failed");
+  }
+
+  @Override
+  public void onStep(int step, int maxSteps, int pairs, PairMetrics metrics) {
+    pairsSeen += pairs;
+    output
+        .progress()
+        .update(
+            "training",
+            step,
+            maxSteps,
+            String.format(
+                Locale.ROOT, "loss %.4f margin %+.3f", metrics.loss(), metrics.rewardsMargins()));
+  }
+
+  @Override
+  public void onReport(StepReport report) {
+    history.add(report);
+    console.print(report);
+  }
+
+  @Override
+  public void onEvaluation(EvaluationReport report) {
+    history.add(report);
+    console.print(report);
+  }
+
+  /** Writes all files of the output folder. */
+  void write(OutputFolder folder, LoadedModel loaded) {
+    ElementType type = config.output().saveDtype().elementType(loaded.checkpoint().dtype());
+    warnOfRounding(loaded, type);
+    new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+    folder.write("dpo4j.yaml", file -> writeResolved(file));
+    folder.write("trainer_state.json", file -> state().write(file, history));
+    folder.write("train_results.json", results()::writeTrain);
+    folder.write("eval_results.json", results()::writeEvaluation);
+    folder.write("all_results.json", results()::writeAll);
+    folder.write(
+        "curves.png", file -> CurvesPlot.write(file, folder.target().getFileName() + "", history));
+    folder.write("README.md", file -> ModelCard.write(file, summary(folder.target())));
+  }
+
+  void published(Path folder) {
+    line("written to " + folder);
+  }
+
+  /** With 16 bits, changes smaller than a rounding step are lost. */
+  private void warnOfRounding(LoadedModel loaded, ElementType type) {
+    if (type.bytes() >= ElementType.F32.bytes()) {
+      return;
+    }
+    long unchanged = 0;
+    long elements = 0;
+    for (UnchangedWeights.Count count :
+        UnchangedWeights.count(loaded, loaded.model(), type)) {
+      unchanged += count.unchanged();
+      elements += count.elements();
+    }
+    double share = (double) unchanged / elements;
+    line(
+        "saved as %s: rounding left %.1f %% of the weights as they were",
+        type.torchName(), 100 * share);
+    if (share > 0.5) {
+      output
+          .err()
+          .println(
+              String.format(
+                  Locale.ROOT,
+                  "warning: saving as %s keeps less than half of what was learned (%.1f %% of the"
+                      + " weights are unchanged); pass --save_dtype float32 to keep all of it",
+                  type.torchName(),
+                  100 * share));
+    }
+  }
+
+  private void writeResolved(Path file) throws IOException {
+    Files.writeString(file, YamlOptions.write(TrainingConfig.OPTIONS, config));
+  }
+
+  private TrainerState state() {
+    Integer evalSteps =
+        config.evaluation().evalStrategy() == EvalStrategy.STEPS
+            ? config.evalInterval().steps(settings.maxSteps())
+            : null;
+    return new TrainerState(
+        settings.maxSteps(),
+        (double) settings.maxSteps() / settings.plan().stepsPerEpoch(),
+        settings.plan().microBatchSize(),
+        settings.loggingSteps(),
+        evalSteps);
+  }
+
+  private RunSummary summary(Path target) throws IOException {
+    List<EvaluationReport> evaluations = history.evaluations();
+    Map<String, String> shown = new LinkedHashMap<>();
+    TrainingConfig.OPTIONS
+        .write(config)
+        .forEach((name, value) -> shown.put(name, OptionType.text(value)));
+    return new RunSummary(
+        String.valueOf(target.getFileName()),
+        config.model().model().toString(),
+        reference(),
+        OptionType.text(config.loss().lossType()),
+        conversational,
+        null,
+        shown,
+        files,
+        evaluations.isEmpty() ? null : evaluations.get(0),
+        evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
+        trainSeconds,
+        versions());
+  }
+
+  private static Map<String, String> versions() throws IOException {
+    Map<String, String> versions = new LinkedHashMap<>();
+    versions.put("dpo4j", Dpo4j.version());
+    versions.put("libtorch", Engine.version());
+    versions.put("Java", String.valueOf(System.getProperty("java.version")));
+    return versions;
+  }
+
+  private void line(String format, Object... values) {
+    output.out().println(String.format(Locale.ROOT, format, values));
+  }
+}
