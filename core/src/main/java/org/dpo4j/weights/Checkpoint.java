@@ -1,0 +1,172 @@
+package org.dpo4j.weights;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.torch.ElementType;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * The weights of a model folder: {@code model.safetensors}, or shards that {@code
+ * model.safetensors.index.json} lists. All headers, and the index against them, are checked when it
+ * is opened; no file stays open.
+ */
+public final class Checkpoint {
+
+  static final String SINGLE = "model.safetensors";
+  static final String INDEX = "model.safetensors.index.json";
+
+  private final Path folder;
+  private final Map<String, SafetensorsFile> fileOf;
+
+  private Checkpoint(Path folder, Map<String, SafetensorsFile> fileOf) {
+    this.folder = folder;
+    this.fileOf = fileOf;
+  }
+
+  /**
+   * Opens the weights of a folder.
+   *
+   * @throws DpoException if there are none in a format that can be read, a file is damaged, or the
+   *     index and the shards do not agree (all differences are listed)
+   */
+  public static Checkpoint open(Path folder) {
+    Map<String, SafetensorsFile> fileOf = new TreeMap<>();
+    if (Files.exists(folder.resolve(SINGLE))) {
+      SafetensorsFile file = SafetensorsFile.open(folder.resolve(SINGLE));
+      file.names().forEach(name -> fileOf.put(name, file));
+    } else if (Files.exists(folder.resolve(INDEX))) {
+      fileOf.putAll(shards(folder));
+    } else {
+      throw new DpoException("[" + folder + "] " + whatIsThere(folder));
+    }
+    return new Checkpoint(folder, fileOf);
+  }
+
+  private static String whatIsThere(Path folder) {
+    if (Files.exists(folder.resolve("pytorch_model.bin"))
+        || Files.exists(folder.resolve("pytorch_model.bin.index.json"))) {
+      return "has its weights as pytorch_model.bin, which can run code when it is loaded and is not"
+          + " read here; convert it in Python: AutoModelForCausalLM.from_pretrained(FOLDER)"
+          + ".save_pretrained(FOLDER)";
+    }
+    if (Files.exists(folder.resolve("adapter_model.safetensors"))) {
+      return "has an adapter but no model weights; name the folder of the model that it adapts";
+    }
+    return "has no weights: there must be " + SINGLE + " or " + INDEX;
+  }
+
+  private static Map<String, SafetensorsFile> shards(Path folder) {
+    Path index = folder.resolve(INDEX);
+    JsonNode map = HuggingFaceConfig.tree(index).path("weight_map");
+    if (!map.isObject() || map.isEmpty()) {
+      throw new DpoException("[" + index + "] must have a \"weight_map\" of names to files");
+    }
+    Map<String, SafetensorsFile> files = new LinkedHashMap<>();
+    Map<String, SafetensorsFile> fileOf = new TreeMap<>();
+    List<String> problems = new ArrayList<>();
+    for (Map.Entry<String, JsonNode> property : map.properties()) {
+      String name = property.getKey();
+      SafetensorsFile file =
+          files.computeIfAbsent(
+              shardName(index, name, property.getValue()), f -> shard(index, folder, f));
+      if (!file.has(name)) {
+        problems.add(name + " is not in " + file.path().getFileName());
+      }
+      fileOf.put(name, file);
+    }
+    for (SafetensorsFile file : files.values()) {
+      for (String name : file.names()) {
+        SafetensorsFile listed = fileOf.get(name);
+        if (listed == null) {
+          problems.add(name + " in " + file.path().getFileName() + " is not listed");
+        } else if (listed != file) {
+          problems.add(name + " is listed elsewhere and also in " + file.path().getFileName());
+        }
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new DpoException(
+          "[" + index + "] must list each tensor of each shard once: " + StrictLoad.list(problems));
+    }
+    return fileOf;
+  }
+
+  private static String shardName(Path index, String name, JsonNode node) {
+    String file = node.isString() ? node.stringValue() : "";
+    // A plain name: no way out of the folder on any system.
+    if (file.isEmpty() || file.contains("/") || file.contains("\\") || file.contains(":")) {
+      throw new DpoException(
+          "["
+              + index
+              + "] \"weight_map\" must name files in the same folder but \""
+              + name
+              + "\" is in "
+              + node);
+    }
+    return file;
+  }
+
+  private static SafetensorsFile shard(Path index, Path folder, String file) {
+    Path path = folder.resolve(file);
+    if (!Files.isRegularFile(path)) {
+      throw new DpoException(
+          "[" + index + "] lists " + file + ", which is missing; copy or download it");
+    }
+    return SafetensorsFile.open(path);
+  }
+
+  public Path folder() {
+    return folder;
+  }
+
+  /** Names of all tensors, sorted. */
+  public List<String> names() {
+    return new ArrayList<>(fileOf.keySet());
+  }
+
+  public boolean has(String name) {
+    return fileOf.containsKey(name);
+  }
+
+  public TensorEntry entry(String name) {
+    return file(name).entry(name);
+  }
+
+  /** Copies a tensor's elements as {@link SafetensorsFile#copyTo} does. */
+  public void copyTo(String name, Tensor target) {
+    file(name).copyTo(name, target);
+  }
+
+  /** The floating type that most of the numbers have; fp32 where there is none. */
+  public ElementType dtype() {
+    Map<ElementType, Long> elements = new EnumMap<>(ElementType.class);
+    for (String name : names()) {
+      TensorEntry entry = entry(name);
+      if (entry.floating()) {
+        elements.merge(entry.elementType().orElseThrow(), entry.elements(), Long::sum);
+      }
+    }
+    return elements.entrySet().stream()
+        .max(Comparator.comparingLong(Map.Entry::getValue))
+        .map(Map.Entry::getKey)
+        .orElse(ElementType.F32);
+  }
+
+  /** The file that has a tensor. */
+  SafetensorsFile file(String name) {
+    SafetensorsFile file = fileOf.get(name);
+    if (file == null) {
+      throw new DpoException("[" + folder + "] has no tensor named \"" + name + "\"");
+    }
+    return file;
+  }
+}

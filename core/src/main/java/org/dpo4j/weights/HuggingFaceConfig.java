@@ -1,0 +1,196 @@
+package org.dpo4j.weights;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.dpo4j.DpoException;
+import org.dpo4j.torch.ElementType;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * A {@code config.json}, read key by key. A key that is absent or null takes the fallback, where
+ * there is one; a value of the wrong type is an error that names file, key, rule and value.
+ */
+public final class HuggingFaceConfig {
+
+  private final Path file;
+  private final String section; // "" or the name of the object that this is, with a dot
+  private final ObjectNode tree;
+
+  private HuggingFaceConfig(Path file, String section, ObjectNode tree) {
+    this.file = file;
+    this.section = section;
+    this.tree = tree;
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @throws DpoException if it is missing or not one JSON object
+   */
+  public static HuggingFaceConfig read(Path file) {
+    return new HuggingFaceConfig(file, "", tree(file));
+  }
+
+  /** The JSON object that a file is. */
+  static ObjectNode tree(Path file) {
+    JsonNode node;
+    try {
+      node = Json.STRICT.readTree(Files.readAllBytes(file));
+    } catch (IOException e) {
+      throw new DpoException("[" + file + "] could not be read: " + Failure.why(e), e);
+    } catch (JacksonException e) {
+      throw new DpoException("[" + file + "] is not valid JSON: " + Json.why(e), e);
+    }
+    if (!(node instanceof ObjectNode object)) {
+      throw new DpoException("[" + file + "] must be a JSON object");
+    }
+    return object;
+  }
+
+  public Path file() {
+    return file;
+  }
+
+  /** The {@code model_type}. */
+  public String modelType() {
+    return text("model_type", Optional.empty());
+  }
+
+  public int positiveInt(String key) {
+    return integer(key, require(key, "a positive integer"));
+  }
+
+  public int positiveInt(String key, int fallback) {
+    return given(key) ? positiveInt(key) : fallback;
+  }
+
+  private int integer(String key, JsonNode node) {
+    if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 1) {
+      throw mustBe(key, "a positive integer");
+    }
+    return node.intValue();
+  }
+
+  public double positiveNumber(String key, double fallback) {
+    if (!given(key)) {
+      return fallback;
+    }
+    JsonNode node = tree.get(key);
+    if (!node.isNumber() || !(node.doubleValue() > 0) || Double.isInfinite(node.doubleValue())) {
+      throw mustBe(key, "a positive number");
+    }
+    return node.doubleValue();
+  }
+
+  public boolean flag(String key, boolean fallback) {
+    if (!given(key)) {
+      return fallback;
+    }
+    if (!tree.get(key).isBoolean()) {
+      throw mustBe(key, "true or false");
+    }
+    return tree.get(key).booleanValue();
+  }
+
+  public String text(String key, String fallback) {
+    return text(key, Optional.of(fallback));
+  }
+
+  private String text(String key, Optional<String> fallback) {
+    if (!given(key) && fallback.isPresent()) {
+      return fallback.get();
+    }
+    JsonNode node = require(key, "a string");
+    if (!node.isString()) {
+      throw mustBe(key, "a string");
+    }
+    return node.stringValue();
+  }
+
+  /** Token ids that are given as one number or as a list; empty where absent or null. */
+  public List<Integer> tokenIds(String key) {
+    List<Integer> ids = new ArrayList<>();
+    if (given(key)) {
+      JsonNode node = tree.get(key);
+      for (JsonNode id : node.isArray() ? node : Json.STRICT.createArrayNode().add(node)) {
+        if (!id.isIntegralNumber() || !id.canConvertToInt() || id.intValue() < 0) {
+          throw mustBe(key, "a token id or a list of token ids");
+        }
+        ids.add(id.intValue());
+      }
+    }
+    return ids;
+  }
+
+  /** The element type that {@code dtype} names ({@code torch_dtype} before transformers 5). */
+  public Optional<ElementType> dtype() {
+    for (String key : List.of("dtype", "torch_dtype")) {
+      if (given(key)) {
+        String name = text(key, "");
+        for (ElementType type : ElementType.values()) {
+          if (type.torchName().equals(name)) {
+            return Optional.of(type);
+          }
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** The object under a key, empty where absent, null or {@code {}}. */
+  public Optional<HuggingFaceConfig> section(String key) {
+    if (!given(key)) {
+      return Optional.empty();
+    }
+    if (!(tree.get(key) instanceof ObjectNode object)) {
+      throw mustBe(key, "an object");
+    }
+    return object.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new HuggingFaceConfig(file, section + key + ".", object));
+  }
+
+  /** Whether the key is there and not null. */
+  public boolean given(String key) {
+    return tree.hasNonNull(key);
+  }
+
+  /** An error about a key whose value breaks a rule. */
+  public DpoException mustBe(String key, String rule) {
+    String found = tree.has(key) ? "was " + tree.get(key) : "is missing";
+    return new DpoException(
+        "[" + file + "] \"" + section + key + "\" must be " + rule + " but " + found);
+  }
+
+  /** An error about a value that is valid but asks for what is not implemented here. */
+  public DpoException notSupported(String key, String supported) {
+    return new DpoException(
+        "["
+            + file
+            + "] \""
+            + section
+            + key
+            + "\" "
+            + tree.path(key)
+            + " is not supported yet; supported is "
+            + supported);
+  }
+
+  /** A copy of everything, keys in the file's order. */
+  ObjectNode copy() {
+    return tree.deepCopy();
+  }
+
+  private JsonNode require(String key, String rule) {
+    if (!given(key)) {
+      throw mustBe(key, rule);
+    }
+    return tree.get(key);
+  }
+}

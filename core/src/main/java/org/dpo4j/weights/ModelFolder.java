@@ -1,0 +1,95 @@
+package org.dpo4j.weights;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+
+/**
+ * A folder in the Hugging Face layout.
+ *
+ * @param path exists and is a folder
+ */
+public record ModelFolder(Path path) {
+
+  /** What tokenizers are made of; copied as it is when a model is saved. */
+  static final List<String> TOKENIZER_FILES =
+      List.of(
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "vocab.json",
+          "merges.txt",
+          "tokenizer.model",
+          "chat_template.jinja");
+
+  static final String CHAT_TEMPLATES = "additional_chat_templates";
+  static final String CONFIG = "config.json";
+  static final String GENERATION_CONFIG = "generation_config.json";
+
+  private static final Pattern HUB_NAME = Pattern.compile("[\\w-][\\w.-]*/[\\w-][\\w.-]*");
+
+  /**
+   * Checks a folder that a user named.
+   *
+   * @param option that named it, as in {@code --model}
+   * @throws UsageException if there is no such folder
+   */
+  public static ModelFolder of(String option, Path path) {
+    if (Files.isDirectory(path)) {
+      return new ModelFolder(path);
+    }
+    if (Files.exists(path)) {
+      throw new UsageException(option + " must be a model folder but " + path + " is a file");
+    }
+    String text = path.toString().replace('\\', '/');
+    String download =
+        HUB_NAME.matcher(text).matches()
+            ? "; if it is a model on the Hugging Face hub, download it first: hf download "
+                + text
+                + " --local-dir DIR, then "
+                + option
+                + " DIR"
+            : "";
+    throw new UsageException(
+        option + " must be a model folder but " + path + " does not exist" + download);
+  }
+
+  /**
+   * The config.
+   *
+   * @throws DpoException if there is none
+   */
+  public HuggingFaceConfig config() {
+    require(CONFIG, "it is not a model folder in the Hugging Face layout");
+    return HuggingFaceConfig.read(path.resolve(CONFIG));
+  }
+
+  /**
+   * The tokenizer's file.
+   *
+   * @throws DpoException if there is none
+   */
+  public Path tokenizer() {
+    require(
+        "tokenizer.json",
+        "save it in Python: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)");
+    return path.resolve("tokenizer.json");
+  }
+
+  /** A file that may be absent. */
+  Optional<Path> find(String name) {
+    Path file = path.resolve(name);
+    return Files.isRegularFile(file) ? Optional.of(file) : Optional.empty();
+  }
+
+  private void require(String name, String otherwise) {
+    if (find(name).isEmpty()) {
+      throw new DpoException("[" + path + "] has no " + name + "; " + otherwise);
+    }
+  }
+}

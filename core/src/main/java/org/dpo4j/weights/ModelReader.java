@@ -1,0 +1,65 @@
+package org.dpo4j.weights;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+import org.dpo4j.model.CausalLm;
+
+/** Builds a model from a folder in the Hugging Face layout. */
+public final class ModelReader {
+
+  private static final List<ModelFamily> FAMILIES = List.of(new Gpt2Family(), new LlamaFamily());
+
+  private ModelReader() {}
+
+  /** As {@link #open(String, Path)}, for the folder that {@code --model} names. */
+  public static LoadedModel open(Path folder) {
+    return open("--model", folder);
+  }
+
+  /**
+   * Reads config and weights. Sizes in the config are compared with the files' headers before
+   * memory is taken.
+   *
+   * @param option that names the folder, for messages
+   * @throws UsageException if there is no such folder
+   * @throws DpoException if config and weights are not those of one model that is implemented here
+   */
+  public static LoadedModel open(String option, Path folder) {
+    ModelFolder modelFolder = ModelFolder.of(option, folder);
+    HuggingFaceConfig config = modelFolder.config();
+    ModelFamily.Plan plan = family(config).plan(config);
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {
+      CausalLm model = plan.build(load);
+      return new LoadedModel(modelFolder, config, checkpoint, load.finish(), model);
+    }
+  }
+
+  private static ModelFamily family(HuggingFaceConfig config) {
+    if (config.given("quantization_config")) {
+      throw new DpoException(
+          "["
+              + config.file()
+              + "] \"quantization_config\" says that the weights are quantized, which is not"
+              + " supported; use the checkpoint before quantization");
+    }
+    String type = config.modelType();
+    return FAMILIES.stream()
+        .filter(family -> family.modelType().equals(type))
+        .findFirst()
+        .orElseThrow(() -> notSupported(config, type));
+  }
+
+  private static DpoException notSupported(HuggingFaceConfig config, String type) {
+    return new DpoException(
+        "["
+            + config.file()
+            + "] model_type \""
+            + type
+            + "\" is not supported yet; supported are "
+            + FAMILIES.stream().map(ModelFamily::modelType).collect(Collectors.joining(", ")));
+  }
+}

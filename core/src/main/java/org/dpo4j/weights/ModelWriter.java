@@ -1,0 +1,169 @@
+package org.dpo4j.weights;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.torch.ElementType;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Writes a model as a folder in the Hugging Face layout: weights under the names that they had,
+ * {@code config.json} with all its keys, and generation config and tokenizer byte for byte.
+ *
+ * <p>Files are made, never replaced. If it fails, what was written so far stays: give it a folder
+ * that is renamed when it is complete.
+ */
+public final class ModelWriter {
+
+  private static final long MAX_SHARD_BYTES = 5_000_000_000L;
+
+  private final long maxShardBytes;
+
+  /** A writer of weight files of at most 5 GB. */
+  public ModelWriter() {
+    this(MAX_SHARD_BYTES);
+  }
+
+  /**
+   * A writer with another limit.
+   *
+   * @param maxShardBytes of a weight file, without its header; a larger tensor gets a file of its
+   *     own
+   */
+  public ModelWriter(long maxShardBytes) {
+    this.maxShardBytes = maxShardBytes;
+  }
+
+  /**
+   * Writes a model.
+   *
+   * @param folder made if it does not exist
+   * @param source what the model started from: gives names, config and tokenizer
+   * @param model the weights to be written
+   * @param type of the saved weights: F32, F16, BF16 or F64
+   * @throws DpoException if a file exists or cannot be written, or a weight is not finite in {@code
+   *     type}
+   */
+  public void write(Path folder, LoadedModel source, CausalLm model, ElementType type) {
+    if (type == ElementType.I64) {
+      throw new IllegalArgumentException("weights are not saved as integers");
+    }
+    try {
+      Files.createDirectories(folder);
+      Files.writeString(
+          folder.resolve(ModelFolder.CONFIG),
+          Json.pretty(config(source.config(), type)),
+          StandardOpenOption.CREATE_NEW);
+      copyOthers(source.folder(), folder);
+      writeWeights(folder, named(source.names(), model), type);
+    } catch (IOException e) {
+      throw new DpoException(
+          "[" + Failure.file(e, folder) + "] could not be written: " + Failure.why(e), e);
+    }
+  }
+
+  private static ObjectNode config(HuggingFaceConfig source, ElementType type) {
+    ObjectNode config = source.copy();
+    config.remove("_name_or_path"); // says where the source was, not what this is
+    boolean older = config.has("torch_dtype");
+    if (older) {
+      config.put("torch_dtype", type.torchName());
+    }
+    if (!older || config.has("dtype")) {
+      config.put("dtype", type.torchName());
+    }
+    return config;
+  }
+
+  private static void copyOthers(ModelFolder source, Path folder) throws IOException {
+    List<String> names = new ArrayList<>(ModelFolder.TOKENIZER_FILES);
+    names.add(ModelFolder.GENERATION_CONFIG);
+    Path templates = source.path().resolve(ModelFolder.CHAT_TEMPLATES);
+    if (Files.isDirectory(templates)) {
+      Files.createDirectories(folder.resolve(ModelFolder.CHAT_TEMPLATES));
+      try (Stream<Path> files = Files.list(templates)) {
+        files.forEach(file -> names.add(ModelFolder.CHAT_TEMPLATES + "/" + file.getFileName()));
+      }
+    }
+    for (String name : names) {
+      if (source.find(name).isPresent()) {
+        Files.copy(source.path().resolve(name), folder.resolve(name));
+      }
+    }
+  }
+
+  /** The weights under the names of the file, a stored copy of a tied head among them. */
+  private static Map<String, Tensor> named(WeightNames names, CausalLm model) {
+    Map<String, Tensor> byModelName = new TreeMap<>();
+    Map<String, Tensor> byFileName = new TreeMap<>();
+    for (Parameters.Parameter parameter : model.parameters().all()) {
+      byModelName.put(parameter.name(), parameter.tensor());
+      byFileName.put(
+          names.inFile().getOrDefault(parameter.name(), parameter.name()), parameter.tensor());
+    }
+    names
+        .copies()
+        .forEach(
+            (copy, original) -> {
+              Tensor tensor = byModelName.get(original);
+              if (tensor != null) {
+                byFileName.put(copy, tensor);
+              }
+            });
+    return byFileName;
+  }
+
+  private void writeWeights(Path folder, Map<String, Tensor> tensors, ElementType type)
+      throws IOException {
+    List<Map<String, Tensor>> shards = split(tensors, type);
+    if (shards.size() == 1) {
+      SafetensorsWriter.write(folder.resolve(Checkpoint.SINGLE), shards.get(0), type);
+      return;
+    }
+    long elements = tensors.values().stream().mapToLong(Tensor::numel).sum();
+    ObjectNode index = Json.STRICT.createObjectNode();
+    index
+        .putObject("metadata")
+        .put("total_parameters", elements)
+        .put("total_size", elements * type.bytes());
+    Map<String, String> shardOf = new TreeMap<>();
+    for (int i = 0; i < shards.size(); i++) {
+      String file = String.format("model-%05d-of-%05d.safetensors", i + 1, shards.size());
+      SafetensorsWriter.write(folder.resolve(file), shards.get(i), type);
+      shards.get(i).keySet().forEach(name -> shardOf.put(name, file));
+    }
+    ObjectNode map = index.putObject("weight_map");
+    shardOf.forEach(map::put);
+    Files.writeString(
+        folder.resolve(Checkpoint.INDEX), Json.pretty(index), StandardOpenOption.CREATE_NEW);
+  }
+
+  /** Fills one shard after the other in the order of names. */
+  private List<Map<String, Tensor>> split(Map<String, Tensor> tensors, ElementType type) {
+    List<Map<String, Tensor>> shards = new ArrayList<>();
+    Map<String, Tensor> shard = new TreeMap<>();
+    long bytes = 0;
+    for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
+      long more = entry.getValue().numel() * type.bytes();
+      if (!shard.isEmpty() && bytes + more > maxShardBytes) {
+        shards.add(shard);
+        shard = new TreeMap<>();
+        bytes = 0;
+      }
+      shard.put(entry.getKey(), entry.getValue());
+      bytes += more;
+    }
+    shards.add(shard);
+    return shards;
+  }
+}

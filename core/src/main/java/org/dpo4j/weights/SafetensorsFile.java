@@ -1,0 +1,179 @@
+package org.dpo4j.weights;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Shapes;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * A file of tensors in the safetensors format: 8 bytes with the length of a JSON header
+ * (little-endian), the header, then the tensors' elements (little-endian, row-major) without gaps.
+ *
+ * <p>The header is checked in full when the file is opened. Data is memory-mapped piece by piece
+ * while it is copied; nothing stays open in between.
+ */
+public final class SafetensorsFile {
+
+  private static final long MAPPED_BYTES = 1L << 30; // a mapping cannot be above 2 GiB
+  private static final int UNALIGNED_BYTES = 1 << 24;
+
+  private final Path path;
+  private final SafetensorsHeader header;
+  private final long pieceBytes;
+
+  private SafetensorsFile(Path path, SafetensorsHeader header, long pieceBytes) {
+    this.path = path;
+    this.header = header;
+    this.pieceBytes = pieceBytes;
+  }
+
+  /**
+   * Reads and checks the header.
+   *
+   * @throws DpoException naming the file and what is wrong with it
+   */
+  public static SafetensorsFile open(Path path) {
+    return open(path, MAPPED_BYTES);
+  }
+
+  /** As {@link #open(Path)}, with another limit on one mapping; a multiple of 8. */
+  static SafetensorsFile open(Path path, long pieceBytes) {
+    if (Files.notExists(path)) {
+      throw new DpoException("[" + path + "] does not exist");
+    }
+    if (Files.isDirectory(path)) {
+      throw new DpoException("[" + path + "] must be a safetensors file but is a folder");
+    }
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return new SafetensorsFile(path, SafetensorsHeader.read(path, channel), pieceBytes);
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  /** Names of the tensors, in the order of their bytes in the file. */
+  public List<String> names() {
+    return new ArrayList<>(header.entries().keySet());
+  }
+
+  public boolean has(String name) {
+    return header.entries().containsKey(name);
+  }
+
+  /**
+   * What the header says about a tensor.
+   *
+   * @throws DpoException if there is none of that name
+   */
+  public TensorEntry entry(String name) {
+    TensorEntry entry = header.entries().get(name);
+    if (entry == null) {
+      throw new DpoException("[" + path + "] has no tensor named \"" + name + "\"");
+    }
+    return entry;
+  }
+
+  /**
+   * Copies a tensor's elements, converting to the target's type (round to nearest even).
+   *
+   * @param target contiguous, of the shape of the entry
+   * @throws DpoException if there is no such tensor, its element type cannot be read here, or the
+   *     file changed since it was opened
+   */
+  public void copyTo(String name, Tensor target) {
+    TensorEntry entry = entry(name);
+    Shapes.require(name, target, entry.shape().stream().mapToLong(Long::longValue).toArray());
+    copyPart(name, 0, target);
+  }
+
+  /** Copies as many elements as the target has, from element {@code from} of the tensor on. */
+  void copyPart(String name, long from, Tensor target) {
+    TensorEntry entry = entry(name);
+    ElementType type = readable(entry);
+    long position = header.dataStart() + entry.begin() + from * type.bytes();
+    boolean aligned = position % type.bytes() == 0;
+    long piece = (aligned ? pieceBytes : Math.min(pieceBytes, UNALIGNED_BYTES)) / type.bytes();
+    try (FileChannel channel = channel()) {
+      long total = target.numel();
+      for (long done = 0; done < total; done += piece) {
+        long count = Math.min(piece, total - done);
+        ByteBuffer bytes = map(channel, position + done * type.bytes(), count * type.bytes());
+        Tensors.fill(target, done, type, aligned ? bytes : copy(bytes));
+      }
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  /** Whether two tensors, of this and another file, have the same type, shape and bytes. */
+  boolean sameBytes(String name, SafetensorsFile other, String otherName) {
+    TensorEntry a = entry(name);
+    TensorEntry b = other.entry(otherName);
+    if (!a.dtype().equals(b.dtype()) || !a.shape().equals(b.shape())) {
+      return false;
+    }
+    try (FileChannel channel = channel();
+        FileChannel otherChannel = other.channel()) {
+      long total = a.end() - a.begin();
+      for (long done = 0; done < total; done += pieceBytes) {
+        long count = Math.min(pieceBytes, total - done);
+        ByteBuffer bytes = map(channel, header.dataStart() + a.begin() + done, count);
+        if (!bytes.equals(map(otherChannel, other.header.dataStart() + b.begin() + done, count))) {
+          return false;
+        }
+      }
+      return true;
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
+  }
+
+  /** The element type of an entry, which must be one that can be read here. */
+  private ElementType readable(TensorEntry entry) {
+    return entry
+        .elementType()
+        .orElseThrow(
+            () ->
+                new DpoException(
+                    "["
+                        + path
+                        + "] tensor \""
+                        + entry.name()
+                        + "\" must be of type F64, F32, F16, BF16 or I64 to be read but is "
+                        + entry.dtype()));
+  }
+
+  private FileChannel channel() throws IOException {
+    FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+    if (channel.size() != header.fileSize()) {
+      channel.close();
+      throw new IOException("the file changed since it was opened");
+    }
+    return channel;
+  }
+
+  private static ByteBuffer map(FileChannel channel, long position, long bytes) throws IOException {
+    return channel.map(FileChannel.MapMode.READ_ONLY, position, bytes);
+  }
+
+  private static ByteBuffer copy(ByteBuffer bytes) {
+    return ByteBuffer.allocateDirect(bytes.remaining()).put(bytes).flip();
+  }
+
+  private static DpoException unreadable(Path path, IOException e) {
+    return new DpoException("[" + path + "] could not be read: " + Failure.why(e), e);
+  }
+}

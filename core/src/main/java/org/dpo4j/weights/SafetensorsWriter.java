@@ -1,0 +1,129 @@
+package org.dpo4j.weights;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Tensors;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Writes tensors in the safetensors format, in the order of their names, so that the same tensors
+ * always give the same bytes. Conversion goes piece by piece and needs no second copy of a tensor.
+ */
+public final class SafetensorsWriter {
+
+  private static final int ALIGNMENT = 8;
+
+  /** Elements converted at a time. */
+  static final long PIECE = 1L << 22;
+
+  private SafetensorsWriter() {}
+
+  /**
+   * Writes a new file and returns when it is on the disk.
+   *
+   * @param path must not exist
+   * @param tensors by name; contiguous, of any floating type
+   * @param type of all elements in the file; values are rounded to nearest even
+   * @throws DpoException if the file exists or cannot be written, or a value is not finite in
+   *     {@code type}
+   */
+  public static void write(Path path, Map<String, Tensor> tensors, ElementType type) {
+    SortedMap<String, Tensor> sorted = new TreeMap<>(tensors);
+    try (FileChannel channel =
+        FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      writeFully(channel, header(sorted, type));
+      for (Map.Entry<String, Tensor> entry : sorted.entrySet()) {
+        writeElements(path, channel, entry.getKey(), entry.getValue(), type);
+      }
+      channel.force(true);
+    } catch (IOException e) {
+      throw new DpoException("[" + path + "] could not be written: " + Failure.why(e), e);
+    }
+  }
+
+  private static void writeElements(
+      Path path, FileChannel channel, String name, Tensor tensor, ElementType type)
+      throws IOException {
+    long total = tensor.numel();
+    for (long done = 0; done < total; done += PIECE) {
+      ByteBuffer bytes = Tensors.bytes(tensor, done, Math.min(PIECE, total - done), type);
+      long notFinite = notFinite(bytes, type);
+      if (notFinite > 0) {
+        throw new DpoException(
+            "["
+                + path
+                + "] \""
+                + name
+                + "\" has values that are infinite or not a number as "
+                + type.torchName()
+                + " ("
+                + notFinite
+                + " of the elements from "
+                + done
+                + " on)"
+                + (type == ElementType.F16 ? "; save as bfloat16 or float32" : ""));
+      }
+      writeFully(channel, bytes);
+    }
+  }
+
+  private static ByteBuffer header(SortedMap<String, Tensor> tensors, ElementType type) {
+    ObjectNode header = Json.STRICT.createObjectNode();
+    header.putObject("__metadata__").put("format", "pt");
+    long begin = 0;
+    for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
+      long end = begin + entry.getValue().numel() * type.bytes();
+      ObjectNode node = header.putObject(entry.getKey()).put("dtype", type.name());
+      ArrayNode shape = node.putArray("shape");
+      for (long size : entry.getValue().shape()) {
+        shape.add(size);
+      }
+      node.putArray("data_offsets").add(begin).add(end);
+      begin = end;
+    }
+    byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
+    int length = (json.length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES + length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.putLong(length).put(json);
+    while (bytes.hasRemaining()) {
+      bytes.put((byte) ' ');
+    }
+    return bytes.flip();
+  }
+
+  private static void writeFully(FileChannel channel, ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      channel.write(bytes);
+    }
+  }
+
+  /** How many elements are infinite or not a number: all bits of the exponent are set. */
+  private static long notFinite(ByteBuffer bytes, ElementType type) {
+    ByteBuffer elements = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+    long count = 0;
+    while (elements.hasRemaining()) {
+      boolean finite =
+          switch (type) {
+            case F64 -> Double.isFinite(elements.getDouble());
+            case F32 -> Float.isFinite(elements.getFloat());
+            case F16 -> (elements.getShort() & 0x7C00) != 0x7C00;
+            case BF16 -> (elements.getShort() & 0x7F80) != 0x7F80;
+            case I64 -> throw new IllegalArgumentException("weights are not saved as integers");
+          };
+      count += finite ? 0 : 1;
+    }
+    return count;
+  }
+}

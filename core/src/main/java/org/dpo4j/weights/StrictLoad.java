@@ -1,0 +1,188 @@
+package org.dpo4j.weights;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.LongStream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.model.ParameterSource;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * Gives a model the weights of a checkpoint as fp32 while it is built, each once, each matched by
+ * name, shape and type; {@link #finish} then says everything that did not match, at once.
+ *
+ * <pre>{@code
+ * try (StrictLoad load = new StrictLoad(checkpoint, rules)) {
+ *   CausalLm model = new Gpt2(config, load);
+ *   WeightNames names = load.finish();
+ *   ...
+ * }
+ * }</pre>
+ *
+ * <p>Closed without a successful {@code finish}, it frees every tensor that it gave out.
+ */
+final class StrictLoad implements ParameterSource, AutoCloseable {
+
+  // A config that asks for far more weights than there are should not be listed to its end.
+  private static final int MAX_MISSING = 1000;
+  private static final int LISTED = 50;
+
+  private final Checkpoint checkpoint;
+  private final WeightRules rules;
+  private final Map<String, String> inFile = new LinkedHashMap<>();
+  private final Map<String, String> copies = new LinkedHashMap<>();
+  private final List<Tensor> given = new ArrayList<>();
+  private final List<String> missing = new ArrayList<>();
+  private final List<String> wrongShape = new ArrayList<>();
+  private final List<String> wrongType = new ArrayList<>();
+  private boolean finished;
+
+  StrictLoad(Checkpoint checkpoint, WeightRules rules) {
+    this.checkpoint = checkpoint;
+    this.rules = rules;
+  }
+
+  @Override
+  public Tensor take(String name, Kind kind, long... shape) {
+    String found = nameInFile(name);
+    if (!checkpoint.has(found)) {
+      missing.add(name);
+      if (missing.size() == MAX_MISSING) {
+        throw failure(List.of());
+      }
+      return placeholder(shape);
+    }
+    inFile.put(name, found);
+    TensorEntry entry = checkpoint.entry(found);
+    List<Long> expected = LongStream.of(shape).boxed().toList();
+    if (!entry.shape().equals(expected)) {
+      wrongShape.add(found + ": file " + entry.shape() + ", model " + expected);
+      return placeholder(shape);
+    }
+    if (!entry.floating()) {
+      wrongType.add(found + ": file " + entry.dtype() + ", model floating point");
+      return placeholder(shape);
+    }
+    if (!missing.isEmpty() || !wrongShape.isEmpty() || !wrongType.isEmpty()) {
+      return placeholder(shape); // it fails anyway: spare the memory
+    }
+    Tensor tensor = keep(shape);
+    checkpoint.copyTo(found, tensor);
+    return tensor;
+  }
+
+  /** The name as it is, or without the family's prefix where only that exists. */
+  private String nameInFile(String name) {
+    String bare = rules.withoutPrefix(name);
+    return !checkpoint.has(name) && checkpoint.has(bare) ? bare : name;
+  }
+
+  private Tensor keep(long[] shape) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor tensor = scope.keep(Tensors.empty(ElementType.F32, shape));
+      given.add(tensor);
+      return tensor;
+    }
+  }
+
+  /** Of the right shape but of one number's memory, so that all problems can be found. */
+  private Tensor placeholder(long[] shape) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor tensor = scope.keep(Tensors.zeros(ElementType.F32, 1).expand(shape));
+      given.add(tensor);
+      return tensor;
+    }
+  }
+
+  /**
+   * Ends the load.
+   *
+   * @return what the file calls the weights
+   * @throws DpoException listing every weight that is missing, unexpected, of another shape or of
+   *     another type
+   */
+  WeightNames finish() {
+    List<String> unexpected = new ArrayList<>();
+    List<String> untied = new ArrayList<>();
+    Set<String> used = new HashSet<>(inFile.values());
+    for (String name : checkpoint.names()) {
+      if (used.contains(name) || rules.isBuffer(name)) {
+        continue;
+      }
+      WeightRules.TiedHead tied = rules.tied().orElse(null);
+      if (tied == null || !tied.head().equals(name)) {
+        unexpected.add(name);
+      } else if (inFile.containsKey(tied.embedding())) {
+        String embedding = inFile.get(tied.embedding());
+        copies.put(name, tied.embedding());
+        if (!checkpoint.file(name).sameBytes(name, checkpoint.file(embedding), embedding)) {
+          untied.add(name + " differs from " + embedding);
+        }
+      }
+    }
+    if (!missing.isEmpty()
+        || !wrongShape.isEmpty()
+        || !wrongType.isEmpty()
+        || !unexpected.isEmpty()) {
+      throw failure(unexpected);
+    }
+    if (!untied.isEmpty()) {
+      throw new DpoException(
+          "["
+              + checkpoint.folder()
+              + "] weights: "
+              + list(untied)
+              + ", but config.json says that they are one (tie_word_embeddings, by its value or its"
+              + " default); set it to false if the head is meant to have weights of its own");
+    }
+    finished = true;
+    return new WeightNames(inFile, copies);
+  }
+
+  private DpoException failure(List<String> unexpected) {
+    List<String> parts = new ArrayList<>();
+    if (!missing.isEmpty()) {
+      parts.add((missing.size() < MAX_MISSING ? "" : "at least ") + count(missing, "missing"));
+    }
+    if (!unexpected.isEmpty()) {
+      parts.add(count(unexpected, "unexpected"));
+    }
+    if (!wrongShape.isEmpty()) {
+      parts.add(count(wrongShape, "wrong shape"));
+    }
+    if (!wrongType.isEmpty()) {
+      parts.add(count(wrongType, "wrong type"));
+    }
+    String hint =
+        missing.equals(List.of("lm_head.weight"))
+            ? "; if the head is the embedding table, set tie_word_embeddings to true in config.json"
+            : "; config.json and the weights must be of one model";
+    return new DpoException(
+        "[" + checkpoint.folder() + "] weights: " + String.join(", ", parts) + hint);
+  }
+
+  private static String count(List<String> names, String what) {
+    return names.size() + " " + what + " (" + list(names) + ")";
+  }
+
+  /** The first of many, and how many more. */
+  static String list(List<String> names) {
+    String shown = String.join(", ", names.subList(0, Math.min(LISTED, names.size())));
+    return names.size() <= LISTED ? shown : shown + " and " + (names.size() - LISTED) + " more";
+  }
+
+  @Override
+  public void close() {
+    if (!finished) {
+      given.forEach(Tensors::free);
+    }
+    given.clear();
+  }
+}

@@ -1,0 +1,41 @@
+package org.dpo4j.weights;
+
+import java.util.List;
+import java.util.Optional;
+import org.dpo4j.torch.ElementType;
+
+/**
+ * One tensor of a safetensors file, as its header describes it.
+ *
+ * @param name unique in its file
+ * @param dtype the format's name of the element type, as in {@code BF16}
+ * @param shape sizes, outermost first; empty for a single number
+ * @param begin first byte, counted from the end of the header
+ * @param end byte after the last
+ */
+public record TensorEntry(String name, String dtype, List<Long> shape, long begin, long end) {
+
+  public TensorEntry {
+    shape = List.copyOf(shape);
+  }
+
+  /** How many numbers the tensor has. */
+  public long elements() {
+    return shape.stream().reduce(1L, Math::multiplyExact);
+  }
+
+  /** The element type, or empty where this program cannot compute with it. */
+  public Optional<ElementType> elementType() {
+    for (ElementType type : ElementType.values()) {
+      if (type.name().equals(dtype)) {
+        return Optional.of(type);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Whether weights may be of this type. */
+  boolean floating() {
+    return elementType().isPresent() && elementType().get() != ElementType.I64;
+  }
+}
