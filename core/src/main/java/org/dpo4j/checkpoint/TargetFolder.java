@@ -1,0 +1,156 @@
+package org.dpo4j.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An output path that passed the checks.
+ *
+ * @param path absolute, links resolved
+ * @param exists whether it is a folder already (then empty, or ours and to be replaced)
+ */
+record TargetFolder(Path path, boolean exists) {
+  /** Files that only a run of this program or of transformers' trainer leaves in a folder. */
+  private static final List<String> MARKS = List.of("dpo4j.yaml", "trainer_state.json");
+
+  /** Checks without changing anything on disk. */
+  static TargetFolder check(Path given, boolean overwrite, List<Path> inputs) {
+    Path absolute = given.toAbsolutePath().normalize();
+    if (Files.isSymbolicLink(absolute) && !Files.exists(absolute)) {
+      throw new UsageException(
+          "--output_dir must be a folder but was a link to nothing: "
+              + given
+              + "; remove the link or name another folder");
+    }
+    if (!Files.exists(absolute)) {
+      return new TargetFolder(absolute, false);
+    }
+    if (!Files.isDirectory(absolute)) {
+      throw new UsageException(
+          "--output_dir must be a folder but was a file: " + given + "; name another folder");
+    }
+    Path path = real(absolute);
+    String name = name(path);
+    for (Path input : inputs) {
+      refuseInput(given, path, input);
+    }
+    if (hasContent(path, name)) {
+      refuseUnlessReplaceable(given, path, overwrite);
+    }
+    return new TargetFolder(path, true);
+  }
+
+  /** The last part of the path; a root folder has none. */
+  String name() {
+    return name(path);
+  }
+
+  /** Where the pending folder goes: inside an existing folder, beside one that is to be. */
+  Path pendingParent() {
+    @Nullable Path parent = path.getParent();
+    return exists || parent == null ? path : parent;
+  }
+
+  /** Creates missing parent folders and returns them, deepest last. */
+  List<Path> createParents() {
+    Deque<Path> missing = new ArrayDeque<>();
+    @Nullable Path next = pendingParent();
+    while (next != null && !Files.exists(next, LinkOption.NOFOLLOW_LINKS)) {
+      missing.push(next);
+      next = next.getParent();
+    }
+    List<Path> created = new ArrayList<>();
+    for (Path folder : missing) {
+      try {
+        Files.createDirectory(folder);
+        created.add(folder);
+      } catch (IOException e) {
+        FileTrees.removeEmpty(created);
+        throw notWritable(folder, e);
+      }
+    }
+    if (!Files.isDirectory(pendingParent())) {
+      throw new UsageException(
+          "--output_dir must lie in a folder but "
+              + pendingParent()
+              + " is a file; name another folder");
+    }
+    return created;
+  }
+
+  static UsageException notWritable(Path folder, IOException failure) {
+    return new UsageException(
+        "--output_dir must be writable but nothing can be created in %s: %s; name another folder"
+            .formatted(folder, FileTrees.reason(failure)),
+        failure);
+  }
+
+  private static void refuseInput(Path given, Path target, Path input) {
+    Path absolute = input.toAbsolutePath().normalize();
+    boolean linkInside = absolute.startsWith(target);
+    boolean inside = Files.exists(absolute) && real(absolute).startsWith(target);
+    if (linkInside || inside) {
+      throw new UsageException(
+          "--output_dir must not hold what this run reads but "
+              + given
+              + " holds "
+              + input
+              + "; name another folder");
+    }
+  }
+
+  private static void refuseUnlessReplaceable(Path given, Path path, boolean overwrite) {
+    if (!overwrite) {
+      throw new UsageException(
+          "--output_dir must be new or empty but "
+              + given
+              + " holds files; name another folder, or pass --overwrite_output_dir to replace it");
+    }
+    if (MARKS.stream().noneMatch(mark -> Files.isRegularFile(path.resolve(mark)))) {
+      throw new UsageException(
+          "--overwrite_output_dir replaces only a folder that a run wrote (with "
+              + String.join(" or ", MARKS)
+              + " in it) but "
+              + given
+              + " is none; empty it yourself or name another folder");
+    }
+    Path here = real(Path.of("").toAbsolutePath());
+    if (here.startsWith(path) && !here.equals(path)) {
+      throw new UsageException(
+          "--overwrite_output_dir must not remove the working directory but "
+              + given
+              + " holds it; start from another folder");
+    }
+  }
+
+  private static boolean hasContent(Path folder, String name) {
+    try {
+      return FileTrees.entries(folder).stream()
+          .anyMatch(entry -> !PendingFolder.isUnfinished(entry, name));
+    } catch (IOException e) {
+      throw new UsageException(
+          "--output_dir must be readable but " + folder + " is not: " + FileTrees.reason(e), e);
+    }
+  }
+
+  private static String name(Path path) {
+    @Nullable Path last = path.getFileName();
+    return last == null ? "root" : last.toString();
+  }
+
+  private static Path real(Path path) {
+    try {
+      return path.toRealPath();
+    } catch (IOException e) {
+      throw new UsageException(path + " must be reachable but was not: " + FileTrees.reason(e), e);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package org.dpo4j.report;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
+import org.dpo4j.train.StepReport;
+
+/**
+ * Turns a report into TRL's metric names and their numbers, in TRL's order: the one place where
+ * those names are spelled. Values may be NaN or infinite; each writer shows that in its own way.
+ */
+public final class MetricNames {
+  private MetricNames() {}
+
+  /** A logged step: {@code loss}, {@code grad_norm}, ..., {@code epoch}. */
+  public static Map<String, Number> of(StepReport report) {
+    Map<String, Number> named = new LinkedHashMap<>();
+    named.put("loss", report.metrics().loss());
+    named.put("grad_norm", report.gradNorm());
+    named.put("learning_rate", report.learningRate());
+    named.put("entropy", report.metrics().entropy());
+    named.put("num_tokens", report.numTokens());
+    putPairMetrics(named, "", report.metrics());
+    named.put("epoch", report.epoch());
+    return named;
+  }
+
+  /** An evaluation: the same names after {@code eval_}, with its run time in seconds. */
+  public static Map<String, Number> of(EvaluationReport report) {
+    Map<String, Number> named = new LinkedHashMap<>();
+    named.put("eval_loss", report.metrics().loss());
+    named.put("eval_runtime", round(report.seconds(), 4));
+    if (report.seconds() > 0) {
+      named.put("eval_samples_per_second", round(report.pairs() / report.seconds(), 3));
+    }
+    named.put("eval_entropy", report.metrics().entropy());
+    putPairMetrics(named, "eval_", report.metrics());
+    named.put("epoch", report.epoch());
+    return named;
+  }
+
+  private static void putPairMetrics(Map<String, Number> named, String prefix, PairMetrics m) {
+    named.put(prefix + "mean_token_accuracy", m.meanTokenAccuracy());
+    named.put(prefix + "rewards/chosen", m.rewardsChosen());
+    named.put(prefix + "rewards/rejected", m.rewardsRejected());
+    named.put(prefix + "rewards/accuracies", m.rewardsAccuracies());
+    named.put(prefix + "rewards/margins", m.rewardsMargins());
+    named.put(prefix + "logps/chosen", m.logpsChosen());
+    named.put(prefix + "logps/rejected", m.logpsRejected());
+    named.put(prefix + "logits/chosen", m.logitsChosen());
+    named.put(prefix + "logits/rejected", m.logitsRejected());
+  }
+
+  /** Times and rates are rounded as transformers does; more digits would only be noise. */
+  static double round(double value, int decimals) {
+    double scale = Math.pow(10, decimals);
+    double rounded = Math.rint(value * scale) / scale;
+    return Double.isFinite(rounded) ? rounded : value;
+  }
+}

@@ -1,0 +1,226 @@
+package org.dpo4j.report;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.dpo4j.train.EvaluationReport;
+import org.jspecify.annotations.Nullable;
+
+/** Writes the output folder's {@code README.md}: a model card as the Hugging Face hub reads it. */
+public final class ModelCard {
+  private static final Pattern MARKDOWN_SPECIAL =
+      Pattern.compile("[\\\\`*{}\\[\\]<>#|~$&]|(?<!\\w)_|_(?!\\w)");
+  private static final Pattern LINE_BREAKS = Pattern.compile("[\\s\\p{Cntrl}]+");
+  private static final Pattern HUB_NAME =
+      Pattern.compile("[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)?");
+
+  private final RunSummary run;
+  private final StringBuilder text = new StringBuilder();
+
+  private ModelCard(RunSummary run) {
+    this.run = run;
+  }
+
+  /** Writes the card; {@code curves.png} is expected beside it. */
+  public static void write(Path file, RunSummary run) throws IOException {
+    Files.writeString(file, text(run));
+  }
+
+  /** The card's text. */
+  static String text(RunSummary run) {
+    ModelCard card = new ModelCard(run);
+    card.frontMatter();
+    card.introduction();
+    card.quickStart();
+    card.training();
+    card.results();
+    card.data();
+    card.closing();
+    return card.text.toString();
+  }
+
+  private void frontMatter() {
+    line("---");
+    line("base_model: " + JsonFile.quote(publicName(run.baseModel())));
+    Set<String> datasets = new LinkedHashSet<>();
+    run.data().forEach(file -> datasets.add(publicName(file.name())));
+    if (!datasets.isEmpty()) {
+      line("datasets:");
+      datasets.forEach(name -> line("- " + JsonFile.quote(name)));
+    }
+    line("library_name: transformers");
+    @Nullable String license = run.license();
+    if (license != null) {
+      line("license: " + JsonFile.quote(license));
+    }
+    line("model_name: " + JsonFile.quote(run.modelName()));
+    line("pipeline_tag: text-generation");
+    line("tags:");
+    for (String tag :
+        List.of("generated_from_trainer", "dpo", "preference-optimization", "dpo4j")) {
+      line("- " + tag);
+    }
+    line("---");
+    line("");
+  }
+
+  private void introduction() {
+    line("# " + plain(run.modelName()));
+    line("");
+    line(
+        "This model is %s, tuned on preference pairs with Direct Preference Optimization (DPO)"
+            .formatted(plain(publicName(run.baseModel()))));
+    line("by dpo4j. Loss: %s. Reference: %s.".formatted(plain(run.loss()), plain(run.reference())));
+    line("");
+  }
+
+  private void quickStart() {
+    line("## Quick start");
+    line("");
+    line("```python");
+    line("from transformers import pipeline");
+    line("");
+    line(
+        "generator = pipeline(\"text-generation\", model=%s)"
+            .formatted(JsonFile.quote(run.modelName())));
+    line("prompt = \"Which would you rather visit, the past or the future?\"");
+    if (run.conversational()) {
+      line("messages = [{\"role\": \"user\", \"content\": prompt}]");
+    }
+    line(
+        "output = generator(%s, max_new_tokens=128, return_full_text=False)[0]"
+            .formatted(run.conversational() ? "messages" : "prompt"));
+    line("print(output[\"generated_text\"])");
+    line("```");
+    line("");
+    line("`model` is the path of this folder, or its name on the hub once it is there.");
+    line("");
+  }
+
+  private void training() {
+    line("## Training procedure");
+    line("");
+    line("| setting | value |");
+    line("|---|---|");
+    run.settings()
+        .forEach((name, value) -> line("| %s | %s |".formatted(plain(name), plain(value))));
+    line("");
+    line("The run took %s seconds; `dpo4j.yaml` repeats it.".formatted(seconds()));
+    line("");
+    line("![Loss, reward margin, rewards, accuracy and log-probabilities over steps](curves.png)");
+    line("");
+  }
+
+  private String seconds() {
+    return String.format(Locale.ROOT, "%.1f", run.trainSeconds());
+  }
+
+  private void results() {
+    @Nullable EvaluationReport last = run.after();
+    if (last == null) {
+      return;
+    }
+    @Nullable EvaluationReport first = run.before();
+    boolean compares = first != null && first.step() < last.step();
+    line("## Results");
+    line("");
+    line(
+        "On %d held-out pairs, %safter step %d."
+            .formatted(last.pairs(), compares ? "before training and " : "", last.step()));
+    line("");
+    line(compares ? "| metric | before | after |" : "| metric | after |");
+    line(compares ? "|---|---:|---:|" : "|---|---:|");
+    Map<String, Number> before = first == null ? Map.of() : MetricNames.of(first);
+    MetricNames.of(last)
+        .forEach(
+            (name, value) -> {
+              if (name.equals("epoch")
+                  || name.equals("eval_runtime")
+                  || name.equals("eval_samples_per_second")) {
+                return;
+              }
+              @Nullable Number was = before.get(name);
+              String old = compares && was != null ? " | " + ShortNumber.of(was) : "";
+              line("| %s%s | %s |".formatted(plain(name), old, ShortNumber.of(value)));
+            });
+    line("");
+  }
+
+  private void data() {
+    if (run.data().isEmpty()) {
+      return;
+    }
+    line("## Data");
+    line("");
+    for (RunSummary.DataFile file : run.data()) {
+      long dropped = file.dropped().values().stream().mapToLong(Long::longValue).sum();
+      List<String> fates = new ArrayList<>();
+      fates.add(file.kept() + " used whole");
+      fates.add(file.cut() + " cut to the maximal length");
+      String reasons =
+          file.dropped().entrySet().stream()
+              .map(entry -> plain(entry.getKey()) + ": " + entry.getValue())
+              .collect(Collectors.joining("; ", " (", ")"));
+      fates.add(dropped + " not used" + (dropped == 0 ? "" : reasons));
+      line(
+          "- %s, %s: of %d rows, %s."
+              .formatted(
+                  plain(publicName(file.name())),
+                  plain(file.use()),
+                  file.kept() + file.cut() + dropped,
+                  String.join(", ", fates)));
+    }
+    line("");
+  }
+
+  private void closing() {
+    line("## Framework versions");
+    line("");
+    run.versions()
+        .forEach((name, version) -> line("- %s: %s".formatted(plain(name), plain(version))));
+    line("");
+    line("## Citation");
+    line("");
+    line(
+        "The method is Direct Preference Optimization ([arXiv 2305.18290](https://arxiv.org/abs/2305.18290)):");
+    line("");
+    line("```bibtex");
+    line("@inproceedings{rafailov2023direct,");
+    line(
+        "  title     = {Direct Preference Optimization: Your Language Model is Secretly a Reward Model},");
+    line(
+        "  author    = {Rafael Rafailov and Archit Sharma and Eric Mitchell and Christopher D. Manning and Stefano Ermon and Chelsea Finn},");
+    line("  booktitle = {Advances in Neural Information Processing Systems 36},");
+    line("  year      = {2023},");
+    line("  url       = {https://arxiv.org/abs/2305.18290}");
+    line("}");
+    line("```");
+  }
+
+  /** A hub name as it is; of a path only the last part: a card is published, folders are not. */
+  private static String publicName(String nameOrPath) {
+    if (HUB_NAME.matcher(nameOrPath).matches()) {
+      return nameOrPath;
+    }
+    String[] parts = nameOrPath.replaceAll("[/\\\\]+$", "").split("[/\\\\]", -1);
+    return parts[parts.length - 1];
+  }
+
+  /** Text that Markdown and HTML show as it is, on one line. */
+  private static String plain(String raw) {
+    String oneLine = LINE_BREAKS.matcher(raw).replaceAll(" ").strip();
+    return MARKDOWN_SPECIAL.matcher(oneLine).replaceAll("\\\\$0");
+  }
+
+  private void line(String line) {
+    text.append(line).append('\n');
+  }
+}

@@ -1,0 +1,236 @@
+package org.dpo4j.report;
+
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.DoubleStream;
+import javax.imageio.ImageIO;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler;
+import org.knowm.xchart.style.XYStyler;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/** Draws panels side by side into one PNG, without a screen. */
+final class PanelGrid {
+  private static final int PANEL_WIDTH = 600;
+  private static final int PANEL_HEIGHT = 380;
+  private static final int TITLE_HEIGHT = 52;
+  private static final double WIDE_RATIO = 50;
+
+  // Okabe and Ito's colours, which colour-blind readers can tell apart.
+  private static final List<Color> COLOURS =
+      List.of(
+          new Color(0x0072B2),
+          new Color(0xD55E00),
+          new Color(0x009E73),
+          new Color(0xCC79A7),
+          new Color(0xE69F00),
+          new Color(0x56B4E9),
+          new Color(0x555555));
+  private static final Color INK = new Color(0x333333);
+  private static final Color GRID = new Color(0xE4E4E4);
+
+  private PanelGrid() {}
+
+  /**
+   * Writes the picture.
+   *
+   * @throws IOException when it cannot be drawn (a system without any font, for one) or written
+   */
+  static void write(Path png, String title, List<Panel> panels, int columns) throws IOException {
+    System.setProperty("java.awt.headless", System.getProperty("java.awt.headless", "true"));
+    byte[] bytes;
+    try {
+      bytes = png(draw(title, panels, columns));
+    } catch (OutOfMemoryError e) {
+      throw e;
+    } catch (RuntimeException | Error e) {
+      // A machine without fonts makes AWT fail with plain Errors; a run must not be lost to that.
+      throw new IOException("the curves cannot be drawn on this system (" + e + ")", e);
+    }
+    Files.write(png, bytes);
+  }
+
+  private static byte[] png(BufferedImage image) throws IOException {
+    try (ByteArrayOutputStream out = new ByteArrayOutputStream()) {
+      // No disk cache: the folder for temporary files may be read-only.
+      ImageIO.setUseCache(false);
+      ImageIO.write(image, "png", out);
+      return out.toByteArray();
+    }
+  }
+
+  private static BufferedImage draw(String title, List<Panel> panels, int columns) {
+    int rows = (panels.size() + columns - 1) / columns;
+    BufferedImage image =
+        new BufferedImage(
+            columns * PANEL_WIDTH, TITLE_HEIGHT + rows * PANEL_HEIGHT, BufferedImage.TYPE_INT_RGB);
+    Graphics2D graphics = image.createGraphics();
+    try {
+      graphics.setColor(Color.WHITE);
+      graphics.fillRect(0, 0, image.getWidth(), image.getHeight());
+      drawTitle(graphics, title, image.getWidth());
+      for (int i = 0; i < panels.size(); i++) {
+        int x = i % columns * PANEL_WIDTH;
+        int y = TITLE_HEIGHT + i / columns * PANEL_HEIGHT;
+        Graphics2D cell = (Graphics2D) graphics.create(x, y, PANEL_WIDTH, PANEL_HEIGHT);
+        chart(panels.get(i)).paint(cell, PANEL_WIDTH, PANEL_HEIGHT);
+        cell.dispose();
+      }
+    } finally {
+      graphics.dispose();
+    }
+    return image;
+  }
+
+  private static void drawTitle(Graphics2D graphics, String title, int width) {
+    graphics.setRenderingHint(
+        RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+    graphics.setColor(INK);
+    graphics.setFont(font(Font.BOLD, 18));
+    String line = title.replaceAll("\\s+", " ").strip();
+    while (line.length() > 4 && graphics.getFontMetrics().stringWidth(line) > width - 40) {
+      line = line.substring(0, line.length() - 2).stripTrailing() + "…";
+    }
+    graphics.drawString(line, 20, 34);
+  }
+
+  private static XYChart chart(Panel panel) {
+    XYChart chart =
+        new XYChartBuilder()
+            .width(PANEL_WIDTH)
+            .height(PANEL_HEIGHT)
+            .title(panel.title())
+            .xAxisTitle("step")
+            .yAxisTitle(panel.unit())
+            .build();
+    List<Panel.Curve> curves = panel.curves().stream().filter(curve -> !curve.isEmpty()).toList();
+    style(chart.getStyler());
+    if (curves.isEmpty()) {
+      chart.setTitle(panel.title() + " (no finite values)");
+      return chart;
+    }
+    boolean logarithmic = panel.range() == Panel.Range.LOG_WHEN_WIDE && isWide(curves);
+    Set<String> names = new HashSet<>();
+    for (Panel.Curve curve : curves) {
+      String name = curve.name();
+      // The chart refuses a name twice.
+      for (int copy = 2; !names.add(name); copy++) {
+        name = curve.name() + " (" + copy + ")";
+      }
+      addCurve(chart, name, curve);
+    }
+    axes(chart, panel, curves, logarithmic);
+    return chart;
+  }
+
+  private static void addCurve(XYChart chart, String name, Panel.Curve curve) {
+    List<Double> values =
+        curve.values().stream().map(v -> Double.isFinite(v) ? v : Double.NaN).toList();
+    XYSeries series = chart.addSeries(name, curve.steps(), values);
+    Color colour = COLOURS.get(curve.colour() % COLOURS.size());
+    boolean dots = curve.style() == Panel.Style.DOTS || values.size() == 1;
+    series.setLineColor(curve.style() == Panel.Style.FAINT ? mixWithWhite(colour) : colour);
+    series.setMarkerColor(colour);
+    series.setMarker(dots ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
+    series.setLineStyle(
+        switch (curve.style()) {
+          case LINE -> new BasicStroke(2f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
+          case FAINT -> new BasicStroke(1f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
+          case DOTS ->
+              new BasicStroke(
+                  1.2f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, new float[] {5f, 4f}, 0f);
+        });
+  }
+
+  private static Color mixWithWhite(Color colour) {
+    return new Color(
+        (colour.getRed() + 2 * 255) / 3,
+        (colour.getGreen() + 2 * 255) / 3,
+        (colour.getBlue() + 2 * 255) / 3);
+  }
+
+  private static void axes(
+      XYChart chart, Panel panel, List<Panel.Curve> curves, boolean logarithmic) {
+    XYStyler styler = chart.getStyler();
+    double firstStep = steps(curves).min().orElse(0);
+    double lastStep = steps(curves).max().orElse(1);
+    if (firstStep == lastStep) {
+      styler.setXAxisMin(firstStep - 1).setXAxisMax(lastStep + 1);
+    }
+    if (panel.range() == Panel.Range.SHARE) {
+      styler.setYAxisMin(0.0).setYAxisMax(1.0);
+      return;
+    }
+    double low = finite(curves).min().orElse(0);
+    double high = finite(curves).max().orElse(0);
+    if (logarithmic) {
+      styler.setYAxisLogarithmic(true);
+    } else if (high - low <= 1e-9 * Math.max(1, Math.abs(high))) {
+      double around = Math.max(0.1, Math.abs(high) * 0.1);
+      styler.setYAxisMin(low - around).setYAxisMax(high + around);
+    }
+  }
+
+  private static boolean isWide(List<Panel.Curve> curves) {
+    double low = finite(curves).min().orElse(0);
+    return low > 0 && finite(curves).max().orElse(0) / low > WIDE_RATIO;
+  }
+
+  private static DoubleStream finite(List<Panel.Curve> curves) {
+    return curves.stream()
+        .flatMap(curve -> curve.values().stream())
+        .mapToDouble(Double::doubleValue)
+        .filter(Double::isFinite);
+  }
+
+  private static DoubleStream steps(List<Panel.Curve> curves) {
+    return curves.stream()
+        .flatMap(curve -> curve.steps().stream())
+        .mapToDouble(Double::doubleValue);
+  }
+
+  private static void style(XYStyler styler) {
+    styler.setLocale(Locale.ROOT);
+    styler.setAntiAlias(true);
+    styler.setChartBackgroundColor(Color.WHITE);
+    styler.setPlotBackgroundColor(Color.WHITE);
+    styler.setPlotBorderColor(GRID);
+    styler.setPlotGridLinesColor(GRID);
+    styler.setPlotGridLinesStroke(new BasicStroke(1f));
+    styler.setPlotGridVerticalLinesVisible(false);
+    styler.setChartFontColor(INK);
+    styler.setAxisTickLabelsColor(INK);
+    styler.setChartTitleFont(font(Font.BOLD, 15));
+    styler.setChartTitleBoxVisible(false);
+    styler.setAxisTitleFont(font(Font.PLAIN, 13));
+    styler.setAxisTickLabelsFont(font(Font.PLAIN, 12));
+    styler.setLegendFont(font(Font.PLAIN, 12));
+    styler.setLegendPosition(Styler.LegendPosition.OutsideS);
+    styler.setLegendLayout(Styler.LegendLayout.Horizontal);
+    styler.setLegendBorderColor(Color.WHITE);
+    styler.setLegendPadding(4);
+    styler.setMarkerSize(7);
+    styler.setChartPadding(10);
+    styler.setXAxisDecimalPattern("#,##0.##");
+    styler.setYAxisDecimalPattern("#,##0.####");
+    styler.setYAxisLogarithmicDecadeOnly(true);
+  }
+
+  private static Font font(int style, int size) {
+    return new Font(Font.SANS_SERIF, style, size);
+  }
+}

@@ -1,0 +1,81 @@
+package org.dpo4j.report;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.StepReport;
+
+/**
+ * The totals of a finished run, as {@code train_results.json}, {@code eval_results.json} and {@code
+ * all_results.json} give them.
+ *
+ * @param history every report of the run
+ * @param trainPairs pairs in the training data that were kept
+ * @param pairsSeen pairs trained on, each counted as often as it was used
+ * @param trainSeconds from before the reference phase to after the last step, evaluations included
+ * @param referenceSeconds the part of it that reference log-probabilities took
+ */
+public record Results(
+    RunHistory history,
+    int trainPairs,
+    long pairsSeen,
+    double trainSeconds,
+    double referenceSeconds) {
+
+  /** Training: {@code train_loss}, times and rates; {@code eval_runtime} is of all evaluations. */
+  public Map<String, Number> train() {
+    int steps = history.lastStep().map(StepReport::step).orElse(0);
+    Map<String, Number> named = new LinkedHashMap<>();
+    named.put("train_runtime", MetricNames.round(trainSeconds, 4));
+    named.put("reference_runtime", MetricNames.round(referenceSeconds, 4));
+    named.put(
+        "eval_runtime",
+        MetricNames.round(
+            history.evaluations().stream().mapToDouble(EvaluationReport::seconds).sum(), 4));
+    named.put("train_samples", trainPairs);
+    if (trainSeconds > 0) {
+      named.put("train_samples_per_second", MetricNames.round(pairsSeen / trainSeconds, 3));
+      named.put("train_steps_per_second", MetricNames.round(steps / trainSeconds, 3));
+    }
+    named.put("train_loss", history.meanLoss());
+    named.put("epoch", history.lastStep().map(StepReport::epoch).orElse(0.0));
+    return named;
+  }
+
+  /** The last evaluation under its own names; empty when there was none. */
+  public Map<String, Number> evaluation() {
+    Map<String, Number> named = new LinkedHashMap<>();
+    history
+        .lastEvaluation()
+        .ifPresent(
+            last -> {
+              named.putAll(MetricNames.of(last));
+              named.put("eval_samples", last.pairs());
+            });
+    return named;
+  }
+
+  /** Both, as transformers joins them: where a name is in both, the evaluation's value. */
+  public Map<String, Number> all() {
+    Map<String, Number> named = new LinkedHashMap<>(train());
+    named.putAll(evaluation());
+    return named;
+  }
+
+  /** Writes {@code train_results.json}, with indent 4 and sorted keys like the two others. */
+  public void writeTrain(Path file) throws IOException {
+    JsonFile.write(file, train(), 4);
+  }
+
+  /** Writes {@code eval_results.json}. */
+  public void writeEvaluation(Path file) throws IOException {
+    JsonFile.write(file, evaluation(), 4);
+  }
+
+  /** Writes {@code all_results.json}. */
+  public void writeAll(Path file) throws IOException {
+    JsonFile.write(file, all(), 4);
+  }
+}

@@ -1,0 +1,73 @@
+package org.dpo4j.report;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.StepReport;
+
+/** Collects what a run reported, in order; everything written at its end is made from this. */
+public final class RunHistory {
+  private final List<StepReport> steps = new ArrayList<>();
+  private final List<EvaluationReport> evaluations = new ArrayList<>();
+  private final List<Map<String, Number>> log = new ArrayList<>();
+
+  /** Adds a logged step. */
+  public void add(StepReport report) {
+    steps.add(report);
+    log(MetricNames.of(report), report.step());
+  }
+
+  /** Adds an evaluation. */
+  public void add(EvaluationReport report) {
+    evaluations.add(report);
+    log(MetricNames.of(report), report.step());
+  }
+
+  /** The logged steps so far. */
+  public List<StepReport> steps() {
+    return Collections.unmodifiableList(steps);
+  }
+
+  /** The evaluations so far. */
+  public List<EvaluationReport> evaluations() {
+    return Collections.unmodifiableList(evaluations);
+  }
+
+  /** The last logged step; empty before the first. */
+  public Optional<StepReport> lastStep() {
+    return steps.isEmpty() ? Optional.empty() : Optional.of(steps.get(steps.size() - 1));
+  }
+
+  /** The last evaluation; empty when there was none. */
+  public Optional<EvaluationReport> lastEvaluation() {
+    return evaluations.isEmpty()
+        ? Optional.empty()
+        : Optional.of(evaluations.get(evaluations.size() - 1));
+  }
+
+  /** Every report by name, each with its {@code step}: transformers' {@code log_history}. */
+  public List<Map<String, Number>> log() {
+    return Collections.unmodifiableList(log);
+  }
+
+  /** Mean loss over all steps, each report weighted by the steps it covers; NaN without steps. */
+  public double meanLoss() {
+    double sum = 0;
+    int before = 0;
+    for (StepReport report : steps) {
+      sum += report.metrics().loss() * (report.step() - before);
+      before = report.step();
+    }
+    return sum / before;
+  }
+
+  private void log(Map<String, Number> named, int step) {
+    Map<String, Number> entry = new LinkedHashMap<>(named);
+    entry.put("step", step);
+    log.add(Collections.unmodifiableMap(entry));
+  }
+}

@@ -1,0 +1,49 @@
+package org.dpo4j.report;
+
+import java.util.List;
+import java.util.Map;
+import org.dpo4j.train.EvaluationReport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the model card says about a finished run. All strings are plain text; the card escapes them.
+ *
+ * @param modelName name of the tuned model, usually the output folder's
+ * @param baseModel the checkpoint that training started from: a hub name or a folder
+ * @param reference what the reference was, as a phrase: "a frozen copy of the starting model"
+ * @param loss what was minimised, as a phrase: "sigmoid (DPO), beta 0.1"
+ * @param conversational whether the data were messages, so that prompts go through the chat
+ *     template
+ * @param license of the base model, as its card spells it; null when not known
+ * @param settings option names and values in the order to show
+ * @param data what became of the rows of each data file
+ * @param before the evaluation before the first step; null when there was none
+ * @param after the last evaluation; null when there was none
+ * @param trainSeconds wall time of the run
+ * @param versions names and versions of the software used
+ */
+public record RunSummary(
+    String modelName,
+    String baseModel,
+    String reference,
+    String loss,
+    boolean conversational,
+    @Nullable String license,
+    Map<String, String> settings,
+    List<DataFile> data,
+    @Nullable EvaluationReport before,
+    @Nullable EvaluationReport after,
+    double trainSeconds,
+    Map<String, String> versions) {
+
+  /**
+   * The fates of one file's rows; the three counts add up to its rows.
+   *
+   * @param use "training" or "held-out evaluation"
+   * @param name the file's path
+   * @param kept rows used whole
+   * @param cut rows used after truncation
+   * @param dropped rows not used, by reason
+   */
+  public record DataFile(String use, String name, long kept, long cut, Map<String, Long> dropped) {}
+}

@@ -1,0 +1,40 @@
+package org.dpo4j.report;
+
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
+
+/** Numbers for people: four significant digits, written as Python writes a number. */
+final class ShortNumber {
+  private static final MathContext FOUR_DIGITS = new MathContext(4, RoundingMode.HALF_EVEN);
+  private static final int SMALLEST_PLAIN_EXPONENT = -4;
+  private static final int LARGEST_PLAIN_EXPONENT = 15;
+
+  private ShortNumber() {}
+
+  /** {@code 0.6931}, {@code -1229.0}, {@code 1e-06}, {@code nan}, {@code -inf}; counts in full. */
+  static String of(Number number) {
+    if (number instanceof Integer || number instanceof Long) {
+      return number.toString();
+    }
+    double value = number.doubleValue();
+    if (Double.isNaN(value)) {
+      return "nan";
+    }
+    if (Double.isInfinite(value)) {
+      return value > 0 ? "inf" : "-inf";
+    }
+    if (value == 0) {
+      return "0.0";
+    }
+    BigDecimal rounded = new BigDecimal(value).round(FOUR_DIGITS).stripTrailingZeros();
+    int exponent = rounded.precision() - rounded.scale() - 1;
+    if (exponent < SMALLEST_PLAIN_EXPONENT || exponent > LARGEST_PLAIN_EXPONENT) {
+      BigDecimal mantissa = rounded.scaleByPowerOfTen(-exponent);
+      return "%se%s%02d"
+          .formatted(mantissa.toPlainString(), exponent < 0 ? "-" : "+", Math.abs(exponent));
+    }
+    String plain = rounded.toPlainString();
+    return plain.indexOf('.') < 0 ? plain + ".0" : plain;
+  }
+}

@@ -1,0 +1,55 @@
+package org.dpo4j.report;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.train.StepReport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings in {@code trainer_state.json}, which transformers' {@code
+ * TrainerState.load_from_json} and people's plot scripts read. The file has exactly the fields of
+ * that class (an unknown one would make the loader fail); {@code total_flos} is 0 because dpo4j
+ * does not count operations.
+ *
+ * @param maxSteps optimizer steps of the whole run
+ * @param numTrainEpochs passes over the data, rounded up in the file as transformers does
+ * @param trainBatchSize pairs of one micro-batch
+ * @param loggingSteps steps between two logged ones
+ * @param evalSteps steps between two evaluations; null when they do not go by steps
+ */
+public record TrainerState(
+    int maxSteps,
+    double numTrainEpochs,
+    int trainBatchSize,
+    int loggingSteps,
+    @Nullable Integer evalSteps) {
+
+  /** Writes the file, with indent 2 and sorted keys. */
+  public void write(Path file, RunHistory history) throws IOException {
+    Optional<StepReport> last = history.lastStep();
+    Map<String, @Nullable Object> state = new HashMap<>();
+    state.put("best_global_step", null);
+    state.put("best_metric", null);
+    state.put("best_model_checkpoint", null);
+    state.put("epoch", last.map(StepReport::epoch).orElse(0.0));
+    state.put("eval_steps", evalSteps);
+    state.put("global_step", last.map(StepReport::step).orElse(0));
+    state.put("is_hyper_param_search", false);
+    state.put("is_local_process_zero", true);
+    state.put("is_world_process_zero", true);
+    state.put("log_history", history.log());
+    state.put("logging_steps", loggingSteps);
+    state.put("max_steps", maxSteps);
+    state.put("num_input_tokens_seen", last.map(StepReport::numTokens).orElse(0L));
+    state.put("num_train_epochs", (long) Math.ceil(numTrainEpochs));
+    state.put("stateful_callbacks", Map.of());
+    state.put("total_flos", 0.0);
+    state.put("train_batch_size", trainBatchSize);
+    state.put("trial_name", null);
+    state.put("trial_params", null);
+    JsonFile.write(file, state, 2);
+  }
+}

@@ -1,0 +1,357 @@
+package org.dpo4j.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.Stream;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Closes: a crash that leaves half a checkpoint, and a run that deletes what is not its own. */
+class OutputFolderTest {
+  private final Path dir;
+
+  OutputFolderTest(@TempDir Path dir) {
+    this.dir = dir;
+  }
+
+  @Test
+  void nothingIsVisibleBeforePublishAndEverythingAfter() throws IOException {
+    Path target = dir.resolve("out");
+    try (OutputFolder folder = OutputFolder.prepare(target, false)) {
+      folder.write("config.json", file -> Files.writeString(file, "{}"));
+      assertThat(target).doesNotExist();
+      assertThat(folder.pending()).hasParent(dir.toRealPath());
+      folder.publish();
+    }
+    assertThat(names(target)).containsExactly("config.json");
+    assertThat(names(dir)).containsExactly("out");
+  }
+
+  @Test
+  void closeWithoutPublishRemovesAllIncludingTheParentsItMade() throws IOException {
+    OutputFolder folder = OutputFolder.prepare(dir.resolve("a/b/out"), false);
+    folder.write("part", file -> Files.writeString(file, "x"));
+    assertThat(dir.resolve("a/b")).isDirectory();
+    folder.close();
+    folder.close();
+    assertThat(names(dir)).isEmpty();
+    assertThatThrownBy(folder::publish).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void aFolderWithFilesIsRefusedAndTheOptionNamed() throws IOException {
+    Path target = ours("out", "old");
+    assertThatThrownBy(() -> OutputFolder.prepare(target, false))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("--overwrite_output_dir")
+        .hasMessageContaining(target.toString());
+    assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml");
+  }
+
+  @Test
+  void overwritingReplacesEveryOldFileAndKeepsTheFolderItself() throws IOException {
+    Path target = ours("out", "old");
+    Files.createDirectory(target.resolve("sub"));
+    Files.writeString(target.resolve("sub/deep"), "old");
+    Object identity = Files.readAttributes(target, "unix:ino").get("ino");
+    try (OutputFolder folder = OutputFolder.prepare(target, true)) {
+      folder.write("config.json", file -> Files.writeString(file, "new"));
+      assertThat(target.resolve("config.json")).hasContent("old");
+      folder.publish();
+    }
+    assertThat(names(target)).containsExactly("config.json");
+    assertThat(target.resolve("config.json")).hasContent("new");
+    assertThat(Files.readAttributes(target, "unix:ino")).containsEntry("ino", identity);
+  }
+
+  @Test
+  void aFolderThatNoRunWroteIsNeverReplaced() throws IOException {
+    Path home = Files.createDirectory(dir.resolve("home"));
+    Files.writeString(home.resolve("thesis.tex"), "years of work");
+    assertThatThrownBy(() -> OutputFolder.prepare(home, true))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("only a folder that a run wrote");
+    assertThat(names(home)).containsExactly("thesis.tex");
+  }
+
+  @Test
+  void aFolderThatHoldsAnInputIsRefusedAlsoThroughLinks() throws IOException {
+    Path target = ours("out", "old");
+    Path data = Files.writeString(target.resolve("pairs.jsonl"), "");
+    Path link = Files.createSymbolicLink(dir.resolve("link.jsonl"), data);
+    Path folderLink = Files.createSymbolicLink(dir.resolve("outlink"), target);
+    for (Path input : List.of(target, data, link, folderLink.resolve("pairs.jsonl"))) {
+      for (Path given : List.of(target, folderLink)) {
+        assertThatThrownBy(() -> OutputFolder.prepare(given, true, List.of(input)))
+            .isInstanceOf(UsageException.class)
+            .hasMessageContaining("must not hold what this run reads");
+      }
+    }
+    assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml", "pairs.jsonl");
+    // A neighbour whose name merely starts alike is no part of the folder.
+    OutputFolder.prepare(target, true, List.of(dir.resolve("out2/pairs.jsonl"))).close();
+  }
+
+  @Test
+  void aFileOrALinkToNothingIsRefusedAsTarget() throws IOException {
+    Path file = Files.writeString(dir.resolve("file"), "text");
+    Path dangling = Files.createSymbolicLink(dir.resolve("dangling"), dir.resolve("gone"));
+    assertThatThrownBy(() -> OutputFolder.prepare(file, true))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("was a file");
+    assertThatThrownBy(() -> OutputFolder.prepare(file.resolve("a/out"), true))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("--output_dir");
+    assertThatThrownBy(() -> OutputFolder.prepare(dangling, true))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("link to nothing");
+    assertThat(file).hasContent("text");
+  }
+
+  @Test
+  void anUnwritableParentIsReportedBeforeAnyWork() {
+    // /proc refuses new entries even to root.
+    Path proc = Path.of("/proc");
+    org.junit.jupiter.api.Assumptions.assumeTrue(Files.isDirectory(proc));
+    assertThatThrownBy(() -> OutputFolder.prepare(proc.resolve("runs/out"), false))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("nothing can be created in /proc/runs");
+  }
+
+  @Test
+  void emptyLinkedRelativeAndSlashedTargetsAllWork() throws IOException {
+    Path empty = Files.createDirectory(dir.resolve("empty"));
+    Path link = Files.createSymbolicLink(dir.resolve("link"), empty);
+    Path relative = Path.of("").toAbsolutePath().relativize(dir.toRealPath()).resolve("rel");
+    for (Path given :
+        List.of(link, Path.of(dir + "/slash/"), dir.resolve("x/../dots/."), relative)) {
+      try (OutputFolder folder = OutputFolder.prepare(given, false)) {
+        folder.write("config.json", file -> Files.writeString(file, "{}"));
+        folder.publish();
+      }
+    }
+    assertThat(link).isSymbolicLink();
+    for (String name : List.of("empty", "slash", "dots", "rel")) {
+      assertThat(names(dir.resolve(name))).containsExactly("config.json");
+    }
+  }
+
+  @Test
+  void aFullDiskGivesOneClearMessageAndLeavesTheOldFolderAsItWas() throws IOException {
+    Path target = ours("out", "old");
+    IOException full = new FileSystemException("x", null, "No space left on device");
+    for (RuntimeException or : new RuntimeException[] {null, new UncheckedIOException(full)}) {
+      try (OutputFolder folder = OutputFolder.prepare(target, true)) {
+        folder.write("config.json", file -> Files.writeString(file, "new"));
+        assertThatThrownBy(
+                () ->
+                    folder.write(
+                        "model.safetensors",
+                        file -> {
+                          Files.writeString(file, "half");
+                          if (or != null) {
+                            throw or;
+                          }
+                          throw full;
+                        }))
+            .isExactlyInstanceOf(DpoException.class)
+            .hasMessageContaining(target.toRealPath().resolve("model.safetensors").toString())
+            .hasMessageContaining("No space left on device");
+      }
+      assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml");
+      assertThat(target.resolve("config.json")).hasContent("old");
+    }
+  }
+
+  @Test
+  void whicheverRenameFailsTheOldFilesAreBackAndTheNewOnesKept() throws IOException {
+    // Two old entries and two new ones: four renames, each of which may fail.
+    for (int failing = 1; failing <= 4; failing++) {
+      Path target = ours("out" + failing, "old");
+      Renames renames = new Renames(failing);
+      try (OutputFolder folder = OutputFolder.prepare(target, true)) {
+        folder.write("config.json", file -> Files.writeString(file, "new"));
+        folder.write("model.safetensors", file -> Files.writeString(file, "new"));
+        assertThatThrownBy(() -> folder.publish(renames))
+            .isExactlyInstanceOf(DpoException.class)
+            .hasMessageContaining(folder.pending().toString());
+        assertThat(names(folder.pending())).containsExactly("config.json", "model.safetensors");
+      }
+      assertThat(target.resolve("config.json")).hasContent("old");
+      assertThat(names(target)).filteredOn(name -> !name.contains(".pending-")).hasSize(2);
+    }
+  }
+
+  @Test
+  void theConfigLeavesFirstAndComesLastSoThatNoMixtureLoads() throws IOException {
+    Path target = ours("out", "old");
+    Renames renames = new Renames(0);
+    try (OutputFolder folder = OutputFolder.prepare(target, true)) {
+      folder.write("config.json", file -> Files.writeString(file, "new"));
+      folder.write("model.safetensors", file -> Files.writeString(file, "new"));
+      folder.publish(renames);
+    }
+    assertThat(renames.moved)
+        .containsExactly("config.json", "dpo4j.yaml", "model.safetensors", "config.json");
+  }
+
+  @Test
+  void aFinishedOutputIsKeptWhenSomebodyTookThePlace() throws IOException {
+    Path target = dir.resolve("out");
+    OutputFolder folder = OutputFolder.prepare(target, false);
+    folder.write("config.json", file -> Files.writeString(file, "new"));
+    Files.createDirectory(target);
+    Files.writeString(target.resolve("other"), "");
+    assertThatThrownBy(folder::publish)
+        .isExactlyInstanceOf(DpoException.class)
+        .hasMessageContaining("the finished files are in " + folder.pending());
+    folder.close();
+    assertThat(names(folder.pending())).containsExactly("config.json");
+    assertThat(names(target)).containsExactly("other");
+  }
+
+  @Test
+  void twoRunsCannotWriteToOneFolderAndTheSecondLeavesTheFirstAlone() throws IOException {
+    Path fresh = dir.resolve("fresh");
+    Path existing = ours("existing", "old");
+    for (Path target : List.of(fresh, existing)) {
+      try (OutputFolder first = OutputFolder.prepare(target, true)) {
+        first.write("config.json", file -> Files.writeString(file, "new"));
+        assertThatThrownBy(() -> OutputFolder.prepare(target, true))
+            .isInstanceOf(UsageException.class)
+            .hasMessageContaining("in use by another run");
+        first.publish();
+      }
+      assertThat(target.resolve("config.json")).hasContent("new");
+    }
+  }
+
+  @Test
+  void whatADeadRunLeftIsRemovedButNothingThatLooksAlike() throws IOException {
+    for (String name :
+        List.of(".out.pending-99999999", ".out.pending-notes", ".other.pending-99999999")) {
+      Path left = Files.createDirectory(dir.resolve(name));
+      try (FileChannel lock =
+          FileChannel.open(
+              left.resolve(".dpo4j-lock"),
+              StandardOpenOption.CREATE_NEW,
+              StandardOpenOption.WRITE)) {
+        assertThat(lock.isOpen()).isTrue();
+      }
+    }
+    Path finished = Files.createDirectory(dir.resolve(".out.pending-99999998"));
+    Files.writeString(finished.resolve("config.json"), "{}");
+    OutputFolder.prepare(dir.resolve("out"), false).close();
+    assertThat(names(dir))
+        .containsExactly(".other.pending-99999999", ".out.pending-99999998", ".out.pending-notes");
+  }
+
+  @Test
+  void aFolderWithOnlyADeadRunsRemainsCountsAsEmpty() throws IOException {
+    Path left = Files.createDirectories(dir.resolve("out/.out.pending-99999999"));
+    Files.writeString(left.resolve(".dpo4j-lock"), "");
+    try (OutputFolder folder = OutputFolder.prepare(dir.resolve("out"), false)) {
+      folder.write("config.json", file -> Files.writeString(file, "{}"));
+      folder.publish();
+    }
+    assertThat(names(dir.resolve("out"))).containsExactly("config.json");
+  }
+
+  @Test
+  void anotherProcessHoldingTheLockCountsAsAlive() throws Exception {
+    Path target = dir.resolve("out");
+    Process other =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                OtherRun.class.getName(),
+                target.toString())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    try {
+      assertThat(other.getInputStream().read()).isEqualTo('r');
+      assertThatThrownBy(() -> OutputFolder.prepare(target, false))
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining("in use by another run");
+    } finally {
+      other.destroyForcibly().waitFor();
+    }
+    assertThat(names(dir)).hasSize(1);
+    OutputFolder.prepare(target, false).close();
+    assertThat(names(dir)).isEmpty();
+  }
+
+  @Test
+  void closeFromAnotherThreadWhileWritingLeavesNothing() throws Exception {
+    OutputFolder folder = OutputFolder.prepare(dir.resolve("out"), false);
+    folder.write("ready", file -> Files.writeString(file, ""));
+    Thread hook = new Thread(folder::close);
+    assertThatThrownBy(
+            () -> {
+              for (int i = 0; i < 100_000; i++) {
+                String name = "shard-" + i;
+                folder.write(name, file -> Files.writeString(file, "x"));
+                if (i == 20) {
+                  hook.start();
+                }
+              }
+            })
+        .isInstanceOfAny(DpoException.class, IllegalStateException.class);
+    hook.join();
+    assertThat(names(dir)).isEmpty();
+  }
+
+  /** A run in another process: prepares the folder, says so, and waits to be killed. */
+  static final class OtherRun {
+    public static void main(String[] args) throws InterruptedException {
+      OutputFolder folder = OutputFolder.prepare(Path.of(args[0]), false);
+      System.out.print(Files.isDirectory(folder.pending()) ? "r" : "x");
+      System.out.flush();
+      Thread.sleep(60_000);
+    }
+  }
+
+  /** Renames, counts, and fails at the n-th call alone (0: never). */
+  private static final class Renames implements OutputFolder.Move {
+    private final int failing;
+    private final List<String> moved = new java.util.ArrayList<>();
+
+    Renames(int failing) {
+      this.failing = failing;
+    }
+
+    @Override
+    public void move(Path from, Path to) throws IOException {
+      moved.add(from.getFileName().toString());
+      if (moved.size() == failing) {
+        throw new FileSystemException(from.toString(), to.toString(), "Input/output error");
+      }
+      Files.move(from, to);
+    }
+  }
+
+  private Path ours(String name, String config) throws IOException {
+    Path folder = Files.createDirectory(dir.resolve(name));
+    Files.writeString(folder.resolve("config.json"), config);
+    Files.writeString(folder.resolve("dpo4j.yaml"), "");
+    return folder;
+  }
+
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> list = Files.list(folder)) {
+      return list.map(entry -> entry.getFileName().toString()).sorted().toList();
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package org.dpo4j.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.dpo4j.train.EvaluationReport;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+
+/** Closes: a card that the hub cannot parse, or that shows names as mark-up or leaks a path. */
+class ModelCardTest {
+  @Test
+  void theFrontMatterIsYamlWhateverTheNames() {
+    String name = "my \"best\": model\n---\nlicense: evil # 'ü'";
+    JsonNode matter = frontMatter(ModelCard.text(run(name, "org/base-1.5", null)));
+    assertThat(matter.get("model_name").asString()).isEqualTo(name);
+    assertThat(matter.get("base_model").asString()).isEqualTo("org/base-1.5");
+    assertThat(matter.get("library_name").asString()).isEqualTo("transformers");
+    assertThat(matter.has("license")).isFalse();
+    assertThat(matter.get("datasets").get(0).asString()).isEqualTo("pairs|x.jsonl");
+    assertThat(matter.get("datasets")).hasSize(1);
+    assertThat(matter.get("tags")).hasSize(4);
+  }
+
+  @Test
+  void namesAreShownAsTheyAreNotAsMarkup() {
+    String card = ModelCard.text(run("a\n# b <script> `c` | d_e _f_", "org/base", "mit"));
+    assertThat(card)
+        .contains("# a \\# b \\<script\\> \\`c\\` \\| d_e \\_f\\_\n")
+        .contains("license: \"mit\"\n")
+        .contains("model=\"a\\n# b <script> `c` | d_e _f_\"")
+        .contains("| learning_rate | 1e-06 |\n");
+  }
+
+  @Test
+  void aLocalPathIsNotPublished() {
+    String card = ModelCard.text(run("tuned", "/home/anna/models/tiny-chat/", null));
+    assertThat(card).doesNotContain("anna").contains("This model is tiny-chat,");
+  }
+
+  @Test
+  void resultsShowBothEvaluationsAndTheDataEveryFate() {
+    String card = ModelCard.text(run("tuned", "org/base", null));
+    assertThat(card)
+        .contains("On 33 held-out pairs, before training and after step 4.\n")
+        .contains("| metric | before | after |\n")
+        .contains("| eval_loss | 0.6931 | 0.5 |\n")
+        // 140 whole + 7 cut + 103 not used = 250 rows.
+        .contains(
+            "- pairs\\|x.jsonl, training: of 250 rows, 140 used whole, 7 cut to the maximal"
+                + " length, 103 not used (prompt too long: 100; identical: 3).\n")
+        .contains("2305.18290", "![Loss", "(curves.png)");
+  }
+
+  @Test
+  void withoutAnEvaluationThereIsNoResultsTable() {
+    RunSummary full = run("tuned", "org/base", null);
+    RunSummary bare = copy(full, null, null);
+    assertThat(ModelCard.text(bare)).doesNotContain("## Results");
+    EvaluationReport start = SampleRuns.evaluation(0, 0.7);
+    assertThat(ModelCard.text(copy(full, start, start))).contains("| metric | after |");
+  }
+
+  private static RunSummary run(String name, String base, @Nullable String license) {
+    Map<String, String> settings = new LinkedHashMap<>();
+    settings.put("learning_rate", "1e-06");
+    Map<String, Long> dropped = new LinkedHashMap<>();
+    dropped.put("prompt too long", 100L);
+    dropped.put("identical", 3L);
+    return new RunSummary(
+        name,
+        base,
+        "a frozen copy of the starting model",
+        "sigmoid, beta 0.1",
+        true,
+        license,
+        settings,
+        List.of(
+            new RunSummary.DataFile("training", "/data/pairs|x.jsonl", 140, 7, dropped),
+            new RunSummary.DataFile("evaluation", "/data/pairs|x.jsonl", 33, 0, Map.of())),
+        SampleRuns.evaluation(0, 0.6931472),
+        SampleRuns.evaluation(4, 0.5),
+        12.5,
+        Map.of("dpo4j", "0.1.0"));
+  }
+
+  private static RunSummary copy(
+      RunSummary run, @Nullable EvaluationReport before, @Nullable EvaluationReport after) {
+    return new RunSummary(
+        run.modelName(),
+        run.baseModel(),
+        run.reference(),
+        run.loss(),
+        run.conversational(),
+        run.license(),
+        run.settings(),
+        run.data(),
+        before,
+        after,
+        run.trainSeconds(),
+        run.versions());
+  }
+
+  private static JsonNode frontMatter(String card) {
+    assertThat(card).startsWith("---\n");
+    return new YAMLMapper().readTree(card.substring(4, card.indexOf("\n---\n")));
+  }
+}
