@@ -1,0 +1,169 @@
+package org.dpo4j;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Closes the defects of structure: a room that reaches forward along the line, native memory
+ * handled outside the room that may, and a library that ends the process or writes to its streams.
+ */
+class ArchitectureTest {
+
+  /** The line, in order: a room may use those before it and {@code org.dpo4j} itself. */
+  private static final List<String> LINE =
+      List.of(
+          "data",
+          "tokenizer",
+          "encode",
+          "torch",
+          "batch",
+          "model",
+          "weights",
+          "logprob",
+          "reference",
+          "loss",
+          "optim",
+          "train",
+          "checkpoint",
+          "report",
+          "run");
+
+  private static final List<String> WITHOUT_TENSORS = List.of("data", "tokenizer", "encode");
+
+  private static final JavaClasses CORE =
+      new ClassFileImporter()
+          .withImportOption(new ImportOption.DoNotIncludeTests())
+          .importPackages("org.dpo4j");
+
+  static List<String> rooms() {
+    return LINE;
+  }
+
+  static List<String> roomsWithoutTensors() {
+    return WITHOUT_TENSORS;
+  }
+
+  @Test
+  void everyClassIsInARoomOfTheLineOrInTheRootPackage() {
+    Set<String> found =
+        CORE.stream().map(ArchitectureTest::room).collect(Collectors.toCollection(TreeSet::new));
+
+    assertThat(found).hasSizeGreaterThan(3);
+    assertThat(Stream.concat(Stream.of(""), LINE.stream())).containsAll(found);
+  }
+
+  @ParameterizedTest
+  @MethodSource("rooms")
+  void noRoomUsesALaterOne(String room) {
+    List<String> later = LINE.subList(LINE.indexOf(room) + 1, LINE.size());
+    if (later.isEmpty()) {
+      return;
+    }
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(inside(room))
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                later.stream().map(ArchitectureTest::inside).toArray(String[]::new)));
+  }
+
+  @Test
+  void theRootPackageUsesNoRoom() {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage("org.dpo4j")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.dpo4j.*.."));
+  }
+
+  @ParameterizedTest
+  @MethodSource("roomsWithoutTensors")
+  void nothingBeforeTheEngineKnowsLibtorch(String room) {
+    check(
+        noClasses()
+            .that()
+            .resideInAPackage(inside(room))
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.bytedeco.."));
+  }
+
+  @Test
+  void onlyTheEngineHandlesNativeMemory() {
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(inside("torch"))
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.bytedeco.javacpp.."));
+  }
+
+  @Test
+  void nothingInTheLibraryEndsTheProcess() {
+    check(noClasses().should().callMethod(System.class, "exit", int.class));
+    check(noClasses().should().callMethod(Runtime.class, "halt", int.class));
+  }
+
+  @Test
+  void onlyReportsMayUseTheStandardStreams() {
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(inside("report"))
+            .should()
+            .accessField(System.class, "out")
+            .orShould()
+            .accessField(System.class, "err"));
+  }
+
+  @Test
+  void nothingLogsThroughTheLoggingOfTheJdk() {
+    check(noClasses().should().dependOnClassesThat().resideInAPackage("java.util.logging.."));
+  }
+
+  @Test
+  void everyPackageSaysWhatItIsFor() {
+    Set<String> packages = CORE.stream().map(JavaClass::getPackageName).collect(Collectors.toSet());
+    Set<String> described =
+        CORE.stream()
+            .filter(simpleName("package-info"))
+            .map(JavaClass::getPackageName)
+            .collect(Collectors.toSet());
+
+    assertThat(described).containsAll(packages);
+  }
+
+  private static void check(ArchRule rule) {
+    // A room that is not furnished yet breaks no rule.
+    rule.allowEmptyShould(true).check(CORE);
+  }
+
+  private static String inside(String room) {
+    return "org.dpo4j." + room + "..";
+  }
+
+  private static String room(JavaClass type) {
+    String name = type.getPackageName();
+    return name.equals("org.dpo4j") ? "" : name.split("\\.")[2];
+  }
+}
