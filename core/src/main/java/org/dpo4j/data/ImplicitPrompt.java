@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * Where the prompt ends that both completions begin with, by the rule of TRL 1.16: the first
  * difference, or one before the end of the shorter side if there is none, so that no side becomes
- * empty.
+ * empty. One difference: where the very first characters differ the prompt is empty here, also when
+ * chosen ends in a space, which TRL then takes for the character before the first.
  */
 final class ImplicitPrompt {
   private ImplicitPrompt() {}

@@ -7,7 +7,7 @@ import java.util.Optional;
 interface RowSource {
 
   /** A row longer than this is reported as a bad row and not held in memory. */
-  int MAX_ROW_BYTES = 64 << 20;
+  int MAX_ROW_BYTES = 16 << 20;
 
   /** The next row, or empty at the end of a well-formed file. */
   Optional<RawRow> next() throws IOException;

@@ -34,7 +34,7 @@ public final class EncodingCounts {
       case CUT -> tally(cut, row.reason(), row.origin());
       case DROPPED -> tally(dropped, row.reason(), row.origin());
     }
-    if (!row.unmatchedPromptIds().isEmpty()) {
+    if (row.usable().isPresent() && !row.unmatchedPromptIds().isEmpty()) {
       tally(
           unmatchedPrompts,
           "the end of the prompt merges into the completion's tokens",
@@ -76,7 +76,7 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(bad);
   }
 
-  /** Rows whose prompt has other last tokens alone than before a completion. */
+  /** Used rows whose prompt has other last tokens alone than before a completion. */
   public int unmatchedPrompts() {
     return sum(unmatchedPrompts);
   }

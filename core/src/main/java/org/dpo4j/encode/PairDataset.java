@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record PairDataset(
     List<EncodedPair> pairs, EncodingCounts counts, Set<String> ignoredColumns) {
-  private static final int CHUNK = 256;
+  private static final int CHUNK = 64;
 
   public PairDataset {
     pairs = List.copyOf(pairs);
@@ -49,8 +49,8 @@ public record PairDataset(
   public record Walk(EncodingCounts counts, Set<String> ignoredColumns) {}
 
   /**
-   * Hands over each row of the file in order, holding a few hundred at a time. A bad row that is
-   * skipped is handed over as dropped with its reason.
+   * Hands over each row of the file in order, holding 64 at a time. A bad row that is skipped is
+   * handed over as dropped with its reason.
    *
    * @throws BadRowException the first bad row, if {@code onBadRow} says stop
    */

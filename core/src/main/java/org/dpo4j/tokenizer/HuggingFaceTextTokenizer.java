@@ -1,5 +1,6 @@
 package org.dpo4j.tokenizer;
 
+import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -56,18 +57,18 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
           HuggingFaceTokenizer.newInstance(
               new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false")),
           vocabSize);
-    } catch (JacksonException e) {
-      throw damaged(file, e.getOriginalMessage(), e);
     } catch (DpoException e) {
       throw e;
-    } catch (IOException | RuntimeException e) {
-      throw damaged(file, String.valueOf(e.getMessage()), e);
-    } catch (LinkageError e) {
+    } catch (EngineException | LinkageError e) {
       throw new DpoException(
           ("The native tokenizers library must load but did not: %s; it is unpacked under"
                   + " ~/.djl.ai, which must be writable and allow execution")
               .formatted(e.getMessage()),
           e);
+    } catch (JacksonException e) {
+      throw damaged(file, e.getOriginalMessage(), e);
+    } catch (IOException | RuntimeException e) {
+      throw damaged(file, String.valueOf(e.getMessage()), e);
     }
   }
 

@@ -190,6 +190,27 @@ class PairReaderTest {
   }
 
   @Test
+  void aConversationThatBeginsTheOtherKeepsItsLastTurn() throws IOException {
+    String first =
+        "{\"role\":\"user\",\"content\":\"p\"},{\"content\":\"w\",\"role\":\"assistant\"}";
+    String more = first + ",{\"role\":\"user\",\"content\":\"and?\"}";
+    Row row = read("a.jsonl", "{\"chosen\":[" + first + "],\"rejected\":[" + more + "]}").get(0);
+    PreferencePair.Chat pair = (PreferencePair.Chat) row.pairOrThrow();
+    assertThat(pair.prompt()).containsExactly(Message.of("user", "p"));
+    assertThat(pair.chosen()).containsExactly(Message.of("assistant", "w"));
+    assertThat(pair.rejected())
+        .containsExactly(Message.of("assistant", "w"), Message.of("user", "and?"));
+  }
+
+  /** TRL 1.16 looks at the last character of chosen here and cuts in the wrong place. */
+  @Test
+  void aDifferenceInTheFirstCharacterLeavesNoPrompt() throws IOException {
+    Row row = read("a.jsonl", "{\"chosen\":\"Yes \",\"rejected\":\"No\"}").get(0);
+    assertThat(row.pairOrThrow())
+        .isEqualTo(new PreferencePair.Text(row.origin(), "", "Yes ", "No"));
+  }
+
+  @Test
   void aMissingPromptIsNotGuessedInAFileThatHasPrompts() throws IOException {
     String without = "{\"chosen\":\"a b\",\"rejected\":\"a c\"}";
     assertThat(reason(read("a.jsonl", GOOD + "\n" + without).get(1)))

@@ -2,8 +2,12 @@ package org.dpo4j.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.SequenceInputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 /** Closes a file without line breaks, or a packed bomb, that fills the memory. */
@@ -19,16 +23,12 @@ class RowSourceTest {
     assertThat(source.next()).isEmpty();
   }
 
-  /** One byte more than a row may have, made while it is read, and then a tail. */
+  /** One byte more than a row may have, and then a tail. */
   private static InputStream longLineThen(String tail) {
-    return new InputStream() {
-      private int at;
-
-      @Override
-      public int read() {
-        int rest = at++ - RowSource.MAX_ROW_BYTES - 1;
-        return rest < 0 ? 'x' : rest < tail.length() ? tail.charAt(rest) : -1;
-      }
-    };
+    byte[] line = new byte[RowSource.MAX_ROW_BYTES + 1];
+    Arrays.fill(line, (byte) 'x');
+    return new SequenceInputStream(
+        new ByteArrayInputStream(line),
+        new ByteArrayInputStream(tail.getBytes(StandardCharsets.UTF_8)));
   }
 }

@@ -162,7 +162,7 @@ class PairEncoderTest {
 
   @Test
   void aTemplateThatRendersNoCompletionLeavesABadRow() {
-    ChatRenderer promptOnly = (messages, header) -> (String) messages.get(0).content();
+    ChatRenderer promptOnly = (messages, header) -> contents(messages.subList(0, 1));
     PairEncoder encoder = encoder(new InstructionTokenizer(), promptOnly, "\1");
     assertThatThrownBy(() -> encoder.encode(chat("p", "w", "l")))
         .isInstanceOf(BadRowException.class)

@@ -3,14 +3,18 @@ package org.dpo4j.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PairReader;
 import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
@@ -21,6 +25,7 @@ import org.dpo4j.tokenizer.SpecialTokens;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -46,7 +51,11 @@ class EncodeFixturesTest {
   void plainTextHasTrlsIds(String name) throws IOException {
     Path folder = shared().resolve("fixtures/encode");
     List<EncodedPair> pairs =
-        PairDataset.load(folder.resolve(name + ".pairs.jsonl"), gpt2(0), OnBadRow.STOP).pairs();
+        PairDataset.load(
+                folder.resolve(name + ".pairs.jsonl"),
+                encoder("fixtures/tokenizers/gpt2", 0),
+                OnBadRow.STOP)
+            .pairs();
     List<String> expected = Files.readAllLines(folder.resolve(name + ".tokens.jsonl"));
     assertThat(pairs).hasSameSizeAs(expected).hasSize(32);
     for (int i = 0; i < pairs.size(); i++) {
@@ -57,16 +66,38 @@ class EncodeFixturesTest {
     }
   }
 
+  /** Counts and SHA-256 of all ids at max_length 512, by TRL 1.16.0 and transformers 5.23.0. */
   @ParameterizedTest
-  @ValueSource(strings = {"hh_harmless_500.jsonl", "dpo_en_demo.jsonl"})
-  void realDataHasNoBadRow(String name) {
-    List<EncodedRow> rows = new ArrayList<>();
-    PairDataset.Walk walk =
-        PairDataset.forEachRow(
-            shared().resolve("data").resolve(name), gpt2(512), OnBadRow.STOP, rows::add);
-    assertThat(rows).hasSize(walk.counts().rows()).hasSizeBetween(300, 500);
-    assertThat(walk.counts().bad()).isEmpty();
-    System.out.println(name + ": " + walk.counts().summary());
+  @CsvSource({
+    "hh_harmless_500.jsonl, fixtures/tokenizers/gpt2, 493, 4, 7, 41,"
+        + "25f79acb7e9d63253fe3c7c1bbddb0b9736dfed5f613eedd7ac5998ee36615d1",
+    "dpo_en_demo.jsonl, models/tiny-chat, 180, 103, 120, 0,"
+        + "44ec117e2080f5ba92aa683a8a1cf945554be01d2e9dd5dad272bc7bb952c086"
+  })
+  void realDataHasNoBadRowAndTrlsIds(
+      String file, String model, int kept, int cut, int dropped, int unmatched, String sha256)
+      throws NoSuchAlgorithmException {
+    PairDataset data =
+        PairDataset.load(
+            shared().resolve("data").resolve(file), encoder(model, 512), OnBadRow.STOP);
+    assertThat(data.counts().bad()).isEmpty();
+    assertThat(data.counts().kept()).isEqualTo(kept);
+    assertThat(data.counts().cut()).isEqualTo(cut);
+    assertThat(data.counts().dropped().get(PairEncoder.PROMPT_TOO_LONG))
+        .extracting(EncodingCounts.Tally::rows)
+        .isEqualTo(dropped);
+    assertThat(data.counts().unmatchedPrompts()).isEqualTo(unmatched);
+    MessageDigest digest = MessageDigest.getInstance("SHA-256");
+    for (EncodedPair pair : data.pairs()) {
+      String ids =
+          "[%s, %s, %s]"
+              .formatted(
+                  Arrays.toString(pair.promptIds()),
+                  Arrays.toString(pair.chosenIds()),
+                  Arrays.toString(pair.rejectedIds()));
+      digest.update(ids.getBytes(StandardCharsets.UTF_8));
+    }
+    assertThat(HexFormat.of().formatHex(digest.digest())).isEqualTo(sha256);
   }
 
   /** The one row of its kind: chosen is an answer of a single space, after TRL's rule. */
@@ -82,8 +113,8 @@ class EncodeFixturesTest {
     }
   }
 
-  private static PairEncoder gpt2(int maxLength) {
-    Path folder = shared().resolve("fixtures/tokenizers/gpt2");
+  private static PairEncoder encoder(String model, int maxLength) {
+    Path folder = shared().resolve(model);
     return new PairEncoder(
         HuggingFaceTextTokenizer.load(folder),
         CHATML,
