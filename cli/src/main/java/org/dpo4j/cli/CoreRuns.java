@@ -1,39 +1,49 @@
 package org.dpo4j.cli;
 
+import java.util.function.Consumer;
 import org.dpo4j.run.DemoConfig;
+import org.dpo4j.run.DemoRun;
 import org.dpo4j.run.GenerateConfig;
+import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectConfig;
+import org.dpo4j.run.InspectRun;
+import org.dpo4j.run.RunOutput;
 import org.dpo4j.run.ScoreConfig;
-import org.dpo4j.run.TrainingOptions;
+import org.dpo4j.run.ScoreRun;
+import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingRun;
 
 /** The runs of {@code org.dpo4j.run}. */
 final class CoreRuns implements Runs {
 
-  // WIRE HERE: each method becomes one call of TrainingRun, ScoreRun, InspectRun, GenerateRun and
-  // DemoRun.
-
   @Override
-  public void train(TrainingOptions options, Console console) {
-    throw new UnsupportedOperationException("train");
+  public void train(TrainingConfig config, Console console) {
+    with(console, output -> TrainingRun.run(config, output));
   }
 
   @Override
   public void score(ScoreConfig config, Console console) {
-    throw new UnsupportedOperationException("score");
+    with(console, output -> ScoreRun.run(config, output));
   }
 
   @Override
   public void inspect(InspectConfig config, Console console) {
-    throw new UnsupportedOperationException("inspect");
+    with(console, output -> InspectRun.run(config, output));
   }
 
   @Override
   public void generate(GenerateConfig config, Console console) {
-    throw new UnsupportedOperationException("generate");
+    with(console, output -> GenerateRun.run(config, output));
   }
 
   @Override
   public void demo(DemoConfig config, Console console) {
-    throw new UnsupportedOperationException("demo");
+    with(console, output -> DemoRun.run(config, output));
+  }
+
+  private static void with(Console console, Consumer<RunOutput> work) {
+    try (TerminalProgress progress = new TerminalProgress(console)) {
+      work.accept(new RunOutput(console.out(), console.err(), progress));
+    }
   }
 }

@@ -4,13 +4,13 @@ import org.dpo4j.run.DemoConfig;
 import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.ScoreConfig;
-import org.dpo4j.run.TrainingOptions;
+import org.dpo4j.run.TrainingConfig;
 
 /** What the verbs call: the five runs of core. Failures come as exceptions. */
 interface Runs {
 
   /** Trains; notices are part of the header. */
-  void train(TrainingOptions options, Console console);
+  void train(TrainingConfig config, Console console);
 
   void score(ScoreConfig config, Console console);
 

@@ -51,7 +51,9 @@ final class TrainCommand implements Callable<Integer> {
     options.config().checkInputs();
     options.notices().forEach(notice -> console.err().println("note: " + notice));
     Interruption.watch(
-        console.err(), options.config().output().outputDir(), () -> runs.train(options, console));
+        console.err(),
+        options.config().output().outputDir(),
+        () -> runs.train(options.config(), console));
     return 0;
   }
 }

@@ -8,15 +8,14 @@ import java.util.stream.IntStream;
  * How the next token is picked.
  *
  * @param temperature divides the logits; 0 always takes the likeliest token
- * @param topP draws only from the likeliest tokens that together hold this share, in (0, 1]. Holtzman
- *     et al. 2019, arXiv 1904.09751
+ * @param topP draws only from the likeliest tokens that together hold this share, in (0, 1].
+ *     Holtzman et al. 2019, arXiv 1904.09751
  */
 public record Sampling(double temperature, double topP) {
 
   public Sampling {
     if (!(temperature >= 0)) {
-      throw new IllegalArgumentException(
-          "temperature must not be negative but was " + temperature);
+      throw new IllegalArgumentException("temperature must not be negative but was " + temperature);
     }
     if (!(topP > 0 && topP <= 1)) {
       throw new IllegalArgumentException("topP must be in (0, 1] but was " + topP);

@@ -178,7 +178,8 @@ final class DemoComparison {
           result.distance());
     }
     line("");
-    Result fastest = results.stream().min(Comparator.comparingInt(Result::convergedAt)).orElseThrow();
+    Result fastest =
+        results.stream().min(Comparator.comparingInt(Result::convergedAt)).orElseThrow();
     Result furthest =
         results.stream().max(Comparator.comparingDouble(Result::distance)).orElseThrow();
     List<String> asFast =

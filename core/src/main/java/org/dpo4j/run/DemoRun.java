@@ -24,7 +24,9 @@ import org.dpo4j.train.StartCheck;
 import org.dpo4j.train.StepReport;
 import org.dpo4j.train.TrainingListener;
 
-/** The demo: pretrains briefly, copies the weights, trains on the twelve triples, shows what moved. */
+/**
+ * The demo: pretrains briefly, copies the weights, trains on the twelve triples, shows what moved.
+ */
 public final class DemoRun {
 
   private final DemoConfig config;

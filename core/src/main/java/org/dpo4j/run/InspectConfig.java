@@ -1,9 +1,9 @@
 package org.dpo4j.run;
 
-import org.dpo4j.encode.OnBadRow;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.encode.OnBadRow;
 
 /** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
 public record InspectConfig(
@@ -16,6 +16,7 @@ public record InspectConfig(
         Optional<Path> output,
     @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
         int maxLength,
+    @Option(value = "10", help = "rows shown when there is no output file; 0: all") int rows,
     @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow) {
 
   /** The table of all options of {@code inspect}. */
@@ -23,6 +24,7 @@ public record InspectConfig(
 
   public InspectConfig {
     Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    Rule.atLeast("rows", rows, 0, "0 means all");
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */

@@ -31,7 +31,9 @@ record LoadedInputs(LoadedModel loaded, ModelTokenizer tokenizer) implements Aut
     return loaded.model();
   }
 
-  /** An encoder for this model; refuses a {@code max_length} that the model has no positions for. */
+  /**
+   * An encoder for this model; refuses a {@code max_length} that the model has no positions for.
+   */
   PairEncoder encoder(int maxLength) {
     if (maxLength > model().maxPositions()) {
       throw new UsageException(

@@ -1,9 +1,9 @@
 package org.dpo4j.run;
 
-import org.dpo4j.encode.OnBadRow;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.encode.OnBadRow;
 
 /** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
 public record ScoreConfig(

@@ -1,10 +1,10 @@
 package org.dpo4j.run;
 
-import org.dpo4j.encode.OnBadRow;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
+import org.dpo4j.encode.OnBadRow;
 
 /**
  * Everything that decides a training run, as immutable values: defaults are those of TRL 1.16 and

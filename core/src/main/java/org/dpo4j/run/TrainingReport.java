@@ -44,7 +44,6 @@ final class TrainingReport implements TrainingListener {
   private boolean conversational;
   private double referenceSeconds;
   private double trainSeconds;
-  private double meanLoss;
   private long pairsSeen;
 
   TrainingReport(TrainingConfig config, Trainer.Settings settings, RunOutput output) {
@@ -113,15 +112,13 @@ final class TrainingReport implements TrainingListener {
     referenceSeconds = seconds;
   }
 
-  void trainingDone(PairMetrics means, double seconds) {
-    meanLoss = means.loss();
+  void trainingDone(double seconds) {
     trainSeconds = seconds;
     console.print(results().train());
   }
 
   private Results results() {
-    return new Results(
-        history, settings.plan().pairs(), pairsSeen, trainSeconds, referenceSeconds, meanLoss);
+    return new Results(history, settings.plan().pairs(), pairsSeen, trainSeconds, referenceSeconds);
   }
 
   @Override
@@ -182,8 +179,7 @@ final class TrainingReport implements TrainingListener {
     }
     long unchanged = 0;
     long elements = 0;
-    for (UnchangedWeights.Count count :
-        UnchangedWeights.count(loaded, loaded.model(), type)) {
+    for (UnchangedWeights.Count count : UnchangedWeights.count(loaded, loaded.model(), type)) {
       unchanged += count.unchanged();
       elements += count.elements();
     }

@@ -17,7 +17,6 @@ import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Evaluation;
-import org.dpo4j.train.PairMetrics;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
 import org.dpo4j.weights.LoadedModel;
@@ -72,9 +71,8 @@ public final class TrainingRun {
       List<PreferenceData> data = withReference(policy, train, held);
       report.referenceDone((System.nanoTime() - started) / 1e9);
       Evaluation evaluation = held.isEmpty() ? null : evaluation(data.get(1), settings);
-      PairMetrics means =
-          new Trainer(policy, loss, settings, report).train(data.get(0), evaluation);
-      report.trainingDone(means, (System.nanoTime() - started) / 1e9);
+      new Trainer(policy, loss, settings, report).train(data.get(0), evaluation);
+      report.trainingDone((System.nanoTime() - started) / 1e9);
 
       report.write(folder, inputs.loaded());
       folder.publish();
@@ -90,8 +88,7 @@ public final class TrainingRun {
     if (config.loss().refModel().isEmpty()) {
       return datasets.stream().map(dataset -> reference(policy, dataset)).toList();
     }
-    try (LoadedModel other =
-        ModelReader.open("--ref_model", config.loss().refModel().get())) {
+    try (LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().get())) {
       if (other.model().vocabSize() < policy.vocabSize()) {
         throw new UsageException(
             "--ref_model must know the model's vocabulary of %d tokens but knows %d; both need one"
@@ -167,8 +164,7 @@ public final class TrainingRun {
   }
 
   private List<Path> inputs() {
-    List<Path> inputs =
-        new ArrayList<>(List.of(config.model().model(), config.data().dataFile()));
+    List<Path> inputs = new ArrayList<>(List.of(config.model().model(), config.data().dataFile()));
     config.data().evalFile().ifPresent(inputs::add);
     config.loss().refModel().ifPresent(inputs::add);
     return inputs;

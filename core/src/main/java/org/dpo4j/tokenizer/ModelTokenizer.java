@@ -24,7 +24,8 @@ public record ModelTokenizer(
    */
   public static ModelTokenizer load(Path folder) {
     SpecialTokens special = SpecialTokens.fromModelFolder(folder);
-    ChatRenderer template = ChatTemplate.fromModelFolder(folder).map(t -> bound(t, special)).orElse(null);
+    ChatRenderer template =
+        ChatTemplate.fromModelFolder(folder).map(t -> bound(t, special)).orElse(null);
     return new ModelTokenizer(HuggingFaceTextTokenizer.load(folder), template, special);
   }
 

@@ -48,7 +48,6 @@ public final class Trainer {
   private int step;
   private long numTokens;
   private MetricSums sinceReport = new MetricSums();
-  private final MetricSums sinceStart = new MetricSums();
   private long reportStarted;
 
   public Trainer(
@@ -62,10 +61,9 @@ public final class Trainer {
   /**
    * Runs all steps. The policy's weights change; the reference's numbers do not.
    *
-   * @return the means over all pairs of all steps
    * @throws DpoException if the first batch contradicts theory or a number stops being finite
    */
-  public PairMetrics train(PreferenceData data, @Nullable Evaluation evaluation) {
+  public void train(PreferenceData data, @Nullable Evaluation evaluation) {
     evaluate(evaluation, 0);
     reportStarted = System.nanoTime();
     try (FlatParameters parameters = FlatParameters.of(policy.parameters());
@@ -74,7 +72,6 @@ public final class Trainer {
         runEpoch(epoch, data, evaluation, parameters, optimizer);
       }
     }
-    return sinceStart.means();
   }
 
   private void runEpoch(
@@ -123,7 +120,6 @@ public final class Trainer {
     optimizer.step(learningRate);
     step++;
     sinceReport.add(sums);
-    sinceStart.add(sums);
     listener.onStep(step, settings.maxSteps(), pairs, sums.means());
     // The last steps are reported even where they are fewer than loggingSteps.
     if (step % settings.loggingSteps() == 0 || step == settings.maxSteps()) {

@@ -1,5 +1,6 @@
 package org.dpo4j.weights;
 
+import java.util.List;
 import org.dpo4j.model.CausalLm;
 
 /**
@@ -18,6 +19,17 @@ public record LoadedModel(
     WeightNames names,
     CausalLm model)
     implements AutoCloseable {
+
+  private static final String END_TOKENS = "eos_token_id";
+
+  /** The ids that end a completion: those of generation_config.json, else of config.json. */
+  public List<Integer> endTokenIds() {
+    return folder
+        .find(ModelFolder.GENERATION_CONFIG)
+        .map(file -> HuggingFaceConfig.read(file).tokenIds(END_TOKENS))
+        .filter(ids -> !ids.isEmpty())
+        .orElseGet(() -> config.tokenIds(END_TOKENS));
+  }
 
   /** Frees the model's weights. */
   @Override

@@ -1,0 +1,136 @@
+package org.dpo4j.run;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.dpo4j.DpoException;
+import org.dpo4j.data.Message;
+import org.dpo4j.generate.Generator;
+import org.dpo4j.generate.Sampling;
+import org.dpo4j.tokenizer.ChatRenderer;
+import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.torch.Engine;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Completions of prompts, on standard output. */
+public final class GenerateRun {
+
+  private static final JsonMapper JSON = JsonMapper.shared();
+
+  private GenerateRun() {}
+
+  /** One completion as text, or for a file of prompts one JSON line for each. */
+  public static void run(GenerateConfig config, RunOutput output) {
+    config.checkInputs();
+    if (config.threads() > 0) {
+      Engine.setThreads(config.threads());
+    }
+    List<List<Message>> prompts =
+        config.prompt().isPresent()
+            ? List.of(List.of(Message.of("user", config.prompt().get())))
+            : read(config.promptsFile().orElseThrow());
+    try (LoadedInputs inputs = LoadedInputs.open(config.model())) {
+      Generator generator =
+          new Generator(
+              inputs.model(),
+              endTokens(inputs),
+              new Sampling(config.temperature(), config.topP()),
+              config.seed());
+      for (List<Message> prompt : prompts) {
+        int[] ids = encode(prompt, inputs.tokenizer(), config.raw());
+        String completion =
+            inputs.tokenizer().text().decode(generator.generate(ids, config.maxNewTokens()));
+        output
+            .out()
+            .println(
+                config.prompt().isPresent()
+                    ? completion
+                    : JSON.writeValueAsString(line(prompt, completion)));
+        output.out().flush();
+      }
+    }
+  }
+
+  /** As the model's own chat template wants it, or the bare text. */
+  private static int[] encode(List<Message> prompt, ModelTokenizer tokenizer, boolean raw) {
+    ChatRenderer template = tokenizer.template();
+    if (raw || template == null) {
+      Message last = prompt.get(prompt.size() - 1);
+      return tokenizer.text().encode(String.valueOf(last.content()), true);
+    }
+    return tokenizer.text().encode(template.render(prompt, true), false);
+  }
+
+  private static Set<Integer> endTokens(LoadedInputs inputs) {
+    Set<Integer> ids = new HashSet<>(inputs.loaded().endTokenIds());
+    inputs.tokenizer().specialTokens().eosId(inputs.tokenizer().text()).ifPresent(ids::add);
+    return ids;
+  }
+
+  private static Map<String, Object> line(List<Message> prompt, String completion) {
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put(
+        "prompt",
+        prompt.size() == 1
+            ? String.valueOf(prompt.get(0).content())
+            : prompt.stream().map(Message::fields).toList());
+    line.put("completion", completion);
+    return line;
+  }
+
+  /**
+   * A .jsonl file has {@code prompt}, a text or messages, in each row; any other one prompt a line.
+   */
+  private static List<List<Message>> read(Path file) {
+    List<List<Message>> prompts = new ArrayList<>();
+    try {
+      List<String> lines = Files.readAllLines(file, StandardCharsets.UTF_8);
+      boolean json = file.getFileName().toString().endsWith(".jsonl");
+      for (int i = 0; i < lines.size(); i++) {
+        if (!lines.get(i).isBlank()) {
+          String place = "[" + file + ":" + (i + 1) + "]";
+          prompts.add(
+              json ? messages(place, lines.get(i)) : List.of(Message.of("user", lines.get(i))));
+        }
+      }
+    } catch (IOException e) {
+      throw new DpoException("[" + file + "] must be UTF-8 text but could not be read: " + e, e);
+    }
+    if (prompts.isEmpty()) {
+      throw new DpoException("[" + file + "] must hold at least one prompt but holds none");
+    }
+    return prompts;
+  }
+
+  private static List<Message> messages(String place, String line) {
+    try {
+      JsonNode prompt = JSON.readTree(line).path("prompt");
+      if (prompt.isString()) {
+        return List.of(Message.of("user", prompt.asString()));
+      }
+      if (prompt.isArray() && !prompt.isEmpty()) {
+        List<Message> messages = new ArrayList<>();
+        for (JsonNode message : prompt) {
+          messages.add(
+              Message.of(message.path("role").asString(""), message.path("content").asString("")));
+        }
+        return messages;
+      }
+      throw new DpoException(
+          place
+              + " \"prompt\" must be a text or a list of messages but was "
+              + prompt.getNodeType());
+    } catch (JacksonException e) {
+      throw new DpoException(place + " must be JSON but was not: " + e.getOriginalMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package org.dpo4j.run;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TextTokenizer;
+import org.dpo4j.weights.HuggingFaceConfig;
+import org.dpo4j.weights.ModelFolder;
+
+/** Shows what rows become: tokens, the boundary, what is cut, what is dropped and why. */
+public final class InspectRun {
+
+  private final TextTokenizer tokenizer;
+  private final PrintStream out;
+  private final int rows;
+  private int shown;
+
+  private InspectRun(TextTokenizer tokenizer, PrintStream out, int rows) {
+    this.tokenizer = tokenizer;
+    this.out = out;
+    this.rows = rows;
+  }
+
+  /** Writes one JSON line a row, or shows the first rows to a person. */
+  public static void run(InspectConfig config, RunOutput output) {
+    config.checkInputs();
+    ModelFolder folder = ModelFolder.of("--model", config.model());
+    HuggingFaceConfig model = folder.config();
+    try (ModelTokenizer tokenizer = ModelTokenizer.load(folder.path())) {
+      PairEncoder encoder =
+          new PairEncoder(
+              tokenizer.text(),
+              tokenizer.template(),
+              tokenizer.specialTokens(),
+              new EncodingLimits(
+                  config.maxLength(),
+                  positions(model),
+                  model.positiveInt("vocab_size", Integer.MAX_VALUE)));
+      PairDataset.Walk walk =
+          config.output().isPresent()
+              ? write(config, config.output().get(), encoder)
+              : PairDataset.forEachRow(
+                  config.dataFile(),
+                  encoder,
+                  config.onBadRow(),
+                  new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
+      output.out().println(config.dataFile() + ": " + walk.counts().summary());
+      if (!walk.ignoredColumns().isEmpty()) {
+        output.out().println("columns ignored: " + String.join(", ", walk.ignoredColumns()));
+      }
+      config.output().ifPresent(path -> output.out().println("written to " + path));
+    }
+  }
+
+  /** The tokenizer is all that is needed here, so that any family's folder will do. */
+  private static int positions(HuggingFaceConfig model) {
+    return model.positiveInt(
+        "max_position_embeddings", model.positiveInt("n_positions", Integer.MAX_VALUE));
+  }
+
+  private static PairDataset.Walk write(InspectConfig config, Path target, PairEncoder encoder) {
+    try (RowWriter writer = RowWriter.open(target, config.dataFile())) {
+      PairDataset.Walk walk =
+          PairDataset.forEachRow(
+              config.dataFile(), encoder, config.onBadRow(), row -> writer.write(values(row)));
+      writer.publish();
+      return walk;
+    }
+  }
+
+  private static Map<String, Object> values(EncodedRow row) {
+    Map<String, Object> values = RowWriter.start(row);
+    Optional<EncodedPair> pair = row.usable();
+    if (pair.isPresent()) {
+      values.put("prompt_ids", pair.get().promptIds());
+      values.put("chosen_ids", pair.get().chosenIds());
+      values.put("rejected_ids", pair.get().rejectedIds());
+    }
+    values.put("prompt_text", row.texts().prompt());
+    values.put("chosen_text", row.texts().chosen());
+    values.put("rejected_text", row.texts().rejected());
+    return values;
+  }
+
+  private void show(EncodedRow row) {
+    if (rows > 0 && shown >= rows) {
+      return;
+    }
+    shown++;
+    out.printf(
+        "%s row %d: %s%s%n",
+        row.origin(),
+        row.origin().row(),
+        row.status(),
+        row.reason().isEmpty() ? "" : ", " + row.reason());
+    Optional<EncodedPair> pair = row.usable();
+    if (pair.isPresent()) {
+      side("prompt", pair.get().promptIds());
+      side("chosen", pair.get().chosenIds());
+      side("rejected", pair.get().rejectedIds());
+    }
+    if (!row.unmatchedPromptIds().isEmpty()) {
+      out.println(
+          "  note: the prompt alone ends in other tokens ("
+              + tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray())
+              + "); the boundary is before them");
+    }
+    out.println();
+  }
+
+  private void side(String name, int[] ids) {
+    out.printf("  %-8s %4d ids  %s%n", name, ids.length, tokens(ids));
+  }
+
+  /** Token by token, with what would break the line made visible. */
+  private String tokens(int[] ids) {
+    return Arrays.stream(ids)
+        .mapToObj(id -> tokenizer.decode(new int[] {id}))
+        .map(
+            text ->
+                text.replace("\\", "\\\\")
+                    .replace("\n", "\\n")
+                    .replace("\r", "\\r")
+                    .replace("\t", "\\t"))
+        .collect(Collectors.joining("│"));
+  }
+}

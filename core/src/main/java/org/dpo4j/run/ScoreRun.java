@@ -1,0 +1,116 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelReader;
+import org.jspecify.annotations.Nullable;
+
+/** Log-probabilities, and with a reference rewards, of each row of a file, one JSON line a row. */
+public final class ScoreRun {
+
+  private final ScoreConfig config;
+  private final CausalLm model;
+  private final @Nullable CausalLm reference;
+  private final RowWriter writer;
+  private final List<EncodedRow> waiting = new ArrayList<>();
+
+  private ScoreRun(
+      ScoreConfig config, CausalLm model, @Nullable CausalLm reference, RowWriter writer) {
+    this.config = config;
+    this.model = model;
+    this.reference = reference;
+    this.writer = writer;
+  }
+
+  /** Scores; the output file appears when it is complete. */
+  public static void run(ScoreConfig config, RunOutput output) {
+    config.checkInputs();
+    if (config.threads() > 0) {
+      Engine.setThreads(config.threads());
+    }
+    try (LoadedInputs inputs = LoadedInputs.open(config.model());
+        RowWriter writer = RowWriter.open(config.output(), config.dataFile())) {
+      PairEncoder encoder = inputs.encoder(config.maxLength());
+      Optional<Path> refModel = config.refModel();
+      PairDataset.Walk walk;
+      if (refModel.isEmpty()) {
+        walk = new ScoreRun(config, inputs.model(), null, writer).score(encoder);
+      } else {
+        try (LoadedModel reference = ModelReader.open("--ref_model", refModel.get())) {
+          walk = new ScoreRun(config, inputs.model(), reference.model(), writer).score(encoder);
+        }
+      }
+      writer.publish();
+      output.out().println(config.dataFile() + ": " + walk.counts().summary());
+      output.out().println("written to " + config.output());
+    }
+  }
+
+  private PairDataset.Walk score(PairEncoder encoder) {
+    PairDataset.Walk walk =
+        PairDataset.forEachRow(config.dataFile(), encoder, config.onBadRow(), this::take);
+    flush();
+    return walk;
+  }
+
+  private void take(EncodedRow row) {
+    waiting.add(row);
+    if (usable().size() >= config.perDeviceEvalBatchSize()) {
+      flush();
+    }
+  }
+
+  private List<EncodedPair> usable() {
+    return waiting.stream().flatMap(row -> row.usable().stream()).toList();
+  }
+
+  private void flush() {
+    List<EncodedPair> pairs = usable();
+    int batch = config.perDeviceEvalBatchSize();
+    LogProbTable policy = LogProbTable.compute(model, pairs, batch, done -> {});
+    @Nullable LogProbTable frozen =
+        reference == null ? null : LogProbTable.compute(reference, pairs, batch, done -> {});
+    int pair = 0;
+    for (EncodedRow row : waiting) {
+      Map<String, Object> values = RowWriter.start(row);
+      if (row.usable().isPresent()) {
+        scores(values, row.usable().get(), policy, frozen, pair);
+        pair++;
+      }
+      writer.write(values);
+    }
+    waiting.clear();
+  }
+
+  private void scores(
+      Map<String, Object> values,
+      EncodedPair pair,
+      LogProbTable policy,
+      @Nullable LogProbTable frozen,
+      int i) {
+    values.put("chosen_logps", policy.chosen(i));
+    values.put("rejected_logps", policy.rejected(i));
+    values.put("chosen_tokens", pair.chosenIds().length);
+    values.put("rejected_tokens", pair.rejectedIds().length);
+    if (frozen != null) {
+      double chosen = config.beta() * (policy.chosen(i) - frozen.chosen(i));
+      double rejected = config.beta() * (policy.rejected(i) - frozen.rejected(i));
+      values.put("ref_chosen_logps", frozen.chosen(i));
+      values.put("ref_rejected_logps", frozen.rejected(i));
+      values.put("rewards/chosen", chosen);
+      values.put("rewards/rejected", rejected);
+      values.put("rewards/margins", chosen - rejected);
+    }
+  }
+}
