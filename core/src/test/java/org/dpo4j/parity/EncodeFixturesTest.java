@@ -11,7 +11,6 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import org.dpo4j.data.Message;
 import org.dpo4j.data.PairReader;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodingCounts;
@@ -19,9 +18,7 @@ import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
-import org.dpo4j.tokenizer.ChatRenderer;
-import org.dpo4j.tokenizer.HuggingFaceTextTokenizer;
-import org.dpo4j.tokenizer.SpecialTokens;
+import org.dpo4j.tokenizer.ModelTokenizer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,16 +33,6 @@ import tools.jackson.databind.json.JsonMapper;
  */
 @Tag("shared")
 class EncodeFixturesTest {
-  private static final ChatRenderer CHATML =
-      (messages, addGenerationPrompt) -> {
-        StringBuilder text = new StringBuilder();
-        for (Message message : messages) {
-          text.append("<|im_start|>").append(message.role()).append('\n');
-          text.append(message.content()).append("<|im_end|>\n");
-        }
-        return text.append(addGenerationPrompt ? "<|im_start|>assistant\n" : "").toString();
-      };
-
   @ParameterizedTest
   @ValueSource(strings = {"gpt2_explicit", "gpt2_implicit"})
   void plainTextHasTrlsIds(String name) throws IOException {
@@ -114,11 +101,11 @@ class EncodeFixturesTest {
   }
 
   private static PairEncoder encoder(String model, int maxLength) {
-    Path folder = shared().resolve(model);
+    ModelTokenizer tokenizer = ModelTokenizer.load(shared().resolve(model));
     return new PairEncoder(
-        HuggingFaceTextTokenizer.load(folder),
-        CHATML,
-        SpecialTokens.fromModelFolder(folder),
+        tokenizer.text(),
+        tokenizer.template(),
+        tokenizer.specialTokens(),
         new EncodingLimits(maxLength, 1024, 50257));
   }
 
