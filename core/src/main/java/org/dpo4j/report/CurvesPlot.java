@@ -27,9 +27,9 @@ public final class CurvesPlot {
   }
 
   /**
-   * Writes the picture.
+   * Writes the picture; on a system that cannot draw (no fonts) a warning is logged instead.
    *
-   * @throws IOException when it cannot be drawn (a system without any font, for one) or written
+   * @throws IOException when the file cannot be written
    */
   public static void write(Path png, String title, RunHistory history) throws IOException {
     PanelGrid.write(png, title, new CurvesPlot(history).panels(), COLUMNS);

@@ -23,9 +23,13 @@ import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Draws panels side by side into one PNG, without a screen. */
 final class PanelGrid {
+  private static final Logger LOG = LoggerFactory.getLogger(PanelGrid.class);
+
   private static final int PANEL_WIDTH = 600;
   private static final int PANEL_HEIGHT = 380;
   private static final int LEGEND_LINE_HEIGHT = 22;
@@ -52,9 +56,10 @@ final class PanelGrid {
   private PanelGrid() {}
 
   /**
-   * Writes the picture.
+   * Writes the picture; where it cannot be drawn (a system without any font, for one), a warning
+   * says so and there is no file, because a finished run must not be lost to its picture.
    *
-   * @throws IOException when it cannot be drawn (a system without any font, for one) or written
+   * @throws IOException when the file cannot be written
    */
   static void write(Path png, String title, List<Panel> panels, int columns) throws IOException {
     System.setProperty("java.awt.headless", System.getProperty("java.awt.headless", "true"));
@@ -64,8 +69,12 @@ final class PanelGrid {
     } catch (OutOfMemoryError e) {
       throw e;
     } catch (RuntimeException | Error e) {
-      // A machine without fonts makes AWT fail with plain Errors; a run must not be lost to that.
-      throw new IOException("the curves cannot be drawn on this system (" + e + ")", e);
+      // Without fonts AWT fails with plain Errors.
+      LOG.warn(
+          "{} is left out: it cannot be drawn on this system ({})",
+          png.getFileName(),
+          e.toString());
+      return;
     }
     Files.write(png, bytes);
   }
