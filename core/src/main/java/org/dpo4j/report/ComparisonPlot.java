@@ -31,9 +31,9 @@ public final class ComparisonPlot {
   public record Series(String name, List<Double> values) {}
 
   /**
-   * Writes the picture.
+   * Writes the picture; on a system that cannot draw (no fonts) a warning is logged instead.
    *
-   * @throws IOException when it cannot be drawn (a system without any font, for one) or written
+   * @throws IOException when the file cannot be written
    */
   public static void write(Path png, String title, List<Quantity> quantities) throws IOException {
     List<Panel> panels = new ArrayList<>();

@@ -16,8 +16,9 @@ import org.dpo4j.train.StepReport;
  */
 public final class CurvesPlot {
   private static final int COLUMNS = 2;
-  private static final int SMOOTH_FROM = 100;
+  private static final int SMOOTH_FROM = 50;
   private static final int WINDOWS_PER_RUN = 25;
+  private static final int SMALLEST_WINDOW = 5;
 
   private final RunHistory history;
 
@@ -26,9 +27,9 @@ public final class CurvesPlot {
   }
 
   /**
-   * Writes the picture.
+   * Writes the picture; on a system that cannot draw (no fonts) a warning is logged instead.
    *
-   * @throws IOException when it cannot be drawn (a system without any font, for one) or written
+   * @throws IOException when the file cannot be written
    */
   public static void write(Path png, String title, RunHistory history) throws IOException {
     PanelGrid.write(png, title, new CurvesPlot(history).panels(), COLUMNS);
@@ -38,7 +39,7 @@ public final class CurvesPlot {
     return List.of(
         panel("Loss", "loss", Panel.Range.FREE, new Metric("", PairMetrics::loss)),
         panel(
-            "Reward margin (chosen − rejected)",
+            "Reward margin (chosen - rejected)",
             "β × log-ratio, nats",
             Panel.Range.FREE,
             new Metric("", PairMetrics::rewardsMargins)),
@@ -97,11 +98,11 @@ public final class CurvesPlot {
     if (values.size() < SMOOTH_FROM) {
       return List.of(new Panel.Curve(name, steps, values, Panel.Style.LINE, colour));
     }
-    int window = values.size() / WINDOWS_PER_RUN;
+    int window = Math.max(SMALLEST_WINDOW, values.size() / WINDOWS_PER_RUN);
     return List.of(
         new Panel.Curve(name, steps, values, Panel.Style.FAINT, colour),
         new Panel.Curve(
-            name + ", mean of " + window,
+            name + " (mean of " + window + ")",
             steps,
             runningMean(values, window),
             Panel.Style.LINE,

@@ -49,9 +49,9 @@ public final class ModelCard {
 
   private void frontMatter() {
     line("---");
-    line("base_model: " + JsonFile.quote(publicName(run.baseModel())));
+    line("base_model: " + JsonFile.quote(modelName(run.baseModel())));
     Set<String> datasets = new LinkedHashSet<>();
-    run.data().forEach(file -> datasets.add(publicName(file.name())));
+    run.data().forEach(file -> datasets.add(lastPart(file.name())));
     if (!datasets.isEmpty()) {
       line("datasets:");
       datasets.forEach(name -> line("- " + JsonFile.quote(name)));
@@ -77,7 +77,7 @@ public final class ModelCard {
     line("");
     line(
         "This model is %s, tuned on preference pairs with Direct Preference Optimization (DPO)"
-            .formatted(plain(publicName(run.baseModel()))));
+            .formatted(plain(modelName(run.baseModel()))));
     line("by dpo4j. Loss: %s. Reference: %s.".formatted(plain(run.loss()), plain(run.reference())));
     line("");
   }
@@ -173,7 +173,7 @@ public final class ModelCard {
       line(
           "- %s, %s: of %d rows, %s."
               .formatted(
-                  plain(publicName(file.name())),
+                  plain(lastPart(file.name())),
                   plain(file.use()),
                   file.kept() + file.cut() + dropped,
                   String.join(", ", fates)));
@@ -205,11 +205,14 @@ public final class ModelCard {
     line("```");
   }
 
-  /** A hub name as it is; of a path only the last part: a card is published, folders are not. */
-  private static String publicName(String nameOrPath) {
-    if (HUB_NAME.matcher(nameOrPath).matches()) {
-      return nameOrPath;
-    }
+  /** A hub name as it is; of a folder only its own name. */
+  private static String modelName(String nameOrPath) {
+    boolean onHub = HUB_NAME.matcher(nameOrPath).matches() && !Files.exists(Path.of(nameOrPath));
+    return onHub ? nameOrPath : lastPart(nameOrPath);
+  }
+
+  /** A card is published, and where files lie on somebody's machine is not. */
+  private static String lastPart(String nameOrPath) {
     String[] parts = nameOrPath.replaceAll("[/\\\\]+$", "").split("[/\\\\]", -1);
     return parts[parts.length - 1];
   }

@@ -21,11 +21,11 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
     LOG_WHEN_WIDE
   }
 
-  /** How a curve is drawn; the same colour number means the same colour. */
+  /** How a curve is drawn, in the order of drawing: later ones lie on top. */
   enum Style {
-    LINE,
-    /** A pale line under another one. */
+    /** A pale line under another one, not in the legend. */
     FAINT,
+    LINE,
     /** A dot at each value, joined by a thin dashed line. */
     DOTS
   }
@@ -35,6 +35,7 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
    *
    * @param steps x values, ascending
    * @param values y values; NaN and infinite ones are gaps
+   * @param colour a number; the same number is the same colour in every panel
    */
   record Curve(String name, List<Double> steps, List<Double> values, Style style, int colour) {
     boolean isEmpty() {

@@ -10,6 +10,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -22,11 +23,20 @@ import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.XYStyler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Draws panels side by side into one PNG, without a screen. */
 final class PanelGrid {
+  private static final Logger LOG = LoggerFactory.getLogger(PanelGrid.class);
+
   private static final int PANEL_WIDTH = 600;
   private static final int PANEL_HEIGHT = 380;
+  private static final int LEGEND_LINE_HEIGHT = 22;
+  private static final int LEGEND_LINE_CHARACTERS = 75;
+  private static final int LEGEND_SYMBOL_CHARACTERS = 6;
+  private static final int TICK_SPACING = 90;
+  private static final int MOST_TICKS = 12;
   private static final int TITLE_HEIGHT = 52;
   private static final double WIDE_RATIO = 50;
 
@@ -46,9 +56,10 @@ final class PanelGrid {
   private PanelGrid() {}
 
   /**
-   * Writes the picture.
+   * Writes the picture; where it cannot be drawn (a system without any font, for one), a warning
+   * says so and there is no file, because a finished run must not be lost to its picture.
    *
-   * @throws IOException when it cannot be drawn (a system without any font, for one) or written
+   * @throws IOException when the file cannot be written
    */
   static void write(Path png, String title, List<Panel> panels, int columns) throws IOException {
     System.setProperty("java.awt.headless", System.getProperty("java.awt.headless", "true"));
@@ -58,8 +69,12 @@ final class PanelGrid {
     } catch (OutOfMemoryError e) {
       throw e;
     } catch (RuntimeException | Error e) {
-      // A machine without fonts makes AWT fail with plain Errors; a run must not be lost to that.
-      throw new IOException("the curves cannot be drawn on this system (" + e + ")", e);
+      // Without fonts AWT fails with plain Errors.
+      LOG.warn(
+          "{} is left out: it cannot be drawn on this system ({})",
+          png.getFileName(),
+          e.toString());
+      return;
     }
     Files.write(png, bytes);
   }
@@ -75,9 +90,10 @@ final class PanelGrid {
 
   private static BufferedImage draw(String title, List<Panel> panels, int columns) {
     int rows = (panels.size() + columns - 1) / columns;
+    int height = PANEL_HEIGHT + panels.stream().mapToInt(PanelGrid::legendHeight).max().orElse(0);
     BufferedImage image =
         new BufferedImage(
-            columns * PANEL_WIDTH, TITLE_HEIGHT + rows * PANEL_HEIGHT, BufferedImage.TYPE_INT_RGB);
+            columns * PANEL_WIDTH, TITLE_HEIGHT + rows * height, BufferedImage.TYPE_INT_RGB);
     Graphics2D graphics = image.createGraphics();
     try {
       graphics.setColor(Color.WHITE);
@@ -85,9 +101,9 @@ final class PanelGrid {
       drawTitle(graphics, title, image.getWidth());
       for (int i = 0; i < panels.size(); i++) {
         int x = i % columns * PANEL_WIDTH;
-        int y = TITLE_HEIGHT + i / columns * PANEL_HEIGHT;
-        Graphics2D cell = (Graphics2D) graphics.create(x, y, PANEL_WIDTH, PANEL_HEIGHT);
-        chart(panels.get(i)).paint(cell, PANEL_WIDTH, PANEL_HEIGHT);
+        int y = TITLE_HEIGHT + i / columns * height;
+        Graphics2D cell = (Graphics2D) graphics.create(x, y, PANEL_WIDTH, height);
+        chart(panels.get(i), height).paint(cell, PANEL_WIDTH, height);
         cell.dispose();
       }
     } finally {
@@ -108,17 +124,35 @@ final class PanelGrid {
     graphics.drawString(line, 20, 34);
   }
 
-  private static XYChart chart(Panel panel) {
+  /** Extra height for names that do not fit on one line and so get one each; else 0. */
+  private static int legendHeight(Panel panel) {
+    List<String> names =
+        panel.curves().stream()
+            .filter(curve -> curve.style() != Panel.Style.FAINT)
+            .map(Panel.Curve::name)
+            .toList();
+    int characters = names.stream().mapToInt(n -> n.length() + LEGEND_SYMBOL_CHARACTERS).sum();
+    return characters > LEGEND_LINE_CHARACTERS ? names.size() * LEGEND_LINE_HEIGHT : 0;
+  }
+
+  private static XYChart chart(Panel panel, int height) {
     XYChart chart =
         new XYChartBuilder()
             .width(PANEL_WIDTH)
-            .height(PANEL_HEIGHT)
+            .height(height)
             .title(panel.title())
             .xAxisTitle("step")
             .yAxisTitle(panel.unit())
             .build();
-    List<Panel.Curve> curves = panel.curves().stream().filter(curve -> !curve.isEmpty()).toList();
+    List<Panel.Curve> curves =
+        panel.curves().stream()
+            .filter(curve -> !curve.isEmpty())
+            .sorted(Comparator.comparing(Panel.Curve::style))
+            .toList();
     style(chart.getStyler());
+    if (legendHeight(panel) > 0) {
+      chart.getStyler().setLegendLayout(Styler.LegendLayout.Vertical);
+    }
     if (curves.isEmpty()) {
       chart.setTitle(panel.title() + " (no finite values)");
       return chart;
@@ -142,6 +176,7 @@ final class PanelGrid {
         curve.values().stream().map(v -> Double.isFinite(v) ? v : Double.NaN).toList();
     XYSeries series = chart.addSeries(name, curve.steps(), values);
     Color colour = COLOURS.get(curve.colour() % COLOURS.size());
+    series.setShowInLegend(curve.style() != Panel.Style.FAINT);
     boolean dots = curve.style() == Panel.Style.DOTS || values.size() == 1;
     series.setLineColor(curve.style() == Panel.Style.FAINT ? mixWithWhite(colour) : colour);
     series.setMarkerColor(colour);
@@ -170,6 +205,8 @@ final class PanelGrid {
     double lastStep = steps(curves).max().orElse(1);
     if (firstStep == lastStep) {
       styler.setXAxisMin(firstStep - 1).setXAxisMax(lastStep + 1);
+    } else if (lastStep - firstStep > MOST_TICKS) {
+      roundStepNumbers(chart, firstStep + 0.5, finite(curves).findFirst().orElse(0));
     }
     if (panel.range() == Panel.Range.SHARE) {
       styler.setYAxisMin(0.0).setYAxisMax(1.0);
@@ -179,10 +216,21 @@ final class PanelGrid {
     double high = finite(curves).max().orElse(0);
     if (logarithmic) {
       styler.setYAxisLogarithmic(true);
+      styler.setYAxisDecimalPattern("0.#E0");
     } else if (high - low <= 1e-9 * Math.max(1, Math.abs(high))) {
       double around = Math.max(0.1, Math.abs(high) * 0.1);
       styler.setYAxisMin(low - around).setYAxisMax(high + around);
     }
+  }
+
+  /**
+   * Of evenly spaced x values XChart labels every n-th, from the first and however crowded; one
+   * invisible point between two of them makes it choose round numbers instead.
+   */
+  private static void roundStepNumbers(XYChart chart, double step, double value) {
+    XYSeries invisible = chart.addSeries(" ", new double[] {step}, new double[] {value});
+    invisible.setShowInLegend(false);
+    invisible.setMarker(SeriesMarkers.NONE);
   }
 
   private static boolean isWide(List<Panel.Curve> curves) {
@@ -228,6 +276,7 @@ final class PanelGrid {
     styler.setXAxisDecimalPattern("#,##0.##");
     styler.setYAxisDecimalPattern("#,##0.####");
     styler.setYAxisLogarithmicDecadeOnly(true);
+    styler.setXAxisTickMarkSpacingHint(TICK_SPACING);
   }
 
   private static Font font(int style, int size) {

@@ -51,6 +51,14 @@ class PlotsTest {
   }
 
   @Test
+  void whatCannotBeDrawnIsLeftOutAndTheRunGoesOn() throws IOException {
+    // Two steps and one value: the drawing library refuses.
+    Panel.Curve bad = new Panel.Curve("bad", List.of(1.0, 2.0), List.of(1.0), Panel.Style.LINE, 0);
+    PanelGrid.write(png, "bad", List.of(new Panel("bad", "", List.of(bad), Panel.Range.FREE)), 1);
+    assertThat(png).doesNotExist();
+  }
+
+  @Test
   void theRunningMeanPassesOverNan() {
     assertThat(CurvesPlot.runningMean(List.of(1.0, 3.0, Double.NaN, 5.0), 2))
         .containsExactly(1.0, 2.0, 3.0, 5.0);
