@@ -1,0 +1,170 @@
+package org.dpo4j.parity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.dpo4j.run.Progress;
+import org.dpo4j.run.RunOutput;
+import org.dpo4j.run.ScoreConfig;
+import org.dpo4j.run.ScoreRun;
+import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingRun;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Repeats a run of TRL through the whole line, files in and files out, and compares every logged
+ * metric of every step, and the log-probabilities of the checkpoint that was written.
+ */
+final class TrajectoryCheck {
+
+  private static final JsonMapper JSON = JsonMapper.shared();
+
+  /** Equal to the last digit: they are counted or computed from counts. */
+  private static final Set<String> EXACT =
+      Set.of("learning_rate", "num_tokens", "epoch", "rewards/accuracies");
+
+  /** Compared only where a step is one micro-batch: TRL averages the micro-batches' means. */
+  private static final Set<String> TOKEN_MEANS =
+      Set.of("entropy", "logits/chosen", "logits/rejected", "mean_token_accuracy");
+
+  private final Path fixtures;
+  private final Path work;
+
+  /**
+   * Prepares checks.
+   *
+   * @param fixtures the folder that holds models, trajectories and pairs32.jsonl
+   * @param work an empty folder
+   */
+  TrajectoryCheck(Path fixtures, Path work) {
+    this.fixtures = fixtures;
+    this.work = work;
+  }
+
+  /** Runs and compares; returns the largest difference of each metric, as a share of tolerance. */
+  Map<String, Double> run(String name) throws IOException {
+    JsonNode fixture = JSON.readTree(fixtures.resolve("trajectories/" + name + ".json"));
+    Path model = model(fixture.at("/setup/model").asString());
+    Path output = work.resolve(name);
+    TrainingRun.run(config(fixture.get("config"), model, output), silent());
+
+    Map<String, Double> worst = new LinkedHashMap<>();
+    JsonNode log = JSON.readTree(output.resolve("trainer_state.json")).get("log_history");
+    assertThat(log).hasSize(fixture.get("log").size());
+    boolean oneMicroBatch = !fixture.at("/config").has("gradient_accumulation_steps");
+    for (int step = 0; step < log.size(); step++) {
+      JsonNode ours = log.get(step);
+      for (var metric : fixture.get("log").get(step).properties()) {
+        if (oneMicroBatch || !TOKEN_MEANS.contains(metric.getKey())) {
+          compare(step, metric.getKey(), ours, metric.getValue().asDouble(), worst);
+        }
+      }
+    }
+    compareFinal(fixture, output, worst);
+    return worst;
+  }
+
+  private void compare(
+      int step, String metric, JsonNode ours, double expected, Map<String, Double> worst) {
+    assertThat(ours.has(metric)).as("%s in step %d", metric, step).isTrue();
+    double tolerance = tolerance(metric) * Math.max(1, Math.abs(expected));
+    double value = ours.get(metric).asDouble();
+    assertThat(value).as("%s of step %d", metric, step).isCloseTo(expected, within(tolerance));
+    worst.merge(metric, Math.abs(value - expected) / tolerance, Math::max);
+  }
+
+  private static double tolerance(String metric) {
+    if (EXACT.contains(metric)) {
+      return 1e-6; // the fixtures' accuracies are fp32 numbers
+    }
+    if (TOKEN_MEANS.contains(metric)) {
+      return 1e-3;
+    }
+    return metric.equals("grad_norm") ? 2e-3 : metric.startsWith("logps/") ? 2e-5 : 5e-4;
+  }
+
+  /** The checkpoint's log-probabilities of the first four kept pairs. */
+  private void compareFinal(JsonNode fixture, Path checkpoint, Map<String, Double> worst)
+      throws IOException {
+    Path scores = work.resolve("scores.jsonl");
+    ScoreRun.run(
+        ScoreConfig.of(
+            Map.of(
+                "model",
+                checkpoint,
+                "data_file",
+                fixtures.resolve("pairs32.jsonl"),
+                "output",
+                scores,
+                "max_length",
+                fixture.at("/config/max_length").asInt())),
+        silent());
+    JsonNode expected = fixture.get("final_logps_first4");
+    int pair = 0;
+    for (String line : Files.readAllLines(scores)) {
+      JsonNode row = JSON.readTree(line);
+      if (pair < expected.size() && !row.get("status").asString().equals("dropped")) {
+        compareLast("chosen", row, expected.get(pair).get(0).asDouble(), worst);
+        compareLast("rejected", row, expected.get(pair).get(1).asDouble(), worst);
+        pair++;
+      }
+    }
+    assertThat(pair).isEqualTo(expected.size());
+  }
+
+  private static void compareLast(
+      String side, JsonNode row, double expected, Map<String, Double> worst) {
+    double value = row.get(side + "_logps").asDouble();
+    double tolerance = 2e-5 * Math.max(1, Math.abs(expected));
+    assertThat(value)
+        .as("final %s log-probability of row %s", side, row.get("row"))
+        .isCloseTo(expected, within(tolerance));
+    worst.merge("final logps", Math.abs(value - expected) / tolerance, Math::max);
+  }
+
+  private TrainingConfig config(JsonNode settings, Path model, Path output) {
+    Map<String, Object> options = new HashMap<>();
+    for (var setting : settings.properties()) {
+      JsonNode value = setting.getValue();
+      if (!Set.of("bf16", "gradient_checkpointing").contains(setting.getKey())) {
+        options.put(setting.getKey(), (value.isArray() ? value.get(0) : value).asString());
+      }
+    }
+    options.put("model", model);
+    options.put("data_file", fixtures.resolve("pairs32.jsonl"));
+    options.put("output_dir", output);
+    options.put("shuffle", false);
+    return TrainingConfig.of(options);
+  }
+
+  /** The fixtures' models share one tokenizer.json; a folder of its own gets each its copy. */
+  private Path model(String name) throws IOException {
+    Path copy = Files.createDirectories(work.resolve("model"));
+    try (var files = Files.newDirectoryStream(fixtures.resolve(name))) {
+      for (Path file : files) {
+        Files.copy(file, copy.resolve(file.getFileName().toString()));
+      }
+    }
+    if (Files.notExists(copy.resolve("tokenizer.json"))) {
+      Files.copy(fixtures.resolve("models/llama/tokenizer.json"), copy.resolve("tokenizer.json"));
+    }
+    return copy;
+  }
+
+  private static RunOutput silent() {
+    PrintStream nowhere =
+        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+    return new RunOutput(nowhere, nowhere, Progress.NONE);
+  }
+}
