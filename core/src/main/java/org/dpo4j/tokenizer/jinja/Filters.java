@@ -184,7 +184,7 @@ final class Filters {
       args.named().forEach((name, item) -> entries.put(Value.of(name), item));
       values = new Value.Dict(entries);
     }
-    return Value.of(Formatting.percent(Repr.text(value), values));
+    return Formatting.percent(soft(value), values);
   }
 
   private static Value indent(Value value, Args args) {

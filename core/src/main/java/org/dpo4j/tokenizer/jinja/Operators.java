@@ -12,7 +12,7 @@ final class Operators {
   static Value binary(String operator, Value left, Value right) {
     refuseUndefined(left);
     if (operator.equals("%") && left instanceof Value.Str format) {
-      return new Value.Str(Formatting.percent(format.text(), right), format.markup());
+      return Formatting.percent(format, right);
     }
     refuseUndefined(right);
     if (left instanceof Value.Num a && right instanceof Value.Num b) {
@@ -84,7 +84,9 @@ final class Operators {
 
   static Value signed(boolean negative, Value operand) {
     refuseUndefined(operand);
-    if (operand instanceof Value.Num number) {
+    if (operand instanceof Value.Real real) {
+      return new Value.Real(negative ? -real.real() : real.real());
+    } else if (operand instanceof Value.Num number) {
       return Arithmetic.binary(negative ? "-" : "+", Value.of(0), number);
     }
     throw new TemplateFault("bad operand type for unary sign: '" + operand.type() + "'");

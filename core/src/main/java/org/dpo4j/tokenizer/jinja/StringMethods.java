@@ -46,7 +46,7 @@ final class StringMethods {
           entry("ljust", (s, a) -> pad("ljust", s, a)),
           entry("rjust", (s, a) -> pad("rjust", s, a)),
           entry("zfill", StringMethods::zfill),
-          entry("isdigit", (s, a) -> all("isdigit", s, a, Character::isDigit)),
+          entry("isdigit", (s, a) -> all("isdigit", s, a, StringMethods::isDigit)),
           entry("isdecimal", (s, a) -> all("isdecimal", s, a, Character::isDigit)),
           entry("isnumeric", (s, a) -> all("isnumeric", s, a, StringMethods::isNumeric)),
           entry("isalpha", (s, a) -> all("isalpha", s, a, Character::isLetter)),
@@ -296,6 +296,15 @@ final class StringMethods {
   private static Value all(String name, String self, Args args, IntPredicate predicate) {
     args.bind(name, 0);
     return Value.of(!self.isEmpty() && self.codePoints().allMatch(predicate));
+  }
+
+  /** A decimal digit, or one raised, lowered or in a circle. */
+  private static boolean isDigit(int point) {
+    return Character.isDigit(point)
+        || "\u00b2\u00b3\u00b9\u2070".indexOf(point) >= 0
+        || (point >= 0x2074 && point <= 0x2079)
+        || (point >= 0x2080 && point <= 0x2089)
+        || (point >= 0x2460 && point <= 0x2468);
   }
 
   private static boolean isNumeric(int point) {
