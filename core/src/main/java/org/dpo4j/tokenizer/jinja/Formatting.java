@@ -22,9 +22,7 @@ final class Formatting {
   static Value percent(Value.Str template, Value values) {
     String format = template.text();
     List<Value> items =
-        values instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.TUPLE
-            ? seq.items
-            : List.of(values);
+        values instanceof Seq seq && seq.kind == Seq.Kind.TUPLE ? seq.items : List.of(values);
     TextBuffer out = new TextBuffer();
     Matcher matcher = PERCENT.matcher(format);
     int used = 0;
@@ -50,7 +48,7 @@ final class Formatting {
       boolean escape = template.markup() && value instanceof Value.Str;
       out.append(percentField(matcher, escape ? Filters.escape(value) : value, type));
     }
-    if (used < items.size() && !(values instanceof Value.Dict)) {
+    if (used < items.size() && !(values instanceof Dict)) {
       throw new TemplateFault("not all arguments converted during string formatting");
     }
     return new Value.Str(out.append(format.substring(from)).toString(), template.markup());

@@ -95,8 +95,8 @@ final class StringMethods {
   private static Value marked(Value value) {
     if (value instanceof Value.Str text) {
       return new Value.Str(text.text(), true);
-    } else if (value instanceof Value.Seq seq) {
-      return new Value.Seq(seq.kind, seq.items.stream().map(StringMethods::marked).toList());
+    } else if (value instanceof Seq seq) {
+      return new Seq(seq.kind, seq.items.stream().map(StringMethods::marked).toList());
     }
     return value;
   }
@@ -182,7 +182,7 @@ final class StringMethods {
     Args.Bound bound = args.bind(name, 1, "prefix", "start", "end");
     String window = window(self, bound);
     Value wanted = bound.value("prefix");
-    boolean tuple = wanted instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.TUPLE;
+    boolean tuple = wanted instanceof Seq seq && seq.kind == Seq.Kind.TUPLE;
     for (Value value : tuple ? Operators.iterate(wanted) : List.of(wanted)) {
       String affix = string(name, value);
       if (name.equals("startswith") ? window.startsWith(affix) : window.endsWith(affix)) {
