@@ -14,7 +14,7 @@ final class Access {
   static Value attribute(Value object, String name) {
     Operators.refuseUndefined(object);
     Value found = named(object, name);
-    if (found == null && object instanceof Value.Dict dict) {
+    if (found == null && object instanceof Dict dict) {
       found = dict.entries.get(Value.of(name));
     }
     return found == null ? missing(object, Value.of(name)) : found;
@@ -23,9 +23,9 @@ final class Access {
   static Value item(Value object, Value key) {
     Operators.refuseUndefined(object);
     Value found = null;
-    if (object instanceof Value.Dict dict) {
-      boolean hashable = !(key instanceof Value.Seq || key instanceof Value.Dict);
-      boolean tuple = key instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.TUPLE;
+    if (object instanceof Dict dict) {
+      boolean hashable = !(key instanceof Seq || key instanceof Dict);
+      boolean tuple = key instanceof Seq seq && seq.kind == Seq.Kind.TUPLE;
       found = hashable || tuple ? dict.entries.get(Operators.key(key)) : null;
     } else if (Operators.isInteger(key)) {
       found = at(object, Operators.integer(key));
@@ -70,7 +70,7 @@ final class Access {
       return from < 0 || from >= length
           ? null
           : new Value.Str(PythonText.at(text.text(), (int) from), text.markup());
-    } else if (object instanceof Value.Seq seq && seq.kind.hasIndexes()) {
+    } else if (object instanceof Seq seq && seq.kind.hasIndexes()) {
       int length = seq.items.size();
       long from = index < 0 ? index + length : index;
       return from < 0 || from >= length ? null : seq.items.get((int) from);
@@ -91,12 +91,12 @@ final class Access {
         picked.appendCodePoint(points[index]);
       }
       return new Value.Str(picked.toString(), text.markup());
-    } else if (object instanceof Value.Seq seq && seq.kind.hasIndexes()) {
+    } else if (object instanceof Seq seq && seq.kind.hasIndexes()) {
       List<Value> picked = new ArrayList<>();
       for (int index : indexes(seq.items.size(), start, stop, by)) {
         picked.add(seq.items.get(index));
       }
-      return new Value.Seq(seq.kind, picked);
+      return new Seq(seq.kind, picked);
     }
     return missing(object, Value.of("slice"));
   }

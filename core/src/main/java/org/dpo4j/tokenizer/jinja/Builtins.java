@@ -54,7 +54,7 @@ final class Builtins {
         break;
       }
     }
-    return new Value.Seq(Value.Seq.Kind.RANGE, items);
+    return new Seq(Seq.Kind.RANGE, items);
   }
 
   private static Map<Value, Value> entries(Args args) {
@@ -62,7 +62,7 @@ final class Builtins {
     Args.Bound positional = new Args(args.positional(), Map.of()).bind("dict", 0, "mapping");
     if (positional.has("mapping")) {
       Value mapping = positional.value("mapping");
-      if (mapping instanceof Value.Dict dict) {
+      if (mapping instanceof Dict dict) {
         entries.putAll(dict.entries);
       } else {
         for (Value pair : Operators.iterate(mapping)) {
@@ -79,7 +79,7 @@ final class Builtins {
   }
 
   private static Value dict(Args args) {
-    return new Value.Dict(entries(args));
+    return new Dict(entries(args));
   }
 
   private static Value namespace(Args args) {

@@ -16,17 +16,17 @@ final class ContainerMethods {
 
   /** The method bound to the value, or null where Python has none. */
   static @Nullable Value find(Value object, String name) {
-    if (object instanceof Value.Dict dict) {
+    if (object instanceof Dict dict) {
       return CHANGES_DICT.contains(name) ? Access.unsafe(object, name) : ofDict(dict, name);
-    } else if (object instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.LIST) {
+    } else if (object instanceof Seq seq && seq.kind == Seq.Kind.LIST) {
       return CHANGES_LIST.contains(name) ? Access.unsafe(object, name) : ofSequence(seq, name);
-    } else if (object instanceof Value.Seq seq && seq.kind.hasIndexes() && !name.equals("copy")) {
+    } else if (object instanceof Seq seq && seq.kind.hasIndexes() && !name.equals("copy")) {
       return ofSequence(seq, name);
     }
     return null;
   }
 
-  private static @Nullable Value ofDict(Value.Dict dict, String name) {
+  private static @Nullable Value ofDict(Dict dict, String name) {
     return switch (name) {
       case "get" ->
           new Value.Function(
@@ -36,21 +36,17 @@ final class ContainerMethods {
                 Value found = dict.entries.get(Operators.key(bound.value("key")));
                 return found == null ? bound.value("default", Values.NONE) : found;
               });
-      case "items" -> view(name, () -> new Value.Seq(Value.Seq.Kind.ITEMS, pairs(dict)));
+      case "items" -> view(name, () -> new Seq(Seq.Kind.ITEMS, pairs(dict)));
       case "keys" ->
-          view(
-              name,
-              () -> new Value.Seq(Value.Seq.Kind.KEYS, new ArrayList<>(dict.entries.keySet())));
+          view(name, () -> new Seq(Seq.Kind.KEYS, new ArrayList<>(dict.entries.keySet())));
       case "values" ->
-          view(
-              name,
-              () -> new Value.Seq(Value.Seq.Kind.VALUES, new ArrayList<>(dict.entries.values())));
+          view(name, () -> new Seq(Seq.Kind.VALUES, new ArrayList<>(dict.entries.values())));
       case "copy" -> view(name, () -> dict);
       default -> null;
     };
   }
 
-  private static @Nullable Value ofSequence(Value.Seq seq, String name) {
+  private static @Nullable Value ofSequence(Seq seq, String name) {
     return switch (name) {
       case "index" ->
           new Value.Function(
@@ -86,7 +82,7 @@ final class ContainerMethods {
   }
 
   /** A dict's entries as tuples. */
-  static List<Value> pairs(Value.Dict dict) {
+  static List<Value> pairs(Dict dict) {
     List<Value> pairs = new ArrayList<>(dict.entries.size());
     dict.entries.forEach((key, value) -> pairs.add(Value.tuple(key, value)));
     return pairs;

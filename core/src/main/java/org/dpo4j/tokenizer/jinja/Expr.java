@@ -43,14 +43,14 @@ sealed interface Expr {
     }
   }
 
-  record Sequence(Value.Seq.Kind kind, List<Expr> items) implements Expr {
+  record Sequence(Seq.Kind kind, List<Expr> items) implements Expr {
     @Override
     public Value compute(Scope scope) {
       List<Value> values = new ArrayList<>(items.size());
       for (Expr item : items) {
         values.add(item.eval(scope));
       }
-      return scope.run().made(new Value.Seq(kind, values));
+      return scope.run().made(new Seq(kind, values));
     }
   }
 
@@ -64,7 +64,7 @@ sealed interface Expr {
         Value key = Operators.key(entry.key().eval(scope));
         values.put(key, entry.value().eval(scope));
       }
-      return scope.run().made(new Value.Dict(values));
+      return scope.run().made(new Dict(values));
     }
   }
 
@@ -125,7 +125,7 @@ sealed interface Expr {
         values.addAll(Operators.iterate(list.eval(scope)));
       }
       if (map != null) {
-        if (!(map.eval(scope) instanceof Value.Dict dict)) {
+        if (!(map.eval(scope) instanceof Dict dict)) {
           throw new TemplateFault("the argument after ** must be a mapping but is not");
         }
         dict.entries.forEach((key, value) -> put(byName, Repr.text(key), value));

@@ -52,7 +52,7 @@ final class ExpressionParser {
     if (parts.isEmpty() && !mayBeEmpty) {
       throw new TemplateFault("expected an expression but found " + tokens.next());
     }
-    return tuple || parts.isEmpty() ? new Expr.Sequence(Value.Seq.Kind.TUPLE, parts) : parts.get(0);
+    return tuple || parts.isEmpty() ? new Expr.Sequence(Seq.Kind.TUPLE, parts) : parts.get(0);
   }
 
   private boolean tupleEnds() {
@@ -373,7 +373,7 @@ final class ExpressionParser {
       items.add(expression());
       comma("]");
     }
-    return new Expr.Sequence(Value.Seq.Kind.LIST, items);
+    return new Expr.Sequence(Seq.Kind.LIST, items);
   }
 
   private Expr mapping() {

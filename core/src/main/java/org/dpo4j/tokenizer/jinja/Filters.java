@@ -178,13 +178,13 @@ final class Filters {
 
   private static Value format(Value value, Args args) {
     boolean named = !args.named().isEmpty();
-    Value values = new Value.Seq(Value.Seq.Kind.TUPLE, args.positional());
+    Value values = new Seq(Seq.Kind.TUPLE, args.positional());
     if (named) {
       Map<Value, Value> entries = new java.util.LinkedHashMap<>();
       args.named().forEach((name, item) -> entries.put(Value.of(name), item));
-      values = new Value.Dict(entries);
+      values = new Dict(entries);
     }
-    return Value.of(Formatting.percent(Repr.text(value), values));
+    return Formatting.percent(soft(value), values);
   }
 
   private static Value indent(Value value, Args args) {

@@ -18,11 +18,11 @@ final class Formatting {
 
   private Formatting() {}
 
-  static String percent(String format, Value values) {
+  /** Into markup, texts are put escaped. */
+  static Value percent(Value.Str template, Value values) {
+    String format = template.text();
     List<Value> items =
-        values instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.TUPLE
-            ? seq.items
-            : List.of(values);
+        values instanceof Seq seq && seq.kind == Seq.Kind.TUPLE ? seq.items : List.of(values);
     TextBuffer out = new TextBuffer();
     Matcher matcher = PERCENT.matcher(format);
     int used = 0;
@@ -45,12 +45,13 @@ final class Formatting {
       } else {
         throw new TemplateFault("not enough arguments for format string");
       }
-      out.append(percentField(matcher, value, type));
+      boolean escape = template.markup() && value instanceof Value.Str;
+      out.append(percentField(matcher, escape ? Filters.escape(value) : value, type));
     }
-    if (used < items.size() && !(values instanceof Value.Dict) && used + items.size() > 0) {
+    if (used < items.size() && !(values instanceof Dict)) {
       throw new TemplateFault("not all arguments converted during string formatting");
     }
-    return out.append(format.substring(from)).toString();
+    return new Value.Str(out.append(format.substring(from)).toString(), template.markup());
   }
 
   private static String percentField(Matcher matcher, Value value, String type) {

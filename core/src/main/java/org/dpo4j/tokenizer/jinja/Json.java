@@ -52,10 +52,10 @@ final class Json {
       out.append("null");
     } else if (value instanceof Value.Num number) {
       out.append(number(number));
-    } else if (value instanceof Value.Seq seq
-        && (seq.kind == Value.Seq.Kind.LIST || seq.kind == Value.Seq.Kind.TUPLE)) {
+    } else if (value instanceof Seq seq
+        && (seq.kind == Seq.Kind.LIST || seq.kind == Seq.Kind.TUPLE)) {
       array(seq.items, level);
-    } else if (value instanceof Value.Dict dict) {
+    } else if (value instanceof Dict dict) {
       object(dict, level);
     } else {
       throw new TemplateFault(
@@ -85,7 +85,7 @@ final class Json {
     out.append("]");
   }
 
-  private void object(Value.Dict dict, int level) {
+  private void object(Dict dict, int level) {
     List<Map.Entry<Value, Value>> entries = new ArrayList<>(dict.entries.entrySet());
     if (sorted) {
       entries.sort((a, b) -> Operators.order("<", a.getKey(), b.getKey()));

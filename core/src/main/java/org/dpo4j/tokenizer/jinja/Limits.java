@@ -12,7 +12,7 @@ final class Limits {
   static final int RENDER_DEPTH = 400;
 
   /** Evaluated expressions and tags of one rendering. */
-  static final long STEPS = 50_000_000;
+  static final long STEPS = 20_000_000;
 
   /** Characters in one text, the output included. */
   static final int TEXT = 16 << 20;

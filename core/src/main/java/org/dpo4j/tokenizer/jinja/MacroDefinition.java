@@ -55,7 +55,7 @@ record MacroDefinition(
     if (names.contains("kwargs")) {
       Map<Value, Value> entries = new LinkedHashMap<>();
       named.forEach((key, value) -> entries.put(Value.of(key), value));
-      scope.set("kwargs", new Value.Dict(entries));
+      scope.set("kwargs", new Dict(entries));
     } else if (!named.isEmpty()) {
       throw new TemplateFault(
           "macro '"
@@ -68,7 +68,7 @@ record MacroDefinition(
     if (names.contains("varargs")) {
       List<Value> rest =
           new ArrayList<>(args.positional().subList(Math.min(given, parameters.size()), given));
-      scope.set("varargs", new Value.Seq(Value.Seq.Kind.TUPLE, rest));
+      scope.set("varargs", new Seq(Seq.Kind.TUPLE, rest));
     } else if (given > parameters.size()) {
       throw new TemplateFault(
           "macro '" + name + "' takes not more than " + parameters.size() + " argument(s)");

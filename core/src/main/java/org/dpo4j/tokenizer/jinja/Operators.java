@@ -12,7 +12,7 @@ final class Operators {
   static Value binary(String operator, Value left, Value right) {
     refuseUndefined(left);
     if (operator.equals("%") && left instanceof Value.Str format) {
-      return new Value.Str(Formatting.percent(format.text(), right), format.markup());
+      return Formatting.percent(format, right);
     }
     refuseUndefined(right);
     if (left instanceof Value.Num a && right instanceof Value.Num b) {
@@ -32,14 +32,14 @@ final class Operators {
       Limits.text((long) a.text().length() + b.text().length());
       boolean markup = a.markup() || b.markup();
       return new Value.Str(part(a, markup) + part(b, markup), markup);
-    } else if (left instanceof Value.Seq a
-        && right instanceof Value.Seq b
+    } else if (left instanceof Seq a
+        && right instanceof Seq b
         && a.kind == b.kind
-        && (a.kind == Value.Seq.Kind.LIST || a.kind == Value.Seq.Kind.TUPLE)) {
+        && (a.kind == Seq.Kind.LIST || a.kind == Seq.Kind.TUPLE)) {
       Limits.items((long) a.items.size() + b.items.size());
       List<Value> items = new ArrayList<>(a.items);
       items.addAll(b.items);
-      return new Value.Seq(a.kind, items);
+      return new Seq(a.kind, items);
     } else if (left instanceof Value.Str) {
       throw new TemplateFault(
           "can only concatenate str (not \""
@@ -60,13 +60,13 @@ final class Operators {
       Limits.text(text.text().length() * Math.min(count, Limits.TEXT + 1L));
       return new Value.Str(
           text.text().isEmpty() ? "" : text.text().repeat((int) count), text.markup());
-    } else if (value instanceof Value.Seq seq && seq.kind.hasIndexes()) {
+    } else if (value instanceof Seq seq && seq.kind.hasIndexes()) {
       Limits.items(seq.items.size() * Math.min(count, Limits.ITEMS + 1L));
       List<Value> items = new ArrayList<>();
       for (long i = 0; i < count && !seq.items.isEmpty(); i++) {
         items.addAll(seq.items);
       }
-      return new Value.Seq(seq.kind, items);
+      return new Seq(seq.kind, items);
     }
     throw unsupported("*", value, Value.of(times));
   }
@@ -84,7 +84,9 @@ final class Operators {
 
   static Value signed(boolean negative, Value operand) {
     refuseUndefined(operand);
-    if (operand instanceof Value.Num number) {
+    if (operand instanceof Value.Real real) {
+      return new Value.Real(negative ? -real.real() : real.real());
+    } else if (operand instanceof Value.Num number) {
       return Arithmetic.binary(negative ? "-" : "+", Value.of(0), number);
     }
     throw new TemplateFault("bad operand type for unary sign: '" + operand.type() + "'");
@@ -127,7 +129,7 @@ final class Operators {
       return Double.compare(a.real() + 0.0, b.real() + 0.0);
     } else if (left instanceof Value.Str a && right instanceof Value.Str b) {
       return PythonText.compare(a.text(), b.text());
-    } else if (left instanceof Value.Seq a && right instanceof Value.Seq b && a.kind == b.kind) {
+    } else if (left instanceof Seq a && right instanceof Seq b && a.kind == b.kind) {
       for (int i = 0; i < Math.min(a.items.size(), b.items.size()); i++) {
         if (!a.items.get(i).equals(b.items.get(i))) {
           return order(operator, a.items.get(i), b.items.get(i));
@@ -153,7 +155,7 @@ final class Operators {
       }
       refuseUndefined(item);
       throw new TemplateFault("'in <string>' requires string as left operand, not " + item.type());
-    } else if (container instanceof Value.Dict dict) {
+    } else if (container instanceof Dict dict) {
       return dict.entries.containsKey(key(item));
     }
     long reads = Math.min(container.weight(), container.size() * item.weight());
@@ -168,20 +170,20 @@ final class Operators {
 
   /** The value itself, if it can be a dict's key. */
   static Value key(Value value) {
-    boolean tuple = value instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.TUPLE;
+    boolean tuple = value instanceof Seq seq && seq.kind == Seq.Kind.TUPLE;
     if (tuple) {
       Limits.check("key", value.weight(), Limits.KEY_WEIGHT, "characters and elements");
-      ((Value.Seq) value).items.forEach(Operators::key);
-    } else if (value instanceof Value.Seq || value instanceof Value.Dict) {
+      ((Seq) value).items.forEach(Operators::key);
+    } else if (value instanceof Seq || value instanceof Dict) {
       throw new TemplateFault("unhashable type: '" + value.type() + "'");
     }
     return value;
   }
 
   static Iterator<Value> iterator(Value value) {
-    if (value instanceof Value.Seq seq) {
+    if (value instanceof Seq seq) {
       return seq.items.iterator();
-    } else if (value instanceof Value.Dict dict) {
+    } else if (value instanceof Dict dict) {
       return dict.entries.keySet().iterator();
     } else if (value instanceof Value.Generator generator) {
       return generator.rest();
@@ -194,8 +196,8 @@ final class Operators {
   }
 
   static boolean isIterable(Value value) {
-    return value instanceof Value.Seq
-        || value instanceof Value.Dict
+    return value instanceof Seq
+        || value instanceof Dict
         || value instanceof Value.Generator
         || value instanceof Value.Str
         || value instanceof Value.Undefined
@@ -203,7 +205,7 @@ final class Operators {
   }
 
   static List<Value> iterate(Value value) {
-    if (value instanceof Value.Seq seq) {
+    if (value instanceof Seq seq) {
       return seq.items;
     }
     List<Value> items = new ArrayList<>();
@@ -214,9 +216,9 @@ final class Operators {
   static int length(Value value) {
     if (value instanceof Value.Str text) {
       return PythonText.length(text.text());
-    } else if (value instanceof Value.Seq seq) {
+    } else if (value instanceof Seq seq) {
       return seq.items.size();
-    } else if (value instanceof Value.Dict dict) {
+    } else if (value instanceof Dict dict) {
       return dict.entries.size();
     } else if (value instanceof Value.LoopVariable loop) {
       return loop.length();

@@ -27,9 +27,9 @@ final class Repr {
       out.append(text.markup() ? "Markup(" : "");
       quoted(text.text(), out);
       out.append(text.markup() ? ")" : "");
-    } else if (value instanceof Value.Seq seq) {
+    } else if (value instanceof Seq seq) {
       sequence(seq, out);
-    } else if (value instanceof Value.Dict dict) {
+    } else if (value instanceof Dict dict) {
       String separator = "{";
       for (var entry : dict.entries.entrySet()) {
         write(entry.getKey(), out.append(separator));
@@ -48,7 +48,7 @@ final class Repr {
     }
   }
 
-  private static void sequence(Value.Seq seq, TextBuffer out) {
+  private static void sequence(Seq seq, TextBuffer out) {
     switch (seq.kind) {
       case LIST -> items("[", seq.items, "]", out);
       case TUPLE -> items("(", seq.items, seq.items.size() == 1 ? ",)" : ")", out);

@@ -123,9 +123,9 @@ final class SequenceFilters {
     return new Value.Generator(rows);
   }
 
-  private static Value.Dict dict(String filter, Value value) {
+  private static Dict dict(String filter, Value value) {
     Operators.refuseUndefined(value);
-    if (value instanceof Value.Dict dict) {
+    if (value instanceof Dict dict) {
       return dict;
     }
     throw new TemplateFault(filter + " must be given a mapping but got a " + value.type());

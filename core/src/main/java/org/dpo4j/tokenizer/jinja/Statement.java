@@ -104,7 +104,7 @@ sealed interface Statement {
       boolean empty = true;
       while (loop.advance()) {
         empty = false;
-        scope.run().steps(1);
+        scope.run().steps(4);
         Scope inner = scope.inner();
         target.assign(inner, loop.current());
         inner.set("loop", loop);

@@ -46,7 +46,7 @@ final class StringMethods {
           entry("ljust", (s, a) -> pad("ljust", s, a)),
           entry("rjust", (s, a) -> pad("rjust", s, a)),
           entry("zfill", StringMethods::zfill),
-          entry("isdigit", (s, a) -> all("isdigit", s, a, Character::isDigit)),
+          entry("isdigit", (s, a) -> all("isdigit", s, a, StringMethods::isDigit)),
           entry("isdecimal", (s, a) -> all("isdecimal", s, a, Character::isDigit)),
           entry("isnumeric", (s, a) -> all("isnumeric", s, a, StringMethods::isNumeric)),
           entry("isalpha", (s, a) -> all("isalpha", s, a, Character::isLetter)),
@@ -95,8 +95,8 @@ final class StringMethods {
   private static Value marked(Value value) {
     if (value instanceof Value.Str text) {
       return new Value.Str(text.text(), true);
-    } else if (value instanceof Value.Seq seq) {
-      return new Value.Seq(seq.kind, seq.items.stream().map(StringMethods::marked).toList());
+    } else if (value instanceof Seq seq) {
+      return new Seq(seq.kind, seq.items.stream().map(StringMethods::marked).toList());
     }
     return value;
   }
@@ -182,7 +182,7 @@ final class StringMethods {
     Args.Bound bound = args.bind(name, 1, "prefix", "start", "end");
     String window = window(self, bound);
     Value wanted = bound.value("prefix");
-    boolean tuple = wanted instanceof Value.Seq seq && seq.kind == Value.Seq.Kind.TUPLE;
+    boolean tuple = wanted instanceof Seq seq && seq.kind == Seq.Kind.TUPLE;
     for (Value value : tuple ? Operators.iterate(wanted) : List.of(wanted)) {
       String affix = string(name, value);
       if (name.equals("startswith") ? window.startsWith(affix) : window.endsWith(affix)) {
@@ -296,6 +296,15 @@ final class StringMethods {
   private static Value all(String name, String self, Args args, IntPredicate predicate) {
     args.bind(name, 0);
     return Value.of(!self.isEmpty() && self.codePoints().allMatch(predicate));
+  }
+
+  /** A decimal digit, or one raised, lowered or in a circle. */
+  private static boolean isDigit(int point) {
+    return Character.isDigit(point)
+        || "\u00b2\u00b3\u00b9\u2070".indexOf(point) >= 0
+        || (point >= 0x2074 && point <= 0x2079)
+        || (point >= 0x2080 && point <= 0x2089)
+        || (point >= 0x2460 && point <= 0x2468);
   }
 
   private static boolean isNumeric(int point) {

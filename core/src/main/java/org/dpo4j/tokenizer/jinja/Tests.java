@@ -25,7 +25,7 @@ final class Tests {
           entry("integer", plain(v -> v instanceof Value.Int)),
           entry("iterable", plain(Operators::isIterable)),
           entry("lower", plain(v -> StringMethods.isCase(Repr.text(v), Character::isLowerCase))),
-          entry("mapping", plain(v -> v instanceof Value.Dict)),
+          entry("mapping", plain(v -> v instanceof Dict)),
           entry("none", plain(v -> v == Values.NONE)),
           entry("number", plain(v -> v instanceof Value.Num)),
           entry("odd", plain(v -> remainder(v, Value.of(2)) == 1)),
@@ -95,15 +95,15 @@ final class Tests {
 
   private static boolean isSequence(Value value) {
     return value instanceof Value.Str
-        || value instanceof Value.Dict
+        || value instanceof Dict
         || value instanceof Value.Undefined
-        || (value instanceof Value.Seq seq && seq.kind.hasIndexes());
+        || (value instanceof Seq seq && seq.kind.hasIndexes());
   }
 
   /** Python's {@code is}, as far as values without identity have it. */
   @SuppressWarnings("ReferenceEquality")
   private static boolean same(Value left, Value right) {
-    boolean container = left instanceof Value.Seq || left instanceof Value.Dict;
+    boolean container = left instanceof Seq || left instanceof Dict;
     return container ? left == right : left.type().equals(right.type()) && left.equals(right);
   }
 }
