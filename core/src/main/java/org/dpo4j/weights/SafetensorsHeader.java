@@ -65,22 +65,23 @@ record SafetensorsHeader(Map<String, TensorEntry> entries, long dataStart, long 
     if (size == 0) {
       throw new DpoException("[" + path + "] is empty; copy or download it again");
     }
-    Optional<String> other = otherKind(read(channel, 0, (int) Math.min(size, PEEK_BYTES)));
-    if (other.isPresent()) {
-      throw new DpoException("[" + path + "] " + other.get());
-    }
+    byte[] start = read(channel, 0, (int) Math.min(size, PEEK_BYTES));
     if (size <= LENGTH_BYTES) {
-      throw notSafetensors(path, "it has only " + size + " bytes");
+      throw notSafetensors(path, start, "it has only " + size + " bytes");
     }
-    long length =
-        ByteBuffer.wrap(read(channel, 0, LENGTH_BYTES)).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    long length = ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN).getLong();
     if (length < 2 || length > MAX_LENGTH) {
       throw notSafetensors(
           path,
+          start,
           "its first 8 bytes must be the header's length, 2 to "
               + MAX_LENGTH
               + ", but are "
               + Long.toUnsignedString(length));
+    }
+    if (start[LENGTH_BYTES] != '{') {
+      throw notSafetensors(
+          path, start, "the header must be a JSON object but does not begin with {");
     }
     if (length > size - LENGTH_BYTES) {
       throw new DpoException(
@@ -107,7 +108,10 @@ record SafetensorsHeader(Map<String, TensorEntry> entries, long dataStart, long 
     return buffer.array();
   }
 
-  /** What a file is that is known not to be one of safetensors, with what to do about it. */
+  /**
+   * What a file is that is known not to be one of safetensors, with what to do about it. Only for
+   * files that have failed a check: a header's length may happen to spell the same letters.
+   */
   private static Optional<String> otherKind(byte[] start) {
     String text = new String(start, StandardCharsets.ISO_8859_1);
     if (text.startsWith("version https://git-lfs")) {
@@ -122,14 +126,13 @@ record SafetensorsHeader(Map<String, TensorEntry> entries, long dataStart, long 
     return Optional.empty();
   }
 
-  private static DpoException notSafetensors(Path path, String why) {
-    return new DpoException("[" + path + "] is not a safetensors file: " + why);
+  /** Says what the file is instead, where that is known. */
+  private static DpoException notSafetensors(Path path, byte[] start, String why) {
+    String what = otherKind(start).orElse("is not a safetensors file: " + why);
+    return new DpoException("[" + path + "] " + what);
   }
 
   private static JsonNode parse(Path path, byte[] header) {
-    if (header[0] != '{') {
-      throw notSafetensors(path, "the header must be a JSON object but does not begin with {");
-    }
     try {
       return Json.STRICT.readTree(header);
     } catch (JacksonException e) {

@@ -1,0 +1,456 @@
+package org.dpo4j.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
+import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+import org.dpo4j.model.Attention;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+
+/** Against models that load but are not what the checkpoint says, and loads that leak. */
+class ModelReaderTest {
+
+  /** One sequence, causal. */
+  static final Attention CAUSAL =
+      (layer, query, key, value) ->
+          torch
+              .scaled_dot_product_attention(
+                  query.transpose(0, 1).unsqueeze(0),
+                  key.transpose(0, 1).unsqueeze(0),
+                  value.transpose(0, 1).unsqueeze(0),
+                  Tensors.none(),
+                  0.0,
+                  true,
+                  new DoubleOptional(),
+                  true)
+              .squeeze(0)
+              .transpose(0, 1);
+
+  private final Path temp;
+
+  ModelReaderTest(@TempDir Path temp) {
+    this.temp = temp;
+  }
+
+  /** Shape (tokens, vocab). */
+  static Tensor logits(CausalLm model, long[] ids) {
+    Tensor positions = Tensors.longs(IntStream.range(0, ids.length).toArray());
+    return model.logits(model.hiddenStates(Tensors.longs(ids), positions, CAUSAL));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt2", "llama"})
+  void logitsAgreeWithTransformers(String name) {
+    Path folder = ModelFolders.fixture("models/" + name);
+    SafetensorsFile file = SafetensorsFile.open(folder.resolve("expected_logits.safetensors"));
+    try (LoadedModel loaded = ModelReader.open(folder);
+        TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Tensor ids = Tensors.empty(ElementType.I64, 1, 24);
+      Tensor expected = Tensors.empty(ElementType.F32, 1, 24, 4096);
+      file.copyTo("input_ids", ids);
+      file.copyTo("logits", expected);
+      double[] found = Tensors.toDoubles(logits(loaded.model(), Tensors.toLongs(ids)));
+      assertThat(worst(found, Tensors.toDoubles(expected))).isLessThan(1e-4);
+    }
+  }
+
+  /** The largest |x - y| / max(1, |y|). */
+  private static double worst(double[] found, double[] expected) {
+    assertThat(found).hasSameSizeAs(expected);
+    return IntStream.range(0, found.length)
+        .mapToDouble(i -> Math.abs(found[i] - expected[i]) / Math.max(1, Math.abs(expected[i])))
+        .max()
+        .orElseThrow();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt2", "llama"})
+  void completionLogProbabilitiesAgreeWithTransformers(String name) {
+    Path folder = ModelFolders.fixture("models/" + name);
+    JsonNode rows = HuggingFaceConfig.tree(folder.resolve("expected_logps.json")).get("rows");
+    assertThat(rows.size()).isPositive();
+    try (LoadedModel loaded = ModelReader.open(folder);
+        NoGrad noGrad = NoGrad.open()) {
+      for (JsonNode row : rows) {
+        for (String side : new String[] {"chosen", "rejected"}) {
+          double expected = row.get(side + "_logp").doubleValue();
+          double found =
+              logProb(loaded.model(), longs(row.get("prompt_ids")), longs(row.get(side + "_ids")));
+          assertThat(found).isCloseTo(expected, within(2e-5 * Math.max(1, Math.abs(expected))));
+        }
+      }
+    }
+  }
+
+  private static long[] longs(JsonNode ids) {
+    return StreamSupport.stream(ids.spliterator(), false).mapToLong(JsonNode::longValue).toArray();
+  }
+
+  private static double logProb(CausalLm model, long[] prompt, long[] completion) {
+    long[] ids =
+        java.util.stream.LongStream.concat(
+                java.util.Arrays.stream(prompt), java.util.Arrays.stream(completion))
+            .toArray();
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor rows =
+          Tensors.rows(logits(model, ids), 0, prompt.length - 1L, ids.length - 1L).log_softmax(-1);
+      return Tensors.toDoubles(rows.gather(1, Tensors.longs(completion).unsqueeze(1)).sum())[0];
+    }
+  }
+
+  /** Each activation's logits come from transformers; gelu and gelu_new differ by 1e-4. */
+  @ParameterizedTest
+  @ValueSource(strings = {"gelu_new", "gelu_pytorch_tanh", "gelu", "relu"})
+  void eachActivationOfGpt2AgreesWithTransformers(String activation) throws IOException {
+    Path folder = ModelFolders.copy("gpt2", temp.resolve("gpt2"));
+    ModelFolders.setConfig(folder, "activation_function", '"' + activation + '"');
+    JsonNode fixture =
+        HuggingFaceConfig.tree(ModelFolders.fixture("weights/gpt2_activations.json"));
+    JsonNode expected = fixture.get("logits").get(activation);
+    try (LoadedModel loaded = ModelReader.open(folder);
+        TensorScope scope = TensorScope.open()) {
+      double[] found =
+          Tensors.toDoubles(logits(loaded.model(), longs(fixture.get("input_ids"))).select(0, -1));
+      for (int i = 0; i < expected.size(); i++) {
+        assertThat(found[i]).isCloseTo(expected.get(i).doubleValue(), within(1e-5));
+      }
+    }
+  }
+
+  @Test
+  void aCopyHasTheSameWeightsInMemoryOfItsOwn() {
+    try (LoadedModel loaded = ModelReader.open(ModelFolders.fixture("models/gpt2"));
+        CausalLm copy = loaded.model().copy();
+        TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      long[] ids = {5, 6, 7};
+      double[] before = Tensors.toDoubles(logits(loaded.model(), ids));
+      assertThat(Tensors.toDoubles(logits(copy, ids))).isEqualTo(before);
+      copy.parameters().all().forEach(p -> p.tensor().zero_());
+      assertThat(Tensors.toDoubles(logits(loaded.model(), ids))).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void everyWeightOfGpt2GetsAGradient() {
+    try (LoadedModel loaded = ModelReader.open(ModelFolders.fixture("models/gpt2"));
+        TensorScope scope = TensorScope.open()) {
+      loaded.model().parameters().requireGradients(true);
+      logits(loaded.model(), new long[] {5, 6, 7}).log_softmax(-1).select(1, 9).sum().backward();
+      assertThat(loaded.model().parameters().all())
+          .hasSize(28)
+          .allSatisfy(
+              p -> assertThat(Tensors.toDoubles(p.tensor().grad().abs().sum())[0]).isPositive());
+    }
+  }
+
+  @Test
+  void weightsOfFewerBitsAreReadAndTheFoldersTypeIsKnown() throws IOException {
+    Path folder = temp.resolve("bf16");
+    try (LoadedModel loaded = ModelReader.open(ModelFolders.fixture("models/llama"))) {
+      new ModelWriter().write(folder, loaded, loaded.model(), ElementType.BF16);
+      try (LoadedModel rounded = ModelReader.open(folder);
+          TensorScope scope = TensorScope.open()) {
+        assertThat(rounded.checkpoint().dtype()).isEqualTo(ElementType.BF16);
+        assertThat(rounded.config().dtype()).contains(ElementType.BF16);
+        Tensor before = loaded.model().parameters().all().get(0).tensor();
+        Tensor after = rounded.model().parameters().all().get(0).tensor();
+        assertThat(Tensors.toFloats(after))
+            .isEqualTo(Tensors.toFloats(before.to(ElementType.BF16.scalarType())))
+            .isNotEqualTo(Tensors.toFloats(before));
+      }
+    }
+  }
+
+  @Test
+  void allProblemsAreListedAtOnce() throws IOException {
+    Path folder = ModelFolders.copy("gpt2", temp.resolve("gpt2"));
+    ModelFolders.editWeights(
+        folder,
+        tensors -> {
+          tensors.remove("transformer.h.0.ln_1.weight");
+          tensors.remove("transformer.h.1.mlp.c_fc.bias");
+          tensors.put("score.weight", Tensors.floats(1));
+          tensors.put("transformer.wpe.weight", Tensors.zeros(ElementType.F32, 511, 64));
+        });
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageStartingWith(
+            "["
+                + folder
+                + "] weights: 2 missing (transformer.h.0.ln_1.weight,"
+                + " transformer.h.1.mlp.c_fc.bias), 1 unexpected (score.weight), 1 wrong shape"
+                + " (transformer.wpe.weight: file [511, 64], model [512, 64])");
+  }
+
+  @Test
+  void weightsThatAreIntegersAreRefused() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("llama"));
+    Path weights = folder.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    String text = new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1);
+    String name = "\"model.norm.weight\":{\"dtype\":\"";
+    int at = text.indexOf(name) + name.length();
+    bytes[at] = 'I'; // F32 becomes I32: the same size
+    Files.write(weights, bytes);
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .hasMessageContaining("1 wrong type (model.norm.weight: file I32, model floating point)");
+  }
+
+  @Test
+  void aFailedLoadFreesWhatItTook() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("llama"));
+    ModelFolders.editWeights(folder, tensors -> tensors.remove("model.norm.weight"));
+    assertThatThrownBy(() -> ModelReader.open(folder)).hasMessageContaining("1 missing");
+    long before = TensorScope.liveHandles();
+    for (int i = 0; i < 3; i++) {
+      assertThatThrownBy(() -> ModelReader.open(folder)).hasMessageContaining("1 missing");
+    }
+    assertThat(TensorScope.liveHandles()).isEqualTo(before);
+  }
+
+  @Test
+  void aClosedModelLeavesNothingBehind() {
+    Path folder = ModelFolders.fixture("models/gpt2");
+    ModelReader.open(folder).close();
+    long before = TensorScope.liveHandles();
+    ModelReader.open(folder).close();
+    assertThat(TensorScope.liveHandles()).isEqualTo(before);
+  }
+
+  /** Sizes that would need far more memory than any machine has, and more blocks than would end. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          gpt2  | n_layer           | 2000000000 | at least 1000 missing
+          gpt2  | n_embd            | 536870908  | 28 wrong shape (transformer.wte.weight: file [4096, 64], model [4096, 536870908],
+          gpt2  | n_positions       | 2147483647 | 1 wrong shape (transformer.wpe.weight: file [512, 64], model [2147483647, 64])
+          llama | num_hidden_layers | 2000000000 | at least 1000 missing
+          llama | vocab_size        | 2147483647 | 1 wrong shape (model.embed_tokens.weight: file [4096, 64], model [2147483647, 64])
+          llama | intermediate_size | 2147483647 | 6 wrong shape
+          """)
+  void aConfigThatLiesAboutSizesTakesNoMemory(
+      String model, String key, String value, String message) throws IOException {
+    Path folder = ModelFolders.copy(model, temp.resolve("model"));
+    ModelFolders.setConfig(folder, key, value);
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining(message);
+  }
+
+  @Test
+  void gpt2NamesMayLackThePrefixAndOldBuffersAreNoWeights() throws IOException {
+    Path folder = ModelFolders.copy("gpt2", temp.resolve("gpt2"));
+    ModelFolders.rename(folder, (names, name) -> names.add(name.replace("transformer.", "")));
+    ModelFolders.editWeights(
+        folder,
+        tensors -> {
+          tensors.put("h.0.attn.bias", Tensors.zeros(ElementType.F32, 1, 1, 4, 4));
+          tensors.put("h.1.attn.masked_bias", Tensors.floats(-10000));
+        });
+    long[] ids = {9, 8, 7};
+    try (LoadedModel bare = ModelReader.open(folder);
+        LoadedModel full = ModelReader.open(ModelFolders.fixture("models/gpt2"));
+        TensorScope scope = TensorScope.open()) {
+      assertThat(Tensors.toDoubles(logits(bare.model(), ids)))
+          .isEqualTo(Tensors.toDoubles(logits(full.model(), ids)));
+      assertThat(bare.names().inFile())
+          .containsEntry("transformer.h.0.ln_1.weight", "h.0.ln_1.weight");
+    }
+  }
+
+  @Test
+  void aWeightUnderBothNamesIsUnexpected() throws IOException {
+    Path folder = ModelFolders.copy("gpt2", temp.resolve("gpt2"));
+    ModelFolders.editWeights(folder, t -> t.put("ln_f.weight", t.get("transformer.ln_f.weight")));
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .hasMessageContaining("weights: 1 unexpected (ln_f.weight)");
+  }
+
+  @Test
+  void aTiedHeadMayBeStoredIfItIsTheEmbedding() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("llama"));
+    ModelFolders.editWeights(
+        folder, t -> t.put("lm_head.weight", t.get("model.embed_tokens.weight")));
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      assertThat(loaded.names().copies())
+          .isEqualTo(Map.of("lm_head.weight", "model.embed_tokens.weight"));
+    }
+    ModelFolders.editWeights(
+        folder,
+        t -> t.put("lm_head.weight", ModelFolders.get(t, "lm_head.weight").add(Tensors.scalar(1))));
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("lm_head.weight differs from model.embed_tokens.weight")
+        .hasMessageContaining("tie_word_embeddings");
+  }
+
+  @Test
+  void aHeadOfItsOwnIsUsed() throws IOException {
+    Path folder = ModelFolders.copy("gpt2", temp.resolve("gpt2"));
+    ModelFolders.setConfig(folder, "tie_word_embeddings", "false");
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .hasMessageContaining("1 missing (lm_head.weight)")
+        .hasMessageContaining("set tie_word_embeddings to true");
+    ModelFolders.editWeights(
+        folder,
+        t ->
+            t.put(
+                "lm_head.weight",
+                ModelFolders.get(t, "transformer.wte.weight").mul(Tensors.scalar(2))));
+    long[] ids = {9, 8, 7};
+    try (LoadedModel own = ModelReader.open(folder);
+        LoadedModel tied = ModelReader.open(ModelFolders.fixture("models/gpt2"));
+        TensorScope scope = TensorScope.open()) {
+      double[] single = Tensors.toDoubles(logits(tied.model(), ids));
+      double[] doubled = Tensors.toDoubles(logits(own.model(), ids));
+      for (int i = 0; i < single.length; i++) {
+        assertThat(doubled[i]).isCloseTo(2 * single[i], within(1e-5));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      textBlock =
+          """
+          llama | model_type                | 'mistral' | model_type 'mistral' is not supported yet; supported are gpt2, llama
+          llama | model_type                | null      | 'model_type' must be a string but was null
+          llama | hidden_size               | '64'      | 'hidden_size' must be a positive integer but was '64'
+          llama | hidden_size               | 64.0      | 'hidden_size' must be a positive integer but was 64.0
+          llama | hidden_size               | 0         | 'hidden_size' must be a positive integer but was 0
+          llama | hidden_size               | null      | 'hidden_size' must be a positive integer but was null
+          llama | num_key_value_heads       | 3         | num_attention_heads must be a multiple of num_key_value_heads (3) but was 4
+          llama | head_dim                  | 15        | head_dim must be even but was 15
+          llama | head_dim                  | 1073741824| 'num_attention_heads' must be smaller
+          llama | hidden_act                | 'gelu'    | 'hidden_act' 'gelu' is not supported yet; supported is silu
+          llama | tie_word_embeddings       | 'yes'     | 'tie_word_embeddings' must be true or false but was 'yes'
+          llama | rms_norm_eps              | -1        | 'rms_norm_eps' must be a positive number but was -1
+          llama | quantization_config       | {'bits':4}| 'quantization_config'
+          llama | rope_scaling              | {'type':'linear','factor':2} | 'rope_scaling.type' 'linear' is not supported yet
+          llama | rope_parameters           | {'rope_type':'llama3'}       | 'rope_parameters.rope_type' 'llama3' is not supported yet; supported is default
+          llama | rope_parameters           | 7                            | 'rope_parameters' must be an object but was 7
+          llama | rope_parameters           | {'rope_theta':0}             | 'rope_parameters.rope_theta' must be a positive number but was 0
+          llama | partial_rotary_factor     | 0.5       | 'partial_rotary_factor' 0.5 is not supported yet; supported is 1
+          llama | attention_bias            | true      | 8 missing (model.layers.0.self_attn.q_proj.bias
+          llama | mlp_bias                  | true      | 6 missing (model.layers.0.mlp.gate_proj.bias
+          gpt2  | n_head                    | 5         | n_embd must be a multiple of n_head (5) but was 64
+          gpt2  | activation_function       | 'swish'   | 'activation_function' 'swish' is not supported yet
+          gpt2  | scale_attn_weights        | false     | 'scale_attn_weights' false is not supported yet; supported is true
+          gpt2  | scale_attn_by_inverse_layer_idx | true| 'scale_attn_by_inverse_layer_idx' true is not supported yet
+          gpt2  | add_cross_attention       | true      | 'add_cross_attention' true is not supported yet
+          gpt2  | n_inner                   | 255       | 6 wrong shape
+          """)
+  void aConfigThatIsWrongOrAsksForMoreIsRefused(
+      String model, String key, String json, String message) throws IOException {
+    Path folder = ModelFolders.copy(model, temp.resolve("model"));
+    ModelFolders.setConfig(folder, key, json.replace('\'', '"'));
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining(message.replace('\'', '"'));
+  }
+
+  @Test
+  void llamaWithoutHeadDimNeedsDivisibleWidth() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    ModelFolders.editConfig(
+        folder, config -> config.put("num_attention_heads", 6).remove("head_dim"));
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .hasMessageContaining("\"hidden_size\" must be a multiple of num_attention_heads (6)");
+  }
+
+  /** The same model as transformers 4 would describe it. */
+  @Test
+  void keysOfTransformersFourMeanTheSame() throws IOException {
+    Path four = ModelFolders.copy("llama", temp.resolve("four"));
+    Path five = ModelFolders.copy("llama", temp.resolve("five"));
+    ModelFolders.setConfig(
+        five, "rope_parameters", "{\"rope_type\":\"default\",\"rope_theta\":5e5}");
+    ModelFolders.editConfig(
+        four,
+        config -> {
+          config.remove("rope_parameters");
+          config.remove("head_dim");
+          config.put("rope_theta", 500000.0).putNull("rope_scaling");
+          config.remove("dtype");
+          config.put("torch_dtype", "float16");
+        });
+    HuggingFaceConfig older = new ModelFolder(four).config();
+    HuggingFaceConfig newer = new ModelFolder(five).config();
+    LlamaFamily family = new LlamaFamily();
+    assertThat(family.plan(older)).isEqualTo(family.plan(newer));
+    assertThat(older.dtype()).contains(ElementType.F16);
+    ModelFolders.setConfig(four, "rope_theta", "400000");
+    assertThat(family.plan(new ModelFolder(four).config())).isNotEqualTo(family.plan(newer));
+  }
+
+  @Test
+  void tokenIdsMayBeOneOrSeveral() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    assertThat(new ModelFolder(folder).config().tokenIds("eos_token_id")).containsExactly(2);
+    assertThat(new ModelFolder(folder).config().tokenIds("bos_token_id")).isEmpty();
+    ModelFolders.setConfig(folder, "eos_token_id", "[2, 7]");
+    assertThat(new ModelFolder(folder).config().tokenIds("eos_token_id")).containsExactly(2, 7);
+    ModelFolders.setConfig(folder, "eos_token_id", "\"</s>\"");
+    assertThatThrownBy(() -> new ModelFolder(folder).config().tokenIds("eos_token_id"))
+        .hasMessageContaining("\"eos_token_id\" must be a token id or a list of token ids");
+  }
+
+  @Test
+  void aFolderThatIsNotThereIsAUsageErrorAndAHubNameSaysHowToDownload() throws IOException {
+    Path file = Files.createFile(temp.resolve("file"));
+    assertThatThrownBy(() -> ModelReader.open(file))
+        .isInstanceOf(UsageException.class)
+        .hasMessage("--model must be a model folder but " + file + " is a file");
+    assertThatThrownBy(() -> ModelReader.open("--ref_model", Path.of("acme-org/chat-1.5b")))
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith("--ref_model must be a model folder")
+        .hasMessageContaining("hf download acme-org/chat-1.5b --local-dir DIR");
+    assertThatThrownBy(() -> ModelReader.open(temp.resolve("absent")))
+        .isInstanceOf(UsageException.class)
+        .hasMessageEndingWith("does not exist");
+  }
+
+  @Test
+  void aFolderThatLacksAFileIsAnErrorOfContent() throws IOException {
+    assertThatThrownBy(() -> ModelReader.open(temp))
+        .isInstanceOf(DpoException.class)
+        .isNotInstanceOf(UsageException.class)
+        .hasMessageStartingWith("[" + temp + "] has no config.json");
+    assertThatThrownBy(() -> new ModelFolder(temp).tokenizer())
+        .isInstanceOf(DpoException.class)
+        .hasMessageStartingWith("[" + temp + "] has no tokenizer.json");
+    Files.writeString(temp.resolve("config.json"), "{\"model_type\": \"llama\",\n oops}");
+    assertThatThrownBy(() -> ModelReader.open(temp))
+        .hasMessageContaining("is not valid JSON")
+        .hasMessageContaining("line 2");
+    Files.writeString(temp.resolve("config.json"), "[]");
+    assertThatThrownBy(() -> ModelReader.open(temp)).hasMessageContaining("must be a JSON object");
+  }
+}
