@@ -2,6 +2,7 @@ package org.dpo4j.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
@@ -16,9 +17,14 @@ record Console(PrintStream out, PrintStream err, boolean interactive) {
 
   /** The process's own streams, in UTF-8 whatever the locale. */
   static Console system() {
+    boolean interactive = Terminal.isTerminal(2);
+    OutputStream out = new FileOutputStream(FileDescriptor.out);
+    if (interactive && Terminal.isTerminal(1)) {
+      out = new BarClearingStream(out);
+    }
     return new Console(
-        new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8),
+        new PrintStream(out, true, StandardCharsets.UTF_8),
         new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
-        Terminal.isTerminal(2));
+        interactive);
   }
 }

@@ -20,8 +20,6 @@ import picocli.CommandLine.ParseResult;
 
 /** Gives the options of a configuration their dashes and their help. */
 final class OptionFlags {
-  private static final int WIDTH = 100;
-
   private OptionFlags() {}
 
   /** A command line for a verb with all options of its table. */
@@ -133,10 +131,5 @@ final class OptionFlags {
     String end =
         option.required() ? " (required)" : option.defaultText().map(" (%s)"::formatted).orElse("");
     return option.description() + end;
-  }
-
-  /** The widest line that the help may have. */
-  static int width() {
-    return WIDTH;
   }
 }

@@ -17,8 +17,7 @@ public record DemoConfig(
         boolean lengthNormalization,
     @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
         double labelSmoothing,
-    @Option(value = "start", help = "distilled: a smaller model taught by the start")
-        Reference reference,
+    @Option(value = "start", help = "distilled: a smaller, taught model") Reference reference,
     @Option(value = "false", help = "several losses side by side: a table and a plot")
         boolean compare,
     @Option(help = "folder for what the demo writes") Optional<Path> outputDir,
@@ -50,12 +49,7 @@ public record DemoConfig(
         "from 1 to 12, the number of triples,",
         perDeviceTrainBatchSize,
         "12 is one step for each pass");
-    Rule.require(
-        labelSmoothing >= 0 && labelSmoothing <= 0.5,
-        "label_smoothing",
-        "between 0 and 0.5",
-        labelSmoothing,
-        "above 0.5 the pairs would count as swapped");
+    Rule.labelSmoothingFits(labelSmoothing, lossType);
     Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
   }
 

@@ -25,6 +25,21 @@ final class Rule {
     require(value >= least, option, "a whole number from " + least, value, whatToDo);
   }
 
+  static void labelSmoothingFits(double smoothing, LossType loss) {
+    require(
+        smoothing >= 0 && smoothing <= 0.5,
+        "label_smoothing",
+        "between 0 and 0.5",
+        smoothing,
+        "above 0.5 the pairs would count as swapped");
+    if (smoothing > 0 && loss != LossType.SIGMOID) {
+      throw new UsageException(
+          "--label_smoothing works with --loss_type sigmoid only but the loss is %s;"
+                  .formatted(OptionType.text(loss))
+              + " leave it at 0 or change the loss");
+    }
+  }
+
   private static String shown(Object value) {
     return value instanceof Double number ? OptionType.shortest(number) : String.valueOf(value);
   }

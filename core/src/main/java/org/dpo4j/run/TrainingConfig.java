@@ -99,23 +99,12 @@ public record TrainingConfig(
       @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
       @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
           double labelSmoothing,
-      @Option(value = "start", help = "frozen model to compare with; base: no adapter")
+      @Option(value = "start", help = "the frozen model (base: no adapter)")
           ReferenceChoice reference,
       @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel) {
     public Loss {
       Rule.positive("beta", beta, "0.1 is usual");
-      Rule.require(
-          labelSmoothing >= 0 && labelSmoothing <= 0.5,
-          "label_smoothing",
-          "between 0 and 0.5",
-          labelSmoothing,
-          "above 0.5 the pairs would count as swapped");
-      if (labelSmoothing > 0 && lossType != LossType.SIGMOID) {
-        throw new UsageException(
-            "--label_smoothing works with --loss_type sigmoid only but the loss is %s;"
-                    .formatted(OptionType.text(lossType))
-                + " leave it at 0 or change the loss");
-      }
+      Rule.labelSmoothingFits(labelSmoothing, lossType);
       if (refModel.isPresent() && reference != ReferenceChoice.START) {
         throw new UsageException(
             "--ref_model and --reference %s name two references; pass one of them"

@@ -1,0 +1,344 @@
+package org.dpo4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.dpo4j.DpoException;
+import org.dpo4j.run.DemoConfig;
+import org.dpo4j.run.GenerateConfig;
+import org.dpo4j.run.InspectConfig;
+import org.dpo4j.run.OptionSpec;
+import org.dpo4j.run.OptionTable;
+import org.dpo4j.run.ScoreConfig;
+import org.dpo4j.run.TrainingConfig;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Closes the gap between what is typed and what core is asked to do: options lost or misread on the
+ * way, wrong exit codes, stack traces and half messages where one clear line belongs.
+ */
+class MainTest {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final Recording runs = new Recording();
+  private final Path folder;
+
+  MainTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @BeforeEach
+  void makeModelAndPairs() throws IOException {
+    Files.createDirectory(folder.resolve("model"));
+    Files.writeString(folder.resolve("model/config.json"), "{}");
+    Files.writeString(folder.resolve("pairs.jsonl"), "");
+  }
+
+  @Test
+  void everySpellingOfAnOptionIsTheSame() {
+    List<List<String>> spellings =
+        List.of(
+            List.of("--learning_rate", "5e-7", "--shuffle", "false", "--max_steps", "-1"),
+            List.of("--learning-rate", "5e-7", "--shuffle=false", "--max-steps=-1"),
+            List.of("--learning_rate=5e-7", "--no_shuffle"),
+            List.of("--learning-rate=0.5e-6", "--no-shuffle"),
+            List.of("--learning_rate", "5e-7", "--learning_rate=5e-7", "--shuffle", "no"));
+    for (List<String> spelling : spellings) {
+      assertThat(train(spelling)).as("%s%n%s", spelling, err).isZero();
+    }
+    assertThat(runs.asked).hasSize(5).containsOnly(runs.asked.get(0));
+    TrainingConfig config = (TrainingConfig) runs.asked.get(0);
+    assertThat(config.optimizer().learningRate()).isEqualTo(5e-7);
+    assertThat(config.data().shuffle()).isFalse();
+  }
+
+  @Test
+  void everyOptionOfEveryVerbIsAFlagAndOneLineOfItsHelp() {
+    Map<String, OptionTable<?>> tables =
+        Map.of(
+            "train", TrainingConfig.OPTIONS,
+            "score", ScoreConfig.OPTIONS,
+            "inspect", InspectConfig.OPTIONS,
+            "generate", GenerateConfig.OPTIONS,
+            "demo", DemoConfig.OPTIONS);
+    tables.forEach(
+        (verb, table) -> {
+          String help = output(verb, "--help");
+          assertThat(output("help", verb)).isEqualTo(help);
+          assertThat(help.lines()).allMatch(line -> line.length() <= 100);
+          for (OptionSpec option : table.options()) {
+            assertThat(help.lines().filter(line -> line.startsWith("  --" + option.name() + " ")))
+                .as("%s --%s", verb, option.name())
+                .singleElement(InstanceOfAssertFactories.STRING)
+                .contains(option.help())
+                .endsWith(option.defaultText().map(" (%s)"::formatted).orElse(""));
+            // A value that breaks every rule: what is said of it shows that the flag is known.
+            err.reset();
+            run(verb, "--" + option.name() + "=x");
+            assertThat(err.toString(StandardCharsets.UTF_8)).doesNotContain("is no option");
+          }
+        });
+    assertThat(output("train", "--help"))
+        .contains("Optimizer:", "--per_device_train_batch_size N  pairs in a micro-batch (8)")
+        .doesNotContain("use_peft");
+  }
+
+  @Test
+  void flagsWinOverTheConfigFile() throws IOException {
+    Path yaml = folder.resolve("run.yaml");
+    Files.writeString(
+        yaml, "model_name_or_path: org/name\nbeta: 0.5\nlearning_rate: 1e-6\nreport_to: none\n");
+
+    assertThat(train(List.of("--config", yaml.toString(), "--beta", "0.25"))).isZero();
+    TrainingConfig config = (TrainingConfig) runs.asked.get(0);
+    assertThat(config.loss().beta()).isEqualTo(0.25);
+    assertThat(config.model().model()).isEqualTo(folder.resolve("model"));
+  }
+
+  @Test
+  void anOptionGivenTwiceWithTwoValuesIsRefused() {
+    assertUsageError(
+        command(List.of("--beta", "0.1", "--beta=0.2")),
+        "--beta is given 2 times, as 0.1 and as 0.2; keep one");
+    assertUsageError(command(List.of("--model_name_or_path", "other")), "--model is given 2 times");
+  }
+
+  @Test
+  void unknownWordsAreAnsweredWithTheNearestKnownOne() {
+    assertUsageError(new String[] {"trian"}, "trian is no verb of dpo4j; did you mean train?");
+    assertUsageError(
+        command(List.of("--bta", "1", "--learnin-rate=2")),
+        "--bta is no option here; did you mean --beta?",
+        "--learnin_rate is no option here; did you mean --learning_rate?");
+    assertUsageError(new String[] {"score", "--loss_type", "ipo"}, "--loss_type is no option here");
+    assertUsageError(command(List.of("stray")), "'stray'");
+  }
+
+  @Test
+  void allThatIsMissingIsListedWithAnExample() {
+    assertUsageError(
+        new String[] {"train"},
+        "--model, --data_file, --output_dir are required but missing",
+        "./dpo4j train --model");
+    assertUsageError(new String[] {"train", "--beta"}, "--beta needs a value");
+    assertUsageError(
+        new String[] {"generate", "--model", folder.resolve("model").toString()},
+        "pass --prompt TEXT or --prompts_file FILE");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--bf16 true",
+        "--bf16",
+        "--use_peft",
+        "--load_in_4bit",
+        "--deepspeed zero3.json",
+        "--loss_type sigmoid sft",
+        "--loss_type aot",
+        "--device cuda",
+        "--lr_scheduler_type cosine_with_restarts",
+        "--resume_from_checkpoint out/checkpoint-5",
+        "--no_disable_dropout",
+        "--eval_strategy steps"
+      })
+  void whatCannotBeDoneIsRefusedBeforeAnyWork(String words) {
+    assertThat(train(List.of(words.split(" ")))).isEqualTo(2);
+    assertThat(runs.asked).isEmpty();
+    assertThat(err.toString(StandardCharsets.UTF_8)).startsWith("error: ");
+  }
+
+  @Test
+  void pathsThatLeadNowhereAreUsageErrors() {
+    assertUsageError(
+        new String[] {"inspect", "--model", "org/name", "--data_file", "x"},
+        "hf download org/name --local-dir name");
+    assertUsageError(
+        new String[] {"inspect", "--model", folder.toString(), "--data_file", "x"},
+        "must be a checkpoint folder with a config.json");
+    assertUsageError(
+        new String[] {
+          "inspect", "--model", folder.resolve("model").toString(), "--data_file", "none.jsonl"
+        },
+        "--data_file must be a file that can be read but was none.jsonl, which is not there");
+    assertUsageError(
+        command(List.of("--eval_file", folder.toString(), "--eval_strategy", "epoch")),
+        "--eval_file must be a file that can be read",
+        "which is a folder");
+  }
+
+  @Test
+  void failuresGiveOneLineAndTheirExitCode() {
+    assertFailure(new DpoException("pairs.jsonl:3: bad"), "error: pairs.jsonl:3: bad\n");
+    assertFailure(
+        new IllegalStateException("first\n  at native code"),
+        "error: internal error: IllegalStateException: first; run again with --debug, and please"
+            + " report it\n");
+    assertFailure(
+        new OutOfMemoryError("Java heap space"), "error: out of memory: Java heap space\n");
+    assertFailure(
+        new RuntimeException("DefaultCPUAllocator: can't allocate memory\nException raised from"),
+        "error: out of memory: DefaultCPUAllocator: can't allocate memory\n");
+  }
+
+  @Test
+  void debugAnywhereShowsTheStackTrace() {
+    runs.failure = new DpoException("bad");
+
+    assertThat(run("demo", "--debug", "--steps", "3")).isEqualTo(1);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("\tat org.dpo4j.cli");
+    err.reset();
+    assertThat(run("--debug", "demo")).isEqualTo(1);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("\tat org.dpo4j.cli");
+  }
+
+  @Test
+  void versionNamesTheProgramTheJvmAndTheEngine() {
+    assertThat(run("--version")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .matches("dpo4j \\d+\\.\\d+\\.\\d+\\R(?s)JDK " + Runtime.version().feature() + ".*")
+        .containsPattern("libtorch 2\\.\\d+\\.\\d+");
+  }
+
+  @Test
+  void theVerbsAreShownWithoutArgumentsAndInTheCompletion() {
+    assertThat(run()).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains("train", "score", "inspect", "demo");
+    out.reset();
+    assertThat(run("completion")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("complete -F", "--learning_rate")
+        .doesNotContain("--use_peft");
+  }
+
+  @Test
+  void theOtherVerbsReachTheirRuns() {
+    String model = folder.resolve("model").toString();
+    String pairs = folder.resolve("pairs.jsonl").toString();
+
+    assertThat(run("score", "--model", model, "--data-file", pairs, "--output", "s")).isZero();
+    assertThat(run("inspect", "--model", model, "--data_file", pairs)).isZero();
+    assertThat(run("generate", "--model", model, "--prompt", "none", "--raw")).isZero();
+    assertThat(run("demo", "--compare", "--reference", "distilled")).isZero();
+
+    assertThat(((ScoreConfig) runs.asked.get(0)).maxLength()).isZero();
+    assertThat(((InspectConfig) runs.asked.get(1)).output()).isEmpty();
+    assertThat(((GenerateConfig) runs.asked.get(2)).prompt()).hasValue("none");
+    assertThat(((GenerateConfig) runs.asked.get(2)).raw()).isTrue();
+    DemoConfig demo = (DemoConfig) runs.asked.get(3);
+    assertThat(demo.reference()).isEqualTo(DemoConfig.Reference.DISTILLED);
+    assertThat(demo.compare()).isTrue();
+    assertThat(demo.steps()).isEqualTo(30);
+    assertThat(demo.beta()).isEqualTo(0.2);
+    assertThat(demo.learningRate()).isEqualTo(1e-4);
+    assertThat(demo.perDeviceTrainBatchSize()).isEqualTo(12);
+  }
+
+  private void assertUsageError(String[] words, String... parts) {
+    err.reset();
+    assertThat(run(words)).isEqualTo(2);
+    assertThat(err.toString(StandardCharsets.UTF_8))
+        .startsWith("error: ")
+        .contains(parts)
+        .doesNotContain("\tat ");
+    assertThat(runs.asked).isEmpty();
+  }
+
+  private void assertFailure(Throwable failure, String firstLine) {
+    err.reset();
+    runs.failure = failure;
+    assertThat(run("demo")).isEqualTo(1);
+    assertThat(err.toString(StandardCharsets.UTF_8).replace(System.lineSeparator(), "\n"))
+        .startsWith(firstLine)
+        .doesNotContain("\tat ", "native code", "Exception raised");
+  }
+
+  private String output(String... words) {
+    out.reset();
+    assertThat(run(words)).isZero();
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private int train(List<String> more) {
+    return run(command(more));
+  }
+
+  private String[] command(List<String> more) {
+    return Stream.concat(
+            Stream.of(
+                "train",
+                "--model",
+                folder.resolve("model").toString(),
+                "--data_file",
+                folder.resolve("pairs.jsonl").toString(),
+                "--output_dir",
+                folder.resolve("out").toString()),
+            more.stream())
+        .toArray(String[]::new);
+  }
+
+  private int run(String... words) {
+    Console console =
+        new Console(
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            false);
+    return new Main(runs, console).run(Arrays.copyOf(words, words.length));
+  }
+
+  /** Remembers what was asked of core; fails when told to. */
+  private static final class Recording implements Runs {
+    private final List<Object> asked = new ArrayList<>();
+    private Throwable failure = new Throwable("none");
+
+    private void ask(Object config) {
+      if (failure instanceof RuntimeException exception) {
+        throw exception;
+      }
+      if (failure instanceof Error error) {
+        throw error;
+      }
+      asked.add(config);
+    }
+
+    @Override
+    public void train(TrainingConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void score(ScoreConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void inspect(InspectConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void generate(GenerateConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void demo(DemoConfig config, Console console) {
+      ask(config);
+    }
+  }
+}
