@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.UsageException;
 
 /** What {@code demo} can change about the built-in run on the twelve triples. */
 public record DemoConfig(
@@ -50,6 +51,18 @@ public record DemoConfig(
         perDeviceTrainBatchSize,
         "12 is one step for each pass");
     Rule.labelSmoothingFits(labelSmoothing, lossType);
+    if (labelSmoothing > 0 && lossType != LossType.SIGMOID && lossType != LossType.SIGMOID_NORM) {
+      throw new UsageException(
+          "--label_smoothing works with --loss_type sigmoid and sigmoid_norm but the loss is %s;"
+                  .formatted(OptionType.text(lossType))
+              + " leave it at 0 or change the loss");
+    }
+    if (lengthNormalization && lossType != LossType.SIGMOID && lossType != LossType.SIGMOID_NORM) {
+      throw new UsageException(
+          "--length_normalization works with --loss_type sigmoid but the loss is %s;"
+                  .formatted(OptionType.text(lossType))
+              + " ipo is normalized already, hinge has no such form");
+    }
     Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
   }
 
