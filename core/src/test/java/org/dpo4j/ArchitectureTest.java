@@ -39,6 +39,7 @@ class ArchitectureTest {
           "loss",
           "optim",
           "train",
+          "generate",
           "checkpoint",
           "report",
           "run");

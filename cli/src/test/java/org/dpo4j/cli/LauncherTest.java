@@ -13,7 +13,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -53,19 +52,20 @@ class LauncherTest {
       if [ -n "$FAKE_FAILURE" ]; then echo "[ERROR] $FAKE_FAILURE"; exit 1; fi
       """;
 
-  @TempDir private Path folder;
-  private Path home;
+  private final Path folder;
+  private final Path home;
   private final Map<String, String> environment = new HashMap<>();
 
-  @BeforeEach
-  void installAProjectAJdkAndAMaven() throws IOException {
+  /** A project, a JDK and a Maven. */
+  LauncherTest(@TempDir Path folder) throws IOException {
+    this.folder = folder;
     home = Files.createDirectories(folder.resolve("a project"));
     Files.copy(LAUNCHER, home.resolve("dpo4j"));
     assertThat(home.resolve("dpo4j").toFile().setExecutable(true)).isTrue();
     Files.createDirectories(home.resolve("core/src/main"));
     Files.createDirectories(home.resolve("cli/src/main"));
     Files.writeString(home.resolve("pom.xml"), "<project/>");
-    environment.put("JAVA_HOME", jdk("jdk 21", "21.0.2").toString());
+    environment.put("JAVA_HOME", jdk(folder, "jdk 21", "21.0.2").toString());
     environment.put("MAVEN_HOME", folder.resolve("maven").toString());
     script(folder.resolve("maven/bin/mvn"), MAVEN);
   }
@@ -174,8 +174,8 @@ class LauncherTest {
 
   @Test
   void anOldJdkIsPassedOver() throws Exception {
-    Path newer = jdk("jdk 17", "17.0.1");
-    environment.put("JAVA_HOME", jdk("jdk 11", "11.0.2").toString());
+    Path newer = jdk(folder, "jdk 17", "17.0.1");
+    environment.put("JAVA_HOME", jdk(folder, "jdk 11", "11.0.2").toString());
     environment.put("PATH", newer.resolve("bin") + ":" + System.getenv("PATH"));
 
     assertThat(dpo4j("demo").code()).isZero();
@@ -195,7 +195,7 @@ class LauncherTest {
     assertThat(dpo4j("demo").code()).isZero();
   }
 
-  private Path jdk(String name, String version) throws IOException {
+  private static Path jdk(Path folder, String name, String version) throws IOException {
     Path jdk = folder.resolve(name);
     script(jdk.resolve("bin/java"), JAVA);
     script(jdk.resolve("bin/javac"), "#!/bin/sh\n");
