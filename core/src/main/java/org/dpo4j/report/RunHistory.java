@@ -27,6 +27,11 @@ public final class RunHistory {
     log(MetricNames.of(report), report.step());
   }
 
+  /** Closes the log with the figures of the whole run, as transformers does. */
+  public void finish(Map<String, Number> results) {
+    log(results, lastStep().map(StepReport::step).orElse(0));
+  }
+
   /** The logged steps so far. */
   public List<StepReport> steps() {
     return Collections.unmodifiableList(steps);

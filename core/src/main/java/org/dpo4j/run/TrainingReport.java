@@ -114,6 +114,7 @@ final class TrainingReport implements TrainingListener {
 
   void trainingDone(double seconds) {
     trainSeconds = seconds;
+    history.finish(results().train());
     console.print(results().train());
   }
 
@@ -226,7 +227,7 @@ final class TrainingReport implements TrainingListener {
     return new RunSummary(
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
-        reference(),
+        config.loss().refModel().map(Path::toString).orElse("a frozen copy of that model"),
         OptionType.text(config.loss().lossType()),
         conversational,
         null,

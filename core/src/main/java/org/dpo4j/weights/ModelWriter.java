@@ -97,7 +97,8 @@ public final class ModelWriter {
     }
     for (String name : names) {
       if (source.find(name).isPresent()) {
-        Files.copy(source.path().resolve(name), folder.resolve(name));
+        // The bytes and not the permissions: a read-only original must not make a read-only copy.
+        Files.write(folder.resolve(name), Files.readAllBytes(source.path().resolve(name)));
       }
     }
   }

@@ -1,0 +1,91 @@
+package org.dpo4j.examples;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.loss.DpoLoss;
+import org.dpo4j.loss.LossTerms;
+import org.dpo4j.run.Progress;
+import org.dpo4j.run.RunOutput;
+import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingRun;
+import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelReader;
+
+/**
+ * Tunes a model on preference pairs, then compares it with the model that it came from on one pair:
+ * log-probabilities, the DPO loss and the implicit reward margin.
+ *
+ * <p>Arguments: the model folder, the pairs, the output folder, and how many steps to train.
+ */
+public final class TrainAndScore {
+
+  private static final String PROMPT = "Name one planet.";
+  private static final String CHOSEN = "Mars is a planet.";
+  private static final String REJECTED = "There may be many planets, but who can say?";
+
+  private TrainAndScore() {}
+
+  /** Runs the example; see the class. */
+  public static void main(String[] args) {
+    Path model = Path.of(args[0]);
+    Path tuned = Path.of(args[2]);
+
+    // Options have the names of the command line.
+    TrainingConfig config =
+        TrainingConfig.of(
+            Map.of(
+                "model",
+                model,
+                "data_file",
+                args[1],
+                "output_dir",
+                tuned,
+                "learning_rate",
+                1e-4,
+                "per_device_train_batch_size",
+                4,
+                "max_steps",
+                args[3],
+                "logging_steps",
+                1));
+    TrainingRun.run(config, new RunOutput(System.out, System.err, Progress.NONE));
+
+    compare(model, tuned);
+  }
+
+  private static void compare(Path referenceFolder, Path policyFolder) {
+    try (LoadedModel policy = ModelReader.open(policyFolder);
+        LoadedModel reference = ModelReader.open(referenceFolder);
+        ModelTokenizer tokenizer = ModelTokenizer.load(referenceFolder);
+        TensorScope scope = TensorScope.open(); // frees every tensor made below
+        NoGrad noGrad = NoGrad.open()) {
+      int[] prompt = tokenizer.text().encode(PROMPT, true);
+      int[] chosen = tokenizer.text().encode(CHOSEN, false);
+      int[] rejected = tokenizer.text().encode(REJECTED, false);
+
+      LossTerms terms =
+          DpoLoss.dpoLoss(
+              logProb(policy, prompt, chosen),
+              logProb(policy, prompt, rejected),
+              logProb(reference, prompt, chosen),
+              logProb(reference, prompt, rejected),
+              0.1);
+      System.out.printf(
+          Locale.ROOT,
+          "loss %.4f, reward margin %+.4f%n",
+          terms.loss().item_double(),
+          terms.rewardMargins().item_double());
+    }
+  }
+
+  /** log p(completion given prompt), shape (1). */
+  private static Tensor logProb(LoadedModel model, int[] prompt, int[] completion) {
+    return SequenceLogProbs.sequenceLogProb(model.model(), prompt, completion).view(1);
+  }
+}
