@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.Tensors;
@@ -28,16 +29,24 @@ public final class FlatAttention implements Attention {
     int tokens() {
       return end - start;
     }
-
-    Tensor of(Tensor states) {
-      return Tensors.rows(states, 0, start, end);
-    }
   }
 
-  /** One kernel call; no mask means causal. */
-  private record Call(Span queries, List<Span> keys, @Nullable Tensor mask) {
-    Tensor keysOf(Tensor states) {
-      return Tensors.cat(keys.stream().map(span -> span.of(states)).toList(), 0);
+  /**
+   * One kernel call.
+   *
+   * @param tokens of its queries, which are also keys; the queries of all calls are all tokens
+   * @param prompt tokens of an earlier prompt that are keys too
+   * @param promptCall the call that begins with that prompt
+   * @param mask added to the scores; none means causal
+   */
+  private record Call(int tokens, int prompt, int promptCall, @Nullable Tensor mask) {
+
+    /** The keys or values of this call from those of all calls. */
+    Tensor keys(TensorVector pieces, int number) {
+      return prompt == 0
+          ? pieces.get(number)
+          : Tensors.cat(
+              List.of(Tensors.rows(pieces.get(promptCall), 0, 0, prompt), pieces.get(number)), 0);
     }
   }
 
@@ -55,7 +64,7 @@ public final class FlatAttention implements Attention {
       int end = completions.isEmpty() ? prompt.end() : last(completions).end();
       Span whole = new Span(group.start(), end);
       if (completions.size() > 1 && whole.tokens() <= SHORT_GROUP) {
-        calls.add(new Call(whole, List.of(whole), groupMask(whole, completions, like)));
+        plan(whole, 0, 0, groupMask(whole, completions, like));
       } else {
         planLong(prompt, completions, like);
       }
@@ -64,22 +73,17 @@ public final class FlatAttention implements Attention {
 
   private void planLong(Span prompt, List<Span> completions, Tensor like) {
     int firstEnd = completions.isEmpty() ? prompt.end() : completions.get(0).end();
-    Span first = new Span(prompt.start(), firstEnd);
-    if (first.tokens() > 0) {
-      calls.add(new Call(first, List.of(first), null));
+    int first = calls.size();
+    plan(new Span(prompt.start(), firstEnd), 0, 0, null);
+    for (Span completion : completions.stream().skip(1).toList()) {
+      Tensor mask = causalMask(completion.tokens(), prompt.tokens() + completion.tokens(), like);
+      plan(completion, prompt.tokens(), first, mask.unsqueeze(0).unsqueeze(0));
     }
-    for (Span completion :
-        completions.subList(Math.min(1, completions.size()), completions.size())) {
-      if (completion.tokens() > 0) {
-        List<Span> keys = prompt.tokens() > 0 ? List.of(prompt, completion) : List.of(completion);
-        calls.add(
-            new Call(
-                completion,
-                keys,
-                causalMask(completion.tokens(), prompt.tokens() + completion.tokens(), like)
-                    .unsqueeze(0)
-                    .unsqueeze(0)));
-      }
+  }
+
+  private void plan(Span span, int prompt, int promptCall, @Nullable Tensor mask) {
+    if (span.tokens() > 0) {
+      calls.add(new Call(span.tokens(), prompt, promptCall, mask));
     }
   }
 
@@ -100,16 +104,19 @@ public final class FlatAttention implements Attention {
   @Override
   public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
     long repeats = query.size(1) / key.size(1);
-    Tensor keys = repeatHeads(key, repeats);
-    Tensor values = repeatHeads(value, repeats);
+    // One split, not one slice a call: the gradient of each slice would be as large as the batch.
+    TensorVector queries = pieces(query);
+    TensorVector keys = pieces(repeatHeads(key, repeats));
+    TensorVector values = pieces(repeatHeads(value, repeats));
     List<Tensor> outputs = new ArrayList<>(calls.size());
-    for (Call call : calls) {
+    for (int i = 0; i < calls.size(); i++) {
+      Call call = calls.get(i);
       outputs.add(
           torch
               .scaled_dot_product_attention(
-                  headsFirst(call.queries().of(query)),
-                  headsFirst(call.keysOf(keys)),
-                  headsFirst(call.keysOf(values)),
+                  headsFirst(queries.get(i)),
+                  headsFirst(call.keys(keys, i)),
+                  headsFirst(call.keys(values, i)),
                   call.mask() == null ? Tensors.none() : Tensors.optional(call.mask()),
                   0.0,
                   call.mask() == null,
@@ -119,6 +126,10 @@ public final class FlatAttention implements Attention {
               .transpose(0, 1));
     }
     return Tensors.cat(outputs, 0);
+  }
+
+  private TensorVector pieces(Tensor states) {
+    return states.split_with_sizes(calls.stream().mapToLong(Call::tokens).toArray(), 0);
   }
 
   /** (tokens, heads, headDim) to (1, heads, tokens, headDim). */

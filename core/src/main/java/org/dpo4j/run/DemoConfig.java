@@ -22,7 +22,8 @@ public record DemoConfig(
     @Option(value = "false", help = "several losses side by side: a table and a plot")
         boolean compare,
     @Option(help = "folder for what the demo writes") Optional<Path> outputDir,
-    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
+    @Option(value = "1", help = "threads of the engine, whose products are small here; 0: all")
+        int threads) {
 
   /** The table of all options of {@code demo}. */
   public static final OptionTable<DemoConfig> OPTIONS = OptionTable.of(DemoConfig.class);
