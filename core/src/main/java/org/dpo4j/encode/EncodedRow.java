@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param status whether the pair is used as it is, used after a cut, or not used
  * @param reason why it was cut or dropped, the same text for all rows with this fate; "" if kept
  * @param pair the ids after truncation, or null if the row is dropped
+ * @param uncut how long the three parts were before truncation
  * @param texts what the ids were made from
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
@@ -22,8 +23,19 @@ public record EncodedRow(
     Status status,
     String reason,
     @Nullable EncodedPair pair,
+    Lengths uncut,
     RenderedTexts texts,
     List<Integer> unmatchedPromptIds) {
+
+  /** Ids of prompt, chosen and rejected. */
+  public record Lengths(int prompt, int chosen, int rejected) {
+    static final Lengths NONE = new Lengths(0, 0, 0);
+
+    static Lengths of(EncodedPair pair) {
+      return new Lengths(
+          pair.promptIds().length, pair.chosenIds().length, pair.rejectedIds().length);
+    }
+  }
 
   /**
    * The fate of a row; the names in lower case are what {@code score} and {@code inspect} print.
@@ -49,7 +61,13 @@ public record EncodedRow(
   /** A bad row that the user wants skipped, so that every row still has one result. */
   static EncodedRow skipped(RowOrigin origin, BadRowException problem) {
     return new EncodedRow(
-        origin, Status.DROPPED, problem.reason(), null, RenderedTexts.NONE, List.of());
+        origin,
+        Status.DROPPED,
+        problem.reason(),
+        null,
+        Lengths.NONE,
+        RenderedTexts.NONE,
+        List.of());
   }
 
   /** The pair, unless the row is dropped. */

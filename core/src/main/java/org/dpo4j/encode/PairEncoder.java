@@ -9,6 +9,7 @@ import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PreferencePair;
 import org.dpo4j.data.RowOrigin;
+import org.dpo4j.encode.EncodedRow.Lengths;
 import org.dpo4j.encode.EncodedRow.Status;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.SpecialTokens;
@@ -186,6 +187,7 @@ public final class PairEncoder {
       throw new BadRowException(
           origin, "identical chosen and rejected", "both sides have the same token ids");
     }
+    Lengths uncut = Lengths.of(pair);
     int prompt = pair.promptIds().length;
     int longest = prompt + Math.max(pair.chosenIds().length, pair.rejectedIds().length);
     if (!limits.cuts() && longest > limits.maxPositions()) {
@@ -196,10 +198,10 @@ public final class PairEncoder {
               .formatted(longest, limits.maxPositions()));
     }
     if (!limits.cuts() || longest <= limits.maxLength()) {
-      return new EncodedRow(origin, Status.KEPT, "", pair, texts, unmatched);
+      return new EncodedRow(origin, Status.KEPT, "", pair, uncut, texts, unmatched);
     }
     if (prompt >= limits.maxLength()) {
-      return new EncodedRow(origin, Status.DROPPED, PROMPT_TOO_LONG, null, texts, unmatched);
+      return new EncodedRow(origin, Status.DROPPED, PROMPT_TOO_LONG, null, uncut, texts, unmatched);
     }
     EncodedPair cut =
         new EncodedPair(
@@ -208,8 +210,8 @@ public final class PairEncoder {
             first(pair.chosenIds(), limits.maxLength() - prompt),
             first(pair.rejectedIds(), limits.maxLength() - prompt));
     return Arrays.equals(cut.chosenIds(), cut.rejectedIds())
-        ? new EncodedRow(origin, Status.DROPPED, SAME_AFTER_CUT, null, texts, unmatched)
-        : new EncodedRow(origin, Status.CUT, CUT, cut, texts, unmatched);
+        ? new EncodedRow(origin, Status.DROPPED, SAME_AFTER_CUT, null, uncut, texts, unmatched)
+        : new EncodedRow(origin, Status.CUT, CUT, cut, uncut, texts, unmatched);
   }
 
   private OptionalInt idOutOfRange(EncodedPair pair) {

@@ -53,14 +53,14 @@ final class DemoComparison {
       return steps.stream().mapToDouble(PairMetrics::loss).min().orElse(Double.NaN);
     }
 
-    /** The first step by which the loss has made most of its way to its lowest value. */
+    /** The first step from which on the loss stays close to its lowest value. */
     int convergedAt() {
       double goal = firstLoss() - CONVERGED * (firstLoss() - lowestLoss());
-      return 1
-          + IntStream.range(0, steps.size())
-              .filter(i -> steps.get(i).loss() <= goal)
-              .findFirst()
-              .orElse(steps.size() - 1);
+      int step = steps.size();
+      while (step > 1 && steps.get(step - 2).loss() <= goal) {
+        step--;
+      }
+      return step;
     }
   }
 
@@ -188,7 +188,7 @@ final class DemoComparison {
             .map(Result::name)
             .toList();
     line(
-        "%s converged fastest (%.0f %% of %s fall in loss by step %d); %s moved furthest from the"
+        "%s converged fastest (%.0f %% of %s fall in loss for good by step %d); %s moved furthest from the"
             + " reference (%.1f nats per completion on average).",
         String.join(" and ", asFast),
         100 * CONVERGED,

@@ -104,9 +104,13 @@ public final class InspectRun {
         row.reason().isEmpty() ? "" : ", " + row.reason());
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {
-      side("prompt", pair.get().promptIds());
-      side("chosen", pair.get().chosenIds());
-      side("rejected", pair.get().rejectedIds());
+      side("prompt", pair.get().promptIds(), row.uncut().prompt());
+      side("chosen", pair.get().chosenIds(), row.uncut().chosen());
+      side("rejected", pair.get().rejectedIds(), row.uncut().rejected());
+    } else if (row.uncut().prompt() > 0) {
+      out.printf(
+          "  prompt %d ids, chosen %d, rejected %d%n",
+          row.uncut().prompt(), row.uncut().chosen(), row.uncut().rejected());
     }
     if (!row.unmatchedPromptIds().isEmpty()) {
       out.println(
@@ -117,8 +121,9 @@ public final class InspectRun {
     out.println();
   }
 
-  private void side(String name, int[] ids) {
-    out.printf("  %-8s %4d ids  %s%n", name, ids.length, tokens(ids));
+  private void side(String name, int[] ids, int uncut) {
+    String cut = ids.length == uncut ? "" : "│ ... " + (uncut - ids.length) + " ids cut";
+    out.printf("  %-8s %4d ids  %s%s%n", name, ids.length, tokens(ids), cut);
   }
 
   /** Token by token, with what would break the line made visible. */
