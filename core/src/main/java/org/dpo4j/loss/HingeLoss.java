@@ -7,7 +7,7 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * SLiC: max(0, 1 - z), z = beta h. Zhao et al. 2023, arXiv 2305.10425, as normalized in Liu et al.
- * 2023 (RSO), arXiv 2309.06657, Eq. 9; 1/beta is the margin in log-ratios.
+ * 2023 (RSO), arXiv 2309.06657; 1/beta is the margin in log-ratios.
  *
  * @param beta strength of the tie to the reference, positive
  */

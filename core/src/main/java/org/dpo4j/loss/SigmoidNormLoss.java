@@ -6,8 +6,8 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * Length-normalized DPO: {@link SigmoidLoss} with z = beta (Delta_w / |y_w| - Delta_l / |y_l|), as
- * TRL's {@code sigmoid_norm}; Lambert et al. 2024 (Tulu 3), arXiv 2411.15124, Eq. 6. Rewards are
- * still those of sums.
+ * TRL's {@code sigmoid_norm}; Lambert et al. 2024 (Tulu 3), arXiv 2411.15124. Rewards are still
+ * those of sums.
  *
  * @param beta strength of the tie to the reference, positive; wants larger values than with sums
  * @param labelSmoothing epsilon, share of pairs assumed to be labelled the wrong way, in [0, 0.5]

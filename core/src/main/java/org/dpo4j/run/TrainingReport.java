@@ -125,8 +125,11 @@ final class TrainingReport implements TrainingListener {
   @Override
   public void onStartCheck(StartCheck check) {
     line(
-        "step-0 check: loss %.6f, theory %.6f where policy and reference agree: %s",
-        check.measured(), check.expected(), check.passed() ? "passed" : "failed");
+        "step-0 check %s: loss %.6f, theory %.6f; largest |log-ratio| %.0e of a log-probability",
+        check.passed() ? "passed" : "failed",
+        check.measured(),
+        check.expected(),
+        check.largestLogRatio());
   }
 
   @Override

@@ -14,6 +14,7 @@ import org.dpo4j.torch.Tensors;
 final class MetricSums {
 
   private int pairs;
+  private double largestReward;
   private double loss;
   private double rewardsChosen;
   private double rewardsRejected;
@@ -37,6 +38,12 @@ final class MetricSums {
       correctPairs += values[1][i] > values[2][i] ? 1 : 0;
       logpsChosen += values[3][i];
       logpsRejected += values[4][i];
+      largestReward =
+          Math.max(
+              largestReward,
+              Math.max(
+                  Math.abs(values[1][i]) / Math.max(1, Math.abs(values[3][i])),
+                  Math.abs(values[2][i]) / Math.max(1, Math.abs(values[4][i]))));
       int chosen = 2 * i;
       int rejected = 2 * i + 1;
       chosenTokens += statistics.tokens()[chosen];
@@ -50,6 +57,7 @@ final class MetricSums {
 
   void add(MetricSums other) {
     pairs += other.pairs;
+    largestReward = Math.max(largestReward, other.largestReward);
     loss += other.loss;
     rewardsChosen += other.rewardsChosen;
     rewardsRejected += other.rewardsRejected;
@@ -83,6 +91,11 @@ final class MetricSums {
       }
       return values;
     }
+  }
+
+  /** The largest |reward| of a completion, as a share of max(1, |log-probability|). */
+  double largestReward() {
+    return largestReward;
   }
 
   int pairs() {

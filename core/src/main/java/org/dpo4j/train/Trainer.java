@@ -105,7 +105,7 @@ public final class Trainer {
       try (TensorScope scope = TensorScope.open()) {
         Tensor losses = data.forward(policy, loss, indices, sums).loss();
         if (step == 0 && sums.pairs() == indices.length && settings.startsAtReference()) {
-          checkStart(sums.means().loss());
+          checkStart(sums);
         }
         // Not the mean of the micro-batch: micro-batches must sum to the step.
         losses.sum().div(Tensors.scalar(pairs)).backward();
@@ -158,8 +158,9 @@ public final class Trainer {
             (System.nanoTime() - started) / 1e9));
   }
 
-  private void checkStart(double measured) {
-    StartCheck check = new StartCheck(loss.valueAtZero(), measured);
+  private void checkStart(MetricSums sums) {
+    StartCheck check =
+        new StartCheck(loss.valueAtZero(), sums.means().loss(), sums.largestReward() / loss.beta());
     listener.onStartCheck(check);
     if (!check.passed()) {
       throw new DpoException(
@@ -169,6 +170,9 @@ public final class Trainer {
               + check.expected()
               + " but was "
               + check.measured()
+              + " (largest log-ratio "
+              + check.largestLogRatio()
+              + " of a log-probability)"
               + "; nothing was trained. Please report this with the model's config.json");
     }
   }
