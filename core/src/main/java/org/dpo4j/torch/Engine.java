@@ -1,5 +1,6 @@
 package org.dpo4j.torch;
 
+import com.sun.jna.Function;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.Platform;
@@ -26,12 +27,25 @@ public final class Engine {
     }
   }
 
-  /** Sets the threads of a tensor operation; {@code threads} must be at least 1. */
+  /**
+   * Sets the threads of a tensor operation, in libtorch's pool and in that of OpenBLAS, which
+   * libtorch does not know of.
+   *
+   * @param threads at least 1; more than there are cores only costs
+   */
   public static void setThreads(int threads) {
     if (threads < 1) {
       throw new UsageException("--threads must be at least 1 but was " + threads);
     }
     torch.set_num_threads(threads);
+    Loader.getLoadedLibraries()
+        .forEach(
+            (name, path) -> {
+              if (name.startsWith("openblas")) {
+                Function.getFunction(path, "openblas_set_num_threads")
+                    .invokeVoid(new Object[] {threads});
+              }
+            });
   }
 
   /** The threads of a tensor operation. */
