@@ -33,6 +33,26 @@ class FlatAttentionTest {
             .add(new int[2], new int[0], new int[3]) // an empty completion
             .add(new int[0], new int[1], new int[1]) // nothing is fed
             .build();
+    assertAgreement(sequences, kvHeads);
+  }
+
+  /** Groups of more than 256 tokens are cut into several calls. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4})
+  void agreesWithTheTextbookOnLongGroups(int kvHeads) {
+    FlatSequences sequences =
+        new FlatSequences.Builder()
+            .add(new int[3], new int[4], new int[6])
+            .add(new int[200], new int[40], new int[1], new int[60]) // one is not fed
+            .add(new int[0], new int[130], new int[140]) // no prompt
+            .add(new int[9], new int[0], new int[300]) // an empty completion
+            .add(new int[270]) // no completion
+            .add(new int[2], new int[3])
+            .build();
+    assertAgreement(sequences, kvHeads);
+  }
+
+  private static void assertAgreement(FlatSequences sequences, int kvHeads) {
     int tokens = sequences.tokens();
     Random random = new Random(kvHeads);
     try (TensorScope scope = TensorScope.open()) {
