@@ -11,7 +11,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Closes: pairs that are trained on twice or never, and orders that depend on more than the seed. */
+/**
+ * Closes: pairs that are trained on twice or never, and orders that depend on more than the seed.
+ */
 class EpochPlanTest {
 
   @ParameterizedTest
@@ -21,7 +23,8 @@ class EpochPlanTest {
       EpochPlan plan = new EpochPlan(pairs, micro, accumulation, shuffle, 5);
       for (int epoch = 0; epoch < 3; epoch++) {
         List<List<int[]>> steps = plan.steps(epoch);
-        assertThat(flat(plan, epoch)).containsExactlyInAnyOrder(IntStream.range(0, pairs).toArray());
+        assertThat(flat(plan, epoch))
+            .containsExactlyInAnyOrder(IntStream.range(0, pairs).toArray());
         assertThat(steps).hasSize(plan.stepsPerEpoch());
         assertThat(steps.stream().mapToInt(List::size).sum())
             .isEqualTo(plan.microBatchesPerEpoch());
@@ -68,9 +71,6 @@ class EpochPlanTest {
   }
 
   private static int[] flat(EpochPlan plan, int epoch) {
-    return plan.steps(epoch).stream()
-        .flatMap(List::stream)
-        .flatMapToInt(Arrays::stream)
-        .toArray();
+    return plan.steps(epoch).stream().flatMap(List::stream).flatMapToInt(Arrays::stream).toArray();
   }
 }

@@ -46,7 +46,8 @@ class FlatSequencesTest {
     assertThat(flat.sequenceOf()).containsExactly(0, 0, 1, 1, 2);
     assertThat(flat.groups())
         .containsExactly(
-            new FlatSequences.Group(0, 2, List.of(1)), new FlatSequences.Group(3, 1, List.of(1, 0)));
+            new FlatSequences.Group(0, 2, List.of(1)),
+            new FlatSequences.Group(3, 1, List.of(1, 0)));
   }
 
   @Test

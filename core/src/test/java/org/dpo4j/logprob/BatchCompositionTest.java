@@ -35,8 +35,10 @@ class BatchCompositionTest {
   @EnumSource
   void aPairScoresTheSameAloneTogetherAndInAnotherOrder(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      double[] together = scores(model, PreferenceBatch.of(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8).sequences());
-      double[] reversed = scores(model, PreferenceBatch.of(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0).sequences());
+      double[] together =
+          scores(model, PreferenceBatch.of(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8).sequences());
+      double[] reversed =
+          scores(model, PreferenceBatch.of(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0).sequences());
       for (int i = 0; i < PAIRS.size(); i++) {
         double[] alone = scores(model, PreferenceBatch.of(PAIRS, i).sequences());
         for (int side = 0; side < 2; side++) {
@@ -151,9 +153,11 @@ class BatchCompositionTest {
       List<int[]> completions = new ArrayList<>();
       PAIRS.forEach(pair -> completions.add(pair.chosenIds()));
       try (CausalLm model = kind.create(ElementType.F64, 2)) {
-        double[] forward = scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
+        double[] forward =
+            scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
         Collections.reverse(completions);
-        double[] backward = scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
+        double[] backward =
+            scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
         for (int i = 0; i < forward.length; i++) {
           assertThat(backward[forward.length - 1 - i]).isCloseTo(forward[i], within(1e-11));
         }

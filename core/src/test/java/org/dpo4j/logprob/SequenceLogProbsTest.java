@@ -85,8 +85,7 @@ class SequenceLogProbsTest {
     int[] good = ids(1, 3);
     try (CausalLm model = kind.create(ElementType.F64, 1)) {
       for (int bad : new int[] {-1, SmallModel.VOCABULARY}) {
-        for (int[][] pair :
-            new int[][][] {{{bad, 1}, good}, {good, {bad, 1}}, {good, {1, bad}}}) {
+        for (int[][] pair : new int[][][] {{{bad, 1}, good}, {good, {bad, 1}}, {good, {1, bad}}}) {
           assertThatThrownBy(() -> logProb(model, pair[0], pair[1]))
               .isInstanceOf(DpoException.class)
               .hasMessage("a token id must be in [0, 24) but was " + bad);

@@ -13,8 +13,7 @@ import org.dpo4j.torch.Tensors;
  * @param rejectedGradient dL/dlog pi(y_l)
  * @param rewardMargin z
  */
-record LossProbe(
-    double loss, double chosenGradient, double rejectedGradient, double rewardMargin) {
+record LossProbe(double loss, double chosenGradient, double rejectedGradient, double rewardMargin) {
 
   /**
    * A pair's four log-probabilities and two lengths.

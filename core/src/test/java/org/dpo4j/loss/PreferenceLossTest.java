@@ -103,7 +103,8 @@ class PreferenceLossTest {
   @Test
   void everyLossThereIsIsTestedHere() {
     assertThat(losses().stream().map(Object::getClass).collect(Collectors.toSet()))
-        .isEqualTo(Stream.of(PreferenceLoss.class.getPermittedSubclasses()).collect(Collectors.toSet()));
+        .isEqualTo(
+            Stream.of(PreferenceLoss.class.getPermittedSubclasses()).collect(Collectors.toSet()));
   }
 
   @ParameterizedTest
@@ -230,7 +231,8 @@ class PreferenceLossTest {
 
   @Test
   void labelSmoothingOfOneHalfCannotTellChosenFromRejected() {
-    for (PreferenceLoss loss : List.of(new SigmoidLoss(BETA, 0.5), new SigmoidNormLoss(BETA, 0.5))) {
+    for (PreferenceLoss loss :
+        List.of(new SigmoidLoss(BETA, 0.5), new SigmoidNormLoss(BETA, 0.5))) {
       assertThat(LossProbe.of(loss, FIRST).loss())
           .isCloseTo(LossProbe.of(loss, FIRST.swapped()).loss(), within(1e-12));
     }
@@ -271,8 +273,7 @@ class PreferenceLossTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      doubles = {0, -0.1, Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
+  @ValueSource(doubles = {0, -0.1, Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
   void aBetaThatIsNotPositiveAndFiniteIsRefusedByEveryLoss(double beta) {
     List<DoubleFunction<PreferenceLoss>> all =
         List.of(

@@ -16,8 +16,7 @@ public final class BigramModel implements CausalLm {
   public BigramModel(int vocabulary, ParameterSource source) {
     this.vocabulary = vocabulary;
     table =
-        parameters.take(
-            source, "table", ParameterSource.Kind.EMBEDDING, vocabulary, vocabulary);
+        parameters.take(source, "table", ParameterSource.Kind.EMBEDDING, vocabulary, vocabulary);
   }
 
   @Override

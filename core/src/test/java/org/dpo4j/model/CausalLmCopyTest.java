@@ -18,8 +18,7 @@ class CausalLmCopyTest {
       double[] weights = SmallModel.weights(model);
       assertThat(copy.parameters().all())
           .extracting(Parameters.Parameter::name)
-          .isEqualTo(
-              model.parameters().all().stream().map(Parameters.Parameter::name).toList());
+          .isEqualTo(model.parameters().all().stream().map(Parameters.Parameter::name).toList());
       assertThat(SmallModel.weights(copy)).isEqualTo(weights);
 
       copy.parameters().all().forEach(p -> p.tensor().fill_(Tensors.scalar(7)));

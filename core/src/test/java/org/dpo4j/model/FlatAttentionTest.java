@@ -62,8 +62,7 @@ class FlatAttentionTest {
       Tensor flat = new FlatAttention(sequences, query).attend(0, query, key, value);
       Tensor naive = NaiveAttention.of(sequences).attend(0, query, key, value);
       assertThat(flat.shape()).containsExactly(tokens, HEADS, HEAD_DIM);
-      assertThat(Tensors.toDoubles(flat))
-          .containsExactly(Tensors.toDoubles(naive), within(1e-12));
+      assertThat(Tensors.toDoubles(flat)).containsExactly(Tensors.toDoubles(naive), within(1e-12));
     }
   }
 

@@ -21,7 +21,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AdamWTest {
 
   /** A bias before a matrix, so that the order in memory is not the order of the model. */
-  private static final Kind[] KINDS = {Kind.BIAS, Kind.MATRIX, Kind.NORM, Kind.EMBEDDING, Kind.NORM_BIAS};
+  private static final Kind[] KINDS = {
+    Kind.BIAS, Kind.MATRIX, Kind.NORM, Kind.EMBEDDING, Kind.NORM_BIAS
+  };
 
   /** The matrix spans more than one piece of the update (65,536 elements). */
   private static final int[] SIZES = {3, 70_000, 5, 7, 2};
@@ -43,7 +45,12 @@ class AdamWTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0.9, 0.999, 1e-8, 0", "0.9, 0.999, 1e-8, 0.1", "0.8, 0.95, 1e-3, 0.5", "0, 0, 1e-6, 0"})
+  @CsvSource({
+    "0.9, 0.999, 1e-8, 0",
+    "0.9, 0.999, 1e-8, 0.1",
+    "0.8, 0.95, 1e-3, 0.5",
+    "0, 0, 1e-6, 0"
+  })
   void severalStepsAreThoseOfPyTorch(double beta1, double beta2, double epsilon, double decay) {
     AdamW.Settings settings = new AdamW.Settings(beta1, beta2, epsilon, decay);
     Random random = new Random(3);

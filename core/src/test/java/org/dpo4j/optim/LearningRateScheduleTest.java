@@ -21,8 +21,7 @@ class LearningRateScheduleTest {
 
   @Test
   void constantWithWarmupRisesInALineFromZeroAndStays() {
-    assertThat(rates(Shape.CONSTANT_WITH_WARMUP, 2))
-        .containsExactly(0, 6, 12, 12, 12, 12, 12, 12);
+    assertThat(rates(Shape.CONSTANT_WITH_WARMUP, 2)).containsExactly(0, 6, 12, 12, 12, 12, 12, 12);
   }
 
   /** 12 (8 - i) / 6 from i = 2 on. */

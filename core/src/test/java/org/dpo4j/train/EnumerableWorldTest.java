@@ -28,13 +28,13 @@ import org.junit.jupiter.api.Test;
 /**
  * Closes: parts that are each right and together do not solve the problem that DPO was derived for.
  *
- * <p>In a world of two tokens, three prompts and completions of three tokens there are 8 completions
- * of each prompt, whose probabilities sum to 1 under any model. With a known reward r, both orders
- * of every pair are trained on, each weighted by its Bradley-Terry probability sigma(r(y_w) -
- * r(y_l)). The expected loss of a pair, -p log sigma(z) - (1-p) log sigma(-z), is least where
- * sigma(z) = p, that is beta h = r(y_w) - r(y_l), for all pairs at once; since probabilities sum to
- * 1 that leaves one policy, pi*(y) proportional to pi_ref(y) exp(r(y)/beta). Rafailov et al. 2023,
- * arXiv 2305.18290, Eq. 4.
+ * <p>In a world of two tokens, three prompts and completions of three tokens there are 8
+ * completions of each prompt, whose probabilities sum to 1 under any model. With a known reward r,
+ * both orders of every pair are trained on, each weighted by its Bradley-Terry probability
+ * sigma(r(y_w) - r(y_l)). The expected loss of a pair, -p log sigma(z) - (1-p) log sigma(-z), is
+ * least where sigma(z) = p, that is beta h = r(y_w) - r(y_l), for all pairs at once; since
+ * probabilities sum to 1 that leaves one policy, pi*(y) proportional to pi_ref(y) exp(r(y)/beta).
+ * Rafailov et al. 2023, arXiv 2305.18290, Eq. 4.
  */
 class EnumerableWorldTest {
 
@@ -70,7 +70,9 @@ class EnumerableWorldTest {
         for (int y = 0; y < COMPLETIONS; y++) {
           optimal[x][y] /= total;
         }
-        assertThat(totalVariation(ref, x, optimal[x])).as("there is a way to go").isGreaterThan(0.1);
+        assertThat(totalVariation(ref, x, optimal[x]))
+            .as("there is a way to go")
+            .isGreaterThan(0.1);
       }
 
       train(policy, ref, rewards);

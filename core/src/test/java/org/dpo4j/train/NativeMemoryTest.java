@@ -49,6 +49,8 @@ class NativeMemoryTest {
     assertThat(handles).allSatisfy(count -> assertThat(count).isLessThanOrEqualTo(handles.get(0)));
     assertThat(handles.subList(2, handles.size())).containsOnly(handles.get(2));
     long growth = resident.get(resident.size() - 1) - resident.get(1);
-    assertThat(growth).as("bytes from step 200 to %d: %s", STEPS, resident).isLessThan(ALLOWED_GROWTH);
+    assertThat(growth)
+        .as("bytes from step 200 to %d: %s", STEPS, resident)
+        .isLessThan(ALLOWED_GROWTH);
   }
 }

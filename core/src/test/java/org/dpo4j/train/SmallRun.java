@@ -32,8 +32,7 @@ final class SmallRun {
   /** The pairs with what a model says of them. */
   PreferenceData data(CausalLm reference) {
     return new PreferenceData(
-        pairs,
-        new PrecomputedReference(LogProbTable.compute(reference, pairs, 4, done -> {})));
+        pairs, new PrecomputedReference(LogProbTable.compute(reference, pairs, 4, done -> {})));
   }
 
   List<StepReport> train(CausalLm policy, CausalLm reference) {
