@@ -21,6 +21,7 @@ public record PairLogProbs(
     Shapes.require("rejected", rejected, batch);
     Shapes.require("chosenTokens", chosenTokens, batch);
     Shapes.require("rejectedTokens", rejectedTokens, batch);
+    Shapes.requireFloating("chosen", chosen);
     Shapes.requireSameType("rejected", rejected, chosen);
   }
 

@@ -2,6 +2,7 @@ package org.dpo4j.loss;
 
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.logprob.PairLogProbs;
+import org.dpo4j.torch.Shapes;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -22,6 +23,7 @@ record LogRatios(Tensor chosen, Tensor rejected, Tensor chosenTokens, Tensor rej
               + " and "
               + reference.chosen().size(0));
     }
+    Shapes.requireSameType("reference", reference.chosen(), policy.chosen());
     // The reference is a constant whatever it was made from.
     return new LogRatios(
         policy.chosen().sub(reference.chosen().detach()),

@@ -94,6 +94,15 @@ public final class FlatParameters implements AutoCloseable {
     }
   }
 
+  /** Whether no weight is infinite or NaN. */
+  public boolean finite() {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return Double.isFinite(values.min().item_double()) // NaN comes through both
+          && Double.isFinite(values.max().item_double());
+    }
+  }
+
   /** Frees the gradients; the weights keep their values. */
   @Override
   public void close() {

@@ -9,7 +9,7 @@ public final class Shapes {
   private Shapes() {}
 
   /**
-   * Checks that a tensor is of floating type and of a shape.
+   * Checks that a tensor is of a shape.
    *
    * @param shape expected sizes; -1 stands for any
    * @throws IllegalArgumentException naming the tensor, the rule and what was found
@@ -27,6 +27,14 @@ public final class Shapes {
               + Arrays.toString(shape).replace("-1", "any")
               + " but has "
               + Arrays.toString(found));
+    }
+  }
+
+  /** Checks that a tensor is of a type that gradients can flow through. */
+  public static void requireFloating(String name, Tensor tensor) {
+    if (!tensor.is_floating_point()) {
+      throw new IllegalArgumentException(
+          name + " must be of a floating type but is " + tensor.scalar_type().intern());
     }
   }
 

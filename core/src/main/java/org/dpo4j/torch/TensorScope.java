@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /**
  * Frees native memory: every tensor (and every argument object) made on this thread while the scope
- * is the innermost one is released when it closes, save those let out by {@link #keep} or . Scopes
- * nest, and are closed on the thread that opened them.
+ * is the innermost one is released when it closes, save those let out by {@link #keep} or {@link
+ * #only}. Scopes nest, and are closed on the thread that opened them.
  *
  * <pre>{@code
  * try (TensorScope step = TensorScope.open()) {

@@ -71,6 +71,7 @@ public final class Trainer {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {
         runEpoch(epoch, data, evaluation, parameters, optimizer);
       }
+      requireFiniteWeights(parameters);
     }
   }
 
@@ -174,6 +175,17 @@ public final class Trainer {
               + check.largestLogRatio()
               + " of a log-probability)"
               + "; nothing was trained. Please report this with the model's config.json");
+    }
+  }
+
+  /** No forward pass looks at what the last step did, or at the embeddings of unused tokens. */
+  private void requireFiniteWeights(FlatParameters parameters) {
+    if (!parameters.finite()) {
+      throw new DpoException(
+          "after step "
+              + step
+              + " all weights must be finite but some are not; lower --learning_rate, or raise"
+              + " --adam_epsilon if it is 0");
     }
   }
 

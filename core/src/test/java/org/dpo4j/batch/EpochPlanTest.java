@@ -1,0 +1,76 @@
+package org.dpo4j.batch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Closes: pairs that are trained on twice or never, and orders that depend on more than the seed.
+ */
+class EpochPlanTest {
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "10,3,2", "10,10,1", "7,20,5", "12,4,3", "13,1,4"})
+  void everyPairComesExactlyOncePerEpochAndNoStepCrossesIt(int pairs, int micro, int accumulation) {
+    for (boolean shuffle : new boolean[] {false, true}) {
+      EpochPlan plan = new EpochPlan(pairs, micro, accumulation, shuffle, 5);
+      for (int epoch = 0; epoch < 3; epoch++) {
+        List<List<int[]>> steps = plan.steps(epoch);
+        assertThat(flat(plan, epoch))
+            .containsExactlyInAnyOrder(IntStream.range(0, pairs).toArray());
+        assertThat(steps).hasSize(plan.stepsPerEpoch());
+        assertThat(steps.stream().mapToInt(List::size).sum())
+            .isEqualTo(plan.microBatchesPerEpoch());
+        assertThat(steps).allSatisfy(step -> assertThat(step).hasSizeBetween(1, accumulation));
+      }
+    }
+  }
+
+  /** 10 pairs in micro-batches of 3, two to a step: (0 1 2)(3 4 5) | (6 7 8)(9). */
+  @Test
+  void theLastMicroBatchAndTheLastStepMayBeSmaller() {
+    List<List<int[]>> steps = new EpochPlan(10, 3, 2, false, 0).steps(0);
+    assertThat(steps).hasSize(2);
+    assertThat(steps.get(0).get(1)).containsExactly(3, 4, 5);
+    assertThat(steps.get(1)).hasSize(2);
+    assertThat(steps.get(1).get(1)).containsExactly(9);
+    assertThat(new EpochPlan(7, 3, 2, false, 0).steps(0).get(1)).hasSize(1);
+  }
+
+  @Test
+  void theOrderDependsOnSeedAndEpochOnly() {
+    int[] order = flat(new EpochPlan(50, 4, 3, true, 11), 2);
+    assertThat(flat(new EpochPlan(50, 4, 3, true, 11), 2)).containsExactly(order);
+    assertThat(flat(new EpochPlan(50, 7, 1, true, 11), 2)).containsExactly(order);
+    assertThat(flat(new EpochPlan(50, 4, 3, true, 12), 2)).isNotEqualTo(order);
+    assertThat(flat(new EpochPlan(50, 4, 3, true, 11), 3)).isNotEqualTo(order);
+    assertThat(flat(new EpochPlan(50, 4, 3, true, 11), 0)).isNotEqualTo(order);
+  }
+
+  @Test
+  void withoutShufflingTheOrderIsThatOfTheFile() {
+    for (int epoch = 0; epoch < 2; epoch++) {
+      assertThat(flat(new EpochPlan(9, 2, 2, false, 3), epoch))
+          .containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1})
+  void sizesBelowOneAreRefused(int size) {
+    assertThatThrownBy(() -> new EpochPlan(size, 1, 1, false, 0)).hasMessageContaining("" + size);
+    assertThatThrownBy(() -> new EpochPlan(1, size, 1, false, 0)).hasMessageContaining("" + size);
+    assertThatThrownBy(() -> new EpochPlan(1, 1, size, false, 0)).hasMessageContaining("" + size);
+  }
+
+  private static int[] flat(EpochPlan plan, int epoch) {
+    return plan.steps(epoch).stream().flatMap(List::stream).flatMapToInt(Arrays::stream).toArray();
+  }
+}

@@ -1,0 +1,196 @@
+package org.dpo4j.logprob;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.SmallModel;
+import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.dpo4j.train.SmallPairs;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Closes: numbers of a pair that depend on which pairs are beside it. Values and gradients are
+ * compared in double precision, where rounding cannot hide a leak.
+ */
+class BatchCompositionTest {
+
+  private static final List<EncodedPair> PAIRS = SmallPairs.random(9, 5);
+
+  @ParameterizedTest
+  @EnumSource
+  void aPairScoresTheSameAloneTogetherAndInAnotherOrder(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      double[] together =
+          scores(model, PreferenceBatch.of(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8).sequences());
+      double[] reversed =
+          scores(model, PreferenceBatch.of(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0).sequences());
+      for (int i = 0; i < PAIRS.size(); i++) {
+        double[] alone = scores(model, PreferenceBatch.of(PAIRS, i).sequences());
+        for (int side = 0; side < 2; side++) {
+          assertThat(together[2 * i + side]).isCloseTo(alone[side], within(1e-11));
+          assertThat(reversed[2 * (8 - i) + side]).isCloseTo(alone[side], within(1e-11));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void sharingThePromptChangesNeitherScoresNorGradients(SmallModel kind) {
+    FlatSequences.Builder shared = new FlatSequences.Builder();
+    FlatSequences.Builder apart = new FlatSequences.Builder();
+    for (EncodedPair pair : PAIRS) {
+      shared.add(pair.promptIds(), pair.chosenIds(), pair.rejectedIds());
+      apart.add(pair.promptIds(), pair.chosenIds()).add(pair.promptIds(), pair.rejectedIds());
+    }
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      assertThat(scores(model, shared.build()))
+          .containsExactly(scores(model, apart.build()), within(1e-11));
+      assertThat(gradient(model, shared.build()))
+          .containsExactly(gradient(model, apart.build()), within(1e-9));
+    }
+  }
+
+  /** 20 + 60 x 6 fed tokens are more than attention takes in one call. */
+  @ParameterizedTest
+  @EnumSource
+  void aLongGroupScoresAndLearnsLikeItsPartsAlone(SmallModel kind) {
+    Random random = new Random(8);
+    int[] prompt = random.ints(20, 0, SmallModel.VOCABULARY).toArray();
+    FlatSequences.Builder apart = new FlatSequences.Builder();
+    int[][] completions = new int[60][];
+    for (int i = 0; i < completions.length; i++) {
+      completions[i] = random.ints(7, 0, SmallModel.VOCABULARY).toArray();
+      apart.add(prompt, completions[i]);
+    }
+    FlatSequences shared = FlatSequences.of(prompt, completions);
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      assertThat(scores(model, shared))
+          .containsExactly(scores(model, apart.build()), within(1e-11));
+      assertThat(gradient(model, shared))
+          .containsExactly(gradient(model, apart.build()), within(1e-8));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void gradientsOfABatchAreTheSumOfThoseOfItsPairs(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      double[] sum = new double[(int) model.parameters().count()];
+      for (int i = 0; i < PAIRS.size(); i++) {
+        double[] one = gradient(model, PreferenceBatch.of(PAIRS, i).sequences());
+        IntStream.range(0, sum.length).forEach(j -> sum[j] += one[j]);
+      }
+      int[] all = IntStream.range(0, PAIRS.size()).toArray();
+      assertThat(gradient(model, PreferenceBatch.of(PAIRS, all).sequences()))
+          .containsExactly(sum, within(1e-9));
+    }
+  }
+
+  /** What is behind the mask: another pair's prompt, and the other completion of the same pair. */
+  @ParameterizedTest
+  @EnumSource
+  void perturbingOtherTokensChangesNoCompletion(SmallModel kind) {
+    EncodedPair first = PAIRS.get(0);
+    EncodedPair second = PAIRS.get(1);
+    FlatSequences plain =
+        new FlatSequences.Builder()
+            .add(first.promptIds(), first.chosenIds(), first.rejectedIds())
+            .add(second.promptIds(), second.chosenIds(), second.rejectedIds())
+            .build();
+    FlatSequences perturbed =
+        new FlatSequences.Builder()
+            .add(first.promptIds(), first.chosenIds(), other(first.rejectedIds()))
+            .add(other(second.promptIds()), second.chosenIds(), second.rejectedIds())
+            .build();
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      double[] before = scores(model, plain);
+      double[] after = scores(model, perturbed);
+      assertThat(after[0]).isCloseTo(before[0], within(1e-11));
+      for (int i = 1; i < 4; i++) { // these were meant to change
+        assertThat(Math.abs(after[i] - before[i])).isGreaterThan(1e-3);
+      }
+      assertThat(gradientOfFirst(model, perturbed))
+          .containsExactly(gradientOfFirst(model, plain), within(1e-10));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aTableOfADataSetDoesNotDependOnTheBatchSize(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      LogProbTable one = LogProbTable.compute(model, PAIRS, 1, done -> {});
+      List<Integer> progress = new ArrayList<>();
+      LogProbTable four = LogProbTable.compute(model, PAIRS, 4, progress::add);
+      assertThat(progress).containsExactly(4, 8, 9);
+      for (int i = 0; i < PAIRS.size(); i++) {
+        assertThat(four.chosen(i)).isCloseTo(one.chosen(i), within(1e-11));
+        assertThat(four.rejected(i)).isCloseTo(one.rejected(i), within(1e-11));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theOrderOfCompletionsBehindOnePromptDoesNotMatter(SmallModel kind) {
+    for (int promptTokens : new int[] {1, 4, 24}) {
+      int[] prompt = new Random(1).ints(promptTokens, 0, SmallModel.VOCABULARY).toArray();
+      List<int[]> completions = new ArrayList<>();
+      PAIRS.forEach(pair -> completions.add(pair.chosenIds()));
+      try (CausalLm model = kind.create(ElementType.F64, 2)) {
+        double[] forward =
+            scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
+        Collections.reverse(completions);
+        double[] backward =
+            scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
+        for (int i = 0; i < forward.length; i++) {
+          assertThat(backward[forward.length - 1 - i]).isCloseTo(forward[i], within(1e-11));
+        }
+      }
+    }
+  }
+
+  private static double[] scores(CausalLm model, FlatSequences sequences) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return Tensors.toDoubles(SequenceLogProbs.score(model, sequences).logProbs());
+    }
+  }
+
+  private static double[] gradient(CausalLm model, FlatSequences sequences) {
+    try (FlatParameters flat = FlatParameters.of(model.parameters());
+        TensorScope scope = TensorScope.open()) {
+      SequenceLogProbs.score(model, sequences).logProbs().sum().backward();
+      return Tensors.toDoubles(flat.gradients());
+    }
+  }
+
+  private static double[] gradientOfFirst(CausalLm model, FlatSequences sequences) {
+    try (FlatParameters flat = FlatParameters.of(model.parameters());
+        TensorScope scope = TensorScope.open()) {
+      Tensor scores = SequenceLogProbs.score(model, sequences).logProbs();
+      Tensors.rows(scores, 0, 0, 1).sum().backward();
+      return Tensors.toDoubles(flat.gradients());
+    }
+  }
+
+  /** Another token at every place. */
+  private static int[] other(int[] ids) {
+    return IntStream.of(ids).map(id -> (id + 11) % SmallModel.VOCABULARY).toArray();
+  }
+}

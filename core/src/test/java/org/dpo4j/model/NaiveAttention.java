@@ -1,0 +1,89 @@
+package org.dpo4j.model;
+
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * Attention as the textbook writes it, in plain loops over an explicit table of who sees whom:
+ * softmax(q k / sqrt(headDim)) v. Without gradients, in double precision.
+ *
+ * @param sees whether token i (first index) sees token j
+ */
+@SuppressWarnings("ArrayRecordComponent")
+public record NaiveAttention(boolean[][] sees) implements Attention {
+
+  /** One sequence: a token sees itself and all before it. */
+  public static NaiveAttention causal(int tokens) {
+    boolean[][] sees = new boolean[tokens][tokens];
+    for (int i = 0; i < tokens; i++) {
+      for (int j = 0; j <= i; j++) {
+        sees[i][j] = true;
+      }
+    }
+    return new NaiveAttention(sees);
+  }
+
+  /** A flat batch: a token sees its prompt, and its own completion up to itself. */
+  public static NaiveAttention of(FlatSequences sequences) {
+    boolean[][] sees = new boolean[sequences.tokens()][sequences.tokens()];
+    for (FlatSequences.Group group : sequences.groups()) {
+      int promptEnd = group.start() + group.promptTokens();
+      see(sees, group.start(), group.start(), group.start(), promptEnd);
+      int start = promptEnd;
+      for (int tokens : group.completionTokens()) {
+        see(sees, group.start(), promptEnd, start, start + tokens);
+        start += tokens;
+      }
+    }
+    return new NaiveAttention(sees);
+  }
+
+  /** Tokens from {@code start} to {@code end} see the prompt and each other causally. */
+  private static void see(boolean[][] sees, int promptStart, int promptEnd, int start, int end) {
+    for (int i = start; i < end; i++) {
+      for (int j = promptStart; j < promptEnd; j++) {
+        sees[i][j] = j <= i;
+      }
+      for (int j = start; j <= i; j++) {
+        sees[i][j] = true;
+      }
+    }
+  }
+
+  @Override
+  public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+    int tokens = (int) query.size(0);
+    int heads = (int) query.size(1);
+    int kvHeads = (int) key.size(1);
+    int dim = (int) query.size(2);
+    double[] q = Tensors.toDoubles(query);
+    double[] k = Tensors.toDoubles(key);
+    double[] v = Tensors.toDoubles(value);
+    double[] out = new double[q.length];
+    for (int i = 0; i < tokens; i++) {
+      for (int head = 0; head < heads; head++) {
+        int kvHead = head / (heads / kvHeads);
+        double[] weights = new double[tokens];
+        double total = 0;
+        for (int j = 0; j < tokens; j++) {
+          if (sees[i][j]) {
+            double score = 0;
+            for (int d = 0; d < dim; d++) {
+              score += q[(i * heads + head) * dim + d] * k[(j * kvHeads + kvHead) * dim + d];
+            }
+            weights[j] = Math.exp(score / Math.sqrt(dim));
+            total += weights[j];
+          }
+        }
+        for (int j = 0; j < tokens; j++) {
+          for (int d = 0; d < dim; d++) {
+            out[(i * heads + head) * dim + d] +=
+                weights[j] / total * v[(j * kvHeads + kvHead) * dim + d];
+          }
+        }
+      }
+    }
+    return Tensors.doubles(out).view(tokens, heads, dim);
+  }
+}

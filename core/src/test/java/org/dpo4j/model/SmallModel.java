@@ -1,0 +1,50 @@
+package org.dpo4j.model;
+
+import java.util.List;
+import org.dpo4j.model.gpt.TinyGpt;
+import org.dpo4j.model.gpt.TinyGptConfig;
+import org.dpo4j.model.llama.Llama;
+import org.dpo4j.model.llama.LlamaConfig;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.Tensors;
+
+/** Random models of a few thousand weights, one for each way in which attention is done here. */
+public enum SmallModel {
+  /** Learned positions; every head has keys of its own. */
+  TINY_GPT {
+    @Override
+    CausalLm build(ElementType type) {
+      return new TinyGpt(
+          new TinyGptConfig(VOCABULARY, 16, 2, 2, POSITIONS), new RandomParameters(type));
+    }
+  },
+  /** Rotary positions; two query heads share the keys of one, and the head is tied. */
+  LLAMA {
+    @Override
+    CausalLm build(ElementType type) {
+      return new Llama(
+          new LlamaConfig(
+              VOCABULARY, 16, 32, 2, 4, 2, 8, POSITIONS, 1e-6, 10_000, true, false, false),
+          new RandomParameters(type));
+    }
+  };
+
+  public static final int VOCABULARY = 24;
+  public static final int POSITIONS = 32;
+
+  abstract CausalLm build(ElementType type);
+
+  /** The model that a seed gives. */
+  public CausalLm create(ElementType type, long seed) {
+    Engine.manualSeed(seed);
+    return build(type);
+  }
+
+  /** All weights of a model, one behind the other; equal only where every bit is. */
+  public static double[] weights(CausalLm model) {
+    List<double[]> parts =
+        model.parameters().all().stream().map(p -> Tensors.toDoubles(p.tensor())).toList();
+    return parts.stream().flatMapToDouble(java.util.Arrays::stream).toArray();
+  }
+}

@@ -1,0 +1,214 @@
+package org.dpo4j.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Arrays;
+import java.util.List;
+import org.dpo4j.DpoException;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.SigmoidLoss;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.model.SmallModel;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.TensorScope;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Closes: a reference that moves, steps that depend on how they are cut, runs that cannot be
+ * repeated, and runs that go on after their numbers stopped meaning anything.
+ */
+class TrainerTest {
+
+  private static final List<EncodedPair> PAIRS = SmallPairs.random(8, 6);
+
+  @ParameterizedTest
+  @EnumSource
+  void trainingMovesThePolicyAndLeavesTheReferenceAsItWas(SmallModel kind) {
+    try (CausalLm reference = kind.create(ElementType.F32, 3);
+        CausalLm policy = reference.copy();
+        TensorScope scope = TensorScope.open()) {
+      double[] weights = SmallModel.weights(reference);
+      LogProbTable before = table(reference);
+
+      new SmallRun(PAIRS).train(policy, reference);
+
+      assertThat(SmallModel.weights(reference)).isEqualTo(weights);
+      assertThat(SmallModel.weights(policy)).isNotEqualTo(weights);
+      for (Parameters.Parameter parameter : reference.parameters().all()) {
+        assertThat(parameter.tensor().requires_grad()).isFalse();
+        assertThat(parameter.tensor().grad().defined()).isFalse();
+      }
+      LogProbTable after = table(reference);
+      LogProbTable trained = table(policy);
+      for (int i = 0; i < PAIRS.size(); i++) {
+        assertThat(after.chosen(i)).isEqualTo(before.chosen(i));
+        assertThat(after.rejected(i)).isEqualTo(before.rejected(i));
+        assertThat(trained.chosen(i)).isNotEqualTo(before.chosen(i));
+      }
+      assertThat(trained.meanMargin()).isGreaterThan(before.meanMargin());
+    }
+  }
+
+  /** 8 pairs as one micro-batch, as eight, and as 3 + 3 + 2. */
+  @ParameterizedTest
+  @EnumSource
+  void howAStepIsCutIntoMicroBatchesChangesNothingInDoublePrecision(SmallModel kind) {
+    double[] whole = weightsAfter(kind, ElementType.F64, 8, 1);
+    assertThat(weightsAfter(kind, ElementType.F64, 1, 8)).containsExactly(whole, within(1e-12));
+    assertThat(weightsAfter(kind, ElementType.F64, 3, 3)).containsExactly(whole, within(1e-12));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void howAStepIsCutIntoMicroBatchesChangesOnlyRoundingInSinglePrecision(SmallModel kind) {
+    double[] whole = weightsAfter(kind, ElementType.F32, 8, 1);
+    assertThat(weightsAfter(kind, ElementType.F32, 1, 8)).containsExactly(whole, within(1e-6));
+    assertThat(weightsAfter(kind, ElementType.F32, 3, 3)).containsExactly(whole, within(1e-6));
+  }
+
+  private static double[] weightsAfter(
+      SmallModel kind, ElementType type, int microBatch, int accumulation) {
+    try (CausalLm reference = kind.create(type, 3);
+        CausalLm policy = reference.copy()) {
+      SmallRun run = new SmallRun(PAIRS);
+      run.plan = new EpochPlan(8, microBatch, accumulation, false, 0);
+      List<StepReport> reports = run.train(policy, reference);
+      assertThat(reports).hasSize(6);
+      assertThat(reports.get(0).metrics().loss()).isCloseTo(Math.log(2), within(1e-6));
+      assertThat(reports.get(5).epoch()).isEqualTo(6);
+      return SmallModel.weights(policy);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void oneSeedGivesTheSameBytesTwice(SmallModel kind) {
+    assertThat(seeded(kind, 1)).isEqualTo(seeded(kind, 1));
+    assertThat(seeded(kind, 1)).isNotEqualTo(seeded(kind, 2));
+  }
+
+  /** The seed of the order only; the initial weights are the same. */
+  private static double[] seeded(SmallModel kind, long seed) {
+    try (CausalLm reference = kind.create(ElementType.F32, 3);
+        CausalLm policy = reference.copy()) {
+      SmallRun run = new SmallRun(PAIRS);
+      run.plan = new EpochPlan(8, 2, 2, true, seed);
+      run.train(policy, reference);
+      return SmallModel.weights(policy);
+    }
+  }
+
+  /** Every metric from the tables of both models: rewards are 0.1 (policy - reference). */
+  @Test
+  void evaluationIsTheMeanOverPairsHoweverTheyAreBatched() {
+    try (CausalLm reference = SmallModel.LLAMA.create(ElementType.F64, 3);
+        CausalLm policy = SmallModel.LLAMA.create(ElementType.F64, 4)) {
+      LogProbTable ref = table(reference);
+      LogProbTable pol = table(policy);
+      double loss = 0;
+      double chosen = 0;
+      double rejected = 0;
+      double correct = 0;
+      for (int i = 0; i < 8; i++) {
+        double rewardChosen = 0.1 * (pol.chosen(i) - ref.chosen(i));
+        double rewardRejected = 0.1 * (pol.rejected(i) - ref.rejected(i));
+        loss += Math.log1p(Math.exp(rewardRejected - rewardChosen)) / 8;
+        chosen += rewardChosen / 8;
+        rejected += rewardRejected / 8;
+        correct += (rewardChosen > rewardRejected ? 1 : 0) / 8.0;
+      }
+      PreferenceData data = new SmallRun(PAIRS).data(reference);
+      for (int batchSize : new int[] {1, 3, 8}) {
+        PairMetrics metrics = data.evaluate(policy, new SigmoidLoss(0.1), batchSize);
+        assertThat(metrics.loss()).isCloseTo(loss, within(1e-10));
+        assertThat(metrics.rewardsChosen()).isCloseTo(chosen, within(1e-10));
+        assertThat(metrics.rewardsRejected()).isCloseTo(rejected, within(1e-10));
+        assertThat(metrics.rewardsMargins()).isCloseTo(chosen - rejected, within(1e-10));
+        assertThat(metrics.rewardsAccuracies()).isEqualTo(correct);
+      }
+    }
+  }
+
+  @Test
+  void aTieIsAWrongAnswer() {
+    try (CausalLm model = SmallModel.TINY_GPT.create(ElementType.F64, 3)) {
+      PreferenceData data = new SmallRun(PAIRS).data(model);
+      assertThat(data.evaluate(model, new SigmoidLoss(0.1), 4).rewardsAccuracies()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aReferenceThatIsNotTheStartFailsTheCheckBeforeAnyWeightMoves(SmallModel kind) {
+    try (CausalLm reference = kind.create(ElementType.F32, 3);
+        CausalLm policy = kind.create(ElementType.F32, 4)) {
+      double[] weights = SmallModel.weights(policy);
+      SmallRun run = new SmallRun(PAIRS);
+      assertThatThrownBy(() -> run.train(policy, reference))
+          .isInstanceOf(DpoException.class)
+          .hasMessageContaining("step-0 check failed")
+          .hasMessageContaining("the sigmoid loss must be 0.693147");
+      assertThat(SmallModel.weights(policy)).isEqualTo(weights);
+
+      run.startsAtReference = false; // the reference is another one on purpose
+      assertThat(run.train(policy, reference)).hasSize(6);
+    }
+  }
+
+  /** |measured - expected| <= 1e-4 max(1, |expected|). */
+  @ParameterizedTest
+  @CsvSource({
+    "0.6931, 0.69319, true",
+    "0.6931, 0.69321, false",
+    "0.6931, 0.69299, false",
+    "2500, 2500.2, true",
+    "2500, 2500.3, false",
+    "0.6931, NaN, false",
+    "1, Infinity, false"
+  })
+  void theStartCheckHasARelativeTolerance(double expected, double measured, boolean passes) {
+    assertThat(new StartCheck(expected, measured).passed()).isEqualTo(passes);
+  }
+
+  /** After a step of 1e30 the forward pass overflows, so the second step cannot be taken. */
+  @ParameterizedTest
+  @EnumSource
+  void numbersThatStopBeingFiniteStopTheRunAndNameStepAndRows(SmallModel kind) {
+    try (CausalLm reference = kind.create(ElementType.F32, 3);
+        CausalLm policy = reference.copy()) {
+      SmallRun run = new SmallRun(PAIRS);
+      run.learningRate = 1e30;
+      assertThatThrownBy(() -> run.train(policy, reference))
+          .isInstanceOf(DpoException.class)
+          .hasMessageStartingWith("step 2: loss and gradient norm must be finite but were ")
+          .hasMessageContaining("[pairs.jsonl:5] [pairs.jsonl:6] [pairs.jsonl:7] [pairs.jsonl:8];");
+      assertThat(Arrays.stream(SmallModel.weights(policy)).allMatch(Double::isFinite)).isTrue();
+    }
+  }
+
+  /** Without epsilon the update of a token that no pair has is 0/0, which no loss ever sees. */
+  @Test
+  void weightsThatAreNotFiniteAtTheEndAreNotASuccess() {
+    try (CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F32, 3);
+        CausalLm policy = reference.copy()) {
+      SmallRun run = new SmallRun(PAIRS);
+      run.epsilon = 0;
+      run.steps = 1;
+      assertThatThrownBy(() -> run.train(policy, reference))
+          .isInstanceOf(DpoException.class)
+          .hasMessageStartingWith("after step 1 all weights must be finite");
+    }
+  }
+
+  private static LogProbTable table(CausalLm model) {
+    return LogProbTable.compute(model, PAIRS, 8, done -> {});
+  }
+}
