@@ -37,4 +37,11 @@ class StartCheckTest {
     // beta 20, log-probability -2000, off by 4e-6 of it: z is off by 0.16, the loss by about 0.08.
     assertThat(new StartCheck(LN_2, LN_2 + 0.08, 4e-6).passed()).isTrue();
   }
+
+  @Test
+  void failsWhereTheFormulaIsWrongThoughTheModelsAgree() {
+    assertThat(new StartCheck(LN_2, 1, 0).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, Double.NaN, 0).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, LN_2, Double.NaN).passed()).isFalse();
+  }
 }
