@@ -12,11 +12,20 @@ public final class Dpo4j {
 
   /** The version of this library, as in {@code 0.1.0}. */
   public static String version() throws IOException {
+    return property("version");
+  }
+
+  /** The version of the engine under it, as in {@code 2.10.0}; does not load it. */
+  public static String libtorchVersion() throws IOException {
+    return property("libtorch").replaceFirst("-.*", "");
+  }
+
+  private static String property(String name) throws IOException {
     Properties properties = new Properties();
     try (InputStream in =
         Objects.requireNonNull(Dpo4j.class.getResourceAsStream("version.properties"))) {
       properties.load(in);
     }
-    return properties.getProperty("version");
+    return properties.getProperty(name, "");
   }
 }

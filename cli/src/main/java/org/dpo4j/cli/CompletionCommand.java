@@ -1,6 +1,7 @@
 package org.dpo4j.cli;
 
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import picocli.AutoComplete;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -12,6 +13,12 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     description = "Prints a completion script for bash and zsh; use: source <(./dpo4j completion)")
 final class CompletionCommand implements Callable<Integer> {
+  /** An option whose values are no closed list; picocli completes nothing there. */
+  private static final Pattern OPEN_VALUE = Pattern.compile("(    '--[^\n]*'\\)\n)      return\n");
+
+  private static final String FILE_NAMES =
+      "      type compopt &>/dev/null && compopt -o default\n      return\n";
+
   private final Console console;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -22,7 +29,8 @@ final class CompletionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    console.out().print(AutoComplete.bash("dpo4j", spec.root().commandLine()));
+    String script = AutoComplete.bash("dpo4j", spec.root().commandLine());
+    console.out().print(OPEN_VALUE.matcher(script).replaceAll("$1" + FILE_NAMES));
     return 0;
   }
 }

@@ -14,7 +14,11 @@ final class Interruption {
   static void watch(PrintStream err, Path output, Runnable work) {
     Thread hook =
         new Thread(
-            () -> err.println("interrupted; nothing was written to " + output), "interrupted");
+            () ->
+                err.println(
+                    "interrupted; unless it was already said to be written, nothing was written to "
+                        + output),
+            "interrupted");
     Runtime.getRuntime().addShutdownHook(hook);
     try {
       work.run();

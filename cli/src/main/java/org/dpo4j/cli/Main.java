@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.Suggestion;
@@ -52,6 +53,8 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     // Plots are drawn into files; a desktop is never asked for.
     System.setProperty("java.awt.headless", "true");
+    // Numbers are written for people and programs of any country.
+    Locale.setDefault(Locale.ROOT);
     System.exit(new Main(new CoreRuns(), Console.system()).run(args));
   }
 

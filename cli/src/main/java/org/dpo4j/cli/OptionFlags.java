@@ -36,15 +36,17 @@ final class OptionFlags {
               .auxiliaryTypes(String.class)
               .arity(option.flag() ? "0..1" : "1")
               .fallbackValue(option.flag() ? "true" : null)
-              .paramLabel(option.label())
-              .completionCandidates(option.choices())
+              .paramLabel(option.name()) // the completion script names its lists after it
+              .completionCandidates(option.choices().isEmpty() ? null : option.choices())
               .build());
     }
     spec.mixinStandardHelpOptions(true).versionProvider(new Version());
     spec.usageMessage()
         .customSynopsis(synopsis(spec.name(), table))
         .sectionMap()
-        .put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, help -> optionList(table.options()));
+        .put(
+            UsageMessageSpec.SECTION_KEY_OPTION_LIST,
+            help -> optionList(table.options()) + others(spec, table));
     return new CommandLine(spec);
   }
 
@@ -103,7 +105,7 @@ final class OptionFlags {
     Map<String, List<OptionSpec>> groups = new LinkedHashMap<>();
     options.forEach(
         option -> groups.computeIfAbsent(option.group(), group -> new ArrayList<>()).add(option));
-    int column = options.stream().mapToInt(option -> name(option).length()).max().orElse(0) + 4;
+    int column = column(options);
     StringBuilder text = new StringBuilder();
     groups.forEach(
         (group, members) -> {
@@ -114,6 +116,27 @@ final class OptionFlags {
             text.append(System.lineSeparator());
           }
         });
+    return text.toString();
+  }
+
+  /** Where the descriptions begin. */
+  private static int column(List<OptionSpec> options) {
+    return options.stream().mapToInt(option -> name(option).length()).max().orElse(0) + 4;
+  }
+
+  /** The options that belong to the command and not to the run. */
+  private static String others(CommandSpec spec, OptionTable<?> table) {
+    StringBuilder text = new StringBuilder("%nOther:%n".formatted());
+    for (CommandLine.Model.OptionSpec option : spec.options()) {
+      String name = option.longestName();
+      if (!option.hidden() && table.canonicalName(name.substring(2)).isEmpty()) {
+        String shown =
+            String.join(", ", option.names()) + (option.arity().max() == 0 ? "" : " PATH");
+        String line = "  " + shown;
+        text.append(line).append(" ".repeat(column(table.options()) - line.length()));
+        text.append("%s%n".formatted(String.join(" ", option.description())));
+      }
+    }
     return text.toString();
   }
 

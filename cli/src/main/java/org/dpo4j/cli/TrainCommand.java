@@ -29,7 +29,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(names = "--config", paramLabel = "PATH")
+  @Option(
+      names = "--config",
+      paramLabel = "PATH",
+      description = "YAML file of options, TRL's own too; flags win")
   private @Nullable Path file;
 
   private TrainCommand(Runs runs, Console console) {

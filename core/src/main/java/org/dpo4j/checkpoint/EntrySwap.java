@@ -16,7 +16,7 @@ final class EntrySwap {
   private record Done(Path from, Path to) {}
 
   private static final Comparator<Path> CONFIG_FIRST =
-      Comparator.comparing(entry -> !entry.getFileName().toString().endsWith("config.json"));
+      Comparator.comparing(entry -> !entry.endsWith("config.json"));
 
   private final Path target;
   private final Path pending;

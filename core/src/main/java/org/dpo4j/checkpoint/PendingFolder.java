@@ -74,8 +74,9 @@ final class PendingFolder {
 
   /** Gives up the lock and removes its file, so that only the output's own files are left. */
   void unlock() throws IOException {
-    channel.close();
+    // The file first: unlocked but there, it would look like that of a run that died.
     Files.deleteIfExists(path.resolve(LOCK_NAME));
+    channel.close();
     HELD_HERE.remove(path);
   }
 

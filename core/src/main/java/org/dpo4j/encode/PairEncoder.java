@@ -183,6 +183,14 @@ public final class PairEncoder {
           pair.chosenIds().length == 0 ? "empty chosen" : "empty rejected",
           "no token is left after encoding");
     }
+    if (pair.promptIds().length == 0
+        && Math.min(pair.chosenIds().length, pair.rejectedIds().length) == 1) {
+      throw new BadRowException(
+          origin,
+          "nothing to score",
+          "the prompt has no token and a completion only one, which nothing predicts; give the row a"
+              + " prompt");
+    }
     if (Arrays.equals(pair.chosenIds(), pair.rejectedIds())) {
       throw new BadRowException(
           origin, "identical chosen and rejected", "both sides have the same token ids");

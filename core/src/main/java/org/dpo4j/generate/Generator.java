@@ -19,7 +19,7 @@ public final class Generator {
   private final CausalLm model;
   private final Set<Integer> endTokens;
   private final Sampling sampling;
-  private final SplittableRandom random;
+  private final long seed;
 
   /**
    * Prepares for any number of prompts.
@@ -31,7 +31,7 @@ public final class Generator {
     this.model = model;
     this.endTokens = Set.copyOf(endTokens);
     this.sampling = sampling;
-    this.random = new SplittableRandom(seed);
+    this.seed = seed;
   }
 
   /**
@@ -45,6 +45,7 @@ public final class Generator {
   public int[] generate(int[] prompt, int maxNewTokens) {
     check(prompt);
     List<Integer> completion = new ArrayList<>();
+    SplittableRandom random = new SplittableRandom(seed); // a prompt's answer is its own
     int room = Math.min(maxNewTokens, model.maxPositions() - prompt.length);
     try (CachedAttention attention = new CachedAttention()) {
       int[] fed = prompt;

@@ -39,12 +39,7 @@ public record Sampling(double temperature, double topP) {
       weights[i] = Math.exp((logits[i] - logits[best]) / temperature);
       total += weights[i];
     }
-    int[] order =
-        IntStream.range(0, logits.length)
-            .boxed()
-            .sorted(Comparator.comparingDouble((Integer i) -> -weights[i]))
-            .mapToInt(Integer::intValue)
-            .toArray();
+    int[] order = topP == 1 ? IntStream.range(0, logits.length).toArray() : byWeight(weights);
     int candidates = 0;
     double nucleus = 0;
     while (candidates < order.length && (candidates == 0 || nucleus < topP * total)) {
@@ -58,5 +53,14 @@ public record Sampling(double temperature, double topP) {
       }
     }
     return order[candidates - 1];
+  }
+
+  /** The tokens, the heaviest first. */
+  private static int[] byWeight(double[] weights) {
+    return IntStream.range(0, weights.length)
+        .boxed()
+        .sorted(Comparator.comparingDouble((Integer i) -> -weights[i]))
+        .mapToInt(Integer::intValue)
+        .toArray();
   }
 }

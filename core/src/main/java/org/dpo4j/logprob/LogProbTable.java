@@ -38,8 +38,7 @@ public final class LogProbTable {
       try (TensorScope scope = TensorScope.open();
           NoGrad noGrad = NoGrad.open()) {
         PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
-        double[] sums =
-            Tensors.toDoubles(SequenceLogProbs.score(model, batch.sequences()).logProbs());
+        double[] sums = Tensors.toDoubles(SequenceLogProbs.logProbs(model, batch.sequences()));
         for (int i = from; i < to; i++) {
           chosen[i] = sums[2 * (i - from)];
           rejected[i] = sums[2 * (i - from) + 1];

@@ -23,21 +23,51 @@ public final class SequenceLogProbs {
    */
   public static SequenceScores score(CausalLm model, FlatSequences sequences) {
     check(model, sequences);
-    Tensor like = model.parameters().all().get(0).tensor();
     if (sequences.targets().length == 0) {
-      int count = sequences.sequences();
-      return new SequenceScores(
-          Tensors.zerosLike(like, count),
-          new TokenStatistics(
-              new int[count], new double[count], new double[count], new double[count]));
+      return new SequenceScores(nothing(model, sequences), noStatistics(sequences));
     }
-    Tensor logits = completionLogits(model, sequences, like); // (scored, vocab)
-    Tensor targets = Tensors.longs(sequences.targets()); // (scored)
-    Tensor normalizer = logits.logsumexp(new long[] {-1}, false); // (scored)
-    Tensor perToken = logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(normalizer);
-    Tensor sequenceOf = Tensors.longs(sequences.sequenceOf());
-    Tensor sums = Tensors.zerosLike(like, sequences.sequences()).index_add(0, sequenceOf, perToken);
-    return new SequenceScores(sums, statistics(sequences, logits, normalizer, targets));
+    Predictions predictions = predict(model, sequences);
+    return new SequenceScores(predictions.sums(sequences), statistics(sequences, predictions));
+  }
+
+  /**
+   * The log-probabilities alone, without the cost of the statistics.
+   *
+   * @return sums over completion tokens, in nats, shape (sequences)
+   */
+  public static Tensor logProbs(CausalLm model, FlatSequences sequences) {
+    check(model, sequences);
+    return sequences.targets().length == 0
+        ? nothing(model, sequences)
+        : predict(model, sequences).sums(sequences);
+  }
+
+  /** What was predicted where a completion token stands. */
+  private record Predictions(
+      Tensor logits, // (scored, vocab)
+      Tensor targets, // (scored)
+      Tensor normalizer) { // (scored)
+
+    /** Shape (sequences). */
+    Tensor sums(FlatSequences sequences) {
+      Tensor perToken = logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(normalizer);
+      return Tensors.zerosLike(logits, sequences.sequences())
+          .index_add(0, Tensors.longs(sequences.sequenceOf()), perToken);
+    }
+  }
+
+  private static Predictions predict(CausalLm model, FlatSequences sequences) {
+    Tensor logits = completionLogits(model, sequences, like(model));
+    return new Predictions(
+        logits, Tensors.longs(sequences.targets()), logits.logsumexp(new long[] {-1}, false));
+  }
+
+  private static Tensor nothing(CausalLm model, FlatSequences sequences) {
+    return Tensors.zerosLike(like(model), sequences.sequences());
+  }
+
+  private static Tensor like(CausalLm model) {
+    return model.parameters().all().get(0).tensor();
   }
 
   /**
@@ -45,7 +75,11 @@ public final class SequenceLogProbs {
    * completion has log-probability 0. When prompt and completion together exceed the model's
    * context, the prompt loses its oldest tokens.
    *
-   * @return a scalar in nats, through which gradients flow
+   * <p>After an empty prompt the first token is conditioned on nothing and does not count. The
+   * result belongs to the {@link org.dpo4j.torch.TensorScope} that is open around the call.
+   *
+   * @return a scalar in nats; {@code view(1)} makes a batch of one of it. Gradients flow where
+   *     {@code model.parameters().requireGradients(true)} was called
    * @throws DpoException if the completion alone does not fit into the context
    */
   public static Tensor sequenceLogProb(CausalLm model, int[] promptIds, int[] completionIds) {
@@ -61,7 +95,7 @@ public final class SequenceLogProbs {
     // The last completion token is not fed, so that one prompt token always finds a place.
     int keep = Math.min(promptIds.length, Math.max(room, 1));
     int[] prompt = Arrays.copyOfRange(promptIds, promptIds.length - keep, promptIds.length);
-    return score(model, FlatSequences.of(prompt, completionIds)).logProbs().sum();
+    return logProbs(model, FlatSequences.of(prompt, completionIds)).sum();
   }
 
   private static Tensor completionLogits(CausalLm model, FlatSequences sequences, Tensor like) {
@@ -77,20 +111,23 @@ public final class SequenceLogProbs {
     return model.logits(selected);
   }
 
-  private static TokenStatistics statistics(
-      FlatSequences sequences, Tensor logits, Tensor normalizer, Tensor targets) {
+  private static TokenStatistics noStatistics(FlatSequences sequences) {
+    int count = sequences.sequences();
+    return new TokenStatistics(
+        new int[count], new double[count], new double[count], new double[count]);
+  }
+
+  private static TokenStatistics statistics(FlatSequences sequences, Predictions predictions) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      Tensor scores = logits.detach();
+      Tensor scores = predictions.logits().detach();
       // H = log Z - sum p x logit
       Tensor weighted = torch.softmax(scores, -1).mul_(scores).sum(new long[] {-1});
-      double[] entropy = Tensors.toDoubles(normalizer.detach().sub(weighted));
+      double[] entropy = Tensors.toDoubles(predictions.normalizer().detach().sub(weighted));
       double[] meanLogits = Tensors.toDoubles(scores.mean(new long[] {-1}));
-      double[] correct = Tensors.toDoubles(scores.argmax(new LongOptional(-1), false).eq(targets));
-      int count = sequences.sequences();
-      TokenStatistics sums =
-          new TokenStatistics(
-              new int[count], new double[count], new double[count], new double[count]);
+      double[] correct =
+          Tensors.toDoubles(scores.argmax(new LongOptional(-1), false).eq(predictions.targets()));
+      TokenStatistics sums = noStatistics(sequences);
       for (int i = 0; i < entropy.length; i++) {
         int sequence = sequences.sequenceOf()[i];
         sums.tokens()[sequence]++;

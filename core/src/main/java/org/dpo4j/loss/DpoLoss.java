@@ -17,6 +17,8 @@ public final class DpoLoss {
    * @param referenceChosen log ref(y_w given x), shape (batch); no gradient flows into it
    * @param referenceRejected log ref(y_l given x), shape (batch); no gradient flows into it
    * @param beta strength of the tie to the reference, positive
+   *     <p>Tensors made here belong to the {@link org.dpo4j.torch.TensorScope} that is open around
+   *     the call; without one they live until the garbage collector finds them.
    * @return {@code loss()} and {@code rewardMargins()}, both shape (batch)
    * @throws IllegalArgumentException if shapes or types differ or beta is not positive
    */

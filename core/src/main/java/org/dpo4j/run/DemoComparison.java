@@ -77,7 +77,8 @@ final class DemoComparison {
     DemoComparison comparison = new DemoComparison(config, out);
     if (config.outputDir().isPresent()) {
       Path target = config.outputDir().get();
-      try (OutputFolder folder = OutputFolder.prepare(target, false)) {
+      try (OutputFolder folder = OutputFolder.prepare(target, false);
+          ShutdownHook hook = ShutdownHook.closing(folder)) {
         List<Result> results = comparison.train();
         folder.write(PICTURE, png -> comparison.plot(png, results));
         folder.publish();
@@ -116,7 +117,7 @@ final class DemoComparison {
     try (TinyGpt start = DemoRun.warmedUp(config, out)) {
       LogProbTable before = DemoTraining.evaluateMargins(start, pairs);
       line(
-          "initial margin %+.2f; beta %s, learning rate %s, %d steps for each loss",
+          "initial margin %+.2f; beta %s, learning rate %s, %d passes for each loss",
           before.meanMargin(),
           OptionType.text(config.beta()),
           OptionType.text(config.learningRate()),

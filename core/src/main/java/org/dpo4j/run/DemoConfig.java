@@ -52,13 +52,7 @@ public record DemoConfig(
         perDeviceTrainBatchSize,
         "12 is one step for each pass");
     Rule.labelSmoothingFits(labelSmoothing, lossType);
-    if (labelSmoothing > 0 && lossType != LossType.SIGMOID && lossType != LossType.SIGMOID_NORM) {
-      throw new UsageException(
-          "--label_smoothing works with --loss_type sigmoid and sigmoid_norm but the loss is %s;"
-                  .formatted(OptionType.text(lossType))
-              + " leave it at 0 or change the loss");
-    }
-    if (lengthNormalization && lossType != LossType.SIGMOID && lossType != LossType.SIGMOID_NORM) {
+    if (lengthNormalization && !lossType.smooths()) {
       throw new UsageException(
           "--length_normalization works with --loss_type sigmoid but the loss is %s;"
                   .formatted(OptionType.text(lossType))

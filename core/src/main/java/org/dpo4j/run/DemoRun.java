@@ -44,13 +44,12 @@ public final class DemoRun {
    * @throws DpoException with the reason if the margin did not grow or the loss did not fall
    */
   public static void run(DemoConfig config, RunOutput output) {
-    if (config.threads() > 0) {
-      Engine.setThreads(config.threads());
-    }
+    Engine.setThreads(config.threads());
     if (config.compare()) {
       DemoComparison.run(config, output.out());
     } else if (config.outputDir().isPresent()) {
-      try (OutputFolder folder = OutputFolder.prepare(config.outputDir().get(), false)) {
+      try (OutputFolder folder = OutputFolder.prepare(config.outputDir().get(), false);
+          ShutdownHook hook = ShutdownHook.closing(folder)) {
         RunHistory history = new DemoRun(config, output.out()).run();
         folder.write("curves.png", png -> CurvesPlot.write(png, "dpo4j demo", history));
         folder.write("trainer_state.json", file -> state(config).write(file, history));
@@ -63,8 +62,15 @@ public final class DemoRun {
   }
 
   private static TrainerState state(DemoConfig config) {
+    int stepsPerPass =
+        DemoTraining.plan(DemoTraining.pairs().size(), config.perDeviceTrainBatchSize())
+            .stepsPerEpoch();
     return new TrainerState(
-        config.steps(), config.steps(), config.perDeviceTrainBatchSize(), 1, null);
+        config.steps() * stepsPerPass,
+        config.steps(),
+        config.perDeviceTrainBatchSize(),
+        stepsPerPass,
+        null);
   }
 
   private RunHistory run() {
@@ -103,7 +109,7 @@ public final class DemoRun {
         model.maxPositions(),
         config.seed());
     line(
-        "DPO: loss %s, beta %s, label smoothing %s, learning rate %s, %d steps, %d triples a step,"
+        "DPO: loss %s, beta %s, label smoothing %s, learning rate %s, %d passes, %d triples a step,"
             + " reference %s",
         loss.name(),
         OptionType.text(config.beta()),

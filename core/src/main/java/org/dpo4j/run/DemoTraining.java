@@ -91,7 +91,7 @@ public final class DemoTraining {
       double learningRate,
       boolean startsAtReference,
       TrainingListener listener) {
-    EpochPlan plan = new EpochPlan(pairs.size(), batchSize, 1, false, 0);
+    EpochPlan plan = plan(pairs.size(), batchSize);
     Trainer.Settings settings =
         new Trainer.Settings(
             plan,
@@ -104,6 +104,11 @@ public final class DemoTraining {
     PreferenceData data =
         new PreferenceData(pairs, new PrecomputedReference(evaluateMargins(reference, pairs)));
     new Trainer(policy, loss, settings, listener).train(data, null);
+  }
+
+  /** Steps in the order of the pairs. */
+  static EpochPlan plan(int pairs, int batchSize) {
+    return new EpochPlan(pairs, batchSize, 1, false, 0);
   }
 
   private static int[] joined(int[] prompt, int[] completion) {

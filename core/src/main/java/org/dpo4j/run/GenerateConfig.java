@@ -43,7 +43,7 @@ public record GenerateConfig(
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
-    adapter.ifPresent(path -> InputPaths.requireFolder("adapter", path));
+    InputPaths.refuseAdapter(adapter);
     promptsFile.ifPresent(path -> InputPaths.requireFile("prompts_file", path));
   }
 

@@ -31,9 +31,7 @@ public final class GenerateRun {
   /** One completion as text, or for a file of prompts one JSON line for each. */
   public static void run(GenerateConfig config, RunOutput output) {
     config.checkInputs();
-    if (config.threads() > 0) {
-      Engine.setThreads(config.threads());
-    }
+    Engine.setThreads(config.threads());
     List<List<Message>> prompts =
         config.prompt().isPresent()
             ? List.of(List.of(Message.of("user", config.prompt().get())))
@@ -64,8 +62,13 @@ public final class GenerateRun {
   private static int[] encode(List<Message> prompt, ModelTokenizer tokenizer, boolean raw) {
     ChatRenderer template = tokenizer.template();
     if (raw || template == null) {
-      Message last = prompt.get(prompt.size() - 1);
-      return tokenizer.text().encode(String.valueOf(last.content()), true);
+      if (prompt.size() > 1) {
+        throw new DpoException(
+            "a conversation needs a chat template but "
+                + (raw ? "--raw turns it off" : "the model folder has none")
+                + "; pass the prompt as one text");
+      }
+      return tokenizer.text().encode(String.valueOf(prompt.get(0).content()), true);
     }
     return tokenizer.text().encode(template.render(prompt, true), false);
   }

@@ -2,6 +2,7 @@ package org.dpo4j.run;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
 
@@ -33,6 +34,16 @@ final class InputPaths {
       throw new UsageException(
           "--%s must be a folder but was %s, which is %s; check the path"
               .formatted(option, path, Files.exists(path) ? "a file" : "not there"));
+    }
+  }
+
+  /** Adapters are read by a later version; until then naming one must not go unnoticed. */
+  static void refuseAdapter(Optional<Path> adapter) {
+    if (adapter.isPresent()) {
+      throw new UsageException(
+          "--adapter is not supported yet but was %s; merge the adapter into the model and pass that"
+                  .formatted(adapter.get())
+              + " as --model");
     }
   }
 

@@ -13,12 +13,17 @@ public enum LossType {
   IPO,
   SIGMOID_NORM;
 
+  /** Whether the loss takes a label smoothing. */
+  boolean smooths() {
+    return this == SIGMOID || this == SIGMOID_NORM;
+  }
+
   /**
    * The loss of this name.
    *
    * @param beta strength of the tie to the reference
-   * @param labelSmoothing for the losses that have it; the others ignore it, and options that ask
-   *     for it are refused before
+   * @param labelSmoothing for the losses that have one; options that ask another for it are refused
+   *     before
    */
   public PreferenceLoss create(double beta, double labelSmoothing) {
     return switch (this) {

@@ -225,7 +225,7 @@ public final class OptionTable<C> {
     if (value instanceof StepInterval interval) {
       return plain(interval.value());
     }
-    if (value instanceof Double number && number == Math.rint(number)) {
+    if (value instanceof Double number && number == Math.rint(number) && Math.abs(number) < 1e15) {
       return number.longValue();
     }
     return value instanceof Number || value instanceof Boolean ? value : OptionType.text(value);

@@ -18,7 +18,7 @@ final class RowWriter implements AutoCloseable {
   private static final JsonMapper JSON = JsonMapper.shared();
 
   private final Path target;
-  private final Path pending;
+  private final Path pending; // the target itself where that is no regular file
   private final BufferedWriter writer;
 
   private RowWriter(Path target, Path pending, BufferedWriter writer) {
@@ -28,31 +28,36 @@ final class RowWriter implements AutoCloseable {
   }
 
   /**
-   * Begins the file.
+   * Begins the file. A pipe or a device is written as it is.
    *
-   * @param target replaced if it is there
+   * @param output replaced if it is there; behind a link, what the link names
    * @param input must be another file
    * @throws UsageException if the file cannot be written
    */
-  static RowWriter open(Path target, Path input) {
-    Path absolute = target.toAbsolutePath().normalize();
-    if (Files.isDirectory(absolute)) {
-      throw new UsageException("--output must be a file but " + target + " is a folder");
+  static RowWriter open(Path output, Path input) {
+    if (Files.isDirectory(output)) {
+      throw new UsageException("--output must be a file but " + output + " is a folder");
     }
     try {
-      if (Files.exists(absolute) && Files.isSameFile(absolute, input)) {
+      if (Files.exists(output) && Files.isSameFile(output, input)) {
         throw new UsageException(
-            "--output must be another file than --data_file but both are " + target);
+            "--output must be another file than --data_file but both are " + output);
       }
-      Files.createDirectories(absolute.getParent());
+      Path target = Files.exists(output) ? output.toRealPath() : output.toAbsolutePath();
+      if (Files.exists(target) && !Files.isRegularFile(target)) {
+        return new RowWriter(target, target, Files.newBufferedWriter(target));
+      }
+      Files.createDirectories(target.getParent());
       Path pending =
-          Files.createTempFile(absolute.getParent(), "." + absolute.getFileName(), ".pending");
+          target.resolveSibling(
+              "." + target.getFileName() + ".pending-" + ProcessHandle.current().pid());
+      BufferedWriter writer = Files.newBufferedWriter(pending);
       pending.toFile().deleteOnExit(); // Ctrl-C
-      return new RowWriter(absolute, pending, Files.newBufferedWriter(pending));
+      return new RowWriter(target, pending, writer);
     } catch (IOException e) {
       throw new UsageException(
           "--output must be a file that can be written but %s was not: %s; check the path"
-              .formatted(target, e),
+              .formatted(output, e),
           e);
     }
   }
@@ -79,7 +84,9 @@ final class RowWriter implements AutoCloseable {
   void publish() {
     try {
       writer.close();
-      Files.move(pending, target, StandardCopyOption.REPLACE_EXISTING);
+      if (!pending.equals(target)) {
+        Files.move(pending, target, StandardCopyOption.REPLACE_EXISTING);
+      }
     } catch (IOException e) {
       throw failed(e);
     }
@@ -99,7 +106,9 @@ final class RowWriter implements AutoCloseable {
       // A full disk was reported by the write that met it.
     }
     try {
-      Files.deleteIfExists(pending);
+      if (!pending.equals(target)) {
+        Files.deleteIfExists(pending);
+      }
     } catch (IOException e) {
       throw failed(e);
     }

@@ -32,9 +32,9 @@ final class Rule {
         "between 0 and 0.5",
         smoothing,
         "above 0.5 the pairs would count as swapped");
-    if (smoothing > 0 && loss != LossType.SIGMOID) {
+    if (smoothing > 0 && !loss.smooths()) {
       throw new UsageException(
-          "--label_smoothing works with --loss_type sigmoid only but the loss is %s;"
+          "--label_smoothing works with --loss_type sigmoid and sigmoid_norm but the loss is %s;"
                   .formatted(OptionType.text(loss))
               + " leave it at 0 or change the loss");
     }

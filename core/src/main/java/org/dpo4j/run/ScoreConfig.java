@@ -36,7 +36,7 @@ public record ScoreConfig(
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
-    adapter.ifPresent(path -> InputPaths.requireFolder("adapter", path));
+    InputPaths.refuseAdapter(adapter);
     refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
     InputPaths.requireFile("data_file", dataFile);
   }

@@ -36,9 +36,7 @@ public final class ScoreRun {
   /** Scores; the output file appears when it is complete. */
   public static void run(ScoreConfig config, RunOutput output) {
     config.checkInputs();
-    if (config.threads() > 0) {
-      Engine.setThreads(config.threads());
-    }
+    Engine.setThreads(config.threads());
     try (LoadedInputs inputs = LoadedInputs.open(config.model());
         RowWriter writer = RowWriter.open(config.output(), config.dataFile())) {
       PairEncoder encoder = inputs.encoder(config.maxLength());

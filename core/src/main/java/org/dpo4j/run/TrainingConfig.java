@@ -65,7 +65,7 @@ public record TrainingConfig(
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model.model());
-    model.adapter().ifPresent(path -> InputPaths.requireFolder("adapter", path));
+    InputPaths.refuseAdapter(model.adapter());
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     InputPaths.requireFile("data_file", data.dataFile());
     data.evalFile().ifPresent(path -> InputPaths.requireFile("eval_file", path));

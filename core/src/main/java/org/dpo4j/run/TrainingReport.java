@@ -74,7 +74,7 @@ final class TrainingReport implements TrainingListener {
     held.ifPresent(
         dataset -> data("held-out evaluation", config.data().evalFile().orElseThrow(), dataset));
     line(
-        "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s, warm-up %d steps",
+        "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
         settings.maxSteps(),
         settings.plan().microBatchSize() * settings.plan().accumulation(),
         settings.plan().microBatchSize(),
@@ -82,7 +82,9 @@ final class TrainingReport implements TrainingListener {
         settings.plan().stepsPerEpoch(),
         OptionType.text(config.optimizer().learningRate()),
         OptionType.text(config.schedule().lrSchedulerType()),
-        settings.schedule().warmupSteps());
+        config.schedule().lrSchedulerType() == LrSchedulerType.CONSTANT
+            ? ""
+            : ", warm-up " + settings.schedule().warmupSteps() + " steps");
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
   }
 
@@ -165,7 +167,9 @@ final class TrainingReport implements TrainingListener {
     folder.write("dpo4j.yaml", file -> writeResolved(file));
     folder.write("trainer_state.json", file -> state().write(file, history));
     folder.write("train_results.json", results()::writeTrain);
-    folder.write("eval_results.json", results()::writeEvaluation);
+    if (history.lastEvaluation().isPresent()) {
+      folder.write("eval_results.json", results()::writeEvaluation);
+    }
     folder.write("all_results.json", results()::writeAll);
     folder.write(
         "curves.png", file -> CurvesPlot.write(file, folder.target().getFileName() + "", history));
@@ -205,7 +209,12 @@ final class TrainingReport implements TrainingListener {
   }
 
   private void writeResolved(Path file) throws IOException {
-    Files.writeString(file, YamlOptions.write(TrainingConfig.OPTIONS, config));
+    Files.writeString(
+        file,
+        YamlOptions.write(
+            TrainingConfig.OPTIONS,
+            // A repetition must not replace what it repeats unless it says so itself.
+            config.with("overwrite_output_dir", false)));
   }
 
   private TrainerState state() {
@@ -245,7 +254,7 @@ final class TrainingReport implements TrainingListener {
   private static Map<String, String> versions() throws IOException {
     Map<String, String> versions = new LinkedHashMap<>();
     versions.put("dpo4j", Dpo4j.version());
-    versions.put("libtorch", Engine.version());
+    versions.put("libtorch", Dpo4j.libtorchVersion());
     versions.put("Java", String.valueOf(System.getProperty("java.version")));
     return versions;
   }

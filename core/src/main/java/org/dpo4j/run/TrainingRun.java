@@ -47,16 +47,13 @@ public final class TrainingRun {
   }
 
   private void run() {
-    refuseAdapters();
     config.checkInputs();
     try (OutputFolder folder =
             OutputFolder.prepare(
                 config.output().outputDir(), config.output().overwriteOutputDir(), inputs());
         ShutdownHook hook = ShutdownHook.closing(folder);
         LoadedInputs inputs = LoadedInputs.open(config.model().model())) {
-      if (config.engine().threads() > 0) {
-        Engine.setThreads(config.engine().threads());
-      }
+      Engine.setThreads(config.engine().threads());
       PairEncoder encoder = inputs.encoder(config.data().maxLength());
       PairDataset train = load(config.data().dataFile(), encoder);
       Optional<PairDataset> held = config.data().evalFile().map(file -> load(file, encoder));
@@ -150,12 +147,7 @@ public final class TrainingRun {
   private Evaluation evaluation(PreferenceData held, Trainer.Settings settings) {
     EvalStrategy strategy = config.evaluation().evalStrategy();
     int everySteps =
-        switch (strategy) {
-          // Who names held-out pairs wants to see them before and after.
-          case NO -> settings.maxSteps();
-          case STEPS -> config.evalInterval().steps(settings.maxSteps());
-          case EPOCH -> 0;
-        };
+        strategy == EvalStrategy.STEPS ? config.evalInterval().steps(settings.maxSteps()) : 0;
     return new Evaluation(
         held,
         config.evaluation().perDeviceEvalBatchSize(),
@@ -168,13 +160,5 @@ public final class TrainingRun {
     config.data().evalFile().ifPresent(inputs::add);
     config.loss().refModel().ifPresent(inputs::add);
     return inputs;
-  }
-
-  private void refuseAdapters() {
-    if (config.model().adapter().isPresent()) {
-      throw new UsageException(
-          "--adapter is not supported yet; merge the adapter into the model and pass that as"
-              + " --model");
-    }
   }
 }

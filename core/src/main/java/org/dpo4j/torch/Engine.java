@@ -4,10 +4,8 @@ import com.sun.jna.Function;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.Platform;
-import java.io.IOException;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 
 /**
@@ -17,6 +15,7 @@ import org.dpo4j.UsageException;
 public final class Engine {
 
   private static final boolean STARTED = load();
+  private static final int INITIAL_THREADS = torch.get_num_threads();
 
   private Engine() {}
 
@@ -31,19 +30,24 @@ public final class Engine {
    * Sets the threads of a tensor operation, in libtorch's pool and in that of OpenBLAS, which
    * libtorch does not know of.
    *
-   * @param threads at least 1; more than there are cores only costs
+   * @param threads at least 1, and more than there are cores only costs; 0 for as many as the
+   *     process began with, one for each core unless its environment says otherwise
    */
   public static void setThreads(int threads) {
-    if (threads < 1) {
-      throw new UsageException("--threads must be at least 1 but was " + threads);
+    if (threads < 0) {
+      throw new UsageException("--threads must not be negative but was " + threads);
     }
-    torch.set_num_threads(threads);
+    int wanted = threads == 0 ? INITIAL_THREADS : threads;
+    if (wanted == torch.get_num_threads()) {
+      return;
+    }
+    torch.set_num_threads(wanted);
     Loader.getLoadedLibraries()
         .forEach(
             (name, path) -> {
               if (name.startsWith("openblas")) {
                 Function.getFunction(path, "openblas_set_num_threads")
-                    .invokeVoid(new Object[] {threads});
+                    .invokeVoid(new Object[] {wanted});
               }
             });
   }
@@ -56,27 +60,6 @@ public final class Engine {
   /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */
   public static void manualSeed(long seed) {
     torch.manual_seed(seed);
-  }
-
-  /** The version of libtorch and of its binding, as in {@code 2.10.0-1.5.13}. */
-  public static String version() throws IOException {
-    return Loader.getVersion("org.bytedeco", "pytorch");
-  }
-
-  /**
-   * The first line of what libtorch said, without the C++ frames behind it; out of memory gets what
-   * to do about it.
-   */
-  public static DpoException explain(RuntimeException failure) {
-    String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
-    if (message.contains("not enough memory") || message.contains("bad_alloc")) {
-      return new DpoException(
-          "out of memory in the tensor engine; lower --per_device_train_batch_size (and raise"
-              + " --gradient_accumulation_steps to keep the step's size) or --max_length",
-          failure);
-    }
-    return new DpoException(
-        "the tensor engine failed: " + message.lines().findFirst().orElse(message), failure);
   }
 
   private static boolean load() {

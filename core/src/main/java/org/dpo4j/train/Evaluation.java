@@ -1,7 +1,8 @@
 package org.dpo4j.train;
 
 /**
- * Held-out pairs and when to look at them; always before the first step.
+ * Held-out pairs and when to look at them; always before the first and after the last step, so that
+ * the last figures are those of the weights that are kept.
  *
  * @param data the held-out pairs
  * @param batchSize pairs that go through the model together

@@ -34,8 +34,7 @@ public final class LanguageModeling {
         learningRate,
         epochs,
         ids ->
-            SequenceLogProbs.score(model, FlatSequences.of(new int[0], ids))
-                .logProbs()
+            SequenceLogProbs.logProbs(model, FlatSequences.of(new int[0], ids))
                 .sum()
                 .div(Tensors.scalar(1 - ids.length)));
   }

@@ -59,11 +59,15 @@ public final class Trainer {
   }
 
   /**
-   * Runs all steps. The policy's weights change; the reference's numbers do not.
+   * Runs all steps, once for each trainer. The policy's weights change; the reference's numbers do
+   * not.
    *
    * @throws DpoException if the first batch contradicts theory or a number stops being finite
    */
   public void train(PreferenceData data, @Nullable Evaluation evaluation) {
+    if (step > 0) {
+      throw new IllegalStateException("a trainer trains once; make a new one");
+    }
     evaluate(evaluation, 0);
     reportStarted = System.nanoTime();
     try (FlatParameters parameters = FlatParameters.of(policy.parameters());
@@ -87,7 +91,8 @@ public final class Trainer {
       microBatches += steps.get(i).size();
       double epochs = epoch + (double) microBatches / settings.plan().microBatchesPerEpoch();
       runStep(data, steps.get(i), epochs, parameters, optimizer);
-      if (evaluation != null && evaluation.due(step, i == steps.size() - 1)) {
+      boolean last = step == settings.maxSteps();
+      if (evaluation != null && (last || evaluation.due(step, i == steps.size() - 1))) {
         evaluate(evaluation, epochs);
       }
     }

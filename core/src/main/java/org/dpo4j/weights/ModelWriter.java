@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -139,7 +140,8 @@ public final class ModelWriter {
         .put("total_size", elements * type.bytes());
     Map<String, String> shardOf = new TreeMap<>();
     for (int i = 0; i < shards.size(); i++) {
-      String file = String.format("model-%05d-of-%05d.safetensors", i + 1, shards.size());
+      String file =
+          String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
       SafetensorsWriter.write(folder.resolve(file), shards.get(i), type);
       shards.get(i).keySet().forEach(name -> shardOf.put(name, file));
     }

@@ -4,9 +4,15 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.loss.DpoLoss;
 import org.dpo4j.loss.LossTerms;
+import org.dpo4j.model.CausalLm;
 import org.dpo4j.run.Progress;
 import org.dpo4j.run.RunOutput;
 import org.dpo4j.run.TrainingConfig;
@@ -24,10 +30,6 @@ import org.dpo4j.weights.ModelReader;
  * <p>Arguments: the model folder, the pairs, the output folder, and how many steps to train.
  */
 public final class TrainAndScore {
-
-  private static final String PROMPT = "Name one planet.";
-  private static final String CHOSEN = "Mars is a planet.";
-  private static final String REJECTED = "There may be many planets, but who can say?";
 
   private TrainAndScore() {}
 
@@ -56,25 +58,31 @@ public final class TrainAndScore {
                 1));
     TrainingRun.run(config, new RunOutput(System.out, System.err, Progress.NONE));
 
-    compare(model, tuned);
+    compare(model, tuned, Path.of(args[1]));
   }
 
-  private static void compare(Path referenceFolder, Path policyFolder) {
+  /** Loss and reward margin of the first pair, encoded as in training. */
+  private static void compare(Path referenceFolder, Path policyFolder, Path pairs) {
     try (LoadedModel policy = ModelReader.open(policyFolder);
         LoadedModel reference = ModelReader.open(referenceFolder);
         ModelTokenizer tokenizer = ModelTokenizer.load(referenceFolder);
         TensorScope scope = TensorScope.open(); // frees every tensor made below
         NoGrad noGrad = NoGrad.open()) {
-      int[] prompt = tokenizer.text().encode(PROMPT, true);
-      int[] chosen = tokenizer.text().encode(CHOSEN, false);
-      int[] rejected = tokenizer.text().encode(REJECTED, false);
+      CausalLm model = policy.model();
+      PairEncoder encoder =
+          new PairEncoder(
+              tokenizer.text(),
+              tokenizer.template(),
+              tokenizer.specialTokens(),
+              new EncodingLimits(0, model.maxPositions(), model.vocabSize()));
+      EncodedPair pair = PairDataset.load(pairs, encoder, OnBadRow.STOP).pairs().get(0);
 
       LossTerms terms =
           DpoLoss.dpoLoss(
-              logProb(policy, prompt, chosen),
-              logProb(policy, prompt, rejected),
-              logProb(reference, prompt, chosen),
-              logProb(reference, prompt, rejected),
+              logProb(policy, pair.promptIds(), pair.chosenIds()),
+              logProb(policy, pair.promptIds(), pair.rejectedIds()),
+              logProb(reference, pair.promptIds(), pair.chosenIds()),
+              logProb(reference, pair.promptIds(), pair.rejectedIds()),
               0.1);
       System.out.printf(
           Locale.ROOT,
