@@ -53,7 +53,8 @@ record Failure(Console console, boolean debug) {
     }
     if (failure instanceof ParameterException) {
       return "%s; dpo4j %s--help lists the options"
-          .formatted(firstLine(failure), verb.startsWith("-") ? "" : verb + " ");
+          .formatted(
+              firstLine(failure).replaceAll("\\.$", ""), verb.startsWith("-") ? "" : verb + " ");
     }
     if (failure instanceof OutOfMemoryError || isEngineMemory(failure)) {
       return "out of memory: "

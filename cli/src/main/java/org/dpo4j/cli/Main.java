@@ -82,7 +82,7 @@ public final class Main implements Callable<Integer> {
       throw new UsageException(
           "%s is no verb of dpo4j; %s"
               .formatted(
-                  verb,
+                  verb.isEmpty() ? "an empty text" : verb,
                   Suggestion.nearest(verb, line.getSubcommands().keySet())
                       .map("did you mean %s?"::formatted)
                       .orElse("dpo4j --help lists them")));

@@ -31,11 +31,11 @@ public record EpochPlan(
   }
 
   public int microBatchesPerEpoch() {
-    return (pairs + microBatchSize - 1) / microBatchSize;
+    return (pairs - 1) / microBatchSize + 1;
   }
 
   public int stepsPerEpoch() {
-    return (microBatchesPerEpoch() + accumulation - 1) / accumulation;
+    return (microBatchesPerEpoch() - 1) / accumulation + 1;
   }
 
   /** The steps of an epoch (counted from 0): for each its micro-batches, for each its pairs. */
@@ -43,8 +43,9 @@ public record EpochPlan(
     int[] order = order(epoch);
     List<List<int[]>> steps = new ArrayList<>();
     List<int[]> step = new ArrayList<>();
-    for (int from = 0; from < pairs; from += microBatchSize) {
-      step.add(Arrays.copyOfRange(order, from, Math.min(pairs, from + microBatchSize)));
+    for (int from = 0, to; from < pairs; from = to) {
+      to = from + Math.min(microBatchSize, pairs - from); // no sum beyond an int
+      step.add(Arrays.copyOfRange(order, from, to));
       if (step.size() == accumulation) {
         steps.add(step);
         step = new ArrayList<>();

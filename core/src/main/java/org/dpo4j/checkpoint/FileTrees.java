@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Whole folders on disk: list, delete, and force to the device. Links are never followed. */
-final class FileTrees {
+public final class FileTrees {
   private static final int DELETE_ATTEMPTS = 5;
 
   private FileTrees() {}
@@ -92,7 +92,7 @@ final class FileTrees {
   }
 
   /** What went wrong, in words for people: the system's reason without Java's class names. */
-  static String reason(IOException failure) {
+  public static String reason(IOException failure) {
     if (failure instanceof AccessDeniedException) {
       return "permission denied";
     }

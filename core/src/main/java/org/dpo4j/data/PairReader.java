@@ -145,7 +145,7 @@ public final class PairReader implements AutoCloseable {
   }
 
   private static DpoException unreadable(String file, IOException e) {
-    String found = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+    String found = e.getMessage() == null ? "it ends too early" : e.getMessage();
     return new DpoException(
         "[%s] the file must be readable to its end but was not: %s; copy or pack it again"
             .formatted(file, found),

@@ -47,7 +47,7 @@ final class RowJson {
       throw new BadRowException(
           origin,
           duplicate ? "duplicate key" : "invalid JSON",
-          e.getOriginalMessage()
+          JsonFault.words(e)
               + (e.getLocation() == null
                   ? ""
                   : " (character %d of the row)".formatted(e.getLocation().getCharOffset())));

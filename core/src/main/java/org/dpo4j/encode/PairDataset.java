@@ -80,12 +80,14 @@ public record PairDataset(
     return rows;
   }
 
-  private record Result(Row row, @Nullable EncodedRow encoded, @Nullable BadRowException problem) {
+  private record Result(Row row, @Nullable EncodedRow encoded, @Nullable RuntimeException problem) {
 
     static Result of(Row row, PairEncoder encoder) {
       try {
         return new Result(row, encoder.encode(row.pairOrThrow()), null);
-      } catch (BadRowException problem) {
+      } catch (RuntimeException problem) {
+        // Kept until all rows of the chunk are done: thrown here, it would let the caller close the
+        // native tokenizer under the other threads. And the first bad row is the one reported.
         return new Result(row, null, problem);
       }
     }
@@ -96,11 +98,11 @@ public record PairDataset(
         counts.count(kept);
         return kept;
       }
-      if (onBadRow == OnBadRow.STOP) {
-        throw problem;
+      if (onBadRow == OnBadRow.SKIP && problem instanceof BadRowException bad) {
+        counts.countBad(row.origin(), bad);
+        return EncodedRow.skipped(row.origin(), bad);
       }
-      counts.countBad(row.origin(), problem);
-      return EncodedRow.skipped(row.origin(), problem);
+      throw problem;
     }
   }
 }

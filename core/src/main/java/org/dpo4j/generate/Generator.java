@@ -76,13 +76,19 @@ public final class Generator {
     }
   }
 
-  private void check(int[] prompt) {
+  /**
+   * Checks a prompt.
+   *
+   * @throws DpoException as {@link #generate} does
+   */
+  public void check(int[] prompt) {
     if (prompt.length == 0 || prompt.length >= model.maxPositions()) {
       throw new DpoException(
           "a prompt must have from 1 to "
               + (model.maxPositions() - 1)
               + " tokens, one less than the model's context, but has "
-              + prompt.length);
+              + prompt.length
+              + (prompt.length == 0 ? "; write something" : "; shorten it"));
     }
     for (int id : prompt) {
       if (id < 0 || id >= model.vocabSize()) {

@@ -33,8 +33,8 @@ public final class LogProbTable {
       CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
     double[] chosen = new double[pairs.size()];
     double[] rejected = new double[pairs.size()];
-    for (int from = 0; from < pairs.size(); from += batchSize) {
-      int to = Math.min(pairs.size(), from + batchSize);
+    for (int from = 0, to; from < pairs.size(); from = to) {
+      to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
       try (TensorScope scope = TensorScope.open();
           NoGrad noGrad = NoGrad.open()) {
         PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());

@@ -96,11 +96,7 @@ public final class FlatParameters implements AutoCloseable {
 
   /** Whether no weight is infinite or NaN. */
   public boolean finite() {
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      return Double.isFinite(values.min().item_double()) // NaN comes through both
-          && Double.isFinite(values.max().item_double());
-    }
+    return Tensors.finite(values);
   }
 
   /** Frees the gradients; the weights keep their values. */

@@ -58,7 +58,7 @@ public record DemoConfig(
                   .formatted(OptionType.text(lossType))
               + " ipo is normalized already, hinge has no such form");
     }
-    Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+    Rule.threads(threads);
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -37,7 +37,7 @@ public record GenerateConfig(
     Rule.atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
     Rule.notNegative("temperature", temperature, "0 always takes the likeliest id");
     Rule.require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
-    Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+    Rule.threads(threads);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */

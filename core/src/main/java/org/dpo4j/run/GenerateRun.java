@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.dpo4j.DpoException;
+import org.dpo4j.checkpoint.FileTrees;
+import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Message;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.Sampling;
@@ -26,15 +29,18 @@ public final class GenerateRun {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
+  /** What to continue, and {@code [file:line] } where it is from a file. */
+  private record Prompt(String place, List<Message> messages) {}
+
   private GenerateRun() {}
 
   /** One completion as text, or for a file of prompts one JSON line for each. */
   public static void run(GenerateConfig config, RunOutput output) {
     config.checkInputs();
     Engine.setThreads(config.threads());
-    List<List<Message>> prompts =
+    List<Prompt> prompts =
         config.prompt().isPresent()
-            ? List.of(List.of(Message.of("user", config.prompt().get())))
+            ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
             : read(config.promptsFile().orElseThrow());
     try (LoadedInputs inputs = LoadedInputs.open(config.model())) {
       Generator generator =
@@ -43,18 +49,34 @@ public final class GenerateRun {
               endTokens(inputs),
               new Sampling(config.temperature(), config.topP()),
               config.seed());
-      for (List<Message> prompt : prompts) {
-        int[] ids = encode(prompt, inputs.tokenizer(), config.raw());
+      // All before the first completion: a bad last prompt shows at once.
+      List<int[]> ids = new ArrayList<>();
+      for (Prompt prompt : prompts) {
+        ids.add(encode(prompt, inputs.tokenizer(), config.raw(), generator));
+      }
+      for (int i = 0; i < ids.size(); i++) {
         String completion =
-            inputs.tokenizer().text().decode(generator.generate(ids, config.maxNewTokens()));
+            inputs.tokenizer().text().decode(generator.generate(ids.get(i), config.maxNewTokens()));
         output
             .out()
             .println(
                 config.prompt().isPresent()
                     ? completion
-                    : JSON.writeValueAsString(line(prompt, completion)));
+                    : JSON.writeValueAsString(line(prompts.get(i).messages(), completion)));
         output.out().flush();
       }
+    }
+  }
+
+  /** A prompt that the model can continue, or a message that names its place. */
+  private static int[] encode(
+      Prompt prompt, ModelTokenizer tokenizer, boolean raw, Generator generator) {
+    try {
+      int[] ids = encode(prompt.messages(), tokenizer, raw);
+      generator.check(ids);
+      return ids;
+    } catch (DpoException e) {
+      throw new DpoException(prompt.place() + e.getMessage(), e);
     }
   }
 
@@ -93,23 +115,30 @@ public final class GenerateRun {
   /**
    * A .jsonl file has {@code prompt}, a text or messages, in each row; any other one prompt a line.
    */
-  private static List<List<Message>> read(Path file) {
-    List<List<Message>> prompts = new ArrayList<>();
+  private static List<Prompt> read(Path file) {
+    List<Prompt> prompts = new ArrayList<>();
     try {
       List<String> lines = Files.readAllLines(file, StandardCharsets.UTF_8);
       boolean json = file.getFileName().toString().endsWith(".jsonl");
       for (int i = 0; i < lines.size(); i++) {
         if (!lines.get(i).isBlank()) {
-          String place = "[" + file + ":" + (i + 1) + "]";
+          String place = "[" + file + ":" + (i + 1) + "] ";
           prompts.add(
-              json ? messages(place, lines.get(i)) : List.of(Message.of("user", lines.get(i))));
+              new Prompt(
+                  place,
+                  json
+                      ? messages(place, lines.get(i))
+                      : List.of(Message.of("user", lines.get(i)))));
         }
       }
+    } catch (CharacterCodingException e) {
+      throw new DpoException("[" + file + "] must be text in UTF-8 but is not; convert it", e);
     } catch (IOException e) {
-      throw new DpoException("[" + file + "] must be UTF-8 text but could not be read: " + e, e);
+      throw new DpoException("[" + file + "] cannot be read: " + FileTrees.reason(e), e);
     }
     if (prompts.isEmpty()) {
-      throw new DpoException("[" + file + "] must hold at least one prompt but holds none");
+      throw new DpoException(
+          "[" + file + "] must hold at least one prompt but holds none; write one a line");
     }
     return prompts;
   }
@@ -123,17 +152,21 @@ public final class GenerateRun {
       if (prompt.isArray() && !prompt.isEmpty()) {
         List<Message> messages = new ArrayList<>();
         for (JsonNode message : prompt) {
+          if (!message.path("role").isString() || !message.path("content").isString()) {
+            throw new DpoException(
+                place + "a message must have a text as role and as content but was " + message);
+          }
           messages.add(
-              Message.of(message.path("role").asString(""), message.path("content").asString("")));
+              Message.of(message.get("role").stringValue(), message.get("content").stringValue()));
         }
         return messages;
       }
       throw new DpoException(
           place
-              + " \"prompt\" must be a text or a list of messages but was "
+              + "\"prompt\" must be a text or a list of messages but was "
               + prompt.getNodeType());
     } catch (JacksonException e) {
-      throw new DpoException(place + " must be JSON but was not: " + e.getOriginalMessage(), e);
+      throw new DpoException(place + "must be JSON but was not: " + JsonFault.words(e), e);
     }
   }
 }

@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -68,7 +69,7 @@ public final class InspectRun {
   }
 
   private static PairDataset.Walk write(InspectConfig config, Path target, PairEncoder encoder) {
-    try (RowWriter writer = RowWriter.open(target, config.dataFile())) {
+    try (RowWriter writer = RowWriter.open(target, List.of(config.dataFile(), config.model()))) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
               config.dataFile(), encoder, config.onBadRow(), row -> writer.write(values(row)));

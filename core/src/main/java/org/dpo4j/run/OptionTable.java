@@ -183,7 +183,10 @@ public final class OptionTable<C> {
                       entry.spec().name(),
                       entry.type().rule(),
                       text.isEmpty() ? "empty" : text)
-              + entry.spec().defaultText().map("; the default is %s"::formatted).orElse(""),
+              + Suggestion.choice(text, entry.spec().choices())
+                  .map("; did you mean %s?"::formatted)
+                  .or(() -> entry.spec().defaultText().map("; the default is %s"::formatted))
+                  .orElse(""),
           e);
     }
   }

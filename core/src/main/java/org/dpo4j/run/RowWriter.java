@@ -6,9 +6,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.encode.EncodedRow;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -31,23 +34,23 @@ final class RowWriter implements AutoCloseable {
    * Begins the file. A pipe or a device is written as it is.
    *
    * @param output replaced if it is there; behind a link, what the link names
-   * @param input must be another file
+   * @param inputs files that it must not replace and folders that it must not lie in
    * @throws UsageException if the file cannot be written
    */
-  static RowWriter open(Path output, Path input) {
+  static RowWriter open(Path output, List<Path> inputs) {
     if (Files.isDirectory(output)) {
-      throw new UsageException("--output must be a file but " + output + " is a folder");
+      throw new UsageException(
+          "--output must be a file but " + output + " is a folder; name a file");
     }
     try {
-      if (Files.exists(output) && Files.isSameFile(output, input)) {
-        throw new UsageException(
-            "--output must be another file than --data_file but both are " + output);
-      }
-      Path target = Files.exists(output) ? output.toRealPath() : output.toAbsolutePath();
+      Path target =
+          Files.exists(output) ? output.toRealPath() : output.toAbsolutePath().normalize();
       if (Files.exists(target) && !Files.isRegularFile(target)) {
         return new RowWriter(target, target, Files.newBufferedWriter(target));
       }
-      Files.createDirectories(target.getParent());
+      Path parent = Objects.requireNonNull(target.getParent(), "a root is a folder");
+      Files.createDirectories(parent);
+      refuseInputs(output, Files.exists(target) ? target : parent.toRealPath(), inputs);
       Path pending =
           target.resolveSibling(
               "." + target.getFileName() + ".pending-" + ProcessHandle.current().pid());
@@ -57,8 +60,18 @@ final class RowWriter implements AutoCloseable {
     } catch (IOException e) {
       throw new UsageException(
           "--output must be a file that can be written but %s was not: %s; check the path"
-              .formatted(output, e),
+              .formatted(output, FileTrees.reason(e)),
           e);
+    }
+  }
+
+  private static void refuseInputs(Path output, Path real, List<Path> inputs) throws IOException {
+    for (Path input : inputs) {
+      if (real.startsWith(input.toRealPath())) {
+        throw new UsageException(
+            "--output must not touch what this run reads but %s is %s; name another file"
+                .formatted(output, Files.isDirectory(input) ? "in " + input : "its input"));
+      }
     }
   }
 
@@ -94,7 +107,9 @@ final class RowWriter implements AutoCloseable {
 
   private DpoException failed(IOException e) {
     return new DpoException(
-        "[" + target + "] could not be written: " + e.getMessage() + "; nothing is left of it", e);
+        "[%s] could not be written: %s; nothing is left of it, so make room or name another file"
+            .formatted(target, FileTrees.reason(e)),
+        e);
   }
 
   /** Removes what was not published. */

@@ -4,6 +4,11 @@ import org.dpo4j.UsageException;
 
 /** The checks of option values; each failure names the option as a user writes it. */
 final class Rule {
+  // More than any machine has cores; the engine takes what it is told and would not come back.
+  private static final int MAX_THREADS = 1024;
+
+  private static final double LARGEST = 1e30;
+
   private Rule() {}
 
   static void require(boolean holds, String option, String rule, Object value, String whatToDo) {
@@ -14,15 +19,30 @@ final class Rule {
   }
 
   static void positive(String option, double value, String whatToDo) {
-    require(value > 0 && Double.isFinite(value), option, "a number above 0", value, whatToDo);
+    require(value > 0, option, "a number above 0", value, whatToDo);
+    fits(option, value);
   }
 
   static void notNegative(String option, double value, String whatToDo) {
-    require(value >= 0 && Double.isFinite(value), option, "a number from 0", value, whatToDo);
+    require(value >= 0, option, "a number from 0", value, whatToDo);
+    fits(option, value);
+  }
+
+  private static void fits(String option, double value) {
+    require(value <= LARGEST, option, "at most 1e30", value, "computation is in 32 bits");
   }
 
   static void atLeast(String option, long value, long least, String whatToDo) {
     require(value >= least, option, "a whole number from " + least, value, whatToDo);
+  }
+
+  static void threads(int threads) {
+    require(
+        threads >= 0 && threads <= MAX_THREADS,
+        "threads",
+        "a whole number from 0 to " + MAX_THREADS,
+        threads,
+        "0 means as many as there are cores");
   }
 
   static void labelSmoothingFits(double smoothing, LossType loss) {

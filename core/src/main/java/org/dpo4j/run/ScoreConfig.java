@@ -30,7 +30,7 @@ public record ScoreConfig(
     Rule.positive("beta", beta, "0.1 is usual");
     Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
     Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
-    Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+    Rule.threads(threads);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */

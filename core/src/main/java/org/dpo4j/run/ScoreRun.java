@@ -38,7 +38,7 @@ public final class ScoreRun {
     config.checkInputs();
     Engine.setThreads(config.threads());
     try (LoadedInputs inputs = LoadedInputs.open(config.model());
-        RowWriter writer = RowWriter.open(config.output(), config.dataFile())) {
+        RowWriter writer = RowWriter.open(config.output(), inputs(config))) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
       PairDataset.Walk walk;
@@ -53,6 +53,12 @@ public final class ScoreRun {
       output.out().println(config.dataFile() + ": " + walk.counts().summary());
       output.out().println("written to " + config.output());
     }
+  }
+
+  private static List<Path> inputs(ScoreConfig config) {
+    List<Path> inputs = new ArrayList<>(List.of(config.dataFile(), config.model()));
+    config.refModel().ifPresent(inputs::add);
+    return inputs;
   }
 
   private PairDataset.Walk score(PairEncoder encoder) {

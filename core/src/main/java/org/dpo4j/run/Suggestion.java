@@ -2,11 +2,23 @@ package org.dpo4j.run;
 
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /** Finds the name that a user most likely meant. */
 public final class Suggestion {
+  /** What people call a value that has another name here. */
+  private static final Map<String, String> MEANT = Map.of("dpo", "sigmoid", "cdpo", "sigmoid");
+
   private Suggestion() {}
+
+  /** The value of a closed set that a user most likely meant, if one is near. */
+  public static Optional<String> choice(String text, Collection<String> choices) {
+    String word = text.toLowerCase(Locale.ROOT);
+    String meant = MEANT.getOrDefault(word, "");
+    return choices.contains(meant) ? Optional.of(meant) : nearest(word, choices);
+  }
 
   /** The message for an unknown option, with the nearest known name where one is near. */
   public static String unknown(String name, Collection<String> known) {

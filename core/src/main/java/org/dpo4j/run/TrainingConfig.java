@@ -224,7 +224,7 @@ public record TrainingConfig(
       @Option(value = "cpu", help = "where to compute") Device device,
       @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
     public Engine {
-      Rule.atLeast("threads", threads, 0, "0 means as many as there are cores");
+      Rule.threads(threads);
     }
   }
 }

@@ -76,7 +76,7 @@ final class TrainingReport implements TrainingListener {
     line(
         "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
         settings.maxSteps(),
-        settings.plan().microBatchSize() * settings.plan().accumulation(),
+        (long) settings.plan().microBatchSize() * settings.plan().accumulation(),
         settings.plan().microBatchSize(),
         settings.plan().accumulation(),
         settings.plan().stepsPerEpoch(),

@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import tools.jackson.core.JacksonException;
@@ -26,6 +28,8 @@ public final class YamlOptions {
           .enable(YAMLWriteFeature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
           .build();
 
+  private static final Pattern PLACE = Pattern.compile(" in reader, line (\\d+), .*");
+
   private YamlOptions() {}
 
   /**
@@ -35,6 +39,7 @@ public final class YamlOptions {
    * @throws UsageException when the file is missing, is no YAML mapping, or has a key twice
    */
   public static Map<String, GivenValue> read(Path file) {
+    InputPaths.requireFile("config", file);
     String text = text(file);
     Map<String, GivenValue> values = new LinkedHashMap<>();
     try (JsonParser parser = MAPPER.createParser(text)) {
@@ -59,14 +64,36 @@ public final class YamlOptions {
                   .formatted(origin, name, previous.origin().replaceAll(": $", "")));
         }
       }
+      if (parser.nextToken() != null) {
+        throw new UsageException(
+            "%s:%d: a configuration must be one YAML document but another begins here; keep one"
+                .formatted(file, parser.currentTokenLocation().getLineNr()));
+      }
       return values;
     } catch (JacksonException e) {
-      int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
-      throw new UsageException(
-          "%s:%d: this is not valid YAML: %s"
-              .formatted(file, line, e.getOriginalMessage().lines().findFirst().orElse("")),
-          e);
+      throw invalid(file, e);
     }
+  }
+
+  /**
+   * The parser first says where the thing began that it could not read, and last what broke it and
+   * where.
+   */
+  private static UsageException invalid(Path file, JacksonException e) {
+    String line = e.getLocation() == null ? "1" : "" + e.getLocation().getLineNr();
+    String reason = "";
+    for (String part : e.getOriginalMessage().lines().toList()) {
+      Matcher place = PLACE.matcher(part);
+      if (place.matches()) {
+        line = place.group(1);
+      } else if (!part.startsWith(" ")) {
+        reason = part;
+      }
+    }
+    return new UsageException(
+        "%s:%s: this is not valid YAML: %s; write \"name: value\" on each line"
+            .formatted(file, line, reason),
+        e);
   }
 
   private static String text(Path file) {

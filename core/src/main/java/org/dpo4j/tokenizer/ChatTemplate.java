@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Message;
 import org.dpo4j.tokenizer.jinja.Template;
 import org.jspecify.annotations.Nullable;
@@ -72,7 +73,7 @@ public final class ChatTemplate {
       String origin = config + " chat_template";
       return defaultTemplate(found, config).map(source -> parse(source, origin));
     } catch (JacksonException e) {
-      throw new DpoException("[" + config + "] must be JSON but is not: " + e.getMessage(), e);
+      throw new DpoException("[" + config + "] must be JSON but is not: " + JsonFault.words(e), e);
     }
   }
 

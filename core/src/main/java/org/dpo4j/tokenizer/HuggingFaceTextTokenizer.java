@@ -4,10 +4,12 @@ import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.JsonFault;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -48,6 +50,10 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
     }
     try {
       byte[] json = Files.readAllBytes(file);
+      if (new String(json, 0, Math.min(json.length, 24), StandardCharsets.UTF_8)
+          .startsWith("version https://git-lfs")) {
+        throw damaged(file, "it is a git-lfs pointer, for which git lfs pull brings it", null);
+      }
       // Read once in Java first: a broken file then never reaches the native library.
       int vocabSize = JsonMapper.shared().readValue(json, TokenizerFile.class).vocabSize();
       if (vocabSize == 0) {
@@ -66,7 +72,7 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
               .formatted(e.getMessage()),
           e);
     } catch (JacksonException e) {
-      throw damaged(file, e.getOriginalMessage(), e);
+      throw damaged(file, JsonFault.words(e), e);
     } catch (IOException | RuntimeException e) {
       throw damaged(file, String.valueOf(e.getMessage()), e);
     }

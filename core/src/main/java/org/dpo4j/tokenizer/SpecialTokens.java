@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Objects;
 import java.util.OptionalInt;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.JsonFault;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -57,7 +58,7 @@ public record SpecialTokens(
     } catch (JacksonException e) {
       throw new DpoException(
           "[%s] must be JSON but was not: %s; copy it again from where the model came from"
-              .formatted(file, e.getOriginalMessage()),
+              .formatted(file, JsonFault.words(e)),
           e);
     }
   }

@@ -72,6 +72,15 @@ public final class Tensors {
     return new TensorOptional();
   }
 
+  /** Whether no element is infinite or NaN. */
+  public static boolean finite(Tensor tensor) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return Double.isFinite(tensor.min().item_double()) // NaN comes through both
+          && Double.isFinite(tensor.max().item_double());
+    }
+  }
+
   /** Joins along {@code dim}; one tensor alone is returned as it is. */
   public static Tensor cat(List<Tensor> tensors, int dim) {
     return tensors.size() == 1

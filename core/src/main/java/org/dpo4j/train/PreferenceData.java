@@ -43,8 +43,8 @@ public record PreferenceData(List<EncodedPair> pairs, PrecomputedReference refer
   /** Means over all pairs, without gradients. */
   public PairMetrics evaluate(CausalLm policy, PreferenceLoss loss, int batchSize) {
     MetricSums sums = new MetricSums();
-    for (int from = 0; from < pairs.size(); from += batchSize) {
-      int to = Math.min(pairs.size(), from + batchSize);
+    for (int from = 0, to; from < pairs.size(); from = to) {
+      to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
       try (TensorScope scope = TensorScope.open();
           NoGrad noGrad = NoGrad.open()) {
         forward(policy, loss, IntStream.range(from, to).toArray(), sums);

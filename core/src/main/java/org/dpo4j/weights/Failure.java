@@ -29,6 +29,9 @@ final class Failure {
     if (failure instanceof FileAlreadyExistsException) {
       return "it exists already";
     }
-    return failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    return message.endsWith("No space left on device")
+        ? "no space is left on the device; make room or write elsewhere, and run again"
+        : message;
   }
 }

@@ -1,5 +1,6 @@
 package org.dpo4j.weights;
 
+import org.dpo4j.data.JsonFault;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.util.DefaultIndenter;
@@ -25,7 +26,6 @@ final class Json {
 
   /** What is wrong, in one line, with line and column. */
   static String why(JacksonException failure) {
-    String message = failure.getOriginalMessage();
     String where =
         failure.getLocation() == null
             ? ""
@@ -34,7 +34,7 @@ final class Json {
                 + ", column "
                 + failure.getLocation().getColumnNr()
                 + ")";
-    return message.lines().findFirst().orElse("") + where;
+    return JsonFault.words(failure) + where;
   }
 
   /** Two spaces of indentation, one element a line, a newline at the end. */

@@ -32,7 +32,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
 
   // A config that asks for far more weights than there are should not be listed to its end.
   private static final int MAX_MISSING = 1000;
-  private static final int LISTED = 50;
+  private static final int LISTED = 5;
 
   private final Checkpoint checkpoint;
   private final WeightRules rules;
@@ -42,6 +42,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private final List<String> missing = new ArrayList<>();
   private final List<String> wrongShape = new ArrayList<>();
   private final List<String> wrongType = new ArrayList<>();
+  private final List<String> notFinite = new ArrayList<>();
   private boolean finished;
 
   StrictLoad(Checkpoint checkpoint, WeightRules rules) {
@@ -75,6 +76,9 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     }
     Tensor tensor = keep(shape);
     checkpoint.copyTo(found, tensor);
+    if (!Tensors.finite(tensor)) {
+      notFinite.add(found);
+    }
     return tensor;
   }
 
@@ -105,8 +109,8 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
    * Ends the load.
    *
    * @return what the file calls the weights
-   * @throws DpoException listing every weight that is missing, unexpected, of another shape or of
-   *     another type
+   * @throws DpoException listing every weight that is missing, unexpected, of another shape, of
+   *     another type or not finite
    */
   WeightNames finish() {
     List<String> unexpected = new ArrayList<>();
@@ -132,6 +136,14 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
         || !wrongType.isEmpty()
         || !unexpected.isEmpty()) {
       throw failure(unexpected);
+    }
+    if (!notFinite.isEmpty()) {
+      throw new DpoException(
+          "["
+              + checkpoint.folder()
+              + "] weights: all numbers must be finite but some are NaN or infinite in "
+              + list(notFinite)
+              + "; copy or download the model again, or train it again with a lower rate");
     }
     if (!untied.isEmpty()) {
       throw new DpoException(

@@ -8,11 +8,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.tokenizer.InstructionTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
+import org.dpo4j.tokenizer.TextTokenizer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,6 +75,49 @@ class PairDatasetTest {
         .isInstanceOf(BadRowException.class)
         .hasMessageStartingWith("[" + file + ":7] identical");
     assertThat(seen).hasSize(3);
+  }
+
+  /** The caller closes the native tokenizer then: a thread still in it would end the process. */
+  @Test
+  void aFailureComesOutOnlyWhenNoThreadTokenizesAnyMore() throws IOException {
+    List<String> lines = new ArrayList<>(List.of(textRow("fails")));
+    for (int i = 0; i < 40; i++) {
+      lines.add(textRow("row " + i));
+    }
+    Files.write(file, lines);
+    AtomicInteger done = new AtomicInteger();
+    TextTokenizer slow =
+        new TextTokenizer() {
+          @Override
+          public int[] encode(String text, boolean addSpecialTokens) {
+            if (text.startsWith("fails")) {
+              throw new DpoException("as told");
+            }
+            LockSupport.parkNanos(2_000_000);
+            done.incrementAndGet();
+            return text.chars().toArray();
+          }
+
+          @Override
+          public String decode(int[] ids) {
+            return "";
+          }
+
+          @Override
+          public int vocabSize() {
+            return 256;
+          }
+        };
+    PairEncoder encoder =
+        new PairEncoder(
+            slow, null, new SpecialTokens(null, null, null), new EncodingLimits(0, 100, 256));
+
+    assertThatThrownBy(() -> PairDataset.load(file, encoder, OnBadRow.STOP)).hasMessage("as told");
+    assertThat(done).hasValue(40 * 3);
+  }
+
+  private static String textRow(String prompt) {
+    return "{\"prompt\":\"%s\",\"chosen\":\" a\",\"rejected\":\" b\"}".formatted(prompt);
   }
 
   @Test

@@ -275,7 +275,7 @@ class TrainingOptionsTest {
     assertThatThrownBy(() -> config("warmup_steps", "3", "warmup_ratio", "0.1"))
         .hasMessageContaining("pass one of them");
     assertThatThrownBy(() -> config("label_smoothing", "0.1", "loss_type", "ipo"))
-        .hasMessageContaining("--loss_type sigmoid only but the loss is ipo");
+        .hasMessageContaining("sigmoid_norm but the loss is ipo");
   }
 
   @Test
@@ -288,7 +288,7 @@ class TrainingOptionsTest {
         .hasMessageContaining("is not valid YAML");
     assertThatThrownBy(() -> YamlOptions.read(folder.resolve("none.yaml")))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("none.yaml; check the path");
+        .hasMessageContaining("none.yaml, which is not there; check the path");
   }
 
   @Test

@@ -1,0 +1,482 @@
+package org.dpo4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Closes the defects of the unhappy paths: an input that is taken although it cannot be right, a
+ * stack trace or a library's jargon in place of one clear message, a wrong exit code, and a failed
+ * run that changes or leaves files. The runs are the real ones.
+ */
+class BadInputTest {
+  private static final Path EXAMPLES = Path.of("..", "examples");
+  private static final String FILES = "--model $/model --data_file $/pairs.jsonl ";
+  private static final String TRAIN = "train " + FILES + "--output_dir $/out ";
+  private static final String SHORT =
+      TRAIN + "--max_steps 2 --per_device_train_batch_size 2 --max_length 64 ";
+  private static final String SCORE = "score " + FILES + "--output $/scores.jsonl ";
+  private static final String INSPECT = "inspect " + FILES;
+  private static final String GENERATE = "generate --model $/model --max_new_tokens 2 ";
+  private static final String GOOD_ROW = row("a", "b", "c");
+  private static final String LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private final Path folder;
+
+  BadInputTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @BeforeEach
+  void copyModelAndPairs() throws IOException {
+    Files.createDirectory(folder.resolve("model"));
+    try (Stream<Path> files = Files.list(EXAMPLES.resolve("tiny-chat"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, folder.resolve("model").resolve(file.getFileName().toString()));
+      }
+    }
+    List<String> rows = Files.readAllLines(EXAMPLES.resolve("pairs.jsonl"));
+    Files.write(folder.resolve("pairs.jsonl"), rows.subList(0, 4));
+  }
+
+  /** Makes the input bad. */
+  @FunctionalInterface
+  private interface Harm {
+    void in(Path folder) throws IOException;
+  }
+
+  /**
+   * One kind of bad input.
+   *
+   * @param command words of the command line; $ is the folder of the case
+   * @param says parts of the message
+   */
+  private record Kind(String name, int exit, String command, Harm harm, List<String> says) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  private static Kind usage(String name, String command, String... says) {
+    return new Kind(name, 2, command, folder -> {}, List.of(says));
+  }
+
+  private static Kind usage(String name, Harm harm, String command, String... says) {
+    return new Kind(name, 2, command, harm, List.of(says));
+  }
+
+  private static Kind failed(String name, Harm harm, String command, String... says) {
+    return new Kind(name, 1, command, harm, List.of(says));
+  }
+
+  static Stream<Kind> kinds() {
+    return Stream.of(options(), yaml(), models(), tokenizers(), rows(), outputs(), runs())
+        .flatMap(kinds -> kinds);
+  }
+
+  private static Stream<Kind> options() {
+    return Stream.of(
+        usage("unknown verb", "trian", "trian is no verb", "did you mean train?"),
+        usage("unknown option", SHORT + "--bta 1", "--bta is no option", "did you mean --beta?"),
+        usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
+        usage("no number", TRAIN + "--learning_rate fast", "--learning_rate must be a number"),
+        usage("NaN", TRAIN + "--beta NaN", "--beta must be a number but was NaN"),
+        usage("no whole number", TRAIN + "--max_steps 1.5", "whole number but was 1.5"),
+        usage("beyond floats", TRAIN + "--learning_rate 1e300", "must be at most 1e30"),
+        usage("out of range", TRAIN + "--label_smoothing 0.7", "between 0 and 0.5 but was 0.7"),
+        usage("batch of none", TRAIN + "--per_device_train_batch_size 0", "from 1 but was 0"),
+        usage("too many threads", TRAIN + "--threads 100000", "from 0 to 1024 but was 100000"),
+        usage("no truth value", TRAIN + "--shuffle maybe", "true or false but was maybe"),
+        usage("loss dpo", TRAIN + "--loss_type dpo", "was dpo; did you mean sigmoid?"),
+        usage("loss misspelled", TRAIN + "--loss_type sigmod", "did you mean sigmoid?"),
+        usage("device", TRAIN + "--device cuda", "--device must be one of cpu but was cuda"),
+        usage("bf16", TRAIN + "--bf16 true", "--bf16 true is refused", "--save_dtype"),
+        usage("adapter in train", TRAIN + "--adapter $/model", "--adapter is not supported yet"),
+        usage("adapter in score", SCORE + "--adapter $/model", "--adapter is not supported yet"),
+        usage("evaluation of nothing", TRAIN + "--eval_strategy epoch", "pass --eval_file"),
+        usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"));
+  }
+
+  private static Stream<Kind> yaml() {
+    String train = "train --config $/run.yaml";
+    return Stream.of(
+        usage("no YAML file", train, "--config must be a file", "not there"),
+        usage("unknown key", text("run.yaml", "beta: 1\nbta: 1\n"), train, "run.yaml:2: --bta is"),
+        usage("broken YAML", text("run.yaml", "beta: [1\nseed: 1\n"), train, "run.yaml:2: ", "','"),
+        usage(
+            "tab in YAML", text("run.yaml", "beta: 1\n\tseed: 1\n"), train, "run.yaml:2: ", "TAB"),
+        usage("key twice", text("run.yaml", "beta: 1\nbeta: 2\n"), train, "twice", "run.yaml:1"),
+        usage("YAML list", text("run.yaml", "- beta\n"), train, "run.yaml:1: ", "mapping"),
+        usage("two documents", text("run.yaml", "beta: 1\n---\nseed: 1\n"), train, "one YAML"),
+        usage(
+            "wrong value in YAML",
+            text("run.yaml", "model: m\ndata_file: d\noutput_dir: o\nbeta: high\n"),
+            train,
+            "run.yaml:4: --beta must be a number but was high"));
+  }
+
+  private static Stream<Kind> models() {
+    return Stream.of(
+        usage("model missing", INSPECT.replace("$/model", "$/none"), "none, which is not there"),
+        usage("hub name", INSPECT.replace("$/model", "some/name"), "hf download some/name"),
+        usage("model is a file", INSPECT.replace("$/model", "$/pairs.jsonl"), "which is a file"),
+        usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
+        failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "not valid JSON"),
+        failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported yet"),
+        failed("activation", config("\"silu\"", "\"relu\""), SHORT, "\"relu\" is not supported"),
+        failed(
+            "config of wider model", config("\": 192", "\": 384"), SHORT, "wrong shape", "more)"),
+        failed("huge vocabulary", config(": 4096", ": 2000000000"), SHORT, "[2000000000, 192]"),
+        failed("more layers", config("layers\": 6", "layers\": 1000000"), SHORT, "missing"),
+        failed("negative size", config("layers\": 6", "layers\": -1"), SHORT, "positive integer"),
+        failed("no weights", without("model/model.safetensors"), SHORT, "has no weights"),
+        failed("weights cut", cut("model/model.safetensors", 3_000_000), SHORT, "is cut off"),
+        failed("weights empty", cut("model/model.safetensors", 0), SHORT, "is empty"),
+        failed(
+            "no weights at all", text("model/model.safetensors", "x".repeat(99)), SHORT, "is not"),
+        failed("weights pointer", text("model/model.safetensors", LFS), SHORT, "git lfs pull"),
+        failed("NaN weights", BadInputTest::putNan, SHORT, "must be finite", "embed_tokens"),
+        failed("NaN weights write", BadInputTest::putNan, GENERATE + "--prompt Hi", "finite"));
+  }
+
+  private static Stream<Kind> tokenizers() {
+    Harm refuses = text("model/chat_template.jinja", "{{ raise_exception('no user here') }}");
+    return Stream.of(
+        failed(
+            "no tokenizer", without("model/tokenizer.json"), SHORT, "must hold a tokenizer.json"),
+        failed("tokenizer cut", cut("model/tokenizer.json", 999), SHORT, "copy it again"),
+        failed("other JSON", text("model/tokenizer.json", "[1]"), SHORT, "of another kind"),
+        failed("tokenizer pointer", text("model/tokenizer.json", LFS), SHORT, "git lfs pull"),
+        failed("tokenizer config", text("model/tokenizer_config.json", "{"), SHORT, "must be JSON"),
+        failed("bigger tokenizer", BadInputTest::moveIds, SHORT, "pairs.jsonl:1]", "another model"),
+        failed("template refuses", refuses, SHORT, "pairs.jsonl:1]", "no user here"),
+        failed("template refuses prompt", refuses, GENERATE + "--prompt Hi", "no user here"),
+        failed("broken template", text("model/chat_template.jinja", "{{ a"), SHORT, ".jinja:1]"));
+  }
+
+  private static Stream<Kind> rows() {
+    String deep = "[".repeat(100_000) + "]".repeat(100_000);
+    String badRole = "{\"prompt\": [{\"role\": 7, \"content\": \"a\"}]}";
+    String completions = "\"chosen\": \"b\", \"rejected\": \"c\"";
+    return Stream.of(
+        usage("no data", SHORT.replace("pairs.jsonl", "none"), "--data_file", "is not there"),
+        usage("data is a folder", SHORT.replace("pairs.jsonl", "model"), "which is a folder"),
+        failed("empty data", text("pairs.jsonl", ""), SHORT, "at least one row"),
+        failed("CSV", text("a.csv", "a,b"), SHORT.replace("pairs.jsonl", "a.csv"), "named .jsonl"),
+        failed(
+            "no gzip",
+            text("a.jsonl.gz", "a"),
+            SHORT.replace("pairs.jsonl", "a.jsonl.gz"),
+            "to its end"),
+        failed("half gzip", halfGzip(), SHORT.replace("pairs.jsonl", "a.jsonl.gz"), "to its end"),
+        failed("invalid JSON", second("{\"prompt\": "), SHORT, "pairs.jsonl:2] invalid JSON"),
+        failed("two values", second(GOOD_ROW + "{}"), SHORT, ":2] invalid JSON", "after the value"),
+        failed(
+            "deep JSON", second("{\"prompt\": " + deep + "}"), SHORT, ":2] invalid JSON", "depth"),
+        failed("huge row", second(row("a".repeat(17 << 20), "b", "c")), SHORT, ":2] row too long"),
+        failed("invalid UTF-8", second("\u00ff"), SHORT, ":2] invalid UTF-8"),
+        failed("no field", second("{\"prompt\": \"a\"}"), SHORT, ":2] missing field"),
+        failed("null", second("{\"prompt\": null, " + completions + "}"), SHORT, ":2] null in"),
+        failed(
+            "wrong type", second("{\"prompt\": 5, " + completions + "}"), SHORT, ":2] ", "number"),
+        failed("no object", second("5"), SHORT, ":2] row is not an object"),
+        failed("identical", second(row("a", "b", "b")), SHORT, ":2] identical"),
+        failed("empty side", second(row("a", "b", "")), SHORT, ":2] empty rejected"),
+        failed(
+            "id out of range",
+            second("{\"prompt_ids\": [1], \"chosen_ids\": [2], \"rejected_ids\": [4096]}"),
+            SHORT,
+            ":2] token id out of range",
+            "is 4096"),
+        failed("tools", second("{\"tools\": [1], " + completions + "}"), SHORT, "column \"tools\""),
+        failed("bad role", second(badRole.replace("]}", "], " + completions + "}")), SHORT, ":2] "),
+        failed(
+            "nothing usable", text("pairs.jsonl", "x"), SHORT + "--on_bad_row skip", "none is"),
+        failed("bad row in inspect", second("{"), INSPECT + "--output $/rows.jsonl", ":2] invalid"),
+        failed("bad row in score", second("{"), SCORE, ":2] invalid JSON"),
+        failed("bad role in a prompt", text("p.jsonl", badRole), prompts("p.jsonl"), "p.jsonl:1] "),
+        failed(
+            "long prompt", text("p", "a\n" + "b c ".repeat(2000)), prompts("p"), "p:2] ", "1023"),
+        failed("no UTF-8 in prompts", bytes("p", 'a', 0xff), prompts("p"), "must be text in UTF-8"),
+        failed("no prompt", text("p", "\n"), prompts("p"), "at least one prompt"));
+  }
+
+  private static Stream<Kind> outputs() {
+    Harm mine = text("out/mine.txt", "mine");
+    String overwrite = SHORT + "--overwrite_output_dir ";
+    String toData = SCORE.replace("scores.jsonl", "pairs.jsonl");
+    return Stream.of(
+        usage("output not empty", mine, SHORT, "must be new or empty"),
+        usage("output is a file", text("out", "mine"), SHORT, "must be a folder but was a file"),
+        usage("output not ours", mine, overwrite, "only a folder that a run wrote"),
+        usage("output holds the model", overwrite.replace("$/out", "$/"), "must not hold what"),
+        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "directory"),
+        usage("scores over the data", toData, "must not touch what this run reads"),
+        usage("rows over the data", INSPECT + "--output $/pairs.jsonl", "must not touch"),
+        usage("scores over the model", SCORE.replace("scores.jsonl", "model/config.json"), "in "),
+        usage("scores over a folder", SCORE.replace("scores.jsonl", "model"), "is a folder"),
+        usage("scores below a file", SCORE.replace("scores.jsonl", "pairs.jsonl/a"), "in the way"));
+  }
+
+  private static Stream<Kind> runs() {
+    String rate = "--lr_scheduler_type constant --learning_rate ";
+    Harm ours =
+        folder -> {
+          text("out/dpo4j.yaml", "beta: 1\n").in(folder);
+          text("out/mine.txt", "mine").in(folder);
+        };
+    return Stream.of(
+        failed(
+            "absurd rate",
+            ours,
+            SHORT + "--overwrite_output_dir " + rate + "1e30",
+            "step 2: ",
+            "must be finite",
+            "pairs.jsonl:"),
+        failed(
+            "absurd rate in the demo",
+            folder -> {},
+            "demo --output_dir $/out --steps 3 " + "--learning_rate 1e6",
+            "step 2: ",
+            "row 12",
+            "Lower --learning_rate"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void oneClearMessageAndNothingElse(Kind kind) throws IOException {
+    kind.harm().in(folder);
+    Map<String, String> before = files();
+
+    int exit = run(words(kind.command()));
+
+    String message = err.toString(StandardCharsets.UTF_8);
+    assertThat(message)
+        .startsWith("error: ")
+        .contains(kind.says())
+        .containsOnlyOnce("error: ")
+        .doesNotContain("Exception", "\tat ", "internal error", "java.", "`", "REDACTED")
+        .hasSizeLessThan(1500 + 5 * folder.toString().length());
+    assertThat(message.lines().skip(1)).allMatch(line -> line.startsWith("       "));
+    assertThat(out.toString(StandardCharsets.UTF_8)).doesNotContain("written", "train_runtime");
+    assertThat(exit).as(message).isEqualTo(kind.exit());
+    assertThat(files()).isEqualTo(before);
+  }
+
+  /** Rows beyond the largest int in a step: once an endless loop. */
+  @Test
+  void theLargestBatchIsAllPairs() {
+    String largest = Integer.toString(Integer.MAX_VALUE);
+
+    assertThat(
+            run(
+                words(
+                    TRAIN
+                        + "--max_steps 1 --max_length 64 --per_device_eval_batch_size "
+                        + largest
+                        + " --per_device_train_batch_size "
+                        + largest
+                        + " --gradient_accumulation_steps "
+                        + largest)))
+        .as(err.toString(StandardCharsets.UTF_8))
+        .isZero();
+    assertThat(folder.resolve("out/model.safetensors")).exists();
+  }
+
+  @Test
+  void debugShowsWhereAFailureComesFrom() throws IOException {
+    second("{").in(folder);
+
+    assertThat(run(words(SCORE + "--debug"))).isEqualTo(1);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("\tat org.dpo4j.");
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void ctrlCInTrainingLeavesEverythingAsItWas() throws IOException, InterruptedException {
+    Map<String, String> before = files();
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+    command.addAll(Arrays.asList(words(SHORT.replace("$/out", "$/new/out"))));
+    command.addAll(List.of("--max_steps=100000", "--logging_steps=1"));
+    command.remove("--max_steps");
+    command.remove("2");
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.PIPE).start();
+    try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
+        BufferedReader errors = process.errorReader(StandardCharsets.UTF_8)) {
+      String line = lines.readLine();
+      while (line != null && !line.contains("grad_norm")) {
+        line = lines.readLine();
+      }
+      assertThat(folder.resolve("new")).exists();
+      List<String> interrupt = List.of("kill", "-INT", Long.toString(process.pid()));
+      assertThat(new ProcessBuilder(interrupt).start().waitFor()).isZero();
+      lines.lines().forEach(later -> {});
+      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      assertThat(errors.lines().filter(error -> !error.startsWith("WARNING")))
+          .singleElement(InstanceOfAssertFactories.STRING)
+          .startsWith("interrupted; ")
+          .endsWith("nothing was written to " + folder.resolve("new/out"));
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(process.exitValue()).isEqualTo(130);
+    assertThat(files()).isEqualTo(before);
+  }
+
+  private String[] words(String command) {
+    return Arrays.stream(command.strip().split(" +"))
+        .map(word -> word.replace("$", folder.toString()))
+        .toArray(String[]::new);
+  }
+
+  private int run(String... words) {
+    Console console =
+        new Console(
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            false);
+    return new Main(new CoreRuns(), console).run(words);
+  }
+
+  /** Every file and folder below the case's folder, and what is in it. */
+  private Map<String, String> files() throws IOException {
+    Map<String, String> found = new TreeMap<>();
+    try (Stream<Path> paths = Files.walk(folder)) {
+      for (Path path : paths.toList()) {
+        found.put(
+            folder.relativize(path).toString(),
+            Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)
+                ? digest(Files.readAllBytes(path))
+                : "folder");
+      }
+    }
+    return found;
+  }
+
+  private static String digest(byte[] bytes) {
+    try {
+      return new BigInteger(1, MessageDigest.getInstance("SHA-256").digest(bytes)).toString(16);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String row(String prompt, String chosen, String rejected) {
+    return "{\"prompt\": \"%s\", \"chosen\": \"%s\", \"rejected\": \"%s\"}"
+        .formatted(prompt, chosen, rejected);
+  }
+
+  private static String prompts(String file) {
+    return GENERATE + "--prompts_file $/" + file;
+  }
+
+  private static Harm text(String file, String text) {
+    return folder -> {
+      Path path = folder.resolve(file);
+      Files.createDirectories(path.resolveSibling("."));
+      Files.writeString(path, text);
+    };
+  }
+
+  private static Harm bytes(String file, int... bytes) {
+    return folder -> {
+      byte[] all = new byte[bytes.length];
+      for (int i = 0; i < all.length; i++) {
+        all[i] = (byte) bytes[i];
+      }
+      Files.write(folder.resolve(file), all);
+    };
+  }
+
+  /** A good row, then a bad one; its characters are bytes. */
+  private static Harm second(String row) {
+    return folder ->
+        Files.writeString(
+            folder.resolve("pairs.jsonl"),
+            GOOD_ROW + "\n" + row + "\n",
+            StandardCharsets.ISO_8859_1);
+  }
+
+  private static Harm without(String file) {
+    return folder -> Files.delete(folder.resolve(file));
+  }
+
+  private static Harm config(String from, String to) {
+    return folder -> {
+      Path file = folder.resolve("model/config.json");
+      String config = Files.readString(file);
+      assertThat(config).contains(from);
+      Files.writeString(file, config.replace(from, to));
+    };
+  }
+
+  private static Harm cut(String file, int length) {
+    return folder -> {
+      Path path = folder.resolve(file);
+      Files.write(path, Arrays.copyOf(Files.readAllBytes(path), length));
+    };
+  }
+
+  private static Harm halfGzip() {
+    return folder -> {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      try (GZIPOutputStream zip = new GZIPOutputStream(bytes)) {
+        zip.write(Files.readAllBytes(folder.resolve("pairs.jsonl")));
+      }
+      Files.write(
+          folder.resolve("a.jsonl.gz"), Arrays.copyOf(bytes.toByteArray(), bytes.size() / 2));
+    };
+  }
+
+  /** A NaN of bfloat16 into the embedding of a token that no pair has. */
+  private static void putNan(Path folder) throws IOException {
+    Path file = folder.resolve("model/model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[100_000] = (byte) 0xc0;
+    bytes[100_001] = 0x7f;
+    Files.write(file, bytes);
+  }
+
+  /** The ids of a model with a larger vocabulary: 9 before each of three digits or more. */
+  private static void moveIds(Path folder) throws IOException {
+    Path file = folder.resolve("model/tokenizer.json");
+    Files.writeString(
+        file, Files.readString(file).replaceAll("\": ?(\\d{3,})(?=[,\\s}])", "\": 9$1"));
+  }
+}

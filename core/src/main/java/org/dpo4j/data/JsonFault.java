@@ -1,0 +1,24 @@
+package org.dpo4j.data;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DatabindException;
+
+/** What is wrong with a JSON text, in words for people. */
+public final class JsonFault {
+  private JsonFault() {}
+
+  /** The parser's reason in one line, without the names of its own settings and classes. */
+  public static String words(JacksonException failure) {
+    String message = failure.getOriginalMessage().lines().findFirst().orElse("");
+    if (message.startsWith("Trailing token")) {
+      return "something stands after the value";
+    }
+    if (message.startsWith("No content")) {
+      return "it is empty";
+    }
+    if (failure instanceof DatabindException) {
+      return "a value is of another kind than it must be";
+    }
+    return message.replaceAll(" \\(start marker at .*|: enable `.*|, from `[^`]*`", "");
+  }
+}
