@@ -219,8 +219,7 @@ class BadInputTest {
             "is 4096"),
         failed("tools", second("{\"tools\": [1], " + completions + "}"), SHORT, "column \"tools\""),
         failed("bad role", second(badRole.replace("]}", "], " + completions + "}")), SHORT, ":2] "),
-        failed(
-            "nothing usable", text("pairs.jsonl", "x"), SHORT + "--on_bad_row skip", "none is"),
+        failed("nothing usable", text("pairs.jsonl", "x"), SHORT + "--on_bad_row skip", "none is"),
         failed("bad row in inspect", second("{"), INSPECT + "--output $/rows.jsonl", ":2] invalid"),
         failed("bad row in score", second("{"), SCORE, ":2] invalid JSON"),
         failed("bad role in a prompt", text("p.jsonl", badRole), prompts("p.jsonl"), "p.jsonl:1] "),

@@ -110,10 +110,10 @@ class PairDatasetTest {
         };
     PairEncoder encoder =
         new PairEncoder(
-            slow, null, new SpecialTokens(null, null, null), new EncodingLimits(0, 100, 256));
+            slow, null, new SpecialTokens(null, "$", null), new EncodingLimits(0, 100, 256));
 
     assertThatThrownBy(() -> PairDataset.load(file, encoder, OnBadRow.STOP)).hasMessage("as told");
-    assertThat(done).hasValue(40 * 3);
+    assertThat(done).hasValue(1 + 40 * 3); // EOS; prompt, chosen, rejected of the other rows
   }
 
   private static String textRow(String prompt) {
