@@ -15,9 +15,7 @@ final class Interruption {
     Thread hook =
         new Thread(
             () ->
-                err.println(
-                    "interrupted; unless it was already said to be written, nothing was written to "
-                        + output),
+                err.println("interrupted; nothing was written unless this run said so: " + output),
             "interrupted");
     Runtime.getRuntime().addShutdownHook(hook);
     try {

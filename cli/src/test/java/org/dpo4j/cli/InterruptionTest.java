@@ -50,7 +50,7 @@ class InterruptionTest {
     assertThat(process.exitValue()).isEqualTo(130);
     assertThat(Files.readString(err))
         .isEqualToNormalizingNewlines(
-            "interrupted; unless it was already said to be written, nothing was written to %s\n"
+            "interrupted; nothing was written unless this run said so: %s\n"
                 .formatted(folder.resolve("out")));
   }
 
