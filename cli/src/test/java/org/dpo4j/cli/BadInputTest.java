@@ -350,7 +350,7 @@ class BadInputTest {
       assertThat(errors.lines().filter(error -> !error.startsWith("WARNING")))
           .singleElement(InstanceOfAssertFactories.STRING)
           .startsWith("interrupted; ")
-          .endsWith("nothing was written to " + folder.resolve("new/out"));
+          .endsWith("unless this run said so: " + folder.resolve("new/out"));
     } finally {
       process.destroyForcibly();
     }
