@@ -1,6 +1,5 @@
 package org.dpo4j.batch;
 
-import java.util.Arrays;
 import java.util.List;
 import org.dpo4j.encode.EncodedPair;
 
@@ -10,12 +9,10 @@ import org.dpo4j.encode.EncodedPair;
  */
 public final class PreferenceBatch {
 
-  private final List<EncodedPair> pairs;
   private final int[] indices;
   private final FlatSequences sequences;
 
-  private PreferenceBatch(List<EncodedPair> pairs, int[] indices, FlatSequences sequences) {
-    this.pairs = pairs;
+  private PreferenceBatch(int[] indices, FlatSequences sequences) {
     this.indices = indices;
     this.sequences = sequences;
   }
@@ -28,20 +25,11 @@ public final class PreferenceBatch {
    */
   public static PreferenceBatch of(List<EncodedPair> dataset, int... indices) {
     FlatSequences.Builder builder = new FlatSequences.Builder();
-    List<EncodedPair> pairs = Arrays.stream(indices).mapToObj(dataset::get).toList();
-    for (EncodedPair pair : pairs) {
+    for (int index : indices) {
+      EncodedPair pair = dataset.get(index);
       builder.add(pair.promptIds(), pair.chosenIds(), pair.rejectedIds());
     }
-    return new PreferenceBatch(pairs, indices.clone(), builder.build());
-  }
-
-  /** How many pairs there are. */
-  public int size() {
-    return pairs.size();
-  }
-
-  public List<EncodedPair> pairs() {
-    return pairs;
+    return new PreferenceBatch(indices.clone(), builder.build());
   }
 
   /**
@@ -53,10 +41,5 @@ public final class PreferenceBatch {
 
   public FlatSequences sequences() {
     return sequences;
-  }
-
-  /** Ids of both sides as TRL counts them: the prompt once per side. */
-  public long tokens() {
-    return pairs.stream().mapToLong(EncodedPair::tokens).sum();
   }
 }

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -155,14 +154,5 @@ public final class YamlOptions {
           text.append(MAPPER.writeValueAsString(options));
         });
     return text.toString();
-  }
-
-  /** Writes {@link #write(OptionTable, Record)} to a file. */
-  public static <C extends Record> void write(OptionTable<C> table, C config, Path file) {
-    try {
-      Files.writeString(file, write(table, config));
-    } catch (IOException e) {
-      throw new DpoException("%s cannot be written: %s".formatted(file, e.getMessage()), e);
-    }
   }
 }

@@ -10,7 +10,6 @@ package org.dpo4j.train;
  * @param gradNorm global gradient norm before clipping, of the last step covered
  * @param learningRate used for the last step covered
  * @param numTokens ids after truncation since the start of the run; prompts count once per side
- * @param seconds wall time of the steps covered
  */
 public record StepReport(
     int step,
@@ -19,5 +18,4 @@ public record StepReport(
     PairMetrics metrics,
     double gradNorm,
     double learningRate,
-    long numTokens,
-    double seconds) {}
+    long numTokens) {}

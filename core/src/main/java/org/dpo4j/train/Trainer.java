@@ -48,7 +48,6 @@ public final class Trainer {
   private int step;
   private long numTokens;
   private MetricSums sinceReport = new MetricSums();
-  private long reportStarted;
 
   public Trainer(
       CausalLm policy, PreferenceLoss loss, Settings settings, TrainingListener listener) {
@@ -69,7 +68,6 @@ public final class Trainer {
       throw new IllegalStateException("a trainer trains once; make a new one");
     }
     evaluate(evaluation, 0);
-    reportStarted = System.nanoTime();
     try (FlatParameters parameters = FlatParameters.of(policy.parameters());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {
@@ -134,7 +132,6 @@ public final class Trainer {
   }
 
   private void report(double epochs, double gradNorm, double learningRate) {
-    long now = System.nanoTime();
     listener.onReport(
         new StepReport(
             step,
@@ -143,10 +140,8 @@ public final class Trainer {
             sinceReport.means(),
             gradNorm,
             learningRate,
-            numTokens,
-            (now - reportStarted) / 1e9));
+            numTokens));
     sinceReport = new MetricSums();
-    reportStarted = System.nanoTime();
   }
 
   private void evaluate(@Nullable Evaluation evaluation, double epochs) {
