@@ -54,9 +54,10 @@ final class TrajectoryCheck {
   /** Runs and compares; what was compared goes into the table even where it fails. */
   void run(String name, ParityTable table) throws IOException {
     JsonNode fixture = JSON.readTree(fixtures.resolve("trajectories/" + name + ".json"));
-    Path model = model(fixture.at("/setup/model").asString());
+    JsonNode setup = fixture.get("setup");
+    Path model = model(setup.get("model").asString(), "model");
     Path output = work.resolve(name);
-    TrainingRun.run(config(fixture.get("config"), model, output), silent());
+    TrainingRun.run(config(fixture, model, output), silent());
 
     Map<String, Worst> worst = new LinkedHashMap<>();
     JsonNode log = JSON.readTree(output.resolve("trainer_state.json")).get("log_history");
@@ -70,7 +71,11 @@ final class TrajectoryCheck {
         }
       }
     }
-    compareFinal(fixture, output, worst);
+    boolean adapter = !setup.get("adapter").isNull();
+    compareFinal(
+        fixture,
+        adapter ? Map.of("model", model, "adapter", output) : Map.of("model", output),
+        worst);
     worst.forEach(
         (metric, w) ->
             table.add("trajectories/" + name, column(metric), w.difference, w.tolerance));
@@ -129,21 +134,14 @@ final class TrajectoryCheck {
   }
 
   /** The checkpoint's log-probabilities of the first four kept pairs. */
-  private void compareFinal(JsonNode fixture, Path checkpoint, Map<String, Worst> worst)
+  private void compareFinal(JsonNode fixture, Map<String, Path> result, Map<String, Worst> worst)
       throws IOException {
     Path scores = work.resolve("scores.jsonl");
-    ScoreRun.run(
-        ScoreConfig.of(
-            Map.of(
-                "model",
-                checkpoint,
-                "data_file",
-                fixtures.resolve("pairs32.jsonl"),
-                "output",
-                scores,
-                "max_length",
-                fixture.at("/config/max_length").asInt())),
-        silent());
+    Map<String, Object> options = new HashMap<>(result);
+    options.put("data_file", fixtures.resolve("pairs32.jsonl"));
+    options.put("output", scores);
+    options.put("max_length", fixture.at("/config/max_length").asInt());
+    ScoreRun.run(ScoreConfig.of(options), silent());
     JsonNode expected = fixture.get("final_logps_first4");
     int pair = 0;
     for (String line : Files.readAllLines(scores)) {
@@ -164,24 +162,38 @@ final class TrajectoryCheck {
         .add(side + " of row " + row.get("row"), row.get(side + "_logps").asDouble(), expected);
   }
 
-  private TrainingConfig config(JsonNode settings, Path model, Path output) {
+  private TrainingConfig config(JsonNode fixture, Path model, Path output) throws IOException {
     Map<String, Object> options = new HashMap<>();
-    for (var setting : settings.properties()) {
+    for (var setting : fixture.get("config").properties()) {
       JsonNode value = setting.getValue();
       if (!Set.of("bf16", "gradient_checkpointing").contains(setting.getKey())) {
-        options.put(setting.getKey(), (value.isArray() ? value.get(0) : value).asString());
+        options.put(
+            setting.getKey(),
+            value.isArray()
+                ? value.valueStream().map(JsonNode::asString).toList()
+                : value.asString());
       }
     }
     options.put("model", model);
     options.put("data_file", fixtures.resolve("pairs32.jsonl"));
     options.put("output_dir", output);
     options.put("shuffle", false);
+    JsonNode setup = fixture.get("setup");
+    if (!setup.get("adapter").isNull()) {
+      options.put("adapter", fixtures.resolve(setup.get("adapter").asString()));
+    }
+    String reference = setup.get("reference").asString();
+    if (reference.startsWith("models/")) {
+      options.put("ref_model", model(reference, "reference"));
+    } else {
+      options.put("reference", reference.replaceFirst(":.*", ""));
+    }
     return TrainingConfig.of(options);
   }
 
   /** The fixtures' models share one tokenizer.json; a folder of its own gets each its copy. */
-  private Path model(String name) throws IOException {
-    Path copy = Files.createDirectories(work.resolve("model"));
+  private Path model(String name, String folder) throws IOException {
+    Path copy = Files.createDirectories(work.resolve(folder));
     try (var files = Files.newDirectoryStream(fixtures.resolve(name))) {
       for (Path file : files) {
         Files.copy(file, copy.resolve(file.getFileName().toString()));
