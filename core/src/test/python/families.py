@@ -82,15 +82,15 @@ CASES = {
     "llama_llama3_5": ("llama", {**HEAD_8, **rope("llama3", 100.0, **LLAMA3)}, "bfloat16", []),
     "llama_llama3_original_outside": (
         "llama",
-        {**HEAD_8, **rope("llama3", 100.0, **LLAMA3), "original_max_position_embeddings": 12},
-        "bfloat16", []),
+        {**HEAD_8, **older("llama3", 100.0, **LLAMA3), "original_max_position_embeddings": 12},
+        "bfloat16", ["rope_parameters"]),
     "llama_yarn_4": ("llama", {**HEAD_8, **older("yarn", 10.0, "type", **YARN)}, "bfloat16", ["rope_parameters"]),
     "llama_yarn_mscale": (
         "llama", {**HEAD_8, **rope("yarn", 10.0, mscale=0.7, mscale_all_dim=1.3, **YARN)}, "bfloat16", []),
     "llama_yarn_all_keys": (
         "llama",
         {**HEAD_8,
-         **rope("yarn", 10.0, attention_factor=1.4, beta_fast=3, beta_slow=0.4, truncate=False, **YARN)},
+         **rope("yarn", 10.0, attention_factor=1.4, beta_fast=1.2, beta_slow=0.3, truncate=False, **YARN)},
         "bfloat16", []),
     "llama_yarn_own_context": ("llama", {**HEAD_8, **rope("yarn", 10.0, factor=2.0)}, "bfloat16", []),
     "mistral_window_4": (

@@ -359,7 +359,6 @@ class ModelReaderTest {
           llama | layer_types               | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
           llama | num_local_experts         | 8         | 'num_local_experts' 8 is not supported yet
           llama | attn_logit_softcapping    | 50.0      | 'attn_logit_softcapping' 50.0 is not supported yet
-          qwen2 | sliding_window            | 0         | 'sliding_window' must be a positive integer but was 0
           qwen2 | layer_types               | ['full_attention'] | 'layer_types' must be of num_hidden_layers (2) entries
           qwen2 | layer_types               | ['full_attention','chunked_attention'] | 'layer_types' ['full_attention','chunked_attention'] is not supported yet; supported is full_attention, sliding_attention
           qwen2 | layer_types               | ['full_attention','sliding_attention'] | 'sliding_window' must be given and used
@@ -390,14 +389,32 @@ class ModelReaderTest {
         .hasMessageContaining(message.replace('\'', '"'));
   }
 
-  @Test
-  void phi3HasOneKindOfRotaryEmbedding() throws IOException {
+  /** Rules of families that have no fixture of their own, on the config of Llama's. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      textBlock =
+          """
+          phi3    | rope_scaling      | {'type':'longrope'}        | 'rope_scaling.type' 'longrope' is not supported yet; supported is default
+          phi3    | rope_scaling      | {'type':'yarn','factor':2} | 'rope_scaling.type' 'yarn' is not supported yet; supported is default
+          phi3    | partial_rotary_factor | 0.75                   | 'partial_rotary_factor' 0.75 is not supported yet; supported is 1
+          mistral | sliding_window    | 0                          | 'sliding_window' must be a positive integer but was 0
+          mistral | sliding_window    | -1                         | 'sliding_window' must be a positive integer but was -1
+          mistral | layer_types       | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
+          smollm3 | no_rope_layers    | [1]                        | 'no_rope_layers' must be of num_hidden_layers (2) entries but was [1]
+          smollm3 | no_rope_layers    | ['a','b']                  | 'no_rope_layers' must be a list of 0 and 1 but was ['a','b']
+          smollm3 | no_rope_layer_interval | 0                     | 'no_rope_layer_interval' must be a positive integer but was 0
+          smollm3 | layer_types       | ['full_attention','sliding_attention'] | 'sliding_window' must be given and used
+          """)
+  void aConfigOfAnotherFamilyIsRefusedByKeyAndValue(
+      String family, String key, String json, String message) throws IOException {
     Path folder = ModelFolders.copy("llama", temp.resolve("model"));
-    ModelFolders.setConfig(folder, "model_type", "\"phi3\"");
-    ModelFolders.setConfig(folder, "rope_scaling", "{\"type\":\"longrope\"}");
+    ModelFolders.setConfig(folder, "model_type", '"' + family + '"');
+    ModelFolders.setConfig(folder, key, json.replace('\'', '"'));
     assertThatThrownBy(() -> ModelReader.open(folder))
-        .hasMessageContaining(
-            "\"rope_scaling.type\" \"longrope\" is not supported yet; supported is default");
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining(message.replace('\'', '"'));
   }
 
   @Test
