@@ -1,6 +1,7 @@
 package org.dpo4j.data;
 
 import java.util.List;
+import java.util.OptionalDouble;
 
 /**
  * A prompt x with a chosen completion y_w and a rejected one y_l, as read from a row. A prompt that
@@ -10,27 +11,55 @@ public sealed interface PreferencePair {
 
   RowOrigin origin();
 
+  /** How much the pair counts against others, positive and finite; empty where no column says. */
+  OptionalDouble weight();
+
   /** Plain text on all three sides. */
-  record Text(RowOrigin origin, String prompt, String chosen, String rejected)
-      implements PreferencePair {}
+  record Text(
+      RowOrigin origin, String prompt, String chosen, String rejected, OptionalDouble weight)
+      implements PreferencePair {
+    public Text(RowOrigin origin, String prompt, String chosen, String rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+    }
+  }
 
   /** Turns of a conversation on all three sides. */
-  record Chat(RowOrigin origin, List<Message> prompt, List<Message> chosen, List<Message> rejected)
+  record Chat(
+      RowOrigin origin,
+      List<Message> prompt,
+      List<Message> chosen,
+      List<Message> rejected,
+      OptionalDouble weight)
       implements PreferencePair {
     public Chat {
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
     }
+
+    public Chat(
+        RowOrigin origin, List<Message> prompt, List<Message> chosen, List<Message> rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+    }
   }
 
   /** Token ids that are used as they are. */
-  record Ids(RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected)
+  record Ids(
+      RowOrigin origin,
+      List<Integer> prompt,
+      List<Integer> chosen,
+      List<Integer> rejected,
+      OptionalDouble weight)
       implements PreferencePair {
     public Ids {
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
+    }
+
+    public Ids(
+        RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
     }
   }
 }

@@ -3,6 +3,7 @@ package org.dpo4j.encode;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param texts what the ids were made from
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
+ * @param weight what the row's column says, empty without one
  */
 public record EncodedRow(
     RowOrigin origin,
@@ -25,7 +27,8 @@ public record EncodedRow(
     @Nullable EncodedPair pair,
     Lengths uncut,
     RenderedTexts texts,
-    List<Integer> unmatchedPromptIds) {
+    List<Integer> unmatchedPromptIds,
+    OptionalDouble weight) {
 
   /** Ids of prompt, chosen and rejected. */
   public record Lengths(int prompt, int chosen, int rejected) {
@@ -56,6 +59,36 @@ public record EncodedRow(
     if ((pair == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has a pair unless it is dropped");
     }
+  }
+
+  /** A row without a column of weights. */
+  EncodedRow(
+      RowOrigin origin,
+      Status status,
+      String reason,
+      @Nullable EncodedPair pair,
+      Lengths uncut,
+      RenderedTexts texts,
+      List<Integer> unmatchedPromptIds) {
+    this(origin, status, reason, pair, uncut, texts, unmatchedPromptIds, OptionalDouble.empty());
+  }
+
+  /** The same ids with the weight that the row gives them. */
+  EncodedRow weighing(double rowWeight) {
+    EncodedPair weighted =
+        pair == null
+            ? null
+            : new EncodedPair(
+                origin, pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), rowWeight);
+    return new EncodedRow(
+        origin,
+        status,
+        reason,
+        weighted,
+        uncut,
+        texts,
+        unmatchedPromptIds,
+        OptionalDouble.of(rowWeight));
   }
 
   /** A bad row that the user wants skipped, so that every row still has one result. */
