@@ -1,6 +1,10 @@
 package org.dpo4j.data;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A prompt x with a chosen completion y_w and a rejected one y_l, as read from a row. A prompt that
@@ -14,10 +18,21 @@ public sealed interface PreferencePair {
   record Text(RowOrigin origin, String prompt, String chosen, String rejected)
       implements PreferencePair {}
 
-  /** Turns of a conversation on all three sides. */
-  record Chat(RowOrigin origin, List<Message> prompt, List<Message> chosen, List<Message> rejected)
+  /**
+   * Turns of a conversation on all three sides.
+   *
+   * @param templateVariables what the row gives the chat template by name, {@code tools} above all;
+   *     JSON values as plain Java
+   */
+  record Chat(
+      RowOrigin origin,
+      List<Message> prompt,
+      List<Message> chosen,
+      List<Message> rejected,
+      Map<String, @Nullable Object> templateVariables)
       implements PreferencePair {
     public Chat {
+      templateVariables = Collections.unmodifiableMap(new LinkedHashMap<>(templateVariables));
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);

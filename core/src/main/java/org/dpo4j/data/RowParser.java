@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
-import org.dpo4j.DpoException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +17,6 @@ import org.jspecify.annotations.Nullable;
 final class RowParser {
   private static final List<String> SIDES = List.of("chosen", "rejected");
   private static final List<String> IDS = List.of("prompt_ids", "chosen_ids", "rejected_ids");
-  private static final List<String> REFUSED = List.of("tools", "chat_template_kwargs");
 
   private final Set<String> ignoredColumns = new TreeSet<>();
   private @Nullable RowOrigin firstRow;
@@ -29,15 +27,6 @@ final class RowParser {
   }
 
   PreferencePair parse(RowOrigin origin, Map<?, ?> row) {
-    for (String column : REFUSED) {
-      if (row.containsKey(column)) {
-        throw new DpoException(
-            ("%s column \"%s\" must not be there: it would change what the chat template renders"
-                    + " and is not supported yet; render these rows to text or token ids first,"
-                    + " or remove the column")
-                .formatted(origin, column));
-      }
-    }
     boolean hasIds = IDS.stream().anyMatch(row::containsKey);
     boolean hasSides = SIDES.stream().anyMatch(row::containsKey);
     if (hasIds && hasSides) {
@@ -48,6 +37,7 @@ final class RowParser {
 
   private PreferencePair.Ids ids(RowOrigin origin, Map<?, ?> row) {
     ignore(row, IDS);
+    TemplateColumns.refuse(origin, row, "token ids are");
     List<Integer> prompt = ids(origin, row, "prompt_ids");
     List<Integer> chosen = ids(origin, row, "chosen_ids");
     List<Integer> rejected = ids(origin, row, "rejected_ids");
@@ -63,6 +53,7 @@ final class RowParser {
     Object rejected = present(origin, row, "rejected");
     Object prompt = hasPrompt ? present(origin, row, "prompt") : chosen;
     if (prompt instanceof String x && chosen instanceof String w && rejected instanceof String l) {
+      TemplateColumns.refuse(origin, row, "plain text is");
       checkSides(origin, w, l, String::isEmpty);
       if (hasPrompt) {
         return new PreferencePair.Text(origin, x, w, l);
@@ -74,7 +65,12 @@ final class RowParser {
     if (prompt instanceof List<?> x
         && chosen instanceof List<?> w
         && rejected instanceof List<?> l) {
-      return chat(origin, hasPrompt ? messages(origin, "prompt", x) : null, w, l);
+      return chat(
+          origin,
+          hasPrompt ? messages(origin, "prompt", x) : null,
+          w,
+          l,
+          TemplateColumns.read(origin, row));
     }
     throw bad(
         origin,
@@ -88,7 +84,11 @@ final class RowParser {
   }
 
   private static PreferencePair.Chat chat(
-      RowOrigin origin, @Nullable List<Message> ownPrompt, List<?> w, List<?> l) {
+      RowOrigin origin,
+      @Nullable List<Message> ownPrompt,
+      List<?> w,
+      List<?> l,
+      Map<String, @Nullable Object> variables) {
     List<Message> chosen = messages(origin, "chosen", w);
     List<Message> rejected = messages(origin, "rejected", l);
     checkSides(origin, chosen, rejected, RowParser::saysNothing);
@@ -96,7 +96,7 @@ final class RowParser {
       if (ownPrompt.isEmpty()) {
         throw bad(origin, "prompt without messages", "write at least one turn");
       }
-      return new PreferencePair.Chat(origin, ownPrompt, chosen, rejected);
+      return new PreferencePair.Chat(origin, ownPrompt, chosen, rejected, variables);
     }
     int cut = ImplicitPrompt.lengthOf(chosen, rejected);
     if (cut == 0) {
@@ -110,7 +110,8 @@ final class RowParser {
             origin,
             chosen.subList(0, cut),
             chosen.subList(cut, chosen.size()),
-            rejected.subList(cut, rejected.size()));
+            rejected.subList(cut, rejected.size()),
+            variables);
     checkSides(origin, pair.chosen(), pair.rejected(), RowParser::saysNothing);
     return pair;
   }
@@ -231,6 +232,7 @@ final class RowParser {
     Set<String> extra = new LinkedHashSet<>();
     row.keySet().forEach(key -> extra.add((String) key));
     known.forEach(extra::remove);
+    TemplateColumns.NAMES.forEach(extra::remove);
     ignoredColumns.addAll(extra);
   }
 

@@ -1,8 +1,11 @@
 package org.dpo4j.encode;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param texts what the ids were made from
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
+ * @param warnings what is legal in this row and rarely meant, the same text for all rows with it
  */
 public record EncodedRow(
     RowOrigin origin,
@@ -25,7 +29,8 @@ public record EncodedRow(
     @Nullable EncodedPair pair,
     Lengths uncut,
     RenderedTexts texts,
-    List<Integer> unmatchedPromptIds) {
+    List<Integer> unmatchedPromptIds,
+    Set<String> warnings) {
 
   /** Ids of prompt, chosen and rejected. */
   public record Lengths(int prompt, int chosen, int rejected) {
@@ -53,6 +58,7 @@ public record EncodedRow(
 
   public EncodedRow {
     unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
+    warnings = Collections.unmodifiableSet(new TreeSet<>(warnings));
     if ((pair == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has a pair unless it is dropped");
     }
@@ -67,7 +73,8 @@ public record EncodedRow(
         null,
         Lengths.NONE,
         RenderedTexts.NONE,
-        List.of());
+        List.of(),
+        Set.of());
   }
 
   /** The pair, unless the row is dropped. */

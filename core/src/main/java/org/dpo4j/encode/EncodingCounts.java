@@ -24,7 +24,7 @@ public final class EncodingCounts {
   private final Map<String, Tally> cut = new TreeMap<>();
   private final Map<String, Tally> dropped = new TreeMap<>();
   private final Map<String, Tally> bad = new TreeMap<>();
-  private final Map<String, Tally> unmatchedPrompts = new TreeMap<>();
+  private final Map<String, Tally> warnings = new TreeMap<>();
   private int rows;
 
   void count(EncodedRow row) {
@@ -34,11 +34,8 @@ public final class EncodingCounts {
       case CUT -> tally(cut, row.reason(), row.origin());
       case DROPPED -> tally(dropped, row.reason(), row.origin());
     }
-    if (row.usable().isPresent() && !row.unmatchedPromptIds().isEmpty()) {
-      tally(
-          unmatchedPrompts,
-          "the end of the prompt merges into the completion's tokens",
-          row.origin());
+    if (row.usable().isPresent()) {
+      row.warnings().forEach(warning -> tally(warnings, warning, row.origin()));
     }
   }
 
@@ -76,9 +73,11 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(bad);
   }
 
-  /** Used rows whose prompt has other last tokens alone than before a completion. */
-  public int unmatchedPrompts() {
-    return sum(unmatchedPrompts);
+  /**
+   * Used rows in which something is rarely meant, by what it is; a row may count more than once.
+   */
+  public Map<String, Tally> warnings() {
+    return Collections.unmodifiableMap(warnings);
   }
 
   /** One line for people, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
@@ -89,7 +88,7 @@ public final class EncodingCounts {
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);
-    add(parts, "kept with a warning", unmatchedPrompts);
+    add(parts, "kept with a warning", warnings);
     return String.join("; ", parts);
   }
 

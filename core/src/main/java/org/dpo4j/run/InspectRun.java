@@ -89,6 +89,7 @@ public final class InspectRun {
     values.put("prompt_text", row.texts().prompt());
     values.put("chosen_text", row.texts().chosen());
     values.put("rejected_text", row.texts().rejected());
+    values.put("warnings", row.warnings());
     return values;
   }
 
@@ -119,6 +120,7 @@ public final class InspectRun {
               + tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray())
               + "); the boundary is before them");
     }
+    row.warnings().forEach(warning -> out.println("  warning: " + warning));
     out.println();
   }
 
