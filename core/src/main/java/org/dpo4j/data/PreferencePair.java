@@ -1,7 +1,11 @@
 package org.dpo4j.data;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A prompt x with a chosen completion y_w and a rejected one y_l, as read from a row. A prompt that
@@ -23,23 +27,34 @@ public sealed interface PreferencePair {
     }
   }
 
-  /** Turns of a conversation on all three sides. */
+  /**
+   * Turns of a conversation on all three sides.
+   *
+   * @param templateVariables what the row gives the chat template by name, {@code tools} above all;
+   *     JSON values as plain Java
+   */
   record Chat(
       RowOrigin origin,
       List<Message> prompt,
       List<Message> chosen,
       List<Message> rejected,
+      Map<String, @Nullable Object> templateVariables,
       OptionalDouble weight)
       implements PreferencePair {
     public Chat {
+      templateVariables = Collections.unmodifiableMap(new LinkedHashMap<>(templateVariables));
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
     }
 
     public Chat(
-        RowOrigin origin, List<Message> prompt, List<Message> chosen, List<Message> rejected) {
-      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+        RowOrigin origin,
+        List<Message> prompt,
+        List<Message> chosen,
+        List<Message> rejected,
+        Map<String, @Nullable Object> templateVariables) {
+      this(origin, prompt, chosen, rejected, templateVariables, OptionalDouble.empty());
     }
   }
 

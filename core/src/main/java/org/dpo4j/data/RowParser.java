@@ -10,7 +10,6 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
-import org.dpo4j.DpoException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,7 +18,6 @@ import org.jspecify.annotations.Nullable;
  * ignored.
  */
 final class RowParser {
-  private static final List<String> REFUSED = List.of("tools", "chat_template_kwargs");
   private static final String WEIGHT = "weight";
 
   private final RowFormat format;
@@ -51,15 +49,6 @@ final class RowParser {
 
   List<PreferencePair> parse(RowOrigin origin, Map<?, ?> values) {
     RowFields row = new RowFields(origin, values);
-    for (String column : REFUSED) {
-      if (row.has(column)) {
-        throw new DpoException(
-            ("%s column \"%s\" must not be there: it would change what the chat template renders"
-                    + " and is not supported yet; render these rows to text or token ids first,"
-                    + " or remove the column")
-                .formatted(origin, column));
-      }
-    }
     RowShape shape = RowShape.of(row, format);
     checkFormat(row, shape);
     ignore(row, shape);
@@ -67,10 +56,12 @@ final class RowParser {
     OptionalDouble weight = weight(row);
     RowContent content = shape.read(row);
     if (content instanceof RowContent.Text text) {
+      TemplateColumns.refuse(origin, values, "plain text is");
       return texts(row, text, weight);
     } else if (content instanceof RowContent.Chat chat) {
-      return chats(row, chat, weight);
+      return chats(row, chat, TemplateColumns.read(origin, values), weight);
     }
+    TemplateColumns.refuse(origin, values, "token ids are");
     RowContent.Ids ids = (RowContent.Ids) content;
     checkSides(origin, ids.chosen(), ids.rejected(), List::isEmpty);
     return List.of(
@@ -98,15 +89,18 @@ final class RowParser {
   }
 
   private static List<PreferencePair> chats(
-      RowFields row, RowContent.Chat chat, OptionalDouble weight) {
+      RowFields row,
+      RowContent.Chat chat,
+      Map<String, @Nullable Object> variables,
+      OptionalDouble weight) {
     List<PreferencePair> pairs = new ArrayList<>();
     for (List<Message> rejected : atLeastOne(row, chat.rejected())) {
       RowOrigin origin = originOf(row, chat.rejected(), pairs.size());
       checkSides(origin, chat.chosen(), rejected, RowParser::saysNothing);
       pairs.add(
           chat.prompt() == null
-              ? withSharedPrompt(origin, chat, rejected, weight)
-              : withOwnPrompt(origin, chat.prompt(), chat.chosen(), rejected, weight));
+              ? withSharedPrompt(origin, chat, rejected, variables, weight)
+              : withOwnPrompt(origin, chat.prompt(), chat.chosen(), rejected, variables, weight));
     }
     return pairs;
   }
@@ -116,6 +110,7 @@ final class RowParser {
       List<Message> prompt,
       List<Message> chosen,
       List<Message> rejected,
+      Map<String, @Nullable Object> variables,
       OptionalDouble weight) {
     if (prompt.isEmpty()) {
       throw new BadRowException(origin, "prompt without messages", "write at least one turn");
@@ -126,7 +121,7 @@ final class RowParser {
           "prompt repeated inside chosen and rejected",
           "the model would read it twice; remove the column \"prompt\" or those turns");
     }
-    return new PreferencePair.Chat(origin, prompt, chosen, rejected, weight);
+    return new PreferencePair.Chat(origin, prompt, chosen, rejected, variables, weight);
   }
 
   private static boolean beginsWith(List<Message> turns, List<Message> prompt) {
@@ -134,7 +129,11 @@ final class RowParser {
   }
 
   private static PreferencePair withSharedPrompt(
-      RowOrigin origin, RowContent.Chat chat, List<Message> rejected, OptionalDouble weight) {
+      RowOrigin origin,
+      RowContent.Chat chat,
+      List<Message> rejected,
+      Map<String, @Nullable Object> variables,
+      OptionalDouble weight) {
     List<Message> chosen = chat.chosen();
     int cut = ImplicitPrompt.lengthOf(chosen, rejected);
     if (cut == 0) {
@@ -165,6 +164,7 @@ final class RowParser {
             prompt,
             chosen.subList(cut, chosen.size()),
             rejected.subList(cut, rejected.size()),
+            variables,
             weight);
     checkSides(origin, pair.chosen(), pair.rejected(), RowParser::saysNothing);
     return pair;
@@ -276,6 +276,7 @@ final class RowParser {
     row.values().keySet().forEach(key -> extra.add((String) key));
     extra.removeAll(shape.required());
     extra.removeAll(shape.optional());
+    extra.removeAll(TemplateColumns.NAMES);
     extra.remove(WEIGHT);
     ignoredColumns.addAll(extra);
   }

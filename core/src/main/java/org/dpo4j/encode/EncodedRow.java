@@ -1,9 +1,12 @@
 package org.dpo4j.encode;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.TreeSet;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param texts what the ids were made from
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
+ * @param warnings what is legal in this row and rarely meant, the same text for all rows with it
  * @param weight what the row's column says, empty without one
  */
 public record EncodedRow(
@@ -28,6 +32,7 @@ public record EncodedRow(
     Lengths uncut,
     RenderedTexts texts,
     List<Integer> unmatchedPromptIds,
+    Set<String> warnings,
     OptionalDouble weight) {
 
   /** Ids of prompt, chosen and rejected. */
@@ -56,6 +61,7 @@ public record EncodedRow(
 
   public EncodedRow {
     unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
+    warnings = Collections.unmodifiableSet(new TreeSet<>(warnings));
     if ((pair == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has a pair unless it is dropped");
     }
@@ -69,8 +75,18 @@ public record EncodedRow(
       @Nullable EncodedPair pair,
       Lengths uncut,
       RenderedTexts texts,
-      List<Integer> unmatchedPromptIds) {
-    this(origin, status, reason, pair, uncut, texts, unmatchedPromptIds, OptionalDouble.empty());
+      List<Integer> unmatchedPromptIds,
+      Set<String> warnings) {
+    this(
+        origin,
+        status,
+        reason,
+        pair,
+        uncut,
+        texts,
+        unmatchedPromptIds,
+        warnings,
+        OptionalDouble.empty());
   }
 
   /** The same ids with the weight that the row gives them. */
@@ -88,6 +104,7 @@ public record EncodedRow(
         uncut,
         texts,
         unmatchedPromptIds,
+        warnings,
         OptionalDouble.of(rowWeight));
   }
 
@@ -100,7 +117,8 @@ public record EncodedRow(
         null,
         Lengths.NONE,
         RenderedTexts.NONE,
-        List.of());
+        List.of(),
+        Set.of());
   }
 
   /** The pair, unless the row is dropped. */

@@ -27,7 +27,7 @@ public final class EncodingCounts {
   private final Map<String, Tally> cut = new TreeMap<>();
   private final Map<String, Tally> dropped = new TreeMap<>();
   private final Map<String, Tally> bad = new TreeMap<>();
-  private final Map<String, Tally> unmatchedPrompts = new TreeMap<>();
+  private final Map<String, Tally> warnings = new TreeMap<>();
   private int rows;
   private int pairs;
 
@@ -41,11 +41,8 @@ public final class EncodingCounts {
       case CUT -> tally(cut, row.reason(), row.origin());
       case DROPPED -> tally(dropped, row.reason(), row.origin());
     }
-    if (row.usable().isPresent() && !row.unmatchedPromptIds().isEmpty()) {
-      tally(
-          unmatchedPrompts,
-          "the end of the prompt merges into the completion's tokens",
-          row.origin());
+    if (row.usable().isPresent()) {
+      row.warnings().forEach(warning -> tally(warnings, warning, row.origin()));
     }
   }
 
@@ -89,9 +86,11 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(bad);
   }
 
-  /** Used pairs whose prompt has other last tokens alone than before a completion. */
-  public int unmatchedPrompts() {
-    return sum(unmatchedPrompts);
+  /**
+   * Used pairs in which something is rarely meant, by what it is; a pair may count more than once.
+   */
+  public Map<String, Tally> warnings() {
+    return Collections.unmodifiableMap(warnings);
   }
 
   /** One line for people, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
@@ -103,7 +102,7 @@ public final class EncodingCounts {
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);
-    add(parts, "kept with a warning", unmatchedPrompts);
+    add(parts, "kept with a warning", warnings);
     return String.join("; ", parts);
   }
 

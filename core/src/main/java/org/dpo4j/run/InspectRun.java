@@ -93,6 +93,7 @@ public final class InspectRun {
     values.put("prompt_text", row.texts().prompt());
     values.put("chosen_text", row.texts().chosen());
     values.put("rejected_text", row.texts().rejected());
+    values.put("warnings", row.warnings());
     return values;
   }
 
@@ -124,6 +125,7 @@ public final class InspectRun {
               + tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray())
               + "); the boundary is before them");
     }
+    row.warnings().forEach(warning -> out.println("  warning: " + warning));
     out.println();
   }
 

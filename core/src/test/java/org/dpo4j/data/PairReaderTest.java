@@ -49,7 +49,8 @@ class PairReaderTest {
                 chat.get(0).origin(),
                 List.of(Message.of("user", "p")),
                 List.of(Message.of("assistant", "w")),
-                List.of(Message.of("assistant", "l"))));
+                List.of(Message.of("assistant", "l")),
+                Map.of()));
 
     List<Row> ids =
         read("c.jsonl", "{\"prompt_ids\":[],\"chosen_ids\":[1,2],\"rejected_ids\":[3]}");
@@ -235,13 +236,60 @@ class PairReaderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"tools", "chat_template_kwargs"})
-  void columnsThatChangeTheRenderingStopTheRun(String column) {
-    String row = GOOD.replace("}", ",\"" + column + "\":null}");
-    assertThatThrownBy(() -> read("a.jsonl", row))
-        .isInstanceOf(DpoException.class)
-        .isNotInstanceOf(BadRowException.class)
-        .hasMessageContaining("a.jsonl:1] column \"" + column + "\"");
+  @ValueSource(strings = {"\"tools\":[{\"name\":\"f\"}]", "\"chat_template_kwargs\":{\"a\":1}"})
+  void whatOnlyATemplateReadsIsRefusedWithPlainTextAndIds(String column) throws IOException {
+    String ids = "{\"prompt_ids\":[1],\"chosen_ids\":[2],\"rejected_ids\":[3]}";
+    for (String row : List.of(GOOD, ids)) {
+      Row read = read("a.jsonl", row.replace("}", "," + column + "}")).get(0);
+      assertThatThrownBy(read::pairsOrThrow)
+          .isInstanceOf(BadRowException.class)
+          .hasMessageContaining("without messages: ")
+          .hasMessageContaining("would have no effect");
+    }
+    String nothing = GOOD.replace("}", ",\"tools\":null,\"chat_template_kwargs\":{}}");
+    assertThat(read("a.jsonl", nothing).get(0).pairsOrThrow()).isNotEmpty();
+  }
+
+  @Test
+  void theColumnsOfTheTemplateBecomeItsVariablesAndTheKwargsWin() throws IOException {
+    assertThat(variables("\"tools\":[{\"name\":\"f\",\"n\":null}],\"chat_template_kwargs\":null"))
+        .isEqualTo("{tools=[{name=f, n=null}]}");
+    assertThat(variables("\"tools\":\"[{\\\"name\\\":\\\"f\\\"}]\""))
+        .isEqualTo("{tools=[{name=f}]}");
+    assertThat(variables("\"tools\":[],\"chat_template_kwargs\":{\"enable_thinking\":false}"))
+        .isEqualTo("{tools=[], enable_thinking=false}");
+    assertThat(variables("\"tools\":[{}],\"chat_template_kwargs\":{\"tools\":null}"))
+        .isEqualTo("{tools=null}");
+    assertThat(variables("\"tools\":null")).isEqualTo("{}");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"tools\":3",
+        "\"tools\":[\"f\"]",
+        "\"tools\":\"not json\"",
+        "\"tools\":\"3\"",
+        "\"chat_template_kwargs\":\"{}\"",
+        "\"chat_template_kwargs\":{\"tools\":1}",
+        "\"chat_template_kwargs\":{\"documents\":[1]}",
+        "\"chat_template_kwargs\":{\"add_generation_prompt\":true}",
+        "\"chat_template_kwargs\":{\"messages\":[]}"
+      })
+  void columnsOfTheTemplateThatItCannotBeGivenAreBadRows(String column) {
+    assertThatThrownBy(() -> variables(column)).isInstanceOf(BadRowException.class);
+  }
+
+  private String variables(String columns) throws IOException {
+    String row =
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"p\"}],"
+            + "\"chosen\":[{\"role\":\"assistant\",\"content\":\"w\"}],"
+            + "\"rejected\":[{\"role\":\"assistant\",\"content\":\"l\"}],"
+            + columns
+            + "}";
+    PreferencePair.Chat chat =
+        (PreferencePair.Chat) read("t.jsonl", row).get(0).pairsOrThrow().get(0);
+    return chat.templateVariables().toString();
   }
 
   @Test
