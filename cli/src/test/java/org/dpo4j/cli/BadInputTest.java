@@ -220,7 +220,8 @@ class BadInputTest {
             SHORT,
             ":1] token id out of range",
             "is 4096"),
-        failed("tools", second("{\"tools\": [1], " + completions + "}"), SHORT, "column \"tools\""),
+        failed(
+            "tools", second(GOOD_ROW.replace("}", ", \"tools\": [1]}")), SHORT, "column \"tools\""),
         failed("bad role", second(badRole.replace("]}", "], " + completions + "}")), SHORT, ":2] "),
         failed(
             "mixed shapes", second("{" + completions + "}"), SHORT, ":2] missing field \"prompt"),

@@ -79,6 +79,20 @@ class RowShapeTest {
     assertThat(pair.rejected()).containsExactly(calls);
   }
 
+  @Test
+  void sharegptToolsAreJsonOrNone() throws IOException {
+    String row =
+        """
+        {"conversations":[{"from":"human","value":"p"}],"tools":"TOOLS",\
+        "chosen":{"from":"gpt","value":"w"},"rejected":{"from":"gpt","value":"l"}}""";
+    PreferencePair none = pairs(row.replace("TOOLS", ""), RowFormat.AUTO).get(0);
+    PreferencePair one =
+        pairs(row.replace("TOOLS", "[{\\\"name\\\":\\\"look\\\"}]"), RowFormat.AUTO).get(0);
+    assertThat(((PreferencePair.Chat) none).templateVariables()).isEmpty();
+    assertThat(((PreferencePair.Chat) one).templateVariables())
+        .isEqualTo(Map.of("tools", List.of(Map.of("name", "look"))));
+  }
+
   /** An explicit prompt of hh-rlhf's derivatives ends in the header that the sides follow. */
   @Test
   void transcriptsAreCutToTheCharacter() throws IOException {
@@ -112,7 +126,8 @@ class RowShapeTest {
                 pairs.get(1).origin(),
                 List.of(Message.of("user", " p")),
                 List.of(Message.of("assistant", "w")),
-                List.of(Message.of("assistant", "m"))));
+                List.of(Message.of("assistant", "m")),
+                Map.of()));
     assertThat(pairs.get(1).origin()).asString().endsWith("a.jsonl:1, rejected 2]");
   }
 
