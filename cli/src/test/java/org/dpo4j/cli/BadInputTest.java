@@ -150,7 +150,7 @@ class BadInputTest {
         usage("hub name", INSPECT.replace("$/model", "some/name"), "hf download some/name"),
         usage("model is a file", INSPECT.replace("$/model", "$/pairs.jsonl"), "which is a file"),
         usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
-        failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "not valid JSON"),
+        failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "must be JSON"),
         failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported yet"),
         failed("activation", config("\"silu\"", "\"relu\""), SHORT, "\"relu\" is not supported"),
         failed(
