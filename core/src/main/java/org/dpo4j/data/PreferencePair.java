@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,9 +15,17 @@ public sealed interface PreferencePair {
 
   RowOrigin origin();
 
+  /** How much the pair counts against others, positive and finite; empty where no column says. */
+  OptionalDouble weight();
+
   /** Plain text on all three sides. */
-  record Text(RowOrigin origin, String prompt, String chosen, String rejected)
-      implements PreferencePair {}
+  record Text(
+      RowOrigin origin, String prompt, String chosen, String rejected, OptionalDouble weight)
+      implements PreferencePair {
+    public Text(RowOrigin origin, String prompt, String chosen, String rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+    }
+  }
 
   /**
    * Turns of a conversation on all three sides.
@@ -29,7 +38,8 @@ public sealed interface PreferencePair {
       List<Message> prompt,
       List<Message> chosen,
       List<Message> rejected,
-      Map<String, @Nullable Object> templateVariables)
+      Map<String, @Nullable Object> templateVariables,
+      OptionalDouble weight)
       implements PreferencePair {
     public Chat {
       templateVariables = Collections.unmodifiableMap(new LinkedHashMap<>(templateVariables));
@@ -37,15 +47,34 @@ public sealed interface PreferencePair {
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
     }
+
+    public Chat(
+        RowOrigin origin,
+        List<Message> prompt,
+        List<Message> chosen,
+        List<Message> rejected,
+        Map<String, @Nullable Object> templateVariables) {
+      this(origin, prompt, chosen, rejected, templateVariables, OptionalDouble.empty());
+    }
   }
 
   /** Token ids that are used as they are. */
-  record Ids(RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected)
+  record Ids(
+      RowOrigin origin,
+      List<Integer> prompt,
+      List<Integer> chosen,
+      List<Integer> rejected,
+      OptionalDouble weight)
       implements PreferencePair {
     public Ids {
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
+    }
+
+    public Ids(
+        RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
     }
   }
 }

@@ -47,7 +47,7 @@ final class RowJson {
     return object;
   }
 
-  /** Any JSON value: String, Boolean, Integer, Long, Double, List, Map or null. */
+  /** Any JSON value as plain Java: Map, List, String, number, Boolean or null. */
   static @Nullable Object parse(RowOrigin origin, String text) {
     try {
       Object value = STRICT.readValue(text, Object.class);

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import org.dpo4j.data.BadRowException;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
  * @param warnings what is legal in this row and rarely meant, the same text for all rows with it
+ * @param weight what the row's column says, empty without one
  */
 public record EncodedRow(
     RowOrigin origin,
@@ -30,7 +32,8 @@ public record EncodedRow(
     Lengths uncut,
     RenderedTexts texts,
     List<Integer> unmatchedPromptIds,
-    Set<String> warnings) {
+    Set<String> warnings,
+    OptionalDouble weight) {
 
   /** Ids of prompt, chosen and rejected. */
   public record Lengths(int prompt, int chosen, int rejected) {
@@ -62,6 +65,47 @@ public record EncodedRow(
     if ((pair == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has a pair unless it is dropped");
     }
+  }
+
+  /** A row without a column of weights. */
+  EncodedRow(
+      RowOrigin origin,
+      Status status,
+      String reason,
+      @Nullable EncodedPair pair,
+      Lengths uncut,
+      RenderedTexts texts,
+      List<Integer> unmatchedPromptIds,
+      Set<String> warnings) {
+    this(
+        origin,
+        status,
+        reason,
+        pair,
+        uncut,
+        texts,
+        unmatchedPromptIds,
+        warnings,
+        OptionalDouble.empty());
+  }
+
+  /** The same ids with the weight that the row gives them. */
+  EncodedRow weighing(double rowWeight) {
+    EncodedPair weighted =
+        pair == null
+            ? null
+            : new EncodedPair(
+                origin, pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), rowWeight);
+    return new EncodedRow(
+        origin,
+        status,
+        reason,
+        weighted,
+        uncut,
+        texts,
+        unmatchedPromptIds,
+        warnings,
+        OptionalDouble.of(rowWeight));
   }
 
   /** A bad row that the user wants skipped, so that every row still has one result. */

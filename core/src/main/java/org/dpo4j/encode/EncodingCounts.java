@@ -8,11 +8,14 @@ import java.util.TreeMap;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 
-/** How many rows met which fate, and where each fate was first met. Filled by one thread. */
+/**
+ * How many pairs met which fate, and where each fate was first met. A row holds one pair unless it
+ * lists rejected completions; a bad row counts as one. Filled by one thread.
+ */
 public final class EncodingCounts {
 
   /**
-   * @param rows how many
+   * @param rows how many pairs, or how many bad rows
    * @param first the first of them
    */
   public record Tally(int rows, RowOrigin first) {
@@ -26,9 +29,13 @@ public final class EncodingCounts {
   private final Map<String, Tally> bad = new TreeMap<>();
   private final Map<String, Tally> warnings = new TreeMap<>();
   private int rows;
+  private int pairs;
 
   void count(EncodedRow row) {
-    rows++;
+    pairs++;
+    if (row.origin().rejectedIndex() <= 1) {
+      rows++;
+    }
     switch (row.status()) {
       case KEPT -> {}
       case CUT -> tally(cut, row.reason(), row.origin());
@@ -41,6 +48,7 @@ public final class EncodingCounts {
 
   void countBad(RowOrigin origin, BadRowException problem) {
     rows++;
+    pairs++;
     tally(bad, problem.reason(), origin);
   }
 
@@ -53,17 +61,22 @@ public final class EncodingCounts {
     return rows;
   }
 
-  /** Rows that are used, those that were cut included. */
-  public int kept() {
-    return rows - sum(dropped) - sum(bad);
+  /** All pairs, whatever became of them; a bad row counts as one. */
+  public int pairs() {
+    return pairs;
   }
 
-  /** Rows that are used after a cut. */
+  /** Pairs that are used, those that were cut included. */
+  public int kept() {
+    return pairs - sum(dropped) - sum(bad);
+  }
+
+  /** Pairs that are used after a cut. */
   public int cut() {
     return sum(cut);
   }
 
-  /** Well-formed rows that are not used, by reason. */
+  /** Well-formed pairs that are not used, by reason. */
   public Map<String, Tally> dropped() {
     return Collections.unmodifiableMap(dropped);
   }
@@ -74,7 +87,7 @@ public final class EncodingCounts {
   }
 
   /**
-   * Used rows in which something is rarely meant, by what it is; a row may count more than once.
+   * Used pairs in which something is rarely meant, by what it is; a pair may count more than once.
    */
   public Map<String, Tally> warnings() {
     return Collections.unmodifiableMap(warnings);
@@ -84,7 +97,8 @@ public final class EncodingCounts {
   public String summary() {
     List<String> parts = new ArrayList<>();
     parts.add(
-        "%d of %d pairs kept".formatted(kept(), rows)
+        "%d of %d pairs kept".formatted(kept(), pairs)
+            + (pairs == rows ? "" : " from %d rows".formatted(rows))
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);

@@ -64,6 +64,11 @@ public final class PairEncoder {
    * @throws DpoException if the model folder lacks what every row of this kind needs
    */
   public EncodedRow encode(PreferencePair pair) {
+    EncodedRow row = encodeSides(pair);
+    return pair.weight().isPresent() ? row.weighing(pair.weight().getAsDouble()) : row;
+  }
+
+  private EncodedRow encodeSides(PreferencePair pair) {
     if (pair instanceof PreferencePair.Text text) {
       return encodeText(text);
     } else if (pair instanceof PreferencePair.Chat chat) {

@@ -70,7 +70,7 @@ class RealDataTest {
       reader.forEach(
           row -> {
             if (row.origin().row() == 87) {
-              assertThat(row.pairOrThrow().toString()).contains("chosen= , rejected= Sure");
+              assertThat(row.pairsOrThrow().get(0).toString()).contains("chosen= , rejected= Sure");
             }
           });
     }
