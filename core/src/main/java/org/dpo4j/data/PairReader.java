@@ -20,8 +20,7 @@ import org.dpo4j.UsageException;
  * Reads preference pairs from one file, {@code .jsonl} (an object per line) or {@code .json} (an
  * array of objects), each also as {@code .gz}, in UTF-8. One row is in memory at a time.
  *
- * <p>What a row may look like is in {@code docs/reference/data-shapes.md}. Columns {@code tools}
- * and {@code chat_template_kwargs} are refused.
+ * <p>What a row may look like is in {@code docs/reference/data-shapes.md}.
  */
 public final class PairReader implements AutoCloseable {
   private final String file;

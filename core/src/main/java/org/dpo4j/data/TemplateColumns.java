@@ -49,7 +49,7 @@ final class TemplateColumns {
     Map<String, @Nullable Object> variables = new LinkedHashMap<>();
     Object tools = row.get(TOOLS);
     if (tools instanceof String json) {
-      tools = RowJson.parse(origin, json);
+      tools = json.isBlank() ? null : RowJson.parse(origin, json); // LLaMA-Factory's word for none
     }
     if (tools != null) {
       variables.put(TOOLS, tools);
@@ -83,6 +83,7 @@ final class TemplateColumns {
       Object value = row.get(column);
       boolean nothing =
           value == null
+              || (value instanceof String text && text.isBlank())
               || (value instanceof List<?> list && list.isEmpty())
               || (value instanceof Map<?, ?> map && map.isEmpty());
       if (!nothing) {

@@ -98,7 +98,7 @@ public final class EncodingCounts {
     List<String> parts = new ArrayList<>();
     parts.add(
         "%d of %d pairs kept".formatted(kept(), pairs)
-            + (pairs == rows ? "" : " from %d rows".formatted(rows))
+            + (pairs == rows ? "" : " from %d row%s".formatted(rows, rows == 1 ? "" : "s"))
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);
