@@ -29,7 +29,8 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     DemoConfig config =
-        DemoConfig.OPTIONS.read(OptionFlags.given(spec.commandLine().getParseResult()));
+        DemoConfig.OPTIONS.read(
+            OptionFlags.given(spec.commandLine().getParseResult(), DemoConfig.OPTIONS));
 
     runs.demo(config, console);
     return 0;

@@ -27,7 +27,8 @@ final class GenerateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     GenerateConfig config =
-        GenerateConfig.OPTIONS.read(OptionFlags.given(spec.commandLine().getParseResult()));
+        GenerateConfig.OPTIONS.read(
+            OptionFlags.given(spec.commandLine().getParseResult(), GenerateConfig.OPTIONS));
     config.checkInputs();
     runs.generate(config, console);
     return 0;

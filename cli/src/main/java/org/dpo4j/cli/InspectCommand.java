@@ -29,7 +29,8 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     InspectConfig config =
-        InspectConfig.OPTIONS.read(OptionFlags.given(spec.commandLine().getParseResult()));
+        InspectConfig.OPTIONS.read(
+            OptionFlags.given(spec.commandLine().getParseResult(), InspectConfig.OPTIONS));
     config.checkInputs();
     runs.inspect(config, console);
     return 0;

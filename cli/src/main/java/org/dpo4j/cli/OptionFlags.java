@@ -67,27 +67,36 @@ final class OptionFlags {
     }
   }
 
-  /** The options that stand on the command line, by name. */
-  static Map<String, GivenValue> given(ParseResult result) {
+  /** The options that stand on the command line, by name; those of the table may be lists. */
+  static Map<String, GivenValue> given(ParseResult result, OptionTable<?> table) {
+    Set<String> lists =
+        table.options().stream()
+            .filter(OptionSpec::list)
+            .map(OptionSpec::name)
+            .collect(Collectors.toSet());
     Map<String, GivenValue> given = new LinkedHashMap<>();
     for (CommandLine.Model.OptionSpec option : result.matchedOptions()) {
       if (option.typeInfo().isCollection()) {
         String name = option.names()[0].substring(2);
         List<String> values = result.matchedOptionValue("--" + name, List.of());
-        given.put(name, GivenValue.of(value(name, values, option.hidden())));
+        boolean list = option.hidden() || lists.contains(name);
+        given.put(name, GivenValue.of(value(name, values, list)));
       }
     }
     return given;
   }
 
   private static String value(String name, List<String> values, boolean list) {
+    if (list) {
+      return String.join(",", values);
+    }
     Set<String> distinct = new LinkedHashSet<>(values);
-    if (distinct.size() > 1 && !list) {
+    if (distinct.size() > 1) {
       throw new UsageException(
           "--%s is given %s times, as %s; keep one"
               .formatted(name, values.size(), String.join(" and as ", distinct)));
     }
-    return String.join(",", distinct);
+    return String.join("", distinct);
   }
 
   private static String synopsis(String verb, OptionTable<?> table) {

@@ -27,7 +27,8 @@ final class ScoreCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ScoreConfig config =
-        ScoreConfig.OPTIONS.read(OptionFlags.given(spec.commandLine().getParseResult()));
+        ScoreConfig.OPTIONS.read(
+            OptionFlags.given(spec.commandLine().getParseResult(), ScoreConfig.OPTIONS));
     config.checkInputs();
     runs.score(config, console);
     return 0;

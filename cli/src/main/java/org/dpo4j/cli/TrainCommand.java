@@ -50,7 +50,9 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() {
     Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
     TrainingOptions options =
-        TrainingOptions.resolve(fromFile, OptionFlags.given(spec.commandLine().getParseResult()));
+        TrainingOptions.resolve(
+            fromFile,
+            OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();
     options.notices().forEach(notice -> console.err().println("note: " + notice));
     Interruption.watch(

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param label short name of a value, for the help
  * @param choices all values of a closed set; empty for open types
  * @param flag whether the bare option means true
+ * @param list whether it takes several values, with commas between them or given repeatedly
  */
 public record OptionSpec(
     String name,
@@ -25,7 +26,8 @@ public record OptionSpec(
     boolean required,
     String label,
     List<String> choices,
-    boolean flag) {
+    boolean flag,
+    boolean list) {
 
   /** What it does and which values there are, on one line. */
   public String description() {

@@ -55,7 +55,8 @@ public final class OptionTable<C> {
   private void add(
       RecordComponent component, Option option, String group, Function<Object, Object> getter) {
     boolean optional = component.getType() == Optional.class;
-    OptionType optionType = OptionType.of(optional ? argument(component) : component.getType());
+    OptionType optionType =
+        OptionType.of(optional ? argument(component) : component.getGenericType());
     OptionSpec spec =
         new OptionSpec(
             snakeCase(component.getName()),
@@ -66,15 +67,15 @@ public final class OptionTable<C> {
             option.value().isEmpty() && !optional,
             optionType.label(),
             optionType.choices(),
-            optionType.flag());
+            optionType.flag(),
+            optionType.list());
     entries.put(spec.name(), new Entry(spec, optionType, getter));
     names.put(spec.name(), spec.name());
     spec.aliases().forEach(alias -> names.put(alias, spec.name()));
   }
 
-  private static Class<?> argument(RecordComponent component) {
-    Type argument = ((ParameterizedType) component.getGenericType()).getActualTypeArguments()[0];
-    return (Class<?>) argument;
+  private static Type argument(RecordComponent component) {
+    return ((ParameterizedType) component.getGenericType()).getActualTypeArguments()[0];
   }
 
   /** All options, in the order of their declaration. */
@@ -227,6 +228,9 @@ public final class OptionTable<C> {
   private static Object plain(Object value) {
     if (value instanceof StepInterval interval) {
       return plain(interval.value());
+    }
+    if (value instanceof List<?> list) {
+      return list.stream().map(OptionTable::plain).toList();
     }
     if (value instanceof Double number && number == Math.rint(number) && Math.abs(number) < 1e15) {
       return number.longValue();

@@ -1,11 +1,15 @@
 package org.dpo4j.run;
 
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -15,6 +19,8 @@ import java.util.stream.Collectors;
  * @param label short name of a value for the help, for example {@code N}
  * @param choices all values of a closed set; empty for the open types
  * @param flag whether the bare option means true
+ * @param list whether the value is a list: items with commas between them, where {@code \\,} is a
+ *     comma inside an item
  * @param reader text to value; throws IllegalArgumentException when the text breaks the rule
  */
 record OptionType(
@@ -22,13 +28,42 @@ record OptionType(
     String label,
     List<String> choices,
     boolean flag,
+    boolean list,
     Function<String, Object> reader) {
 
   private static final List<String> YES = List.of("true", "yes", "on", "1", "t", "y");
   private static final List<String> NO = List.of("false", "no", "off", "0", "f", "n");
 
-  static OptionType of(Class<?> type) {
-    if (type == int.class) {
+  private static final Pattern COMMA = Pattern.compile("(?<!\\\\),");
+
+  /** The type of a record component that is not optional. */
+  static OptionType of(Type type) {
+    return type instanceof ParameterizedType generic && generic.getRawType() == List.class
+        ? listOf(of(generic.getActualTypeArguments()[0]))
+        : of((Class<?>) type);
+  }
+
+  private static OptionType listOf(OptionType item) {
+    return new OptionType(
+        "a list with commas between its items, each " + item.rule(),
+        item.label() + ",...",
+        item.choices(),
+        false,
+        true,
+        text -> COMMA.splitAsStream(text).map(part -> item.read(unescaped(part))).toList());
+  }
+
+  private static String unescaped(String item) {
+    return item.strip().replace("\\,", ",");
+  }
+
+  /** Items as one value: commas between them, those inside them escaped. */
+  static String joined(Collection<String> items) {
+    return items.stream().map(item -> item.replace(",", "\\,")).collect(Collectors.joining(","));
+  }
+
+  private static OptionType of(Class<?> type) {
+    if (type == int.class || type == Integer.class) {
       return open("a whole number", "N", text -> new BigDecimal(text).intValueExact());
     }
     if (type == long.class) {
@@ -39,7 +74,7 @@ record OptionType(
     }
     if (type == boolean.class) {
       return new OptionType(
-          "true or false", "BOOL", List.of("true", "false"), true, OptionType::truth);
+          "true or false", "BOOL", List.of("true", "false"), true, false, OptionType::truth);
     }
     if (type == String.class) {
       return open("a text", "TEXT", text -> text);
@@ -60,7 +95,7 @@ record OptionType(
   }
 
   private static OptionType open(String rule, String label, Function<String, Object> reader) {
-    return new OptionType(rule, label, List.of(), false, reader);
+    return new OptionType(rule, label, List.of(), false, false, reader);
   }
 
   private static OptionType choice(Object[] constants) {
@@ -69,6 +104,7 @@ record OptionType(
         "one of " + String.join(", ", names),
         "NAME",
         names,
+        false,
         false,
         // YAML 1.1 readers turn a bare no into false, and so do tools that rewrite YAML files.
         text -> constants[index(names, text.equalsIgnoreCase("false") ? "no" : text)]);
@@ -121,7 +157,7 @@ record OptionType(
       return shortest(number);
     }
     if (value instanceof List<?> list) {
-      return list.stream().map(OptionType::text).collect(Collectors.joining(","));
+      return joined(list.stream().map(OptionType::text).toList());
     }
     return value.toString();
   }

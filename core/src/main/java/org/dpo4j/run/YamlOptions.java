@@ -115,7 +115,7 @@ public final class YamlOptions {
         while (parser.nextToken() != JsonToken.END_ARRAY) {
           items.add(value(parser));
         }
-        yield String.join(",", items);
+        yield OptionType.joined(items);
       }
       case START_OBJECT -> {
         List<String> items = new ArrayList<>();

@@ -2,9 +2,12 @@ package org.dpo4j.weights;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -159,6 +162,24 @@ public final class Checkpoint {
         .max(Comparator.comparingLong(Map.Entry::getValue))
         .map(Map.Entry::getKey)
         .orElse(ElementType.F32);
+  }
+
+  /**
+   * The SHA-256 of the weight files one behind the other in the order of their names, in lower-case
+   * hex: for a checkpoint of one file what {@code sha256sum} prints.
+   */
+  public String sha256() {
+    MessageDigest digest;
+    try {
+      digest = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // every JDK has it
+    }
+    fileOf.values().stream()
+        .distinct()
+        .sorted(Comparator.comparing(SafetensorsFile::path))
+        .forEach(file -> file.digestInto(digest));
+    return HexFormat.of().formatHex(digest.digest());
   }
 
   /** The file that has a tensor. */

@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -84,6 +85,17 @@ public final class SafetensorsFile {
       throw new DpoException("[" + path + "] has no tensor named \"" + name + "\"");
     }
     return entry;
+  }
+
+  /** Feeds the whole file, header included, to a digest. */
+  void digestInto(MessageDigest digest) {
+    try (FileChannel channel = channel()) {
+      for (long from = 0; from < channel.size(); from += pieceBytes) {
+        digest.update(map(channel, from, Math.min(pieceBytes, channel.size() - from)));
+      }
+    } catch (IOException e) {
+      throw unreadable(path, e);
+    }
   }
 
   /**

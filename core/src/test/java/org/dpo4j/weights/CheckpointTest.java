@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.torch.ElementType;
@@ -62,6 +64,16 @@ class CheckpointTest {
   @Test
   void theCommonestTypeIsThatOfMostNumbers() {
     assertThat(Checkpoint.open(folder).dtype()).isEqualTo(ElementType.BF16);
+  }
+
+  /** The same as {@code cat 1.safetensors 2.safetensors | sha256sum}. */
+  @Test
+  void theHashIsThatOfTheFilesInTheOrderOfTheirNames() throws Exception {
+    MessageDigest digest = MessageDigest.getInstance("SHA-256");
+    digest.update(Files.readAllBytes(folder.resolve("1.safetensors")));
+    digest.update(Files.readAllBytes(folder.resolve("2.safetensors")));
+    assertThat(Checkpoint.open(folder).sha256())
+        .isEqualTo(HexFormat.of().formatHex(digest.digest()));
   }
 
   /** As in a download cache, where every file of a folder is a link to one elsewhere. */
