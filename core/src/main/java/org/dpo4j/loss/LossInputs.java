@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *     are asked for
  * @param reference the same under the reference; a constant whatever it was made from. Null for
  *     losses that need none
- * @param divergence makes scores of log-ratios
+ * @param divergence makes scores of log-ratios; the {@link Objective} sets its own
  * @param chosenSums plain sums of log p(token) over the scored tokens of y_w, for losses that learn
  *     y_w token by token
  * @param chosenScored how many tokens these are
@@ -57,6 +57,10 @@ public record LossInputs(
         policy.chosen(),
         policy.chosenTokens(),
         ones.add(Tensors.scalar(1)));
+  }
+
+  LossInputs under(FDivergence other) {
+    return new LossInputs(policy, reference, other, chosenSums, chosenScored, weights);
   }
 
   /** Delta_w = log pi(y_w) - log ref(y_w). */

@@ -30,7 +30,7 @@ public record Objective(
    *     rejected's added, shape (batch), no gradient; looked at with {@code weighting} only
    */
   public LossTerms terms(LossInputs pairs, Tensor alignment) {
-    Tensor values = loss.of(pairs);
+    Tensor values = loss.of(pairs.under(divergence));
     if (weighting) {
       values = values.mul(alignment.exp());
     }

@@ -9,6 +9,7 @@ import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.logprob.SequenceScores;
 import org.dpo4j.logprob.TokenStatistics;
+import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.LossInputs;
 import org.dpo4j.loss.LossTerms;
 import org.dpo4j.loss.Objective;
@@ -49,7 +50,7 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
         new LossInputs(
             logProbs,
             reference == null ? null : reference.of(batch, logProbs),
-            objective.divergence(),
+            FDivergence.NONE,
             scores.logProbs().view(-1, 2).select(1, 0),
             Tensors.like(type, chosenScored(scores.statistics())),
             Tensors.like(type, weights));
