@@ -26,11 +26,16 @@ public final class LogProbTable {
    *
    * @param model not changed
    * @param pairs the data set
+   * @param tail weights the tokens of a pair
    * @param batchSize pairs that go through together, at least 1
    * @param progress told how many pairs are done
    */
   public static LogProbTable compute(
-      CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
+      CausalLm model,
+      List<EncodedPair> pairs,
+      TailWeight tail,
+      int batchSize,
+      IntConsumer progress) {
     double[] chosen = new double[pairs.size()];
     double[] rejected = new double[pairs.size()];
     for (int from = 0, to; from < pairs.size(); from = to) {
@@ -38,7 +43,8 @@ public final class LogProbTable {
       try (TensorScope scope = TensorScope.open();
           NoGrad noGrad = NoGrad.open()) {
         PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
-        double[] sums = Tensors.toDoubles(SequenceLogProbs.logProbs(model, batch.sequences()));
+        double[] sums =
+            Tensors.toDoubles(SequenceLogProbs.logProbs(model, batch.sequences(), tail));
         for (int i = from; i < to; i++) {
           chosen[i] = sums[2 * (i - from)];
           rejected[i] = sums[2 * (i - from) + 1];
@@ -47,6 +53,12 @@ public final class LogProbTable {
       progress.accept(to);
     }
     return new LogProbTable(chosen, rejected);
+  }
+
+  /** {@link #compute(CausalLm, List, TailWeight, int, IntConsumer)}, all tokens counted fully. */
+  public static LogProbTable compute(
+      CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
+    return compute(model, pairs, TailWeight.NONE, batchSize, progress);
   }
 
   /** How many pairs there are. */

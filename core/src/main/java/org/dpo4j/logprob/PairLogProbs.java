@@ -55,8 +55,8 @@ public record PairLogProbs(
    */
   public static PairLogProbs ofValues(double[] chosen, double[] rejected, PairLogProbs lengthsOf) {
     return new PairLogProbs(
-        Tensors.doubles(chosen).to(lengthsOf.chosen.scalar_type().intern()),
-        Tensors.doubles(rejected).to(lengthsOf.chosen.scalar_type().intern()),
+        Tensors.like(lengthsOf.chosen, chosen),
+        Tensors.like(lengthsOf.chosen, rejected),
         lengthsOf.chosenTokens,
         lengthsOf.rejectedTokens);
   }

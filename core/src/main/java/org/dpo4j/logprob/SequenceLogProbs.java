@@ -2,6 +2,7 @@ package org.dpo4j.logprob;
 
 import java.util.Arrays;
 import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.DpoException;
@@ -20,46 +21,73 @@ public final class SequenceLogProbs {
   /**
    * Scores the completions of a batch in one forward pass. Logits are computed at the positions
    * that predict a completion token and nowhere else.
+   *
+   * @param tail weights tokens; {@code sequences} are then pairs
    */
-  public static SequenceScores score(CausalLm model, FlatSequences sequences) {
+  public static SequenceScores score(CausalLm model, FlatSequences sequences, TailWeight tail) {
     check(model, sequences);
     if (sequences.targets().length == 0) {
-      return new SequenceScores(nothing(model, sequences), noStatistics(sequences));
+      Tensor nothing = nothing(model, sequences);
+      return new SequenceScores(nothing, nothing, TokenStatistics.zeros(sequences.sequences()));
     }
     Predictions predictions = predict(model, sequences);
-    return new SequenceScores(predictions.sums(sequences), statistics(sequences, predictions));
+    Tensor sums = predictions.sums(sequences, TailWeight.NONE);
+    return new SequenceScores(
+        sums,
+        tail.equals(TailWeight.NONE) ? sums : predictions.sums(sequences, tail),
+        statistics(sequences, predictions));
+  }
+
+  /** {@link #score(CausalLm, FlatSequences, TailWeight)} with all tokens counted fully. */
+  public static SequenceScores score(CausalLm model, FlatSequences sequences) {
+    return score(model, sequences, TailWeight.NONE);
   }
 
   /**
    * The log-probabilities alone, without the cost of the statistics.
    *
+   * @param tail weights tokens; {@code sequences} are then pairs
    * @return sums over completion tokens, in nats, shape (sequences)
    */
-  public static Tensor logProbs(CausalLm model, FlatSequences sequences) {
+  public static Tensor logProbs(CausalLm model, FlatSequences sequences, TailWeight tail) {
     check(model, sequences);
     return sequences.targets().length == 0
         ? nothing(model, sequences)
-        : predict(model, sequences).sums(sequences);
+        : predict(model, sequences).sums(sequences, tail);
+  }
+
+  /** {@link #logProbs(CausalLm, FlatSequences, TailWeight)} with all tokens counted fully. */
+  public static Tensor logProbs(CausalLm model, FlatSequences sequences) {
+    return logProbs(model, sequences, TailWeight.NONE);
   }
 
   /** What was predicted where a completion token stands. */
   private record Predictions(
       Tensor logits, // (scored, vocab)
       Tensor targets, // (scored)
-      Tensor normalizer) { // (scored)
+      Tensor normalizer, // (scored)
+      Tensor logProbs) { // (scored)
 
     /** Shape (sequences). */
-    Tensor sums(FlatSequences sequences) {
-      Tensor perToken = logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(normalizer);
+    Tensor sums(FlatSequences sequences, TailWeight tail) {
+      Tensor terms = logProbs;
+      if (!tail.equals(TailWeight.NONE)) {
+        terms = terms.mul(Tensors.like(terms, tail.of(sequences)));
+      }
       return Tensors.zerosLike(logits, sequences.sequences())
-          .index_add(0, Tensors.longs(sequences.sequenceOf()), perToken);
+          .index_add(0, Tensors.longs(sequences.sequenceOf()), terms);
     }
   }
 
   private static Predictions predict(CausalLm model, FlatSequences sequences) {
     Tensor logits = completionLogits(model, sequences, like(model));
+    Tensor targets = Tensors.longs(sequences.targets());
+    Tensor normalizer = logits.logsumexp(new long[] {-1}, false);
     return new Predictions(
-        logits, Tensors.longs(sequences.targets()), logits.logsumexp(new long[] {-1}, false));
+        logits,
+        targets,
+        normalizer,
+        logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(normalizer));
   }
 
   private static Tensor nothing(CausalLm model, FlatSequences sequences) {
@@ -111,29 +139,29 @@ public final class SequenceLogProbs {
     return model.logits(selected);
   }
 
-  private static TokenStatistics noStatistics(FlatSequences sequences) {
-    int count = sequences.sequences();
-    return new TokenStatistics(
-        new int[count], new double[count], new double[count], new double[count]);
-  }
-
   private static TokenStatistics statistics(FlatSequences sequences, Predictions predictions) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor scores = predictions.logits().detach();
+      Tensor shares = torch.softmax(scores, -1);
+      Tensor norms = shares.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {-1}, false);
+      double[] alignment =
+          Tensors.toDoubles(
+              predictions.logProbs().detach().sub(norms.log().mul(Tensors.scalar(2))));
       // H = log Z - sum p x logit
-      Tensor weighted = torch.softmax(scores, -1).mul_(scores).sum(new long[] {-1});
+      Tensor weighted = shares.mul_(scores).sum(new long[] {-1});
       double[] entropy = Tensors.toDoubles(predictions.normalizer().detach().sub(weighted));
       double[] meanLogits = Tensors.toDoubles(scores.mean(new long[] {-1}));
       double[] correct =
           Tensors.toDoubles(scores.argmax(new LongOptional(-1), false).eq(predictions.targets()));
-      TokenStatistics sums = noStatistics(sequences);
+      TokenStatistics sums = TokenStatistics.zeros(sequences.sequences());
       for (int i = 0; i < entropy.length; i++) {
         int sequence = sequences.sequenceOf()[i];
         sums.tokens()[sequence]++;
         sums.entropy()[sequence] += entropy[i];
         sums.logits()[sequence] += meanLogits[i];
         sums.correct()[sequence] += correct[i];
+        sums.alignment()[sequence] += alignment[i];
       }
       return sums;
     }

@@ -28,9 +28,10 @@ public final class DpoLoss {
       Tensor referenceChosen,
       Tensor referenceRejected,
       double beta) {
-    return new SigmoidLoss(beta)
-        .of(
+    LossInputs pairs =
+        LossInputs.of(
             PairLogProbs.ofSums(policyChosen, policyRejected),
             PairLogProbs.ofSums(referenceChosen, referenceRejected));
+    return Objective.of(new SigmoidLoss(beta)).terms(pairs, pairs.weights());
   }
 }

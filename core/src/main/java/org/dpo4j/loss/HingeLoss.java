@@ -1,13 +1,13 @@
 package org.dpo4j.loss;
 
+import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
- * SLiC: max(0, 1 - z), z = beta h. Zhao et al. 2023, arXiv 2305.10425, as normalized in Liu et al.
- * 2023 (RSO), arXiv 2309.06657; 1/beta is the margin in log-ratios.
+ * SLiC: max(0, 1 - z), z = beta (s_w - s_l). Zhao et al. 2023, arXiv 2305.10425, as normalized in
+ * Liu et al. 2023 (RSO), arXiv 2309.06657; 1/beta is the margin in log-ratios.
  *
  * @param beta strength of the tie to the reference, positive
  */
@@ -18,10 +18,8 @@ public record HingeLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public LossTerms of(PairLogProbs policy, PairLogProbs reference) {
-    LogRatios ratios = LogRatios.of(policy, reference);
-    Tensor slack = ratios.margin().mul(Tensors.scalar(-beta)).add(Tensors.scalar(1));
-    return ratios.terms(torch.relu(slack), beta);
+  public Tensor of(LossInputs pairs) {
+    return torch.relu(pairs.margin().mul(Tensors.scalar(-beta)).add(Tensors.scalar(1)));
   }
 
   @Override
@@ -30,7 +28,12 @@ public record HingeLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public double valueAtZero() {
-    return 1;
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(1);
+  }
+
+  @Override
+  public boolean usesScores() {
+    return true;
   }
 }

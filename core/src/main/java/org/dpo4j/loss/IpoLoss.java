@@ -1,13 +1,13 @@
 package org.dpo4j.loss;
 
+import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
- * IPO on averages over tokens, as TRL computes it: (Delta_w / |y_w| - Delta_l / |y_l| - 1/(2
- * beta))^2. Azar et al. 2023, arXiv 2310.12036, Eq. 17, with the length averaging that its authors
- * confirmed to TRL. {@link IpoSumLoss} is the printed form.
+ * IPO on averages over tokens, as TRL computes it: (s_w / |y_w| - s_l / |y_l| - 1/(2 beta))^2. Azar
+ * et al. 2023, arXiv 2310.12036, Eq. 17, with the length averaging that its authors confirmed to
+ * TRL. {@link IpoSumLoss} is the printed form.
  *
  * @param beta the paper's tau, positive; of another scale than with sums
  */
@@ -18,10 +18,8 @@ public record IpoLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public LossTerms of(PairLogProbs policy, PairLogProbs reference) {
-    LogRatios ratios = LogRatios.of(policy, reference);
-    Tensor gap = ratios.averageMargin().sub(Tensors.scalar(1 / (2 * beta)));
-    return ratios.terms(gap.square(), beta);
+  public Tensor of(LossInputs pairs) {
+    return pairs.averageMargin().sub(Tensors.scalar(1 / (2 * beta))).square();
   }
 
   @Override
@@ -30,7 +28,12 @@ public record IpoLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public double valueAtZero() {
-    return 1 / (4 * beta * beta);
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(1 / (4 * beta * beta));
+  }
+
+  @Override
+  public boolean usesScores() {
+    return true;
   }
 }

@@ -1,12 +1,12 @@
 package org.dpo4j.loss;
 
+import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
- * IPO on summed log-ratios, as printed: (h - 1/(2 beta))^2. Azar et al. 2023, arXiv 2310.12036, Eq.
- * 17.
+ * IPO on summed log-ratios, as printed: (s_w - s_l - 1/(2 beta))^2. Azar et al. 2023, arXiv
+ * 2310.12036, Eq. 17.
  *
  * @param beta the paper's tau, positive
  */
@@ -17,10 +17,8 @@ public record IpoSumLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public LossTerms of(PairLogProbs policy, PairLogProbs reference) {
-    LogRatios ratios = LogRatios.of(policy, reference);
-    Tensor gap = ratios.margin().sub(Tensors.scalar(1 / (2 * beta)));
-    return ratios.terms(gap.square(), beta);
+  public Tensor of(LossInputs pairs) {
+    return pairs.margin().sub(Tensors.scalar(1 / (2 * beta))).square();
   }
 
   @Override
@@ -29,7 +27,12 @@ public record IpoSumLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public double valueAtZero() {
-    return 1 / (4 * beta * beta);
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(1 / (4 * beta * beta));
+  }
+
+  @Override
+  public boolean usesScores() {
+    return true;
   }
 }

@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.Tensor;
  *
  * @param loss shape (batch); gradients flow through it
  * @param chosenRewards implicit reward beta (log pi(y_w) - log ref(y_w)), shape (batch), no
- *     gradient
+ *     gradient; without a reference beta times the log-probability that the loss uses
  * @param rejectedRewards the same of y_l
  */
 public record LossTerms(Tensor loss, Tensor chosenRewards, Tensor rejectedRewards) {

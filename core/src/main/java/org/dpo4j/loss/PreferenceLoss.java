@@ -1,24 +1,41 @@
 package org.dpo4j.loss;
 
+import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
- * A loss on preference pairs. Notation: h is the log-ratio margin, (log pi(y_w) - log ref(y_w)) -
- * (log pi(y_l) - log ref(y_l)); z = beta h is the reward margin.
+ * A loss on preference pairs. Notation: Delta = log pi(y) - log ref(y) is the log-ratio of a
+ * completion, h = Delta_w - Delta_l the log-ratio margin, z = beta h the reward margin; s is the
+ * score of Delta under an f-divergence, which is Delta itself unless another one is asked for.
  */
 public sealed interface PreferenceLoss
-    permits SigmoidLoss, HingeLoss, IpoLoss, IpoSumLoss, UnitMarginLoss, SigmoidNormLoss {
+    permits AotLoss,
+        AotUnpairedLoss,
+        ApoDownLoss,
+        ApoZeroLoss,
+        BcoPairLoss,
+        CombinedLoss,
+        CpoLoss,
+        DiscoPopLoss,
+        DpopLoss,
+        ExoPairLoss,
+        HingeLoss,
+        IpoLoss,
+        IpoSumLoss,
+        NcaPairLoss,
+        OrpoLoss,
+        RobustLoss,
+        SftLoss,
+        SigmoidLoss,
+        SigmoidNormLoss,
+        SimpoLoss,
+        SppoHardLoss,
+        UnitMarginLoss {
 
-  /**
-   * The loss of each pair; no gradient flows into the reference.
-   *
-   * @param policy under the model that is trained
-   * @param reference under the frozen one, same batch
-   */
-  LossTerms of(PairLogProbs policy, PairLogProbs reference);
+  /** The loss of each pair, shape (batch); no gradient flows into the reference. */
+  Tensor of(LossInputs pairs);
 
   /** Strength of the tie to the reference; scales the implicit rewards. */
   double beta();
@@ -26,8 +43,31 @@ public sealed interface PreferenceLoss
   /** The name in {@code --loss_type}. */
   String name();
 
-  /** The value where policy and reference agree, against which a run's first batch is checked. */
-  double valueAtZero();
+  /**
+   * The value where policy and reference agree, against which a run's first batch is checked; empty
+   * where it depends on the pairs.
+   */
+  OptionalDouble valueAtZero();
+
+  /** What the loss does with the reference. */
+  default ReferenceNeed reference() {
+    return ReferenceNeed.LOSS;
+  }
+
+  /** Whether the loss is built on scores, so that an f-divergence has a meaning in it. */
+  default boolean usesScores() {
+    return false;
+  }
+
+  /** Whether value i belongs to pair i; false where sorting mixes pairs. */
+  default boolean keepsPairs() {
+    return true;
+  }
+
+  /** Without a reference: whether rewards are beta times averages over tokens, not sums. */
+  default boolean averagesRewards() {
+    return false;
+  }
 
   /** -(1 - smoothing) log sigmoid(z) - smoothing log sigmoid(-z). */
   static Tensor smoothedLogistic(Tensor z, double smoothing) {
@@ -37,18 +77,41 @@ public sealed interface PreferenceLoss
         : loss.sub(torch.log_sigmoid(z.neg()).mul(Tensors.scalar(smoothing)));
   }
 
+  /** -log sigmoid(z). */
+  static Tensor logistic(Tensor z) {
+    return torch.log_sigmoid(z).neg();
+  }
+
+  /** In rising order, gradients included. */
+  static Tensor sorted(Tensor values) {
+    return values.sort().get0();
+  }
+
   /** Checks a beta. */
   static void requireBeta(double beta) {
-    if (!(beta > 0) || Double.isInfinite(beta)) { // !(>) refuses NaN too
-      throw new IllegalArgumentException("beta must be positive and finite but was " + beta);
-    }
+    requirePositive("beta", beta);
   }
 
   /** Checks a label smoothing. */
   static void requireSmoothing(double labelSmoothing) {
-    if (!(labelSmoothing >= 0 && labelSmoothing <= 0.5)) {
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 0.5)) { // !(>=) refuses NaN too
       throw new IllegalArgumentException(
           "label_smoothing must be in [0, 0.5] but was " + labelSmoothing);
+    }
+  }
+
+  /** Checks a number that must be positive and finite. */
+  static void requirePositive(String name, double value) {
+    if (!(value > 0) || Double.isInfinite(value)) {
+      throw new IllegalArgumentException(name + " must be positive and finite but was " + value);
+    }
+  }
+
+  /** Checks a number that must be finite and not negative. */
+  static void requireNotNegative(String name, double value) {
+    if (!(value >= 0) || Double.isInfinite(value)) {
+      throw new IllegalArgumentException(
+          name + " must be finite and not negative but was " + value);
     }
   }
 }

@@ -1,14 +1,15 @@
 package org.dpo4j.loss;
 
+import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
- * DPO: -(1 - epsilon) log sigmoid(z) - epsilon log sigmoid(-z), z = beta h. Rafailov et al. 2023,
- * arXiv 2305.18290, Eq. 7; epsilon > 0 is conservative DPO (Mitchell 2023, "A note on DPO with
- * noisy preferences and relationship to IPO"), which TRL 1.16 no longer applies to this loss. For
- * epsilon = 0 the derivative by log pi(y_w) is -beta (1 - sigmoid(z)), by log pi(y_l) its negative.
+ * DPO: -(1 - epsilon) log sigmoid(z) - epsilon log sigmoid(-z), z = beta (s_w - s_l). Rafailov et
+ * al. 2023, arXiv 2305.18290, Eq. 7; epsilon > 0 is conservative DPO (Mitchell 2023, "A note on DPO
+ * with noisy preferences and relationship to IPO"), which TRL 1.16 no longer applies to this loss.
+ * For epsilon = 0 the derivative by log pi(y_w) is -beta (1 - sigmoid(z)), by log pi(y_l) its
+ * negative.
  *
  * @param beta strength of the tie to the reference, positive
  * @param labelSmoothing epsilon, share of pairs assumed to be labelled the wrong way, in [0, 0.5]
@@ -25,10 +26,9 @@ public record SigmoidLoss(double beta, double labelSmoothing) implements Prefere
   }
 
   @Override
-  public LossTerms of(PairLogProbs policy, PairLogProbs reference) {
-    LogRatios ratios = LogRatios.of(policy, reference);
-    Tensor z = ratios.margin().mul(Tensors.scalar(beta));
-    return ratios.terms(PreferenceLoss.smoothedLogistic(z, labelSmoothing), beta);
+  public Tensor of(LossInputs pairs) {
+    Tensor z = pairs.margin().mul(Tensors.scalar(beta));
+    return PreferenceLoss.smoothedLogistic(z, labelSmoothing);
   }
 
   @Override
@@ -37,7 +37,12 @@ public record SigmoidLoss(double beta, double labelSmoothing) implements Prefere
   }
 
   @Override
-  public double valueAtZero() {
-    return Math.log(2);
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(Math.log(2));
+  }
+
+  @Override
+  public boolean usesScores() {
+    return true;
   }
 }

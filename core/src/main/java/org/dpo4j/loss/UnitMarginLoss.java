@@ -1,7 +1,7 @@
 package org.dpo4j.loss;
 
+import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -17,10 +17,8 @@ public record UnitMarginLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public LossTerms of(PairLogProbs policy, PairLogProbs reference) {
-    LogRatios ratios = LogRatios.of(policy, reference);
-    Tensor gap = ratios.margin().mul(Tensors.scalar(beta)).sub(Tensors.scalar(1));
-    return ratios.terms(gap.square(), beta);
+  public Tensor of(LossInputs pairs) {
+    return pairs.margin().mul(Tensors.scalar(beta)).sub(Tensors.scalar(1)).square();
   }
 
   @Override
@@ -29,7 +27,12 @@ public record UnitMarginLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public double valueAtZero() {
-    return 1;
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(1);
+  }
+
+  @Override
+  public boolean usesScores() {
+    return true;
   }
 }

@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +36,17 @@ public final class Parameters implements AutoCloseable {
 
   public List<Parameter> all() {
     return new ArrayList<>(byName.values());
+  }
+
+  /** Whether both have the same names, in one order, with the same shapes. */
+  public boolean sameShapes(Parameters other) {
+    return shapes().equals(other.shapes());
+  }
+
+  private List<String> shapes() {
+    return byName.values().stream()
+        .map(p -> p.name() + Arrays.toString(p.tensor().shape()))
+        .toList();
   }
 
   /** How many numbers there are in all. */

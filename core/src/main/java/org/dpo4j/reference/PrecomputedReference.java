@@ -10,9 +10,9 @@ import org.dpo4j.logprob.PairLogProbs;
  *
  * @param logProbs of the pairs, by their index in the data set
  */
-public record PrecomputedReference(LogProbTable logProbs) {
+public record PrecomputedReference(LogProbTable logProbs) implements Reference {
 
-  /** The log-probabilities of a batch; lengths and type are taken from the policy's. */
+  @Override
   public PairLogProbs of(PreferenceBatch batch, PairLogProbs policy) {
     int[] indices = batch.indices();
     return PairLogProbs.ofValues(

@@ -1,10 +1,13 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
+import org.dpo4j.loss.PreferenceLoss;
+import org.dpo4j.loss.ReferenceNeed;
 
 /** What {@code demo} can change about the built-in run on the twelve triples. */
 public record DemoConfig(
@@ -51,12 +54,19 @@ public record DemoConfig(
         "from 1 to 12, the number of triples,",
         perDeviceTrainBatchSize,
         "12 is one step for each pass");
-    Rule.labelSmoothingFits(labelSmoothing, lossType);
-    if (lengthNormalization && !lossType.smooths()) {
+    Rule.labelSmoothing(labelSmoothing);
+    PreferenceLoss loss =
+        LossRules.loss(List.of(lossType), Optional.empty(), LossSettings.of(beta, labelSmoothing));
+    if (loss.reference() != ReferenceNeed.LOSS) {
+      throw new UsageException(
+          "--loss_type %s needs no reference, which the demo is about; use it with dpo4j train"
+              .formatted(OptionType.text(lossType)));
+    }
+    if (lengthNormalization && lossType != LossType.SIGMOID && lossType != LossType.SIGMOID_NORM) {
       throw new UsageException(
           "--length_normalization works with --loss_type sigmoid but the loss is %s;"
                   .formatted(OptionType.text(lossType))
-              + " ipo is normalized already, hinge has no such form");
+              + " ipo is normalized already, the others have no such form");
     }
     Rule.threads(threads);
   }

@@ -9,6 +9,7 @@ import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DemoTriples;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.gpt.TinyGpt;
@@ -95,7 +96,7 @@ public final class DemoRun {
         config.lengthNormalization() && config.lossType() == LossType.SIGMOID
             ? LossType.SIGMOID_NORM
             : config.lossType();
-    return type.create(config.beta(), config.labelSmoothing());
+    return type.create(LossSettings.of(config.beta(), config.labelSmoothing()));
   }
 
   private void printConfiguration(PreferenceLoss loss) {
@@ -224,7 +225,7 @@ public final class DemoRun {
     PreferenceData data =
         new PreferenceData(
             pairs, new PrecomputedReference(DemoTraining.evaluateMargins(reference, pairs)));
-    return data.evaluate(policy, loss, pairs.size()).loss();
+    return data.evaluate(policy, Objective.of(loss), pairs.size()).loss();
   }
 
   private void conclude(

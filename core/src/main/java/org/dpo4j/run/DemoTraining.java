@@ -9,6 +9,7 @@ import org.dpo4j.data.DemoTriples;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.TripleEncoder;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.RandomParameters;
@@ -103,7 +104,7 @@ public final class DemoTraining {
             startsAtReference);
     PreferenceData data =
         new PreferenceData(pairs, new PrecomputedReference(evaluateMargins(reference, pairs)));
-    new Trainer(policy, loss, settings, listener).train(data, null);
+    new Trainer(policy, Objective.of(loss), settings, listener).train(data, null);
   }
 
   /** Steps in the order of the pairs. */

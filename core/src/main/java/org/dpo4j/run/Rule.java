@@ -45,19 +45,17 @@ final class Rule {
         "0 means as many as there are cores");
   }
 
-  static void labelSmoothingFits(double smoothing, LossType loss) {
+  static void labelSmoothing(double smoothing) {
     require(
         smoothing >= 0 && smoothing <= 0.5,
         "label_smoothing",
         "between 0 and 0.5",
         smoothing,
         "above 0.5 the pairs would count as swapped");
-    if (smoothing > 0 && !loss.smooths()) {
-      throw new UsageException(
-          "--label_smoothing works with --loss_type sigmoid and sigmoid_norm but the loss is %s;"
-                  .formatted(OptionType.text(loss))
-              + " leave it at 0 or change the loss");
-    }
+  }
+
+  static void share(String option, double value, String whatToDo) {
+    require(value >= 0 && value <= 1, option, "between 0 and 1", value, whatToDo);
   }
 
   private static String shown(Object value) {

@@ -1,11 +1,16 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.loss.FDivergence;
+import org.dpo4j.loss.Objective;
+import org.dpo4j.loss.ReferenceNeed;
 
 /**
  * Everything that decides a training run, as immutable values: defaults are those of TRL 1.16 and
@@ -36,10 +41,16 @@ public record TrainingConfig(
           "--eval_strategy %s needs held-out pairs; pass --eval_file FILE"
               .formatted(OptionType.text(evaluation.evalStrategy())));
     }
-    if (loss.reference() == ReferenceChoice.BASE && model.adapter().isEmpty()) {
+    LossRules.check(loss);
+    if (loss.referenceChoice() == ReferenceChoice.BASE && model.adapter().isEmpty()) {
       throw new UsageException(
           "--reference base means the model with its adapter off and needs --adapter DIR;"
               + " without an adapter use --reference start");
+    }
+    if (loss.syncRefModel() && model.adapter().isPresent()) {
+      throw new UsageException(
+          "--sync_ref_model moves a whole model towards the policy and does not work with"
+              + " --adapter; leave out one of them");
     }
   }
 
@@ -98,27 +109,69 @@ public record TrainingConfig(
 
   /** The loss and the reference in it. */
   public record Loss(
-      @Option(value = "sigmoid", help = "the loss") LossType lossType,
+      @Option(value = "sigmoid", help = "the loss, or several") List<LossType> lossType,
+      @Option(help = "weight of each loss (else 1)") Optional<List<Double>> lossWeights,
       @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
       @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
           double labelSmoothing,
-      @Option(value = "start", help = "the frozen model (base: no adapter)")
-          ReferenceChoice reference,
-      @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel) {
+      @Option(value = "reverse_kl", help = "what ties the policy to the reference (f-DPO)")
+          FDivergence.Type fDivergenceType,
+      @Option(value = "0.5", help = "alpha of the alpha_divergence") double fAlphaDivergenceCoef,
+      @Option(help = "weight of tokens beyond the shorter completion (LD-DPO)")
+          Optional<Double> ldAlpha,
+      @Option(value = "false", help = "pairs the policy would write count more (WPO)")
+          boolean useWeighting,
+      @Option(value = "0.05", help = "temperature of discopop") double discopopTau,
+      @Option(value = "50", help = "dpop: price of a chosen completion that gets less likely")
+          double dpopLambda,
+      @Option(value = "0.5", help = "target reward margin of simpo") double simpoGamma,
+      @Option(value = "1", help = "weight of cpo's loss on the chosen tokens") double cpoAlpha,
+      @Option(help = "what the policy is compared with (else start, or none where none is needed)")
+          Optional<ReferenceChoice> reference,
+      @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel,
+      @Option(value = "false", help = "let the reference follow the policy (TR-DPO)")
+          boolean syncRefModel,
+      @Option(value = "0.6", help = "the policy's share when it follows") double refModelMixupAlpha,
+      @Option(value = "512", help = "steps until it follows again") int refModelSyncSteps) {
     public Loss {
       Rule.positive("beta", beta, "0.1 is usual");
-      Rule.labelSmoothingFits(labelSmoothing, lossType);
-      if (refModel.isPresent() && reference != ReferenceChoice.START) {
-        throw new UsageException(
-            "--ref_model and --reference %s name two references; pass one of them"
-                .formatted(OptionType.text(reference)));
-      }
-      if (reference == ReferenceChoice.NONE) {
-        throw new UsageException(
-            "--reference none is for losses without a reference but --loss_type %s needs one;"
-                    .formatted(OptionType.text(lossType))
-                + " use --reference start");
-      }
+      Rule.labelSmoothing(labelSmoothing);
+      Rule.require(
+          Double.isFinite(fAlphaDivergenceCoef),
+          "f_alpha_divergence_coef",
+          "a finite number",
+          fAlphaDivergenceCoef,
+          "0.5 is the default");
+      Rule.share("ld_alpha", ldAlpha.orElse(1.0), "1 weights nothing");
+      Rule.positive("discopop_tau", discopopTau, "0.05 is usual");
+      Rule.notNegative("dpop_lambda", dpopLambda, "50 is the paper's");
+      Rule.notNegative("simpo_gamma", simpoGamma, "0.5 is usual");
+      Rule.notNegative("cpo_alpha", cpoAlpha, "1 is usual");
+      Rule.share("ref_model_mixup_alpha", refModelMixupAlpha, "0.6 is usual");
+      Rule.atLeast("ref_model_sync_steps", refModelSyncSteps, 1, "512 is usual");
+    }
+
+    /** The numbers in the formulas. */
+    LossSettings settings() {
+      return new LossSettings(beta, labelSmoothing, discopopTau, dpopLambda, simpoGamma, cpoAlpha);
+    }
+
+    /** What the run makes small. */
+    public Objective objective() {
+      return new Objective(
+          LossRules.loss(lossType, lossWeights, settings()),
+          new FDivergence(fDivergenceType, fAlphaDivergenceCoef),
+          new TailWeight(ldAlpha.orElse(1.0)),
+          useWeighting);
+    }
+
+    /** The reference that was asked for; else none where no loss needs one, and the start. */
+    public ReferenceChoice referenceChoice() {
+      return reference.orElseGet(
+          () ->
+              objective().loss().reference() == ReferenceNeed.NONE
+                  ? ReferenceChoice.NONE
+                  : ReferenceChoice.START);
     }
   }
 

@@ -9,10 +9,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.loss.FDivergence;
 import org.dpo4j.report.ConsoleReport;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.ModelCard;
@@ -63,13 +66,7 @@ final class TrainingReport implements TrainingListener {
         inputs.model().parameters().count(),
         loaded.checkpoint().dtype().torchName());
     line("reference: " + reference());
-    line(
-        "loss: %s, beta %s%s",
-        OptionType.text(config.loss().lossType()),
-        OptionType.text(config.loss().beta()),
-        config.loss().labelSmoothing() > 0
-            ? ", label smoothing " + OptionType.text(config.loss().labelSmoothing())
-            : "");
+    line("loss: " + loss());
     data("training", config.data().dataFile(), train);
     held.ifPresent(
         dataset -> data("held-out evaluation", config.data().evalFile().orElseThrow(), dataset));
@@ -88,12 +85,70 @@ final class TrainingReport implements TrainingListener {
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
   }
 
-  private String reference() {
+  /** The loss, and what is set about it away from the defaults. */
+  private String loss() {
+    TrainingConfig.Loss loss = config.loss();
+    List<String> words = new ArrayList<>(List.of(lossNames()));
+    words.add("beta " + OptionType.text(loss.beta()));
+    for (LossSettings.Setting setting : LossSettings.Setting.values()) {
+      double value = setting.of(loss.settings());
+      boolean shown = value != 0 && loss.lossType().stream().anyMatch(t -> t.takes(setting));
+      if (shown) {
+        words.add(setting.words() + " " + OptionType.text(value));
+      }
+    }
+    if (loss.fDivergenceType() != FDivergence.Type.REVERSE_KL) {
+      words.add("f-divergence " + OptionType.text(loss.fDivergenceType()));
+    }
+    if (loss.fDivergenceType() == FDivergence.Type.ALPHA_DIVERGENCE) {
+      words.add("its alpha " + OptionType.text(loss.fAlphaDivergenceCoef()));
+    }
+    loss.ldAlpha().ifPresent(alpha -> words.add("ld_alpha " + OptionType.text(alpha)));
+    if (loss.useWeighting()) {
+      words.add("WPO weights");
+    }
+    return String.join(", ", words);
+  }
+
+  private String lossNames() {
+    List<LossType> types = config.loss().lossType();
     return config
         .loss()
-        .refModel()
-        .map(path -> path + ", frozen; step-0 check skipped: it is not what training starts from")
-        .orElse("start: a frozen copy of the model");
+        .lossWeights()
+        .map(
+            weights ->
+                IntStream.range(0, types.size())
+                    .mapToObj(
+                        i ->
+                            OptionType.text(weights.get(i)) + " x " + OptionType.text(types.get(i)))
+                    .collect(Collectors.joining(" + ")))
+        .orElseGet(() -> types.stream().map(OptionType::text).collect(Collectors.joining(" + ")));
+  }
+
+  private String reference() {
+    TrainingConfig.Loss loss = config.loss();
+    if (loss.referenceChoice() == ReferenceChoice.NONE) {
+      return "none; step-0 check skipped: there is nothing that the policy starts from";
+    }
+    String name =
+        referenceModel("start: a " + (loss.syncRefModel() ? "" : "frozen ") + "copy of the model");
+    if (loss.refModel().isPresent()) {
+      return name + "; step-0 check skipped: it is not what training starts from";
+    }
+    return loss.objective().valueAtZero().isPresent()
+        ? name
+        : name + "; step-0 check skipped: the first loss depends on the pairs";
+  }
+
+  /** What the reference is, and how it moves where it does. */
+  private String referenceModel(String start) {
+    TrainingConfig.Loss loss = config.loss();
+    String name =
+        loss.refModel().map(path -> path + (loss.syncRefModel() ? "" : ", frozen")).orElse(start);
+    return loss.syncRefModel()
+        ? "%s, which goes %s of the way to the policy after every %d steps"
+            .formatted(name, OptionType.text(loss.refModelMixupAlpha()), loss.refModelSyncSteps())
+        : name;
   }
 
   private void data(String use, Path file, PairDataset dataset) {
@@ -240,8 +295,13 @@ final class TrainingReport implements TrainingListener {
     return new RunSummary(
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
-        config.loss().refModel().map(Path::toString).orElse("a frozen copy of that model"),
-        OptionType.text(config.loss().lossType()),
+        config.loss().referenceChoice() == ReferenceChoice.NONE
+            ? "none"
+            : referenceModel(
+                config.loss().syncRefModel()
+                    ? "a copy of that model"
+                    : "a frozen copy of that model"),
+        lossNames(),
         conversational,
         null,
         shown,

@@ -7,14 +7,17 @@ import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbTable;
-import org.dpo4j.loss.PreferenceLoss;
+import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.PrecomputedReference;
+import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.PreferenceData;
@@ -63,13 +66,14 @@ public final class TrainingRun {
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
-      PreferenceLoss loss =
-          config.loss().lossType().create(config.loss().beta(), config.loss().labelSmoothing());
-      List<PreferenceData> data = withReference(policy, train, held);
-      report.referenceDone((System.nanoTime() - started) / 1e9);
-      Evaluation evaluation = held.isEmpty() ? null : evaluation(data.get(1), settings);
-      new Trainer(policy, loss, settings, report).train(data.get(0), evaluation);
-      report.trainingDone((System.nanoTime() - started) / 1e9);
+      Objective objective = config.loss().objective();
+      List<PreferenceData> data = withReference(policy, objective, train, held);
+      try (Reference reference = data.get(0).reference()) { // null closes nothing
+        report.referenceDone((System.nanoTime() - started) / 1e9);
+        Evaluation evaluation = held.isEmpty() ? null : evaluation(data.get(1), settings);
+        new Trainer(policy, objective, settings, report).train(data.get(0), evaluation);
+        report.trainingDone((System.nanoTime() - started) / 1e9);
+      }
 
       report.write(folder, inputs.loaded());
       folder.publish();
@@ -77,13 +81,16 @@ public final class TrainingRun {
     }
   }
 
-  /** The pairs with what the reference says of them, computed while no weight has moved. */
+  /** The pairs with their reference, which is made while no weight has moved. */
   private List<PreferenceData> withReference(
-      CausalLm policy, PairDataset train, Optional<PairDataset> held) {
+      CausalLm policy, Objective objective, PairDataset train, Optional<PairDataset> held) {
     List<PairDataset> datasets = new ArrayList<>(List.of(train));
     held.ifPresent(datasets::add);
+    if (config.loss().referenceChoice() == ReferenceChoice.NONE) {
+      return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), null)).toList();
+    }
     if (config.loss().refModel().isEmpty()) {
-      return datasets.stream().map(dataset -> reference(policy, dataset)).toList();
+      return withReference(policy, policy, objective, datasets);
     }
     try (LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().get())) {
       if (other.model().vocabSize() < policy.vocabSize()) {
@@ -92,11 +99,30 @@ public final class TrainingRun {
                     .formatted(policy.vocabSize(), other.model().vocabSize())
                 + " tokenizer");
       }
-      return datasets.stream().map(dataset -> reference(other.model(), dataset)).toList();
+      return withReference(other.model(), policy, objective, datasets);
     }
   }
 
-  private PreferenceData reference(CausalLm model, PairDataset dataset) {
+  private List<PreferenceData> withReference(
+      CausalLm model, CausalLm policy, Objective objective, List<PairDataset> datasets) {
+    if (!config.loss().syncRefModel()) {
+      return datasets.stream().map(dataset -> precomputed(model, objective, dataset)).toList();
+    }
+    if (!model.parameters().sameShapes(policy.parameters())) {
+      throw new UsageException(
+          "--sync_ref_model mixes weights and needs a --ref_model with the weights of --model, by"
+              + " name and shape, but they differ; leave out one of the options");
+    }
+    Reference moving =
+        new MovingReference(
+            model.copy(),
+            new MovingReference.Pace(
+                config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
+            objective.tail());
+    return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), moving)).toList();
+  }
+
+  private PreferenceData precomputed(CausalLm model, Objective objective, PairDataset dataset) {
     int pairs = dataset.pairs().size();
     return new PreferenceData(
         dataset.pairs(),
@@ -104,12 +130,24 @@ public final class TrainingRun {
             LogProbTable.compute(
                 model,
                 dataset.pairs(),
+                objective.tail(),
                 config.evaluation().perDeviceEvalBatchSize(),
                 done -> output.progress().update("reference", done, pairs, ""))));
   }
 
   private PairDataset load(Path file, PairEncoder encoder) {
-    return PairDataset.load(file, config.data().dataFormat(), encoder, config.data().onBadRow());
+    PairDataset dataset =
+        PairDataset.load(file, config.data().dataFormat(), encoder, config.data().onBadRow());
+    boolean oneWeight =
+        dataset.pairs().stream().mapToDouble(EncodedPair::weight).distinct().count() == 1;
+    if (!oneWeight && !config.loss().objective().loss().keepsPairs()) {
+      throw new UsageException(
+          "--loss_type %s sorts the pairs of a micro-batch, so that no pair can weigh more than"
+                  .formatted(OptionType.text(config.loss().lossType()))
+              + " another, but the weights in %s differ; leave out the column or change the loss"
+                  .formatted(file));
+    }
+    return dataset;
   }
 
   private Trainer.Settings settings(int pairs) {
@@ -141,7 +179,8 @@ public final class TrainingRun {
             optimizer.weightDecay()),
         optimizer.maxGradNorm(),
         config.output().loggingSteps().steps(maxSteps),
-        config.loss().refModel().isEmpty());
+        config.loss().refModel().isEmpty()
+            && config.loss().referenceChoice() == ReferenceChoice.START);
   }
 
   private Evaluation evaluation(PreferenceData held, Trainer.Settings settings) {

@@ -59,6 +59,11 @@ public final class Tensors {
     return torch.zeros(shape, new TensorOptions(like.scalar_type()));
   }
 
+  /** Values in the type of {@code like}, shape (values.length). */
+  public static Tensor like(Tensor like, double... values) {
+    return doubles(values).to(like.scalar_type().intern());
+  }
+
   /** A number of the tensor's type as the argument of an operation. */
   public static Scalar scalar(double value) {
     return new Scalar(value);

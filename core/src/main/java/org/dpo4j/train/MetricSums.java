@@ -15,7 +15,8 @@ final class MetricSums {
 
   private int pairs;
   private double largestReward;
-  private double loss;
+  private double weight;
+  private double loss; // of each pair times its weight
   private double rewardsChosen;
   private double rewardsRejected;
   private double correctPairs;
@@ -28,11 +29,12 @@ final class MetricSums {
   private double entropy;
   private double correctTokens;
 
-  void add(LossTerms terms, PairLogProbs policy, TokenStatistics statistics) {
+  void add(LossTerms terms, double[] weights, PairLogProbs policy, TokenStatistics statistics) {
     double[][] values = rows(terms, policy);
     for (int i = 0; i < values[0].length; i++) {
       pairs++;
-      loss += values[0][i];
+      weight += weights[i];
+      loss += weights[i] * values[0][i];
       rewardsChosen += values[1][i];
       rewardsRejected += values[2][i];
       correctPairs += values[1][i] > values[2][i] ? 1 : 0;
@@ -58,6 +60,7 @@ final class MetricSums {
   void add(MetricSums other) {
     pairs += other.pairs;
     largestReward = Math.max(largestReward, other.largestReward);
+    weight += other.weight;
     loss += other.loss;
     rewardsChosen += other.rewardsChosen;
     rewardsRejected += other.rewardsRejected;
@@ -105,7 +108,7 @@ final class MetricSums {
   /** The means; NaN where nothing was added. */
   PairMetrics means() {
     return new PairMetrics(
-        loss / pairs,
+        loss / weight,
         rewardsChosen / pairs,
         rewardsRejected / pairs,
         correctPairs / pairs,

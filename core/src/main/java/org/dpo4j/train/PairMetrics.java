@@ -1,16 +1,19 @@
 package org.dpo4j.train;
 
 /**
- * What one logged step or one evaluation measured, as exact means. Over pairs: loss, rewards,
- * log-probabilities, accuracy. Over completion tokens of the side named: logits, entropy (both
- * sides), mean token accuracy (chosen side). Names in files and on the console are TRL's.
+ * What one logged step or one evaluation measured, as exact means. Over pairs: loss (each pair with
+ * its weight), rewards, log-probabilities, accuracy. Over completion tokens of the side named:
+ * logits, entropy (both sides), mean token accuracy (chosen side). Names in files and on the
+ * console are TRL's.
  *
- * @param loss mean loss
- * @param rewardsChosen beta times the log-ratio of the chosen completion
+ * @param loss weighted mean loss: sum of weight x loss over the sum of weights
+ * @param rewardsChosen beta times the log-ratio of the chosen completion; without a reference beta
+ *     times the log-probability that the loss uses
  * @param rewardsRejected the same for the rejected one
  * @param rewardsAccuracies share of pairs with a positive reward margin; ties are wrong
  * @param rewardsMargins chosen reward minus rejected reward
- * @param logpsChosen policy log-probability of the chosen completion (a sum, in nats)
+ * @param logpsChosen policy log-probability of the chosen completion (a sum over tokens, in nats;
+ *     with LD-DPO's weights where they are asked for)
  * @param logpsRejected the same for the rejected one
  * @param logitsChosen mean logit over vocabulary and chosen completion tokens
  * @param logitsRejected the same for the rejected side

@@ -2,11 +2,12 @@ package org.dpo4j.train;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.loss.PreferenceLoss;
+import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
@@ -28,7 +29,7 @@ public final class Trainer {
    * @param maxGradNorm gradients above this norm are scaled down; 0 for never
    * @param loggingSteps steps that a report covers; the last one may cover fewer
    * @param startsAtReference whether policy and reference are the same at step 0, which is then
-   *     checked
+   *     checked where the objective has a value there that no data decides
    */
   public record Settings(
       EpochPlan plan,
@@ -40,7 +41,7 @@ public final class Trainer {
       boolean startsAtReference) {}
 
   private final CausalLm policy;
-  private final PreferenceLoss loss;
+  private final Objective objective;
   private final Settings settings;
   private final TrainingListener listener;
 
@@ -50,16 +51,16 @@ public final class Trainer {
   private MetricSums sinceReport = new MetricSums();
 
   public Trainer(
-      CausalLm policy, PreferenceLoss loss, Settings settings, TrainingListener listener) {
+      CausalLm policy, Objective objective, Settings settings, TrainingListener listener) {
     this.policy = policy;
-    this.loss = loss;
+    this.objective = objective;
     this.settings = settings;
     this.listener = listener;
   }
 
   /**
-   * Runs all steps, once for each trainer. The policy's weights change; the reference's numbers do
-   * not.
+   * Runs all steps, once for each trainer. The policy's weights change; a moving reference hears of
+   * every step.
    *
    * @throws DpoException if the first batch contradicts theory or a number stops being finite
    */
@@ -103,16 +104,17 @@ public final class Trainer {
       FlatParameters parameters,
       AdamW optimizer) {
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
+    double weight = microBatches.stream().mapToDouble(data::weight).sum();
     MetricSums sums = new MetricSums();
     parameters.zeroGradients();
     for (int[] indices : microBatches) {
       try (TensorScope scope = TensorScope.open()) {
-        Tensor losses = data.forward(policy, loss, indices, sums).loss();
-        if (step == 0 && sums.pairs() == indices.length && settings.startsAtReference()) {
+        Tensor losses = data.forward(policy, objective, indices, sums);
+        if (step == 0 && sums.pairs() == indices.length) {
           checkStart(sums);
         }
         // Not the mean of the micro-batch: micro-batches must sum to the step.
-        losses.sum().div(Tensors.scalar(pairs)).backward();
+        losses.div(Tensors.scalar(weight)).backward();
         for (int index : indices) {
           numTokens += data.pairs().get(index).tokens();
         }
@@ -123,6 +125,9 @@ public final class Trainer {
     double learningRate = settings.schedule().at(step);
     optimizer.step(learningRate);
     step++;
+    if (data.reference() != null) {
+      data.reference().onStep(step, policy);
+    }
     sinceReport.add(sums);
     listener.onStep(step, settings.maxSteps(), pairs, sums.means());
     // The last steps are reported even where they are fewer than loggingSteps.
@@ -149,7 +154,7 @@ public final class Trainer {
       return;
     }
     long started = System.nanoTime();
-    PairMetrics metrics = evaluation.data().evaluate(policy, loss, evaluation.batchSize());
+    PairMetrics metrics = evaluation.data().evaluate(policy, objective, evaluation.batchSize());
     listener.onEvaluation(
         new EvaluationReport(
             step,
@@ -160,13 +165,20 @@ public final class Trainer {
   }
 
   private void checkStart(MetricSums sums) {
+    OptionalDouble expected = objective.valueAtZero();
+    if (!settings.startsAtReference() || expected.isEmpty()) {
+      return;
+    }
     StartCheck check =
-        new StartCheck(loss.valueAtZero(), sums.means().loss(), sums.largestReward() / loss.beta());
+        new StartCheck(
+            expected.getAsDouble(),
+            sums.means().loss(),
+            sums.largestReward() / objective.loss().beta());
     listener.onStartCheck(check);
     if (!check.passed()) {
       throw new DpoException(
           "step-0 check failed: policy and reference are one model, so the "
-              + loss.name()
+              + objective.loss().name()
               + " loss must be "
               + check.expected()
               + " but was "

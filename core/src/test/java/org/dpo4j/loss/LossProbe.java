@@ -62,25 +62,35 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
   }
 
   static LossProbe of(PreferenceLoss loss, Pair pair) {
+    return of(Objective.of(loss), pair);
+  }
+
+  static LossProbe of(Objective objective, Pair pair) {
     try (TensorScope scope = TensorScope.open()) {
       Tensor chosen = Tensors.doubles(pair.chosen()).set_requires_grad(true);
       Tensor rejected = Tensors.doubles(pair.rejected()).set_requires_grad(true);
       Tensor chosenTokens = Tensors.doubles(pair.chosenTokens());
       Tensor rejectedTokens = Tensors.doubles(pair.rejectedTokens());
-      LossTerms terms =
-          loss.of(
+      LossInputs inputs =
+          LossInputs.of(
               new PairLogProbs(chosen, rejected, chosenTokens, rejectedTokens),
               new PairLogProbs(
                   Tensors.doubles(pair.refChosen()),
                   Tensors.doubles(pair.refRejected()),
                   chosenTokens,
                   rejectedTokens));
+      LossTerms terms = objective.terms(inputs, inputs.weights());
       terms.loss().sum().backward();
       return new LossProbe(
           terms.loss().item_double(),
           chosen.grad().item_double(),
-          rejected.grad().item_double(),
+          gradient(rejected),
           terms.rewardMargins().item_double());
     }
+  }
+
+  /** Not defined where a loss does not look at a side. */
+  private static double gradient(Tensor leaf) {
+    return leaf.grad().defined() ? leaf.grad().item_double() : 0;
   }
 }

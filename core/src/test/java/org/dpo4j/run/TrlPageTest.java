@@ -45,7 +45,7 @@ class TrlPageTest {
         | `bf16` | true | false | computation is in 32 bits for now |
         | `gradient_checkpointing` | true | false | activations fit; the numbers are the same |
         | `precompute_ref_log_probs` | false | true | the reference never changes, so once is enough |
-        | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | the paper's conservative DPO |
+        | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | conservative DPO; see [losses](losses.md) |
         | `output_dir` | `trainer_output` | required | a folder is never guessed |
         | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
 

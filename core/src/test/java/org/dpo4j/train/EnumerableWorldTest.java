@@ -10,6 +10,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.loss.LossInputs;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.RandomParameters;
@@ -116,11 +117,12 @@ class EnumerableWorldTest {
           Tensor rejected = Tensors.longs(l);
           Tensor losses =
               loss.of(
+                  LossInputs.of(
                       PairLogProbs.ofSums(
                           scores.index_select(0, chosen), scores.index_select(0, rejected)),
                       PairLogProbs.ofSums(
-                          reference.index_select(0, chosen), reference.index_select(0, rejected)))
-                  .loss(); // (168)
+                          reference.index_select(0, chosen),
+                          reference.index_select(0, rejected)))); // (168)
           parameters.zeroGradients();
           losses.mul(Tensors.doubles(weights)).sum().backward();
           adamW.step(schedule.at(step));

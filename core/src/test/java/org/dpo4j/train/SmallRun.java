@@ -5,6 +5,7 @@ import java.util.List;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.model.CausalLm;
@@ -59,6 +60,6 @@ final class SmallRun {
             maxGradNorm,
             1,
             startsAtReference);
-    new Trainer(policy, loss, settings, listener).train(data(reference), null);
+    new Trainer(policy, Objective.of(loss), settings, listener).train(data(reference), null);
   }
 }

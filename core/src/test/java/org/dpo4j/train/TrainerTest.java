@@ -10,6 +10,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
@@ -126,7 +127,7 @@ class TrainerTest {
       }
       PreferenceData data = new SmallRun(PAIRS).data(reference);
       for (int batchSize : new int[] {1, 3, 8}) {
-        PairMetrics metrics = data.evaluate(policy, new SigmoidLoss(0.1), batchSize);
+        PairMetrics metrics = data.evaluate(policy, Objective.of(new SigmoidLoss(0.1)), batchSize);
         assertThat(metrics.loss()).isCloseTo(loss, within(1e-10));
         assertThat(metrics.rewardsChosen()).isCloseTo(chosen, within(1e-10));
         assertThat(metrics.rewardsRejected()).isCloseTo(rejected, within(1e-10));
@@ -140,7 +141,8 @@ class TrainerTest {
   void aTieIsAWrongAnswer() {
     try (CausalLm model = SmallModel.TINY_GPT.create(ElementType.F64, 3)) {
       PreferenceData data = new SmallRun(PAIRS).data(model);
-      assertThat(data.evaluate(model, new SigmoidLoss(0.1), 4).rewardsAccuracies()).isZero();
+      assertThat(data.evaluate(model, Objective.of(new SigmoidLoss(0.1)), 4).rewardsAccuracies())
+          .isZero();
     }
   }
 

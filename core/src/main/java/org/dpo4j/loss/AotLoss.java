@@ -1,0 +1,44 @@
+package org.dpo4j.loss;
+
+import java.util.OptionalDouble;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * AOT on paired data: {@link SigmoidLoss} with z = beta d, where d is the i-th smallest of the
+ * policy's margins log pi(y_w) - log pi(y_l) in the micro-batch, less the i-th smallest of the
+ * reference's. Melnyk et al. 2024, arXiv 2406.05882; smoothed as in TRL. The value depends on which
+ * pairs form a micro-batch, and value i belongs to no pair.
+ *
+ * @param beta strength of the tie to the reference, positive
+ * @param labelSmoothing epsilon, share of pairs assumed to be labelled the wrong way, in [0, 0.5]
+ */
+public record AotLoss(double beta, double labelSmoothing) implements PreferenceLoss {
+
+  public AotLoss {
+    PreferenceLoss.requireBeta(beta);
+    PreferenceLoss.requireSmoothing(labelSmoothing);
+  }
+
+  @Override
+  public Tensor of(LossInputs pairs) {
+    Tensor policy = pairs.policyMargin();
+    Tensor d = PreferenceLoss.sorted(policy).sub(PreferenceLoss.sorted(pairs.referenceMargin()));
+    return PreferenceLoss.smoothedLogistic(d.mul(Tensors.scalar(beta)), labelSmoothing);
+  }
+
+  @Override
+  public String name() {
+    return "aot";
+  }
+
+  @Override
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(Math.log(2));
+  }
+
+  @Override
+  public boolean keepsPairs() {
+    return false;
+  }
+}

@@ -1,0 +1,38 @@
+package org.dpo4j.loss;
+
+import java.util.OptionalDouble;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * DPO-Positive: -log sigmoid(beta (h - lambda max(0, -Delta_w))): pays for a chosen completion that
+ * has become less likely than under the reference. Pal et al. 2024 (Smaug), arXiv 2402.13228.
+ *
+ * @param beta strength of the tie to the reference, positive
+ * @param lambda price of the fall, from 0; the paper takes 50
+ */
+public record DpopLoss(double beta, double lambda) implements PreferenceLoss {
+
+  public DpopLoss {
+    PreferenceLoss.requireBeta(beta);
+    PreferenceLoss.requireNotNegative("dpop_lambda", lambda);
+  }
+
+  @Override
+  public Tensor of(LossInputs pairs) {
+    Tensor fall = torch.relu(pairs.chosenRatio().neg()).mul(Tensors.scalar(lambda));
+    Tensor h = pairs.chosenRatio().sub(pairs.rejectedRatio());
+    return PreferenceLoss.logistic(h.sub(fall).mul(Tensors.scalar(beta)));
+  }
+
+  @Override
+  public String name() {
+    return "dpop";
+  }
+
+  @Override
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.of(Math.log(2));
+  }
+}

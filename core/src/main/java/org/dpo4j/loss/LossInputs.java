@@ -1,0 +1,134 @@
+package org.dpo4j.loss;
+
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.logprob.PairLogProbs;
+import org.dpo4j.torch.Shapes;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that a loss may look at, of the pairs of one micro-batch. Every tensor has shape (batch) and
+ * one type.
+ *
+ * @param policy log-probabilities under the model that is trained, with LD-DPO's weights where they
+ *     are asked for
+ * @param reference the same under the reference; a constant whatever it was made from. Null for
+ *     losses that need none
+ * @param divergence makes scores of log-ratios; the {@link Objective} sets its own
+ * @param chosenSums plain sums of log p(token) over the scored tokens of y_w, for losses that learn
+ *     y_w token by token
+ * @param chosenScored how many tokens these are
+ * @param weights how much each pair counts
+ */
+public record LossInputs(
+    PairLogProbs policy,
+    @Nullable PairLogProbs reference,
+    FDivergence divergence,
+    Tensor chosenSums,
+    Tensor chosenScored,
+    Tensor weights) {
+
+  private static final double MIN_TOKENS = 1e-30;
+
+  public LossInputs {
+    if (reference != null) {
+      if (policy.chosen().size(0) != reference.chosen().size(0)) {
+        throw new IllegalArgumentException(
+            "policy and reference must have one batch size but have "
+                + policy.chosen().size(0)
+                + " and "
+                + reference.chosen().size(0));
+      }
+      Shapes.requireSameType("reference", reference.chosen(), policy.chosen());
+    }
+    long batch = policy.chosen().size(0);
+    Shapes.require("chosenSums", chosenSums, batch);
+    Shapes.require("chosenScored", chosenScored, batch);
+    Shapes.require("weights", weights, batch);
+  }
+
+  /** Pairs of one weight with nothing beside log-probabilities. */
+  public static LossInputs of(PairLogProbs policy, @Nullable PairLogProbs reference) {
+    Tensor ones = Tensors.zerosLike(policy.chosen(), policy.chosen().shape());
+    return new LossInputs(
+        policy,
+        reference,
+        FDivergence.NONE,
+        policy.chosen(),
+        policy.chosenTokens(),
+        ones.add(Tensors.scalar(1)));
+  }
+
+  LossInputs under(FDivergence other) {
+    return new LossInputs(policy, reference, other, chosenSums, chosenScored, weights);
+  }
+
+  /** Delta_w = log pi(y_w) - log ref(y_w). */
+  Tensor chosenRatio() {
+    return policy.chosen().sub(required().chosen().detach());
+  }
+
+  /** Delta_l. */
+  Tensor rejectedRatio() {
+    return policy.rejected().sub(required().rejected().detach());
+  }
+
+  /** s_w, the score of Delta_w. */
+  Tensor chosenScore() {
+    return divergence.score(chosenRatio());
+  }
+
+  /** s_l, the score of Delta_l. */
+  Tensor rejectedScore() {
+    return divergence.score(rejectedRatio());
+  }
+
+  /** s_w - s_l: with the reverse KL the log-ratio margin h. */
+  Tensor margin() {
+    return chosenScore().sub(rejectedScore());
+  }
+
+  /** log pi(y_w) - log pi(y_l). */
+  Tensor policyMargin() {
+    return policy.chosen().sub(policy.rejected());
+  }
+
+  /** log ref(y_w) - log ref(y_l). */
+  Tensor referenceMargin() {
+    return required().chosen().sub(required().rejected()).detach();
+  }
+
+  /** The margin of averages over tokens, s_w / |y_w| - s_l / |y_l|. */
+  Tensor averageMargin() {
+    return chosenScore()
+        .div(policy.chosenTokens())
+        .sub(rejectedScore().div(policy.rejectedTokens()));
+  }
+
+  /** log pi(y_w) / |y_w|. */
+  Tensor chosenAverage() {
+    return policy.chosen().div(policy.chosenTokens());
+  }
+
+  /** log pi(y_l) / |y_l|. */
+  Tensor rejectedAverage() {
+    return policy.rejected().div(policy.rejectedTokens());
+  }
+
+  /**
+   * The mean of -log p(token) over the chosen completions of the micro-batch, token by token, the
+   * tokens of a pair counted with its weight; a scalar.
+   */
+  Tensor chosenTokenLoss() {
+    Tensor tokens = chosenScored.mul(weights).sum();
+    // A batch can be without a scored token: completions of one after empty prompts.
+    return chosenSums.mul(weights).sum().neg().div(tokens.clamp_min(Tensors.scalar(MIN_TOKENS)));
+  }
+
+  private PairLogProbs required() {
+    if (reference == null) {
+      throw new IllegalStateException("this loss needs a reference but there is none");
+    }
+    return reference;
+  }
+}

@@ -1,0 +1,66 @@
+package org.dpo4j.loss;
+
+import java.util.OptionalDouble;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * ORPO: -p_w - beta log sigmoid(log-odds of y_w less those of y_l), p = log pi(y) / |y|,
+ * log-odds(y) = p - log(1 - e^p). Hong et al. 2024, arXiv 2403.07691, Eqs. 6 and 7; the first part
+ * is the mean of -log p(token) over the completion, where TRL's experimental trainer takes the
+ * prompt's tokens in.
+ *
+ * @param beta the paper's lambda, weight of the odds ratio, positive
+ */
+public record OrpoLoss(double beta) implements PreferenceLoss {
+
+  /** e^x still differs from 1 here, in fp32 too. */
+  private static final double NEXT_TO_ZERO = -1e-30;
+
+  public OrpoLoss {
+    PreferenceLoss.requireBeta(beta);
+  }
+
+  /**
+   * log(1 - e^x) for x <= 0, by the branch that loses no digits: log(-expm1(x)) above -ln 2,
+   * log1p(-e^x) below. Each branch sees arguments of its own side only, or the gradient of the one
+   * that is not taken would be NaN. At 0, a certain completion, x counts as the number next to it.
+   */
+  private static Tensor log1mexp(Tensor x) {
+    Tensor inside = torch.clamp_max(x, Tensors.scalar(NEXT_TO_ZERO));
+    Scalar bound = Tensors.scalar(-Math.log(2));
+    Tensor above = torch.log(torch.expm1(torch.clamp_min(inside, bound)).neg());
+    Tensor below = torch.log1p(torch.exp(torch.clamp_max(inside, bound)).neg());
+    return torch.where(inside.gt(bound), above, below);
+  }
+
+  @Override
+  public Tensor of(LossInputs pairs) {
+    Tensor chosen = pairs.chosenAverage();
+    Tensor rejected = pairs.rejectedAverage();
+    Tensor odds = chosen.sub(rejected).sub(log1mexp(chosen)).add(log1mexp(rejected));
+    return PreferenceLoss.logistic(odds).mul(Tensors.scalar(beta)).sub(chosen);
+  }
+
+  @Override
+  public String name() {
+    return "orpo";
+  }
+
+  @Override
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.empty();
+  }
+
+  @Override
+  public ReferenceNeed reference() {
+    return ReferenceNeed.NONE;
+  }
+
+  @Override
+  public boolean averagesRewards() {
+    return true;
+  }
+}

@@ -1,0 +1,39 @@
+package org.dpo4j.loss;
+
+import java.util.OptionalDouble;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Supervised fine-tuning on the chosen completions: the mean of -log p(token) over all chosen
+ * tokens of the micro-batch, the same value for each of its pairs, as in TRL. Beside {@code
+ * sigmoid} it is RPO: Pang et al. 2024, arXiv 2404.19733, Eq. 1, but for its mean over tokens. The
+ * reference is looked at for the logged rewards only.
+ *
+ * @param beta scale of the logged rewards, positive; the loss does not look at it
+ */
+public record SftLoss(double beta) implements PreferenceLoss {
+
+  public SftLoss {
+    PreferenceLoss.requireBeta(beta);
+  }
+
+  @Override
+  public Tensor of(LossInputs pairs) {
+    return pairs.chosenTokenLoss().expand(pairs.chosenSums().shape());
+  }
+
+  @Override
+  public String name() {
+    return "sft";
+  }
+
+  @Override
+  public OptionalDouble valueAtZero() {
+    return OptionalDouble.empty();
+  }
+
+  @Override
+  public ReferenceNeed reference() {
+    return ReferenceNeed.REWARDS;
+  }
+}

@@ -1,0 +1,83 @@
+package org.dpo4j.reference;
+
+import java.util.List;
+import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.logprob.PairLogProbs;
+import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * TR-DPO: a reference that follows the policy. After every tau-th step its weights become alpha x
+ * policy + (1 - alpha) x reference. Gorbatovski et al. 2024, arXiv 2404.09656; as TRL's {@code
+ * sync_ref_model}. Its log-probabilities are computed when they are asked for.
+ */
+public final class MovingReference implements Reference {
+
+  /**
+   * How the reference follows.
+   *
+   * @param alpha share of the policy in [0, 1]; 1 replaces the reference
+   * @param everySteps tau, at least 1
+   */
+  public record Pace(double alpha, int everySteps) {
+    public Pace {
+      if (!(alpha >= 0 && alpha <= 1) || everySteps < 1) { // !(>=) refuses NaN too
+        throw new IllegalArgumentException(
+            "alpha must be in [0, 1] and steps at least 1 but were " + alpha + ", " + everySteps);
+      }
+    }
+  }
+
+  private final CausalLm model;
+  private final Pace pace;
+  private final TailWeight tail;
+
+  /**
+   * Starts where a model is.
+   *
+   * @param model is changed by and by, and closed with this object; its weights must have the
+   *     policy's names and shapes
+   */
+  public MovingReference(CausalLm model, Pace pace, TailWeight tail) {
+    this.model = model;
+    this.pace = pace;
+    this.tail = tail;
+  }
+
+  @Override
+  public PairLogProbs of(PreferenceBatch batch, PairLogProbs policy) {
+    try (NoGrad noGrad = NoGrad.open()) {
+      return PairLogProbs.ofSequences(
+          SequenceLogProbs.logProbs(model, batch.sequences(), tail), batch.sequences().lengths());
+    }
+  }
+
+  @Override
+  public void onStep(int step, CausalLm policy) {
+    if (step % pace.everySteps() != 0) {
+      return;
+    }
+    List<Parameters.Parameter> sources = policy.parameters().all();
+    List<Parameters.Parameter> targets = model.parameters().all();
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      for (int i = 0; i < targets.size(); i++) {
+        targets
+            .get(i)
+            .tensor()
+            .mul_(Tensors.scalar(1 - pace.alpha()))
+            .add_(sources.get(i).tensor(), Tensors.scalar(pace.alpha()));
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}
