@@ -20,6 +20,18 @@ import org.jspecify.annotations.Nullable;
  */
 public record ColumnMapping(Map<String, String> sources) {
 
+  /** The columns with a meaning here. */
+  public static final List<String> NAMES =
+      List.of(
+          "prompt",
+          "chosen",
+          "rejected",
+          "prompt_ids",
+          "chosen_ids",
+          "rejected_ids",
+          "tools",
+          "chat_template_kwargs");
+
   /** Every column keeps its name. */
   public static final ColumnMapping NONE = new ColumnMapping(Map.of());
 

@@ -12,6 +12,7 @@ import java.util.Objects;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedRow;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -75,9 +76,12 @@ final class RowWriter implements AutoCloseable {
     }
   }
 
-  /** What every line begins with. */
-  static Map<String, Object> start(EncodedRow row) {
+  /** What every line begins with; with several files the row's number needs its file. */
+  static Map<String, Object> start(EncodedRow row, DataInput input) {
     Map<String, Object> values = new LinkedHashMap<>();
+    if (input.files() > 1) {
+      values.put("file", row.origin().file());
+    }
     values.put("row", row.origin().row());
     values.put("status", row.status().toString());
     values.put("reason", row.reason());
