@@ -31,8 +31,7 @@ public record TrainingConfig(
   /** The table of all options of a training run. */
   public static final OptionTable<TrainingConfig> OPTIONS = OptionTable.of(TrainingConfig.class);
 
-  static final String DATA_HELP =
-      "files, folders or patterns of pairs: .jsonl .json .csv .tsv (.gz .zst), .parquet";
+  static final String DATA_HELP = "files or folders: .jsonl .json .csv .tsv .parquet";
 
   static final String COLUMNS_HELP = "names in the files, as in prompt=question,chosen=good";
 
@@ -95,7 +94,7 @@ public record TrainingConfig(
           Optional<List<Double>> dataWeights,
       @Option(help = "held-out pairs, in the same formats") Optional<List<Path>> evalFile,
       @Option(
-              help = "pairs of data_file held out instead: a share below 1, or a number",
+              help = "held out of data_file: a share below 1, or a number",
               aliases = {"test_split_size", "val_size"})
           Optional<Double> evalSplit,
       @Option(value = "42", help = "decides which pairs eval_split holds out") long evalSplitSeed,
