@@ -30,7 +30,15 @@ public record ColumnMapping(Map<String, String> sources) {
           "chosen_ids",
           "rejected_ids",
           "tools",
-          "chat_template_kwargs");
+          "chat_template_kwargs",
+          "weight",
+          "instruction",
+          "input",
+          "history",
+          "system",
+          "question",
+          "conversations",
+          "messages");
 
   /** Every column keeps its name. */
   public static final ColumnMapping NONE = new ColumnMapping(Map.of());

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class CsvCells {
   private static final Set<String> NEVER_TEXT =
-      Set.of("prompt_ids", "chosen_ids", "rejected_ids", "tools", "chat_template_kwargs", "weight");
+      Set.of("prompt_ids", "chosen_ids", "rejected_ids", "chat_template_kwargs");
 
   private static final Pattern LIST_OF_OBJECTS = Pattern.compile("\\s*\\[\\s*\\{");
   private static final Pattern PYTHON_MESSAGES =
@@ -32,9 +32,9 @@ final class CsvCells {
     return read;
   }
 
-  private static Object value(RowOrigin origin, String column, String text) {
+  private static @Nullable Object value(RowOrigin origin, String column, String text) {
     if (NEVER_TEXT.contains(column)) {
-      return RowJson.value(origin, text);
+      return RowJson.parse(origin, text);
     }
     if (PYTHON_MESSAGES.matcher(text).lookingAt()) {
       throw new BadRowException(
@@ -46,7 +46,7 @@ final class CsvCells {
     return LIST_OF_OBJECTS.matcher(text).lookingAt()
             && RowJson.valueOrNull(text) instanceof List<?> list
             && list.stream().allMatch(CsvCells::isMessage)
-        ? RowJson.value(origin, text)
+        ? RowJson.parse(origin, text)
         : text;
   }
 

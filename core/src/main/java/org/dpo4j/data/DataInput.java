@@ -10,8 +10,9 @@ import org.dpo4j.UsageException;
  *
  * @param entries at least one
  * @param columns the files' names for columns
+ * @param format what the columns mean
  */
-public record DataInput(List<DataEntry> entries, ColumnMapping columns) {
+public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
 
   public DataInput {
     entries = List.copyOf(entries);
@@ -22,8 +23,15 @@ public record DataInput(List<DataEntry> entries, ColumnMapping columns) {
 
   /** A single file with the column names here; throws {@link UsageException} if it is not there. */
   public static DataInput of(Path file) {
+    return of(file, RowFormat.AUTO);
+  }
+
+  /** The same with rows of a known format. */
+  public static DataInput of(Path file, RowFormat format) {
     return new DataInput(
-        List.of(new DataEntry(file, List.of(DataFile.of(file)), List.of())), ColumnMapping.NONE);
+        List.of(new DataEntry(file, List.of(DataFile.of(file)), List.of())),
+        ColumnMapping.NONE,
+        format);
   }
 
   /** How many files there are. */

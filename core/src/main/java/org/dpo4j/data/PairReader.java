@@ -17,29 +17,32 @@ import org.dpo4j.UsageException;
  * {@code .gz} or {@code .zst}, in UTF-8; or {@code .parquet}. One row is in memory at a time, of a
  * Parquet file one page of each column.
  *
- * <p>A row is text ({@code prompt}, {@code chosen}, {@code rejected} are strings), a conversation
- * (all are lists of messages), either of them without {@code prompt}, which is then the common
- * beginning of both sides, or token ids ({@code prompt_ids}, {@code chosen_ids}, {@code
- * rejected_ids}). Columns {@code tools} and {@code chat_template_kwargs} are refused.
+ * <p>What a row may look like is in {@code docs/reference/data-shapes.md}.
  */
 public final class PairReader implements AutoCloseable {
   private final DataFile file;
   private final ColumnMapping columns;
   private final RowSource source;
-  private final RowParser parser = new RowParser();
+  private final RowParser parser;
   private final Set<String> hiddenColumns = new TreeSet<>();
   private boolean mapped;
   private int rows;
 
-  private PairReader(DataFile file, ColumnMapping columns, RowSource source) {
+  private PairReader(DataFile file, ColumnMapping columns, RowSource source, RowFormat format) {
     this.file = file;
     this.columns = columns;
     this.source = source;
+    this.parser = new RowParser(format);
   }
 
-  /** A file whose columns have the names here; see {@link #open(DataFile, ColumnMapping)}. */
+  /** Rows are read as the first of them shows. */
   public static PairReader open(Path path) {
-    return open(DataFile.of(path), ColumnMapping.NONE);
+    return open(path, RowFormat.AUTO);
+  }
+
+  /** A file whose columns have the names here. */
+  public static PairReader open(Path path, RowFormat format) {
+    return open(DataFile.of(path), ColumnMapping.NONE, format);
   }
 
   /**
@@ -48,9 +51,9 @@ public final class PairReader implements AutoCloseable {
    * @throws UsageException if there is no such file
    * @throws DpoException if it cannot be read or is not of its format
    */
-  public static PairReader open(DataFile file, ColumnMapping columns) {
+  public static PairReader open(DataFile file, ColumnMapping columns, RowFormat format) {
     try {
-      return new PairReader(file, columns, file.open());
+      return new PairReader(file, columns, file.open(), format);
     } catch (IOException e) {
       throw unreadable(file, e);
     }
@@ -91,6 +94,11 @@ public final class PairReader implements AutoCloseable {
     return Collections.unmodifiableSet(ignored);
   }
 
+  /** What the rows are, as their columns or the format say; "" before the first usable row. */
+  public String description() {
+    return parser.description();
+  }
+
   @Override
   public void close() {
     try {
@@ -103,7 +111,7 @@ public final class PairReader implements AutoCloseable {
   private Row row(RowSource.RawRow raw) {
     RowOrigin origin = new RowOrigin(file.path().toString(), raw.line(), ++rows);
     try {
-      return Row.good(parser.parse(origin, columns(origin, raw)));
+      return Row.good(origin, parser.parse(origin, columns(origin, raw)));
     } catch (BadRowException problem) {
       return Row.bad(origin, problem);
     }

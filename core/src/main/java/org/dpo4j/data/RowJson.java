@@ -32,7 +32,7 @@ final class RowJson {
       throw new BadRowException(
           origin, "invalid JSON", "nothing stands before the comma or the end; remove the comma");
     }
-    Object value = value(origin, text);
+    Object value = parse(origin, text);
     if (!(value instanceof Map<?, ?> object)) {
       throw new BadRowException(
           origin, "row is not an object", "found " + JsonKind.of(value) + "; write {...}");
@@ -40,11 +40,12 @@ final class RowJson {
     return object;
   }
 
-  /** One JSON value of any kind. */
-  static Object value(RowOrigin origin, String text) {
-    Object value;
+  /** Any JSON value as plain Java: Map, List, String, number, Boolean or null. */
+  static @Nullable Object parse(RowOrigin origin, String text) {
     try {
-      value = STRICT.readValue(text, Object.class);
+      Object value = STRICT.readValue(text, Object.class);
+      checkValues(origin, value);
+      return value;
     } catch (JacksonException e) {
       boolean duplicate = e.getOriginalMessage().startsWith("Duplicate");
       throw new BadRowException(
@@ -55,8 +56,6 @@ final class RowJson {
                   ? ""
                   : " (character %d of the row)".formatted(e.getLocation().getCharOffset())));
     }
-    checkValues(origin, value);
-    return value;
   }
 
   /** The same for a text that need not be JSON. */

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.RowOrigin;
 
 /**
  * Holds some pairs of a data set out for evaluation. Pairs of one prompt and pairs of one row stay
@@ -70,7 +71,7 @@ public record HeldOutSplit(double size, long seed) {
     for (int i = 0; i < first.length; i++) {
       first[i] = i;
       EncodedPair pair = pairs.get(i);
-      join(first, i, seen.putIfAbsent(pair.origin(), i));
+      join(first, i, seen.putIfAbsent(row(pair.origin()), i));
       // A pair without a prompt shares none.
       if (pair.promptIds().length > 0) {
         join(first, i, seen.putIfAbsent(Arrays.stream(pair.promptIds()).boxed().toList(), i));
@@ -80,6 +81,11 @@ public record HeldOutSplit(double size, long seed) {
       first[i] = root(first, i);
     }
     return first;
+  }
+
+  /** The row alone, of one that lists several rejected completions. */
+  private static RowOrigin row(RowOrigin origin) {
+    return new RowOrigin(origin.file(), origin.line(), origin.row());
   }
 
   private static void join(

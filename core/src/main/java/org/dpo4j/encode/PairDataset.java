@@ -5,16 +5,15 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
-import org.dpo4j.data.ColumnMapping;
 import org.dpo4j.data.DataEntry;
 import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
@@ -26,8 +25,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * All usable pairs of some data files in their order, and what became of the others.
  *
- * @param counts every row of the files by its fate
+ * @param counts every pair of the files by its fate
  * @param ignoredColumns columns of the files that mean nothing here
+ * @param description what the rows are, for people
  * @param cutRows the rows whose pairs were cut
  * @param unused pairs that could be used and are not, by reason
  */
@@ -35,6 +35,7 @@ public record PairDataset(
     List<EncodedPair> pairs,
     EncodingCounts counts,
     Set<String> ignoredColumns,
+    String description,
     Set<RowOrigin> cutRows,
     Map<String, Integer> unused) {
   private static final int CHUNK = 64;
@@ -66,7 +67,7 @@ public record PairDataset(
     for (DataEntry entry : input.entries()) {
       walk.entry(
           entry,
-          input.columns(),
+          input,
           encoder,
           onBadRow,
           row -> {
@@ -83,7 +84,8 @@ public record PairDataset(
               .formatted(input.paths(), walk.counts().summary()));
     }
     PairDataset all =
-        new PairDataset(pairs, walk.counts(), walk.ignoredColumns(), cutRows, Map.of());
+        new PairDataset(
+            pairs, walk.counts(), walk.ignoredColumns(), walk.description(), cutRows, Map.of());
     return weights.isEmpty() ? all : all.mixed(ends, weights);
   }
 
@@ -107,7 +109,7 @@ public record PairDataset(
     if (some.size() < pairs.size()) {
       more.merge(reason, pairs.size() - some.size(), Integer::sum);
     }
-    return new PairDataset(some, counts, ignoredColumns, cutRows, more);
+    return new PairDataset(some, counts, ignoredColumns, description, cutRows, more);
   }
 
   /** Pairs that are used after a cut. */
@@ -122,29 +124,37 @@ public record PairDataset(
     return pairs.stream().filter(pair -> files.contains(pair.origin().file())).count();
   }
 
-  /** What was seen so far: every row by its fate, and the columns that were ignored. */
-  public record Walk(EncodingCounts counts, Set<String> ignoredColumns) {
+  /** What was seen so far: every pair by its fate, the ignored columns, and what the rows are. */
+  public record Walk(EncodingCounts counts, Set<String> ignoredColumns, Set<String> descriptions) {
     private Walk() {
-      this(new EncodingCounts(), new TreeSet<>());
+      this(new EncodingCounts(), new TreeSet<>(), new LinkedHashSet<>());
+    }
+
+    /** What the rows are, for people; "" if that cannot be told. */
+    public String description() {
+      return String.join("; ", descriptions);
     }
 
     private void entry(
         DataEntry entry,
-        ColumnMapping columns,
+        DataInput input,
         PairEncoder encoder,
         OnBadRow onBadRow,
         Consumer<EncodedRow> action) {
       for (DataFile file : entry.files()) {
-        try (PairReader reader = PairReader.open(file, columns)) {
+        try (PairReader reader = PairReader.open(file, input.columns(), input.format())) {
           for (List<Row> rows = chunk(reader); !rows.isEmpty(); rows = chunk(reader)) {
             // Rows are independent of each other, and tokenizing is most of what loading costs.
             List<Result> results =
                 rows.parallelStream().map(row -> Result.of(row, encoder)).toList();
             for (Result result : results) {
-              action.accept(result.settle(onBadRow, counts));
+              result.settle(onBadRow, counts).forEach(action);
             }
           }
           ignoredColumns.addAll(reader.ignoredColumns());
+          if (!reader.description().isEmpty()) {
+            descriptions.add(reader.description());
+          }
         }
       }
     }
@@ -157,8 +167,9 @@ public record PairDataset(
   }
 
   /**
-   * Hands over each row of the files in order, holding 64 at a time. A bad row that is skipped is
-   * handed over as dropped with its reason.
+   * Hands over each pair of the files in order, holding 64 rows at a time. A bad row that is
+   * skipped is handed over as dropped with its reason, whole: one bad rejected completion makes a
+   * row bad.
    *
    * @throws BadRowException the first bad row, if {@code onBadRow} says stop
    */
@@ -166,7 +177,7 @@ public record PairDataset(
       DataInput input, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
     Walk walk = new Walk();
     for (DataEntry entry : input.entries()) {
-      walk.entry(entry, input.columns(), encoder, onBadRow, action);
+      walk.entry(entry, input, encoder, onBadRow, action);
     }
     return walk;
   }
@@ -183,27 +194,26 @@ public record PairDataset(
     return rows;
   }
 
-  private record Result(Row row, @Nullable EncodedRow encoded, @Nullable RuntimeException problem) {
+  private record Result(Row row, List<EncodedRow> encoded, @Nullable RuntimeException problem) {
 
     static Result of(Row row, PairEncoder encoder) {
       try {
-        return new Result(row, encoder.encode(row.pairOrThrow()), null);
+        return new Result(row, row.pairsOrThrow().stream().map(encoder::encode).toList(), null);
       } catch (RuntimeException problem) {
         // Kept until all rows of the chunk are done: thrown here, it would let the caller close the
         // native tokenizer under the other threads. And the first bad row is the one reported.
-        return new Result(row, null, problem);
+        return new Result(row, List.of(), problem);
       }
     }
 
-    EncodedRow settle(OnBadRow onBadRow, EncodingCounts counts) {
+    List<EncodedRow> settle(OnBadRow onBadRow, EncodingCounts counts) {
       if (problem == null) {
-        EncodedRow kept = Objects.requireNonNull(encoded);
-        counts.count(kept);
-        return kept;
+        encoded.forEach(counts::count);
+        return encoded;
       }
       if (onBadRow == OnBadRow.SKIP && problem instanceof BadRowException bad) {
         counts.countBad(row.origin(), bad);
-        return EncodedRow.skipped(row.origin(), bad);
+        return List.of(EncodedRow.skipped(row.origin(), bad));
       }
       throw problem;
     }

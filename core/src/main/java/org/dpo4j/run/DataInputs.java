@@ -14,6 +14,7 @@ import org.dpo4j.data.ColumnMapping;
 import org.dpo4j.data.DataEntry;
 import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
 
 /** From the options about data to the files that are read. */
 final class DataInputs {
@@ -24,7 +25,8 @@ final class DataInputs {
    *
    * @throws UsageException if one is not there or is named twice
    */
-  static DataInput of(String option, List<Path> paths, Optional<List<String>> columns) {
+  static DataInput of(
+      String option, List<Path> paths, Optional<List<String>> columns, RowFormat format) {
     List<DataEntry> entries = new ArrayList<>();
     Map<Path, Path> seen = new HashMap<>();
     for (Path path : paths) {
@@ -41,7 +43,7 @@ final class DataInputs {
       }
       entries.add(entry);
     }
-    return new DataInput(entries, columns(columns));
+    return new DataInput(entries, columns(columns), format);
   }
 
   /** Every file, for what must not touch them. */

@@ -15,12 +15,12 @@ final class DataReport {
 
   /** First the files with their formats and what became of the rows, then what else there is. */
   static List<String> lines(DataInput input, PairDataset.Walk walk) {
-    return lines(input, walk.counts(), walk.ignoredColumns());
+    return lines(input, walk.counts(), walk.description(), walk.ignoredColumns());
   }
 
   /** The same with the pairs of a data set, which may be some of those that the files hold. */
   static List<String> lines(DataInput input, PairDataset data) {
-    List<String> lines = lines(input, data.counts(), data.ignoredColumns());
+    List<String> lines = lines(input, data.counts(), data.description(), data.ignoredColumns());
     if (!data.unused().isEmpty()) {
       data.unused()
           .forEach((reason, pairs) -> lines.add("  pairs %s: %d".formatted(reason, pairs)));
@@ -34,7 +34,7 @@ final class DataReport {
   }
 
   private static List<String> lines(
-      DataInput input, EncodingCounts counts, Set<String> ignoredColumns) {
+      DataInput input, EncodingCounts counts, String description, Set<String> ignoredColumns) {
     List<String> lines = new ArrayList<>();
     lines.add(input + ": " + counts.summary());
     for (DataEntry entry : input.entries()) {
@@ -52,6 +52,9 @@ final class DataReport {
       if (!entry.notRead().isEmpty()) {
         lines.add("  not read in %s: %s".formatted(entry.path(), DataEntry.shown(entry.notRead())));
       }
+    }
+    if (!description.isEmpty()) {
+      lines.add("  rows: " + description);
     }
     if (!input.columns().sources().isEmpty()) {
       lines.add("  columns: " + input.columns());

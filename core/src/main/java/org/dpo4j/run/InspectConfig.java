@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
 /** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
@@ -15,6 +16,8 @@ public record InspectConfig(
         Path model,
     @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
     @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
+    @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+        RowFormat dataFormat,
     @Option(help = "file for one JSON line for each row; without it the rows are shown")
         Optional<Path> output,
     @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
@@ -33,7 +36,7 @@ public record InspectConfig(
 
   /** The files that are read; throws UsageException if one is not there. */
   DataInput input() {
-    return DataInputs.of("data_file", dataFile, columns);
+    return DataInputs.of("data_file", dataFile, columns, dataFormat);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */

@@ -83,6 +83,7 @@ public final class InspectRun {
 
   private static Map<String, Object> values(EncodedRow row, DataInput input) {
     Map<String, Object> values = RowWriter.start(row, input);
+    row.weight().ifPresent(weight -> values.put("weight", weight));
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {
       values.put("prompt_ids", pair.get().promptIds());
@@ -92,6 +93,7 @@ public final class InspectRun {
     values.put("prompt_text", row.texts().prompt());
     values.put("chosen_text", row.texts().chosen());
     values.put("rejected_text", row.texts().rejected());
+    values.put("warnings", row.warnings());
     return values;
   }
 
@@ -101,11 +103,12 @@ public final class InspectRun {
     }
     shown++;
     out.printf(
-        "%s row %d: %s%s%n",
+        "%s row %d: %s%s%s%n",
         row.origin(),
         row.origin().row(),
         row.status(),
-        row.reason().isEmpty() ? "" : ", " + row.reason());
+        row.reason().isEmpty() ? "" : ", " + row.reason(),
+        row.weight().isPresent() ? ", weight " + row.weight().getAsDouble() : "");
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {
       side("prompt", pair.get().promptIds(), row.uncut().prompt());
@@ -122,6 +125,7 @@ public final class InspectRun {
               + tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray())
               + "); the boundary is before them");
     }
+    row.warnings().forEach(warning -> out.println("  warning: " + warning));
     out.println();
   }
 

@@ -83,6 +83,9 @@ final class RowWriter implements AutoCloseable {
       values.put("file", row.origin().file());
     }
     values.put("row", row.origin().row());
+    if (row.origin().rejectedIndex() > 0) {
+      values.put("rejected_index", row.origin().rejectedIndex());
+    }
     values.put("status", row.status().toString());
     values.put("reason", row.reason());
     return values;

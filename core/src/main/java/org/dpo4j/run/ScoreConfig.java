@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
 /** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
@@ -15,6 +16,8 @@ public record ScoreConfig(
         Path model,
     @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
     @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
+    @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+        RowFormat dataFormat,
     @Option(help = "file for the numbers, one JSON line for each row") Path output,
     @Option(help = "folder of the reference; adds rewards to the output") Optional<Path> refModel,
     @Option(help = "folder of a LoRA adapter for the model") Optional<Path> adapter,
@@ -39,7 +42,7 @@ public record ScoreConfig(
 
   /** The files that are read; throws UsageException if one is not there. */
   DataInput input() {
-    return DataInputs.of("data_file", dataFile, columns);
+    return DataInputs.of("data_file", dataFile, columns, dataFormat);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */

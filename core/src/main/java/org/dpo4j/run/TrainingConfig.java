@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
 /**
@@ -99,6 +100,8 @@ public record TrainingConfig(
           Optional<Double> evalSplit,
       @Option(value = "42", help = "decides which pairs eval_split holds out") long evalSplitSeed,
       @Option(help = COLUMNS_HELP) Optional<List<String>> columns,
+      @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+          RowFormat dataFormat,
       @Option(value = "1024", help = "ids of prompt and completion kept; 0: no truncation")
           int maxLength,
       @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,
@@ -117,12 +120,12 @@ public record TrainingConfig(
 
     /** The files to train on; throws UsageException if one is not there. */
     DataInput training() {
-      return DataInputs.of("data_file", dataFile, columns);
+      return DataInputs.of("data_file", dataFile, columns, dataFormat);
     }
 
     /** The files to evaluate on; throws UsageException if one is not there. */
     Optional<DataInput> heldOut() {
-      return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns));
+      return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat));
     }
   }
 

@@ -104,12 +104,12 @@ class FileFormatsTest {
             [1],"[{""a"": 1}]","",2
             p,w\rv, l ,""");
     assertThat(rows).extracting(row -> row.origin().line()).containsExactly(2, 5, 6);
-    assertThat(rows.get(0).pairOrThrow())
+    assertThat(rows.get(0).pairsOrThrow().get(0))
         .isEqualTo(
             new PreferencePair.Text(
                 rows.get(0).origin(), "a \"quoted\" word, and\r\na line", "12", "true"));
     assertThat(rows.get(1).problem()).hasMessageContaining("empty rejected");
-    assertThat(rows.get(2).pairOrThrow())
+    assertThat(rows.get(2).pairsOrThrow().get(0))
         .isEqualTo(new PreferencePair.Text(rows.get(2).origin(), "p", "w\rv", " l "));
   }
 
@@ -125,15 +125,16 @@ class FileFormatsTest {
                         message.formatted("assistant", "l"),
                         message.formatted("user", "p")))
             .get(0);
-    assertThat(chat.pairOrThrow())
+    assertThat(chat.pairsOrThrow().get(0))
         .isEqualTo(
             new PreferencePair.Chat(
                 chat.origin(),
                 List.of(Message.of("user", "p")),
                 List.of(Message.of("assistant", "w")),
-                List.of(Message.of("assistant", "l"))));
+                List.of(Message.of("assistant", "l")),
+                Map.of()));
     Row ids = read("b.csv", "prompt_ids,chosen_ids,rejected_ids\n[],\"[1,2]\",[3]").get(0);
-    assertThat(ids.pairOrThrow())
+    assertThat(ids.pairsOrThrow().get(0))
         .isEqualTo(new PreferencePair.Ids(ids.origin(), List.of(), List.of(1, 2), List.of(3)));
   }
 
@@ -207,7 +208,7 @@ class FileFormatsTest {
     assertThat(read("a.csv", csv.toString()))
         .extracting(
             row -> {
-              PreferencePair.Text pair = (PreferencePair.Text) row.pairOrThrow();
+              PreferencePair.Text pair = (PreferencePair.Text) row.pairsOrThrow().get(0);
               return List.of(pair.prompt(), pair.chosen(), pair.rejected());
             })
         .isEqualTo(rows);
@@ -252,13 +253,15 @@ class FileFormatsTest {
             folder.resolve("a.csv"), "question,good,bad,prompt\nq,w,l,hidden\nq,w,w,hidden\n");
     ColumnMapping mapping =
         new ColumnMapping(Map.of("prompt", "question", "chosen", "good", "rejected", "bad"));
-    try (PairReader reader = PairReader.open(DataFile.of(file), mapping)) {
+    try (PairReader reader = PairReader.open(DataFile.of(file), mapping, RowFormat.AUTO)) {
       Row row = reader.next().orElseThrow();
-      assertThat(row.pairOrThrow()).isEqualTo(new PreferencePair.Text(row.origin(), "q", "w", "l"));
+      assertThat(row.pairsOrThrow().get(0))
+          .isEqualTo(new PreferencePair.Text(row.origin(), "q", "w", "l"));
       assertThat(reader.ignoredColumns()).containsExactly("prompt");
     }
     try (PairReader reader =
-        PairReader.open(DataFile.of(file), new ColumnMapping(Map.of("chosen", "best")))) {
+        PairReader.open(
+            DataFile.of(file), new ColumnMapping(Map.of("chosen", "best")), RowFormat.AUTO)) {
       assertThatThrownBy(reader::next)
           .isInstanceOf(DpoException.class)
           .hasMessageContaining("a.csv:2] --columns chosen=best needs a column \"best\"")
@@ -270,9 +273,10 @@ class FileFormatsTest {
   void columnsCanChangePlaces() throws IOException {
     Path file = Files.writeString(folder.resolve("a.csv"), "prompt,chosen,rejected\np,w,l\n");
     ColumnMapping swap = new ColumnMapping(Map.of("chosen", "rejected", "rejected", "chosen"));
-    try (PairReader reader = PairReader.open(DataFile.of(file), swap)) {
+    try (PairReader reader = PairReader.open(DataFile.of(file), swap, RowFormat.AUTO)) {
       Row row = reader.next().orElseThrow();
-      assertThat(row.pairOrThrow()).isEqualTo(new PreferencePair.Text(row.origin(), "p", "l", "w"));
+      assertThat(row.pairsOrThrow().get(0))
+          .isEqualTo(new PreferencePair.Text(row.origin(), "p", "l", "w"));
       assertThat(reader.ignoredColumns()).isEmpty();
     }
   }
@@ -282,7 +286,7 @@ class FileFormatsTest {
   }
 
   private static Object values(Row row) {
-    PreferencePair pair = row.pairOrThrow();
+    PreferencePair pair = row.pairsOrThrow().get(0);
     if (pair instanceof PreferencePair.Text text) {
       return List.of(text.prompt(), text.chosen(), text.rejected());
     } else if (pair instanceof PreferencePair.Chat chat) {

@@ -101,7 +101,7 @@ class HeldOutSplitTest {
   }
 
   private static PairDataset dataset(List<EncodedPair> pairs) {
-    return new PairDataset(pairs, new EncodingCounts(), Set.of(), Set.of(), Map.of());
+    return new PairDataset(pairs, new EncodingCounts(), Set.of(), "", Set.of(), Map.of());
   }
 
   /** Prompt 0 is no prompt. */
