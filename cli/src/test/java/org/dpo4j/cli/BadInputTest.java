@@ -99,7 +99,8 @@ class BadInputTest {
   }
 
   static Stream<Kind> kinds() {
-    return Stream.of(options(), yaml(), models(), tokenizers(), rows(), outputs(), runs())
+    return Stream.of(
+            options(), yaml(), models(), tokenizers(), rows(), dataFiles(), outputs(), runs())
         .flatMap(kinds -> kinds);
   }
 
@@ -200,9 +201,10 @@ class BadInputTest {
     String messages = GOOD_ROW.replace("\"a\"", "[{\"role\": \"user\", \"content\": \"a\"}]");
     return Stream.of(
         usage("no data", SHORT.replace("pairs.jsonl", "none"), "--data_file", "is not there"),
-        usage("data is a folder", SHORT.replace("pairs.jsonl", "model"), "which is a folder"),
+        failed(
+            "folder of a model", f -> {}, SHORT.replace("pairs.jsonl", "model"), "config.json:1]"),
         failed("empty data", text("pairs.jsonl", ""), SHORT, "at least one row"),
-        failed("CSV", text("a.csv", "a,b"), SHORT.replace("pairs.jsonl", "a.csv"), "named .jsonl"),
+        failed("text", text("a.txt", "a,b"), SHORT.replace("pairs.jsonl", "a.txt"), "named .jsonl"),
         failed(
             "no gzip",
             text("a.jsonl.gz", "a"),
@@ -267,6 +269,76 @@ class BadInputTest {
             "long prompt", text("p", "a\n" + "b c ".repeat(2000)), prompts("p"), "p:2] ", "1023"),
         failed("no UTF-8 in prompts", bytes("p", 'a', 0xff), prompts("p"), "must be text in UTF-8"),
         failed("no prompt", text("p", "\n"), prompts("p"), "at least one prompt"));
+  }
+
+  private static Stream<Kind> dataFiles() {
+    String ids = "{\"prompt_ids\": [5], \"chosen_ids\": [6], \"rejected_ids\": [%d]}";
+    Harm empty = folder -> Files.createDirectory(folder.resolve("empty"));
+    String csv = SHORT.replace("pairs.jsonl", "a.csv");
+    String two = SHORT.replace("pairs.jsonl", "pairs.jsonl,$/b.jsonl");
+    Harm second = text("b.jsonl", GOOD_ROW);
+    return Stream.of(
+        usage("no match", SHORT.replace("pairs.jsonl", "*.csv"), "matches none"),
+        usage("no folder to match", SHORT.replace("pairs.jsonl", "x/*.csv"), "no folder", "/x"),
+        usage("broken pattern", SHORT.replace("pairs.jsonl", "[a"), "check its brackets"),
+        usage("empty folder", empty, SHORT.replace("pairs.jsonl", "empty"), "holds nothing"),
+        usage(
+            "no pairs in a folder",
+            text("other/p.txt", "a"),
+            SHORT.replace("pairs.jsonl", "other"),
+            "only p.txt"),
+        usage("hub data set", SHORT.replace("$/pairs.jsonl", "some/set"), "--repo-type dataset"),
+        usage("file twice", SHORT.replace("pairs.jsonl", "pairs.jsonl,$/*.jsonl"), "file once"),
+        failed("half zstd", halfZstd(), SHORT.replace("pairs.jsonl", "a.jsonl.zst"), "to its end"),
+        failed(
+            "no zstd",
+            text("a.csv.zst", "a"),
+            SHORT.replace("pairs.jsonl", "a.csv.zst"),
+            "not packed by zstd"),
+        failed(
+            "no Parquet",
+            text("a.parquet", LFS),
+            SHORT.replace("pairs.jsonl", "a.parquet"),
+            "begin with PAR1",
+            "git lfs pull"),
+        failed(
+            "half Parquet",
+            text("a.parquet", "PAR1 and no end"),
+            SHORT.replace("pairs.jsonl", "a.parquet"),
+            "cut short"),
+        failed(
+            "CSV without header",
+            text("a.csv", "Hi,a,b\nHo,c,d\n"),
+            csv,
+            ":2] missing field",
+            "Hi"),
+        failed("CSV header twice", text("a.csv", "prompt,prompt\n"), csv, ":1]", "a repetition"),
+        failed(
+            "ragged CSV", text("a.csv", "prompt,chosen,rejected\na,b\n"), csv, ":2] wrong number"),
+        usage("no mapping", SHORT + "--columns prompt", "a list of NAME=COLUMN but was prompt"),
+        usage("unknown column", SHORT + "--columns promt=q", "did you mean prompt?"),
+        usage("mapping reversed", SHORT + "--columns q=prompt", "write prompt=q"),
+        usage("mapped twice", SHORT + "--columns prompt=a,chosen=a", "each column once"),
+        failed(
+            "mapped column missing",
+            folder -> {},
+            SHORT + "--columns prompt=question",
+            "pairs.jsonl:1]",
+            "a column \"question\"",
+            "has \"prompt\""),
+        usage("weights of one", SHORT + "--data_weights 1", "of which there must be several"),
+        usage("weights for more", second, two + "--data_weights 1,2,3", "was 3 for 2"),
+        usage("weight of none", second, two + "--data_weights 1,0", "above 0 but was 0"),
+        usage("nothing left", second, two + "--data_weights 1,1e-9", "none is left"),
+        usage("split of all", SHORT + "--eval_split 4", "holds out 4"),
+        usage("split too small", SHORT + "--eval_split 0", "between 0 and 1"),
+        usage("split into nothing", SHORT + "--eval_split 1.5", "a whole number of pairs"),
+        usage("held out twice", SHORT + "--eval_split 1 --eval_file $/pairs.jsonl", "pass one"),
+        usage(
+            "one prompt",
+            text("pairs.jsonl", ids.formatted(7) + "\n" + ids.formatted(8)),
+            SHORT + "--eval_split 0.5",
+            "2 pairs with 1 different prompts holds out 0"));
   }
 
   private static Stream<Kind> outputs() {
@@ -497,6 +569,14 @@ class BadInputTest {
     return folder -> {
       Path path = folder.resolve(file);
       Files.write(path, Arrays.copyOf(Files.readAllBytes(path), length));
+    };
+  }
+
+  private static Harm halfZstd() {
+    Path whole = Path.of("../core/src/test/resources/data-files/text.jsonl.zst");
+    return folder -> {
+      byte[] packed = Files.readAllBytes(whole);
+      Files.write(folder.resolve("a.jsonl.zst"), Arrays.copyOf(packed, packed.length / 2));
     };
   }
 

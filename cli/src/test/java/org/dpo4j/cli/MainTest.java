@@ -177,9 +177,10 @@ class MainTest {
         },
         "--data_file must be a file that can be read but was none.jsonl, which is not there");
     assertUsageError(
-        command(List.of("--eval_file", folder.toString(), "--eval_strategy", "epoch")),
-        "--eval_file must be a file that can be read",
-        "which is a folder");
+        command(
+            List.of("--eval_file", folder.resolve("*.csv").toString(), "--eval_strategy", "epoch")),
+        "--eval_file must match at least one file",
+        "*.csv matches none");
   }
 
   @Test

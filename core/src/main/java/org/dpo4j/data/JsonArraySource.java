@@ -22,7 +22,7 @@ final class JsonArraySource implements RowSource {
   }
 
   @Override
-  public Optional<RawRow> next() throws IOException {
+  public Optional<JsonRow> next() throws IOException {
     if (!started) {
       started = true;
       int first = skipBlanks();
@@ -41,9 +41,9 @@ final class JsonArraySource implements RowSource {
     return ended ? Optional.empty() : Optional.of(element(skipBlanks()));
   }
 
-  private RawRow element(int first) throws IOException {
+  private JsonRow element(int first) throws IOException {
     int startLine = line;
-    RowBytes row = new RowBytes();
+    JsonRow.Bytes row = new JsonRow.Bytes();
     int depth = 0;
     boolean inString = false;
     for (int b = first; ; b = read()) {
@@ -82,7 +82,7 @@ final class JsonArraySource implements RowSource {
     }
   }
 
-  private Optional<RawRow> end() throws IOException {
+  private Optional<JsonRow> end() throws IOException {
     ended = true;
     int b = skipBlanks();
     if (b != -1) {
@@ -111,5 +111,10 @@ final class JsonArraySource implements RowSource {
 
   private static String shown(int b) {
     return b > 0x20 && b < 0x7f ? "'" + (char) b + "'" : "byte 0x%02x".formatted(b);
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
   }
 }

@@ -21,6 +21,8 @@ final class JsonKind {
       return "a list";
     } else if (value instanceof Map<?, ?>) {
       return "an object";
+    } else if (value instanceof byte[]) {
+      return "bytes that are no text";
     }
     return value.getClass().getSimpleName();
   }

@@ -14,11 +14,11 @@ final class JsonLinesSource implements RowSource {
   }
 
   @Override
-  public Optional<RawRow> next() throws IOException {
+  public Optional<JsonRow> next() throws IOException {
     int b = 0;
     while (b != -1) {
       line++;
-      RowBytes row = new RowBytes();
+      JsonRow.Bytes row = new JsonRow.Bytes();
       boolean blank = true;
       while ((b = in.read()) != -1 && b != '\n') {
         row.add(b);
@@ -29,5 +29,10 @@ final class JsonLinesSource implements RowSource {
       }
     }
     return Optional.empty();
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
   }
 }

@@ -26,15 +26,8 @@ final class RowJson {
 
   private RowJson() {}
 
-  static Map<?, ?> read(RowOrigin origin, RowSource.RawRow row) {
-    if (row.tooLong()) {
-      throw new BadRowException(
-          origin,
-          "row too long",
-          "a row must be at most %d MiB; is a line break missing?"
-              .formatted(RowSource.MAX_ROW_BYTES >> 20));
-    }
-    String text = decode(origin, row.bytes());
+  static Map<?, ?> read(RowOrigin origin, byte[] bytes) {
+    String text = decode(origin, bytes);
     if (text.isBlank()) {
       throw new BadRowException(
           origin, "invalid JSON", "nothing stands before the comma or the end; remove the comma");
@@ -65,7 +58,17 @@ final class RowJson {
     }
   }
 
-  private static String decode(RowOrigin origin, byte[] bytes) {
+  /** The same for a text that need not be JSON. */
+  static @Nullable Object valueOrNull(String text) {
+    try {
+      return STRICT.readValue(text, Object.class);
+    } catch (JacksonException e) {
+      return null;
+    }
+  }
+
+  /** Strict UTF-8; the message of a fault counts bytes from the start of {@code bytes}. */
+  static String decode(RowOrigin origin, byte[] bytes) {
     CharsetDecoder decoder =
         StandardCharsets.UTF_8
             .newDecoder()

@@ -1,40 +1,36 @@
 package org.dpo4j.data;
 
+import java.io.Closeable;
 import java.io.IOException;
+import java.util.Map;
 import java.util.Optional;
 
-/** Cuts a byte stream into the bytes of its rows without understanding them. */
-interface RowSource {
+/** Cuts a file into its rows, one at a time and in order. */
+interface RowSource extends Closeable {
 
   /** A row longer than this is reported as a bad row and not held in memory. */
   int MAX_ROW_BYTES = 16 << 20;
 
-  /** The next row, or empty at the end of a well-formed file. */
-  Optional<RawRow> next() throws IOException;
-
   /**
-   * @param bytes of the row, at most {@link #MAX_ROW_BYTES}
-   * @param line 1-based line on which the row starts
-   * @param tooLong whether bytes beyond the limit were left out
+   * The next row, or empty at the end of a well-formed file.
+   *
+   * @throws IOException if the file cannot be read to its end
+   * @throws org.dpo4j.DpoException if it is not of its format, so that no row can be told any more
    */
-  @SuppressWarnings("ArrayRecordComponent") // a carrier between two classes of this package
-  record RawRow(byte[] bytes, int line, boolean tooLong) {}
+  Optional<? extends RawRow> next() throws IOException;
 
-  /** Collects the bytes of one row up to the limit. */
-  final class RowBytes {
-    private final java.io.ByteArrayOutputStream bytes = new java.io.ByteArrayOutputStream();
-    private boolean tooLong;
+  /** A row as it stands in the file, not yet understood. */
+  interface RawRow {
 
-    void add(int b) {
-      if (bytes.size() < MAX_ROW_BYTES) {
-        bytes.write(b);
-      } else {
-        tooLong = true;
-      }
-    }
+    /** 1-based line on which the row starts, or 0 where lines mean nothing. */
+    int line();
 
-    RawRow toRow(int line) {
-      return new RawRow(bytes.toByteArray(), line, tooLong);
-    }
+    /**
+     * The row's columns in their order, as plain Java: String, Boolean, Integer, Long, Double,
+     * List, Map, null.
+     *
+     * @throws BadRowException if the row cannot be understood, which says nothing of the next one
+     */
+    Map<?, ?> columns(RowOrigin origin);
   }
 }

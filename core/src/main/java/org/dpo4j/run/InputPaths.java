@@ -47,6 +47,21 @@ final class InputPaths {
     }
   }
 
+  /** A missing path in the form of a hub name most likely is one. */
+  static void requireData(String option, Path path) {
+    String name = path.toString().replace('\\', '/');
+    if (!Files.exists(path) && HUB_NAME.matcher(name).matches() && !name.matches(".*\\.\\w+")) {
+      throw new UsageException(
+          "--%s must be files with pairs but was %s, which is not there; if it is a data set of the"
+                  .formatted(option, name)
+              + " Hugging Face hub, download it first: hf download --repo-type dataset %s --local-dir %s"
+                  .formatted(name, name.substring(name.indexOf('/') + 1)));
+    }
+    if (!Files.exists(path) && !name.matches(".*[*?\\[{].*")) {
+      requireFile(option, path);
+    }
+  }
+
   static void requireFile(String option, Path path) {
     if (Files.isDirectory(path) || !Files.isReadable(path)) {
       throw new UsageException(

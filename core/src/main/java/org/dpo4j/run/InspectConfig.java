@@ -1,8 +1,10 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
@@ -12,7 +14,8 @@ public record InspectConfig(
             help = "folder of the checkpoint whose tokenizer is used",
             aliases = "model_name_or_path")
         Path model,
-    @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+    @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
+    @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
     @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
         RowFormat dataFormat,
     @Option(help = "file for one JSON line for each row; without it the rows are shown")
@@ -27,13 +30,19 @@ public record InspectConfig(
 
   public InspectConfig {
     Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    DataInputs.columns(columns);
     Rule.atLeast("rows", rows, 0, "0 means all");
+  }
+
+  /** The files that are read; throws UsageException if one is not there. */
+  DataInput input() {
+    return DataInputs.of("data_file", dataFile, columns, dataFormat);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
-    InputPaths.requireFile("data_file", dataFile);
+    input();
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

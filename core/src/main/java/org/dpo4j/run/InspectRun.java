@@ -2,11 +2,13 @@ package org.dpo4j.run;
 
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingLimits;
@@ -34,6 +36,7 @@ public final class InspectRun {
   /** Writes one JSON line a row, or shows the first rows to a person. */
   public static void run(InspectConfig config, RunOutput output) {
     config.checkInputs();
+    DataInput input = config.input();
     ModelFolder folder = ModelFolder.of("--model", config.model());
     HuggingFaceConfig model = folder.config();
     try (ModelTokenizer tokenizer = ModelTokenizer.load(folder.path())) {
@@ -48,15 +51,13 @@ public final class InspectRun {
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
       PairDataset.Walk walk =
           config.output().isPresent()
-              ? write(config, config.output().get(), encoder)
+              ? write(config, input, config.output().get(), encoder)
               : PairDataset.forEachRow(
-                  config.dataFile(),
-                  config.dataFormat(),
+                  input,
                   encoder,
                   config.onBadRow(),
                   new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
-      output.out().println(config.dataFile() + ": " + walk.counts().summary());
-      RowWriter.describe(walk, output.out());
+      DataReport.lines(input, walk).forEach(output.out()::println);
       config.output().ifPresent(path -> output.out().println("written to " + path));
     }
   }
@@ -67,22 +68,21 @@ public final class InspectRun {
         "max_position_embeddings", model.positiveInt("n_positions", Integer.MAX_VALUE));
   }
 
-  private static PairDataset.Walk write(InspectConfig config, Path target, PairEncoder encoder) {
-    try (RowWriter writer = RowWriter.open(target, List.of(config.dataFile(), config.model()))) {
+  private static PairDataset.Walk write(
+      InspectConfig config, DataInput input, Path target, PairEncoder encoder) {
+    List<Path> inputs = new ArrayList<>(DataInputs.files(input));
+    inputs.add(config.model());
+    try (RowWriter writer = RowWriter.open(target, inputs)) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
-              config.dataFile(),
-              config.dataFormat(),
-              encoder,
-              config.onBadRow(),
-              row -> writer.write(values(row)));
+              input, encoder, config.onBadRow(), row -> writer.write(values(row, input)));
       writer.publish();
       return walk;
     }
   }
 
-  private static Map<String, Object> values(EncodedRow row) {
-    Map<String, Object> values = RowWriter.start(row);
+  private static Map<String, Object> values(EncodedRow row, DataInput input) {
+    Map<String, Object> values = RowWriter.start(row, input);
     row.weight().ifPresent(weight -> values.put("weight", weight));
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {

@@ -96,8 +96,15 @@ public final class OptionTable<C> {
   /** Builds the record from values by option name, as {@link #read} does. */
   public C build(Map<String, ?> values) {
     Map<String, GivenValue> given = new LinkedHashMap<>();
-    values.forEach((name, value) -> given.put(name, GivenValue.of(value)));
+    values.forEach((name, value) -> given.put(name, GivenValue.of(item(name, value))));
     return read(given);
+  }
+
+  /** A single path or number for a list is its one item, whatever commas are in it. */
+  private Object item(String name, Object value) {
+    Entry entry = entries.get(names.getOrDefault(name, name));
+    boolean single = !(value instanceof List<?>) && !(value instanceof String);
+    return entry != null && entry.spec().list() && single ? List.of(value) : value;
   }
 
   /**

@@ -1,5 +1,6 @@
 package org.dpo4j.run;
 
+import java.util.List;
 import org.dpo4j.UsageException;
 
 /** The checks of option values; each failure names the option as a user writes it. */
@@ -56,6 +57,27 @@ final class Rule {
 
   static void share(String option, double value, String whatToDo) {
     require(value >= 0 && value <= 1, option, "between 0 and 1", value, whatToDo);
+  }
+
+  static void weightsFit(List<Double> weights, int entries) {
+    require(
+        weights.size() == entries && entries > 1,
+        "data_weights",
+        "one number for each entry of --data_file, of which there must be several",
+        weights.size() + " for " + entries,
+        "a folder or a pattern is one entry");
+    for (double weight : weights) {
+      positive("data_weights", weight, "only the ratios of the numbers matter");
+    }
+  }
+
+  static void splitSize(double size) {
+    require(
+        size > 0 && (size < 1 || size == Math.rint(size)) && size <= Integer.MAX_VALUE,
+        "eval_split",
+        "a share of the pairs between 0 and 1, or a whole number of pairs",
+        size,
+        "0.1 is usual");
   }
 
   private static String shown(Object value) {

@@ -1,8 +1,10 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
@@ -12,7 +14,8 @@ public record ScoreConfig(
             help = "checkpoint folder that scores, Hugging Face layout",
             aliases = "model_name_or_path")
         Path model,
-    @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+    @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
+    @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
     @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
         RowFormat dataFormat,
     @Option(help = "file for the numbers, one JSON line for each row") Path output,
@@ -32,8 +35,14 @@ public record ScoreConfig(
   public ScoreConfig {
     Rule.positive("beta", beta, "0.1 is usual");
     Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    DataInputs.columns(columns);
     Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
     Rule.threads(threads);
+  }
+
+  /** The files that are read; throws UsageException if one is not there. */
+  DataInput input() {
+    return DataInputs.of("data_file", dataFile, columns, dataFormat);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */
@@ -41,7 +50,7 @@ public record ScoreConfig(
     InputPaths.requireModel("model", model);
     InputPaths.refuseAdapter(adapter);
     refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
-    InputPaths.requireFile("data_file", dataFile);
+    input();
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

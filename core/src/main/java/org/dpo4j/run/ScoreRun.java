@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.PairDataset;
@@ -20,14 +21,20 @@ import org.jspecify.annotations.Nullable;
 public final class ScoreRun {
 
   private final ScoreConfig config;
+  private final DataInput input;
   private final CausalLm model;
   private final @Nullable CausalLm reference;
   private final RowWriter writer;
   private final List<EncodedRow> waiting = new ArrayList<>();
 
   private ScoreRun(
-      ScoreConfig config, CausalLm model, @Nullable CausalLm reference, RowWriter writer) {
+      ScoreConfig config,
+      DataInput input,
+      CausalLm model,
+      @Nullable CausalLm reference,
+      RowWriter writer) {
     this.config = config;
+    this.input = input;
     this.model = model;
     this.reference = reference;
     this.writer = writer;
@@ -36,36 +43,36 @@ public final class ScoreRun {
   /** Scores; the output file appears when it is complete. */
   public static void run(ScoreConfig config, RunOutput output) {
     config.checkInputs();
+    DataInput input = config.input();
     Engine.setThreads(config.threads());
     try (LoadedInputs inputs = LoadedInputs.open(config.model());
-        RowWriter writer = RowWriter.open(config.output(), inputs(config))) {
+        RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
       PairDataset.Walk walk;
       if (refModel.isEmpty()) {
-        walk = new ScoreRun(config, inputs.model(), null, writer).score(encoder);
+        walk = new ScoreRun(config, input, inputs.model(), null, writer).score(encoder);
       } else {
         try (LoadedModel reference = ModelReader.open("--ref_model", refModel.get())) {
-          walk = new ScoreRun(config, inputs.model(), reference.model(), writer).score(encoder);
+          walk =
+              new ScoreRun(config, input, inputs.model(), reference.model(), writer).score(encoder);
         }
       }
       writer.publish();
-      output.out().println(config.dataFile() + ": " + walk.counts().summary());
-      RowWriter.describe(walk, output.out());
+      DataReport.lines(input, walk).forEach(output.out()::println);
       output.out().println("written to " + config.output());
     }
   }
 
-  private static List<Path> inputs(ScoreConfig config) {
-    List<Path> inputs = new ArrayList<>(List.of(config.dataFile(), config.model()));
+  private static List<Path> inputs(ScoreConfig config, DataInput input) {
+    List<Path> inputs = new ArrayList<>(DataInputs.files(input));
+    inputs.add(config.model());
     config.refModel().ifPresent(inputs::add);
     return inputs;
   }
 
   private PairDataset.Walk score(PairEncoder encoder) {
-    PairDataset.Walk walk =
-        PairDataset.forEachRow(
-            config.dataFile(), config.dataFormat(), encoder, config.onBadRow(), this::take);
+    PairDataset.Walk walk = PairDataset.forEachRow(input, encoder, config.onBadRow(), this::take);
     flush();
     return walk;
   }
@@ -89,7 +96,7 @@ public final class ScoreRun {
         reference == null ? null : LogProbTable.compute(reference, pairs, batch, done -> {});
     int pair = 0;
     for (EncodedRow row : waiting) {
-      Map<String, Object> values = RowWriter.start(row);
+      Map<String, Object> values = RowWriter.start(row, input);
       if (row.usable().isPresent()) {
         scores(values, row.usable().get(), policy, frozen, pair);
         pair++;

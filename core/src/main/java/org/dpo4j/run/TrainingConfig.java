@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.logprob.TailWeight;
@@ -35,10 +36,16 @@ public record TrainingConfig(
   /** The table of all options of a training run. */
   public static final OptionTable<TrainingConfig> OPTIONS = OptionTable.of(TrainingConfig.class);
 
+  static final String DATA_HELP = "files or folders: .jsonl .json .csv .tsv .parquet";
+
+  static final String COLUMNS_HELP = "names in the files, as in prompt=question,chosen=good";
+
   public TrainingConfig {
-    if (evaluation.evalStrategy() != EvalStrategy.NO && data.evalFile().isEmpty()) {
+    if (evaluation.evalStrategy() != EvalStrategy.NO
+        && data.evalFile().isEmpty()
+        && data.evalSplit().isEmpty()) {
       throw new UsageException(
-          "--eval_strategy %s needs held-out pairs; pass --eval_file FILE"
+          "--eval_strategy %s needs held-out pairs; pass --eval_file FILE or --eval_split 0.1"
               .formatted(OptionType.text(evaluation.evalStrategy())));
     }
     LossRules.check(loss);
@@ -79,8 +86,8 @@ public record TrainingConfig(
     InputPaths.requireModel("model", model.model());
     InputPaths.refuseAdapter(model.adapter());
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
-    InputPaths.requireFile("data_file", data.dataFile());
-    data.evalFile().ifPresent(path -> InputPaths.requireFile("eval_file", path));
+    data.training();
+    data.heldOut();
   }
 
   /** The model that is trained. */
@@ -93,8 +100,16 @@ public record TrainingConfig(
 
   /** The pairs and what becomes of them. */
   public record Data(
-      @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
-      @Option(help = "held-out pairs, in the same formats") Optional<Path> evalFile,
+      @Option(help = DATA_HELP) List<Path> dataFile,
+      @Option(help = "shares of the entries of data_file in a mixture")
+          Optional<List<Double>> dataWeights,
+      @Option(help = "held-out pairs, in the same formats") Optional<List<Path>> evalFile,
+      @Option(
+              help = "held out of data_file: a share below 1, or a number",
+              aliases = {"test_split_size", "val_size"})
+          Optional<Double> evalSplit,
+      @Option(value = "42", help = "decides which pairs eval_split holds out") long evalSplitSeed,
+      @Option(help = COLUMNS_HELP) Optional<List<String>> columns,
       @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
           RowFormat dataFormat,
       @Option(value = "1024", help = "ids of prompt and completion kept; 0: no truncation")
@@ -104,6 +119,23 @@ public record TrainingConfig(
           boolean shuffle) {
     public Data {
       Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+      dataWeights.ifPresent(weights -> Rule.weightsFit(weights, dataFile.size()));
+      evalSplit.ifPresent(Rule::splitSize);
+      if (evalSplit.isPresent() && evalFile.isPresent()) {
+        throw new UsageException(
+            "--eval_split and --eval_file both say what is held out; pass one of them");
+      }
+      DataInputs.columns(columns);
+    }
+
+    /** The files to train on; throws UsageException if one is not there. */
+    DataInput training() {
+      return DataInputs.of("data_file", dataFile, columns, dataFormat);
+    }
+
+    /** The files to evaluate on; throws UsageException if one is not there. */
+    Optional<DataInput> heldOut() {
+      return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat));
     }
   }
 

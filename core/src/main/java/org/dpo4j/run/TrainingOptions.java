@@ -1,5 +1,8 @@
 package org.dpo4j.run;
 
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -89,15 +92,20 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
     private void answer(String name, GivenValue value, TrlOptions.Row row) {
       switch (row.answer()) {
         case "accepted" -> accept(name, value, row);
-        case "replaced" -> {
-          if (given.containsKey(row.text().split(" ", 2)[0])) {
+        case "replaced", "local" -> {
+          if (row.answer().equals("local") && isThere(value.text())) {
+            rename(name, value, row.text().split(" ", 2)[0], value.text());
+          } else if (given.containsKey(row.text().split(" ", 2)[0])) {
             accept(name, value, row);
           } else {
             refuse(name, value, row);
           }
         }
         case "refused" -> refuse(name, value, row);
-        default -> rename(name, value, row);
+        default -> {
+          List<String> renamed = TrlOptions.renamed(row, value.text());
+          rename(name, value, renamed.get(0), renamed.get(1));
+        }
       }
     }
 
@@ -111,15 +119,22 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
           "%s--%s %s is refused: %s".formatted(value.origin(), name, brief(value), row.text()));
     }
 
-    private void rename(String name, GivenValue value, TrlOptions.Row row) {
-      List<String> renamed = TrlOptions.renamed(row, value.text());
-      GivenValue other = given.get(renamed.get(0));
-      if (other == null || renamed.get(0).equals(name)) {
-        own.put(renamed.get(0), new GivenValue(renamed.get(1), value.origin()));
+    private void rename(String name, GivenValue value, String option, String text) {
+      GivenValue other = given.get(option);
+      if (other == null || option.equals(name)) {
+        own.put(option, new GivenValue(text, value.origin()));
       } else {
         errors.add(
             "%s--%s and --%s say the same; keep --%s"
-                .formatted(value.origin(), name, renamed.get(0), renamed.get(0)));
+                .formatted(value.origin(), name, option, option));
+      }
+    }
+
+    private static boolean isThere(String path) {
+      try {
+        return Files.exists(Path.of(path));
+      } catch (InvalidPathException e) {
+        return false;
       }
     }
 

@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.loss.FDivergence;
@@ -56,7 +57,12 @@ final class TrainingReport implements TrainingListener {
     this.console = new ConsoleReport(output.out());
   }
 
-  void header(LoadedInputs inputs, PairDataset train, Optional<PairDataset> held) {
+  void header(
+      LoadedInputs inputs,
+      DataInput training,
+      PairDataset train,
+      Optional<DataInput> heldOut,
+      Optional<PairDataset> held) {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
@@ -67,9 +73,8 @@ final class TrainingReport implements TrainingListener {
         loaded.checkpoint().dtype().torchName());
     line("reference: " + reference());
     line("loss: " + loss());
-    data("training", config.data().dataFile(), train);
-    held.ifPresent(
-        dataset -> data("held-out evaluation", config.data().evalFile().orElseThrow(), dataset));
+    data("training", training, train);
+    held.ifPresent(dataset -> heldOut(training, heldOut, dataset));
     line(
         "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
         settings.maxSteps(),
@@ -151,19 +156,37 @@ final class TrainingReport implements TrainingListener {
         : name;
   }
 
-  private void data(String use, Path file, PairDataset dataset) {
+  private void data(String use, DataInput input, PairDataset dataset) {
+    List<String> lines = DataReport.lines(input, dataset);
+    line("%s: %s", use, lines.get(0));
+    lines.subList(1, lines.size()).forEach(output.out()::println);
     EncodingCounts counts = dataset.counts();
-    line("%s: %s: %s", use, file, counts.summary());
-    line("  rows: " + dataset.description());
-    if (!dataset.ignoredColumns().isEmpty()) {
-      line("  columns ignored: " + String.join(", ", dataset.ignoredColumns()));
-    }
     Map<String, Long> dropped = new LinkedHashMap<>();
     counts.dropped().forEach((reason, tally) -> dropped.put(reason, (long) tally.rows()));
     counts.bad().forEach((reason, tally) -> dropped.put("bad row: " + reason, (long) tally.rows()));
-    files.add(
-        new RunSummary.DataFile(
-            use, file.toString(), counts.kept() - counts.cut(), counts.cut(), dropped));
+    dataset.unused().forEach((reason, pairs) -> dropped.put(reason, (long) pairs));
+    file(use, input.paths(), dataset, dropped);
+  }
+
+  private void heldOut(DataInput training, Optional<DataInput> files, PairDataset held) {
+    String use = "held-out evaluation";
+    if (files.isPresent()) {
+      data(use, files.get(), held);
+      return;
+    }
+    String from =
+        "%s of %s, seed %d"
+            .formatted(
+                OptionType.text(config.data().evalSplit().orElseThrow()),
+                training.paths(),
+                config.data().evalSplitSeed());
+    line("%s: eval_split %s: %d pairs", use, from, held.pairs().size());
+    file(use, from, held, Map.of());
+  }
+
+  private void file(String use, String name, PairDataset dataset, Map<String, Long> dropped) {
+    int cut = dataset.cut();
+    files.add(new RunSummary.DataFile(use, name, dataset.pairs().size() - cut, cut, dropped));
   }
 
   void referenceDone(double seconds) {

@@ -7,7 +7,9 @@ import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.HeldOutSplit;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbTable;
@@ -51,18 +53,31 @@ public final class TrainingRun {
 
   private void run() {
     config.checkInputs();
+    DataInput training = config.data().training();
+    Optional<DataInput> heldOut = config.data().heldOut();
     try (OutputFolder folder =
             OutputFolder.prepare(
-                config.output().outputDir(), config.output().overwriteOutputDir(), inputs());
+                config.output().outputDir(),
+                config.output().overwriteOutputDir(),
+                inputs(training, heldOut));
         ShutdownHook hook = ShutdownHook.closing(folder);
         LoadedInputs inputs = LoadedInputs.open(config.model().model())) {
       Engine.setThreads(config.engine().threads());
       PairEncoder encoder = inputs.encoder(config.data().maxLength());
-      PairDataset train = load(config.data().dataFile(), encoder);
-      Optional<PairDataset> held = config.data().evalFile().map(file -> load(file, encoder));
+      PairDataset loaded = load(training, config.data().dataWeights().orElse(List.of()), encoder);
+      Optional<HeldOutSplit.Sides> split =
+          config
+              .data()
+              .evalSplit()
+              .map(size -> new HeldOutSplit(size, config.data().evalSplitSeed()).of(loaded));
+      PairDataset train = split.map(HeldOutSplit.Sides::train).orElse(loaded);
+      Optional<PairDataset> held =
+          split
+              .map(HeldOutSplit.Sides::held)
+              .or(() -> heldOut.map(input -> load(input, List.of(), encoder)));
       Trainer.Settings settings = settings(train.pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
-      report.header(inputs, train, held);
+      report.header(inputs, training, train, heldOut, held);
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
@@ -135,9 +150,8 @@ public final class TrainingRun {
                 done -> output.progress().update("reference", done, pairs, ""))));
   }
 
-  private PairDataset load(Path file, PairEncoder encoder) {
-    PairDataset dataset =
-        PairDataset.load(file, config.data().dataFormat(), encoder, config.data().onBadRow());
+  private PairDataset load(DataInput input, List<Double> weights, PairEncoder encoder) {
+    PairDataset dataset = PairDataset.load(input, weights, encoder, config.data().onBadRow());
     boolean oneWeight =
         dataset.pairs().stream().mapToDouble(EncodedPair::weight).distinct().count() == 1;
     if (!oneWeight && !config.loss().objective().loss().keepsPairs()) {
@@ -145,7 +159,7 @@ public final class TrainingRun {
           "--loss_type %s sorts the pairs of a micro-batch, so that no pair can weigh more than"
                   .formatted(OptionType.text(config.loss().lossType()))
               + " another, but the weights in %s differ; leave out the column or change the loss"
-                  .formatted(file));
+                  .formatted(input.paths()));
     }
     return dataset;
   }
@@ -194,9 +208,10 @@ public final class TrainingRun {
         strategy == EvalStrategy.EPOCH);
   }
 
-  private List<Path> inputs() {
-    List<Path> inputs = new ArrayList<>(List.of(config.model().model(), config.data().dataFile()));
-    config.data().evalFile().ifPresent(inputs::add);
+  private List<Path> inputs(DataInput training, Optional<DataInput> heldOut) {
+    List<Path> inputs = new ArrayList<>(List.of(config.model().model()));
+    inputs.addAll(DataInputs.files(training));
+    heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
     config.loss().refModel().ifPresent(inputs::add);
     return inputs;
   }

@@ -298,7 +298,7 @@ class PairReaderTest {
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("must exist");
     assertThatThrownBy(() -> PairReader.open(folder)).hasMessageContaining("this is a folder");
-    assertThatThrownBy(() -> read("a.csv", GOOD)).hasMessageContaining("must be named .jsonl");
+    assertThatThrownBy(() -> read("a.txt", GOOD)).hasMessageContaining("must be named .jsonl");
     assertThatThrownBy(() -> read("a.jsonl", "\n \n")).hasMessageContaining("holds none");
     assertThatThrownBy(() -> read("a.json", "")).hasMessageContaining("is empty");
     assertThatThrownBy(() -> read("a.json", "[]")).hasMessageContaining("holds none");

@@ -16,7 +16,7 @@ class RowSourceTest {
   @Test
   void aRowBeyondTheLimitIsNotHeldAndTheNextOneIsRead() throws IOException {
     JsonLinesSource source = new JsonLinesSource(longLineThen("\n{}"));
-    RowSource.RawRow first = source.next().orElseThrow();
+    JsonRow first = source.next().orElseThrow();
     assertThat(first.tooLong()).isTrue();
     assertThat(first.bytes()).hasSize(RowSource.MAX_ROW_BYTES);
     assertThat(source.next().orElseThrow().bytes()).asString().isEqualTo("{}");

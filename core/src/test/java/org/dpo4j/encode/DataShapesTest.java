@@ -17,6 +17,7 @@ import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -160,7 +161,10 @@ class DataShapesTest {
 
   private List<String> ids(String name, String content, RowFormat format) throws IOException {
     Path file = Files.writeString(folder.resolve(name), content);
-    return PairDataset.load(file, format, LlamaFixture.encoder(0), OnBadRow.STOP).pairs().stream()
+    return PairDataset.load(
+            DataInput.of(file, format), List.of(), LlamaFixture.encoder(0), OnBadRow.STOP)
+        .pairs()
+        .stream()
         .map(
             pair ->
                 "%s %s %s %s"

@@ -38,6 +38,10 @@ class TrainingOptionsTest {
           Map.entry("max_length", "512"),
           Map.entry("on_bad_row", "skip"),
           Map.entry("shuffle", "false"),
+          Map.entry("data_weights", "0.75,0.25"),
+          Map.entry("eval_split", "0.25"),
+          Map.entry("eval_split_seed", "7"),
+          Map.entry("columns", "prompt=question,chosen=good"),
           Map.entry("loss_type", "hinge"),
           Map.entry("beta", "0.3"),
           Map.entry("label_smoothing", "0.1"),
@@ -83,6 +87,9 @@ class TrainingOptionsTest {
       if (option.getKey().equals("eval_strategy")) {
         values.put("eval_file", "e.jsonl");
       }
+      if (option.getKey().equals("data_weights")) {
+        values.put("data_file", "a.jsonl,b.csv");
+      }
       if (option.getKey().equals("reference")) {
         values.put("adapter", "a");
       }
@@ -92,9 +99,11 @@ class TrainingOptionsTest {
       TrainingConfig fromYaml = TrainingOptions.resolve(yaml(lines(values)), Map.of()).config();
 
       assertThat(fromYaml).as(option.getKey()).isEqualTo(fromFlags);
-      assertThat(TrainingConfig.OPTIONS.write(fromFlags).get(option.getKey()))
+      assertThat(
+              OptionType.text(
+                  TrainingConfig.OPTIONS.write(fromFlags).getOrDefault(option.getKey(), "none")))
           .as(option.getKey())
-          .hasToString(option.getValue().replace("5.5e-7", "5.5E-7").replace("1e-6", "1.0E-6"));
+          .isEqualTo(option.getValue());
       if (!option.getKey().equals("device")) {
         assertThat(fromFlags).as(option.getKey()).isNotEqualTo(before);
       }
@@ -228,8 +237,8 @@ class TrainingOptionsTest {
   @Test
   void theResolvedRunReadsBackAsTheSameConfiguration() throws IOException {
     Map<String, String> values = new LinkedHashMap<>(OTHER);
-    values.keySet().removeAll(Set.of("ref_model", "warmup_ratio", "label_smoothing"));
-    values.put("data_file", "weird: name #1 'x'.jsonl");
+    values.keySet().removeAll(Set.of("ref_model", "warmup_ratio", "label_smoothing", "eval_split"));
+    values.put("data_file", "weird: name #1 'x'.jsonl,with\\, comma.csv");
     for (Map<String, String> some : List.of(REQUIRED, values)) {
       TrainingConfig config = TrainingConfig.of(some);
       String text = YamlOptions.write(TrainingConfig.OPTIONS, config);
@@ -366,5 +375,17 @@ class TrainingOptionsTest {
           .map(line -> line.split("\t", -1))
           .collect(Collectors.toMap(cells -> cells[0], cells -> cells[1]));
     }
+  }
+
+  @Test
+  void aDatasetNameThatIsThereIsTheDataFile() throws IOException {
+    Path set = Files.createDirectory(folder.resolve("set"));
+    Map<String, String> values = new LinkedHashMap<>(REQUIRED);
+    values.remove("data_file");
+    values.put("dataset_name", set.toString());
+    values.put("test_split_size", "0.1");
+    TrainingConfig config = TrainingOptions.resolve(Map.of(), given(values)).config();
+    assertThat(config.data().dataFile()).containsExactly(set);
+    assertThat(config.data().evalSplit()).contains(0.1);
   }
 }

@@ -1,0 +1,110 @@
+package org.dpo4j.data;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.dpo4j.DpoException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which column of the files stands for which column here, for files with names of their own. A
+ * column that is not mapped keeps its name; one whose name another column takes over is left out.
+ *
+ * @param sources a column's name here to its name in the files
+ */
+public record ColumnMapping(Map<String, String> sources) {
+
+  /** The columns with a meaning here. */
+  public static final List<String> NAMES =
+      List.of(
+          "prompt",
+          "chosen",
+          "rejected",
+          "prompt_ids",
+          "chosen_ids",
+          "rejected_ids",
+          "tools",
+          "chat_template_kwargs",
+          "weight",
+          "instruction",
+          "input",
+          "history",
+          "system",
+          "question",
+          "conversations",
+          "messages");
+
+  /** Every column keeps its name. */
+  public static final ColumnMapping NONE = new ColumnMapping(Map.of());
+
+  public ColumnMapping {
+    sources = Collections.unmodifiableMap(new LinkedHashMap<>(sources));
+    if (new LinkedHashSet<>(sources.values()).size() < sources.size()) {
+      throw new IllegalArgumentException("one column is mapped twice: " + sources);
+    }
+  }
+
+  /** The row under the names here. */
+  Map<?, ?> apply(Map<?, ?> row) {
+    if (sources.isEmpty()) {
+      return row;
+    }
+    Map<String, String> names = new LinkedHashMap<>();
+    sources.forEach((name, source) -> names.put(source, name));
+    Map<Object, @Nullable Object> renamed = new LinkedHashMap<>();
+    row.forEach(
+        (column, value) -> {
+          if (names.containsKey(column)) {
+            renamed.put(names.get(column), value);
+          } else if (!sources.containsKey(column)) {
+            renamed.put(column, value);
+          }
+        });
+    return renamed;
+  }
+
+  /** Columns of the row that are not used because another one has taken their name. */
+  Set<String> hidden(Map<?, ?> row) {
+    Set<String> hidden = new LinkedHashSet<>(sources.keySet());
+    hidden.removeAll(sources.values());
+    hidden.retainAll(row.keySet());
+    return hidden;
+  }
+
+  /**
+   * Checks that a file has the columns, by its first row.
+   *
+   * @throws DpoException if one is missing there
+   */
+  void require(RowOrigin origin, Map<?, ?> row) {
+    sources.forEach(
+        (name, source) -> {
+          if (!row.containsKey(source)) {
+            throw new DpoException(
+                ("%s --columns %s=%s needs a column \"%s\" but the first row has %s;"
+                        + " check the spelling, or leave the column out of --columns")
+                    .formatted(origin, name, source, source, quoted(row.keySet())));
+          }
+        });
+  }
+
+  private static String quoted(Collection<?> names) {
+    List<String> shown = new ArrayList<>();
+    names.stream().limit(20).forEach(name -> shown.add("\"" + name + "\""));
+    return shown.isEmpty() ? "no column" : String.join(", ", shown);
+  }
+
+  /** As in {@code prompt from "question", chosen from "good"}. */
+  @Override
+  public String toString() {
+    return sources.entrySet().stream()
+        .map(entry -> "%s from \"%s\"".formatted(entry.getKey(), entry.getValue()))
+        .collect(Collectors.joining(", "));
+  }
+}

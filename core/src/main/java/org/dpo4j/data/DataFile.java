@@ -1,0 +1,96 @@
+package org.dpo4j.data;
+
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PushbackInputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Optional;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+
+/**
+ * One file of rows and what its name says of it.
+ *
+ * @param path as the user named it or as it was found
+ * @param format of the rows
+ * @param packing of the whole file
+ */
+public record DataFile(Path path, DataFormat format, Packing packing) {
+
+  /** The file, if its name is that of a format; whether it is there does not matter. */
+  static Optional<DataFile> named(Path path) {
+    String name = String.valueOf(path.getFileName()).toLowerCase(Locale.ROOT);
+    for (DataFormat format : DataFormat.values()) {
+      for (Packing packing : Packing.values()) {
+        if ((packing == Packing.NONE || format.packable())
+            && name.endsWith(format.suffix() + packing.suffix())) {
+          return Optional.of(new DataFile(path, format, packing));
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * A file that is there and is named like one of the formats.
+   *
+   * @throws UsageException if there is no such file
+   * @throws DpoException if it is no file or of no known format
+   */
+  public static DataFile of(Path path) {
+    if (!Files.exists(path)) {
+      throw new UsageException(
+          "[%s] a data file must exist but this one does not; check the path".formatted(path));
+    }
+    if (!Files.isRegularFile(path)) {
+      throw new DpoException(
+          "[%s] data must be a file but this is %s; name the file"
+              .formatted(path, Files.isDirectory(path) ? "a folder" : "not a regular file"));
+    }
+    return named(path)
+        .orElseThrow(
+            () ->
+                new DpoException(
+                    "[%s] a data file must be named %s; convert it or rename it"
+                        .formatted(path, DataFormat.endings())));
+  }
+
+  /** Opens the rows. The caller closes them. */
+  RowSource open() throws IOException {
+    String file = path.toString();
+    return switch (format) {
+      case JSON_LINES -> new JsonLinesSource(text());
+      case JSON -> new JsonArraySource(file, text());
+      case CSV -> new CsvSource(file, text(), ',');
+      case TSV -> new CsvSource(file, text(), '\t');
+      case PARQUET -> ParquetSource.open(path);
+    };
+  }
+
+  /** The unpacked bytes behind a byte order mark. */
+  private InputStream text() throws IOException {
+    InputStream raw = Files.newInputStream(path);
+    try {
+      PushbackInputStream in =
+          new PushbackInputStream(new BufferedInputStream(packing.unpack(raw), 1 << 16), 3);
+      byte[] head = in.readNBytes(3);
+      String mark = HexFormat.of().formatHex(head);
+      if (mark.startsWith("feff") || mark.startsWith("fffe")) {
+        throw new DpoException(
+            "[%s] a data file must be UTF-8 but begins with the mark of UTF-16; save it as UTF-8"
+                .formatted(path));
+      }
+      if (!mark.equals("efbbbf")) {
+        in.unread(head);
+      }
+      return in;
+    } catch (IOException | RuntimeException e) {
+      raw.close();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package org.dpo4j.data;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.dpo4j.UsageException;
+
+/**
+ * All files that one use of data reads, in their order.
+ *
+ * @param entries at least one
+ * @param columns the files' names for columns
+ * @param format what the columns mean
+ */
+public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
+
+  public DataInput {
+    entries = List.copyOf(entries);
+    if (entries.isEmpty()) {
+      throw new IllegalArgumentException("no entry");
+    }
+  }
+
+  /** A single file with the column names here; throws {@link UsageException} if it is not there. */
+  public static DataInput of(Path file) {
+    return of(file, RowFormat.AUTO);
+  }
+
+  /** The same with rows of a known format. */
+  public static DataInput of(Path file, RowFormat format) {
+    return new DataInput(
+        List.of(new DataEntry(file, List.of(DataFile.of(file)), List.of())),
+        ColumnMapping.NONE,
+        format);
+  }
+
+  /** How many files there are. */
+  public int files() {
+    return entries.stream().mapToInt(entry -> entry.files().size()).sum();
+  }
+
+  /** The entries as the user wrote them. */
+  public String paths() {
+    return entries.stream().map(entry -> entry.path().toString()).collect(Collectors.joining(", "));
+  }
+
+  /** The entries with their formats. */
+  @Override
+  public String toString() {
+    return entries.stream().map(DataEntry::toString).collect(Collectors.joining(", "));
+  }
+}

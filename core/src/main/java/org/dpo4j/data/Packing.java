@@ -1,0 +1,81 @@
+package org.dpo4j.data;
+
+import io.airlift.compress.zstd.ZstdInputStream;
+import java.io.BufferedInputStream;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Arrays;
+import java.util.zip.GZIPInputStream;
+
+/** How the bytes of a whole file are packed, by the end of its name. */
+public enum Packing {
+  NONE("") {
+    @Override
+    InputStream unpack(InputStream packed) {
+      return packed;
+    }
+  },
+  GZIP(".gz") {
+    @Override
+    InputStream unpack(InputStream packed) throws IOException {
+      return new GZIPInputStream(packed, BUFFER);
+    }
+  },
+  ZSTD(".zst") {
+    @Override
+    InputStream unpack(InputStream packed) throws IOException {
+      BufferedInputStream in = new BufferedInputStream(packed, BUFFER);
+      in.mark(ZSTD_MAGIC.length);
+      if (!Arrays.equals(in.readNBytes(ZSTD_MAGIC.length), ZSTD_MAGIC)) {
+        throw new IOException("it is not packed by zstd");
+      }
+      in.reset();
+      return new Unzstd(in);
+    }
+  };
+
+  private static final int BUFFER = 1 << 16;
+  private static final byte[] ZSTD_MAGIC = {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd};
+
+  private final String suffix;
+
+  Packing(String suffix) {
+    this.suffix = suffix;
+  }
+
+  String suffix() {
+    return suffix;
+  }
+
+  /** The content of a packed stream; damage shows as an IOException when it is met. */
+  abstract InputStream unpack(InputStream packed) throws IOException;
+
+  /** The library reports damage by unchecked exceptions of its own. */
+  private static final class Unzstd extends FilterInputStream {
+    Unzstd(InputStream packed) {
+      super(new ZstdInputStream(packed));
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      try {
+        return super.read(target, offset, length);
+      } catch (RuntimeException e) {
+        String reason = String.valueOf(e.getMessage());
+        throw new IOException(
+            reason.startsWith("Window size")
+                ? "its zstd window is larger than 8 MiB, which is not supported; unpack it with"
+                    + " zstd -d"
+                : "its zstd data is damaged",
+            e);
+      }
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+package org.dpo4j.encode;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.dpo4j.UsageException;
+
+/**
+ * How many pairs of each entry make a mixture with given shares, by the rule of TRL 1.16's {@code
+ * fraction}: the largest mixture in which no pair comes twice, and of each entry its first pairs.
+ */
+final class Mixture {
+  private Mixture() {}
+
+  /**
+   * @param available usable pairs of each entry
+   * @param weights positive, one for each entry; only their ratios matter
+   * @return {@code round(share * N)} for each, with the largest N that no entry is too small for
+   * @throws UsageException if an entry would have no pair at all
+   */
+  static List<Integer> take(List<Integer> available, List<Double> weights) {
+    double sum = weights.stream().mapToDouble(Double::doubleValue).sum();
+    double total = Double.POSITIVE_INFINITY;
+    for (int i = 0; i < weights.size(); i++) {
+      total = Math.min(total, available.get(i) / (weights.get(i) / sum));
+    }
+    List<Integer> taken = new ArrayList<>();
+    for (int i = 0; i < weights.size(); i++) {
+      int pairs = (int) Math.rint(weights.get(i) / sum * total);
+      if (pairs == 0) {
+        throw new UsageException(
+            String.format(
+                Locale.ROOT,
+                "--data_weights must leave a pair of each entry but of entry %d, with %d usable"
+                    + " pairs and a share of %.2g %% of %d pairs, none is left; change the weights"
+                    + " or leave the entry out",
+                i + 1,
+                available.get(i),
+                100 * weights.get(i) / sum,
+                (long) total));
+      }
+      taken.add(Math.min(pairs, available.get(i)));
+    }
+    return taken;
+  }
+}

@@ -1,0 +1,112 @@
+package org.dpo4j.encode;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.dpo4j.UsageException;
+import org.dpo4j.data.RowOrigin;
+import org.junit.jupiter.api.Test;
+
+/** Closes a split that loses pairs, changes between runs, or evaluates on prompts trained on. */
+class HeldOutSplitTest {
+
+  @Test
+  void holdsOutTheShareRoundedUpAndLosesNothing() {
+    PairDataset data = data(25, i -> i);
+    HeldOutSplit.Sides sides = new HeldOutSplit(0.1, 42).of(data);
+    assertThat(sides.held().pairs()).hasSize(3); // 2.5 rounded up
+    assertThat(sides.train().pairs()).hasSize(22);
+    assertThat(sides.train().unused()).isEqualTo(Map.of("held out by eval_split", 3));
+    List<EncodedPair> all = new ArrayList<>(sides.train().pairs());
+    all.addAll(sides.held().pairs());
+    assertThat(all).containsExactlyInAnyOrderElementsOf(data.pairs());
+    assertThat(sides.train().pairs()).extracting(pair -> pair.origin().row()).isSorted();
+    assertThat(new HeldOutSplit(7, 42).of(data).held().pairs()).hasSize(7);
+  }
+
+  @Test
+  void oneSeedGivesOneSplitAndAnotherAnother() {
+    PairDataset data = data(200, i -> i);
+    assertThat(rows(new HeldOutSplit(0.2, 1).of(data)))
+        .isEqualTo(rows(new HeldOutSplit(0.2, 1).of(data)))
+        .isNotEqualTo(rows(new HeldOutSplit(0.2, 2).of(data)));
+  }
+
+  @Test
+  void pairsOfOnePromptOrOneRowStayTogether() {
+    Random random = new Random(5);
+    for (int round = 0; round < 50; round++) {
+      List<EncodedPair> pairs = new ArrayList<>();
+      for (int i = 0; i < 60; i++) {
+        // Three pairs a row; a prompt may come in several rows.
+        pairs.add(pair(i / 3 + 1, 1 + random.nextInt(300)));
+      }
+      HeldOutSplit.Sides sides = new HeldOutSplit(0.4, round).of(dataset(pairs));
+      assertThat(sides.held().pairs().size()).isBetween(1, 24);
+      assertThat(keys(sides.train())).doesNotContainAnyElementsOf(keys(sides.held()));
+    }
+  }
+
+  @Test
+  void emptyPromptsTieNothing() {
+    assertThat(new HeldOutSplit(0.5, 3).of(data(10, i -> 0)).held().pairs()).hasSize(5);
+  }
+
+  @Test
+  void aSideWithoutPairsIsRefusedWithTheNumbers() {
+    assertThatThrownBy(() -> new HeldOutSplit(0.5, 3).of(data(10, i -> 1)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("0.5 of 10 pairs with 1 different prompts holds out 0");
+    assertThatThrownBy(() -> new HeldOutSplit(10, 3).of(data(10, i -> i)))
+        .hasMessageContaining("10 of 10 pairs with 10 different prompts holds out 10");
+  }
+
+  /** By hand: shares 0.75 and 0.25 of 100 and 10 pairs; 10 / 0.25 = 40 in all, so 30 and 10. */
+  @Test
+  void aMixtureIsTheLargestWithoutRepetitions() {
+    assertThat(Mixture.take(List.of(100, 10), List.of(3.0, 1.0))).containsExactly(30, 10);
+    assertThat(Mixture.take(List.of(7, 7, 7), List.of(1.0, 1.0, 1.0))).containsExactly(7, 7, 7);
+    // 5 / (2/3) = 7.5 in all; 2.5 of the second, which Python rounds to 2.
+    assertThat(Mixture.take(List.of(5, 9), List.of(2.0, 1.0))).containsExactly(5, 2);
+    assertThatThrownBy(() -> Mixture.take(List.of(5, 9), List.of(100.0, 1.0)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("of entry 2, with 9 usable pairs");
+  }
+
+  private static Set<String> keys(PairDataset data) {
+    Set<String> keys = new HashSet<>();
+    for (EncodedPair pair : data.pairs()) {
+      keys.add("row " + pair.origin().row());
+      keys.add("prompt " + pair.promptIds()[0]);
+    }
+    return keys;
+  }
+
+  private static List<Integer> rows(HeldOutSplit.Sides sides) {
+    return sides.held().pairs().stream().map(pair -> pair.origin().row()).toList();
+  }
+
+  private static PairDataset data(int pairs, java.util.function.IntUnaryOperator prompt) {
+    List<EncodedPair> all = new ArrayList<>();
+    for (int i = 1; i <= pairs; i++) {
+      all.add(pair(i, prompt.applyAsInt(i)));
+    }
+    return dataset(all);
+  }
+
+  private static PairDataset dataset(List<EncodedPair> pairs) {
+    return new PairDataset(pairs, new EncodingCounts(), Set.of(), "", Set.of(), Map.of());
+  }
+
+  /** Prompt 0 is no prompt. */
+  private static EncodedPair pair(int row, int prompt) {
+    int[] ids = prompt == 0 ? new int[0] : new int[] {prompt};
+    return new EncodedPair(new RowOrigin("f", row, row), ids, new int[] {2}, new int[] {3});
+  }
+}
