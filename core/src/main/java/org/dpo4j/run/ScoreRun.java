@@ -37,7 +37,7 @@ public final class ScoreRun {
   public static void run(ScoreConfig config, RunOutput output) {
     config.checkInputs();
     Engine.setThreads(config.threads());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model());
+    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
         RowWriter writer = RowWriter.open(config.output(), inputs(config))) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
@@ -58,6 +58,7 @@ public final class ScoreRun {
   private static List<Path> inputs(ScoreConfig config) {
     List<Path> inputs = new ArrayList<>(List.of(config.dataFile(), config.model()));
     config.refModel().ifPresent(inputs::add);
+    config.adapter().ifPresent(inputs::add);
     return inputs;
   }
 

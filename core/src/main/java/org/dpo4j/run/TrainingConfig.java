@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
@@ -17,6 +18,7 @@ import org.dpo4j.encode.OnBadRow;
  */
 public record TrainingConfig(
     Model model,
+    Lora lora,
     Data data,
     Loss loss,
     Optimizer optimizer,
@@ -35,10 +37,16 @@ public record TrainingConfig(
           "--eval_strategy %s needs held-out pairs; pass --eval_file FILE"
               .formatted(OptionType.text(evaluation.evalStrategy())));
     }
-    if (loss.reference() == ReferenceChoice.BASE && model.adapter().isEmpty()) {
+    boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
+    if (loss.reference() == ReferenceChoice.BASE && !trainsAdapter) {
       throw new UsageException(
-          "--reference base means the model with its adapter off and needs --adapter DIR;"
-              + " without an adapter use --reference start");
+          "--reference base means the model with its adapter off and needs --adapter DIR or"
+              + " --use_peft; without an adapter use --reference start");
+    }
+    if (!lora.disableDropout() && !trainsAdapter) {
+      throw new UsageException(
+          "--disable_dropout false lets an adapter's dropout act and needs --adapter DIR or"
+              + " --use_peft; the model's own dropout is always off here");
     }
   }
 
@@ -62,10 +70,25 @@ public record TrainingConfig(
     return evaluation.evalSteps().orElse(output.loggingSteps());
   }
 
+  /** Whether an adapter is trained, new or continued, and the model's own weights are not. */
+  public boolean trainsAdapter() {
+    return lora.usePeft() || model.adapter().isPresent();
+  }
+
+  /**
+   * Whether policy and reference compute the same before the first step. A new adapter adds nothing
+   * yet; one that was trained does, and dropout then changes what it adds.
+   */
+  public boolean startsAtReference() {
+    boolean plainStart = model.adapter().isEmpty();
+    return loss.refModel().isEmpty()
+        && (plainStart || (loss.reference() == ReferenceChoice.START && lora.disableDropout()));
+  }
+
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model.model());
-    InputPaths.refuseAdapter(model.adapter());
+    model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     InputPaths.requireFile("data_file", data.dataFile());
     data.evalFile().ifPresent(path -> InputPaths.requireFile("eval_file", path));
@@ -77,7 +100,49 @@ public record TrainingConfig(
               help = "checkpoint folder to start from, Hugging Face layout",
               aliases = "model_name_or_path")
           Path model,
-      @Option(help = "folder of a LoRA adapter to start from") Optional<Path> adapter) {}
+      @Option(help = "folder of a LoRA adapter to go on with") Optional<Path> adapter) {}
+
+  /** The LoRA adapter that is trained; one of {@code --adapter} decides what is not given here. */
+  public record Lora(
+      @Option(value = "false", help = "train a LoRA adapter, not the model's own weights")
+          boolean usePeft,
+      @Option(help = "rank of the adapter (else 16)") Optional<Integer> loraR,
+      @Option(help = "numerator of the adapter's scale (else 32)") Optional<Double> loraAlpha,
+      @Option(help = "share of its input that the adapter does not see (else 0.05)")
+          Optional<Double> loraDropout,
+      @Option(help = "layers: names, all-linear or one pattern (else PEFT's for the family)")
+          Optional<List<String>> loraTargetModules,
+      @Option(help = "modules whose own weights are trained as well")
+          Optional<List<String>> loraModulesToSave,
+      @Option(help = "other ranks, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
+      @Option(help = "other alphas, as q_proj=16") Optional<List<String>> loraAlphaPattern,
+      @Option(value = "false", help = "scale by the root of the rank") boolean useRslora,
+      @Option(value = "true", help = "false: lora_dropout acts in training; the model has none")
+          boolean disableDropout) {
+    public Lora {
+      loraR.ifPresent(rank -> Rule.atLeast("lora_r", rank, 1, "16 is usual"));
+      loraAlpha.ifPresent(alpha -> Rule.positive("lora_alpha", alpha, "twice the rank is usual"));
+      loraDropout.ifPresent(
+          share ->
+              Rule.require(
+                  share >= 0 && share < 1, "lora_dropout", "in [0, 1)", share, "0.05 is usual"));
+    }
+
+    /** The rank of a new adapter. */
+    public int rank() {
+      return loraR.orElse(16);
+    }
+
+    /** The numerator of a new adapter's scale. */
+    public double alpha() {
+      return loraAlpha.orElse(32.0);
+    }
+
+    /** The dropout of a new adapter. */
+    public double dropout() {
+      return loraDropout.orElse(0.05);
+    }
+  }
 
   /** The pairs and what becomes of them. */
   public record Data(
@@ -214,7 +279,8 @@ public record TrainingConfig(
       @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
       @Option(value = "false", help = "replace the folder if it is not empty")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "auto: as the checkpoint") SaveDtype saveDtype,
+      @Option(value = "auto", help = "auto: as the checkpoint; an adapter: float32")
+          SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
           StepInterval loggingSteps) {}
 

@@ -13,6 +13,9 @@ import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.report.ConsoleReport;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.ModelCard;
@@ -57,12 +60,14 @@ final class TrainingReport implements TrainingListener {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
-        "model: %s (%s, %,d parameters, all trained; weights %s, computation float32)",
+        "model: %s (%s, %,d parameters, %s; weights %s, computation float32)",
         config.model().model(),
         loaded.config().modelType(),
         inputs.model().parameters().count(),
+        inputs.adapter().isPresent() ? "frozen" : "all trained",
         loaded.checkpoint().dtype().torchName());
-    line("reference: " + reference());
+    inputs.adapter().ifPresent(adapter -> line("adapter: %s", adapter(adapter.model())));
+    line("reference: %s", reference());
     line(
         "loss: %s, beta %s%s",
         OptionType.text(config.loss().lossType()),
@@ -88,11 +93,45 @@ final class TrainingReport implements TrainingListener {
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
   }
 
+  private static String adapter(LoraModel model) {
+    LoraConfig lora = model.config();
+    long trained = model.trained().count();
+    long all = model.parameters().count() + trained - model.plan().savedCount();
+    return String.format(
+        Locale.ROOT,
+        "LoRA, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, on %d layers (%s)%s",
+        trained,
+        all,
+        100.0 * trained / all,
+        lora.rank(),
+        OptionType.text(lora.alpha()),
+        lora.rsLora() ? " over the root of the rank" : "",
+        model.plan().layers().size(),
+        String.join(", ", LoraPlan.lastParts(model.plan().layers())),
+        lora.modulesToSave().isEmpty()
+            ? ""
+            : ", whole modules: " + String.join(", ", lora.modulesToSave()));
+  }
+
   private String reference() {
+    String check =
+        config.startsAtReference()
+            ? ""
+            : "; step-0 check skipped: it is not what the first step computes";
+    return referenceName() + check;
+  }
+
+  private String referenceName() {
+    if (config.loss().refModel().isPresent()) {
+      return config.loss().refModel().get() + ", frozen";
+    }
+    if (config.loss().reference() == ReferenceChoice.BASE) {
+      return "base: the model with its adapter off";
+    }
     return config
-        .loss()
-        .refModel()
-        .map(path -> path + ", frozen; step-0 check skipped: it is not what training starts from")
+        .model()
+        .adapter()
+        .map(path -> "start: a frozen copy of the model with the adapter " + path)
         .orElse("start: a frozen copy of the model");
   }
 
@@ -100,7 +139,7 @@ final class TrainingReport implements TrainingListener {
     EncodingCounts counts = dataset.counts();
     line("%s: %s: %s", use, file, counts.summary());
     if (!dataset.ignoredColumns().isEmpty()) {
-      line("  columns ignored: " + String.join(", ", dataset.ignoredColumns()));
+      line("  columns ignored: %s", String.join(", ", dataset.ignoredColumns()));
     }
     Map<String, Long> dropped = new LinkedHashMap<>();
     counts.dropped().forEach((reason, tally) -> dropped.put(reason, (long) tally.rows()));
@@ -160,10 +199,17 @@ final class TrainingReport implements TrainingListener {
   }
 
   /** Writes all files of the output folder. */
-  void write(OutputFolder folder, LoadedModel loaded) {
-    ElementType type = config.output().saveDtype().elementType(loaded.checkpoint().dtype());
-    warnOfRounding(loaded, type);
-    new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+  void write(OutputFolder folder, LoadedInputs inputs) {
+    LoadedModel loaded = inputs.loaded();
+    SaveDtype dtype = config.output().saveDtype();
+    if (inputs.adapter().isPresent()) {
+      ElementType type = dtype.elementType(ElementType.F32);
+      inputs.adapter().get().write(folder.pending(), loaded, type);
+    } else {
+      ElementType type = dtype.elementType(loaded.checkpoint().dtype());
+      warnOfRounding(loaded, type);
+      new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+    }
     folder.write("dpo4j.yaml", file -> writeResolved(file));
     folder.write("trainer_state.json", file -> state().write(file, history));
     folder.write("train_results.json", results()::writeTrain);
@@ -177,7 +223,7 @@ final class TrainingReport implements TrainingListener {
   }
 
   void published(Path folder) {
-    line("written to " + folder);
+    line("written to %s", folder);
   }
 
   /** With 16 bits, changes smaller than a rounding step are lost. */
@@ -239,7 +285,8 @@ final class TrainingReport implements TrainingListener {
     return new RunSummary(
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
-        config.loss().refModel().map(Path::toString).orElse("a frozen copy of that model"),
+        config.trainsAdapter(),
+        config.loss().refModel().map(Path::toString).orElse(referencePhrase()),
         OptionType.text(config.loss().lossType()),
         conversational,
         null,
@@ -249,6 +296,16 @@ final class TrainingReport implements TrainingListener {
         evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
         trainSeconds,
         versions());
+  }
+
+  /** For the card, which names no folder of somebody's machine. */
+  private String referencePhrase() {
+    if (config.loss().reference() == ReferenceChoice.BASE) {
+      return "that model without an adapter";
+    }
+    return config.model().adapter().isPresent()
+        ? "a frozen copy of that model with the adapter that training went on with"
+        : "a frozen copy of that model";
   }
 
   private static Map<String, String> versions() throws IOException {

@@ -52,7 +52,9 @@ public final class TrainingRun {
             OutputFolder.prepare(
                 config.output().outputDir(), config.output().overwriteOutputDir(), inputs());
         ShutdownHook hook = ShutdownHook.closing(folder);
-        LoadedInputs inputs = LoadedInputs.open(config.model().model())) {
+        LoadedInputs inputs =
+            LoadedInputs.open(
+                config.model().model(), loaded -> TrainedAdapter.of(config, loaded))) {
       Engine.setThreads(config.engine().threads());
       PairEncoder encoder = inputs.encoder(config.data().maxLength());
       PairDataset train = load(config.data().dataFile(), encoder);
@@ -65,13 +67,13 @@ public final class TrainingRun {
       CausalLm policy = inputs.model();
       PreferenceLoss loss =
           config.loss().lossType().create(config.loss().beta(), config.loss().labelSmoothing());
-      List<PreferenceData> data = withReference(policy, train, held);
+      List<PreferenceData> data = withReference(inputs, train, held);
       report.referenceDone((System.nanoTime() - started) / 1e9);
       Evaluation evaluation = held.isEmpty() ? null : evaluation(data.get(1), settings);
       new Trainer(policy, loss, settings, report).train(data.get(0), evaluation);
       report.trainingDone((System.nanoTime() - started) / 1e9);
 
-      report.write(folder, inputs.loaded());
+      report.write(folder, inputs);
       folder.publish();
       report.published(folder.target());
     }
@@ -79,11 +81,16 @@ public final class TrainingRun {
 
   /** The pairs with what the reference says of them, computed while no weight has moved. */
   private List<PreferenceData> withReference(
-      CausalLm policy, PairDataset train, Optional<PairDataset> held) {
+      LoadedInputs inputs, PairDataset train, Optional<PairDataset> held) {
     List<PairDataset> datasets = new ArrayList<>(List.of(train));
     held.ifPresent(datasets::add);
+    CausalLm policy = inputs.model();
     if (config.loss().refModel().isEmpty()) {
-      return datasets.stream().map(dataset -> reference(policy, dataset)).toList();
+      CausalLm frozen =
+          config.loss().reference() == ReferenceChoice.BASE
+              ? inputs.adapter().orElseThrow().model().base()
+              : policy;
+      return datasets.stream().map(dataset -> reference(frozen, dataset)).toList();
     }
     try (LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().get())) {
       if (other.model().vocabSize() < policy.vocabSize()) {
@@ -141,7 +148,7 @@ public final class TrainingRun {
             optimizer.weightDecay()),
         optimizer.maxGradNorm(),
         config.output().loggingSteps().steps(maxSteps),
-        config.loss().refModel().isEmpty());
+        config.startsAtReference());
   }
 
   private Evaluation evaluation(PreferenceData held, Trainer.Settings settings) {
@@ -159,6 +166,7 @@ public final class TrainingRun {
     List<Path> inputs = new ArrayList<>(List.of(config.model().model(), config.data().dataFile()));
     config.data().evalFile().ifPresent(inputs::add);
     config.loss().refModel().ifPresent(inputs::add);
+    config.model().adapter().ifPresent(inputs::add);
     return inputs;
   }
 }

@@ -21,7 +21,9 @@ class TrajectoryTest {
         "sigmoid_accumulate2",
         "sigmoid_cosine_wd",
         "sigmoid_truncate96",
-        "sigmoid_gpt2"
+        "sigmoid_gpt2",
+        "lora_sigmoid",
+        "lora_gpt2_sigmoid"
       })
   void everyMetricOfEveryStepAgreesWithTrl(String name, @TempDir Path work)
       throws IOException, URISyntaxException {
