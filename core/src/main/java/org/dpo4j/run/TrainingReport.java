@@ -93,19 +93,22 @@ final class TrainingReport implements TrainingListener {
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
   }
 
-  private static String adapter(LoraModel model) {
+  private String adapter(LoraModel model) {
     LoraConfig lora = model.config();
     long trained = model.trained().count();
     long all = model.parameters().count() + trained - model.plan().savedCount();
     return String.format(
         Locale.ROOT,
-        "LoRA, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, on %d layers (%s)%s",
+        "LoRA, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
+            + " layers (%s)%s",
         trained,
         all,
         100.0 * trained / all,
         lora.rank(),
         OptionType.text(lora.alpha()),
         lora.rsLora() ? " over the root of the rank" : "",
+        OptionType.text(lora.dropout()),
+        config.lora().disableDropout() && lora.dropout() > 0 ? " off (disable_dropout)" : "",
         model.plan().layers().size(),
         String.join(", ", LoraPlan.lastParts(model.plan().layers())),
         lora.modulesToSave().isEmpty()

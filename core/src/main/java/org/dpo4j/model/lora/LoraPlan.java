@@ -23,6 +23,8 @@ import org.dpo4j.model.Parameters;
  */
 public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
 
+  private static final int LISTED = 5;
+
   /**
    * Finds the layers and weights.
    *
@@ -59,11 +61,6 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
         parameters.slots().stream()
             .filter(slot -> targets.matches(slot.path()) && !saves(config, slot.path()))
             .toList();
-    if (layers.isEmpty()) {
-      throw new DpoException(
-          "target_modules must name linear layers of the model but %s finds none; it has %s"
-              .formatted(words(targets), lastParts(parameters)));
-    }
     if (!(targets instanceof TargetModules.AllLinear)) {
       Set<String> linear =
           parameters.slots().stream().map(AdapterSlot::path).collect(Collectors.toSet());
@@ -78,6 +75,11 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
                         + " model has "
                         + lastParts(parameters));
               });
+    }
+    if (layers.isEmpty()) {
+      throw new DpoException(
+          "target_modules must name linear layers of the model but %s finds none; it has %s"
+              .formatted(words(targets), lastParts(parameters)));
     }
     return layers;
   }
@@ -146,7 +148,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
 
   private static String words(TargetModules targets) {
     if (targets instanceof TargetModules.Named named) {
-      return String.join(",", named.names());
+      int more = named.names().size() - LISTED;
+      String first = named.names().stream().limit(LISTED).collect(Collectors.joining(", "));
+      return more > 0 ? first + " and " + more + " more" : first;
     }
     return targets instanceof TargetModules.Matching matching
         ? matching.pattern().pattern()
@@ -154,7 +158,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   private static String lastParts(Parameters parameters) {
-    return lastParts(parameters.slots()).stream().collect(Collectors.joining(", "));
+    return String.join(", ", lastParts(parameters.slots()));
   }
 
   /** The last parts of the layers' paths, each once, sorted. */
