@@ -198,8 +198,6 @@ class BadInputTest {
     return Stream.of(
         failed(
             "adapter without weights", text(config, adapter.formatted("q_proj")), score, "no ad"),
-        failed(
-            "adapter of GPT-2", text(config, adapter.formatted("c_attn")), score, "c_attn finds"),
         failed("broken adapter config", text(config, "{"), train, "not valid JSON"),
         failed("other adapter", text(config, "{\"peft_type\": \"IA3\"}"), train, "\"IA3\" is not"),
         usage(

@@ -148,7 +148,7 @@ class MainTest {
       strings = {
         "--bf16 true",
         "--bf16",
-        "--use_peft",
+        "--use_dora",
         "--load_in_4bit",
         "--deepspeed zero3.json",
         "--loss_type sigmoid sft",
@@ -225,7 +225,7 @@ class MainTest {
     assertThat(run("completion")).isZero();
     assertThat(out.toString(StandardCharsets.UTF_8))
         .contains("complete -F", "--learning_rate")
-        .doesNotContain("--use_peft");
+        .doesNotContain("--use_dora");
   }
 
   @Test

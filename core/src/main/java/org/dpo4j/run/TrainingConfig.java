@@ -110,7 +110,7 @@ public record TrainingConfig(
       @Option(help = "numerator of the adapter's scale (else 32)") Optional<Double> loraAlpha,
       @Option(help = "share of its input that the adapter does not see (else 0.05)")
           Optional<Double> loraDropout,
-      @Option(help = "layers: names, all-linear or one pattern (else PEFT's for the family)")
+      @Option(help = "names of layers, all-linear or a pattern (else PEFT's)")
           Optional<List<String>> loraTargetModules,
       @Option(help = "modules whose own weights are trained as well")
           Optional<List<String>> loraModulesToSave,
@@ -279,8 +279,7 @@ public record TrainingConfig(
       @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
       @Option(value = "false", help = "replace the folder if it is not empty")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "auto: as the checkpoint; an adapter: float32")
-          SaveDtype saveDtype,
+      @Option(value = "auto", help = "auto: as the checkpoint") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
           StepInterval loggingSteps) {}
 
