@@ -1,5 +1,6 @@
 package org.dpo4j.model;
 
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -38,6 +39,11 @@ public interface CausalLm extends AutoCloseable {
 
   /** The longest sequence that the model takes, in tokens. */
   int maxPositions();
+
+  /** The windows of those layers in which a token does not see all that comes before it. */
+  default Set<Integer> windows() {
+    return Set.of();
+  }
 
   /** A second model with the same weights in memory of its own, gradients off. */
   CausalLm copy();

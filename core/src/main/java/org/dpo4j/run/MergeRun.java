@@ -107,7 +107,8 @@ public final class MergeRun {
           model.hiddenStates(
               Tensors.longs(sequences.ids()),
               Tensors.longs(sequences.positions()),
-              new FlatAttention(sequences, model.parameters().all().get(0).tensor()));
+              new FlatAttention(
+                  sequences, model.parameters().all().get(0).tensor(), model.windows()));
       return Tensors.toFloats(model.logits(hidden));
     }
   }

@@ -116,7 +116,7 @@ public final class TrainingRun {
   }
 
   private PairDataset load(Path file, PairEncoder encoder) {
-    return PairDataset.load(file, encoder, config.data().onBadRow());
+    return PairDataset.load(file, config.data().dataFormat(), encoder, config.data().onBadRow());
   }
 
   private Trainer.Settings settings(int pairs) {

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.dpo4j.DpoException;
@@ -30,7 +29,13 @@ final class PeftConfig {
   private static final String ALL_LINEAR = "all-linear";
 
   /** PEFT's targets where none are named, by {@code model_type}. */
-  private static final Map<String, List<String>> DEFAULT_TARGETS = defaultTargets();
+  private static final Map<String, List<String>> DEFAULT_TARGETS =
+      Map.of(
+          "gpt2", List.of("c_attn"),
+          "llama", List.of("q_proj", "v_proj"),
+          "mistral", List.of("q_proj", "v_proj"),
+          "qwen2", List.of("q_proj", "v_proj"),
+          "qwen3", List.of("q_proj", "v_proj"));
 
   /** Features of PEFT that are off where the key is absent, null, false or empty. */
   private static final List<String> NOT_HERE =
@@ -58,18 +63,6 @@ final class PeftConfig {
           "velora_config");
 
   private PeftConfig() {}
-
-  private static Map<String, List<String>> defaultTargets() {
-    Map<String, List<String>> targets = new TreeMap<>();
-    for (String type :
-        List.of(
-            "llama", "mistral", "mixtral", "gemma", "gemma2", "gemma3_text", "qwen2", "qwen3")) {
-      targets.put(type, List.of("q_proj", "v_proj"));
-    }
-    targets.put("gpt2", List.of("c_attn"));
-    targets.put("phi", List.of("q_proj", "v_proj", "fc1", "fc2"));
-    return targets;
-  }
 
   /**
    * PEFT's targets for a family.

@@ -22,6 +22,8 @@ class TrajectoryTest {
         "sigmoid_cosine_wd",
         "sigmoid_truncate96",
         "sigmoid_gpt2",
+        "sigmoid_qwen2",
+        "sigmoid_qwen3",
         "lora_sigmoid",
         "lora_gpt2_sigmoid"
       })

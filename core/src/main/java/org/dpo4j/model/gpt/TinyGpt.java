@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.model.Attention;
+import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.LayerNorm;
 import org.dpo4j.model.Linear;
@@ -68,11 +69,11 @@ public final class TinyGpt implements CausalLm {
   private Tensor block(int layer, Tensor input, Attention attention) {
     Block block = blocks.get(layer);
     long tokens = input.size(0);
-    long headDim = config.hidden() / config.heads();
+    int headDim = config.hidden() / config.heads();
     TensorVector parts = block.queryKeyValue.apply(block.norm1.apply(input)).chunk(3, -1);
     Tensor attended =
         attention.attend(
-            layer,
+            AttentionLayer.of(layer, headDim),
             parts.get(0).view(tokens, config.heads(), headDim),
             parts.get(1).view(tokens, config.heads(), headDim),
             parts.get(2).view(tokens, config.heads(), headDim)); // (tokens, heads, headDim)

@@ -2,6 +2,7 @@ package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -201,6 +202,11 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
+  public Set<Integer> windows() {
+    return base.windows();
+  }
+
+  @Override
   public CausalLm copy() {
     throw new UnsupportedOperationException("a model with an adapter is not copied; use base()");
   }
@@ -262,6 +268,11 @@ public final class LoraModel implements CausalLm {
     @Override
     public int maxPositions() {
       return base.maxPositions();
+    }
+
+    @Override
+    public Set<Integer> windows() {
+      return base.windows();
     }
 
     @Override

@@ -10,12 +10,14 @@ import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.model.Activation;
 import org.dpo4j.model.Attention;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RandomParameters;
+import org.dpo4j.model.Rope;
 import org.dpo4j.model.gpt.Gpt2;
 import org.dpo4j.model.gpt.Gpt2Config;
 import org.dpo4j.model.llama.Llama;
@@ -53,7 +55,7 @@ class LoraModelTest {
       @Override
       CausalLm build() {
         return new Gpt2(
-            new Gpt2Config(24, 16, 64, 2, 2, 32, 1e-5, Gpt2Config.Activation.GELU, true),
+            new Gpt2Config(24, 16, 64, 2, 2, 32, 1e-5, Activation.GELU, true, false, true),
             new RandomParameters(ElementType.F32));
       }
     };
@@ -295,7 +297,22 @@ class LoraModelTest {
 
   private static CausalLm llama(boolean tied) {
     return new Llama(
-        new LlamaConfig(24, 16, 32, 2, 4, 2, 8, 32, 1e-6, 10_000, tied, false, false),
+        new LlamaConfig(
+            24,
+            16,
+            32,
+            4,
+            2,
+            8,
+            32,
+            1e-6,
+            Rope.of(10_000),
+            Activation.SILU,
+            LlamaConfig.Biases.NONE,
+            false,
+            false,
+            tied,
+            List.of(LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL)),
         new RandomParameters(ElementType.F32));
   }
 
