@@ -174,11 +174,21 @@ class BadInputTest {
         usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
         failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "must be JSON"),
         failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported yet"),
-        failed("activation", config("\"silu\"", "\"relu\""), SHORT, "\"relu\" is not supported"),
+        failed("activation", config("\"silu\"", "\"mish\""), SHORT, "\"mish\" is not supported"),
+        failed(
+            "known family", config("\"llama\"", "\"gemma2\""), SHORT, "gemma2", "caps attention"),
+        failed(
+            "kind of positions",
+            config("\"default\"", "\"longrope\""),
+            SHORT,
+            "\"rope_parameters.rope_type\" \"longrope\" is not supported",
+            "default, linear, dynamic, llama3, yarn"),
         failed(
             "config of wider model", config("\": 192", "\": 384"), SHORT, "wrong shape", "more)"),
         failed("huge vocabulary", config(": 4096", ": 2000000000"), SHORT, "[2000000000, 192]"),
-        failed("more layers", config("layers\": 6", "layers\": 1000000"), SHORT, "missing"),
+        failed("more layers", config("layers\": 6", "layers\": 9999"), SHORT, "missing"),
+        failed(
+            "a million layers", config("layers\": 6", "layers\": 1000000"), SHORT, "at most 10000"),
         failed("negative size", config("layers\": 6", "layers\": -1"), SHORT, "positive integer"),
         failed("no weights", without("model/model.safetensors"), SHORT, "has no weights"),
         failed("weights cut", cut("model/model.safetensors", 3_000_000), SHORT, "is cut off"),

@@ -41,9 +41,7 @@ public interface CausalLm extends AutoCloseable {
   int maxPositions();
 
   /** The windows of those layers in which a token does not see all that comes before it. */
-  default Set<Integer> windows() {
-    return Set.of();
-  }
+  Set<Integer> windows();
 
   /** A second model with the same weights in memory of its own, gradients off. */
   CausalLm copy();

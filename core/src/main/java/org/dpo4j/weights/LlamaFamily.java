@@ -93,9 +93,6 @@ enum LlamaFamily implements ModelFamily {
   @Override
   public Plan plan(HuggingFaceConfig config) {
     FOREIGN.forEach(config::requireOff);
-    if (config.positiveInt("pretraining_tp", 1) != 1) {
-      throw config.notSupported("pretraining_tp", "1");
-    }
     int hidden = config.positiveInt("hidden_size");
     int heads = config.positiveInt("num_attention_heads");
     int positions = config.positiveInt("max_position_embeddings", maxPositions);

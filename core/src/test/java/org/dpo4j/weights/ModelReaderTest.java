@@ -355,7 +355,6 @@ class ModelReaderTest {
           llama | rope_parameters           | {'full_attention':{'rope_theta':5}} | 'rope_parameters.full_attention' {'rope_theta':5} is not supported yet
           llama | rope_parameters           | {'partial_rotary_factor':0.5} | 'rope_parameters.partial_rotary_factor' 0.5 is not supported yet; supported is 1
           llama | num_hidden_layers         | 10001     | 'num_hidden_layers' must be at most 10000 but was 10001
-          llama | pretraining_tp            | 2         | 'pretraining_tp' 2 is not supported yet; supported is 1
           llama | layer_types               | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
           llama | num_local_experts         | 8         | 'num_local_experts' 8 is not supported yet
           llama | attn_logit_softcapping    | 50.0      | 'attn_logit_softcapping' 50.0 is not supported yet

@@ -2,6 +2,7 @@ package org.dpo4j.model.gpt;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -120,6 +121,11 @@ public final class Gpt2 implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
+  }
+
+  @Override
+  public Set<Integer> windows() {
+    return Set.of();
   }
 
   @Override

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.logprob.SequenceLogProbs;
@@ -111,6 +112,11 @@ class LoraModelTest {
     @Override
     public int maxPositions() {
       return 1;
+    }
+
+    @Override
+    public Set<Integer> windows() {
+      return Set.of();
     }
 
     @Override
