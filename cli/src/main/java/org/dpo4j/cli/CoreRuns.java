@@ -7,6 +7,8 @@ import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.InspectRun;
+import org.dpo4j.run.MergeConfig;
+import org.dpo4j.run.MergeRun;
 import org.dpo4j.run.RunOutput;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.ScoreRun;
@@ -29,6 +31,11 @@ final class CoreRuns implements Runs {
   @Override
   public void inspect(InspectConfig config, Console console) {
     with(console, output -> InspectRun.run(config, output));
+  }
+
+  @Override
+  public void merge(MergeConfig config, Console console) {
+    with(console, output -> MergeRun.run(config, output));
   }
 
   @Override

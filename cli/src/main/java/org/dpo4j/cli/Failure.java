@@ -86,6 +86,7 @@ record Failure(Console console, boolean debug) {
         + switch (verb) {
           case "train" -> "train " + model + " --output_dir tuned";
           case "score" -> "score " + model + " --output scores.jsonl";
+          case "merge" -> "merge --model examples/tiny-chat --adapter tuned --output_dir merged";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
           default -> verb + " " + model;
         };

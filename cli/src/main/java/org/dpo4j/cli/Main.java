@@ -39,6 +39,7 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(ScoreCommand.line(runs, console));
     line.addSubcommand(InspectCommand.line(runs, console));
     line.addSubcommand(GenerateCommand.line(runs, console));
+    line.addSubcommand(MergeCommand.line(runs, console));
     line.addSubcommand(DemoCommand.line(runs, console));
     line.addSubcommand(new CommandLine(new CompletionCommand(console)));
     line.addSubcommand(new CommandLine(new HelpCommand()));

@@ -3,10 +3,11 @@ package org.dpo4j.cli;
 import org.dpo4j.run.DemoConfig;
 import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.InspectConfig;
+import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
 
-/** What the verbs call: the five runs of core. Failures come as exceptions. */
+/** What the verbs call: the six runs of core. Failures come as exceptions. */
 interface Runs {
 
   /** Trains; notices are part of the header. */
@@ -15,6 +16,8 @@ interface Runs {
   void score(ScoreConfig config, Console console);
 
   void inspect(InspectConfig config, Console console);
+
+  void merge(MergeConfig config, Console console);
 
   void generate(GenerateConfig config, Console console);
 

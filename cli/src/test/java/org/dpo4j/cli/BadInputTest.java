@@ -100,7 +100,15 @@ class BadInputTest {
 
   static Stream<Kind> kinds() {
     return Stream.of(
-            options(), yaml(), models(), tokenizers(), rows(), dataFiles(), outputs(), runs())
+            options(),
+            yaml(),
+            models(),
+            adapters(),
+            tokenizers(),
+            rows(),
+            dataFiles(),
+            outputs(),
+            runs())
         .flatMap(kinds -> kinds);
   }
 
@@ -121,8 +129,29 @@ class BadInputTest {
         usage("loss misspelled", TRAIN + "--loss_type sigmod", "did you mean sigmoid?"),
         usage("device", TRAIN + "--device cuda", "--device must be one of cpu but was cuda"),
         usage("bf16", TRAIN + "--bf16 true", "--bf16 true is refused", "--save_dtype"),
-        usage("adapter in train", TRAIN + "--adapter $/model", "--adapter is not supported yet"),
-        usage("adapter in score", SCORE + "--adapter $/model", "--adapter is not supported yet"),
+        usage("adapter missing", SCORE + "--adapter $/none", "--adapter must be a folder"),
+        usage("model as adapter", TRAIN + "--adapter $/model", "pass it as --model"),
+        usage("rank of none", TRAIN + "--use_peft --lora_r 0", "--lora_r must be", "from 1"),
+        usage("dropout of all", TRAIN + "--use_peft --lora_dropout 1", "in [0, 1) but was 1"),
+        usage("DoRA", TRAIN + "--use_peft --use_dora", "--use_dora true is refused: DoRA"),
+        usage(
+            "target misspelled",
+            SHORT + "--use_peft --lora_target_modules q_prj",
+            "--lora_target_modules must name",
+            "q_prj finds none; it has down_proj"),
+        usage(
+            "one of two targets misspelled",
+            SHORT + "--use_peft --lora_target_modules q_proj,v_prj",
+            "but v_prj names none"),
+        usage(
+            "no pattern",
+            SHORT + "--use_peft --lora_target_modules (",
+            "( is none: Unclosed group"),
+        usage(
+            "rank without a number",
+            SHORT + "--use_peft --lora_rank_pattern q_proj",
+            "--lora_rank_pattern must be layers and numbers"),
+        usage("base of no adapter", TRAIN + "--reference base", "--adapter DIR or --use_peft"),
         usage("evaluation of nothing", TRAIN + "--eval_strategy epoch", "pass --eval_file"),
         usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"));
   }
@@ -177,6 +206,23 @@ class BadInputTest {
         failed("weights pointer", text("model/model.safetensors", LFS), SHORT, "git lfs pull"),
         failed("NaN weights", BadInputTest::putNan, SHORT, "must be finite", "embed_tokens"),
         failed("NaN weights write", BadInputTest::putNan, GENERATE + "--prompt Hi", "finite"));
+  }
+
+  private static Stream<Kind> adapters() {
+    String adapter = "{\"peft_type\": \"LORA\", \"target_modules\": [\"%s\"]}";
+    String config = "adapter/adapter_config.json";
+    String train = SHORT + "--adapter $/adapter";
+    String score = SCORE + "--adapter $/adapter";
+    return Stream.of(
+        failed(
+            "adapter without weights", text(config, adapter.formatted("q_proj")), score, "no ad"),
+        failed("broken adapter config", text(config, "{"), train, "not valid JSON"),
+        failed("other adapter", text(config, "{\"peft_type\": \"IA3\"}"), train, "\"IA3\" is not"),
+        usage(
+            "adapter as model",
+            text(config, "{}"),
+            INSPECT.replace("$/model", "$/adapter"),
+            "it is an adapter"));
   }
 
   private static Stream<Kind> tokenizers() {

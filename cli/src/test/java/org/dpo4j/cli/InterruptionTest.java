@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import org.dpo4j.run.DemoConfig;
 import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.InspectConfig;
+import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
 import org.junit.jupiter.api.Test;
@@ -83,6 +84,9 @@ class InterruptionTest {
 
     @Override
     public void inspect(InspectConfig config, Console console) {}
+
+    @Override
+    public void merge(MergeConfig config, Console console) {}
 
     @Override
     public void generate(GenerateConfig config, Console console) {}

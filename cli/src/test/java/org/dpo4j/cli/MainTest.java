@@ -18,6 +18,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.run.DemoConfig;
 import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.InspectConfig;
+import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.OptionSpec;
 import org.dpo4j.run.OptionTable;
 import org.dpo4j.run.ScoreConfig;
@@ -75,6 +76,7 @@ class MainTest {
             "score", ScoreConfig.OPTIONS,
             "inspect", InspectConfig.OPTIONS,
             "generate", GenerateConfig.OPTIONS,
+            "merge", MergeConfig.OPTIONS,
             "demo", DemoConfig.OPTIONS);
     tables.forEach(
         (verb, table) -> {
@@ -95,7 +97,7 @@ class MainTest {
         });
     assertThat(output("train", "--help"))
         .contains("Optimizer:", "--per_device_train_batch_size N  pairs in a micro-batch (8)")
-        .doesNotContain("use_peft");
+        .doesNotContain("use_dora");
   }
 
   @Test
@@ -146,7 +148,7 @@ class MainTest {
       strings = {
         "--bf16 true",
         "--bf16",
-        "--use_peft",
+        "--use_dora",
         "--load_in_4bit",
         "--deepspeed zero3.json",
         "--loss_type sigmoid sft",
@@ -224,7 +226,7 @@ class MainTest {
     assertThat(run("completion")).isZero();
     assertThat(out.toString(StandardCharsets.UTF_8))
         .contains("complete -F", "--learning_rate")
-        .doesNotContain("--use_peft");
+        .doesNotContain("--use_dora");
   }
 
   @Test
@@ -329,6 +331,11 @@ class MainTest {
 
     @Override
     public void inspect(InspectConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void merge(MergeConfig config, Console console) {
       ask(config);
     }
 

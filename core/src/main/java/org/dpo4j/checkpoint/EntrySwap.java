@@ -16,7 +16,8 @@ final class EntrySwap {
   private record Done(Path from, Path to) {}
 
   private static final Comparator<Path> CONFIG_FIRST =
-      Comparator.comparing(entry -> !entry.endsWith("config.json"));
+      Comparator.comparing(
+          entry -> !entry.endsWith("config.json") && !entry.endsWith("adapter_config.json"));
 
   private final Path target;
   private final Path pending;

@@ -21,8 +21,9 @@ import org.slf4j.LoggerFactory;
  * <p>A folder that does not exist yet is filled beside its place and renamed once. One that exists
  * is kept (it may be the working directory, a link, or a mounted volume, which cannot be renamed)
  * and filled from a pending folder inside it: the old entries are moved aside, the new ones in, and
- * the old ones deleted last. {@code config.json} goes out first and comes in last, so that no
- * loader accepts a folder that a power cut left between the two.
+ * the old ones deleted last. {@code config.json} (of an adapter {@code adapter_config.json}) goes
+ * out first and comes in last, so that no loader accepts a folder that a power cut left between the
+ * two.
  *
  * <p>{@code close} may be called from a shutdown hook while another thread is still writing.
  */

@@ -30,6 +30,11 @@ public interface CausalLm extends AutoCloseable {
 
   Parameters parameters();
 
+  /** The weights that training changes: all of them, but where an adapter is trained. */
+  default Parameters trained() {
+    return parameters();
+  }
+
   int vocabSize();
 
   /** The longest sequence that the model takes, in tokens. */

@@ -23,15 +23,39 @@ public final class Parameters implements AutoCloseable {
   public record Parameter(String name, ParameterSource.Kind kind, Tensor tensor) {}
 
   private final Map<String, Parameter> byName = new LinkedHashMap<>();
+  private final List<AdapterSlot> slots = new ArrayList<>();
 
   /** Takes a weight from the source and remembers it. */
   public Tensor take(
       ParameterSource source, String name, ParameterSource.Kind kind, long... shape) {
     Tensor tensor = source.take(name, kind, shape);
-    if (byName.put(name, new Parameter(name, kind, tensor)) != null) {
-      throw new IllegalArgumentException("the model has two weights named " + name);
-    }
+    add(new Parameter(name, kind, tensor));
     return tensor;
+  }
+
+  /** Remembers a weight; it is freed with the others. */
+  public void add(Parameter parameter) {
+    if (byName.put(parameter.name(), parameter) != null) {
+      throw new IllegalArgumentException("the model has two weights named " + parameter.name());
+    }
+  }
+
+  /**
+   * Makes a place for an adapter at a linear layer.
+   *
+   * @param path of the layer: the name of its matrix without {@code .weight}
+   * @param weight its matrix
+   * @param transposed whether the matrix is stored as (in, out)
+   */
+  public AdapterSlot slot(String path, Tensor weight, boolean transposed) {
+    AdapterSlot slot = new AdapterSlot(path, weight, transposed);
+    slots.add(slot);
+    return slot;
+  }
+
+  /** The linear layers that an adapter can add to, in the order of the model. */
+  public List<AdapterSlot> slots() {
+    return List.copyOf(slots);
   }
 
   public List<Parameter> all() {

@@ -1,6 +1,7 @@
 /**
  * Causal language models: token ids in, final hidden states and logits out. Blocks that families
- * share are here; each family has a package below ({@code .gpt}, {@code .llama}).
+ * share are here; each family has a package below ({@code .gpt}, {@code .llama}), and so have
+ * adapters ({@code .lora}), which a linear layer has a slot for.
  *
  * <p>A model asks a {@link org.dpo4j.model.ParameterSource} for each of its weights by name, kind
  * and shape; whether that source reads a checkpoint, draws random numbers or copies another model

@@ -56,7 +56,7 @@ public final class ModelCard {
       line("datasets:");
       datasets.forEach(name -> line("- " + JsonFile.quote(name)));
     }
-    line("library_name: transformers");
+    line("library_name: " + (run.adapter() ? "peft" : "transformers"));
     @Nullable String license = run.license();
     if (license != null) {
       line("license: " + JsonFile.quote(license));
@@ -68,6 +68,9 @@ public final class ModelCard {
         List.of("generated_from_trainer", "dpo", "preference-optimization", "dpo4j")) {
       line("- " + tag);
     }
+    if (run.adapter()) {
+      line("- lora");
+    }
     line("---");
     line("");
   }
@@ -76,8 +79,10 @@ public final class ModelCard {
     line("# " + plain(run.modelName()));
     line("");
     line(
-        "This model is %s, tuned on preference pairs with Direct Preference Optimization (DPO)"
-            .formatted(plain(modelName(run.baseModel()))));
+        "This %s %s, tuned on preference pairs with Direct Preference Optimization (DPO)"
+            .formatted(
+                run.adapter() ? "is a LoRA adapter for" : "model is",
+                plain(modelName(run.baseModel()))));
     line("by dpo4j. Loss: %s. Reference: %s.".formatted(plain(run.loss()), plain(run.reference())));
     line("");
   }
@@ -102,6 +107,9 @@ public final class ModelCard {
     line("```");
     line("");
     line("`model` is the path of this folder, or its name on the hub once it is there.");
+    if (run.adapter()) {
+      line("With `peft` installed, the adapter is put on the model that its config names.");
+    }
     line("");
   }
 

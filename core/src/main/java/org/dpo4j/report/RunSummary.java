@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param modelName name of the tuned model, usually the output folder's
  * @param baseModel the checkpoint that training started from: a hub name or a folder
+ * @param adapter whether the folder holds a LoRA adapter and not a whole model
  * @param reference what the reference was, as a phrase: "a frozen copy of the starting model"
  * @param loss what was minimised, as a phrase: "sigmoid (DPO), beta 0.1"
  * @param conversational whether the data were messages, so that prompts go through the chat
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 public record RunSummary(
     String modelName,
     String baseModel,
+    boolean adapter,
     String reference,
     String loss,
     boolean conversational,

@@ -43,7 +43,7 @@ public record GenerateConfig(
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
-    InputPaths.refuseAdapter(adapter);
+    adapter.ifPresent(InputPaths::requireAdapter);
     promptsFile.ifPresent(path -> InputPaths.requireFile("prompts_file", path));
   }
 

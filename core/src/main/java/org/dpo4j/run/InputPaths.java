@@ -2,9 +2,9 @@ package org.dpo4j.run;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
+import org.dpo4j.weights.PeftAdapter;
 
 /** Checks that the paths in options lead somewhere, before any work begins. */
 final class InputPaths {
@@ -13,6 +13,22 @@ final class InputPaths {
   private InputPaths() {}
 
   static void requireModel(String option, Path path) {
+    requireThere(option, path);
+    if (!Files.exists(path.resolve("config.json"))) {
+      throw new UsageException(
+          "--%s must be a checkpoint folder with a config.json but %s has none; %s"
+              .formatted(
+                  option,
+                  path,
+                  Files.exists(path.resolve(PeftAdapter.CONFIG))
+                      ? "it is an adapter, so pass its model as --%s and it as --adapter"
+                          .formatted(option)
+                      : "check the path"));
+    }
+  }
+
+  /** A folder; one that looks like the name of a hub model gets a word on downloading. */
+  private static void requireThere(String option, Path path) {
     String name = path.toString().replace('\\', '/');
     if (!Files.exists(path) && HUB_NAME.matcher(name).matches()) {
       throw new UsageException(
@@ -22,11 +38,6 @@ final class InputPaths {
                   .formatted(name, name.substring(name.indexOf('/') + 1)));
     }
     requireFolder(option, path);
-    if (!Files.exists(path.resolve("config.json"))) {
-      throw new UsageException(
-          "--%s must be a checkpoint folder with a config.json but %s has none; check the path"
-              .formatted(option, path));
-    }
   }
 
   static void requireFolder(String option, Path path) {
@@ -37,13 +48,18 @@ final class InputPaths {
     }
   }
 
-  /** Adapters are read by a later version; until then naming one must not go unnoticed. */
-  static void refuseAdapter(Optional<Path> adapter) {
-    if (adapter.isPresent()) {
+  /** Checks what {@code --adapter} names. */
+  static void requireAdapter(Path path) {
+    requireThere("adapter", path);
+    if (!Files.exists(path.resolve(PeftAdapter.CONFIG))) {
       throw new UsageException(
-          "--adapter is not supported yet but was %s; merge the adapter into the model and pass that"
-                  .formatted(adapter.get())
-              + " as --model");
+          "--adapter must be an adapter's folder with an %s but %s has none; %s"
+              .formatted(
+                  PeftAdapter.CONFIG,
+                  path,
+                  Files.exists(path.resolve("config.json"))
+                      ? "it is a whole model, so pass it as --model"
+                      : "check the path"));
     }
   }
 

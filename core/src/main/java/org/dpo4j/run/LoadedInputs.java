@@ -1,6 +1,8 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Function;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.PairEncoder;
@@ -8,27 +10,43 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
+import org.dpo4j.weights.PeftAdapter;
 
 /**
  * A model folder, opened: weights and text side.
  *
  * @param loaded the weights, gradients off
+ * @param adapter what was put on them
  * @param tokenizer the text side
  */
-record LoadedInputs(LoadedModel loaded, ModelTokenizer tokenizer) implements AutoCloseable {
+record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
+    implements AutoCloseable {
 
-  static LoadedInputs open(Path folder) {
+  /** A model with the adapter of a folder on it, or without one. */
+  static LoadedInputs open(Path folder, Optional<Path> adapter) {
+    return open(folder, loaded -> adapter.map(path -> PeftAdapter.open("--adapter", path, loaded)));
+  }
+
+  /** A model with what {@code adapter} puts on it. */
+  static LoadedInputs open(Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter) {
     ModelTokenizer tokenizer = ModelTokenizer.load(folder);
     try {
-      return new LoadedInputs(ModelReader.open("--model", folder), tokenizer);
+      LoadedModel loaded = ModelReader.open("--model", folder);
+      try {
+        return new LoadedInputs(loaded, adapter.apply(loaded), tokenizer);
+      } catch (RuntimeException e) {
+        loaded.close();
+        throw e;
+      }
     } catch (RuntimeException e) {
       tokenizer.close();
       throw e;
     }
   }
 
+  /** The model, with its adapter where there is one. */
   CausalLm model() {
-    return loaded.model();
+    return adapter.<CausalLm>map(PeftAdapter::model).orElse(loaded.model());
   }
 
   /**
@@ -49,6 +67,7 @@ record LoadedInputs(LoadedModel loaded, ModelTokenizer tokenizer) implements Aut
 
   @Override
   public void close() {
+    adapter.ifPresent(PeftAdapter::close);
     loaded.close();
     tokenizer.close();
   }

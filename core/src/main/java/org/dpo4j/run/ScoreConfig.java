@@ -48,7 +48,7 @@ public record ScoreConfig(
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
-    InputPaths.refuseAdapter(adapter);
+    adapter.ifPresent(InputPaths::requireAdapter);
     refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
     input();
   }

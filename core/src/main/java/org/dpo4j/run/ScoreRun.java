@@ -45,7 +45,7 @@ public final class ScoreRun {
     config.checkInputs();
     DataInput input = config.input();
     Engine.setThreads(config.threads());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model());
+    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
@@ -68,6 +68,7 @@ public final class ScoreRun {
     List<Path> inputs = new ArrayList<>(DataInputs.files(input));
     inputs.add(config.model());
     config.refModel().ifPresent(inputs::add);
+    config.adapter().ifPresent(inputs::add);
     return inputs;
   }
 

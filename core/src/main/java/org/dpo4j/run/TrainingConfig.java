@@ -24,6 +24,7 @@ import org.dpo4j.loss.ReferenceNeed;
  */
 public record TrainingConfig(
     Model model,
+    Lora lora,
     Data data,
     Loss loss,
     Optimizer optimizer,
@@ -49,15 +50,22 @@ public record TrainingConfig(
               .formatted(OptionType.text(evaluation.evalStrategy())));
     }
     LossRules.check(loss);
-    if (loss.referenceChoice() == ReferenceChoice.BASE && model.adapter().isEmpty()) {
+    boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
+    if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
       throw new UsageException(
-          "--reference base means the model with its adapter off and needs --adapter DIR;"
-              + " without an adapter use --reference start");
+          "--reference base means the model with its adapter off and needs --adapter DIR or"
+              + " --use_peft; without an adapter use --reference start");
     }
-    if (loss.syncRefModel() && model.adapter().isPresent()) {
+    if (!lora.disableDropout() && !trainsAdapter) {
       throw new UsageException(
-          "--sync_ref_model moves a whole model towards the policy and does not work with"
-              + " --adapter; leave out one of them");
+          "--disable_dropout false lets an adapter's dropout act and needs --adapter DIR or"
+              + " --use_peft; the model's own dropout is always off here");
+    }
+    if (loss.syncRefModel() && trainsAdapter) {
+      throw new UsageException(
+          "--sync_ref_model moves a whole model towards the policy and does not work with %s;"
+                  .formatted(lora.usePeft() ? "--use_peft" : "--adapter")
+              + " leave out one of them");
     }
   }
 
@@ -81,10 +89,27 @@ public record TrainingConfig(
     return evaluation.evalSteps().orElse(output.loggingSteps());
   }
 
+  /** Whether an adapter is trained, new or continued, and the model's own weights are not. */
+  public boolean trainsAdapter() {
+    return lora.usePeft() || model.adapter().isPresent();
+  }
+
+  /**
+   * Whether policy and reference compute the same before the first step. A new adapter adds nothing
+   * yet; one that was trained does, and dropout then changes what it adds.
+   */
+  public boolean startsAtReference() {
+    ReferenceChoice reference = loss.referenceChoice();
+    boolean plainStart = model.adapter().isEmpty();
+    return loss.refModel().isEmpty()
+        && reference != ReferenceChoice.NONE
+        && (plainStart || (reference == ReferenceChoice.START && lora.disableDropout()));
+  }
+
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model.model());
-    InputPaths.refuseAdapter(model.adapter());
+    model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     data.training();
     data.heldOut();
@@ -96,7 +121,49 @@ public record TrainingConfig(
               help = "checkpoint folder to start from, Hugging Face layout",
               aliases = "model_name_or_path")
           Path model,
-      @Option(help = "folder of a LoRA adapter to start from") Optional<Path> adapter) {}
+      @Option(help = "folder of a LoRA adapter to go on with") Optional<Path> adapter) {}
+
+  /** The LoRA adapter that is trained; one of {@code --adapter} decides what is not given here. */
+  public record Lora(
+      @Option(value = "false", help = "train a LoRA adapter, not the model's own weights")
+          boolean usePeft,
+      @Option(help = "rank of the adapter (else 16)") Optional<Integer> loraR,
+      @Option(help = "numerator of the adapter's scale (else 32)") Optional<Double> loraAlpha,
+      @Option(help = "share of its input that the adapter does not see (else 0.05)")
+          Optional<Double> loraDropout,
+      @Option(help = "names of layers, all-linear or a pattern (else PEFT's)")
+          Optional<List<String>> loraTargetModules,
+      @Option(help = "modules whose own weights are trained as well")
+          Optional<List<String>> loraModulesToSave,
+      @Option(help = "other ranks, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
+      @Option(help = "other alphas, as q_proj=16") Optional<List<String>> loraAlphaPattern,
+      @Option(value = "false", help = "scale by the root of the rank") boolean useRslora,
+      @Option(value = "true", help = "false: lora_dropout acts in training; the model has none")
+          boolean disableDropout) {
+    public Lora {
+      loraR.ifPresent(rank -> Rule.atLeast("lora_r", rank, 1, "16 is usual"));
+      loraAlpha.ifPresent(alpha -> Rule.positive("lora_alpha", alpha, "twice the rank is usual"));
+      loraDropout.ifPresent(
+          share ->
+              Rule.require(
+                  share >= 0 && share < 1, "lora_dropout", "in [0, 1)", share, "0.05 is usual"));
+    }
+
+    /** The rank of a new adapter. */
+    public int rank() {
+      return loraR.orElse(16);
+    }
+
+    /** The numerator of a new adapter's scale. */
+    public double alpha() {
+      return loraAlpha.orElse(32.0);
+    }
+
+    /** The dropout of a new adapter. */
+    public double dropout() {
+      return loraDropout.orElse(0.05);
+    }
+  }
 
   /** The pairs and what becomes of them. */
   public record Data(

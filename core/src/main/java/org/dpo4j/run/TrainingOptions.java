@@ -74,7 +74,24 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
       if (!errors.isEmpty()) {
         throw new UsageException(String.join("\n", errors));
       }
-      return new TrainingOptions(TrainingConfig.OPTIONS.read(own), List.copyOf(notices));
+      TrainingConfig config = TrainingConfig.OPTIONS.read(own);
+      if (!config.trainsAdapter()) {
+        noticeAdapterOptions();
+      }
+      return new TrainingOptions(config, List.copyOf(notices));
+    }
+
+    /** TRL's files often have them beside use_peft false. */
+    private void noticeAdapterOptions() {
+      own.forEach(
+          (name, value) -> {
+            boolean adapters = name.startsWith("lora_") || name.equals("use_rslora");
+            if (adapters && !value.none() && !value.text().equals("false")) {
+              notices.add(
+                  "--%s %s has no effect here: it matters with --use_peft or --adapter only"
+                      .formatted(name, brief(value)));
+            }
+          });
     }
 
     private void translate(String name, GivenValue value) {

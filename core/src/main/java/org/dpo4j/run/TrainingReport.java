@@ -9,14 +9,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
-import org.dpo4j.loss.FDivergence;
 import org.dpo4j.report.ConsoleReport;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.ModelCard;
@@ -42,6 +39,7 @@ final class TrainingReport implements TrainingListener {
   private final TrainingConfig config;
   private final Trainer.Settings settings;
   private final RunOutput output;
+  private final RunWords words;
   private final ConsoleReport console;
   private final RunHistory history = new RunHistory();
   private final List<RunSummary.DataFile> files = new ArrayList<>();
@@ -54,6 +52,7 @@ final class TrainingReport implements TrainingListener {
     this.config = config;
     this.settings = settings;
     this.output = output;
+    this.words = new RunWords(config);
     this.console = new ConsoleReport(output.out());
   }
 
@@ -66,13 +65,15 @@ final class TrainingReport implements TrainingListener {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
-        "model: %s (%s, %,d parameters, all trained; weights %s, computation float32)",
+        "model: %s (%s, %,d parameters, %s; weights %s, computation float32)",
         config.model().model(),
         loaded.config().modelType(),
         inputs.model().parameters().count(),
+        inputs.adapter().isPresent() ? "frozen" : "all trained",
         loaded.checkpoint().dtype().torchName());
-    line("reference: " + reference());
-    line("loss: " + loss());
+    inputs.adapter().ifPresent(adapter -> line("adapter: %s", words.adapter(adapter.model())));
+    line("reference: %s", words.reference(loaded));
+    line("loss: %s", words.loss());
     data("training", training, train);
     held.ifPresent(dataset -> heldOut(training, heldOut, dataset));
     line(
@@ -88,72 +89,6 @@ final class TrainingReport implements TrainingListener {
             ? ""
             : ", warm-up " + settings.schedule().warmupSteps() + " steps");
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
-  }
-
-  /** The loss, and what is set about it away from the defaults. */
-  private String loss() {
-    TrainingConfig.Loss loss = config.loss();
-    List<String> words = new ArrayList<>(List.of(lossNames()));
-    words.add("beta " + OptionType.text(loss.beta()));
-    for (LossSettings.Setting setting : LossSettings.Setting.values()) {
-      double value = setting.of(loss.settings());
-      boolean shown = value != 0 && loss.lossType().stream().anyMatch(t -> t.takes(setting));
-      if (shown) {
-        words.add(setting.words() + " " + OptionType.text(value));
-      }
-    }
-    if (loss.fDivergenceType() != FDivergence.Type.REVERSE_KL) {
-      words.add("f-divergence " + OptionType.text(loss.fDivergenceType()));
-    }
-    if (loss.fDivergenceType() == FDivergence.Type.ALPHA_DIVERGENCE) {
-      words.add("its alpha " + OptionType.text(loss.fAlphaDivergenceCoef()));
-    }
-    loss.ldAlpha().ifPresent(alpha -> words.add("ld_alpha " + OptionType.text(alpha)));
-    if (loss.useWeighting()) {
-      words.add("WPO weights");
-    }
-    return String.join(", ", words);
-  }
-
-  private String lossNames() {
-    List<LossType> types = config.loss().lossType();
-    return config
-        .loss()
-        .lossWeights()
-        .map(
-            weights ->
-                IntStream.range(0, types.size())
-                    .mapToObj(
-                        i ->
-                            OptionType.text(weights.get(i)) + " x " + OptionType.text(types.get(i)))
-                    .collect(Collectors.joining(" + ")))
-        .orElseGet(() -> types.stream().map(OptionType::text).collect(Collectors.joining(" + ")));
-  }
-
-  private String reference() {
-    TrainingConfig.Loss loss = config.loss();
-    if (loss.referenceChoice() == ReferenceChoice.NONE) {
-      return "none; step-0 check skipped: there is nothing that the policy starts from";
-    }
-    String name =
-        referenceModel("start: a " + (loss.syncRefModel() ? "" : "frozen ") + "copy of the model");
-    if (loss.refModel().isPresent()) {
-      return name + "; step-0 check skipped: it is not what training starts from";
-    }
-    return loss.objective().valueAtZero().isPresent()
-        ? name
-        : name + "; step-0 check skipped: the first loss depends on the pairs";
-  }
-
-  /** What the reference is, and how it moves where it does. */
-  private String referenceModel(String start) {
-    TrainingConfig.Loss loss = config.loss();
-    String name =
-        loss.refModel().map(path -> path + (loss.syncRefModel() ? "" : ", frozen")).orElse(start);
-    return loss.syncRefModel()
-        ? "%s, which goes %s of the way to the policy after every %d steps"
-            .formatted(name, OptionType.text(loss.refModelMixupAlpha()), loss.refModelSyncSteps())
-        : name;
   }
 
   private void data(String use, DataInput input, PairDataset dataset) {
@@ -239,10 +174,17 @@ final class TrainingReport implements TrainingListener {
   }
 
   /** Writes all files of the output folder. */
-  void write(OutputFolder folder, LoadedModel loaded) {
-    ElementType type = config.output().saveDtype().elementType(loaded.checkpoint().dtype());
-    warnOfRounding(loaded, type);
-    new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+  void write(OutputFolder folder, LoadedInputs inputs) {
+    LoadedModel loaded = inputs.loaded();
+    SaveDtype dtype = config.output().saveDtype();
+    if (inputs.adapter().isPresent()) {
+      ElementType type = dtype.elementType(ElementType.F32);
+      inputs.adapter().get().write(folder.pending(), loaded, type);
+    } else {
+      ElementType type = dtype.elementType(loaded.checkpoint().dtype());
+      warnOfRounding(loaded, type);
+      new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+    }
     folder.write("dpo4j.yaml", file -> writeResolved(file));
     folder.write("trainer_state.json", file -> state().write(file, history));
     folder.write("train_results.json", results()::writeTrain);
@@ -256,7 +198,7 @@ final class TrainingReport implements TrainingListener {
   }
 
   void published(Path folder) {
-    line("written to " + folder);
+    line("written to %s", folder);
   }
 
   /** With 16 bits, changes smaller than a rounding step are lost. */
@@ -318,13 +260,9 @@ final class TrainingReport implements TrainingListener {
     return new RunSummary(
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
-        config.loss().referenceChoice() == ReferenceChoice.NONE
-            ? "none"
-            : referenceModel(
-                config.loss().syncRefModel()
-                    ? "a copy of that model"
-                    : "a frozen copy of that model"),
-        lossNames(),
+        config.trainsAdapter(),
+        words.referenceOfCard(),
+        words.lossNames(),
         conversational,
         null,
         shown,

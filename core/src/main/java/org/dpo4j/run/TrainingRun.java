@@ -12,20 +12,15 @@ import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.HeldOutSplit;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
-import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
-import org.dpo4j.reference.MovingReference;
-import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
-import org.dpo4j.weights.LoadedModel;
-import org.dpo4j.weights.ModelReader;
 
 /**
  * The line, written once: pairs and a checkpoint in, a tuned checkpoint out. The only place that
@@ -61,7 +56,9 @@ public final class TrainingRun {
                 config.output().overwriteOutputDir(),
                 inputs(training, heldOut));
         ShutdownHook hook = ShutdownHook.closing(folder);
-        LoadedInputs inputs = LoadedInputs.open(config.model().model())) {
+        LoadedInputs inputs =
+            LoadedInputs.open(
+                config.model().model(), loaded -> TrainedAdapter.of(config, loaded))) {
       Engine.setThreads(config.engine().threads());
       PairEncoder encoder = inputs.encoder(config.data().maxLength());
       PairDataset loaded = load(training, config.data().dataWeights().orElse(List.of()), encoder);
@@ -82,7 +79,8 @@ public final class TrainingRun {
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
       Objective objective = config.loss().objective();
-      List<PreferenceData> data = withReference(policy, objective, train, held);
+      List<PairDataset> datasets = held.isEmpty() ? List.of(train) : List.of(train, held.get());
+      List<PreferenceData> data = new References(config, output.progress()).of(inputs, datasets);
       try (Reference reference = data.get(0).reference()) { // null closes nothing
         report.referenceDone((System.nanoTime() - started) / 1e9);
         Evaluation evaluation = held.isEmpty() ? null : evaluation(data.get(1), settings);
@@ -90,64 +88,10 @@ public final class TrainingRun {
         report.trainingDone((System.nanoTime() - started) / 1e9);
       }
 
-      report.write(folder, inputs.loaded());
+      report.write(folder, inputs);
       folder.publish();
       report.published(folder.target());
     }
-  }
-
-  /** The pairs with their reference, which is made while no weight has moved. */
-  private List<PreferenceData> withReference(
-      CausalLm policy, Objective objective, PairDataset train, Optional<PairDataset> held) {
-    List<PairDataset> datasets = new ArrayList<>(List.of(train));
-    held.ifPresent(datasets::add);
-    if (config.loss().referenceChoice() == ReferenceChoice.NONE) {
-      return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), null)).toList();
-    }
-    if (config.loss().refModel().isEmpty()) {
-      return withReference(policy, policy, objective, datasets);
-    }
-    try (LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().get())) {
-      if (other.model().vocabSize() < policy.vocabSize()) {
-        throw new UsageException(
-            "--ref_model must know the model's vocabulary of %d tokens but knows %d; both need one"
-                    .formatted(policy.vocabSize(), other.model().vocabSize())
-                + " tokenizer");
-      }
-      return withReference(other.model(), policy, objective, datasets);
-    }
-  }
-
-  private List<PreferenceData> withReference(
-      CausalLm model, CausalLm policy, Objective objective, List<PairDataset> datasets) {
-    if (!config.loss().syncRefModel()) {
-      return datasets.stream().map(dataset -> precomputed(model, objective, dataset)).toList();
-    }
-    if (!model.parameters().sameShapes(policy.parameters())) {
-      throw new UsageException(
-          "--sync_ref_model mixes weights and needs a --ref_model with the weights of --model, by"
-              + " name and shape, but they differ; leave out one of the options");
-    }
-    Reference moving =
-        new MovingReference(
-            model.copy(),
-            new MovingReference.Pace(
-                config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
-            objective.tail());
-    return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), moving)).toList();
-  }
-
-  private PreferenceData precomputed(CausalLm model, Objective objective, PairDataset dataset) {
-    int pairs = dataset.pairs().size();
-    return new PreferenceData(
-        dataset.pairs(),
-        new PrecomputedReference(
-            LogProbTable.compute(
-                model,
-                dataset.pairs(),
-                objective.tail(),
-                config.evaluation().perDeviceEvalBatchSize(),
-                done -> output.progress().update("reference", done, pairs, ""))));
   }
 
   private PairDataset load(DataInput input, List<Double> weights, PairEncoder encoder) {
@@ -193,8 +137,7 @@ public final class TrainingRun {
             optimizer.weightDecay()),
         optimizer.maxGradNorm(),
         config.output().loggingSteps().steps(maxSteps),
-        config.loss().refModel().isEmpty()
-            && config.loss().referenceChoice() == ReferenceChoice.START);
+        config.startsAtReference());
   }
 
   private Evaluation evaluation(PreferenceData held, Trainer.Settings settings) {
@@ -213,6 +156,7 @@ public final class TrainingRun {
     inputs.addAll(DataInputs.files(training));
     heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
     config.loss().refModel().ifPresent(inputs::add);
+    config.model().adapter().ifPresent(inputs::add);
     return inputs;
   }
 }

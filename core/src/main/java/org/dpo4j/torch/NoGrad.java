@@ -1,5 +1,6 @@
 package org.dpo4j.torch;
 
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.NoGradGuard;
 
 /** While open, operations on this thread record no gradients. */
@@ -14,6 +15,12 @@ public final class NoGrad implements AutoCloseable {
   public static NoGrad open() {
     Engine.start();
     return new NoGrad();
+  }
+
+  /** Whether operations on this thread record gradients. */
+  public static boolean gradientsOn() {
+    Engine.start();
+    return GradMode.is_enabled();
   }
 
   @Override

@@ -69,7 +69,7 @@ public final class Trainer {
       throw new IllegalStateException("a trainer trains once; make a new one");
     }
     evaluate(evaluation, 0);
-    try (FlatParameters parameters = FlatParameters.of(policy.parameters());
+    try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {
         runEpoch(epoch, data, evaluation, parameters, optimizer);

@@ -26,6 +26,7 @@ public final class Checkpoint {
 
   static final String SINGLE = "model.safetensors";
   static final String INDEX = "model.safetensors.index.json";
+  static final String ADAPTER = "adapter_model.safetensors";
 
   private final Path folder;
   private final Map<String, SafetensorsFile> fileOf;
@@ -54,6 +55,29 @@ public final class Checkpoint {
     return new Checkpoint(folder, fileOf);
   }
 
+  /**
+   * Opens the weights of an adapter's folder.
+   *
+   * @throws DpoException if there are none in a format that can be read, or the file is damaged
+   */
+  public static Checkpoint openAdapter(Path folder) {
+    if (Files.notExists(folder.resolve(ADAPTER))) {
+      throw new DpoException(
+          "["
+              + folder
+              + "] has no "
+              + ADAPTER
+              + (Files.exists(folder.resolve("adapter_model.bin"))
+                  ? "; adapter_model.bin can run code when it is loaded and is not read here, so save"
+                      + " the adapter again in Python with PEFT 0.7 or later"
+                  : "; it holds no adapter's weights"));
+    }
+    SafetensorsFile file = SafetensorsFile.open(folder.resolve(ADAPTER));
+    Map<String, SafetensorsFile> fileOf = new TreeMap<>();
+    file.names().forEach(name -> fileOf.put(name, file));
+    return new Checkpoint(folder, fileOf);
+  }
+
   private static String whatIsThere(Path folder) {
     if (Files.exists(folder.resolve("pytorch_model.bin"))
         || Files.exists(folder.resolve("pytorch_model.bin.index.json"))) {
@@ -61,7 +85,7 @@ public final class Checkpoint {
           + " read here; convert it in Python: AutoModelForCausalLM.from_pretrained(FOLDER)"
           + ".save_pretrained(FOLDER)";
     }
-    if (Files.exists(folder.resolve("adapter_model.safetensors"))) {
+    if (Files.exists(folder.resolve(ADAPTER))) {
       return "has an adapter but no model weights; name the folder of the model that it adapts";
     }
     return "has no weights: there must be " + SINGLE + " or " + INDEX;

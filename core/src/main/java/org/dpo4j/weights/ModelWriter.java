@@ -65,7 +65,8 @@ public final class ModelWriter {
           folder.resolve(ModelFolder.CONFIG),
           Json.pretty(config(source.config(), type)),
           StandardOpenOption.CREATE_NEW);
-      copyOthers(source.folder(), folder);
+      copyTokenizer(source.folder(), folder);
+      copy(ModelFolder.GENERATION_CONFIG, source.folder(), folder);
       writeWeights(folder, named(source.names(), model), type);
     } catch (IOException e) {
       throw new DpoException(
@@ -86,9 +87,9 @@ public final class ModelWriter {
     return config;
   }
 
-  private static void copyOthers(ModelFolder source, Path folder) throws IOException {
+  /** Copies what tokenizers are made of, byte for byte. */
+  static void copyTokenizer(ModelFolder source, Path folder) throws IOException {
     List<String> names = new ArrayList<>(ModelFolder.TOKENIZER_FILES);
-    names.add(ModelFolder.GENERATION_CONFIG);
     Path templates = source.path().resolve(ModelFolder.CHAT_TEMPLATES);
     if (Files.isDirectory(templates)) {
       Files.createDirectories(folder.resolve(ModelFolder.CHAT_TEMPLATES));
@@ -97,10 +98,14 @@ public final class ModelWriter {
       }
     }
     for (String name : names) {
-      if (source.find(name).isPresent()) {
-        // The bytes and not the permissions: a read-only original must not make a read-only copy.
-        Files.write(folder.resolve(name), Files.readAllBytes(source.path().resolve(name)));
-      }
+      copy(name, source, folder);
+    }
+  }
+
+  private static void copy(String name, ModelFolder source, Path folder) throws IOException {
+    if (source.find(name).isPresent()) {
+      // The bytes and not the permissions: a read-only original must not make a read-only copy.
+      Files.write(folder.resolve(name), Files.readAllBytes(source.path().resolve(name)));
     }
   }
 

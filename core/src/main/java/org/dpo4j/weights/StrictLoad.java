@@ -36,6 +36,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final WeightRules rules;
+  private final String otherwise;
   private final Map<String, String> inFile = new LinkedHashMap<>();
   private final Map<String, String> copies = new LinkedHashMap<>();
   private final List<Tensor> given = new ArrayList<>();
@@ -46,8 +47,18 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private boolean finished;
 
   StrictLoad(Checkpoint checkpoint, WeightRules rules) {
+    this(checkpoint, rules, "config.json and the weights must be of one model");
+  }
+
+  /**
+   * A load.
+   *
+   * @param otherwise what to look at where the weights do not match, as the end of a message
+   */
+  StrictLoad(Checkpoint checkpoint, WeightRules rules, String otherwise) {
     this.checkpoint = checkpoint;
     this.rules = rules;
+    this.otherwise = otherwise;
   }
 
   @Override
@@ -175,7 +186,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     String hint =
         missing.equals(List.of("lm_head.weight"))
             ? "; if the head is the embedding table, set tie_word_embeddings to true in config.json"
-            : "; config.json and the weights must be of one model";
+            : "; " + otherwise;
     return new DpoException(
         "[" + checkpoint.folder() + "] weights: " + String.join(", ", parts) + hint);
   }

@@ -21,7 +21,7 @@ class TrajectoryTest {
     try (Stream<Path> files = Files.list(fixtures().resolve("trajectories"))) {
       return files
           .map(file -> String.valueOf(file.getFileName()).replace(".json", ""))
-          .filter(name -> !name.equals(NOT_HERE) && !name.startsWith("lora"))
+          .filter(name -> !name.equals(NOT_HERE))
           .sorted()
           .toList();
     }

@@ -74,6 +74,7 @@ class ModelCardTest {
     return new RunSummary(
         name,
         base,
+        false,
         "a frozen copy of the starting model",
         "sigmoid, beta 0.1",
         true,
@@ -93,6 +94,7 @@ class ModelCardTest {
     return new RunSummary(
         run.modelName(),
         run.baseModel(),
+        run.adapter(),
         run.reference(),
         run.loss(),
         run.conversational(),

@@ -33,6 +33,16 @@ class TrainingOptionsTest {
       Map.ofEntries(
           Map.entry("model", "other"),
           Map.entry("adapter", "a"),
+          Map.entry("use_peft", "true"),
+          Map.entry("lora_r", "8"),
+          Map.entry("lora_alpha", "16"),
+          Map.entry("lora_dropout", "0.2"),
+          Map.entry("lora_target_modules", "q_proj,v_proj"),
+          Map.entry("lora_modules_to_save", "embed_tokens"),
+          Map.entry("lora_rank_pattern", "q_proj=4"),
+          Map.entry("lora_alpha_pattern", "q_proj=8"),
+          Map.entry("use_rslora", "true"),
+          Map.entry("disable_dropout", "false"),
           Map.entry("data_file", "x.json"),
           Map.entry("eval_file", "e.jsonl"),
           Map.entry("max_length", "512"),
@@ -90,7 +100,7 @@ class TrainingOptionsTest {
       if (option.getKey().equals("data_weights")) {
         values.put("data_file", "a.jsonl,b.csv");
       }
-      if (option.getKey().equals("reference")) {
+      if (Set.of("reference", "disable_dropout").contains(option.getKey())) {
         values.put("adapter", "a");
       }
       TrainingConfig before = TrainingConfig.of(values);
@@ -99,9 +109,8 @@ class TrainingOptionsTest {
       TrainingConfig fromYaml = TrainingOptions.resolve(yaml(lines(values)), Map.of()).config();
 
       assertThat(fromYaml).as(option.getKey()).isEqualTo(fromFlags);
-      assertThat(
-              OptionType.text(
-                  TrainingConfig.OPTIONS.write(fromFlags).getOrDefault(option.getKey(), "none")))
+      Map<String, Object> written = TrainingConfig.OPTIONS.write(fromFlags);
+      assertThat(OptionType.text(written.getOrDefault(option.getKey(), "")))
           .as(option.getKey())
           .isEqualTo(option.getValue());
       if (!option.getKey().equals("device")) {
@@ -114,8 +123,8 @@ class TrainingOptionsTest {
   void defaultsAreThoseOfTrl() throws IOException {
     Map<String, String> trl = trlDefaults();
     // The differences that the product makes on purpose: what TRL leaves open is required here, an
-    // output folder is never guessed.
-    Set<String> different = Set.of("output_dir", "model");
+    // output folder is never guessed. What an adapter of --adapter may decide is not set.
+    Set<String> different = Set.of("output_dir", "model", "lora_r", "lora_alpha", "lora_dropout");
     TrainingConfig.OPTIONS
         .options()
         .forEach(
@@ -133,6 +142,9 @@ class TrainingOptionsTest {
     assertThat(config.loss().beta()).isEqualTo(0.1);
     assertThat(config.data().maxLength()).isEqualTo(1024);
     assertThat(config.batching().perDeviceTrainBatchSize()).isEqualTo(8);
+    assertThat(config.lora().rank()).isEqualTo(16);
+    assertThat(config.lora().alpha()).isEqualTo(32);
+    assertThat(config.lora().dropout()).isEqualTo(0.05);
     assertThat(config.schedule().numTrainEpochs()).isEqualTo(3);
     assertThat(config.output().loggingSteps().steps(74)).isEqualTo(10);
   }
@@ -186,11 +198,11 @@ class TrainingOptionsTest {
     assertThatThrownBy(
             () ->
                 TrainingOptions.resolve(
-                    yaml("model: m\nbf16: true\nuse_peft: yes\n"),
+                    yaml("model: m\nbf16: true\nuse_dora: yes\n"),
                     given(Map.of("loss_type", "robust", "learning_rat", "1"))))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("run.yaml:2: --bf16 true is refused: not yet: computation is in 32")
-        .hasMessageContaining("run.yaml:3: --use_peft yes is refused: training a LoRA adapter")
+        .hasMessageContaining("run.yaml:3: --use_dora yes is refused: DoRA is not there yet")
         .hasMessageContaining("--loss_type robust is refused: this loss of TRL's is not there yet")
         .hasMessageContaining("--learning_rat is no option here; did you mean --learning_rate?");
   }

@@ -46,6 +46,8 @@ class TrlPageTest {
         | `gradient_checkpointing` | true | false | activations fit; the numbers are the same |
         | `precompute_ref_log_probs` | false | true | the reference never changes, so once is enough |
         | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | conservative DPO; see [losses](losses.md) |
+        | `disable_dropout` false | dropout of model and adapter | of the adapter alone | the models here have none |
+        | `lora_target_modules` with one plain name | a pattern for the whole path | the name of layers, as in a list | a pattern of that kind finds no layer |
         | `output_dir` | `trainer_output` | required | a folder is never guessed |
         | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
 

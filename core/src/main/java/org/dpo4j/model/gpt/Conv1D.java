@@ -2,6 +2,7 @@ package org.dpo4j.model.gpt;
 
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 
@@ -11,19 +12,22 @@ import org.dpo4j.model.Parameters;
  *
  * @param weight shape (in, out)
  * @param bias shape (out)
+ * @param slot where an adapter adds to the output
  */
-record Conv1D(Tensor weight, Tensor bias) {
+record Conv1D(Tensor weight, Tensor bias, AdapterSlot slot) {
 
   /** Takes {@code name.weight} and {@code name.bias}. */
   static Conv1D take(
       Parameters parameters, ParameterSource source, String name, long in, long out) {
+    Tensor weight = parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, in, out);
     return new Conv1D(
-        parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, in, out),
-        parameters.take(source, name + ".bias", ParameterSource.Kind.BIAS, out));
+        weight,
+        parameters.take(source, name + ".bias", ParameterSource.Kind.BIAS, out),
+        parameters.slot(name, weight, true));
   }
 
   /** Shape (rows, in) in, (rows, out) out. */
   Tensor apply(Tensor input) {
-    return torch.addmm(bias, input, weight);
+    return slot.add(torch.addmm(bias, input, weight), input);
   }
 }

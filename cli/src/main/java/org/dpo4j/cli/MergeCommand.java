@@ -1,0 +1,36 @@
+package org.dpo4j.cli;
+
+import java.util.concurrent.Callable;
+import org.dpo4j.run.MergeConfig;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** The verb {@code merge}. */
+@Command(name = "merge", description = "Adds a LoRA adapter to its model, as one checkpoint.")
+final class MergeCommand implements Callable<Integer> {
+  private final Runs runs;
+  private final Console console;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  private MergeCommand(Runs runs, Console console) {
+    this.runs = runs;
+    this.console = console;
+  }
+
+  static CommandLine line(Runs runs, Console console) {
+    return OptionFlags.line(new MergeCommand(runs, console), MergeConfig.OPTIONS);
+  }
+
+  @Override
+  public Integer call() {
+    MergeConfig config =
+        MergeConfig.OPTIONS.read(
+            OptionFlags.given(spec.commandLine().getParseResult(), MergeConfig.OPTIONS));
+    config.checkInputs();
+    runs.merge(config, console);
+    return 0;
+  }
+}

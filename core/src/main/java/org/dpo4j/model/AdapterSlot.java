@@ -1,0 +1,68 @@
+package org.dpo4j.model;
+
+import java.util.function.BinaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/** The place at a linear layer where an adapter adds to what the layer computes. */
+public final class AdapterSlot {
+
+  private final String path;
+  private final Tensor weight;
+  private final boolean transposed;
+  private @Nullable BinaryOperator<Tensor> adapter;
+
+  AdapterSlot(String path, Tensor weight, boolean transposed) {
+    this.path = path;
+    this.weight = weight;
+    this.transposed = transposed;
+  }
+
+  /** The layer's path in the model, as in {@code model.layers.0.self_attn.q_proj}. */
+  public String path() {
+    return path;
+  }
+
+  /** The layer's matrix, shape (out, in), or (in, out) where {@link #transposed}. */
+  public Tensor weight() {
+    return weight;
+  }
+
+  /** Whether the matrix is stored as (in, out), as in GPT-2. */
+  public boolean transposed() {
+    return transposed;
+  }
+
+  /** Width of the layer's input. */
+  public long in() {
+    return weight.size(transposed ? 0 : 1);
+  }
+
+  /** Width of the layer's output. */
+  public long out() {
+    return weight.size(transposed ? 1 : 0);
+  }
+
+  /**
+   * Puts an adapter in; there is room for one.
+   *
+   * @param adapter from the layer's output, shape (rows, out), and its input, shape (rows, in), to
+   *     the new output
+   */
+  public void attach(BinaryOperator<Tensor> adapter) {
+    if (this.adapter != null) {
+      throw new IllegalStateException(path + " has an adapter already");
+    }
+    this.adapter = adapter;
+  }
+
+  /** Takes the adapter out. */
+  public void detach() {
+    adapter = null;
+  }
+
+  /** The layer's output with what the adapter adds, or as it is where there is no adapter. */
+  public Tensor add(Tensor output, Tensor input) {
+    return adapter == null ? output : adapter.apply(output, input);
+  }
+}

@@ -1,0 +1,287 @@
+package org.dpo4j.model.lora;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.Attention;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.model.RandomParameters;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * A model with an adapter on: at each chosen layer y = W x + b + s B A dropout(x), where only A and
+ * B are trained; some modules of the base may be trained in full beside them. Hu et al. 2021, arXiv
+ * 2106.09685, equation 3.
+ *
+ * <p>The base is used, not copied: as long as this model is open, the base computes with the
+ * adapter, and {@link #base()} is the way to compute without.
+ */
+public final class LoraModel implements CausalLm {
+
+  /** The factors at one layer: A of shape (rank, in), B of shape (out, rank). */
+  private record Factors(AdapterSlot layer, Tensor a, Tensor b, double scale) {}
+
+  /** A weight of the base that is trained: what the base has in it while the adapter is on. */
+  private record Saved(Tensor inModel, Tensor original) {}
+
+  private static final String A = ".lora_A.weight";
+  private static final String B = ".lora_B.weight";
+
+  private final CausalLm base;
+  private final LoraConfig config;
+  private final LoraPlan plan;
+  private final Parameters trained = new Parameters();
+  private final List<Factors> factors = new ArrayList<>();
+  private final List<Tensor> owned = new ArrayList<>();
+  private final List<Saved> saved = new ArrayList<>();
+  private boolean on = true;
+  private boolean dropout;
+
+  /**
+   * Puts an adapter on a model.
+   *
+   * @param base stays the caller's
+   * @param source of the adapter's weights: {@code <layer>.lora_A.weight}, shape (rank, in), {@code
+   *     <layer>.lora_B.weight}, shape (out, rank), and the modules trained in full under their
+   *     names in the base
+   * @throws org.dpo4j.DpoException if the configuration does not fit the model
+   */
+  public LoraModel(CausalLm base, LoraConfig config, ParameterSource source) {
+    this.base = base;
+    this.config = config;
+    this.plan = LoraPlan.of(config, base);
+    try {
+      plan.layers().forEach(layer -> attach(layer, source));
+      plan.saved().forEach(parameter -> replace(parameter, source));
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /**
+   * A source of new adapters' weights, which change nothing yet: A as PyTorch draws a linear layer,
+   * from the default generator, B zero, modules trained in full as they are.
+   */
+  public static ParameterSource fresh(CausalLm base) {
+    RandomParameters random = new RandomParameters(ElementType.F32);
+    ParameterSource copies = base.parameters().copies();
+    return (name, kind, shape) -> {
+      if (name.endsWith(A)) {
+        return random.take(name, kind, shape);
+      }
+      if (name.endsWith(B)) {
+        try (TensorScope scope = TensorScope.open()) {
+          return scope.keep(Tensors.zeros(ElementType.F32, shape));
+        }
+      }
+      return copies.take(name, kind, shape);
+    };
+  }
+
+  private void attach(AdapterSlot layer, ParameterSource source) {
+    String path = layer.path();
+    int rank = config.rank(path);
+    Tensor a = take(source, path + A, rank, layer.in());
+    Tensor b = take(source, path + B, layer.out(), rank);
+    Factors added = new Factors(layer, a, b, config.scale(path));
+    layer.attach((output, input) -> on ? output.add(delta(input, added)) : output);
+    factors.add(added);
+  }
+
+  private Tensor take(ParameterSource source, String name, long... shape) {
+    Tensor tensor = trained.take(source, name, ParameterSource.Kind.MATRIX, shape);
+    owned.add(tensor);
+    return tensor;
+  }
+
+  /** Shape (rows, in) in, (rows, out) out. */
+  private Tensor delta(Tensor input, Factors at) {
+    boolean drops = dropout && config.dropout() > 0 && NoGrad.gradientsOn();
+    Tensor seen = drops ? torch.dropout(input, config.dropout(), true) : input;
+    return torch.linear(torch.linear(seen, at.a()), at.b()).mul(Tensors.scalar(at.scale()));
+  }
+
+  /** Gives a weight of the base memory of its own to be trained in, and keeps what was there. */
+  private void replace(Parameters.Parameter parameter, ParameterSource source) {
+    Tensor inModel = parameter.tensor();
+    Tensor values = source.take(parameter.name(), parameter.kind(), inModel.shape());
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor original = scope.keep(inModel.detach());
+      owned.add(original);
+      inModel.set_data(values);
+      saved.add(new Saved(inModel, original));
+      trained.add(parameter);
+    } finally {
+      Tensors.free(values);
+    }
+  }
+
+  /**
+   * Lets the configuration's dropout act where gradients are recorded, with libtorch's default
+   * generator; without this call there is none.
+   */
+  public void useDropout() {
+    dropout = true;
+  }
+
+  public LoraConfig config() {
+    return config;
+  }
+
+  /** The layers and weights that the configuration chose. */
+  public LoraPlan plan() {
+    return plan;
+  }
+
+  /**
+   * The model without its adapter: what it was before. It shares all memory with this one, and must
+   * not be used between a forward pass of this one and its backward pass.
+   */
+  public CausalLm base() {
+    return new Base();
+  }
+
+  /**
+   * Adds the adapter to the base's weights, which computes the same from then on without it, and
+   * takes it off.
+   */
+  public void merge() {
+    try (NoGrad noGrad = NoGrad.open()) {
+      for (Factors at : factors) {
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor product = at.b().matmul(at.a()).mul_(Tensors.scalar(at.scale()));
+          at.layer().weight().add_(at.layer().transposed() ? product.t() : product);
+        }
+        at.layer().detach();
+      }
+    }
+    factors.clear();
+    saved.clear(); // what was trained in full is in the base and stays there
+  }
+
+  @Override
+  public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
+    return base.hiddenStates(ids, positions, attention);
+  }
+
+  @Override
+  public Tensor logits(Tensor hidden) {
+    return base.logits(hidden);
+  }
+
+  /** The base's weights, those trained in full as they are now. */
+  @Override
+  public Parameters parameters() {
+    return base.parameters();
+  }
+
+  /** A and B of each layer, and the weights that are trained in full. */
+  @Override
+  public Parameters trained() {
+    return trained;
+  }
+
+  @Override
+  public int vocabSize() {
+    return base.vocabSize();
+  }
+
+  @Override
+  public int maxPositions() {
+    return base.maxPositions();
+  }
+
+  @Override
+  public Set<Integer> windows() {
+    return base.windows();
+  }
+
+  @Override
+  public CausalLm copy() {
+    throw new UnsupportedOperationException("a model with an adapter is not copied; use base()");
+  }
+
+  /** Takes the adapter off and frees it; the base is as it was, unless it was merged. */
+  @Override
+  public void close() {
+    factors.forEach(at -> at.layer().detach());
+    factors.clear();
+    saved.forEach(weight -> weight.inModel().set_data(weight.original()));
+    saved.clear();
+    owned.forEach(Tensors::free);
+    owned.clear();
+  }
+
+  private <T> T off(Supplier<T> work) {
+    List<Tensor> values = new ArrayList<>();
+    try (TensorScope scope = TensorScope.open()) {
+      for (Saved weight : saved) {
+        values.add(scope.keep(weight.inModel().detach()));
+        weight.inModel().set_data(weight.original());
+      }
+    }
+    on = false;
+    try {
+      return work.get();
+    } finally {
+      on = true;
+      for (int i = 0; i < values.size(); i++) {
+        saved.get(i).inModel().set_data(values.get(i));
+        Tensors.free(values.get(i));
+      }
+    }
+  }
+
+  /** The base, switched to what it was for each call. */
+  private final class Base implements CausalLm {
+
+    @Override
+    public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
+      return off(() -> base.hiddenStates(ids, positions, attention));
+    }
+
+    @Override
+    public Tensor logits(Tensor hidden) {
+      return off(() -> base.logits(hidden));
+    }
+
+    @Override
+    public Parameters parameters() {
+      return base.parameters();
+    }
+
+    @Override
+    public int vocabSize() {
+      return base.vocabSize();
+    }
+
+    @Override
+    public int maxPositions() {
+      return base.maxPositions();
+    }
+
+    @Override
+    public Set<Integer> windows() {
+      return base.windows();
+    }
+
+    @Override
+    public CausalLm copy() {
+      return off(base::copy);
+    }
+
+    /** Nothing of its own to free. */
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,189 @@
+package org.dpo4j.model.lora;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.dpo4j.DpoException;
+import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.Parameters;
+
+/**
+ * What a configuration means for one model.
+ *
+ * @param layers that the adapter adds to, at least one
+ * @param saved weights of the base that are trained in full
+ */
+public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
+
+  private static final int LISTED = 5;
+
+  /**
+   * Finds the layers and weights.
+   *
+   * @throws DpoException if names or patterns find nothing, or what cannot be adapted; the message
+   *     begins with PEFT's name of the setting
+   */
+  public static LoraPlan of(LoraConfig config, CausalLm model) {
+    Set<String> modules = modules(model.parameters());
+    List<AdapterSlot> layers = layers(config, model.parameters(), modules);
+    List<Parameters.Parameter> saved = saved(config, model, modules);
+    requireApart(layers, saved);
+    requireUsed("rank_pattern", config.rankPattern(), layers);
+    requireUsed("alpha_pattern", config.alphaPattern(), layers);
+    return new LoraPlan(layers, saved);
+  }
+
+  /** Every module that holds weights, itself or in a module inside it. */
+  private static Set<String> modules(Parameters parameters) {
+    Set<String> modules = new LinkedHashSet<>();
+    for (Parameters.Parameter parameter : parameters.all()) {
+      String path = parameter.name();
+      for (int dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.')) {
+        path = path.substring(0, dot);
+        modules.add(path);
+      }
+    }
+    return modules;
+  }
+
+  private static List<AdapterSlot> layers(
+      LoraConfig config, Parameters parameters, Set<String> modules) {
+    TargetModules targets = config.targets();
+    List<AdapterSlot> layers =
+        parameters.slots().stream()
+            .filter(slot -> targets.matches(slot.path()) && !saves(config, slot.path()))
+            .toList();
+    if (!(targets instanceof TargetModules.AllLinear)) {
+      Set<String> linear =
+          parameters.slots().stream().map(AdapterSlot::path).collect(Collectors.toSet());
+      modules.stream()
+          .filter(path -> targets.matches(path) && !linear.contains(path) && !saves(config, path))
+          .findFirst()
+          .ifPresent(
+              path -> {
+                throw new DpoException(
+                    "target_modules must name linear layers but %s finds %s, which is none; the"
+                            .formatted(words(targets), path)
+                        + " model has "
+                        + lastParts(parameters));
+              });
+    }
+    if (layers.isEmpty()) {
+      throw new DpoException(
+          "target_modules must name linear layers of the model but %s finds none; it has %s"
+              .formatted(words(targets), lastParts(parameters)));
+    }
+    return layers;
+  }
+
+  /** PEFT puts no adapter on or inside a module that is trained in full. */
+  private static boolean saves(LoraConfig config, String path) {
+    return config.modulesToSave().stream()
+        .anyMatch(module -> Pattern.matches("(|.*\\.)" + Pattern.quote(module) + "(|\\..*)", path));
+  }
+
+  private static List<Parameters.Parameter> saved(
+      LoraConfig config, CausalLm model, Set<String> modules) {
+    Set<Parameters.Parameter> saved = new LinkedHashSet<>();
+    List<Parameters.Parameter> all = model.parameters().all();
+    boolean tied = all.stream().noneMatch(p -> p.name().equals(LoraConfig.HEAD + ".weight"));
+    for (String end : config.modulesToSave()) {
+      List<String> found = modules.stream().filter(path -> path.endsWith(end)).toList();
+      if (found.isEmpty()) {
+        throw new DpoException(
+            "modules_to_save must name modules of the model but %s finds none%s"
+                .formatted(
+                    end,
+                    tied && LoraConfig.HEAD.endsWith(end)
+                        ? ": the head is the embedding table (tie_word_embeddings)"
+                        : ""));
+      }
+      all.stream()
+          .filter(p -> found.stream().anyMatch(path -> p.name().startsWith(path + ".")))
+          .forEach(saved::add);
+    }
+    for (Parameters.Parameter parameter : saved) {
+      boolean table =
+          parameter.kind() == ParameterSource.Kind.EMBEDDING
+              && parameter.tensor().size(0) == model.vocabSize();
+      if (tied && table) {
+        throw new DpoException(
+            "modules_to_save must not name "
+                + parameter.name()
+                + ", which is the head as well (tie_word_embeddings): PEFT would train a copy for"
+                + " the one use and not for the other; leave it out");
+      }
+    }
+    return List.copyOf(saved);
+  }
+
+  private static void requireApart(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
+    for (AdapterSlot layer : layers) {
+      if (saved.stream().anyMatch(p -> p.name().startsWith(layer.path() + "."))) {
+        throw new DpoException(
+            "modules_to_save must not name what target_modules names but both name "
+                + layer.path()
+                + "; keep it in one of them");
+      }
+    }
+  }
+
+  private static void requireUsed(String name, Map<String, ?> pattern, List<AdapterSlot> layers) {
+    for (String key : pattern.keySet()) {
+      if (layers.stream().noneMatch(layer -> LoraConfig.fits(key, layer.path()))) {
+        throw new DpoException(
+            "%s must name layers that target_modules names but %s finds none of them"
+                .formatted(name, key));
+      }
+    }
+  }
+
+  private static String words(TargetModules targets) {
+    if (targets instanceof TargetModules.Named named) {
+      int more = named.names().size() - LISTED;
+      String first = named.names().stream().limit(LISTED).collect(Collectors.joining(", "));
+      return more > 0 ? first + " and " + more + " more" : first;
+    }
+    return targets instanceof TargetModules.Matching matching
+        ? matching.pattern().pattern()
+        : "all-linear";
+  }
+
+  private static String lastParts(Parameters parameters) {
+    return String.join(", ", lastParts(parameters.slots()));
+  }
+
+  /** The last parts of the layers' paths, each once, sorted. */
+  public static Set<String> lastParts(List<AdapterSlot> layers) {
+    Stream<String> paths = layers.stream().map(AdapterSlot::path);
+    return paths
+        .map(path -> path.substring(path.lastIndexOf('.') + 1))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** How many numbers of the base are trained. */
+  public long savedCount() {
+    return saved.stream().mapToLong(p -> p.tensor().numel()).sum();
+  }
+
+  /** Names of a list of targets that find no layer of the adapter. */
+  public List<String> unmatched(TargetModules targets) {
+    List<String> unmatched = new ArrayList<>();
+    if (targets instanceof TargetModules.Named named) {
+      for (String name : named.names()) {
+        if (layers.stream().noneMatch(layer -> TargetModules.Named.named(name, layer.path()))) {
+          unmatched.add(name);
+        }
+      }
+    }
+    return unmatched;
+  }
+}

@@ -1,0 +1,53 @@
+package org.dpo4j.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+
+/** What {@code merge} needs: a model, its adapter and a folder for the model that both make. */
+public record MergeConfig(
+    @Option(
+            help = "checkpoint folder of the model, Hugging Face layout",
+            aliases = "model_name_or_path")
+        Path model,
+    @Option(help = "folder of the LoRA adapter") Path adapter,
+    @Option(help = "folder for the merged checkpoint, new or empty") Path outputDir,
+    @Option(value = "auto", help = "auto: as the checkpoint") SaveDtype saveDtype,
+    @Option(value = "false", help = "read the result again and compare its logits") boolean verify,
+    @Option(value = "cpu", help = "where to compute") Device device,
+    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
+
+  /** The table of all options of {@code merge}. */
+  public static final OptionTable<MergeConfig> OPTIONS = OptionTable.of(MergeConfig.class);
+
+  public MergeConfig {
+    Rule.threads(threads);
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    InputPaths.requireAdapter(adapter);
+    if (Files.isDirectory(outputDir) && !empty(outputDir)) {
+      throw new UsageException(
+          "--output_dir must be new or empty but %s holds files; name another folder"
+              .formatted(outputDir));
+    }
+  }
+
+  private static boolean empty(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.findAny().isEmpty();
+    } catch (IOException e) {
+      return true; // whoever writes there says what is wrong
+    }
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static MergeConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

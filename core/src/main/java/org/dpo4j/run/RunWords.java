@@ -1,0 +1,165 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.dpo4j.loss.FDivergence;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.LoraPlan;
+import org.dpo4j.weights.Checkpoint;
+import org.dpo4j.weights.LoadedModel;
+
+/** What a training run says of its loss, its reference and its adapter. */
+final class RunWords {
+  private static final int SHOWN_DIGITS = 12;
+
+  private final TrainingConfig config;
+
+  RunWords(TrainingConfig config) {
+    this.config = config;
+  }
+
+  /** The loss, and what is set about it away from the defaults. */
+  String loss() {
+    TrainingConfig.Loss loss = config.loss();
+    List<String> words = new ArrayList<>(List.of(lossNames()));
+    words.add("beta " + OptionType.text(loss.beta()));
+    for (LossSettings.Setting setting : LossSettings.Setting.values()) {
+      double value = setting.of(loss.settings());
+      boolean shown = value != 0 && loss.lossType().stream().anyMatch(t -> t.takes(setting));
+      if (shown) {
+        words.add(setting.words() + " " + OptionType.text(value));
+      }
+    }
+    if (loss.fDivergenceType() != FDivergence.Type.REVERSE_KL) {
+      words.add("f-divergence " + OptionType.text(loss.fDivergenceType()));
+    }
+    if (loss.fDivergenceType() == FDivergence.Type.ALPHA_DIVERGENCE) {
+      words.add("its alpha " + OptionType.text(loss.fAlphaDivergenceCoef()));
+    }
+    loss.ldAlpha().ifPresent(alpha -> words.add("ld_alpha " + OptionType.text(alpha)));
+    if (loss.useWeighting()) {
+      words.add("WPO weights");
+    }
+    return String.join(", ", words);
+  }
+
+  /** The losses with their weights. */
+  String lossNames() {
+    List<LossType> types = config.loss().lossType();
+    return config
+        .loss()
+        .lossWeights()
+        .map(
+            weights ->
+                IntStream.range(0, types.size())
+                    .mapToObj(
+                        i ->
+                            OptionType.text(weights.get(i)) + " x " + OptionType.text(types.get(i)))
+                    .collect(Collectors.joining(" + ")))
+        .orElseGet(() -> types.stream().map(OptionType::text).collect(Collectors.joining(" + ")));
+  }
+
+  /**
+   * What the reference is, with a hash of its weights, and whether the first step is checked.
+   *
+   * @param base the model that training starts from
+   */
+  String reference(LoadedModel base) {
+    TrainingConfig.Loss loss = config.loss();
+    if (loss.referenceChoice() == ReferenceChoice.NONE) {
+      return "none; step-0 check skipped: there is nothing that the policy starts from";
+    }
+    String words = referenceModel() + moving() + " (" + hashes(base) + ")";
+    if (!config.startsAtReference()) {
+      return words + "; step-0 check skipped: it is not what training starts from";
+    }
+    return loss.objective().valueAtZero().isPresent()
+        ? words
+        : words + "; step-0 check skipped: the first loss depends on the pairs";
+  }
+
+  private String referenceModel() {
+    TrainingConfig.Loss loss = config.loss();
+    String kind = loss.syncRefModel() ? "a copy" : "a frozen copy";
+    if (loss.refModel().isPresent()) {
+      return loss.refModel().get() + (loss.syncRefModel() ? "" : ", frozen");
+    }
+    if (loss.referenceChoice() == ReferenceChoice.BASE) {
+      return "base: the model with its adapter off";
+    }
+    return "start: %s of the model".formatted(kind)
+        + config.model().adapter().map(path -> " with the adapter " + path).orElse("");
+  }
+
+  private String moving() {
+    TrainingConfig.Loss loss = config.loss();
+    return loss.syncRefModel()
+        ? ", which goes %s of the way to the policy after every %d steps"
+            .formatted(OptionType.text(loss.refModelMixupAlpha()), loss.refModelSyncSteps())
+        : "";
+  }
+
+  /** Of the files that the reference was read from. */
+  private String hashes(LoadedModel base) {
+    TrainingConfig.Loss loss = config.loss();
+    Checkpoint weights = loss.refModel().map(Checkpoint::open).orElse(base.checkpoint());
+    String words = "weights " + hash(weights);
+    boolean adapted = loss.refModel().isEmpty() && loss.referenceChoice() == ReferenceChoice.START;
+    return adapted
+        ? words
+            + config
+                .model()
+                .adapter()
+                .map(path -> ", adapter " + hash(Checkpoint.openAdapter(path)))
+                .orElse("")
+        : words;
+  }
+
+  private static String hash(Checkpoint weights) {
+    return "sha256 " + weights.sha256().substring(0, SHOWN_DIGITS);
+  }
+
+  /** The same for the card, which names no folder of somebody's machine. */
+  String referenceOfCard() {
+    TrainingConfig.Loss loss = config.loss();
+    if (loss.referenceChoice() == ReferenceChoice.NONE) {
+      return "none";
+    }
+    if (loss.referenceChoice() == ReferenceChoice.BASE) {
+      return "that model without an adapter";
+    }
+    String copy = (loss.syncRefModel() ? "a copy" : "a frozen copy") + " of that model";
+    String adapter =
+        config.model().adapter().isPresent() ? " with the adapter that training went on with" : "";
+    return loss.refModel().map(Path::toString).orElse(copy + adapter) + moving();
+  }
+
+  /** What is trained in place of the model's own weights. */
+  String adapter(LoraModel model) {
+    LoraConfig lora = model.config();
+    long trained = model.trained().count();
+    long all = model.parameters().count() + trained - model.plan().savedCount();
+    return String.format(
+        Locale.ROOT,
+        "LoRA, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
+            + " layers (%s)%s",
+        trained,
+        all,
+        100.0 * trained / all,
+        lora.rank(),
+        OptionType.text(lora.alpha()),
+        lora.rsLora() ? " over the root of the rank" : "",
+        OptionType.text(lora.dropout()),
+        config.lora().disableDropout() && lora.dropout() > 0 ? " off (disable_dropout)" : "",
+        model.plan().layers().size(),
+        String.join(", ", LoraPlan.lastParts(model.plan().layers())),
+        lora.modulesToSave().isEmpty()
+            ? ""
+            : ", whole modules: " + String.join(", ", lora.modulesToSave()));
+  }
+}

@@ -1,0 +1,177 @@
+package org.dpo4j.run;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.TargetModules;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.PeftAdapter;
+
+/** The adapter that a run trains: a new one as the options describe it, or one of a folder. */
+final class TrainedAdapter {
+
+  private static final Pattern PLAIN_NAME = Pattern.compile("[\\w.-]+");
+
+  private final TrainingConfig.Lora options;
+
+  private TrainedAdapter(TrainingConfig.Lora options) {
+    this.options = options;
+  }
+
+  /**
+   * Puts the run's adapter on its model; empty where the model's own weights are trained. First
+   * values and dropout come from the run's seed.
+   *
+   * @throws UsageException if options do not fit the model or contradict the adapter of {@code
+   *     --adapter}
+   */
+  static Optional<PeftAdapter> of(TrainingConfig config, LoadedModel base) {
+    if (!config.trainsAdapter()) {
+      return Optional.empty();
+    }
+    Engine.manualSeed(config.engine().seed());
+    TrainedAdapter wanted = new TrainedAdapter(config.lora());
+    PeftAdapter adapter =
+        config.model().adapter().isPresent()
+            ? PeftAdapter.open("--adapter", config.model().adapter().get(), base)
+            : wanted.create(base);
+    try {
+      wanted.requireTargets(adapter);
+      wanted.requireAgreement(adapter.model().config());
+    } catch (RuntimeException e) {
+      adapter.close();
+      throw e;
+    }
+    if (!config.lora().disableDropout()) {
+      adapter.model().useDropout();
+    }
+    return Optional.of(adapter);
+  }
+
+  private PeftAdapter create(LoadedModel base) {
+    try {
+      return PeftAdapter.create(
+          new LoraConfig(
+              options.rank(),
+              options.alpha(),
+              options.dropout(),
+              options.useRslora(),
+              targets().orElseGet(() -> PeftAdapter.defaultTargets(base.config().modelType())),
+              options.loraModulesToSave().orElse(List.of()),
+              ranks(),
+              alphas()),
+          base);
+    } catch (PatternSyntaxException e) {
+      throw new UsageException(
+          "--lora_target_modules and the patterns must be regular expressions but %s is none: %s"
+              .formatted(e.getPattern(), e.getDescription()),
+          e);
+    } catch (DpoException e) {
+      throw new UsageException("--lora_" + e.getMessage(), e); // begins with PEFT's name
+    }
+  }
+
+  /** Names with commas, or one word that PEFT reads as a pattern unless it is a mere name. */
+  private Optional<TargetModules> targets() {
+    return options
+        .loraTargetModules()
+        .map(
+            names -> {
+              TargetModules one = PeftAdapter.targets(names.get(0));
+              boolean pattern =
+                  one instanceof TargetModules.AllLinear
+                      || !PLAIN_NAME.matcher(names.get(0)).matches();
+              return names.size() == 1 && pattern ? one : new TargetModules.Named(names);
+            });
+  }
+
+  private Map<String, Integer> ranks() {
+    return pattern("lora_rank_pattern", options.loraRankPattern(), Integer::valueOf);
+  }
+
+  private Map<String, Double> alphas() {
+    return pattern("lora_alpha_pattern", options.loraAlphaPattern(), Double::valueOf);
+  }
+
+  private static <N extends Number> Map<String, N> pattern(
+      String option, Optional<List<String>> items, Function<String, N> reader) {
+    Map<String, N> pattern = new LinkedHashMap<>();
+    for (String item : items.orElse(List.of())) {
+      int equals = item.lastIndexOf('=');
+      try {
+        N value = reader.apply(item.substring(equals + 1).strip());
+        if (equals < 1 || !(value.doubleValue() > 0)) {
+          throw new NumberFormatException();
+        }
+        Pattern.compile(item.substring(0, equals));
+        pattern.put(item.substring(0, equals), value);
+      } catch (NumberFormatException e) {
+        throw new UsageException(
+            "--%s must be layers and numbers above 0, as q_proj=8,v_proj=4, but has %s"
+                .formatted(option, item),
+            e);
+      }
+    }
+    return pattern;
+  }
+
+  /** Every target that is given must be a layer of the adapter, and the other way round. */
+  private void requireTargets(PeftAdapter adapter) {
+    Optional<TargetModules> given = targets();
+    if (given.isEmpty()) {
+      return;
+    }
+    List<String> unmatched = adapter.model().plan().unmatched(given.get());
+    if (!unmatched.isEmpty()) {
+      throw new UsageException(
+          "--lora_target_modules must name linear layers that the adapter is on but %s names none%s"
+              .formatted(
+                  String.join(", ", unmatched),
+                  unmatched.contains("lm_head")
+                      ? "; a head that is the embedding table (tie_word_embeddings) can have none"
+                      : ""));
+    }
+    adapter.model().plan().layers().stream()
+        .map(AdapterSlot::path)
+        .filter(path -> !given.get().matches(path))
+        .findFirst()
+        .ifPresent(
+            path -> {
+              throw new UsageException(
+                  "--lora_target_modules does not name %s, which the adapter of --adapter is on;"
+                          .formatted(path)
+                      + " leave it out");
+            });
+  }
+
+  /** What is given must be what the adapter was made with. */
+  private void requireAgreement(LoraConfig has) {
+    require("lora_r", options.loraR(), has.rank());
+    require("lora_alpha", options.loraAlpha(), has.alpha());
+    require("lora_dropout", options.loraDropout(), has.dropout());
+    require("lora_modules_to_save", options.loraModulesToSave(), has.modulesToSave());
+    require("lora_rank_pattern", options.loraRankPattern().map(p -> ranks()), has.rankPattern());
+    require(
+        "lora_alpha_pattern", options.loraAlphaPattern().map(p -> alphas()), has.alphaPattern());
+    if (options.useRslora()) {
+      require("use_rslora", Optional.of(true), has.rsLora());
+    }
+  }
+
+  private static <V> void require(String option, Optional<V> given, V has) {
+    if (given.isPresent() && !given.get().equals(has)) {
+      throw new UsageException(
+          "--%s is %s but the adapter of --adapter was made with %s; leave it out"
+              .formatted(option, OptionType.text(given.get()), OptionType.text(has)));
+    }
+  }
+}

@@ -1,0 +1,176 @@
+package org.dpo4j.weights;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.UsageException;
+import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.TargetModules;
+import org.dpo4j.torch.ElementType;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * A LoRA adapter on a loaded model, and how it lies in a folder: {@code adapter_config.json} and
+ * {@code adapter_model.safetensors} in PEFT's layout. A weight is called {@code
+ * base_model.model.<its path>}, in some files with the adapter's name before {@code .weight}.
+ */
+public final class PeftAdapter implements AutoCloseable {
+
+  /** The file that makes a folder an adapter's. */
+  public static final String CONFIG = PeftConfig.FILE;
+
+  private static final String PREFIX = "base_model.model.";
+  private static final WeightRules NO_RULES =
+      new WeightRules("", Pattern.compile("(?!)"), Optional.empty());
+
+  private final LoraModel model;
+  private final ObjectNode json;
+
+  private PeftAdapter(LoraModel model, ObjectNode json) {
+    this.model = model;
+    this.json = json;
+  }
+
+  /**
+   * Reads an adapter and puts it on a model.
+   *
+   * @param option that names the folder, for messages
+   * @param base stays the caller's
+   * @throws UsageException if there is no such folder
+   * @throws DpoException if config and weights are not those of an adapter of this model that is
+   *     implemented here; all weights that do not match are listed
+   */
+  public static PeftAdapter open(String option, Path folder, LoadedModel base) {
+    if (!Files.isDirectory(folder)) {
+      throw new UsageException(option + " must be a folder but " + folder + " is none");
+    }
+    Path file = folder.resolve(CONFIG);
+    if (Files.notExists(file)) {
+      throw new DpoException(
+          "[" + folder + "] has no " + CONFIG + "; it is not an adapter's folder");
+    }
+    HuggingFaceConfig json = HuggingFaceConfig.read(file);
+    LoraConfig config = PeftConfig.read(json, base.config().modelType());
+    Checkpoint checkpoint = Checkpoint.openAdapter(folder);
+    try (StrictLoad load =
+        new StrictLoad(
+            checkpoint,
+            NO_RULES,
+            "%s and the weights must be of one adapter, and of the model in %s"
+                .formatted(CONFIG, base.folder().path()))) {
+      ParameterSource source =
+          (name, kind, shape) -> load.take(nameInFile(checkpoint, name), kind, shape);
+      LoraModel model = model(base, config, source, "[" + file + "] ");
+      try {
+        load.finish();
+      } catch (DpoException e) {
+        model.close();
+        throw e;
+      }
+      return new PeftAdapter(model, json.copy());
+    }
+  }
+
+  private static LoraModel model(
+      LoadedModel base, LoraConfig config, ParameterSource source, String place) {
+    try {
+      return new LoraModel(base.model(), config, source);
+    } catch (DpoException e) {
+      // A setting that does not fit; trouble with weights has its place already.
+      throw String.valueOf(e.getMessage()).startsWith("[")
+          ? e
+          : new DpoException(place + e.getMessage() + "; the adapter must be of this model", e);
+    }
+  }
+
+  /** The name without an adapter's name in it, or with one where only that exists. */
+  private static String nameInFile(Checkpoint checkpoint, String name) {
+    String plain = PREFIX + name;
+    int dot = plain.lastIndexOf('.');
+    for (String before :
+        new String[] {".default", ".modules_to_save", ".modules_to_save.default"}) {
+      String named = plain.substring(0, dot) + before + plain.substring(dot);
+      if (!checkpoint.has(plain) && checkpoint.has(named)) {
+        return named;
+      }
+    }
+    return plain;
+  }
+
+  /**
+   * Puts a new adapter on a model, which changes nothing yet; its weights come from libtorch's
+   * default generator.
+   *
+   * @param base stays the caller's
+   * @throws DpoException if the configuration does not fit the model; the message begins with
+   *     PEFT's name of the setting
+   */
+  public static PeftAdapter create(LoraConfig config, LoadedModel base) {
+    LoraModel model = new LoraModel(base.model(), config, LoraModel.fresh(base.model()));
+    return new PeftAdapter(model, PeftConfig.write(config, model.plan(), base.folder().path()));
+  }
+
+  /**
+   * PEFT's targets for a family where none are named.
+   *
+   * @throws DpoException if it has none for it
+   */
+  public static TargetModules defaultTargets(String modelType) {
+    return PeftConfig.defaultTargets(modelType);
+  }
+
+  /**
+   * Targets from one text, as PEFT reads it: {@code all-linear} or a regular expression.
+   *
+   * @throws java.util.regex.PatternSyntaxException if it is neither
+   */
+  public static TargetModules targets(String text) {
+    return PeftConfig.targets(text);
+  }
+
+  /** The model with the adapter on; training changes the adapter alone. */
+  public LoraModel model() {
+    return model;
+  }
+
+  /**
+   * Writes the adapter, and the tokenizer of its model byte for byte. Files are made, never
+   * replaced.
+   *
+   * @param folder exists
+   * @param type of the saved weights
+   * @throws DpoException if a file exists or cannot be written, or a weight is not finite in {@code
+   *     type}
+   */
+  public void write(Path folder, LoadedModel base, ElementType type) {
+    Map<String, Tensor> tensors = new TreeMap<>();
+    for (Parameters.Parameter parameter : model.trained().all()) {
+      tensors.put(PREFIX + parameter.name(), parameter.tensor());
+    }
+    ObjectNode config = json.deepCopy().put("inference_mode", true);
+    try {
+      Files.writeString(folder.resolve(CONFIG), Json.pretty(config), StandardOpenOption.CREATE_NEW);
+      ModelWriter.copyTokenizer(base.folder(), folder);
+    } catch (IOException e) {
+      throw new DpoException(
+          "[" + Failure.file(e, folder) + "] could not be written: " + Failure.why(e), e);
+    }
+    SafetensorsWriter.write(folder.resolve(Checkpoint.ADAPTER), tensors, type);
+  }
+
+  /** Takes the adapter off its model and frees it. */
+  @Override
+  public void close() {
+    model.close();
+  }
+}

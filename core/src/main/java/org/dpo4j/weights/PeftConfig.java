@@ -1,0 +1,275 @@
+package org.dpo4j.weights;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.dpo4j.DpoException;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraPlan;
+import org.dpo4j.model.lora.TargetModules;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * An {@code adapter_config.json} of PEFT 0.21, read and made. What it asks for is done or refused
+ * by key and value; keys that PEFT itself does not know are kept.
+ */
+final class PeftConfig {
+
+  static final String FILE = "adapter_config.json";
+
+  private static final String CAUSAL_LM = "CAUSAL_LM";
+  private static final String TARGETS = "target_modules";
+  private static final String ALL_LINEAR = "all-linear";
+
+  /** PEFT's targets where none are named, by {@code model_type}. */
+  private static final Map<String, List<String>> DEFAULT_TARGETS =
+      Map.of(
+          "gpt2", List.of("c_attn"),
+          "llama", List.of("q_proj", "v_proj"),
+          "mistral", List.of("q_proj", "v_proj"),
+          "qwen2", List.of("q_proj", "v_proj"),
+          "qwen3", List.of("q_proj", "v_proj"));
+
+  /** Features of PEFT that are off where the key is absent, null, false or empty. */
+  private static final List<String> NOT_HERE =
+      List.of(
+          "alora_invocation_tokens",
+          "arrow_config",
+          "corda_config",
+          "ensure_weight_tying",
+          "eva_config",
+          "exclude_modules",
+          "kasa_config",
+          "layer_replication",
+          "layers_pattern",
+          "layers_to_transform",
+          "loftq_config",
+          "lora_bias",
+          "lora_ga_config",
+          "megatron_config",
+          "monteclora_config",
+          "target_parameters",
+          "trainable_token_indices",
+          "use_bdlora",
+          "use_dora",
+          "use_qalora",
+          "velora_config");
+
+  private PeftConfig() {}
+
+  /**
+   * PEFT's targets for a family.
+   *
+   * @throws DpoException if it has none for it
+   */
+  static TargetModules defaultTargets(String modelType) {
+    List<String> names = DEFAULT_TARGETS.get(modelType);
+    if (names == null) {
+      throw new DpoException(
+          "target_modules must be given for a model of the type "
+              + modelType
+              + ", for which PEFT has no default; all-linear is every linear layer");
+    }
+    return new TargetModules.Named(names);
+  }
+
+  /** One text that names targets as PEFT reads it: all linear layers, or a regular expression. */
+  static TargetModules targets(String text) {
+    return text.equalsIgnoreCase(ALL_LINEAR)
+        ? new TargetModules.AllLinear()
+        // Python's named groups have a P that Java's have not.
+        : new TargetModules.Matching(Pattern.compile(text.replace("(?P<", "(?<")));
+  }
+
+  /**
+   * Reads a config.
+   *
+   * @param modelType of the model that is adapted
+   * @throws DpoException if a value is wrong or asks for what is not done here
+   */
+  static LoraConfig read(HuggingFaceConfig json, String modelType) {
+    require(json, "peft_type", Set.of("LORA"), "LORA");
+    require(json, "task_type", Set.of(CAUSAL_LM), CAUSAL_LM);
+    require(json, "bias", Set.of("none"), "none");
+    JsonNode tree = json.copy();
+    for (String key : NOT_HERE) {
+      JsonNode value = tree.path(key);
+      boolean off =
+          value.isMissingNode()
+              || value.isNull()
+              || (value.isBoolean() && !value.booleanValue())
+              || (value.isContainer() && value.isEmpty());
+      if (!off) {
+        throw json.notSupported(key, "an adapter without it");
+      }
+    }
+    requireKnownInitialization(json, tree.path("init_lora_weights"));
+    json.flag("fan_in_fan_out", false); // the layer decides, in PEFT too
+    try {
+      return new LoraConfig(
+          json.positiveInt("r", 8),
+          json.positiveNumber("lora_alpha", 8),
+          share(json, tree.path("lora_dropout")),
+          json.flag("use_rslora", false),
+          targets(json, tree.path(TARGETS), modelType),
+          texts(json, "modules_to_save", tree.path("modules_to_save")),
+          ranks(json, tree.path("rank_pattern")),
+          alphas(json, tree.path("alpha_pattern")));
+    } catch (PatternSyntaxException e) {
+      throw new DpoException(
+          "["
+              + json.file()
+              + "] a pattern must be a regular expression but "
+              + e.getPattern()
+              + " is none: "
+              + e.getDescription(),
+          e);
+    }
+  }
+
+  private static void require(
+      HuggingFaceConfig json, String key, Set<String> values, String supported) {
+    if (!values.contains(json.text(key, supported))) {
+      throw json.notSupported(key, supported);
+    }
+  }
+
+  /** The others change the base weights when PEFT loads the adapter. */
+  private static void requireKnownInitialization(HuggingFaceConfig json, JsonNode value) {
+    boolean known =
+        value.isMissingNode()
+            || value.isNull()
+            || value.isBoolean()
+            || Set.of("gaussian", "eva", "orthogonal").contains(value.asString(""));
+    if (!known) {
+      throw json.notSupported(
+          "init_lora_weights",
+          "true, false, gaussian, orthogonal, eva: the others change the base");
+    }
+  }
+
+  private static double share(HuggingFaceConfig json, JsonNode value) {
+    if (value.isMissingNode() || value.isNull()) {
+      return 0;
+    }
+    if (!value.isNumber() || !(value.doubleValue() >= 0 && value.doubleValue() < 1)) {
+      throw json.mustBe("lora_dropout", "a number from 0 and below 1");
+    }
+    return value.doubleValue();
+  }
+
+  private static TargetModules targets(HuggingFaceConfig json, JsonNode value, String modelType) {
+    if (value.isMissingNode() || value.isNull()) {
+      return defaultTargets(modelType);
+    }
+    return value.isString()
+        ? targets(value.stringValue())
+        : new TargetModules.Named(texts(json, TARGETS, value));
+  }
+
+  private static List<String> texts(HuggingFaceConfig json, String key, JsonNode value) {
+    List<String> texts = new ArrayList<>();
+    if (value.isMissingNode() || value.isNull()) {
+      return texts;
+    }
+    for (JsonNode item : value) {
+      texts.add(item.asString(""));
+    }
+    if (!value.isArray() || texts.stream().anyMatch(String::isBlank)) {
+      throw json.mustBe(key, "a list of names");
+    }
+    return texts;
+  }
+
+  private static Map<String, Integer> ranks(HuggingFaceConfig json, JsonNode value) {
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> entry : pattern(json, "rank_pattern", value)) {
+      if (!entry.getValue().isInt() || entry.getValue().intValue() < 1) {
+        throw json.mustBe("rank_pattern", "an object of names and ranks from 1");
+      }
+      ranks.put(entry.getKey(), entry.getValue().intValue());
+    }
+    return ranks;
+  }
+
+  private static Map<String, Double> alphas(HuggingFaceConfig json, JsonNode value) {
+    Map<String, Double> alphas = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> entry : pattern(json, "alpha_pattern", value)) {
+      if (!entry.getValue().isNumber() || !Double.isFinite(entry.getValue().doubleValue())) {
+        throw json.mustBe("alpha_pattern", "an object of names and numbers");
+      }
+      alphas.put(entry.getKey(), entry.getValue().doubleValue());
+    }
+    return alphas;
+  }
+
+  private static Iterable<Map.Entry<String, JsonNode>> pattern(
+      HuggingFaceConfig json, String key, JsonNode value) {
+    if (value.isMissingNode() || value.isNull()) {
+      return List.of();
+    }
+    if (!value.isObject()) {
+      throw json.mustBe(key, "an object");
+    }
+    value.properties().forEach(entry -> Pattern.compile(entry.getKey())); // or it is no pattern
+    return value.properties();
+  }
+
+  /** The config of a new adapter. */
+  static ObjectNode write(LoraConfig config, LoraPlan plan, Path base) {
+    ObjectNode json = Json.STRICT.createObjectNode();
+    ObjectNode alphas = json.putObject("alpha_pattern");
+    config.alphaPattern().forEach((key, alpha) -> number(alphas, key, alpha));
+    json.putNull("auto_mapping");
+    json.put("base_model_name_or_path", base.toString());
+    json.put("bias", "none");
+    json.put("fan_in_fan_out", plan.layers().get(0).transposed());
+    json.put("inference_mode", true);
+    json.put("init_lora_weights", true);
+    json.putNull("layers_pattern");
+    json.putNull("layers_to_transform");
+    number(json, "lora_alpha", config.alpha());
+    json.put("lora_bias", false);
+    json.put("lora_dropout", config.dropout());
+    if (config.modulesToSave().isEmpty()) {
+      json.putNull("modules_to_save");
+    } else {
+      ArrayNode modules = json.putArray("modules_to_save");
+      config.modulesToSave().forEach(modules::add);
+    }
+    json.put("peft_type", "LORA");
+    json.put("r", config.rank());
+    ObjectNode ranks = json.putObject("rank_pattern");
+    config.rankPattern().forEach(ranks::put);
+    json.putNull("revision");
+    if (config.targets() instanceof TargetModules.Matching matching) {
+      json.put(TARGETS, matching.pattern().pattern());
+    } else {
+      ArrayNode names = json.putArray(TARGETS);
+      (config.targets() instanceof TargetModules.Named named
+              ? named.names()
+              : LoraPlan.lastParts(plan.layers()))
+          .forEach(names::add);
+    }
+    json.put("task_type", CAUSAL_LM);
+    json.put("use_dora", false);
+    json.put("use_rslora", config.rsLora());
+    return json;
+  }
+
+  /** PEFT's alphas are whole numbers where they can be. */
+  private static void number(ObjectNode json, String key, double value) {
+    if (value == Math.rint(value) && Math.abs(value) < Integer.MAX_VALUE) {
+      json.put(key, (int) value);
+    } else {
+      json.put(key, value);
+    }
+  }
+}

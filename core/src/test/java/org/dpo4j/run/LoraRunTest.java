@@ -1,0 +1,184 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Closes: a run that trains another adapter than it was asked for, with another reference than it
+ * says, and an adapter, a merged checkpoint or a continued run that computes something else.
+ */
+class LoraRunTest {
+
+  private final Path folder;
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+  LoraRunTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @Test
+  void aRunWritesAnAdapterThatScoresAsTheMergedCheckpointDoes() throws IOException {
+    train("first", Map.of("use_peft", true, "lora_r", 4, "learning_rate", 1e-2));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("348,480 parameters, frozen")
+        // Two layers; q_proj 4 x (64 + 64), v_proj 4 x (64 + 32).
+        .contains("LoRA, 1,792 of 350,272 parameters trained")
+        .contains("dropout 0.05 off (disable_dropout)")
+        .contains("reference: start: a frozen copy of the model\n")
+        .contains("step-0 check passed");
+    assertThat(names(folder.resolve("first")))
+        .contains("adapter_config.json", "adapter_model.safetensors", "tokenizer.json")
+        .contains("README.md", "dpo4j.yaml", "trainer_state.json", "tokenizer_config.json")
+        .doesNotContain("config.json", "model.safetensors", "generation_config.json");
+    assertThat(Files.readString(folder.resolve("first/README.md")))
+        .contains("library_name: peft", "This is a LoRA adapter for llama");
+
+    MergeRun.run(
+        MergeConfig.of(
+            Map.of(
+                "model",
+                fixture("models/llama"),
+                "adapter",
+                folder.resolve("first"),
+                "output_dir",
+                folder.resolve("merged"),
+                "verify",
+                true)),
+        output());
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains("largest logit difference: ");
+    double with = chosen(fixture("models/llama"), folder.resolve("first"));
+    assertThat(chosen(folder.resolve("merged"), null)).isCloseTo(with, within(1e-2));
+    assertThat(chosen(fixture("models/llama"), null)).isNotCloseTo(with, within(0.1));
+  }
+
+  @Test
+  void oneSeedGivesTheSameAdapterAndAnotherSeedAnother() throws IOException {
+    Map<String, Object> options =
+        Map.of("use_peft", true, "disable_dropout", false, "lora_dropout", 0.5);
+    train("a", options);
+    train("b", options);
+    Map<String, Object> other = new HashMap<>(options);
+    other.put("seed", 7);
+    train("c", other);
+    byte[] first = Files.readAllBytes(folder.resolve("a/adapter_model.safetensors"));
+    assertThat(folder.resolve("b/adapter_model.safetensors")).hasBinaryContent(first);
+    assertThat(Files.readAllBytes(folder.resolve("c/adapter_model.safetensors")))
+        .isNotEqualTo(first);
+  }
+
+  @Test
+  void theHeaderSaysWhichReferenceAnAdapterGoesOnAgainst() {
+    Path adapter = fixture("adapters/llama-r8");
+    train("start", Map.of("adapter", adapter));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("reference: start: a frozen copy of the model with the adapter " + adapter)
+        .contains("step-0 check passed");
+    out.reset();
+    train("base", Map.of("adapter", adapter, "reference", "base"));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("reference: base: the model with its adapter off; step-0 check skipped")
+        .doesNotContain("step-0 check passed");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "lora_r | 16 | --lora_r is 16 but the adapter of --adapter was made with 8",
+        "lora_alpha | 32 | --lora_alpha is 32 but the adapter of --adapter was made with 16",
+        "lora_dropout | 0.05 | --lora_dropout is 0.05 but the adapter of --adapter was made with 0",
+        "use_rslora | true | --use_rslora is true but",
+        "lora_target_modules | q_proj | does not name model.layers.0.self_attn.v_proj",
+        "lora_target_modules | k_proj,q_proj | but k_proj names none",
+        "lora_modules_to_save | norm | --lora_modules_to_save is norm but",
+        "lora_rank_pattern | q_proj=2 | --lora_rank_pattern is {q_proj=2} but",
+      })
+  void anOptionThatContradictsTheAdapterIsRefused(String option, String value, String says) {
+    Path adapter = fixture("adapters/llama-r8");
+    assertThatThrownBy(() -> train("out", Map.of("adapter", adapter, option, value)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(says);
+    assertThat(folder.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void optionsThatSayWhatTheAdapterIsAreTaken() {
+    train(
+        "out",
+        Map.of(
+            "adapter",
+            fixture("adapters/llama-r8"),
+            "lora_r",
+            8,
+            "lora_target_modules",
+            List.of("v_proj", "q_proj")));
+    assertThat(folder.resolve("out/adapter_config.json")).exists();
+  }
+
+  private void train(String name, Map<String, ?> more) {
+    Map<String, Object> options = new HashMap<>(more);
+    options.put("model", fixture("models/llama"));
+    options.put("data_file", fixture("pairs32.jsonl"));
+    options.put("output_dir", folder.resolve(name));
+    options.put("max_length", 128);
+    options.put("max_steps", 2);
+    options.put("per_device_train_batch_size", 2);
+    TrainingRun.run(TrainingConfig.of(options), output());
+  }
+
+  /** The log-probability of the first chosen answer. */
+  private double chosen(Path model, @Nullable Path adapter) throws IOException {
+    Path scores = folder.resolve("scores.jsonl");
+    Map<String, Object> options = new HashMap<>();
+    options.put("model", model);
+    options.put("data_file", fixture("pairs32.jsonl"));
+    options.put("output", scores);
+    if (adapter != null) {
+      options.put("adapter", adapter);
+    }
+    ScoreRun.run(ScoreConfig.of(options), output());
+    String line = Files.readAllLines(scores).get(0);
+    return JsonMapper.shared().readTree(line).get("chosen_logps").asDouble();
+  }
+
+  private RunOutput output() {
+    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
+    return new RunOutput(stream, stream, Progress.NONE);
+  }
+
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> String.valueOf(file.getFileName())).toList();
+    }
+  }
+
+  private static Path fixture(String name) {
+    try {
+      return Path.of(
+          Objects.requireNonNull(LoraRunTest.class.getResource("/fixtures/" + name), name).toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,176 @@
+package org.dpo4j.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Closes: an adapter that loses or renames weights or settings between PEFT's files and ours, one
+ * that is taken although it is not of the model, and a setting that is read past.
+ */
+class PeftAdapterTest {
+
+  private final Path folder;
+
+  PeftAdapterTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama-r8,llama", "gpt2-r4,gpt2"})
+  void whatIsReadIsWrittenAgainUnderPeftsNamesWithAllKeys(String name, String model)
+      throws IOException {
+    Path adapter = copy(name);
+    edit(adapter, json -> json.put("note", "kept"));
+    Path written = Files.createDirectory(folder.resolve("written"));
+    try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/" + model));
+        PeftAdapter read = PeftAdapter.open("--adapter", adapter, base)) {
+      read.write(written, base, ElementType.F32);
+    }
+    SafetensorsFile before = SafetensorsFile.open(adapter.resolve(Checkpoint.ADAPTER));
+    SafetensorsFile after = SafetensorsFile.open(written.resolve(Checkpoint.ADAPTER));
+    assertThat(after.names()).containsExactlyInAnyOrderElementsOf(before.names());
+    assertThat(before.names()).allMatch(n -> after.sameBytes(n, before, n));
+    JsonNode config = HuggingFaceConfig.tree(written.resolve(PeftAdapter.CONFIG));
+    assertThat(config).isEqualTo(HuggingFaceConfig.tree(adapter.resolve(PeftAdapter.CONFIG)));
+    assertThat(written.resolve("config.json")).doesNotExist();
+    assertThat(written.resolve("tokenizer_config.json")).exists();
+  }
+
+  @Test
+  void namesMayCarryTheNameOfTheAdapter() throws IOException {
+    Path adapter = copy("llama-r8");
+    rename(adapter, name -> name.replace(".weight", ".default.weight"));
+    open(adapter);
+  }
+
+  @Test
+  void everyWeightThatDoesNotMatchIsListed() throws IOException {
+    Path adapter = copy("llama-r8");
+    rename(adapter, name -> name.replace("layers.1", "layers.7"));
+    assertThatThrownBy(() -> open(adapter))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("4 missing (base_model.model.model.layers.1")
+        .hasMessageContaining("4 unexpected (base_model.model.model.layers.7")
+        .hasMessageContaining("and of the model in");
+  }
+
+  @Test
+  void aRankThatIsNotTheFilesIsAWrongShape() throws IOException {
+    Path adapter = copy("llama-r8");
+    edit(adapter, json -> json.put("r", 4));
+    assertThatThrownBy(() -> open(adapter))
+        .hasMessageContaining("8 wrong shape")
+        .hasMessageContaining("file [8, 64], model [4, 64]");
+  }
+
+  @Test
+  void anAdapterOfAnotherModelIsRefusedInWords() throws IOException {
+    Path adapter = copy("gpt2-r4");
+    assertThatThrownBy(() -> open(adapter))
+        .hasMessageContaining("target_modules must name linear layers of the model but c_attn")
+        .hasMessageContaining("the adapter must be of this model");
+  }
+
+  @Test
+  void absentTargetsArePeftsForTheFamily() throws IOException {
+    Path adapter = copy("llama-r8");
+    edit(adapter, json -> json.putNull("target_modules"));
+    open(adapter);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "peft_type | \"IA3\" | \"peft_type\" \"IA3\" is not supported yet; supported is LORA",
+        "task_type | \"SEQ_CLS\" | supported is CAUSAL_LM",
+        "bias | \"all\" | \"bias\" \"all\" is not supported yet; supported is none",
+        "use_dora | true | \"use_dora\" true is not supported",
+        "layers_to_transform | [0] | \"layers_to_transform\" [0] is not supported",
+        "target_parameters | [\"a\"] | \"target_parameters\" [\"a\"] is not supported",
+        "trainable_token_indices | [1] | \"trainable_token_indices\" [1] is not supported",
+        "lora_bias | true | \"lora_bias\" true is not supported",
+        "init_lora_weights | \"pissa\" | the others change the base",
+        "r | 0 | \"r\" must be a positive integer but was 0",
+        "lora_dropout | 1.5 | \"lora_dropout\" must be a number from 0 and below 1 but was 1.5",
+        "rank_pattern | {\"q_proj\": 0} | \"rank_pattern\" must be an object of names and ranks",
+        "rank_pattern | {\"(\": 1} | must be a regular expression but ( is none",
+        "rank_pattern | {\"k_proj\": 1} | rank_pattern must name layers that target_modules names",
+        "target_modules | \"(\" | must be a regular expression but ( is none",
+        "target_modules | [1, {}] | \"target_modules\" must be a list of names",
+        "modules_to_save | [\"lm_head\"] | the head is the embedding table",
+      })
+  void whatIsNotDoneHereIsRefusedByKeyAndValue(String key, String value, String says)
+      throws IOException {
+    Path adapter = copy("llama-r8");
+    edit(adapter, json -> json.set(key, Json.STRICT.readTree(value)));
+    assertThatThrownBy(() -> open(adapter))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("adapter_config.json]")
+        .hasMessageContaining(says);
+  }
+
+  @Test
+  void aFolderWithoutWeightsOrWithPickledOnesIsRefused() throws IOException {
+    Path adapter = copy("llama-r8");
+    Files.delete(adapter.resolve(Checkpoint.ADAPTER));
+    assertThatThrownBy(() -> open(adapter)).hasMessageContaining("no adapter_model.safetensors");
+    Files.createFile(adapter.resolve("adapter_model.bin"));
+    assertThatThrownBy(() -> open(adapter)).hasMessageContaining("can run code");
+  }
+
+  private static void open(Path adapter) {
+    try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"));
+        PeftAdapter read = PeftAdapter.open("--adapter", adapter, base)) {
+      assertThat(read.model().trained().all()).hasSize(8); // A and B, two targets, two layers
+    }
+  }
+
+  private Path copy(String name) throws IOException {
+    Path copy = Files.createDirectory(folder.resolve(name));
+    for (String file : new String[] {PeftAdapter.CONFIG, Checkpoint.ADAPTER}) {
+      Files.copy(ModelFolders.fixture("adapters/" + name).resolve(file), copy.resolve(file));
+    }
+    return copy;
+  }
+
+  private static void edit(Path adapter, java.util.function.Consumer<ObjectNode> edit)
+      throws IOException {
+    ObjectNode json = HuggingFaceConfig.tree(adapter.resolve(PeftAdapter.CONFIG));
+    edit.accept(json);
+    Files.writeString(adapter.resolve(PeftAdapter.CONFIG), json.toString());
+  }
+
+  private static void rename(Path adapter, UnaryOperator<String> rename) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(adapter.resolve(Checkpoint.ADAPTER));
+    Map<String, Tensor> tensors = new TreeMap<>();
+    try (TensorScope scope = TensorScope.open()) {
+      for (String name : file.names()) {
+        long[] shape = file.entry(name).shape().stream().mapToLong(Long::longValue).toArray();
+        Tensor tensor = Tensors.empty(ElementType.F32, shape);
+        file.copyTo(name, tensor);
+        tensors.put(rename.apply(name), tensor);
+      }
+      Files.delete(adapter.resolve(Checkpoint.ADAPTER));
+      SafetensorsWriter.write(adapter.resolve(Checkpoint.ADAPTER), tensors, ElementType.F32);
+    }
+  }
+}
