@@ -23,7 +23,6 @@ RUNS = {
     },
     "ipo_wpo": {"loss_type": ["ipo"], "use_weighting": True},
     "sft_sigmoid_ld": {"loss_type": ["sigmoid", "sft"], "loss_weights": [0.7, 0.3], "ld_alpha": 0.4},
-    "sft_wpo": {"loss_type": ["sft", "apo_down"], "loss_weights": [1.0, 0.5], "use_weighting": True},
     "aot_ld_sync": {
         "loss_type": ["aot", "aot_unpaired"],
         "label_smoothing": 0.1,

@@ -150,13 +150,23 @@ class BadInputTest {
         usage("hub name", INSPECT.replace("$/model", "some/name"), "hf download some/name"),
         usage("model is a file", INSPECT.replace("$/model", "$/pairs.jsonl"), "which is a file"),
         usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
-        failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "not valid JSON"),
+        failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "must be JSON"),
         failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported yet"),
-        failed("activation", config("\"silu\"", "\"relu\""), SHORT, "\"relu\" is not supported"),
+        failed("activation", config("\"silu\"", "\"mish\""), SHORT, "\"mish\" is not supported"),
+        failed(
+            "known family", config("\"llama\"", "\"gemma2\""), SHORT, "gemma2", "caps attention"),
+        failed(
+            "kind of positions",
+            config("\"default\"", "\"longrope\""),
+            SHORT,
+            "\"rope_parameters.rope_type\" \"longrope\" is not supported",
+            "default, linear, dynamic, llama3, yarn"),
         failed(
             "config of wider model", config("\": 192", "\": 384"), SHORT, "wrong shape", "more)"),
         failed("huge vocabulary", config(": 4096", ": 2000000000"), SHORT, "[2000000000, 192]"),
-        failed("more layers", config("layers\": 6", "layers\": 1000000"), SHORT, "missing"),
+        failed("more layers", config("layers\": 6", "layers\": 9999"), SHORT, "missing"),
+        failed(
+            "a million layers", config("layers\": 6", "layers\": 1000000"), SHORT, "at most 10000"),
         failed("negative size", config("layers\": 6", "layers\": -1"), SHORT, "positive integer"),
         failed("no weights", without("model/model.safetensors"), SHORT, "has no weights"),
         failed("weights cut", cut("model/model.safetensors", 3_000_000), SHORT, "is cut off"),
@@ -187,6 +197,7 @@ class BadInputTest {
     String deep = "[".repeat(100_000) + "]".repeat(100_000);
     String badRole = "{\"prompt\": [{\"role\": 7, \"content\": \"a\"}]}";
     String completions = "\"chosen\": \"b\", \"rejected\": \"c\"";
+    String messages = GOOD_ROW.replace("\"a\"", "[{\"role\": \"user\", \"content\": \"a\"}]");
     return Stream.of(
         usage("no data", SHORT.replace("pairs.jsonl", "none"), "--data_file", "is not there"),
         usage("data is a folder", SHORT.replace("pairs.jsonl", "model"), "which is a folder"),
@@ -213,12 +224,41 @@ class BadInputTest {
         failed("empty side", second(row("a", "b", "")), SHORT, ":2] empty rejected"),
         failed(
             "id out of range",
-            second("{\"prompt_ids\": [1], \"chosen_ids\": [2], \"rejected_ids\": [4096]}"),
+            text(
+                "pairs.jsonl",
+                "{\"prompt_ids\": [1], \"chosen_ids\": [2], \"rejected_ids\": [4096]}"),
             SHORT,
-            ":2] token id out of range",
+            ":1] token id out of range",
             "is 4096"),
-        failed("tools", second("{\"tools\": [1], " + completions + "}"), SHORT, "column \"tools\""),
+        failed(
+            "tools", second(GOOD_ROW.replace("}", ", \"tools\": [1]}")), SHORT, "column \"tools\""),
         failed("bad role", second(badRole.replace("]}", "], " + completions + "}")), SHORT, ":2] "),
+        failed(
+            "mixed shapes", second("{" + completions + "}"), SHORT, ":2] missing field \"prompt"),
+        failed("mixed forms", second(messages), SHORT, ":2] another shape", "jsonl:1]"),
+        failed("no rejected", second(GOOD_ROW.replace("\"c\"", "[]")), SHORT, ":2] empty rejected"),
+        failed("weight below 0", weights("-1"), SHORT, ":2] weight that is not", "is -1"),
+        failed("weight 0", weights("0"), SHORT, ":2] weight that is not", "is 0"),
+        failed("weight in words", weights("\"x\""), SHORT, ":2] weight that is not", "x"),
+        failed("NaN weight", weights("NaN"), SHORT, ":2] invalid JSON"),
+        failed("weight in one row", second(withWeight("2")), SHORT, ":2] field \"weight\""),
+        failed(
+            "unknown role",
+            text(
+                "pairs.jsonl",
+                "{\"conversations\": [{\"from\": \"bard\", \"value\": \"a\"}], "
+                    + completions.replace("\"b\"", "{\"from\": \"gpt\", \"value\": \"b\"}")
+                    + "}"),
+            SHORT,
+            ":1] unknown role",
+            "\"bard\""),
+        failed(
+            "format of other rows",
+            folder -> {},
+            SHORT + "--data_format alpaca",
+            ":1] row that does not fit --data_format alpaca",
+            "instruction"),
+        usage("no data_format", SHORT + "--data_format csv", "--data_format must be one of auto"),
         failed("nothing usable", text("pairs.jsonl", "x"), SHORT + "--on_bad_row skip", "none is"),
         failed("bad row in inspect", second("{"), INSPECT + "--output $/rows.jsonl", ":2] invalid"),
         failed("bad row in score", second("{"), SCORE, ":2] invalid JSON"),
@@ -399,6 +439,14 @@ class BadInputTest {
   private static String row(String prompt, String chosen, String rejected) {
     return "{\"prompt\": \"%s\", \"chosen\": \"%s\", \"rejected\": \"%s\"}"
         .formatted(prompt, chosen, rejected);
+  }
+
+  private static String withWeight(String weight) {
+    return GOOD_ROW.replace("}", ", \"weight\": " + weight + "}");
+  }
+
+  private static Harm weights(String second) {
+    return text("pairs.jsonl", withWeight("1") + "\n" + withWeight(second) + "\n");
   }
 
   private static String prompts(String file) {

@@ -20,29 +20,32 @@ import org.dpo4j.UsageException;
  * Reads preference pairs from one file, {@code .jsonl} (an object per line) or {@code .json} (an
  * array of objects), each also as {@code .gz}, in UTF-8. One row is in memory at a time.
  *
- * <p>A row is text ({@code prompt}, {@code chosen}, {@code rejected} are strings), a conversation
- * (all are lists of messages), either of them without {@code prompt}, which is then the common
- * beginning of both sides, or token ids ({@code prompt_ids}, {@code chosen_ids}, {@code
- * rejected_ids}). Columns {@code tools} and {@code chat_template_kwargs} are refused.
+ * <p>What a row may look like is in {@code docs/reference/data-shapes.md}.
  */
 public final class PairReader implements AutoCloseable {
   private final String file;
   private final InputStream in;
   private final RowSource source;
-  private final RowParser parser = new RowParser();
+  private final RowParser parser;
   private int rows;
 
-  private PairReader(String file, InputStream in, RowSource source) {
+  private PairReader(String file, InputStream in, RowSource source, RowFormat format) {
     this.file = file;
     this.in = in;
     this.source = source;
+    this.parser = new RowParser(format);
+  }
+
+  /** Rows are read as the first of them shows. */
+  public static PairReader open(Path path) {
+    return open(path, RowFormat.AUTO);
   }
 
   /**
    * @throws UsageException if there is no such file
    * @throws DpoException if it is a folder, is not named like one of the formats or is not one
    */
-  public static PairReader open(Path path) {
+  public static PairReader open(Path path, RowFormat format) {
     String file = path.toString();
     if (!Files.exists(path)) {
       throw new UsageException(
@@ -67,7 +70,8 @@ public final class PairReader implements AutoCloseable {
       return new PairReader(
           file,
           in,
-          plain.endsWith(".jsonl") ? new JsonLinesSource(in) : new JsonArraySource(file, in));
+          plain.endsWith(".jsonl") ? new JsonLinesSource(in) : new JsonArraySource(file, in),
+          format);
     } catch (IOException e) {
       throw unreadable(file, e);
     }
@@ -104,6 +108,11 @@ public final class PairReader implements AutoCloseable {
     return Collections.unmodifiableSet(parser.ignoredColumns());
   }
 
+  /** What the rows are, as their columns or the format say; "" before the first usable row. */
+  public String description() {
+    return parser.description();
+  }
+
   @Override
   public void close() {
     try {
@@ -116,7 +125,7 @@ public final class PairReader implements AutoCloseable {
   private Row row(RowSource.RawRow raw) {
     RowOrigin origin = new RowOrigin(file, raw.line(), ++rows);
     try {
-      return Row.good(parser.parse(origin, RowJson.read(origin, raw)));
+      return Row.good(origin, parser.parse(origin, RowJson.read(origin, raw)));
     } catch (BadRowException problem) {
       return Row.bad(origin, problem);
     }

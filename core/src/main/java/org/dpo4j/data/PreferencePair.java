@@ -1,6 +1,11 @@
 package org.dpo4j.data;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A prompt x with a chosen completion y_w and a rejected one y_l, as read from a row. A prompt that
@@ -10,27 +15,66 @@ public sealed interface PreferencePair {
 
   RowOrigin origin();
 
-  /** Plain text on all three sides. */
-  record Text(RowOrigin origin, String prompt, String chosen, String rejected)
-      implements PreferencePair {}
+  /** How much the pair counts against others, positive and finite; empty where no column says. */
+  OptionalDouble weight();
 
-  /** Turns of a conversation on all three sides. */
-  record Chat(RowOrigin origin, List<Message> prompt, List<Message> chosen, List<Message> rejected)
+  /** Plain text on all three sides. */
+  record Text(
+      RowOrigin origin, String prompt, String chosen, String rejected, OptionalDouble weight)
+      implements PreferencePair {
+    public Text(RowOrigin origin, String prompt, String chosen, String rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+    }
+  }
+
+  /**
+   * Turns of a conversation on all three sides.
+   *
+   * @param templateVariables what the row gives the chat template by name, {@code tools} above all;
+   *     JSON values as plain Java
+   */
+  record Chat(
+      RowOrigin origin,
+      List<Message> prompt,
+      List<Message> chosen,
+      List<Message> rejected,
+      Map<String, @Nullable Object> templateVariables,
+      OptionalDouble weight)
       implements PreferencePair {
     public Chat {
+      templateVariables = Collections.unmodifiableMap(new LinkedHashMap<>(templateVariables));
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
     }
+
+    public Chat(
+        RowOrigin origin,
+        List<Message> prompt,
+        List<Message> chosen,
+        List<Message> rejected,
+        Map<String, @Nullable Object> templateVariables) {
+      this(origin, prompt, chosen, rejected, templateVariables, OptionalDouble.empty());
+    }
   }
 
   /** Token ids that are used as they are. */
-  record Ids(RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected)
+  record Ids(
+      RowOrigin origin,
+      List<Integer> prompt,
+      List<Integer> chosen,
+      List<Integer> rejected,
+      OptionalDouble weight)
       implements PreferencePair {
     public Ids {
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
       rejected = List.copyOf(rejected);
+    }
+
+    public Ids(
+        RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected) {
+      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
     }
   }
 }

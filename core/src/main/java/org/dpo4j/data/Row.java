@@ -1,36 +1,38 @@
 package org.dpo4j.data;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One row of a file: its pair, or what is wrong with it. Exactly one of the two is there.
+ * One row of a file: its pairs, or what is wrong with it. Exactly one of the two is there.
  *
  * @param origin file, line and number of the row
- * @param pair what the row holds, or null where it is bad
+ * @param pairs what the row holds, more than one where it lists rejected completions; empty where
+ *     it is bad
  * @param problem why the row is bad, or null
  */
-public record Row(
-    RowOrigin origin, @Nullable PreferencePair pair, @Nullable BadRowException problem) {
+public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRowException problem) {
 
   public Row {
-    if ((pair == null) == (problem == null)) {
-      throw new IllegalArgumentException("a row must have either a pair or a problem");
+    pairs = List.copyOf(pairs);
+    if (pairs.isEmpty() == (problem == null)) {
+      throw new IllegalArgumentException("a row must have either pairs or a problem");
     }
   }
 
-  static Row good(PreferencePair pair) {
-    return new Row(pair.origin(), pair, null);
+  static Row good(RowOrigin origin, List<PreferencePair> pairs) {
+    return new Row(origin, pairs, null);
   }
 
   static Row bad(RowOrigin origin, BadRowException problem) {
-    return new Row(origin, null, problem);
+    return new Row(origin, List.of(), problem);
   }
 
-  /** The pair, or the problem thrown. */
-  public PreferencePair pairOrThrow() {
-    if (pair == null) {
-      throw java.util.Objects.requireNonNull(problem);
+  /** The pairs, or the problem thrown. */
+  public List<PreferencePair> pairsOrThrow() {
+    if (problem != null) {
+      throw problem;
     }
-    return pair;
+    return pairs;
   }
 }

@@ -39,9 +39,20 @@ final class RowJson {
       throw new BadRowException(
           origin, "invalid JSON", "nothing stands before the comma or the end; remove the comma");
     }
-    Object value;
+    Object value = parse(origin, text);
+    if (!(value instanceof Map<?, ?> object)) {
+      throw new BadRowException(
+          origin, "row is not an object", "found " + JsonKind.of(value) + "; write {...}");
+    }
+    return object;
+  }
+
+  /** Any JSON value as plain Java: Map, List, String, number, Boolean or null. */
+  static @Nullable Object parse(RowOrigin origin, String text) {
     try {
-      value = STRICT.readValue(text, Object.class);
+      Object value = STRICT.readValue(text, Object.class);
+      checkValues(origin, value);
+      return value;
     } catch (JacksonException e) {
       boolean duplicate = e.getOriginalMessage().startsWith("Duplicate");
       throw new BadRowException(
@@ -52,12 +63,6 @@ final class RowJson {
                   ? ""
                   : " (character %d of the row)".formatted(e.getLocation().getCharOffset())));
     }
-    if (!(value instanceof Map<?, ?> object)) {
-      throw new BadRowException(
-          origin, "row is not an object", "found " + JsonKind.of(value) + "; write {...}");
-    }
-    checkValues(origin, object);
-    return object;
   }
 
   private static String decode(RowOrigin origin, byte[] bytes) {

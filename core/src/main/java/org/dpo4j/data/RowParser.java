@@ -1,145 +1,268 @@
 package org.dpo4j.data;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
-import org.dpo4j.DpoException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A JSON object as a preference pair. Remembers what belongs to the file and not to the row:
- * whether its first row had a prompt of its own, and which columns were ignored.
+ * A row as preference pairs: one, or one for each rejected completion of a list. Remembers what
+ * belongs to the file and not to the row: the shape of its first row, and which columns were
+ * ignored.
  */
 final class RowParser {
-  private static final List<String> SIDES = List.of("chosen", "rejected");
-  private static final List<String> IDS = List.of("prompt_ids", "chosen_ids", "rejected_ids");
-  private static final List<String> REFUSED = List.of("tools", "chat_template_kwargs");
+  private static final String WEIGHT = "weight";
 
+  private final RowFormat format;
   private final Set<String> ignoredColumns = new TreeSet<>();
-  private @Nullable RowOrigin firstRow;
-  private boolean firstHadPrompt;
+  private @Nullable First first;
+
+  /** What the first row that has a shape says of the file. */
+  private record First(RowOrigin origin, RowShape shape, boolean hasWeight, boolean transcript) {}
+
+  RowParser(RowFormat format) {
+    this.format = format;
+  }
 
   Set<String> ignoredColumns() {
     return ignoredColumns;
   }
 
-  PreferencePair parse(RowOrigin origin, Map<?, ?> row) {
-    for (String column : REFUSED) {
-      if (row.containsKey(column)) {
-        throw new DpoException(
-            ("%s column \"%s\" must not be there: it would change what the chat template renders"
-                    + " and is not supported yet; render these rows to text or token ids first,"
-                    + " or remove the column")
-                .formatted(origin, column));
-      }
+  /** What the rows are, for people; "" before the first row that is something. */
+  String description() {
+    if (first == null) {
+      return "";
     }
-    boolean hasIds = IDS.stream().anyMatch(row::containsKey);
-    boolean hasSides = SIDES.stream().anyMatch(row::containsKey);
-    if (hasIds && hasSides) {
-      throw bad(origin, "text and token ids in one row", "keep one kind; found " + fieldsOf(row));
-    }
-    return hasIds ? ids(origin, row) : textOrChat(origin, row);
+    return first.shape.description
+        + (first.transcript
+            ? " (Human/Assistant transcripts; --data_format hh makes conversations of them)"
+            : "")
+        + (first.hasWeight ? ", weighted" : "");
   }
 
-  private PreferencePair.Ids ids(RowOrigin origin, Map<?, ?> row) {
-    ignore(row, IDS);
-    List<Integer> prompt = ids(origin, row, "prompt_ids");
-    List<Integer> chosen = ids(origin, row, "chosen_ids");
-    List<Integer> rejected = ids(origin, row, "rejected_ids");
-    checkSides(origin, chosen, rejected, List::isEmpty);
-    return new PreferencePair.Ids(origin, prompt, chosen, rejected);
+  List<PreferencePair> parse(RowOrigin origin, Map<?, ?> values) {
+    RowFields row = new RowFields(origin, values);
+    RowShape shape = RowShape.of(row, format);
+    checkFormat(row, shape);
+    ignore(row, shape);
+    checkSameAsFirst(row, shape);
+    OptionalDouble weight = weight(row);
+    RowContent content = shape.read(row);
+    if (content instanceof RowContent.Text text) {
+      TemplateColumns.refuse(origin, values, "plain text is");
+      return texts(row, text, weight);
+    } else if (content instanceof RowContent.Chat chat) {
+      return chats(row, chat, TemplateColumns.read(origin, values), weight);
+    }
+    TemplateColumns.refuse(origin, values, "token ids are");
+    RowContent.Ids ids = (RowContent.Ids) content;
+    checkSides(origin, ids.chosen(), ids.rejected(), List::isEmpty);
+    return List.of(
+        new PreferencePair.Ids(origin, ids.prompt(), ids.chosen(), ids.rejected(), weight));
   }
 
-  private PreferencePair textOrChat(RowOrigin origin, Map<?, ?> row) {
-    ignore(row, List.of("prompt", "chosen", "rejected"));
-    boolean hasPrompt = row.containsKey("prompt");
-    checkSameAsFirst(origin, hasPrompt, row);
-    Object chosen = present(origin, row, "chosen");
-    Object rejected = present(origin, row, "rejected");
-    Object prompt = hasPrompt ? present(origin, row, "prompt") : chosen;
-    if (prompt instanceof String x && chosen instanceof String w && rejected instanceof String l) {
+  private static List<PreferencePair> texts(
+      RowFields row, RowContent.Text text, OptionalDouble weight) {
+    List<PreferencePair> pairs = new ArrayList<>();
+    String w = text.chosen();
+    for (String l : atLeastOne(row, text.rejected())) {
+      RowOrigin origin = originOf(row, text.rejected(), pairs.size());
       checkSides(origin, w, l, String::isEmpty);
-      if (hasPrompt) {
-        return new PreferencePair.Text(origin, x, w, l);
+      String prompt = text.prompt();
+      if (prompt != null) {
+        pairs.add(new PreferencePair.Text(origin, prompt, w, l, weight));
+      } else {
+        int cut = ImplicitPrompt.lengthOf(w, l);
+        pairs.add(
+            new PreferencePair.Text(
+                origin, w.substring(0, cut), w.substring(cut), l.substring(cut), weight));
       }
-      int cut = ImplicitPrompt.lengthOf(w, l);
-      return new PreferencePair.Text(
-          origin, w.substring(0, cut), w.substring(cut), l.substring(cut));
     }
-    if (prompt instanceof List<?> x
-        && chosen instanceof List<?> w
-        && rejected instanceof List<?> l) {
-      return chat(origin, hasPrompt ? messages(origin, "prompt", x) : null, w, l);
-    }
-    throw bad(
-        origin,
-        "prompt, chosen and rejected of different kinds",
-        (hasPrompt ? "prompt is %s, ".formatted(JsonKind.of(prompt)) : "")
-            + "chosen is %s, rejected is %s; make all strings or all lists of messages"
-                .formatted(JsonKind.of(chosen), JsonKind.of(rejected))
-            + (prompt instanceof String && chosen instanceof List<?> && rejected instanceof List<?>
-                ? "; where the messages already hold the prompt, remove the column \"prompt\""
-                : ""));
+    return pairs;
   }
 
-  private static PreferencePair.Chat chat(
-      RowOrigin origin, @Nullable List<Message> ownPrompt, List<?> w, List<?> l) {
-    List<Message> chosen = messages(origin, "chosen", w);
-    List<Message> rejected = messages(origin, "rejected", l);
-    checkSides(origin, chosen, rejected, RowParser::saysNothing);
-    if (ownPrompt != null) {
-      if (ownPrompt.isEmpty()) {
-        throw bad(origin, "prompt without messages", "write at least one turn");
-      }
-      return new PreferencePair.Chat(origin, ownPrompt, chosen, rejected);
+  private static List<PreferencePair> chats(
+      RowFields row,
+      RowContent.Chat chat,
+      Map<String, @Nullable Object> variables,
+      OptionalDouble weight) {
+    List<PreferencePair> pairs = new ArrayList<>();
+    for (List<Message> rejected : atLeastOne(row, chat.rejected())) {
+      RowOrigin origin = originOf(row, chat.rejected(), pairs.size());
+      checkSides(origin, chat.chosen(), rejected, RowParser::saysNothing);
+      pairs.add(
+          chat.prompt() == null
+              ? withSharedPrompt(origin, chat, rejected, variables, weight)
+              : withOwnPrompt(origin, chat.prompt(), chat.chosen(), rejected, variables, weight));
     }
+    return pairs;
+  }
+
+  private static PreferencePair withOwnPrompt(
+      RowOrigin origin,
+      List<Message> prompt,
+      List<Message> chosen,
+      List<Message> rejected,
+      Map<String, @Nullable Object> variables,
+      OptionalDouble weight) {
+    if (prompt.isEmpty()) {
+      throw new BadRowException(origin, "prompt without messages", "write at least one turn");
+    }
+    if (beginsWith(chosen, prompt) && beginsWith(rejected, prompt)) {
+      throw new BadRowException(
+          origin,
+          "prompt repeated inside chosen and rejected",
+          "the model would read it twice; remove the column \"prompt\" or those turns");
+    }
+    return new PreferencePair.Chat(origin, prompt, chosen, rejected, variables, weight);
+  }
+
+  private static boolean beginsWith(List<Message> turns, List<Message> prompt) {
+    return turns.size() >= prompt.size() && turns.subList(0, prompt.size()).equals(prompt);
+  }
+
+  private static PreferencePair withSharedPrompt(
+      RowOrigin origin,
+      RowContent.Chat chat,
+      List<Message> rejected,
+      Map<String, @Nullable Object> variables,
+      OptionalDouble weight) {
+    List<Message> chosen = chat.chosen();
     int cut = ImplicitPrompt.lengthOf(chosen, rejected);
     if (cut == 0) {
-      throw bad(
+      throw new BadRowException(
           origin,
           "no shared turn that could be the prompt",
-          "without a column \"prompt\" both sides must begin with the same turns");
+          chat.repeated() == null
+              ? "without a column \"prompt\" both sides must begin with the same turns"
+              : "both sides must begin with the same turns or both with the assistant's");
+    }
+    List<Message> prompt = chosen.subList(0, cut);
+    if (chat.repeated() != null
+        && prompt.stream()
+            .noneMatch(
+                turn ->
+                    turn.role().equals("user")
+                        && turn.content() instanceof String said
+                        && said.strip().equals(chat.repeated().strip()))) {
+      throw new BadRowException(
+          origin,
+          "prompt that is no turn of the messages",
+          "it must be what the user says in the turns that both sides begin with; where those turns"
+              + " are the whole prompt, remove the column \"prompt\"");
     }
     PreferencePair.Chat pair =
         new PreferencePair.Chat(
             origin,
-            chosen.subList(0, cut),
+            prompt,
             chosen.subList(cut, chosen.size()),
-            rejected.subList(cut, rejected.size()));
+            rejected.subList(cut, rejected.size()),
+            variables,
+            weight);
     checkSides(origin, pair.chosen(), pair.rejected(), RowParser::saysNothing);
     return pair;
   }
 
+  private static <T> List<T> atLeastOne(RowFields row, RowContent.Rejected<T> rejected) {
+    if (rejected.completions().isEmpty()) {
+      throw row.bad("empty rejected", "write at least one completion or remove the row");
+    }
+    return rejected.completions();
+  }
+
+  private static RowOrigin originOf(RowFields row, RowContent.Rejected<?> rejected, int index) {
+    return rejected.listed() ? row.origin().withRejected(index + 1) : row.origin();
+  }
+
+  /** With a format that the user named, the columns are as wrong as the option. */
+  private void checkFormat(RowFields row, RowShape shape) {
+    if (format != RowFormat.AUTO && !shape.required().stream().allMatch(row::has)) {
+      throw row.bad(
+          "row that does not fit --data_format " + format.name().toLowerCase(Locale.ROOT),
+          "it must have the columns %s; found %s"
+              .formatted(String.join(", ", shape.required()), RowFields.listed(row.values())));
+    }
+  }
+
   /** One missing prompt in a file that has them would otherwise be guessed from the completions. */
-  private void checkSameAsFirst(RowOrigin origin, boolean hasPrompt, Map<?, ?> row) {
-    if (firstRow == null) {
-      firstRow = origin;
-      firstHadPrompt = hasPrompt;
-    } else if (hasPrompt != firstHadPrompt) {
-      throw firstHadPrompt
-          ? missing(origin, row, "prompt")
-          : bad(
-              origin,
-              "field \"prompt\" that the first row does not have",
-              "%s has its prompt inside chosen and rejected; write all rows of a file alike"
-                  .formatted(firstRow));
+  private void checkSameAsFirst(RowFields row, RowShape shape) {
+    if (first == null) {
+      boolean transcript =
+          shape == RowShape.IMPLICIT_TEXT
+              && HhTranscript.is(row.get("chosen"))
+              && HhTranscript.is(row.get("rejected"));
+      first = new First(row.origin(), shape, row.has(WEIGHT), transcript);
+      return;
+    }
+    if (shape != first.shape) {
+      for (String column : first.shape.required()) {
+        if (!row.has(column)) {
+          throw row.missing(column);
+        }
+      }
+      throw row.bad(
+          "another shape than the first row",
+          "this row is %s but %s is %s; write all rows of a file alike"
+              .formatted(quoted(shape), first.origin, quoted(first.shape)));
+    }
+    if (row.has(WEIGHT) != first.hasWeight) {
+      throw first.hasWeight
+          ? row.missing(WEIGHT)
+          : row.bad(
+              "field \"weight\" that the first row does not have",
+              "give every row of the file a weight or none");
+    }
+  }
+
+  private static String quoted(RowShape shape) {
+    return "\"" + shape.description.replace("\"", "") + "\"";
+  }
+
+  private static OptionalDouble weight(RowFields row) {
+    if (!row.has(WEIGHT)) {
+      return OptionalDouble.empty();
+    }
+    double weight;
+    if (row.present(WEIGHT) instanceof Number number) {
+      weight = number.doubleValue();
+    } else {
+      weight = textWeight(row); // a table of text has no numbers
+    }
+    if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
+      throw row.bad(
+          "weight that is not above 0 and finite",
+          "it is %s; to leave a pair out, remove its row, and to turn a preference round, swap its"
+                  .formatted(row.get(WEIGHT))
+              + " sides");
+    }
+    return OptionalDouble.of(weight);
+  }
+
+  private static double textWeight(RowFields row) {
+    try {
+      return new BigDecimal(row.text(WEIGHT).strip()).doubleValue();
+    } catch (NumberFormatException e) {
+      throw row.bad(
+          "weight that is not above 0 and finite", "it is \"%s\"".formatted(row.get(WEIGHT)));
     }
   }
 
   private static <T> void checkSides(RowOrigin origin, T chosen, T rejected, Predicate<T> isEmpty) {
     if (isEmpty.test(chosen)) {
-      throw bad(origin, "empty chosen", "write a completion or remove the row");
+      throw new BadRowException(origin, "empty chosen", "write a completion or remove the row");
     }
     if (isEmpty.test(rejected)) {
-      throw bad(origin, "empty rejected", "write a completion or remove the row");
+      throw new BadRowException(origin, "empty rejected", "write a completion or remove the row");
     }
     if (chosen.equals(rejected)) {
-      throw bad(
+      throw new BadRowException(
           origin, "identical chosen and rejected", "nothing can be preferred; remove the row");
     }
   }
@@ -148,101 +271,13 @@ final class RowParser {
     return turns.stream().allMatch(turn -> turn.fields().size() == 2 && "".equals(turn.content()));
   }
 
-  private static List<Message> messages(RowOrigin origin, String field, List<?> turns) {
-    List<Message> messages = new ArrayList<>(turns.size());
-    for (Object turn : turns) {
-      String where = "turn %d of \"%s\"".formatted(messages.size() + 1, field);
-      if (!(turn instanceof Map<?, ?> fields)) {
-        throw bad(
-            origin,
-            "message that is not an object in \"" + field + "\"",
-            "%s is %s; write {\"role\": ..., \"content\": ...}"
-                .formatted(where, JsonKind.of(turn)));
-      }
-      if (!(fields.get("role") instanceof String)) {
-        throw bad(
-            origin,
-            "message without role in \"" + field + "\"",
-            where + " must have a string \"role\"; found " + fieldsOf(fields));
-      }
-      Object content = fields.get("content");
-      if (!(content instanceof String)
-          && !(content == null && fields.get("tool_calls") != null)
-          && !(content instanceof List<?> parts && parts.stream().allMatch(RowParser::isText))) {
-        throw bad(
-            origin,
-            "message without text content in \"" + field + "\"",
-            "%s must have \"content\" that is a string or a list of text parts; found %s"
-                .formatted(where, fieldsOf(fields)));
-      }
-      Map<String, @Nullable Object> copy = new LinkedHashMap<>();
-      fields.forEach((key, value) -> copy.put((String) key, value));
-      messages.add(new Message(copy));
-    }
-    return messages;
-  }
-
-  private static boolean isText(@Nullable Object part) {
-    return part instanceof Map<?, ?> fields
-        && "text".equals(fields.get("type"))
-        && fields.get("text") instanceof String;
-  }
-
-  private static List<Integer> ids(RowOrigin origin, Map<?, ?> row, String field) {
-    if (!(present(origin, row, field) instanceof List<?> list)) {
-      throw bad(
-          origin,
-          "wrong type of field \"" + field + "\"",
-          "must be a list of token ids but is " + JsonKind.of(row.get(field)));
-    }
-    List<Integer> ids = new ArrayList<>(list.size());
-    for (Object item : list) {
-      if (!(item instanceof Integer id) || id < 0) {
-        throw bad(
-            origin,
-            "invalid token id in \"" + field + "\"",
-            "ids are whole numbers from 0; id %d is %s"
-                .formatted(ids.size() + 1, item instanceof Number n ? n : JsonKind.of(item)));
-      }
-      ids.add(id);
-    }
-    return ids;
-  }
-
-  private static Object present(RowOrigin origin, Map<?, ?> row, String field) {
-    Object value = row.get(field);
-    if (value == null) {
-      throw row.containsKey(field)
-          ? bad(origin, "null in field \"" + field + "\"", "found " + fieldsOf(row))
-          : missing(origin, row, field);
-    }
-    return value;
-  }
-
-  private static BadRowException missing(RowOrigin origin, Map<?, ?> row, String field) {
-    return bad(origin, "missing field \"" + field + "\"", "found " + fieldsOf(row));
-  }
-
-  private static BadRowException bad(RowOrigin origin, String reason, String detail) {
-    return new BadRowException(origin, reason, detail);
-  }
-
-  private void ignore(Map<?, ?> row, List<String> known) {
+  private void ignore(RowFields row, RowShape shape) {
     Set<String> extra = new LinkedHashSet<>();
-    row.keySet().forEach(key -> extra.add((String) key));
-    known.forEach(extra::remove);
+    row.values().keySet().forEach(key -> extra.add((String) key));
+    extra.removeAll(shape.required());
+    extra.removeAll(shape.optional());
+    extra.removeAll(TemplateColumns.NAMES);
+    extra.remove(WEIGHT);
     ignoredColumns.addAll(extra);
-  }
-
-  /** The fields with their types, as in {@code "prompt" (a string), "score" (a number)}. */
-  private static String fieldsOf(Map<?, ?> fields) {
-    if (fields.isEmpty()) {
-      return "no fields";
-    }
-    List<String> shown = new ArrayList<>();
-    fields.forEach((key, value) -> shown.add("\"%s\" (%s)".formatted(key, JsonKind.of(value))));
-    int most = 12;
-    return String.join(", ", shown.subList(0, Math.min(most, shown.size())))
-        + (shown.size() > most ? " and %d more".formatted(shown.size() - most) : "");
   }
 }

@@ -1,8 +1,12 @@
 package org.dpo4j.encode;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.TreeSet;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param texts what the ids were made from
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
+ * @param warnings what is legal in this row and rarely meant, the same text for all rows with it
+ * @param weight what the row's column says, empty without one
  */
 public record EncodedRow(
     RowOrigin origin,
@@ -25,7 +31,9 @@ public record EncodedRow(
     @Nullable EncodedPair pair,
     Lengths uncut,
     RenderedTexts texts,
-    List<Integer> unmatchedPromptIds) {
+    List<Integer> unmatchedPromptIds,
+    Set<String> warnings,
+    OptionalDouble weight) {
 
   /** Ids of prompt, chosen and rejected. */
   public record Lengths(int prompt, int chosen, int rejected) {
@@ -53,9 +61,51 @@ public record EncodedRow(
 
   public EncodedRow {
     unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
+    warnings = Collections.unmodifiableSet(new TreeSet<>(warnings));
     if ((pair == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has a pair unless it is dropped");
     }
+  }
+
+  /** A row without a column of weights. */
+  EncodedRow(
+      RowOrigin origin,
+      Status status,
+      String reason,
+      @Nullable EncodedPair pair,
+      Lengths uncut,
+      RenderedTexts texts,
+      List<Integer> unmatchedPromptIds,
+      Set<String> warnings) {
+    this(
+        origin,
+        status,
+        reason,
+        pair,
+        uncut,
+        texts,
+        unmatchedPromptIds,
+        warnings,
+        OptionalDouble.empty());
+  }
+
+  /** The same ids with the weight that the row gives them. */
+  EncodedRow weighing(double rowWeight) {
+    EncodedPair weighted =
+        pair == null
+            ? null
+            : new EncodedPair(
+                origin, pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), rowWeight);
+    return new EncodedRow(
+        origin,
+        status,
+        reason,
+        weighted,
+        uncut,
+        texts,
+        unmatchedPromptIds,
+        warnings,
+        OptionalDouble.of(rowWeight));
   }
 
   /** A bad row that the user wants skipped, so that every row still has one result. */
@@ -67,7 +117,8 @@ public record EncodedRow(
         null,
         Lengths.NONE,
         RenderedTexts.NONE,
-        List.of());
+        List.of(),
+        Set.of());
   }
 
   /** The pair, unless the row is dropped. */

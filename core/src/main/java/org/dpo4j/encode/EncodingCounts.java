@@ -8,11 +8,14 @@ import java.util.TreeMap;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 
-/** How many rows met which fate, and where each fate was first met. Filled by one thread. */
+/**
+ * How many pairs met which fate, and where each fate was first met. A row holds one pair unless it
+ * lists rejected completions; a bad row counts as one. Filled by one thread.
+ */
 public final class EncodingCounts {
 
   /**
-   * @param rows how many
+   * @param rows how many pairs, or how many bad rows
    * @param first the first of them
    */
   public record Tally(int rows, RowOrigin first) {
@@ -24,26 +27,28 @@ public final class EncodingCounts {
   private final Map<String, Tally> cut = new TreeMap<>();
   private final Map<String, Tally> dropped = new TreeMap<>();
   private final Map<String, Tally> bad = new TreeMap<>();
-  private final Map<String, Tally> unmatchedPrompts = new TreeMap<>();
+  private final Map<String, Tally> warnings = new TreeMap<>();
   private int rows;
+  private int pairs;
 
   void count(EncodedRow row) {
-    rows++;
+    pairs++;
+    if (row.origin().rejectedIndex() <= 1) {
+      rows++;
+    }
     switch (row.status()) {
       case KEPT -> {}
       case CUT -> tally(cut, row.reason(), row.origin());
       case DROPPED -> tally(dropped, row.reason(), row.origin());
     }
-    if (row.usable().isPresent() && !row.unmatchedPromptIds().isEmpty()) {
-      tally(
-          unmatchedPrompts,
-          "the end of the prompt merges into the completion's tokens",
-          row.origin());
+    if (row.usable().isPresent()) {
+      row.warnings().forEach(warning -> tally(warnings, warning, row.origin()));
     }
   }
 
   void countBad(RowOrigin origin, BadRowException problem) {
     rows++;
+    pairs++;
     tally(bad, problem.reason(), origin);
   }
 
@@ -56,17 +61,22 @@ public final class EncodingCounts {
     return rows;
   }
 
-  /** Rows that are used, those that were cut included. */
-  public int kept() {
-    return rows - sum(dropped) - sum(bad);
+  /** All pairs, whatever became of them; a bad row counts as one. */
+  public int pairs() {
+    return pairs;
   }
 
-  /** Rows that are used after a cut. */
+  /** Pairs that are used, those that were cut included. */
+  public int kept() {
+    return pairs - sum(dropped) - sum(bad);
+  }
+
+  /** Pairs that are used after a cut. */
   public int cut() {
     return sum(cut);
   }
 
-  /** Well-formed rows that are not used, by reason. */
+  /** Well-formed pairs that are not used, by reason. */
   public Map<String, Tally> dropped() {
     return Collections.unmodifiableMap(dropped);
   }
@@ -76,20 +86,23 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(bad);
   }
 
-  /** Used rows whose prompt has other last tokens alone than before a completion. */
-  public int unmatchedPrompts() {
-    return sum(unmatchedPrompts);
+  /**
+   * Used pairs in which something is rarely meant, by what it is; a pair may count more than once.
+   */
+  public Map<String, Tally> warnings() {
+    return Collections.unmodifiableMap(warnings);
   }
 
   /** One line for people, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
   public String summary() {
     List<String> parts = new ArrayList<>();
     parts.add(
-        "%d of %d pairs kept".formatted(kept(), rows)
+        "%d of %d pairs kept".formatted(kept(), pairs)
+            + (pairs == rows ? "" : " from %d row%s".formatted(rows, rows == 1 ? "" : "s"))
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);
-    add(parts, "kept with a warning", unmatchedPrompts);
+    add(parts, "kept with a warning", warnings);
     return String.join("; ", parts);
   }
 

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -13,16 +12,21 @@ import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.PairReader;
 import org.dpo4j.data.Row;
+import org.dpo4j.data.RowFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
  * All usable pairs of a data file in its order, and what became of the others.
  *
- * @param counts every row of the file by its fate
+ * @param counts every pair of the file by its fate
  * @param ignoredColumns columns of the file that mean nothing here
+ * @param description what its rows are, for people
  */
 public record PairDataset(
-    List<EncodedPair> pairs, EncodingCounts counts, Set<String> ignoredColumns) {
+    List<EncodedPair> pairs,
+    EncodingCounts counts,
+    Set<String> ignoredColumns,
+    String description) {
   private static final int CHUNK = 64;
 
   public PairDataset {
@@ -30,41 +34,61 @@ public record PairDataset(
     ignoredColumns = Collections.unmodifiableSet(new TreeSet<>(ignoredColumns));
   }
 
+  /** The rows of the file are read as the first of them shows. */
+  public static PairDataset load(Path file, PairEncoder encoder, OnBadRow onBadRow) {
+    return load(file, RowFormat.AUTO, encoder, onBadRow);
+  }
+
   /**
    * @throws BadRowException the first bad row, if {@code onBadRow} says stop
    * @throws DpoException if the file cannot be read or no pair of it can be used
    */
-  public static PairDataset load(Path file, PairEncoder encoder, OnBadRow onBadRow) {
+  public static PairDataset load(
+      Path file, RowFormat format, PairEncoder encoder, OnBadRow onBadRow) {
     List<EncodedPair> pairs = new ArrayList<>();
-    Walk walk = forEachRow(file, encoder, onBadRow, row -> row.usable().ifPresent(pairs::add));
+    Walk walk =
+        forEachRow(file, format, encoder, onBadRow, row -> row.usable().ifPresent(pairs::add));
     if (pairs.isEmpty()) {
       throw new DpoException(
           "[%s] at least one pair must be usable but none is: %s"
               .formatted(file, walk.counts().summary()));
     }
-    return new PairDataset(pairs, walk.counts(), walk.ignoredColumns());
+    return new PairDataset(pairs, walk.counts(), walk.ignoredColumns(), walk.description());
   }
 
-  /** What {@link #forEachRow} saw: every row by its fate, and the columns it ignored. */
-  public record Walk(EncodingCounts counts, Set<String> ignoredColumns) {}
+  /**
+   * What {@link #forEachRow} saw: every pair by its fate, the columns it ignored, and what the rows
+   * are.
+   */
+  public record Walk(EncodingCounts counts, Set<String> ignoredColumns, String description) {}
+
+  /** The rows of the file are read as the first of them shows. */
+  public static Walk forEachRow(
+      Path file, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
+    return forEachRow(file, RowFormat.AUTO, encoder, onBadRow, action);
+  }
 
   /**
-   * Hands over each row of the file in order, holding 64 at a time. A bad row that is skipped is
-   * handed over as dropped with its reason.
+   * Hands over each pair of the file in order, holding 64 rows at a time. A bad row that is skipped
+   * is handed over as dropped with its reason, whole: one bad rejected completion makes a row bad.
    *
    * @throws BadRowException the first bad row, if {@code onBadRow} says stop
    */
   public static Walk forEachRow(
-      Path file, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
+      Path file,
+      RowFormat format,
+      PairEncoder encoder,
+      OnBadRow onBadRow,
+      Consumer<EncodedRow> action) {
     EncodingCounts counts = new EncodingCounts();
-    try (PairReader reader = PairReader.open(file)) {
+    try (PairReader reader = PairReader.open(file, format)) {
       for (List<Row> rows = chunk(reader); !rows.isEmpty(); rows = chunk(reader)) {
         // Rows are independent of each other, and tokenizing is most of what loading costs.
         for (Result result : rows.parallelStream().map(row -> Result.of(row, encoder)).toList()) {
-          action.accept(result.settle(onBadRow, counts));
+          result.settle(onBadRow, counts).forEach(action);
         }
       }
-      return new Walk(counts, new TreeSet<>(reader.ignoredColumns()));
+      return new Walk(counts, new TreeSet<>(reader.ignoredColumns()), reader.description());
     }
   }
 
@@ -80,27 +104,26 @@ public record PairDataset(
     return rows;
   }
 
-  private record Result(Row row, @Nullable EncodedRow encoded, @Nullable RuntimeException problem) {
+  private record Result(Row row, List<EncodedRow> encoded, @Nullable RuntimeException problem) {
 
     static Result of(Row row, PairEncoder encoder) {
       try {
-        return new Result(row, encoder.encode(row.pairOrThrow()), null);
+        return new Result(row, row.pairsOrThrow().stream().map(encoder::encode).toList(), null);
       } catch (RuntimeException problem) {
         // Kept until all rows of the chunk are done: thrown here, it would let the caller close the
         // native tokenizer under the other threads. And the first bad row is the one reported.
-        return new Result(row, null, problem);
+        return new Result(row, List.of(), problem);
       }
     }
 
-    EncodedRow settle(OnBadRow onBadRow, EncodingCounts counts) {
+    List<EncodedRow> settle(OnBadRow onBadRow, EncodingCounts counts) {
       if (problem == null) {
-        EncodedRow kept = Objects.requireNonNull(encoded);
-        counts.count(kept);
-        return kept;
+        encoded.forEach(counts::count);
+        return encoded;
       }
       if (onBadRow == OnBadRow.SKIP && problem instanceof BadRowException bad) {
         counts.countBad(row.origin(), bad);
-        return EncodedRow.skipped(row.origin(), bad);
+        return List.of(EncodedRow.skipped(row.origin(), bad));
       }
       throw problem;
     }

@@ -3,6 +3,7 @@ package org.dpo4j.encode;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
@@ -40,6 +41,7 @@ public final class PairEncoder {
   private final SpecialTokens specialTokens;
   private final EncodingLimits limits;
   private final OptionalInt eosId;
+  private final Surprises surprises;
 
   /**
    * @param template of the model, or null if it has none; rows of messages then stop the run
@@ -54,6 +56,7 @@ public final class PairEncoder {
     this.specialTokens = specialTokens;
     this.limits = limits;
     this.eosId = specialTokens.eosId(tokenizer);
+    this.surprises = new Surprises(tokenizer, specialTokens, eosId);
   }
 
   /**
@@ -61,6 +64,11 @@ public final class PairEncoder {
    * @throws DpoException if the model folder lacks what every row of this kind needs
    */
   public EncodedRow encode(PreferencePair pair) {
+    EncodedRow row = encodeSides(pair);
+    return pair.weight().isPresent() ? row.weighing(pair.weight().getAsDouble()) : row;
+  }
+
+  private EncodedRow encodeSides(PreferencePair pair) {
     if (pair instanceof PreferencePair.Text text) {
       return encodeText(text);
     } else if (pair instanceof PreferencePair.Chat chat) {
@@ -97,9 +105,9 @@ public final class PairEncoder {
   }
 
   private EncodedRow encodeChat(PreferencePair.Chat pair) {
-    String prompt = render(pair.origin(), pair.prompt(), List.of(), true);
-    String chosen = render(pair.origin(), pair.prompt(), pair.chosen(), false);
-    String rejected = render(pair.origin(), pair.prompt(), pair.rejected(), false);
+    String prompt = render(pair, List.of(), true);
+    String chosen = render(pair, pair.chosen(), false);
+    String rejected = render(pair, pair.rejected(), false);
     int shared = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     return encodeTexts(
         pair.origin(),
@@ -111,19 +119,21 @@ public final class PairEncoder {
             prompt.substring(0, shared), chosen.substring(shared), rejected.substring(shared)));
   }
 
-  private String render(
-      RowOrigin origin, List<Message> prompt, List<Message> completion, boolean header) {
+  private String render(PreferencePair.Chat pair, List<Message> completion, boolean header) {
     if (template == null) {
       throw new DpoException(
           ("%s messages need a chat template but the model folder has none;"
                   + " add chat_template.jinja to it, or write prompt, chosen and rejected as text")
-              .formatted(origin));
+              .formatted(pair.origin()));
     }
     try {
-      return template.render(Stream.concat(prompt.stream(), completion.stream()).toList(), header);
+      return template.render(
+          Stream.concat(pair.prompt().stream(), completion.stream()).toList(),
+          header,
+          pair.templateVariables());
     } catch (DpoException e) {
       throw new BadRowException(
-          origin, "refused by the chat template", String.valueOf(e.getMessage()));
+          pair.origin(), "refused by the chat template", String.valueOf(e.getMessage()));
     }
   }
 
@@ -205,11 +215,13 @@ public final class PairEncoder {
           "the row has %d tokens, the model %d positions; set max_length to cut"
               .formatted(longest, limits.maxPositions()));
     }
+    Set<String> warnings = surprises.of(pair, unmatched);
     if (!limits.cuts() || longest <= limits.maxLength()) {
-      return new EncodedRow(origin, Status.KEPT, "", pair, uncut, texts, unmatched);
+      return new EncodedRow(origin, Status.KEPT, "", pair, uncut, texts, unmatched, warnings);
     }
     if (prompt >= limits.maxLength()) {
-      return new EncodedRow(origin, Status.DROPPED, PROMPT_TOO_LONG, null, uncut, texts, unmatched);
+      return new EncodedRow(
+          origin, Status.DROPPED, PROMPT_TOO_LONG, null, uncut, texts, unmatched, warnings);
     }
     EncodedPair cut =
         new EncodedPair(
@@ -218,8 +230,9 @@ public final class PairEncoder {
             first(pair.chosenIds(), limits.maxLength() - prompt),
             first(pair.rejectedIds(), limits.maxLength() - prompt));
     return Arrays.equals(cut.chosenIds(), cut.rejectedIds())
-        ? new EncodedRow(origin, Status.DROPPED, SAME_AFTER_CUT, null, uncut, texts, unmatched)
-        : new EncodedRow(origin, Status.CUT, CUT, cut, uncut, texts, unmatched);
+        ? new EncodedRow(
+            origin, Status.DROPPED, SAME_AFTER_CUT, null, uncut, texts, unmatched, warnings)
+        : new EncodedRow(origin, Status.CUT, CUT, cut, uncut, texts, unmatched, warnings);
   }
 
   private OptionalInt idOutOfRange(EncodedPair pair) {

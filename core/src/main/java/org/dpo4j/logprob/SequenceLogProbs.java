@@ -134,7 +134,7 @@ public final class SequenceLogProbs {
                     .hiddenStates(
                         Tensors.longs(sequences.ids()),
                         Tensors.longs(sequences.positions()),
-                        new FlatAttention(sequences, like))
+                        new FlatAttention(sequences, like, model.windows()))
                     .index_select(0, Tensors.longs(sequences.predictors())));
     return model.logits(selected);
   }

@@ -12,11 +12,11 @@ public interface Attention {
   /**
    * Scaled dot-product attention of one layer.
    *
-   * @param layer 0-based number of the layer
+   * @param layer which one, and how it attends
    * @param query shape (tokens, heads, headDim)
    * @param key shape (tokens, kvHeads, headDim); kvHeads divides heads
    * @param value shape (tokens, kvHeads, headDim)
    * @return shape (tokens, heads, headDim)
    */
-  Tensor attend(int layer, Tensor query, Tensor key, Tensor value);
+  Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value);
 }

@@ -18,24 +18,30 @@ public final class CachedAttention implements Attention, AutoCloseable {
   private final List<Tensor> values = new ArrayList<>(); // likewise
 
   @Override
-  public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
-    Tensor allKeys = append(keys, layer, key);
-    Tensor allValues = append(values, layer, value);
-    // A first call of many tokens is causal; later calls have one token, which sees everything.
-    boolean first = allKeys.size(0) == query.size(0);
+  public Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value) {
+    Tensor allKeys = append(keys, layer.number(), key);
+    Tensor allValues = append(values, layer.number(), value);
+    int seen = (int) allKeys.size(0);
+    // A first call of many tokens is causal; later calls have one token, which sees its window.
+    boolean first = seen == query.size(0);
     if (!first && query.size(0) != 1) {
       throw new IllegalArgumentException(
           "after the first call tokens come one at a time but there were " + query.size(0));
     }
+    boolean narrow = layer.window() < seen;
+    int from = narrow && !first ? seen - layer.window() : 0;
+    boolean masked = narrow && first;
     return torch
         .scaled_dot_product_attention(
             query.transpose(0, 1).unsqueeze(0),
-            allKeys.transpose(0, 1).unsqueeze(0),
-            allValues.transpose(0, 1).unsqueeze(0),
-            Tensors.none(),
+            Tensors.rows(allKeys, 0, from, seen).transpose(0, 1).unsqueeze(0),
+            Tensors.rows(allValues, 0, from, seen).transpose(0, 1).unsqueeze(0),
+            masked
+                ? Tensors.optional(CausalMask.of(seen, seen, layer.window(), query))
+                : Tensors.none(),
             0.0,
-            first,
-            new DoubleOptional(),
+            first && !masked,
+            new DoubleOptional(layer.scale()),
             query.size(1) != key.size(1))
         .squeeze(0)
         .transpose(0, 1);

@@ -1,5 +1,6 @@
 package org.dpo4j.model;
 
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -33,6 +34,9 @@ public interface CausalLm extends AutoCloseable {
 
   /** The longest sequence that the model takes, in tokens. */
   int maxPositions();
+
+  /** The windows of those layers in which a token does not see all that comes before it. */
+  Set<Integer> windows();
 
   /** A second model with the same weights in memory of its own, gradients off. */
   CausalLm copy();

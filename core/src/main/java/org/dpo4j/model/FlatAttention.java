@@ -1,7 +1,11 @@
 package org.dpo4j.model;
 
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -12,12 +16,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Causal attention inside each sequence of a flat batch: a token sees its prompt and what comes
- * before it in its own completion, never another completion or another pair.
+ * before it in its own completion, never another completion or another pair; in a layer with a
+ * window, only so far back, counted in its own sequence.
  *
- * <p>Which kernel calls that takes is planned once and serves all layers. A short group is one call
- * with a mask. In a long one, where a mask would be large and most of its work in vain, prompt and
- * first completion are one causal call, and each further completion is a call of its own whose keys
- * are the prompt's and its own.
+ * <p>Which kernel calls that takes is planned once for all layers of one window. A short group is
+ * one call with a mask. In a long one, where a mask would be large and most of its work in vain,
+ * prompt and first completion are one causal call, and each further completion is a call of its own
+ * whose keys are the prompt's and its own.
  */
 public final class FlatAttention implements Attention {
 
@@ -50,41 +55,102 @@ public final class FlatAttention implements Attention {
     }
   }
 
-  private final List<Call> calls = new ArrayList<>();
+  /** The calls of layers that share a window. */
+  private static final class Plan {
+    private final int window;
+    private final Tensor like;
+    private final List<Call> calls = new ArrayList<>();
 
-  /**
-   * Plans the calls; their masks belong to the scope that is open now.
-   *
-   * @param like gives the floating type
-   */
-  public FlatAttention(FlatSequences sequences, Tensor like) {
-    for (FlatSequences.Group group : sequences.groups()) {
+    Plan(int window, Tensor like) {
+      this.window = window;
+      this.like = like;
+    }
+
+    void add(FlatSequences.Group group) {
       Span prompt = new Span(group.start(), group.start() + group.promptTokens());
       List<Span> completions = completions(prompt, group.completionTokens());
       int end = completions.isEmpty() ? prompt.end() : last(completions).end();
       Span whole = new Span(group.start(), end);
       if (completions.size() > 1 && whole.tokens() <= SHORT_GROUP) {
-        plan(whole, 0, 0, groupMask(whole, completions, like));
+        add(whole, 0, 0, groupMask(whole, prompt, completions));
       } else {
-        planLong(prompt, completions, like);
+        addLong(prompt, completions);
       }
     }
-  }
 
-  private void planLong(Span prompt, List<Span> completions, Tensor like) {
-    int firstEnd = completions.isEmpty() ? prompt.end() : completions.get(0).end();
-    int first = calls.size();
-    plan(new Span(prompt.start(), firstEnd), 0, 0, null);
-    for (Span completion : completions.stream().skip(1).toList()) {
-      Tensor mask = causalMask(completion.tokens(), prompt.tokens() + completion.tokens(), like);
-      plan(completion, prompt.tokens(), first, mask.unsqueeze(0).unsqueeze(0));
+    private void addLong(Span prompt, List<Span> completions) {
+      int firstEnd = completions.isEmpty() ? prompt.end() : completions.get(0).end();
+      int first = calls.size();
+      Span causal = new Span(prompt.start(), firstEnd);
+      boolean narrow = window < causal.tokens();
+      add(causal, 0, 0, narrow ? mask(causal.tokens(), causal.tokens()) : null);
+      for (Span completion : completions.stream().skip(1).toList()) {
+        Tensor mask = mask(completion.tokens(), prompt.tokens() + completion.tokens());
+        add(completion, prompt.tokens(), first, mask);
+      }
+    }
+
+    private void add(Span span, int prompt, int promptCall, @Nullable Tensor mask) {
+      if (span.tokens() > 0) {
+        Tensor all = mask == null ? null : mask.unsqueeze(0).unsqueeze(0); // for every head
+        calls.add(new Call(span.tokens(), prompt, promptCall, all));
+      }
+    }
+
+    private Tensor mask(int queries, int keys) {
+      return CausalMask.of(queries, keys, window, like);
+    }
+
+    /** Each completion sees the prompt and itself; shape (tokens, tokens). */
+    private Tensor groupMask(Span whole, Span prompt, List<Span> completions) {
+      int promptTokens = prompt.tokens();
+      Tensor mask = CausalMask.hidden(whole.tokens(), whole.tokens(), like);
+      mask.narrow(0, 0, promptTokens)
+          .narrow(1, 0, promptTokens)
+          .copy_(mask(promptTokens, promptTokens));
+      for (Span completion : completions) {
+        int tokens = completion.tokens();
+        Tensor sees = mask(tokens, promptTokens + tokens);
+        Tensor rows = mask.narrow(0, completion.start() - whole.start(), tokens);
+        rows.narrow(1, 0, promptTokens).copy_(sees.narrow(1, 0, promptTokens));
+        rows.narrow(1, completion.start() - whole.start(), tokens)
+            .copy_(sees.narrow(1, promptTokens, tokens));
+      }
+      return mask;
     }
   }
 
-  private void plan(Span span, int prompt, int promptCall, @Nullable Tensor mask) {
-    if (span.tokens() > 0) {
-      calls.add(new Call(span.tokens(), prompt, promptCall, mask));
+  private final int longest; // tokens of a sequence
+  private final Map<Integer, Plan> plans = new HashMap<>();
+
+  /**
+   * Plans the calls; their masks belong to the scope that is open now.
+   *
+   * @param like gives the floating type
+   * @param windows of the layers that have one, as {@link CausalLm#windows}
+   */
+  public FlatAttention(FlatSequences sequences, Tensor like, Collection<Integer> windows) {
+    longest = sequences.groups().stream().mapToInt(FlatAttention::longest).max().orElse(0);
+    for (int window : windows) {
+      plans.computeIfAbsent(effective(window), w -> plan(sequences, w, like));
     }
+    plans.computeIfAbsent(AttentionLayer.ALL, w -> plan(sequences, w, like));
+  }
+
+  private static int longest(FlatSequences.Group group) {
+    return group.promptTokens()
+        + group.completionTokens().stream().max(Comparator.naturalOrder()).orElse(0);
+  }
+
+  /** A window that reaches over every sequence is none. */
+  private int effective(int window) {
+    return window >= longest ? AttentionLayer.ALL : window;
+  }
+
+  private static Plan plan(FlatSequences sequences, int window, Tensor like) {
+    Plan plan = new Plan(window, like);
+    sequences.groups().forEach(plan::add);
+    return plan;
   }
 
   private static List<Span> completions(Span prompt, List<Integer> tokens) {
@@ -102,12 +168,18 @@ public final class FlatAttention implements Attention {
   }
 
   @Override
-  public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+  public Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value) {
+    Plan plan = plans.get(effective(layer.window()));
+    if (plan == null) {
+      throw new IllegalArgumentException("no call is planned for a window of " + layer.window());
+    }
+    List<Call> calls = plan.calls;
+    long[] tokens = calls.stream().mapToLong(Call::tokens).toArray();
     long repeats = query.size(1) / key.size(1);
     // One split, not one slice a call: the gradient of each slice would be as large as the batch.
-    TensorVector queries = pieces(query);
-    TensorVector keys = pieces(repeatHeads(key, repeats));
-    TensorVector values = pieces(repeatHeads(value, repeats));
+    TensorVector queries = query.split_with_sizes(tokens, 0);
+    TensorVector keys = repeatHeads(key, repeats).split_with_sizes(tokens, 0);
+    TensorVector values = repeatHeads(value, repeats).split_with_sizes(tokens, 0);
     List<Tensor> outputs = new ArrayList<>(calls.size());
     for (int i = 0; i < calls.size(); i++) {
       Call call = calls.get(i);
@@ -120,7 +192,7 @@ public final class FlatAttention implements Attention {
                   call.mask() == null ? Tensors.none() : Tensors.optional(call.mask()),
                   0.0,
                   call.mask() == null,
-                  new DoubleOptional(),
+                  new DoubleOptional(layer.scale()),
                   false)
               .squeeze(0)
               .transpose(0, 1));
@@ -128,35 +200,9 @@ public final class FlatAttention implements Attention {
     return Tensors.cat(outputs, 0);
   }
 
-  private TensorVector pieces(Tensor states) {
-    return states.split_with_sizes(calls.stream().mapToLong(Call::tokens).toArray(), 0);
-  }
-
   /** (tokens, heads, headDim) to (1, heads, tokens, headDim). */
   private static Tensor headsFirst(Tensor states) {
     return states.transpose(0, 1).unsqueeze(0);
-  }
-
-  /** Causal, and no completion sees another one; shape (1, 1, tokens, tokens). */
-  private static Tensor groupMask(Span whole, List<Span> completions, Tensor like) {
-    Tensor mask = causalMask(whole.tokens(), whole.tokens(), like);
-    for (Span completion : completions) {
-      for (Span earlier : completions) {
-        if (earlier.start() < completion.start()) {
-          mask.narrow(0, completion.start() - whole.start(), completion.tokens())
-              .narrow(1, earlier.start() - whole.start(), earlier.tokens())
-              .fill_(Tensors.scalar(Double.NEGATIVE_INFINITY));
-        }
-      }
-    }
-    return mask.unsqueeze(0).unsqueeze(0);
-  }
-
-  /** 0 where query i of the last {@code queries} of {@code keys} sees key j, else -infinity. */
-  private static Tensor causalMask(int queries, int keys, Tensor like) {
-    return Tensors.zerosLike(like, queries, keys)
-        .fill_(Tensors.scalar(Double.NEGATIVE_INFINITY))
-        .triu(keys - queries + 1L);
   }
 
   /** Grouped-query attention: each key and value head serves {@code repeats} query heads. */

@@ -7,8 +7,8 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * Rotary position embedding: each pair of channels (i, i + headDim/2) of a query or key turns by
- * position x theta^(-2i/headDim). Su et al. 2021, arXiv 2104.09864; the pairing is that of Hugging
- * Face checkpoints.
+ * position x frequency i, which is theta^(-2i/headDim) or what {@link RopeScaling} makes of it. Su
+ * et al. 2021, arXiv 2104.09864; the pairing is that of Hugging Face checkpoints.
  */
 public final class RotaryEmbedding {
 
@@ -20,23 +20,23 @@ public final class RotaryEmbedding {
    *
    * @param positions int64, shape (tokens)
    * @param headDim even
-   * @param theta base of the frequencies, as {@code rope_theta}
+   * @param rope gives the frequencies
    * @param like gives the floating type
    */
-  public RotaryEmbedding(Tensor positions, int headDim, double theta, Tensor like) {
-    float[] frequencies = new float[headDim / 2];
-    for (int i = 0; i < frequencies.length; i++) {
-      // In fp32 as transformers computes it: theta^(2i/d) is rounded before it is inverted.
-      frequencies[i] = 1.0f / (float) Math.pow(theta, (float) (2 * i) / (float) headDim);
-    }
+  public RotaryEmbedding(Tensor positions, int headDim, Rope rope, Tensor like) {
     Tensor half =
         positions
             .to(ScalarType.Float)
             .unsqueeze(1)
-            .mul(Tensors.floats(frequencies).unsqueeze(0)); // (tokens, headDim/2)
+            .mul(Tensors.floats(rope.frequencies(headDim)).unsqueeze(0)); // (tokens, headDim/2)
     Tensor angles = Tensors.cat(List.of(half, half), 1).unsqueeze(1); // (tokens, 1, headDim)
-    cos = angles.cos().to(like.scalar_type().intern());
-    sin = angles.sin().to(like.scalar_type().intern());
+    cos = magnified(angles.cos(), rope).to(like.scalar_type().intern());
+    sin = magnified(angles.sin(), rope).to(like.scalar_type().intern());
+  }
+
+  private static Tensor magnified(Tensor part, Rope rope) {
+    double magnitude = rope.scaling().magnitude();
+    return magnitude == 1 ? part : part.mul(Tensors.scalar(magnitude));
   }
 
   /** Turns queries or keys: shape (tokens, heads, headDim) in and out. */

@@ -92,7 +92,7 @@ public final class GenerateRun {
       }
       return tokenizer.text().encode(String.valueOf(prompt.get(0).content()), true);
     }
-    return tokenizer.text().encode(template.render(prompt, true), false);
+    return tokenizer.text().encode(template.render(prompt, true, Map.of()), false);
   }
 
   private static Set<Integer> endTokens(LoadedInputs inputs) {

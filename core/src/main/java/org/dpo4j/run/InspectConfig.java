@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
 /** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
@@ -12,6 +13,8 @@ public record InspectConfig(
             aliases = "model_name_or_path")
         Path model,
     @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+    @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+        RowFormat dataFormat,
     @Option(help = "file for one JSON line for each row; without it the rows are shown")
         Optional<Path> output,
     @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")

@@ -51,13 +51,12 @@ public final class InspectRun {
               ? write(config, config.output().get(), encoder)
               : PairDataset.forEachRow(
                   config.dataFile(),
+                  config.dataFormat(),
                   encoder,
                   config.onBadRow(),
                   new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
       output.out().println(config.dataFile() + ": " + walk.counts().summary());
-      if (!walk.ignoredColumns().isEmpty()) {
-        output.out().println("columns ignored: " + String.join(", ", walk.ignoredColumns()));
-      }
+      RowWriter.describe(walk, output.out());
       config.output().ifPresent(path -> output.out().println("written to " + path));
     }
   }
@@ -72,7 +71,11 @@ public final class InspectRun {
     try (RowWriter writer = RowWriter.open(target, List.of(config.dataFile(), config.model()))) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
-              config.dataFile(), encoder, config.onBadRow(), row -> writer.write(values(row)));
+              config.dataFile(),
+              config.dataFormat(),
+              encoder,
+              config.onBadRow(),
+              row -> writer.write(values(row)));
       writer.publish();
       return walk;
     }
@@ -80,6 +83,7 @@ public final class InspectRun {
 
   private static Map<String, Object> values(EncodedRow row) {
     Map<String, Object> values = RowWriter.start(row);
+    row.weight().ifPresent(weight -> values.put("weight", weight));
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {
       values.put("prompt_ids", pair.get().promptIds());
@@ -89,6 +93,7 @@ public final class InspectRun {
     values.put("prompt_text", row.texts().prompt());
     values.put("chosen_text", row.texts().chosen());
     values.put("rejected_text", row.texts().rejected());
+    values.put("warnings", row.warnings());
     return values;
   }
 
@@ -98,11 +103,12 @@ public final class InspectRun {
     }
     shown++;
     out.printf(
-        "%s row %d: %s%s%n",
+        "%s row %d: %s%s%s%n",
         row.origin(),
         row.origin().row(),
         row.status(),
-        row.reason().isEmpty() ? "" : ", " + row.reason());
+        row.reason().isEmpty() ? "" : ", " + row.reason(),
+        row.weight().isPresent() ? ", weight " + row.weight().getAsDouble() : "");
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {
       side("prompt", pair.get().promptIds(), row.uncut().prompt());
@@ -119,6 +125,7 @@ public final class InspectRun {
               + tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray())
               + "); the boundary is before them");
     }
+    row.warnings().forEach(warning -> out.println("  warning: " + warning));
     out.println();
   }
 

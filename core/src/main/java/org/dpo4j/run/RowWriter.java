@@ -2,6 +2,7 @@ package org.dpo4j.run;
 
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -13,6 +14,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.encode.PairDataset;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A file of one JSON line for each row, which appears under its name when it is complete. */
@@ -75,10 +77,23 @@ final class RowWriter implements AutoCloseable {
     }
   }
 
+  /** Says how the rows were read and which of their columns were not. */
+  static void describe(PairDataset.Walk walk, PrintStream out) {
+    if (!walk.description().isEmpty()) {
+      out.println("rows: " + walk.description());
+    }
+    if (!walk.ignoredColumns().isEmpty()) {
+      out.println("columns ignored: " + String.join(", ", walk.ignoredColumns()));
+    }
+  }
+
   /** What every line begins with. */
   static Map<String, Object> start(EncodedRow row) {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("row", row.origin().row());
+    if (row.origin().rejectedIndex() > 0) {
+      values.put("rejected_index", row.origin().rejectedIndex());
+    }
     values.put("status", row.status().toString());
     values.put("reason", row.reason());
     return values;

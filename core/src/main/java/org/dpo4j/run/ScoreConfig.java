@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 
 /** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
@@ -12,6 +13,8 @@ public record ScoreConfig(
             aliases = "model_name_or_path")
         Path model,
     @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
+    @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+        RowFormat dataFormat,
     @Option(help = "file for the numbers, one JSON line for each row") Path output,
     @Option(help = "folder of the reference; adds rewards to the output") Optional<Path> refModel,
     @Option(help = "folder of a LoRA adapter for the model") Optional<Path> adapter,

@@ -51,6 +51,7 @@ public final class ScoreRun {
       }
       writer.publish();
       output.out().println(config.dataFile() + ": " + walk.counts().summary());
+      RowWriter.describe(walk, output.out());
       output.out().println("written to " + config.output());
     }
   }
@@ -63,7 +64,8 @@ public final class ScoreRun {
 
   private PairDataset.Walk score(PairEncoder encoder) {
     PairDataset.Walk walk =
-        PairDataset.forEachRow(config.dataFile(), encoder, config.onBadRow(), this::take);
+        PairDataset.forEachRow(
+            config.dataFile(), config.dataFormat(), encoder, config.onBadRow(), this::take);
     flush();
     return walk;
   }

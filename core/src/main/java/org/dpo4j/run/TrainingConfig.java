@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.FDivergence;
@@ -94,6 +95,8 @@ public record TrainingConfig(
   public record Data(
       @Option(help = "preference pairs: .jsonl or .json, also .gz") Path dataFile,
       @Option(help = "held-out pairs, in the same formats") Optional<Path> evalFile,
+      @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+          RowFormat dataFormat,
       @Option(value = "1024", help = "ids of prompt and completion kept; 0: no truncation")
           int maxLength,
       @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,

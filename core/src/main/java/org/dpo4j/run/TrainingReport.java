@@ -154,6 +154,7 @@ final class TrainingReport implements TrainingListener {
   private void data(String use, Path file, PairDataset dataset) {
     EncodingCounts counts = dataset.counts();
     line("%s: %s: %s", use, file, counts.summary());
+    line("  rows: " + dataset.description());
     if (!dataset.ignoredColumns().isEmpty()) {
       line("  columns ignored: " + String.join(", ", dataset.ignoredColumns()));
     }

@@ -136,7 +136,8 @@ public final class TrainingRun {
   }
 
   private PairDataset load(Path file, PairEncoder encoder) {
-    PairDataset dataset = PairDataset.load(file, encoder, config.data().onBadRow());
+    PairDataset dataset =
+        PairDataset.load(file, config.data().dataFormat(), encoder, config.data().onBadRow());
     boolean oneWeight =
         dataset.pairs().stream().mapToDouble(EncodedPair::weight).distinct().count() == 1;
     if (!oneWeight && !config.loss().objective().loss().keepsPairs()) {

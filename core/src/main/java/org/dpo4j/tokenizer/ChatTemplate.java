@@ -11,7 +11,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Message;
@@ -26,6 +26,8 @@ import tools.jackson.databind.json.JsonMapper;
  * names and functions that transformers gives it. Immutable.
  */
 public final class ChatTemplate {
+  static final String DEFAULT = "default";
+  static final String TOOL_USE = "tool_use";
   private static final String TEMPLATE_FILE = "chat_template.jinja";
   private static final String CONFIG_FILE = "tokenizer_config.json";
 
@@ -53,47 +55,60 @@ public final class ChatTemplate {
   }
 
   /**
-   * The template of a checkpoint: {@code chat_template.jinja}, else {@code chat_template} in {@code
-   * tokenizer_config.json}, a string or a list of named templates of which the one named {@code
-   * default} counts. Empty where the folder has none.
+   * The templates of a checkpoint by name: {@code default}, and {@code tool_use} where there is one
+   * for conversations with tools. They are {@code chat_template.jinja} and {@code
+   * additional_chat_templates/tool_use.jinja}; without these files, {@code chat_template} in {@code
+   * tokenizer_config.json}, a string or a list of named templates.
    *
-   * @throws DpoException when a file cannot be read or its template does not parse
+   * @return empty, or templates of which one is named {@code default}
+   * @throws DpoException when a file cannot be read or a template does not parse
    */
-  public static Optional<ChatTemplate> fromModelFolder(Path folder) {
+  public static Map<String, ChatTemplate> fromModelFolder(Path folder) {
     Path file = folder.resolve(TEMPLATE_FILE);
+    Path tools = folder.resolve("additional_chat_templates/tool_use.jinja");
+    Map<String, ChatTemplate> templates = new HashMap<>();
     if (Files.isRegularFile(file)) {
-      return Optional.of(parse(read(file), file.toString()));
+      templates.put(DEFAULT, parse(read(file), file.toString()));
+      if (Files.isRegularFile(tools)) {
+        templates.put(TOOL_USE, parse(read(tools), tools.toString()));
+      }
+      return templates;
     }
     Path config = folder.resolve(CONFIG_FILE);
     if (!Files.isRegularFile(config)) {
-      return Optional.empty();
+      return templates;
     }
     try {
       JsonNode found = JsonMapper.shared().readTree(read(config)).path("chat_template");
-      String origin = config + " chat_template";
-      return defaultTemplate(found, config).map(source -> parse(source, origin));
+      sources(found, config)
+          .forEach(
+              (name, source) ->
+                  templates.put(name, parse(source, config + " chat_template " + name)));
+      return templates;
     } catch (JacksonException e) {
       throw new DpoException("[" + config + "] must be JSON but is not: " + JsonFault.words(e), e);
     }
   }
 
-  private static Optional<String> defaultTemplate(JsonNode found, Path config) {
+  private static Map<String, String> sources(JsonNode found, Path config) {
+    Map<String, String> sources = new HashMap<>();
     if (found.isMissingNode() || found.isNull()) {
-      return Optional.empty();
+      return sources;
     } else if (found.isString()) {
-      return Optional.of(found.stringValue());
+      sources.put(DEFAULT, found.stringValue());
     }
     for (JsonNode named : found) {
-      if (named.path("name").asString("").equals("default")) {
-        return Optional.of(named.path("template").asString(""));
+      String name = named.path("name").asString("");
+      if (name.equals(DEFAULT) || name.equals(TOOL_USE)) {
+        sources.put(name, named.path("template").asString(""));
       }
     }
-    throw new DpoException(
-        "["
-            + config
-            + "] chat_template must be a string or a list with a template named 'default' but is"
-            + " neither; put the template into "
-            + TEMPLATE_FILE);
+    if (!sources.containsKey(DEFAULT)) {
+      throw new DpoException(
+          "[%s] chat_template must be a string or a list with a template named 'default' but is neither; put the template into %s"
+              .formatted(config, TEMPLATE_FILE));
+    }
+    return sources;
   }
 
   private static String read(Path file) {
@@ -127,26 +142,31 @@ public final class ChatTemplate {
     names.put("documents", null);
     names.putAll(variables);
     List<@Nullable Object> turns = new ArrayList<>();
-    messages.forEach(message -> turns.add(withReasoning(message.fields())));
+    messages.forEach(message -> turns.add(turn(message.fields())));
     names.put("messages", turns);
     names.put("add_generation_prompt", addGenerationPrompt);
     return template.render(
         names, Map.of("raise_exception", this::refuse, "strftime_now", this::now));
   }
 
-  /** Reasoning under any of its names appears under those that templates read. */
-  private static Map<String, @Nullable Object> withReasoning(Map<String, @Nullable Object> fields) {
+  /**
+   * A turn as transformers hands it over: without the fields that are null, and with reasoning
+   * under any of its names also under those that templates read.
+   */
+  private static Map<String, @Nullable Object> turn(Map<String, @Nullable Object> fields) {
+    Map<String, @Nullable Object> turn = new LinkedHashMap<>(fields);
+    turn.values().removeIf(Objects::isNull);
     for (String name : REASONING) {
-      Object reasoning = fields.get(name);
+      Object reasoning = turn.get(name);
       if (reasoning != null) {
-        Map<String, @Nullable Object> turn = new LinkedHashMap<>();
-        turn.put("thinking", reasoning);
-        turn.putAll(fields);
-        turn.put("reasoning_content", reasoning);
-        return turn;
+        Map<String, @Nullable Object> aliased = new LinkedHashMap<>();
+        aliased.put("thinking", reasoning);
+        aliased.putAll(turn);
+        aliased.put("reasoning_content", reasoning);
+        return aliased;
       }
     }
-    return fields;
+    return turn;
   }
 
   private String refuse(String reason) {

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param text text to ids and back
  * @param template messages to text, or null if the folder has no chat template
- * @param specialTokens BOS, EOS and PAD
+ * @param specialTokens BOS, EOS and the other tokens with a role
  */
 public record ModelTokenizer(
     HuggingFaceTextTokenizer text, @Nullable ChatRenderer template, SpecialTokens specialTokens)
@@ -24,26 +24,26 @@ public record ModelTokenizer(
    */
   public static ModelTokenizer load(Path folder) {
     SpecialTokens special = SpecialTokens.fromModelFolder(folder);
-    ChatRenderer template =
-        ChatTemplate.fromModelFolder(folder).map(t -> bound(t, special)).orElse(null);
-    return new ModelTokenizer(HuggingFaceTextTokenizer.load(folder), template, special);
+    return new ModelTokenizer(
+        HuggingFaceTextTokenizer.load(folder), renderer(folder, special), special);
   }
 
-  private static ChatRenderer bound(ChatTemplate template, SpecialTokens special) {
-    Map<String, @Nullable Object> variables = new HashMap<>();
-    put(variables, "bos_token", special.bosToken());
-    put(variables, "eos_token", special.eosToken());
-    put(variables, "pad_token", special.padToken());
-    return (messages, addGenerationPrompt) ->
-        template.render(messages, addGenerationPrompt, variables);
-  }
-
-  /** A token that the model lacks is undefined in its template, as in transformers. */
-  private static void put(
-      Map<String, @Nullable Object> variables, String name, @Nullable String token) {
-    if (token != null) {
-      variables.put(name, token);
+  /**
+   * Of a folder with several templates, the one for tools shows the conversations that have them.
+   */
+  private static @Nullable ChatRenderer renderer(Path folder, SpecialTokens special) {
+    Map<String, ChatTemplate> templates = ChatTemplate.fromModelFolder(folder);
+    ChatTemplate plain = templates.get(ChatTemplate.DEFAULT);
+    if (plain == null) {
+      return null;
     }
+    ChatTemplate withTools = templates.getOrDefault(ChatTemplate.TOOL_USE, plain);
+    return (messages, addGenerationPrompt, variables) -> {
+      Map<String, @Nullable Object> all = new HashMap<>(special.named());
+      all.putAll(variables);
+      return (all.get("tools") == null ? plain : withTools)
+          .render(messages, addGenerationPrompt, all);
+    };
   }
 
   @Override

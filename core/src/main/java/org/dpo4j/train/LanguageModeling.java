@@ -100,6 +100,6 @@ public final class LanguageModeling {
         model.hiddenStates(
             Tensors.longs(sequences.ids()),
             Tensors.longs(sequences.positions()),
-            new FlatAttention(sequences, like)));
+            new FlatAttention(sequences, like, model.windows())));
   }
 }

@@ -33,9 +33,8 @@ final class Gpt2Family implements ModelFamily {
 
   @Override
   public Plan plan(HuggingFaceConfig config) {
-    requireFlag(config, "scale_attn_weights", true);
-    requireFlag(config, "scale_attn_by_inverse_layer_idx", false);
-    requireFlag(config, "add_cross_attention", false);
+    config.requireOff("add_cross_attention");
+    config.flag("reorder_and_upcast_attn", false); // of half precision; the same in fp32
     int hidden = config.positiveInt("n_embd");
     if (hidden > Integer.MAX_VALUE / 4) {
       throw config.mustBe("n_embd", "smaller: times 4 it is above 2^31");
@@ -50,26 +49,12 @@ final class Gpt2Family implements ModelFamily {
               config.positiveInt("n_head"),
               config.positiveInt("n_positions"),
               config.positiveNumber("layer_norm_epsilon", 1e-5),
-              activation(config),
+              Activations.read(config, "activation_function", "gelu_new"),
+              config.flag("scale_attn_weights", true),
+              config.flag("scale_attn_by_inverse_layer_idx", false),
               config.flag("tie_word_embeddings", true)));
     } catch (IllegalArgumentException e) {
       throw new DpoException("[" + config.file() + "] " + e.getMessage(), e);
-    }
-  }
-
-  private static Gpt2Config.Activation activation(HuggingFaceConfig config) {
-    String key = "activation_function";
-    return switch (config.text(key, "gelu_new")) {
-      case "gelu_new", "gelu_pytorch_tanh" -> Gpt2Config.Activation.GELU_TANH;
-      case "gelu" -> Gpt2Config.Activation.GELU;
-      case "relu" -> Gpt2Config.Activation.RELU;
-      default -> throw config.notSupported(key, "gelu_new, gelu_pytorch_tanh, gelu, relu");
-    };
-  }
-
-  private static void requireFlag(HuggingFaceConfig config, String key, boolean value) {
-    if (config.flag(key, value) != value) {
-      throw config.notSupported(key, String.valueOf(value));
     }
   }
 }

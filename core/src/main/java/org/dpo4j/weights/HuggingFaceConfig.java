@@ -5,7 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.dpo4j.DpoException;
 import org.dpo4j.torch.ElementType;
 import tools.jackson.core.JacksonException;
@@ -88,6 +91,17 @@ public final class HuggingFaceConfig {
     return node.doubleValue();
   }
 
+  /** As {@link #positiveNumber(String, double)}, but 0 is a value too. */
+  public double number(String key, double fallback) {
+    return given(key) && isZero(tree.get(key)) ? 0 : positiveNumber(key, fallback);
+  }
+
+  /** A positive number that must be there. */
+  public double positiveNumber(String key) {
+    require(key, "a positive number");
+    return positiveNumber(key, 1);
+  }
+
   public boolean flag(String key, boolean fallback) {
     if (!given(key)) {
       return fallback;
@@ -111,6 +125,38 @@ public final class HuggingFaceConfig {
       throw mustBe(key, "a string");
     }
     return node.stringValue();
+  }
+
+  /** A list of strings; empty where absent or null. */
+  public Optional<List<String>> texts(String key) {
+    return list(key, "a list of strings", JsonNode::isString, JsonNode::stringValue);
+  }
+
+  /** A list of integers or flags, as flags: 0 is false; empty where absent or null. */
+  public Optional<List<Boolean>> flags(String key) {
+    return list(
+        key,
+        "a list of 0 and 1",
+        node -> node.isBoolean() || node.isIntegralNumber(),
+        node -> node.isBoolean() ? node.booleanValue() : node.asLong() != 0);
+  }
+
+  private <T> Optional<List<T>> list(
+      String key, String rule, Predicate<JsonNode> valid, Function<JsonNode, T> value) {
+    if (!given(key)) {
+      return Optional.empty();
+    }
+    List<T> values = new ArrayList<>();
+    for (JsonNode node : tree.get(key)) {
+      if (!valid.test(node)) {
+        throw mustBe(key, rule);
+      }
+      values.add(value.apply(node));
+    }
+    if (!tree.get(key).isArray()) {
+      throw mustBe(key, rule);
+    }
+    return Optional.of(values);
   }
 
   /** Token ids that are given as one number or as a list; empty where absent or null. */
@@ -154,6 +200,32 @@ public final class HuggingFaceConfig {
     return object.isEmpty()
         ? Optional.empty()
         : Optional.of(new HuggingFaceConfig(file, section + key + ".", object));
+  }
+
+  /** The keys whose values are objects. */
+  public List<String> sections() {
+    return tree.properties().stream()
+        .filter(property -> property.getValue().isObject())
+        .map(Map.Entry::getKey)
+        .toList();
+  }
+
+  /** Whether the key is there, if only with null. */
+  public boolean has(String key) {
+    return tree.has(key);
+  }
+
+  /** Refuses a key that changes what is computed unless it is absent, null, false or 0. */
+  void requireOff(String key) {
+    JsonNode node = tree.path(key);
+    boolean off = !given(key) || isZero(node) || (node.isBoolean() && !node.booleanValue());
+    if (!off) {
+      throw notSupported(key, "a model without it");
+    }
+  }
+
+  private static boolean isZero(JsonNode node) {
+    return node.isNumber() && node.doubleValue() == 0;
   }
 
   /** Whether the key is there and not null. */

@@ -1,17 +1,27 @@
 package org.dpo4j.weights;
 
-import java.util.Optional;
-import java.util.Set;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
 import org.dpo4j.DpoException;
+import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.llama.Llama;
 import org.dpo4j.model.llama.LlamaConfig;
 
-/** Configs with {@code "model_type": "llama"}, of transformers 4 and 5. */
-final class LlamaFamily implements ModelFamily {
-
-  private static final double DEFAULT_ROPE_THETA = 10_000;
+/**
+ * Configs of the families that are a {@link Llama}, of transformers 4 and 5. What a config does not
+ * say has the default of its family's config class in transformers.
+ */
+enum LlamaFamily implements ModelFamily {
+  LLAMA(0, 0, 2048, 1e-6, 1e4, false),
+  MISTRAL(8, 0, 131_072, 1e-6, 1e4, false),
+  QWEN2(32, 0, 32_768, 1e-6, 1e4, false),
+  QWEN3(32, 128, 32_768, 1e-6, 1e4, false),
+  SMOLLM3(4, 0, 32_768, 1e-6, 2e6, true),
+  PHI3(0, 0, 4096, 1e-5, 1e4, false);
 
   private record LlamaPlan(LlamaConfig config) implements Plan {
 
@@ -30,69 +40,207 @@ final class LlamaFamily implements ModelFamily {
     }
   }
 
+  /** Keys of other architectures, which would change every number. */
+  private static final List<String> FOREIGN =
+      List.of(
+          "attn_logit_softcapping",
+          "final_logit_softcapping",
+          "query_pre_attn_scalar",
+          "num_experts",
+          "num_local_experts",
+          "n_routed_experts",
+          "embedding_multiplier",
+          "residual_multiplier",
+          "attention_multiplier",
+          "logits_scaling",
+          "clip_qkv",
+          "use_mrope",
+          "per_layer_config");
+
+  private static final int MAX_LAYERS = 10_000; // each is an object before any weight is read
+  private static final String WINDOW = "sliding_window";
+  private static final String USE_WINDOW = "use_sliding_window";
+  private static final String LAYER_TYPES = "layer_types";
+
+  // Values of keys that are absent.
+  private final int keyValueHeads; // 0 for as many as there are query heads
+  private final int headDim; // 0 for the hidden size divided by the heads
+  private final int maxPositions;
+  private final double rmsNormEpsilon;
+  private final double ropeTheta;
+  private final boolean tiedHead;
+
+  LlamaFamily(
+      int keyValueHeads,
+      int headDim,
+      int maxPositions,
+      double rmsNormEpsilon,
+      double ropeTheta,
+      boolean tiedHead) {
+    this.keyValueHeads = keyValueHeads;
+    this.headDim = headDim;
+    this.maxPositions = maxPositions;
+    this.rmsNormEpsilon = rmsNormEpsilon;
+    this.ropeTheta = ropeTheta;
+    this.tiedHead = tiedHead;
+  }
+
   @Override
   public String modelType() {
-    return "llama";
+    return name().toLowerCase(Locale.ROOT);
   }
 
   @Override
   public Plan plan(HuggingFaceConfig config) {
-    if (!Set.of("silu", "swish").contains(config.text("hidden_act", "silu"))) {
-      throw config.notSupported("hidden_act", "silu");
-    }
+    FOREIGN.forEach(config::requireOff);
     int hidden = config.positiveInt("hidden_size");
     int heads = config.positiveInt("num_attention_heads");
-    if (!config.given("head_dim") && hidden % heads != 0) {
-      throw config.mustBe("hidden_size", "a multiple of num_attention_heads (" + heads + ")");
-    }
-    int headDim = config.positiveInt("head_dim", Math.max(1, hidden / heads));
-    if ((long) heads * headDim > Integer.MAX_VALUE) {
-      throw config.mustBe("num_attention_heads", "smaller: times head_dim it is above 2^31");
-    }
+    int positions = config.positiveInt("max_position_embeddings", maxPositions);
     try {
       return new LlamaPlan(
           new LlamaConfig(
               config.positiveInt("vocab_size"),
               hidden,
               config.positiveInt("intermediate_size"),
-              config.positiveInt("num_hidden_layers"),
               heads,
-              config.positiveInt("num_key_value_heads", heads),
-              headDim,
-              config.positiveInt("max_position_embeddings"),
-              config.positiveNumber("rms_norm_eps", 1e-6),
-              ropeTheta(config),
-              config.flag("tie_word_embeddings", false),
-              config.flag("attention_bias", false),
-              config.flag("mlp_bias", false)));
+              keyValueHeads(config, heads),
+              headWidth(config, hidden, heads),
+              positions,
+              config.positiveNumber("rms_norm_eps", rmsNormEpsilon),
+              RopeSettings.read(config, ropeTheta, positions, this != PHI3),
+              Activations.read(config, "hidden_act", "silu"),
+              biases(config),
+              this == QWEN3,
+              this == PHI3,
+              config.flag("tie_word_embeddings", tiedHead),
+              layers(config)));
     } catch (IllegalArgumentException e) {
       throw new DpoException("[" + config.file() + "] " + e.getMessage(), e);
     }
   }
 
-  /**
-   * The base of the rotary frequencies: in {@code rope_parameters} since transformers 5, beside
-   * {@code rope_scaling} before. Where both are there, the older wins, as in transformers.
-   */
-  private static double ropeTheta(HuggingFaceConfig config) {
-    double theta = config.positiveNumber("rope_theta", DEFAULT_ROPE_THETA);
-    Optional<HuggingFaceConfig> rope =
-        config.section("rope_scaling").or(() -> config.section("rope_parameters"));
-    requireWholeHeads(config);
-    if (rope.isEmpty()) {
-      return theta;
-    }
-    String key = rope.get().given("rope_type") ? "rope_type" : "type";
-    if (!rope.get().text(key, "default").equals("default")) {
-      throw rope.get().notSupported(key, "default");
-    }
-    requireWholeHeads(rope.get());
-    return rope.get().positiveNumber("rope_theta", theta);
+  private int keyValueHeads(HuggingFaceConfig config, int heads) {
+    String key = "num_key_value_heads";
+    boolean sameAsHeads = config.has(key) || keyValueHeads == 0;
+    return config.positiveInt(key, sameAsHeads ? heads : keyValueHeads);
   }
 
-  private static void requireWholeHeads(HuggingFaceConfig config) {
-    if (config.positiveNumber("partial_rotary_factor", 1) != 1) {
-      throw config.notSupported("partial_rotary_factor", "1");
+  private int headWidth(HuggingFaceConfig config, int hidden, int heads) {
+    boolean derived = !config.given("head_dim") && headDim == 0;
+    if (derived && hidden % heads != 0) {
+      throw config.mustBe("hidden_size", "a multiple of num_attention_heads (" + heads + ")");
     }
+    int width = config.positiveInt("head_dim", derived ? Math.max(1, hidden / heads) : headDim);
+    if ((long) heads * width > Integer.MAX_VALUE) {
+      throw config.mustBe("num_attention_heads", "smaller: times head_dim it is above 2^31");
+    }
+    return width;
+  }
+
+  private LlamaConfig.Biases biases(HuggingFaceConfig config) {
+    boolean attention = config.flag("attention_bias", false);
+    boolean mlp = config.flag("mlp_bias", false);
+    return switch (this) {
+      case LLAMA, SMOLLM3 -> new LlamaConfig.Biases(attention, attention, mlp);
+      case QWEN3 -> new LlamaConfig.Biases(attention, attention, false);
+      case QWEN2 -> new LlamaConfig.Biases(true, false, false);
+      case MISTRAL, PHI3 -> LlamaConfig.Biases.NONE;
+    };
+  }
+
+  private List<LlamaConfig.Layer> layers(HuggingFaceConfig config) {
+    int count = config.positiveInt("num_hidden_layers");
+    if (count > MAX_LAYERS) {
+      throw config.mustBe("num_hidden_layers", "at most " + MAX_LAYERS);
+    }
+    return switch (this) {
+      case LLAMA -> alike(config, count, AttentionLayer.ALL);
+      case MISTRAL -> alike(config, count, window(config, 4096));
+      case PHI3 -> alike(config, count, window(config, AttentionLayer.ALL));
+      case QWEN2, QWEN3 -> upperWindows(config, count);
+      case SMOLLM3 -> someWithoutRotary(config, count);
+    };
+  }
+
+  /** The window; null means none. */
+  private static int window(HuggingFaceConfig config, int whereAbsent) {
+    return config.positiveInt(WINDOW, config.has(WINDOW) ? AttentionLayer.ALL : whereAbsent);
+  }
+
+  /** Every layer has the window; layer types, which transformers does not read here, must agree. */
+  private static List<LlamaConfig.Layer> alike(HuggingFaceConfig config, int count, int window) {
+    List<Boolean> slides = slides(config, Collections.nCopies(count, window != AttentionLayer.ALL));
+    if (slides.contains(window == AttentionLayer.ALL)) {
+      throw config.notSupported(
+          LAYER_TYPES, "the same for all layers, as " + WINDOW + " says for this model_type");
+    }
+    return Collections.nCopies(count, new LlamaConfig.Layer(true, window));
+  }
+
+  /** Layers from {@code max_window_layers} on have the window, where it is used at all. */
+  private static List<LlamaConfig.Layer> upperWindows(HuggingFaceConfig config, int count) {
+    boolean used = config.flag(USE_WINDOW, false);
+    int window = used ? window(config, 4096) : AttentionLayer.ALL;
+    int first = (int) config.number("max_window_layers", 28);
+    List<Boolean> otherwise = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      otherwise.add(window != AttentionLayer.ALL && i >= first);
+    }
+    return layers(slides(config, otherwise), Collections.nCopies(count, true), window, config);
+  }
+
+  /** Some layers do not turn queries and keys; those have the window, where it is used. */
+  private static List<LlamaConfig.Layer> someWithoutRotary(HuggingFaceConfig config, int count) {
+    int interval = config.positiveInt("no_rope_layer_interval", 4);
+    List<Boolean> rotary =
+        config
+            .flags("no_rope_layers")
+            .orElseGet(
+                () -> {
+                  List<Boolean> every = new ArrayList<>();
+                  for (int i = 1; i <= count; i++) {
+                    every.add(i % interval != 0);
+                  }
+                  return every;
+                });
+    if (rotary.size() < count) {
+      throw config.mustBe("no_rope_layers", "of num_hidden_layers (" + count + ") entries");
+    }
+    int window = window(config, AttentionLayer.ALL);
+    boolean used = config.flag(USE_WINDOW, false) && window != AttentionLayer.ALL;
+    List<Boolean> otherwise = rotary.stream().limit(count).map(turns -> used && !turns).toList();
+    return layers(slides(config, otherwise), rotary, window, config);
+  }
+
+  /** Which layers have the window, by {@code layer_types} or as they are without it. */
+  private static List<Boolean> slides(HuggingFaceConfig config, List<Boolean> otherwise) {
+    List<String> types = config.texts(LAYER_TYPES).orElse(null);
+    if (types == null) {
+      return otherwise;
+    }
+    if (types.size() != otherwise.size()) {
+      throw config.mustBe(LAYER_TYPES, "of num_hidden_layers (" + otherwise.size() + ") entries");
+    }
+    List<Boolean> slides = new ArrayList<>();
+    for (String type : types) {
+      if (!type.equals("full_attention") && !type.equals("sliding_attention")) {
+        throw config.notSupported(LAYER_TYPES, "full_attention, sliding_attention");
+      }
+      slides.add(type.equals("sliding_attention"));
+    }
+    return slides;
+  }
+
+  private static List<LlamaConfig.Layer> layers(
+      List<Boolean> slides, List<Boolean> rotary, int window, HuggingFaceConfig config) {
+    if (window == AttentionLayer.ALL && slides.contains(true)) {
+      throw config.mustBe(
+          WINDOW, "given and used where \"" + LAYER_TYPES + "\" has sliding_attention");
+    }
+    List<LlamaConfig.Layer> layers = new ArrayList<>();
+    for (int i = 0; i < slides.size(); i++) {
+      layers.add(new LlamaConfig.Layer(rotary.get(i), slides.get(i) ? window : AttentionLayer.ALL));
+    }
+    return layers;
   }
 }

@@ -1,8 +1,11 @@
 package org.dpo4j.weights;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.model.CausalLm;
@@ -10,7 +13,16 @@ import org.dpo4j.model.CausalLm;
 /** Builds a model from a folder in the Hugging Face layout. */
 public final class ModelReader {
 
-  private static final List<ModelFamily> FAMILIES = List.of(new Gpt2Family(), new LlamaFamily());
+  private static final List<ModelFamily> FAMILIES =
+      Stream.concat(Stream.of(new Gpt2Family()), Arrays.stream(LlamaFamily.values())).toList();
+
+  /** Families that look like one of those above, and why they are not. */
+  private static final Map<String, String> KNOWN =
+      Map.of(
+          "gemma2", "it caps attention scores and logits, which is not implemented here",
+          "mixtral", "it is a mixture of experts",
+          "qwen2_moe", "it is a mixture of experts",
+          "qwen3_moe", "it is a mixture of experts");
 
   private ModelReader() {}
 
@@ -59,7 +71,9 @@ public final class ModelReader {
             + config.file()
             + "] model_type \""
             + type
-            + "\" is not supported yet; supported are "
+            + "\" is not supported yet"
+            + (KNOWN.containsKey(type) ? ": " + KNOWN.get(type) : "")
+            + "; supported are "
             + FAMILIES.stream().map(ModelFamily::modelType).collect(Collectors.joining(", ")));
   }
 }

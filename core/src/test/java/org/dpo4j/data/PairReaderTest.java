@@ -34,7 +34,7 @@ class PairReaderTest {
   @Test
   void readsTheThreeShapesOfARow() throws IOException {
     List<Row> text = read("a.jsonl", GOOD);
-    assertThat(text.get(0).pairOrThrow())
+    assertThat(text.get(0).pairsOrThrow().get(0))
         .isEqualTo(new PreferencePair.Text(text.get(0).origin(), "p", "w", "l"));
 
     List<Row> chat =
@@ -43,17 +43,18 @@ class PairReaderTest {
             """
             {"prompt":[{"role":"user","content":"p"}],"chosen":[{"role":"assistant","content":"w"}],\
             "rejected":[{"role":"assistant","content":"l"}]}""");
-    assertThat(chat.get(0).pairOrThrow())
+    assertThat(chat.get(0).pairsOrThrow().get(0))
         .isEqualTo(
             new PreferencePair.Chat(
                 chat.get(0).origin(),
                 List.of(Message.of("user", "p")),
                 List.of(Message.of("assistant", "w")),
-                List.of(Message.of("assistant", "l"))));
+                List.of(Message.of("assistant", "l")),
+                Map.of()));
 
     List<Row> ids =
         read("c.jsonl", "{\"prompt_ids\":[],\"chosen_ids\":[1,2],\"rejected_ids\":[3]}");
-    assertThat(ids.get(0).pairOrThrow())
+    assertThat(ids.get(0).pairsOrThrow().get(0))
         .isEqualTo(
             new PreferencePair.Ids(ids.get(0).origin(), List.of(), List.of(1, 2), List.of(3)));
   }
@@ -68,7 +69,8 @@ class PairReaderTest {
                 "chosen":[{"role":"assistant","content":null,"tool_calls":[{"id":1}]}],\
                 "rejected":[{"role":"assistant","content":"l"}]}""")
             .get(0);
-    Map<String, Object> fields = ((PreferencePair.Chat) row.pairOrThrow()).prompt().get(0).fields();
+    Map<String, Object> fields =
+        ((PreferencePair.Chat) row.pairsOrThrow().get(0)).prompt().get(0).fields();
     assertThat(fields.keySet()).containsExactly("content", "name", "role", "n");
     assertThat(fields.get("n")).isEqualTo(Arrays.asList(1, 2.5, null, true, 9_000_000_000L));
   }
@@ -97,7 +99,8 @@ class PairReaderTest {
                 + "\n]\n");
     assertThat(rows).extracting(row -> row.origin().line()).containsExactly(2, 4, 6);
     assertThat(rows.get(1).problem()).hasMessageContaining("missing field \"chosen\"");
-    assertThat(((PreferencePair.Text) rows.get(2).pairOrThrow()).chosen()).isEqualTo("],[}{\\\",");
+    assertThat(((PreferencePair.Text) rows.get(2).pairsOrThrow().get(0)).chosen())
+        .isEqualTo("],[}{\\\",");
   }
 
   @Test
@@ -127,7 +130,7 @@ class PairReaderTest {
           {"prompt":"p","chosen":null,"rejected":"l"}        | null in field "chosen"
           {"prompt":null,"chosen":"w","rejected":"l"}        | null in field "prompt"
           {"prompt":"p","chosen":3,"rejected":"l"}           | prompt, chosen and rejected of different kinds
-          {"prompt":"p","chosen":[],"rejected":[]}           | prompt, chosen and rejected of different kinds
+          {"prompt":"p","chosen":[],"rejected":[]}           | empty rejected
           {"prompt":"p","chosen":"","rejected":"l"}          | empty chosen
           {"prompt":"p","chosen":"w","rejected":""}          | empty rejected
           {"chosen":"","rejected":"l"}                       | empty chosen
@@ -163,7 +166,7 @@ class PairReaderTest {
     assertThat(reason(rows.get(0))).isEqualTo(reason);
     assertThat(rows.get(0).problem())
         .hasMessageStartingWith("[" + folder.resolve("a.jsonl") + ":2] " + reason);
-    assertThatThrownBy(rows.get(0)::pairOrThrow).isSameAs(rows.get(0).problem());
+    assertThatThrownBy(rows.get(0)::pairsOrThrow).isSameAs(rows.get(0).problem());
   }
 
   @Test
@@ -195,7 +198,7 @@ class PairReaderTest {
         "{\"role\":\"user\",\"content\":\"p\"},{\"content\":\"w\",\"role\":\"assistant\"}";
     String more = first + ",{\"role\":\"user\",\"content\":\"and?\"}";
     Row row = read("a.jsonl", "{\"chosen\":[" + first + "],\"rejected\":[" + more + "]}").get(0);
-    PreferencePair.Chat pair = (PreferencePair.Chat) row.pairOrThrow();
+    PreferencePair.Chat pair = (PreferencePair.Chat) row.pairsOrThrow().get(0);
     assertThat(pair.prompt()).containsExactly(Message.of("user", "p"));
     assertThat(pair.chosen()).containsExactly(Message.of("assistant", "w"));
     assertThat(pair.rejected())
@@ -206,7 +209,7 @@ class PairReaderTest {
   @Test
   void aDifferenceInTheFirstCharacterLeavesNoPrompt() throws IOException {
     Row row = read("a.jsonl", "{\"chosen\":\"Yes \",\"rejected\":\"No\"}").get(0);
-    assertThat(row.pairOrThrow())
+    assertThat(row.pairsOrThrow().get(0))
         .isEqualTo(new PreferencePair.Text(row.origin(), "", "Yes ", "No"));
   }
 
@@ -216,17 +219,7 @@ class PairReaderTest {
     assertThat(reason(read("a.jsonl", GOOD + "\n" + without).get(1)))
         .isEqualTo("missing field \"prompt\"");
     assertThat(reason(read("b.jsonl", without + "\n" + GOOD).get(1)))
-        .isEqualTo("field \"prompt\" that the first row does not have");
-  }
-
-  @Test
-  void aPromptBesideWholeConversationsIsExplained() throws IOException {
-    String row =
-        """
-        {"prompt":"p","chosen":[{"role":"user","content":"p"},{"role":"assistant","content":"w"}],\
-        "rejected":[{"role":"user","content":"p"},{"role":"assistant","content":"l"}]}""";
-    assertThat(read("a.jsonl", row).get(0).problem())
-        .hasMessageContaining("remove the column \"prompt\"");
+        .isEqualTo("another shape than the first row");
   }
 
   @Test
@@ -237,19 +230,66 @@ class PairReaderTest {
         "{\"prompt\":\"p\",\"chosen\":\"w\",\"rejected\":\"l\",\"source\":1}\n"
             + "{\"prompt\":\"p\",\"chosen\":\"w\",\"rejected\":\"l\",\"id\":1,\"source\":2}");
     try (PairReader reader = PairReader.open(file)) {
-      reader.forEach(row -> assertThat(row.pair()).isNotNull());
+      reader.forEach(row -> assertThat(row.pairs()).hasSize(1));
       assertThat(reader.ignoredColumns()).containsExactly("id", "source");
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"tools", "chat_template_kwargs"})
-  void columnsThatChangeTheRenderingStopTheRun(String column) {
-    String row = GOOD.replace("}", ",\"" + column + "\":null}");
-    assertThatThrownBy(() -> read("a.jsonl", row))
-        .isInstanceOf(DpoException.class)
-        .isNotInstanceOf(BadRowException.class)
-        .hasMessageContaining("a.jsonl:1] column \"" + column + "\"");
+  @ValueSource(strings = {"\"tools\":[{\"name\":\"f\"}]", "\"chat_template_kwargs\":{\"a\":1}"})
+  void whatOnlyATemplateReadsIsRefusedWithPlainTextAndIds(String column) throws IOException {
+    String ids = "{\"prompt_ids\":[1],\"chosen_ids\":[2],\"rejected_ids\":[3]}";
+    for (String row : List.of(GOOD, ids)) {
+      Row read = read("a.jsonl", row.replace("}", "," + column + "}")).get(0);
+      assertThatThrownBy(read::pairsOrThrow)
+          .isInstanceOf(BadRowException.class)
+          .hasMessageContaining("without messages: ")
+          .hasMessageContaining("would have no effect");
+    }
+    String nothing = GOOD.replace("}", ",\"tools\":null,\"chat_template_kwargs\":{}}");
+    assertThat(read("a.jsonl", nothing).get(0).pairsOrThrow()).isNotEmpty();
+  }
+
+  @Test
+  void theColumnsOfTheTemplateBecomeItsVariablesAndTheKwargsWin() throws IOException {
+    assertThat(variables("\"tools\":[{\"name\":\"f\",\"n\":null}],\"chat_template_kwargs\":null"))
+        .isEqualTo("{tools=[{name=f, n=null}]}");
+    assertThat(variables("\"tools\":\"[{\\\"name\\\":\\\"f\\\"}]\""))
+        .isEqualTo("{tools=[{name=f}]}");
+    assertThat(variables("\"tools\":[],\"chat_template_kwargs\":{\"enable_thinking\":false}"))
+        .isEqualTo("{tools=[], enable_thinking=false}");
+    assertThat(variables("\"tools\":[{}],\"chat_template_kwargs\":{\"tools\":null}"))
+        .isEqualTo("{tools=null}");
+    assertThat(variables("\"tools\":null")).isEqualTo("{}");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "\"tools\":3",
+        "\"tools\":[\"f\"]",
+        "\"tools\":\"not json\"",
+        "\"tools\":\"3\"",
+        "\"chat_template_kwargs\":\"{}\"",
+        "\"chat_template_kwargs\":{\"tools\":1}",
+        "\"chat_template_kwargs\":{\"documents\":[1]}",
+        "\"chat_template_kwargs\":{\"add_generation_prompt\":true}",
+        "\"chat_template_kwargs\":{\"messages\":[]}"
+      })
+  void columnsOfTheTemplateThatItCannotBeGivenAreBadRows(String column) {
+    assertThatThrownBy(() -> variables(column)).isInstanceOf(BadRowException.class);
+  }
+
+  private String variables(String columns) throws IOException {
+    String row =
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"p\"}],"
+            + "\"chosen\":[{\"role\":\"assistant\",\"content\":\"w\"}],"
+            + "\"rejected\":[{\"role\":\"assistant\",\"content\":\"l\"}],"
+            + columns
+            + "}";
+    PreferencePair.Chat chat =
+        (PreferencePair.Chat) read("t.jsonl", row).get(0).pairsOrThrow().get(0);
+    return chat.templateVariables().toString();
   }
 
   @Test

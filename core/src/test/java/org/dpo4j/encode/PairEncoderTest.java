@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
@@ -111,7 +112,7 @@ class PairEncoderTest {
     assertThat(plain.promptIds()).containsExactly(0, 'p');
     assertThat(plain.chosenIds()).containsExactly('w', 1);
 
-    ChatRenderer printsBos = (messages, header) -> "\0" + contents(messages);
+    ChatRenderer printsBos = (messages, header, variables) -> "\0" + contents(messages);
     EncodedPair chat =
         encoder(withBos, printsBos, "\1").encode(chat("p", "w", "l")).usable().orElseThrow();
     assertThat(chat.promptIds()).containsExactly(0, 'p');
@@ -120,7 +121,8 @@ class PairEncoderTest {
 
   @Test
   void theHeaderThatTheTemplateDropsBeforeACompletionIsLeftOutAndReported() {
-    ChatRenderer template = (messages, header) -> contents(messages) + (header ? ">x" : ">yz");
+    ChatRenderer template =
+        (messages, header, variables) -> contents(messages) + (header ? ">x" : ">yz");
     EncodedRow row =
         encoder(new InstructionTokenizer(), template, "\1")
             .encode(
@@ -128,7 +130,8 @@ class PairEncoderTest {
                     ORIGIN,
                     List.of(Message.of("user", "p")),
                     List.of(Message.of("assistant", ">w")),
-                    List.of(Message.of("assistant", ">l"))));
+                    List.of(Message.of("assistant", ">l")),
+                    Map.of()));
     assertThat(row.usable().orElseThrow().promptIds()).containsExactly('p', '>');
     assertThat(row.unmatchedPromptIds()).containsExactly((int) 'x');
     assertThat(row.texts()).isEqualTo(new RenderedTexts("p>", "w>yz", "l>yz"));
@@ -151,7 +154,7 @@ class PairEncoderTest {
   @Test
   void messagesThatTheTemplateRefusesAreABadRow() {
     ChatRenderer refuses =
-        (messages, header) -> {
+        (messages, header, variables) -> {
           throw new DpoException("roles must alternate");
         };
     PairEncoder encoder = encoder(new InstructionTokenizer(), refuses, "\1");
@@ -162,7 +165,7 @@ class PairEncoderTest {
 
   @Test
   void aTemplateThatRendersNoCompletionLeavesABadRow() {
-    ChatRenderer promptOnly = (messages, header) -> contents(messages.subList(0, 1));
+    ChatRenderer promptOnly = (messages, header, variables) -> contents(messages.subList(0, 1));
     PairEncoder encoder = encoder(new InstructionTokenizer(), promptOnly, "\1");
     assertThatThrownBy(() -> encoder.encode(chat("p", "w", "l")))
         .isInstanceOf(BadRowException.class)
@@ -194,7 +197,8 @@ class PairEncoderTest {
         ORIGIN,
         List.of(Message.of("user", prompt)),
         List.of(Message.of("assistant", chosen)),
-        List.of(Message.of("assistant", rejected)));
+        List.of(Message.of("assistant", rejected)),
+        Map.of());
   }
 
   private static String contents(List<Message> messages) {

@@ -1,5 +1,6 @@
 package org.dpo4j.model;
 
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -42,6 +43,11 @@ public final class BigramModel implements CausalLm {
   @Override
   public int maxPositions() {
     return 64;
+  }
+
+  @Override
+  public Set<Integer> windows() {
+    return Set.of();
   }
 
   @Override

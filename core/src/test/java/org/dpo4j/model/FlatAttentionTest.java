@@ -1,13 +1,16 @@
 package org.dpo4j.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.List;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -52,15 +55,35 @@ class FlatAttentionTest {
     assertAgreement(sequences, kvHeads);
   }
 
+  @Test
+  void refusesAWindowThatNobodyAnnounced() {
+    FlatSequences sequences = FlatSequences.of(new int[9]);
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor states = random(new Random(1), 9, HEADS);
+      FlatAttention attention = new FlatAttention(sequences, states, List.of(4));
+      assertThatThrownBy(
+              () -> attention.attend(new AttentionLayer(0, 1, 5), states, states, states))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
   private static void assertAgreement(FlatSequences sequences, int kvHeads) {
+    for (int window : new int[] {1, 2, 5, 250, AttentionLayer.ALL}) {
+      assertAgreement(sequences, kvHeads, new AttentionLayer(0, 0.7, window));
+    }
+  }
+
+  private static void assertAgreement(FlatSequences sequences, int kvHeads, AttentionLayer layer) {
     int tokens = sequences.tokens();
     Random random = new Random(kvHeads);
     try (TensorScope scope = TensorScope.open()) {
       Tensor query = random(random, tokens, HEADS);
       Tensor key = random(random, tokens, kvHeads);
       Tensor value = random(random, tokens, kvHeads);
-      Tensor flat = new FlatAttention(sequences, query).attend(0, query, key, value);
-      Tensor naive = NaiveAttention.of(sequences).attend(0, query, key, value);
+      Tensor flat =
+          new FlatAttention(sequences, query, List.of(layer.window()))
+              .attend(layer, query, key, value);
+      Tensor naive = NaiveAttention.of(sequences).attend(layer, query, key, value);
       assertThat(flat.shape()).containsExactly(tokens, HEADS, HEAD_DIM);
       assertThat(Tensors.toDoubles(flat)).containsExactly(Tensors.toDoubles(naive), within(1e-12));
     }

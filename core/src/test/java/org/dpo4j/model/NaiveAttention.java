@@ -1,17 +1,19 @@
 package org.dpo4j.model;
 
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.Tensors;
 
 /**
  * Attention as the textbook writes it, in plain loops over an explicit table of who sees whom:
- * softmax(q k / sqrt(headDim)) v. Without gradients, in double precision.
+ * softmax(scale q k) v. Without gradients, in double precision.
  *
- * @param sees whether token i (first index) sees token j
+ * @param sees whether token i (first index) sees token j in a layer without a window
+ * @param positions place of each token in its own sequence
  */
 @SuppressWarnings("ArrayRecordComponent")
-public record NaiveAttention(boolean[][] sees) implements Attention {
+public record NaiveAttention(boolean[][] sees, int[] positions) implements Attention {
 
   /** One sequence: a token sees itself and all before it. */
   public static NaiveAttention causal(int tokens) {
@@ -21,7 +23,7 @@ public record NaiveAttention(boolean[][] sees) implements Attention {
         sees[i][j] = true;
       }
     }
-    return new NaiveAttention(sees);
+    return new NaiveAttention(sees, IntStream.range(0, tokens).toArray());
   }
 
   /** A flat batch: a token sees its prompt, and its own completion up to itself. */
@@ -36,7 +38,7 @@ public record NaiveAttention(boolean[][] sees) implements Attention {
         start += tokens;
       }
     }
-    return new NaiveAttention(sees);
+    return new NaiveAttention(sees, sequences.positions());
   }
 
   /** Tokens from {@code start} to {@code end} see the prompt and each other causally. */
@@ -52,7 +54,7 @@ public record NaiveAttention(boolean[][] sees) implements Attention {
   }
 
   @Override
-  public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+  public Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value) {
     int tokens = (int) query.size(0);
     int heads = (int) query.size(1);
     int kvHeads = (int) key.size(1);
@@ -67,12 +69,12 @@ public record NaiveAttention(boolean[][] sees) implements Attention {
         double[] weights = new double[tokens];
         double total = 0;
         for (int j = 0; j < tokens; j++) {
-          if (sees[i][j]) {
+          if (sees[i][j] && positions[i] - positions[j] < layer.window()) {
             double score = 0;
             for (int d = 0; d < dim; d++) {
               score += q[(i * heads + head) * dim + d] * k[(j * kvHeads + kvHead) * dim + d];
             }
-            weights[j] = Math.exp(score / Math.sqrt(dim));
+            weights[j] = Math.exp(score * layer.scale());
             total += weights[j];
           }
         }

@@ -23,10 +23,15 @@ public enum SmallModel {
   LLAMA {
     @Override
     CausalLm build(ElementType type) {
-      return new Llama(
-          new LlamaConfig(
-              VOCABULARY, 16, 32, 2, 4, 2, 8, POSITIONS, 1e-6, 10_000, true, false, false),
-          new RandomParameters(type));
+      return llama(type, LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL);
+    }
+  },
+  /** A layer in which a token sees five, and one that sees all but knows no positions. */
+  WINDOWED {
+    @Override
+    CausalLm build(ElementType type) {
+      return llama(
+          type, new LlamaConfig.Layer(true, 5), new LlamaConfig.Layer(false, AttentionLayer.ALL));
     }
   };
 
@@ -34,6 +39,27 @@ public enum SmallModel {
   public static final int POSITIONS = 32;
 
   abstract CausalLm build(ElementType type);
+
+  private static CausalLm llama(ElementType type, LlamaConfig.Layer... layers) {
+    return new Llama(
+        new LlamaConfig(
+            VOCABULARY,
+            16,
+            32,
+            4,
+            2,
+            8,
+            POSITIONS,
+            1e-6,
+            Rope.of(10_000),
+            Activation.SILU,
+            LlamaConfig.Biases.NONE,
+            false,
+            false,
+            true,
+            List.of(layers)),
+        new RandomParameters(type));
+  }
 
   /** The model that a seed gives. */
   public CausalLm create(ElementType type, long seed) {

@@ -171,7 +171,7 @@ class FixturesParityTest {
         model.hiddenStates(
             Tensors.longs(sequences.ids()),
             Tensors.longs(sequences.positions()),
-            new FlatAttention(sequences, like)));
+            new FlatAttention(sequences, like, model.windows())));
   }
 
   // encode

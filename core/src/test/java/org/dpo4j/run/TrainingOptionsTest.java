@@ -77,6 +77,7 @@ class TrainingOptionsTest {
           Map.entry("logging_steps", "1"),
           Map.entry("seed", "-3"),
           Map.entry("device", "cpu"),
+          Map.entry("data_format", "token_ids"),
           Map.entry("threads", "2"));
 
   private final Path folder;

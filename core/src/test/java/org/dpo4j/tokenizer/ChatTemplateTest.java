@@ -12,6 +12,7 @@ import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.Message;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +35,9 @@ class ChatTemplateTest {
   @Test
   void theFixtureTemplateRendersTurnsAndPrompt() {
     Path model = Path.of("src/test/resources/fixtures/models/llama");
-    assertThat(ChatTemplate.fromModelFolder(model).orElseThrow().render(TURNS, true, Map.of()))
+    assertThat(
+            Objects.requireNonNull(ChatTemplate.fromModelFolder(model).get("default"))
+                .render(TURNS, true, Map.of()))
         .isEqualTo(
             """
             <|im_start|>user
@@ -63,6 +66,39 @@ class ChatTemplateTest {
   }
 
   @Test
+  void theTemplateForToolsStandsInTheConfigOrBesideTheFile() throws IOException {
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"),
+        "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"t\"},"
+            + "{\"name\": \"default\", \"template\": \"d\"},"
+            + "{\"name\": \"rag\", \"template\": \"{% never parsed\"}]}");
+    assertThat(renderedForTools()).isEqualTo("t");
+    Files.writeString(folder.resolve("chat_template.jinja"), "file");
+    assertThat(ChatTemplate.fromModelFolder(folder)).containsOnlyKeys("default");
+    Files.createDirectories(folder.resolve("additional_chat_templates"));
+    Files.writeString(folder.resolve("additional_chat_templates/tool_use.jinja"), "tool file");
+    assertThat(renderedForTools()).isEqualTo("tool file");
+    assertThat(found()).isEqualTo("file");
+  }
+
+  private String renderedForTools() {
+    return Objects.requireNonNull(ChatTemplate.fromModelFolder(folder).get("tool_use"))
+        .render(TURNS, false, Map.of());
+  }
+
+  @Test
+  void aFieldThatIsNullIsNoField() {
+    Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+    fields.put("role", "assistant");
+    fields.put("content", null);
+    fields.put("tool_calls", List.of());
+    assertThat(
+            ChatTemplate.parse("{{ messages[0]|tojson }}", "t")
+                .render(List.of(new Message(fields)), false, Map.of()))
+        .isEqualTo("{\"role\": \"assistant\", \"tool_calls\": []}");
+  }
+
+  @Test
   void aFolderWithoutTemplateHasNone() throws IOException {
     assertThat(ChatTemplate.fromModelFolder(folder)).isEmpty();
     Files.writeString(folder.resolve("tokenizer_config.json"), "{\"chat_template\": null}");
@@ -78,7 +114,8 @@ class ChatTemplateTest {
   }
 
   private String found() {
-    return ChatTemplate.fromModelFolder(folder).orElseThrow().render(TURNS, false, Map.of());
+    return Objects.requireNonNull(ChatTemplate.fromModelFolder(folder).get("default"))
+        .render(TURNS, false, Map.of());
   }
 
   @Test

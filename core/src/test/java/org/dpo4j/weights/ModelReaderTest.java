@@ -9,14 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.StreamSupport;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
-import org.dpo4j.model.Attention;
+import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.FlatAttention;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
@@ -31,36 +31,25 @@ import tools.jackson.databind.JsonNode;
 /** Against models that load but are not what the checkpoint says, and loads that leak. */
 class ModelReaderTest {
 
-  /** One sequence, causal. */
-  static final Attention CAUSAL =
-      (layer, query, key, value) ->
-          torch
-              .scaled_dot_product_attention(
-                  query.transpose(0, 1).unsqueeze(0),
-                  key.transpose(0, 1).unsqueeze(0),
-                  value.transpose(0, 1).unsqueeze(0),
-                  Tensors.none(),
-                  0.0,
-                  true,
-                  new DoubleOptional(),
-                  true)
-              .squeeze(0)
-              .transpose(0, 1);
-
   private final Path temp;
 
   ModelReaderTest(@TempDir Path temp) {
     this.temp = temp;
   }
 
-  /** Shape (tokens, vocab). */
+  /** Of one sequence, shape (tokens, vocab). */
   static Tensor logits(CausalLm model, long[] ids) {
-    Tensor positions = Tensors.longs(IntStream.range(0, ids.length).toArray());
-    return model.logits(model.hiddenStates(Tensors.longs(ids), positions, CAUSAL));
+    FlatSequences sequence = FlatSequences.of(LongStream.of(ids).mapToInt(i -> (int) i).toArray());
+    Tensor like = model.parameters().all().get(0).tensor();
+    return model.logits(
+        model.hiddenStates(
+            Tensors.longs(ids),
+            Tensors.longs(sequence.positions()),
+            new FlatAttention(sequence, like, model.windows())));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gpt2", "llama"})
+  @ValueSource(strings = {"gpt2", "llama", "qwen2", "qwen3"})
   void logitsAgreeWithTransformers(String name) {
     Path folder = ModelFolders.fixture("models/" + name);
     SafetensorsFile file = SafetensorsFile.open(folder.resolve("expected_logits.safetensors"));
@@ -86,7 +75,7 @@ class ModelReaderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"gpt2", "llama"})
+  @ValueSource(strings = {"gpt2", "llama", "qwen2", "qwen3"})
   void completionLogProbabilitiesAgreeWithTransformers(String name) {
     Path folder = ModelFolders.fixture("models/" + name);
     JsonNode rows = HuggingFaceConfig.tree(folder.resolve("expected_logps.json")).get("rows");
@@ -110,8 +99,7 @@ class ModelReaderTest {
 
   private static double logProb(CausalLm model, long[] prompt, long[] completion) {
     long[] ids =
-        java.util.stream.LongStream.concat(
-                java.util.Arrays.stream(prompt), java.util.Arrays.stream(completion))
+        LongStream.concat(java.util.Arrays.stream(prompt), java.util.Arrays.stream(completion))
             .toArray();
     try (TensorScope scope = TensorScope.open()) {
       Tensor rows =
@@ -249,7 +237,8 @@ class ModelReaderTest {
           gpt2  | n_layer           | 2000000000 | at least 1000 missing
           gpt2  | n_embd            | 536870908  | 28 wrong shape (transformer.wte.weight: file [4096, 64], model [4096, 536870908],
           gpt2  | n_positions       | 2147483647 | 1 wrong shape (transformer.wpe.weight: file [512, 64], model [2147483647, 64])
-          llama | num_hidden_layers | 2000000000 | at least 1000 missing
+          llama | num_hidden_layers | 2000000000 | must be at most 10000
+          llama | num_hidden_layers | 10000      | at least 1000 missing
           llama | vocab_size        | 2147483647 | 1 wrong shape (model.embed_tokens.weight: file [4096, 64], model [2147483647, 64])
           llama | intermediate_size | 2147483647 | 6 wrong shape
           """)
@@ -340,7 +329,9 @@ class ModelReaderTest {
       quoteCharacter = '"',
       textBlock =
           """
-          llama | model_type                | 'mistral' | model_type 'mistral' is not supported yet; supported are gpt2, llama
+          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2, llama, mistral, qwen2, qwen3, smollm3, phi3
+          llama | model_type                | 'gemma2'  | model_type 'gemma2' is not supported yet: it caps attention scores and logits
+          llama | model_type                | 'mixtral' | model_type 'mixtral' is not supported yet: it is a mixture of experts
           llama | model_type                | null      | 'model_type' must be a string but was null
           llama | hidden_size               | '64'      | 'hidden_size' must be a positive integer but was '64'
           llama | hidden_size               | 64.0      | 'hidden_size' must be a positive integer but was 64.0
@@ -349,27 +340,76 @@ class ModelReaderTest {
           llama | num_key_value_heads       | 3         | num_attention_heads must be a multiple of num_key_value_heads (3) but was 4
           llama | head_dim                  | 15        | head_dim must be even but was 15
           llama | head_dim                  | 1073741824| 'num_attention_heads' must be smaller
-          llama | hidden_act                | 'gelu'    | 'hidden_act' 'gelu' is not supported yet; supported is silu
+          llama | hidden_act                | 'relu2'   | 'hidden_act' 'relu2' is not supported yet; supported is gelu,
           llama | tie_word_embeddings       | 'yes'     | 'tie_word_embeddings' must be true or false but was 'yes'
           llama | rms_norm_eps              | -1        | 'rms_norm_eps' must be a positive number but was -1
           llama | quantization_config       | {'bits':4}| 'quantization_config'
-          llama | rope_scaling              | {'type':'linear','factor':2} | 'rope_scaling.type' 'linear' is not supported yet
-          llama | rope_parameters           | {'rope_type':'llama3'}       | 'rope_parameters.rope_type' 'llama3' is not supported yet; supported is default
+          llama | rope_scaling              | {'type':'linear'}            | 'rope_scaling.factor' must be a positive number but is missing
+          llama | rope_scaling              | {'type':'dynamic','factor':0}| 'rope_scaling.factor' must be a positive number but was 0
+          llama | rope_scaling              | {'type':'su'}                | 'rope_scaling.type' 'su' is not supported yet; supported is default, linear, dynamic, llama3, yarn
+          llama | rope_parameters           | {'rope_type':'longrope'}     | 'rope_parameters.rope_type' 'longrope' is not supported yet
+          llama | rope_parameters           | {'rope_type':'llama3'}       | 'rope_parameters.low_freq_factor' must be a positive number but is missing
+          llama | rope_parameters           | {'rope_type':'llama3','factor':8,'low_freq_factor':4,'high_freq_factor':4} | 'rope_parameters.high_freq_factor' must be above low_freq_factor (4.0) but was 4
+          llama | rope_parameters           | {'rope_type':'yarn'}         | 'rope_parameters.factor' must be a positive number but is missing
+          llama | rope_parameters           | {'rope_type':'default','mrope_section':[2,3,3]} | 'rope_parameters.mrope_section' [2,3,3] is not supported yet
+          llama | rope_parameters           | {'full_attention':{'rope_theta':5}} | 'rope_parameters.full_attention' {'rope_theta':5} is not supported yet
+          llama | rope_parameters           | {'partial_rotary_factor':0.5} | 'rope_parameters.partial_rotary_factor' 0.5 is not supported yet; supported is 1
+          llama | num_hidden_layers         | 10001     | 'num_hidden_layers' must be at most 10000 but was 10001
+          llama | layer_types               | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
+          llama | num_local_experts         | 8         | 'num_local_experts' 8 is not supported yet
+          llama | attn_logit_softcapping    | 50.0      | 'attn_logit_softcapping' 50.0 is not supported yet
+          qwen2 | layer_types               | ['full_attention'] | 'layer_types' must be of num_hidden_layers (2) entries
+          qwen2 | layer_types               | ['full_attention','chunked_attention'] | 'layer_types' ['full_attention','chunked_attention'] is not supported yet; supported is full_attention, sliding_attention
+          qwen2 | layer_types               | ['full_attention','sliding_attention'] | 'sliding_window' must be given and used
+          qwen2 | layer_types               | 'full_attention' | 'layer_types' must be a list of strings
+          qwen2 | num_attention_heads       | 3         | 'hidden_size' must be a multiple of num_attention_heads (3)
+          qwen2 | use_mrope                 | true      | 'use_mrope' true is not supported yet
+          qwen2 | model_type                | 'llama'   | 6 unexpected (model.layers.0.self_attn.k_proj.bias
+          qwen3 | model_type                | 'llama'   | 4 unexpected (model.layers.0.self_attn.k_norm.weight
+          qwen3 | model_type                | 'smollm3' | 4 unexpected (model.layers.0.self_attn.k_norm.weight
+          qwen3 | model_type                | 'phi3'    | missing (model.layers.0.self_attn.qkv_proj.weight
           llama | rope_parameters           | 7                            | 'rope_parameters' must be an object but was 7
           llama | rope_parameters           | {'rope_theta':0}             | 'rope_parameters.rope_theta' must be a positive number but was 0
           llama | partial_rotary_factor     | 0.5       | 'partial_rotary_factor' 0.5 is not supported yet; supported is 1
           llama | attention_bias            | true      | 8 missing (model.layers.0.self_attn.q_proj.bias
           llama | mlp_bias                  | true      | 6 missing (model.layers.0.mlp.gate_proj.bias
           gpt2  | n_head                    | 5         | n_embd must be a multiple of n_head (5) but was 64
-          gpt2  | activation_function       | 'swish'   | 'activation_function' 'swish' is not supported yet
-          gpt2  | scale_attn_weights        | false     | 'scale_attn_weights' false is not supported yet; supported is true
-          gpt2  | scale_attn_by_inverse_layer_idx | true| 'scale_attn_by_inverse_layer_idx' true is not supported yet
+          gpt2  | activation_function       | 'mish'    | 'activation_function' 'mish' is not supported yet
+          gpt2  | scale_attn_weights        | 1         | 'scale_attn_weights' must be true or false but was 1
           gpt2  | add_cross_attention       | true      | 'add_cross_attention' true is not supported yet
           gpt2  | n_inner                   | 255       | 6 wrong shape
           """)
   void aConfigThatIsWrongOrAsksForMoreIsRefused(
       String model, String key, String json, String message) throws IOException {
     Path folder = ModelFolders.copy(model, temp.resolve("model"));
+    ModelFolders.setConfig(folder, key, json.replace('\'', '"'));
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining(message.replace('\'', '"'));
+  }
+
+  /** Rules of families that have no fixture of their own, on the config of Llama's. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '"',
+      textBlock =
+          """
+          phi3    | rope_scaling      | {'type':'longrope'}        | 'rope_scaling.type' 'longrope' is not supported yet; supported is default
+          phi3    | rope_scaling      | {'type':'yarn','factor':2} | 'rope_scaling.type' 'yarn' is not supported yet; supported is default
+          phi3    | partial_rotary_factor | 0.75                   | 'partial_rotary_factor' 0.75 is not supported yet; supported is 1
+          mistral | sliding_window    | 0                          | 'sliding_window' must be a positive integer but was 0
+          mistral | sliding_window    | -1                         | 'sliding_window' must be a positive integer but was -1
+          mistral | layer_types       | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
+          smollm3 | no_rope_layers    | [1]                        | 'no_rope_layers' must be of num_hidden_layers (2) entries but was [1]
+          smollm3 | no_rope_layers    | ['a','b']                  | 'no_rope_layers' must be a list of 0 and 1 but was ['a','b']
+          smollm3 | no_rope_layer_interval | 0                     | 'no_rope_layer_interval' must be a positive integer but was 0
+          smollm3 | layer_types       | ['full_attention','sliding_attention'] | 'sliding_window' must be given and used
+          """)
+  void aConfigOfAnotherFamilyIsRefusedByKeyAndValue(
+      String family, String key, String json, String message) throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    ModelFolders.setConfig(folder, "model_type", '"' + family + '"');
     ModelFolders.setConfig(folder, key, json.replace('\'', '"'));
     assertThatThrownBy(() -> ModelReader.open(folder))
         .isInstanceOf(DpoException.class)
@@ -403,7 +443,7 @@ class ModelReaderTest {
         });
     HuggingFaceConfig older = new ModelFolder(four).config();
     HuggingFaceConfig newer = new ModelFolder(five).config();
-    LlamaFamily family = new LlamaFamily();
+    LlamaFamily family = LlamaFamily.LLAMA;
     assertThat(family.plan(older)).isEqualTo(family.plan(newer));
     assertThat(older.dtype()).contains(ElementType.F16);
     ModelFolders.setConfig(four, "rope_theta", "400000");

@@ -2,6 +2,7 @@ package org.dpo4j.model.gpt;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -86,25 +87,20 @@ public final class Gpt2 implements CausalLm {
     TensorVector parts = block.queryKeyValue.apply(block.attentionNorm.apply(input)).chunk(3, -1);
     Tensor attended =
         attention
-            .attend(layer, heads(parts.get(0)), heads(parts.get(1)), heads(parts.get(2)))
+            .attend(
+                config.attention(layer),
+                heads(parts.get(0)),
+                heads(parts.get(1)),
+                heads(parts.get(2)))
             .reshape(input.size(0), config.hiddenSize());
     Tensor states = input.add(block.output.apply(attended));
-    Tensor inner = activate(block.up.apply(block.mlpNorm.apply(states)));
+    Tensor inner = config.activation().apply(block.up.apply(block.mlpNorm.apply(states)));
     return states.add(block.down.apply(inner));
   }
 
   /** (tokens, hidden) to (tokens, heads, headDim). */
   private Tensor heads(Tensor states) {
-    int headDim = config.hiddenSize() / config.heads();
-    return states.view(states.size(0), config.heads(), headDim);
-  }
-
-  private Tensor activate(Tensor input) {
-    return switch (config.activation()) {
-      case GELU_TANH -> torch.gelu(input, "tanh");
-      case GELU -> torch.gelu(input);
-      case RELU -> torch.relu(input);
-    };
+    return states.view(states.size(0), config.heads(), config.headDim());
   }
 
   @Override
@@ -125,6 +121,11 @@ public final class Gpt2 implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
+  }
+
+  @Override
+  public Set<Integer> windows() {
+    return Set.of();
   }
 
   @Override

@@ -1,5 +1,8 @@
 package org.dpo4j.model.gpt;
 
+import org.dpo4j.model.Activation;
+import org.dpo4j.model.AttentionLayer;
+
 /**
  * Sizes and switches of a {@link Gpt2}; names in messages follow {@code config.json}.
  *
@@ -11,6 +14,8 @@ package org.dpo4j.model.gpt;
  * @param maxPositions longest sequence, in tokens
  * @param layerNormEpsilon added to the variance in norms
  * @param activation between the two matrices of the MLP
+ * @param scaledScores whether attention scores are divided by the square root of the head's width
+ * @param scaledByLayer whether those of layer i, from 0, are divided by i + 1 as well
  * @param tiedHead whether the head is the embedding table
  */
 public record Gpt2Config(
@@ -22,16 +27,9 @@ public record Gpt2Config(
     int maxPositions,
     double layerNormEpsilon,
     Activation activation,
+    boolean scaledScores,
+    boolean scaledByLayer,
     boolean tiedHead) {
-
-  /** The nonlinearity of the MLP. */
-  public enum Activation {
-    /** GELU by its tanh approximation. Hendrycks and Gimpel 2016, arXiv 1606.08415. */
-    GELU_TANH,
-    /** GELU by the error function. */
-    GELU,
-    RELU
-  }
 
   public Gpt2Config {
     positive("vocab_size", vocabSize);
@@ -48,6 +46,17 @@ public record Gpt2Config(
       throw new IllegalArgumentException(
           "layer_norm_epsilon must not be negative but was " + layerNormEpsilon);
     }
+  }
+
+  int headDim() {
+    return hiddenSize / heads;
+  }
+
+  /** How a layer attends. */
+  AttentionLayer attention(int layer) {
+    double scale = scaledScores ? 1 / Math.sqrt(headDim()) : 1;
+    return new AttentionLayer(
+        layer, scaledByLayer ? scale / (layer + 1) : scale, AttentionLayer.ALL);
   }
 
   private static void positive(String key, int value) {

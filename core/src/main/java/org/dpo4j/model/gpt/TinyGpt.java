@@ -2,10 +2,12 @@ package org.dpo4j.model.gpt;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.model.Attention;
+import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.LayerNorm;
 import org.dpo4j.model.Linear;
@@ -68,11 +70,11 @@ public final class TinyGpt implements CausalLm {
   private Tensor block(int layer, Tensor input, Attention attention) {
     Block block = blocks.get(layer);
     long tokens = input.size(0);
-    long headDim = config.hidden() / config.heads();
+    int headDim = config.hidden() / config.heads();
     TensorVector parts = block.queryKeyValue.apply(block.norm1.apply(input)).chunk(3, -1);
     Tensor attended =
         attention.attend(
-            layer,
+            AttentionLayer.of(layer, headDim),
             parts.get(0).view(tokens, config.heads(), headDim),
             parts.get(1).view(tokens, config.heads(), headDim),
             parts.get(2).view(tokens, config.heads(), headDim)); // (tokens, heads, headDim)
@@ -98,6 +100,11 @@ public final class TinyGpt implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
+  }
+
+  @Override
+  public Set<Integer> windows() {
+    return Set.of();
   }
 
   @Override

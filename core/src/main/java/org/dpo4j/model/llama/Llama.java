@@ -1,10 +1,16 @@
 package org.dpo4j.model.llama;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.model.Attention;
+import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.ParameterSource;
@@ -12,20 +18,39 @@ import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RmsNorm;
 import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 
-/** Touvron et al. 2023, arXiv 2302.13971; weight names are those of Hugging Face checkpoints. */
+/**
+ * Touvron et al. 2023, arXiv 2302.13971, and the families that are this model with other switches;
+ * weight names and layouts are those of Hugging Face checkpoints. No dropout.
+ */
 public final class Llama implements CausalLm {
 
   private record Layer(
+      LlamaConfig.Layer kind,
+      AttentionLayer attention,
       RmsNorm inputNorm,
-      Linear query,
-      Linear key,
-      Linear value,
+      Projections queryKeyValue,
+      @Nullable RmsNorm queryNorm,
+      @Nullable RmsNorm keyNorm,
       Linear output,
       RmsNorm postAttentionNorm,
-      Linear gate,
-      Linear up,
+      Projections gateUp,
       Linear down) {}
+
+  /** Linear layers of one input: one for each width, or one for all of them. */
+  private record Projections(List<Linear> linears, List<Integer> widths) {
+
+    /** (tokens, in) to one (tokens, width) for each width. */
+    List<Tensor> apply(Tensor input) {
+      if (linears.size() == widths.size()) {
+        return linears.stream().map(linear -> linear.apply(input)).toList();
+      }
+      long[] sizes = widths.stream().mapToLong(Integer::longValue).toArray();
+      TensorVector parts = linears.get(0).apply(input).split_with_sizes(sizes, -1);
+      return LongStream.range(0, parts.size()).mapToObj(parts::get).toList();
+    }
+  }
 
   private final LlamaConfig config;
   private final Parameters parameters = new Parameters();
@@ -43,79 +68,115 @@ public final class Llama implements CausalLm {
             ParameterSource.Kind.EMBEDDING,
             config.vocabSize(),
             config.hiddenSize());
-    for (int i = 0; i < config.layers(); i++) {
-      layers.add(layer("model.layers." + i + ".", source));
+    for (int i = 0; i < config.layers().size(); i++) {
+      layers.add(layer(i, "model.layers." + i + ".", source));
     }
-    finalNorm = norm("model.norm", source);
+    finalNorm = norm("model.norm", source, config.hiddenSize());
     head =
         config.tiedHead()
             ? new Linear(embedding, null)
             : linear("lm_head", source, config.hiddenSize(), config.vocabSize(), false);
   }
 
-  private Layer layer(String prefix, ParameterSource source) {
+  private Layer layer(int number, String prefix, ParameterSource source) {
+    LlamaConfig.Layer kind = config.layers().get(number);
+    LlamaConfig.Biases biases = config.biases();
     int hidden = config.hiddenSize();
-    int queryWidth = config.heads() * config.headDim();
-    int keyWidth = config.keyValueHeads() * config.headDim();
+    int headDim = config.headDim();
+    int queryWidth = config.heads() * headDim;
+    int keyWidth = config.keyValueHeads() * headDim;
     int mlpWidth = config.intermediateSize();
-    boolean bias = config.attentionBias();
+    String attention = prefix + "self_attn.";
+    String mlp = prefix + "mlp.";
     return new Layer(
-        norm(prefix + "input_layernorm", source),
-        linear(prefix + "self_attn.q_proj", source, hidden, queryWidth, bias),
-        linear(prefix + "self_attn.k_proj", source, hidden, keyWidth, bias),
-        linear(prefix + "self_attn.v_proj", source, hidden, keyWidth, bias),
-        linear(prefix + "self_attn.o_proj", source, queryWidth, hidden, bias),
-        norm(prefix + "post_attention_layernorm", source),
-        linear(prefix + "mlp.gate_proj", source, hidden, mlpWidth, config.mlpBias()),
-        linear(prefix + "mlp.up_proj", source, hidden, mlpWidth, config.mlpBias()),
-        linear(prefix + "mlp.down_proj", source, mlpWidth, hidden, config.mlpBias()));
+        kind,
+        new AttentionLayer(number, 1 / Math.sqrt(headDim), kind.window()),
+        norm(prefix + "input_layernorm", source, hidden),
+        projections(
+            config.fused()
+                ? List.of(attention + "qkv_proj")
+                : List.of(attention + "q_proj", attention + "k_proj", attention + "v_proj"),
+            source,
+            biases.queryKeyValue(),
+            queryWidth,
+            keyWidth,
+            keyWidth),
+        config.headNorms() ? norm(attention + "q_norm", source, headDim) : null,
+        config.headNorms() ? norm(attention + "k_norm", source, headDim) : null,
+        linear(attention + "o_proj", source, queryWidth, hidden, biases.output()),
+        norm(prefix + "post_attention_layernorm", source, hidden),
+        projections(
+            config.fused()
+                ? List.of(mlp + "gate_up_proj")
+                : List.of(mlp + "gate_proj", mlp + "up_proj"),
+            source,
+            biases.mlp(),
+            mlpWidth,
+            mlpWidth),
+        linear(mlp + "down_proj", source, mlpWidth, hidden, biases.mlp()));
   }
 
-  private Linear linear(String name, ParameterSource source, int in, int out, boolean bias) {
+  /** As many names as widths, or one for all. */
+  private Projections projections(
+      List<String> names, ParameterSource source, boolean bias, Integer... widths) {
+    List<Linear> linears = new ArrayList<>();
+    for (int i = 0; i < names.size(); i++) {
+      long out =
+          names.size() == widths.length
+              ? widths[i]
+              : Arrays.stream(widths).mapToLong(Integer::longValue).sum();
+      linears.add(linear(names.get(i), source, config.hiddenSize(), out, bias));
+    }
+    return new Projections(linears, List.of(widths));
+  }
+
+  private Linear linear(String name, ParameterSource source, int in, long out, boolean bias) {
     return Linear.take(parameters, source, name, in, out, bias);
   }
 
-  private RmsNorm norm(String name, ParameterSource source) {
-    return RmsNorm.take(parameters, source, name, config.hiddenSize(), config.rmsNormEpsilon());
+  private RmsNorm norm(String name, ParameterSource source, int width) {
+    return RmsNorm.take(parameters, source, name, width, config.rmsNormEpsilon());
   }
 
   @Override
   public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
     RotaryEmbedding rotary =
-        new RotaryEmbedding(positions, config.headDim(), config.ropeTheta(), embedding);
+        new RotaryEmbedding(positions, config.headDim(), config.rope(), embedding);
     Tensor states = torch.embedding(embedding, ids); // (tokens, hidden)
-    for (int i = 0; i < layers.size(); i++) {
-      int layer = i;
+    for (Layer layer : layers) {
       Tensor input = states;
       states = TensorScope.only(() -> block(layer, input, rotary, attention));
     }
     return finalNorm.apply(states);
   }
 
-  private Tensor block(int number, Tensor input, RotaryEmbedding rotary, Attention attention) {
-    Layer layer = layers.get(number);
-    long tokens = input.size(0);
-
-    // attention
-    Tensor normed = layer.inputNorm.apply(input);
-    Tensor query = heads(layer.query.apply(normed), config.heads());
-    Tensor key = heads(layer.key.apply(normed), config.keyValueHeads());
-    Tensor value = heads(layer.value.apply(normed), config.keyValueHeads());
+  private Tensor block(Layer layer, Tensor input, RotaryEmbedding rotary, Attention attention) {
+    List<Tensor> parts = layer.queryKeyValue.apply(layer.inputNorm.apply(input));
+    Tensor query = normed(heads(parts.get(0), config.heads()), layer.queryNorm);
+    Tensor key = normed(heads(parts.get(1), config.keyValueHeads()), layer.keyNorm);
+    Tensor value = heads(parts.get(2), config.keyValueHeads());
+    if (layer.kind.rotary()) {
+      query = rotary.apply(query);
+      key = rotary.apply(key);
+    }
     Tensor attended =
         attention
-            .attend(number, rotary.apply(query), rotary.apply(key), value)
-            .reshape(tokens, (long) config.heads() * config.headDim());
+            .attend(layer.attention, query, key, value)
+            .reshape(input.size(0), (long) config.heads() * config.headDim());
     Tensor states = input.add(layer.output.apply(attended));
 
-    // gated MLP
-    Tensor mlpInput = layer.postAttentionNorm.apply(states);
-    Tensor gated = torch.silu(layer.gate.apply(mlpInput)).mul(layer.up.apply(mlpInput));
+    List<Tensor> gateUp = layer.gateUp.apply(layer.postAttentionNorm.apply(states));
+    Tensor gated = config.activation().apply(gateUp.get(0)).mul(gateUp.get(1));
     return states.add(layer.down.apply(gated));
   }
 
   /** (tokens, heads x headDim) to (tokens, heads, headDim). */
   private Tensor heads(Tensor states, int heads) {
-    return states.view(states.size(0), heads, config.headDim());
+    return states.reshape(states.size(0), heads, config.headDim());
+  }
+
+  private static Tensor normed(Tensor heads, @Nullable RmsNorm norm) {
+    return norm == null ? heads : norm.apply(heads);
   }
 
   @Override
@@ -136,6 +197,14 @@ public final class Llama implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
+  }
+
+  @Override
+  public Set<Integer> windows() {
+    return config.layers().stream()
+        .map(LlamaConfig.Layer::window)
+        .filter(window -> window != AttentionLayer.ALL)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   @Override

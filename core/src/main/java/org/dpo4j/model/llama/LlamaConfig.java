@@ -1,42 +1,68 @@
 package org.dpo4j.model.llama;
 
+import java.util.List;
+import org.dpo4j.model.Activation;
+import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.Rope;
+
 /**
- * Sizes and switches of a {@link Llama}; names follow {@code config.json}.
+ * Sizes and switches of a {@link Llama}; names in messages follow {@code config.json}.
  *
  * @param vocabSize tokens of the vocabulary
  * @param hiddenSize width of the residual stream
  * @param intermediateSize width of the MLP
- * @param layers blocks
  * @param heads query heads
  * @param keyValueHeads key and value heads; divides heads
  * @param headDim width of a head, even; heads x headDim need not be hiddenSize
  * @param maxPositions longest sequence, in tokens
  * @param rmsNormEpsilon added to the mean square in norms
- * @param ropeTheta base of the rotary frequencies
+ * @param rope of the layers that have one
+ * @param activation of the MLP's gate
+ * @param biases which linear layers have one
+ * @param headNorms whether each query and key head is normed
+ * @param fused whether q, k and v are one matrix, and gate and up another
  * @param tiedHead whether the head is the embedding table
- * @param attentionBias whether q, k, v and o have biases
- * @param mlpBias whether gate, up and down have biases
+ * @param layers what differs from layer to layer, in their order
  */
 public record LlamaConfig(
     int vocabSize,
     int hiddenSize,
     int intermediateSize,
-    int layers,
     int heads,
     int keyValueHeads,
     int headDim,
     int maxPositions,
     double rmsNormEpsilon,
-    double ropeTheta,
+    Rope rope,
+    Activation activation,
+    Biases biases,
+    boolean headNorms,
+    boolean fused,
     boolean tiedHead,
-    boolean attentionBias,
-    boolean mlpBias) {
+    List<Layer> layers) {
+
+  /** Which linear layers have a bias: q, k and v; o; gate, up and down. */
+  public record Biases(boolean queryKeyValue, boolean output, boolean mlp) {
+    public static final Biases NONE = new Biases(false, false, false);
+  }
+
+  /**
+   * One layer.
+   *
+   * @param rotary whether positions turn its queries and keys
+   * @param window how many tokens a token sees, as in {@link AttentionLayer}
+   */
+  public record Layer(boolean rotary, int window) {
+    /** Rotary, and a token sees all that comes before it. */
+    public static final Layer FULL = new Layer(true, AttentionLayer.ALL);
+  }
 
   public LlamaConfig {
+    layers = List.copyOf(layers);
     positive("vocab_size", vocabSize);
     positive("hidden_size", hiddenSize);
     positive("intermediate_size", intermediateSize);
-    positive("num_hidden_layers", layers);
+    positive("num_hidden_layers", layers.size());
     positive("num_attention_heads", heads);
     positive("num_key_value_heads", keyValueHeads);
     positive("head_dim", headDim);
@@ -55,8 +81,8 @@ public record LlamaConfig(
       throw new IllegalArgumentException(
           "rms_norm_eps must not be negative but was " + rmsNormEpsilon);
     }
-    if (!(ropeTheta > 0)) {
-      throw new IllegalArgumentException("rope_theta must be positive but was " + ropeTheta);
+    if (!(rope.theta() > 0)) {
+      throw new IllegalArgumentException("rope_theta must be positive but was " + rope.theta());
     }
   }
 

@@ -1,4 +1,7 @@
-/** The Llama family: rotary positions, RMS norm, grouped-query attention, gated SiLU MLP. */
+/**
+ * The Llama family: rotary positions, RMS norm, grouped-query attention, gated MLP. Mistral, Qwen2,
+ * Qwen3, SmolLM3 and Phi-3 are the same model with other switches.
+ */
 @NullMarked
 package org.dpo4j.model.llama;
 

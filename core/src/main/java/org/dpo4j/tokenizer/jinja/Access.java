@@ -98,7 +98,7 @@ final class Access {
       }
       return new Seq(seq.kind, picked);
     }
-    return missing(object, Value.of("slice"));
+    throw new TemplateFault("'" + object.type() + "' object is not subscriptable");
   }
 
   private static int[] indexes(int length, Value start, Value stop, long step) {

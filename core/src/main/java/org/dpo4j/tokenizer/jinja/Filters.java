@@ -15,7 +15,12 @@ final class Filters {
   }
 
   private static final Pattern FLOAT =
-      Pattern.compile("[+-]?(?:(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?|(?i:inf|infinity|nan))");
+      Pattern.compile(
+          "[+-]?+(?:(?:\\d++\\.?+\\d*+|\\.\\d++)(?:[eE][+-]?+\\d++)?+|(?i:infinity|inf|nan))");
+
+  /** Digits of a text that is a number, as Python has it for ints. */
+  private static final int DIGITS = 4300;
+
   private static final Pattern WORD = Pattern.compile("\\w+", Pattern.UNICODE_CHARACTER_CLASS);
   private static final Pattern TITLE_BREAK = Pattern.compile("(?<=[-\\s({\\[<])(?=[^-\\s({\\[<])");
 
@@ -127,6 +132,9 @@ final class Filters {
 
   private static @org.jspecify.annotations.Nullable Double parse(String written) {
     String number = PythonText.strip(written, null, true, true);
+    if (number.length() > DIGITS) {
+      return null;
+    }
     if (number.matches(".*\\d_\\d.*")) {
       number = number.replaceAll("(?<=\\d)_(?=\\d)", "");
     }
@@ -148,7 +156,7 @@ final class Filters {
     Double real = null;
     if (Operators.isInteger(value)) {
       return Value.of(Operators.integer(value));
-    } else if (value instanceof Value.Str text) {
+    } else if (value instanceof Value.Str text && text.text().length() <= DIGITS) {
       String number = PythonText.strip(text.text(), null, true, true);
       try {
         return Value.of(
@@ -239,7 +247,9 @@ final class Filters {
         BigDecimal exact =
             integer ? BigDecimal.valueOf(Operators.integer(value)) : new BigDecimal(number.real());
         BigDecimal rounded = exact.setScale(precision, RoundingMode.HALF_EVEN);
-        yield integer ? Value.of(rounded.longValue()) : new Value.Real(rounded.doubleValue());
+        yield integer
+            ? Value.of(rounded.longValue())
+            : new Value.Real(Math.copySign(rounded.doubleValue(), number.real()));
       }
     };
   }
@@ -256,15 +266,19 @@ final class Filters {
 
   private static Value truncate(Value value, Args args) {
     Args.Bound bound = args.bind("truncate", 0, "length", "killwords", "end", "leeway");
-    String text = Repr.text(value);
     String end = bound.text("end", "...");
     long length = bound.integer("length", 255);
+    long most = length + bound.integer("leeway", 5);
     if (length < PythonText.length(end)) {
       throw new TemplateFault(
           "truncate: length must be at least that of the end but was " + length);
-    } else if (PythonText.length(text) <= length + bound.integer("leeway", 5)) {
-      return Value.of(text);
+    } else if (Operators.length(value) <= most) {
+      return value;
     }
+    if (!(value instanceof Value.Str string)) {
+      throw new TemplateFault("truncate must be given a string but got a " + value.type());
+    }
+    String text = string.text();
     String kept =
         text.substring(0, text.offsetByCodePoints(0, (int) length - PythonText.length(end)));
     int space = bound.truth("killwords") ? -1 : kept.lastIndexOf(' ');

@@ -2,6 +2,7 @@ package org.dpo4j.tokenizer.jinja;
 
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.math.RoundingMode;
 import java.util.List;
 
 /** Python's {@code str} and {@code repr}. */
@@ -93,7 +94,7 @@ final class Repr {
     BigDecimal exact = new BigDecimal(real);
     BigDecimal shortest = exact;
     for (int digits = 1; digits <= 17; digits++) {
-      shortest = exact.round(new MathContext(digits));
+      shortest = exact.round(new MathContext(digits, RoundingMode.HALF_EVEN));
       if (shortest.doubleValue() == real) {
         break;
       }

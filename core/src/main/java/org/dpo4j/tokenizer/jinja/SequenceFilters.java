@@ -215,7 +215,10 @@ final class SequenceFilters {
     Function<Value, Value> grouper =
         item -> {
           Value found = picked.apply(item);
-          return found instanceof Value.Undefined && otherwise != Values.NONE ? otherwise : found;
+          Value group =
+              found instanceof Value.Undefined && otherwise != Values.NONE ? otherwise : found;
+          Operators.refuseUndefined(group);
+          return group;
         };
     boolean caseSensitive = bound.truth("case_sensitive");
     Function<Value, Value> key = item -> folded(grouper.apply(item), caseSensitive);
@@ -324,7 +327,9 @@ final class SequenceFilters {
     Args.Bound bound = args.bind("sum", 0, "attribute", "start");
     Function<Value, Value> picked = picked(bound.value("attribute", Values.NONE));
     Value sum = bound.value("start", Value.of(0));
-    for (Value item : walked(run, value)) {
+    List<Value> items = Operators.iterate(value);
+    run.steps(items.size());
+    for (Value item : items) {
       sum = run.made(Operators.binary("+", sum, picked.apply(item)));
     }
     return sum;

@@ -39,6 +39,32 @@ class HostileTemplateTest {
         "{% set ns = namespace() %}{% set ns.__class__ = 1 %}",
         "{% include '/etc/passwd' %}",
         "{% import 'os' as os %}",
+        "{% from 'os' import system %}",
+        "{% extends 'base.html' %}",
+        "{% do [].append(1) %}",
+        "{{ lipsum() }}",
+        "{{ cycler('a').next() }}",
+        "{{ joiner(',')() }}",
+        "{{ self.x }}",
+        "{{ self._TemplateReference__context.x }}",
+        "{{ text.format.__func__.x }}",
+        "{{ '{a.b}'.format_map({'a': 1}) }}",
+        "{{ range.mro() }}",
+        "{{ dict.fromkeys.x.y }}",
+        "{{ namespace.__init__.x }}",
+        "{{ raise_exception.x.y }}",
+        "{{ loop.x }}",
+        "{% for i in [1] %}{{ loop._iterator.x }}{% endfor %}",
+        "{% macro m() %}{% endmacro %}{{ m._func.x }}{{ m.__globals__.x }}",
+        "{% macro m() %}{{ caller.__code__.x }}{% endmacro %}{% call m() %}{% endcall %}",
+        "{{ [].sort() }}",
+        "{{ [].extend([1]) }}",
+        "{{ {}.setdefault('a', []) }}",
+        "{{ {}.popitem() }}",
+        "{{ ''.class.x }}",
+        "{{ ''['class']['x'] }}",
+        "{{ [text]|map(attribute='bytes.length')|map('upper')|map(attribute='x.y')|list }}",
+        "{{ [text]|map('attr', '__class__')|map(attribute='x')|list }}",
       })
   void nothingOutsideTheTemplateIsReached(String source) {
     assertThatThrownBy(() -> render(source))
@@ -80,6 +106,46 @@ class HostileTemplateTest {
         "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
         "{% macro f(x) %}{{ f(x + 1) ~ f(x + 1) }}{% endmacro %}{{ f(0) }}",
         "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{{ 'a'.ljust(1000000000) }}",
+        "{{ 'a'.zfill(1000000000) }}",
+        "{{ 'a'|center(1000000000) }}",
+        "{{ '%*d' % (1000000000, 1) }}",
+        "{{ '%.999999999f' % 1.5 }}",
+        "{{ '{:.999999999f}'.format(1.5) }}",
+        "{{ '{0:{1}}'.format(1, 999999999) }}",
+        "{{ '%1000000000s'|format('a') }}",
+        "{{ 'a' * 16000000 ~ 'a' * 16000000 }}",
+        "{% set a = 'x' * 5000 %}{{ [a] * 5000 | join }}{{ ([a] * 5000)|join }}",
+        "{{ ('x,' * 8000000).split(',')|length }}",
+        "{{ ('x' * 10000000)|list|length }}",
+        "{{ ('x' * 1000000)|batch(1)|map('list')|list|length * 'x' * 99 }}",
+        "{% set ns = namespace(l=[0]) %}{% for i in range(100000) %}{% set ns.l = ns.l + [i] %}"
+            + "{% endfor %}",
+        "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}",
+        "{% set ns = namespace(d={}) %}{% for i in range(1000) %}{% set ns.d = {'k': ns.d} %}"
+            + "{% endfor %}{{ ns.d|tojson }}",
+        "{% set ns = namespace(d=1) %}{% for i in range(60) %}{% set ns.d = {'a': ns.d, 'b': ns.d} %}"
+            + "{% endfor %}{{ ns.d|string|length }}",
+        "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+        "{% macro a() %}{{ caller() }}{% endmacro %}"
+            + "{% macro b() %}{% call a() %}{{ b() }}{% endcall %}{% endmacro %}{{ b() }}",
+        "{% macro f(n) %}{% for i in range(100) %}{{ f(n) if n else '' }}{% endfor %}{% endmacro %}"
+            + "{{ f(1) }}",
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+        "{% for i in range(100000) %}{% set a = range(100000)|list %}{% endfor %}",
+        "{% for i in range(100000) %}{% set a = range(100000)|sort|length %}{% endfor %}",
+        "{% for i in range(100000) %}{{ ('a' * 100000)|upper|length }}{% endfor %}",
+        "{% for i in range(100000) %}{{ ('a' * 100000).count('b') }}{% endfor %}",
+        "{% for i in range(100000) %}{{ ('a' * 100000) == ('a' * 100000) }}{% endfor %}",
+        "{% for i in range(100000) %}{{ ('a' * 1000000)|wordcount }}{% endfor %}",
+        "{% for i in range(100000) %}{{ ('_1' * 1000000)|int }}{{ ('1_' * 100000)|float }}{% endfor %}",
+        "{{ [text]|map('center', 999999999)|list }}",
+        "{{ range(99999)|map('center', 9999)|join|length }}",
+        "{% filter replace('', 'x' * 10000) %}{{ 'y' * 10000 }}{% endfilter %}",
+        "{% set r = range(3000)|list %}{% for a in r %}{{ r.index(2999) ~ (r == r) ~ (2999 in r) }}"
+            + "{% endfor %}"
+            + "{% for a in r %}{% for b in r %}{{ b in r }}{% endfor %}{% endfor %}",
       })
   void boundsEndInAMessage(String source) {
     assertThatThrownBy(() -> render(source))
@@ -129,6 +195,19 @@ class HostileTemplateTest {
             Template.parse("{{ m[0] }}|{% set x %}{{ m[0] }}{% endset %}{{ x }}", "t")
                 .render(Map.of("m", List.of(data)), Map.of()))
         .isEqualTo(data + "|" + data);
+  }
+
+  @Test
+  void contentThatLooksLikeATemplateStaysText() {
+    String evil =
+        "{{ raise_exception('run') }}{% for i in range(9) %}x{% endfor %}{{ ''.__class__ }}";
+    String source =
+        "{% for m in messages %}{{ m.content }}{{ m.content|trim|upper|lower }}{{ '%s' % m.content }}"
+            + "{{ '{}'.format(m.content) }}{{ m.content|tojson }}{% endfor %}";
+    String rendered =
+        Template.parse(source, "t")
+            .render(Map.of("messages", List.of(Map.of("content", evil))), Map.of());
+    assertThat(rendered).contains(evil).contains("range(9)").doesNotContain("xxx");
   }
 
   @Test

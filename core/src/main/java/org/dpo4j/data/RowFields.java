@@ -1,0 +1,76 @@
+package org.dpo4j.data;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The columns of one row with its origin, and the words for what is wrong with them. */
+record RowFields(RowOrigin origin, Map<?, ?> values) {
+
+  boolean has(String column) {
+    return values.containsKey(column);
+  }
+
+  @Nullable Object get(String column) {
+    return values.get(column);
+  }
+
+  /** A value that must be there. */
+  Object present(String column) {
+    Object value = values.get(column);
+    if (value == null) {
+      throw has(column)
+          ? bad("null in field \"" + column + "\"", "found " + listed(values))
+          : missing(column);
+    }
+    return value;
+  }
+
+  /** A string that must be there. */
+  String text(String column) {
+    if (!(present(column) instanceof String text)) {
+      throw wrongType(column, "a string");
+    }
+    return text;
+  }
+
+  /** A string that need not be there: "" where the column is absent or null. */
+  String optionalText(String column) {
+    return values.get(column) == null ? "" : text(column);
+  }
+
+  /** A list that must be there. */
+  List<?> list(String column) {
+    if (!(present(column) instanceof List<?> list)) {
+      throw wrongType(column, "a list");
+    }
+    return list;
+  }
+
+  BadRowException wrongType(String column, String rule) {
+    return bad(
+        "wrong type of field \"" + column + "\"",
+        "must be %s but is %s".formatted(rule, JsonKind.of(values.get(column))));
+  }
+
+  BadRowException missing(String column) {
+    return bad("missing field \"" + column + "\"", "found " + listed(values));
+  }
+
+  BadRowException bad(String reason, String detail) {
+    return new BadRowException(origin, reason, detail);
+  }
+
+  /** The fields with their types, as in {@code "prompt" (a string), "score" (a number)}. */
+  static String listed(Map<?, ?> fields) {
+    if (fields.isEmpty()) {
+      return "no fields";
+    }
+    List<String> shown = new ArrayList<>();
+    fields.forEach((key, value) -> shown.add("\"%s\" (%s)".formatted(key, JsonKind.of(value))));
+    int most = 12;
+    return String.join(", ", shown.subList(0, Math.min(most, shown.size())))
+        + (shown.size() > most ? " and %d more".formatted(shown.size() - most) : "");
+  }
+}

@@ -1,0 +1,24 @@
+package org.dpo4j.data;
+
+/**
+ * How the rows of a file are read: the option {@code data_format}. Every format but {@link #AUTO}
+ * is for files whose columns fit more than one.
+ */
+public enum RowFormat {
+  /** As the columns of the first row show; a Human/Assistant transcript stays text. */
+  AUTO,
+  /** Strings {@code chosen} and {@code rejected}, and {@code prompt} unless both begin with it. */
+  TEXT,
+  /** Lists of messages; {@code prompt} or the completions may be strings. */
+  MESSAGES,
+  /** {@code prompt_ids}, {@code chosen_ids}, {@code rejected_ids}. */
+  TOKEN_IDS,
+  /** Transcripts like those of Anthropic's hh-rlhf, as conversations. */
+  HH,
+  /** {@code instruction}, {@code input}, {@code history}, {@code system}, as a conversation. */
+  ALPACA,
+  /** {@code conversations} that one message, chosen or rejected, continues. */
+  SHAREGPT,
+  /** {@code system} and {@code question}, as a conversation. */
+  ORCA
+}

@@ -1,0 +1,87 @@
+package org.dpo4j.encode;
+
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.dpo4j.tokenizer.SpecialTokens;
+import org.dpo4j.tokenizer.TextTokenizer;
+
+/**
+ * What is in a row's ids that TRL trains on as well and that is rarely meant. Seen before
+ * truncation: an EOS that only the cut took away is no surprise.
+ */
+final class Surprises {
+  static final String UNMATCHED_PROMPT =
+      "the end of the prompt merges into the completion's tokens";
+  static final String TWO_BOS = "BOS stands twice at the start";
+  static final String NO_EOS = "a completion does not end in EOS";
+  static final String TWO_EOS = "EOS stands twice at the end of a completion";
+  static final String AFTER_EOS = "white space after EOS is scored";
+
+  private final TextTokenizer tokenizer;
+  private final int bos; // -1: the model has none
+  private final Set<Integer> ends;
+
+  Surprises(TextTokenizer tokenizer, SpecialTokens special, OptionalInt eosId) {
+    this.tokenizer = tokenizer;
+    this.bos = special.bosId(tokenizer).orElse(-1);
+    this.ends = new HashSet<>(special.endIds());
+    eosId.ifPresent(ends::add);
+  }
+
+  /**
+   * @param unmatched last ids of the prompt alone that are not there before a completion
+   */
+  Set<String> of(EncodedPair uncut, Collection<Integer> unmatched) {
+    Set<String> found = new TreeSet<>();
+    if (!unmatched.isEmpty()) {
+      found.add(UNMATCHED_PROMPT);
+    }
+    int[] start =
+        IntStream.concat(Arrays.stream(uncut.promptIds()), Arrays.stream(uncut.chosenIds()))
+            .limit(2)
+            .toArray();
+    if (start.length == 2 && start[0] == bos && start[1] == bos) {
+      found.add(TWO_BOS);
+    }
+    if (!ends.isEmpty()) {
+      end(uncut.chosenIds(), found);
+      end(uncut.rejectedIds(), found);
+    }
+    return found;
+  }
+
+  private void end(int[] completion, Set<String> found) {
+    int last = lastEnd(completion, completion.length);
+    if (last < 0 || !isBlank(completion, last + 1, completion.length)) {
+      found.add(NO_EOS);
+      return;
+    }
+    if (last + 1 < completion.length) {
+      found.add(AFTER_EOS);
+    }
+    int before = lastEnd(completion, last);
+    if (before >= 0 && isBlank(completion, before + 1, last)) {
+      found.add(TWO_EOS);
+    }
+  }
+
+  private int lastEnd(int[] ids, int before) {
+    for (int i = before - 1; i >= 0; i--) {
+      if (ends.contains(ids[i])) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private boolean isBlank(int[] ids, int from, int to) {
+    int most = 8; // more are hardly white space, and decoding costs
+    return from == to
+        || (to - from <= most && tokenizer.decode(Arrays.copyOfRange(ids, from, to)).isBlank());
+  }
+}

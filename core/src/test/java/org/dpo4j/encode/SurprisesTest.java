@@ -1,0 +1,155 @@
+package org.dpo4j.encode;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import org.dpo4j.data.Message;
+import org.dpo4j.data.PreferencePair;
+import org.dpo4j.data.RowOrigin;
+import org.dpo4j.tokenizer.ChatRenderer;
+import org.dpo4j.tokenizer.InstructionTokenizer;
+import org.dpo4j.tokenizer.SpecialTokens;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Closes the known traps of tokens in silence: TRL trains on such rows, and so does this, but it
+ * says so. A token is a byte here; {@code ^} is BOS, {@code $} is EOS.
+ */
+class SurprisesTest {
+  private static final RowOrigin ORIGIN = new RowOrigin("pairs.jsonl", 1, 1);
+
+  @Test
+  void aRowThatEndsOnceIsNoSurprise() {
+    assertThat(text("^p", "w", "l").warnings()).isEmpty();
+    assertThat(ids("^p", "w$", "l$").warnings()).isEmpty();
+    assertThat(chat("^", "$").warnings()).isEmpty();
+  }
+
+  @Test
+  void bosTwiceIsReported() {
+    assertThat(text("^^p", "w", "l").warnings()).containsExactly(Surprises.TWO_BOS);
+    assertThat(ids("", "^^w$", "l$").warnings()).containsExactly(Surprises.TWO_BOS);
+    assertThat(chat("^^", "$").warnings()).containsExactly(Surprises.TWO_BOS);
+    assertThat(chat("^x^", "$").warnings()).isEmpty();
+  }
+
+  @Test
+  void aTemplateThatRendersNoEosIsReported() {
+    assertThat(chat("", "").warnings()).containsExactly(Surprises.NO_EOS);
+    assertThat(chat("", "$ and more").warnings()).containsExactly(Surprises.NO_EOS);
+    assertThat(ids("p", "w$", "l").warnings()).containsExactly(Surprises.NO_EOS);
+  }
+
+  @Test
+  void anyTokenThatEndsAnAnswerOfTheModelIsAnEnd() {
+    SpecialTokens special = new SpecialTokens(Map.of("eos_token", "$"), List.of((int) '%'));
+    assertThat(encoder(special, 0, template("", "%")).encode(messages()).warnings()).isEmpty();
+    assertThat(encoder(special, 0, template("", "!")).encode(messages()).warnings())
+        .containsExactly(Surprises.NO_EOS);
+  }
+
+  @Test
+  void withoutAnyKnownEndNothingIsSaidOfEnds() {
+    SpecialTokens none = new SpecialTokens(null, null, null);
+    assertThat(encoder(none, 0, template("", "")).encode(messages()).warnings()).isEmpty();
+  }
+
+  @Test
+  void aLineBreakAfterEosIsScoredAndReported() {
+    assertThat(chat("", "$\n").warnings()).containsExactly(Surprises.AFTER_EOS);
+    EncodedPair pair = chat("", "$\n").usable().orElseThrow();
+    assertThat(pair.chosenIds()).containsExactly('w', '$', '\n');
+  }
+
+  @Test
+  void eosTwiceIsReported() {
+    assertThat(chat("", "$$").warnings()).containsExactly(Surprises.TWO_EOS);
+    assertThat(text("p", "w$\n", "l").warnings()).containsExactly(Surprises.TWO_EOS); // "w$\n$"
+    assertThat(chat("", "$\n$\n").warnings())
+        .containsExactlyInAnyOrder(Surprises.TWO_EOS, Surprises.AFTER_EOS);
+    assertThat(ids("p", "a$b$", "l$").warnings()).isEmpty(); // two turns
+  }
+
+  @Test
+  void anEosThatOnlyTheCutTookIsPartOfTheCut() {
+    SpecialTokens special = new SpecialTokens("^", "$", null);
+    EncodedRow row =
+        encoder(special, 3, null).encode(new PreferencePair.Text(ORIGIN, "p", "www", "l"));
+    assertThat(row.status()).isEqualTo(EncodedRow.Status.CUT);
+    assertThat(row.usable().orElseThrow().chosenIds()).containsExactly('w', 'w');
+    assertThat(row.usable().orElseThrow().rejectedIds()).containsExactly('l', '$');
+    assertThat(row.warnings()).isEmpty();
+  }
+
+  @Test
+  void padThatIsEosIsScoredLikeAnyToken() {
+    SpecialTokens special = new SpecialTokens(null, "$", "$");
+    EncodedPair pair =
+        encoder(special, 0, null)
+            .encode(new PreferencePair.Text(ORIGIN, "p$", "w$w", "l"))
+            .usable()
+            .orElseThrow();
+    assertThat(pair.promptIds()).containsExactly('p', '$');
+    assertThat(pair.chosenIds()).containsExactly('w', '$', 'w', '$');
+  }
+
+  @Test
+  void warningsAreCountedWithTheirFirstRowWhereTheRowIsUsed() {
+    EncodingCounts counts = new EncodingCounts();
+    counts.count(ids("p", "w", "l"));
+    counts.count(ids("p", "w$", "l"));
+    SpecialTokens special = new SpecialTokens("^", "$", null);
+    counts.count(encoder(special, 1, null).encode(pair("p", "w", "l"))); // dropped
+    assertThat(counts.warnings())
+        .isEqualTo(Map.of(Surprises.NO_EOS, new EncodingCounts.Tally(2, ORIGIN)));
+    assertThat(counts.summary())
+        .endsWith(
+            "2 kept with a warning: a completion does not end in EOS (first [pairs.jsonl:1])");
+  }
+
+  private static EncodedRow text(String prompt, String chosen, String rejected) {
+    return encoder(new SpecialTokens("^", "$", null), 0, null)
+        .encode(new PreferencePair.Text(ORIGIN, prompt, chosen, rejected));
+  }
+
+  private static EncodedRow ids(String prompt, String chosen, String rejected) {
+    return encoder(new SpecialTokens("^", "$", null), 0, null)
+        .encode(pair(prompt, chosen, rejected));
+  }
+
+  private static PreferencePair pair(String prompt, String chosen, String rejected) {
+    return new PreferencePair.Ids(ORIGIN, ids(prompt), ids(chosen), ids(rejected));
+  }
+
+  private static List<Integer> ids(String text) {
+    return text.chars().boxed().toList();
+  }
+
+  private static EncodedRow chat(String start, String end) {
+    return encoder(new SpecialTokens("^", "$", null), 0, template(start, end)).encode(messages());
+  }
+
+  private static PreferencePair messages() {
+    return new PreferencePair.Chat(
+        ORIGIN,
+        List.of(Message.of("user", "p")),
+        List.of(Message.of("assistant", "w")),
+        List.of(Message.of("assistant", "l")),
+        Map.of());
+  }
+
+  private static ChatRenderer template(String start, String end) {
+    return (messages, header, variables) -> {
+      StringBuilder text = new StringBuilder(start);
+      messages.forEach(message -> text.append(message.content()));
+      return text.append(header ? "" : end).toString();
+    };
+  }
+
+  private static PairEncoder encoder(
+      SpecialTokens special, int maxLength, @org.jspecify.annotations.Nullable ChatRenderer chat) {
+    return new PairEncoder(
+        new InstructionTokenizer(), chat, special, new EncodingLimits(maxLength, 99, 260));
+  }
+}

@@ -1,0 +1,140 @@
+package org.dpo4j.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.CachedAttention;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Closes: a switch of a family that is read wrongly or not at all. The cases, each a tiny
+ * checkpoint with the logits that transformers computes from it, are made by {@code families.py}.
+ */
+class FamiliesTest {
+
+  static List<Path> cases() throws IOException {
+    try (Stream<Path> folders = Files.list(ModelFolders.fixture("families"))) {
+      return folders.sorted().toList();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void logitsAgreeWithTransformers(Path folder) {
+    try (LoadedModel loaded = ModelReader.open(folder);
+        TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      double[] found = Tensors.toDoubles(ModelReaderTest.logits(loaded.model(), ids(folder)));
+      assertThat(found).containsExactly(expected(folder), within(2e-5));
+    }
+  }
+
+  /** As text is generated: some tokens at once, then one by one. */
+  @ParameterizedTest
+  @MethodSource("cases")
+  void logitsAreTheSameWithKeysAndValuesKept(Path folder) {
+    long[] ids = ids(folder);
+    double[] expected = expected(folder);
+    for (int first : new int[] {1, 9}) {
+      try (LoadedModel loaded = ModelReader.open(folder);
+          TensorScope scope = TensorScope.open();
+          NoGrad noGrad = NoGrad.open();
+          CachedAttention cache = new CachedAttention()) {
+        List<Tensor> rows = new ArrayList<>();
+        rows.add(next(loaded.model(), ids, 0, first, cache));
+        for (int i = first; i < ids.length; i++) {
+          rows.add(next(loaded.model(), ids, i, i + 1, cache));
+        }
+        assertThat(Tensors.toDoubles(Tensors.cat(rows, 0))).containsExactly(expected, within(2e-5));
+      }
+    }
+  }
+
+  private static Tensor next(CausalLm model, long[] ids, int from, int to, CachedAttention cache) {
+    long[] positions = new long[to - from];
+    Arrays.setAll(positions, i -> from + i);
+    return model.logits(
+        model.hiddenStates(
+            Tensors.longs(Arrays.copyOfRange(ids, from, to)), Tensors.longs(positions), cache));
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void whatIsWrittenHasTheSameTensorsAndEveryKey(Path folder, @TempDir Path temp)
+      throws IOException {
+    Path copy = temp.resolve("copy");
+    Path written = temp.resolve("written");
+    Files.createDirectories(copy);
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, copy.resolve(file.getFileName().toString()));
+      }
+    }
+    ModelFolders.setConfig(copy, "some_later_key", "{\"a\": [1, null]}");
+    try (LoadedModel loaded = ModelReader.open(copy)) {
+      ElementType type = loaded.checkpoint().dtype();
+      new ModelWriter().write(written, loaded, loaded.model(), type);
+      Checkpoint before = Checkpoint.open(copy);
+      Checkpoint after = Checkpoint.open(written);
+      assertThat(after.names()).isEqualTo(before.names());
+      for (String name : before.names()) {
+        assertThat(after.entry(name).dtype()).isEqualTo(before.entry(name).dtype());
+        assertThat(after.file(name).sameBytes(name, before.file(name), name)).as(name).isTrue();
+      }
+      ObjectNode config = HuggingFaceConfig.tree(written.resolve("config.json"));
+      assertThat(config).isEqualTo(HuggingFaceConfig.tree(copy.resolve("config.json")));
+    }
+  }
+
+  @Test
+  void everyFamilyAndTypeIsAmongTheCases() throws IOException {
+    TreeSet<String> families = new TreeSet<>();
+    TreeSet<ElementType> types = new TreeSet<>();
+    for (Path folder : cases()) {
+      families.add(new ModelFolder(folder).config().modelType());
+      types.add(Checkpoint.open(folder).dtype());
+    }
+    assertThat(families)
+        .containsExactly("gpt2", "llama", "mistral", "phi3", "qwen2", "qwen3", "smollm3");
+    assertThat(types)
+        .containsExactly(ElementType.F64, ElementType.F32, ElementType.F16, ElementType.BF16);
+  }
+
+  private static long[] ids(Path folder) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor ids = Tensors.empty(ElementType.I64, 24);
+      file(folder).copyTo("input_ids", ids);
+      return Tensors.toLongs(ids);
+    }
+  }
+
+  private static double[] expected(Path folder) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor logits = Tensors.empty(ElementType.F32, 24, 48);
+      file(folder).copyTo("logits", logits);
+      return Tensors.toDoubles(logits);
+    }
+  }
+
+  private static SafetensorsFile file(Path folder) {
+    return SafetensorsFile.open(folder.resolve("expected.safetensors"));
+  }
+}

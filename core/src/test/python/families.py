@@ -1,0 +1,202 @@
+"""Makes the tiny checkpoints of fixtures/families and the logits that transformers computes from them.
+
+Usage: python families.py OUT_FOLDER     (transformers 5.23, torch 2.10)
+
+Every weight is random, biases and norms too, so that nothing can be left out unseen. The logits are
+those of the folder as it is on disk, read back by transformers in fp32.
+"""
+
+import copy
+import json
+import pathlib
+import shutil
+import sys
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+VOCABULARY = 48
+TOKENS = 24
+
+ROTARY = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 16,
+    "intermediate_size": 20,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "bos_token_id": None,
+    "eos_token_id": 2,
+    "pad_token_id": None,
+    "tie_word_embeddings": False,
+}
+GPT2 = {
+    "vocab_size": VOCABULARY,
+    "n_embd": 16,
+    "n_head": 2,
+    "n_layer": 3,
+    "n_positions": 32,
+    "bos_token_id": None,
+    "eos_token_id": 2,
+}
+HEAD_8 = {"head_dim": 8}  # 4 x 8 is not the hidden size
+
+
+def rope(kind, theta, **more):
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **more}}
+
+
+def older(kind, theta, key="rope_type", **more):
+    """As transformers 4 wrote it."""
+    return {"rope_theta": theta, "rope_scaling": {key: kind, **more} if kind else None}
+
+
+LLAMA3 = {
+    "factor": 4.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+}
+YARN = {"factor": 4.0, "original_max_position_embeddings": 16}
+
+# name: (model_type, config, dtype of the file, keys to remove)
+CASES = {
+    "llama_default": ("llama", {**HEAD_8, **rope("default", 50.0)}, "float32", []),
+    "llama_biases_tied": (
+        "llama",
+        {**older(None, 50.0), "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True,
+         "rms_norm_eps": 0.05},
+        "float16",
+        ["rope_parameters", "head_dim"],
+    ),
+    "llama_all_heads_gelu": (
+        "llama", {"hidden_act": "gelu", "num_key_value_heads": 4, **older(None, 50.0)}, "float64",
+        ["num_key_value_heads", "head_dim", "rope_parameters"]),
+    "llama_linear_4": ("llama", older("linear", 50.0, "type", factor=3.0), "bfloat16", ["rope_parameters"]),
+    "llama_linear_5": ("llama", {**HEAD_8, **rope("linear", 50.0, factor=2.5)}, "bfloat16", []),
+    "llama_dynamic_4": ("llama", older("dynamic", 50.0, factor=2.0), "bfloat16", ["rope_parameters"]),
+    "llama_llama3_4": ("llama", {**HEAD_8, **older("llama3", 100.0, **LLAMA3)}, "bfloat16", ["rope_parameters"]),
+    "llama_llama3_5": ("llama", {**HEAD_8, **rope("llama3", 100.0, **LLAMA3)}, "bfloat16", []),
+    "llama_llama3_original_outside": (
+        "llama",
+        {**HEAD_8, **older("llama3", 100.0, **LLAMA3), "original_max_position_embeddings": 12},
+        "bfloat16", ["rope_parameters"]),
+    "llama_yarn_4": ("llama", {**HEAD_8, **older("yarn", 10.0, "type", **YARN)}, "bfloat16", ["rope_parameters"]),
+    "llama_yarn_mscale": (
+        "llama", {**HEAD_8, **rope("yarn", 10.0, mscale=0.7, mscale_all_dim=1.3, **YARN)}, "bfloat16", []),
+    "llama_yarn_all_keys": (
+        "llama",
+        {**HEAD_8,
+         **rope("yarn", 10.0, attention_factor=1.4, beta_fast=1.2, beta_slow=0.3, truncate=False, **YARN)},
+        "bfloat16", []),
+    "llama_yarn_own_context": ("llama", {**HEAD_8, **rope("yarn", 10.0, factor=2.0)}, "bfloat16", []),
+    "mistral_window_4": (
+        "mistral", {**older(None, 50.0), "sliding_window": 5}, "bfloat16", ["rope_parameters", "head_dim"]),
+    "mistral_window_5": ("mistral", {**HEAD_8, **rope("default", 50.0), "sliding_window": 1}, "bfloat16", []),
+    "mistral_no_window": ("mistral", {**rope("default", 50.0), "sliding_window": None}, "bfloat16", []),
+    "mistral_default_heads": (
+        "mistral",
+        {**rope("default", 50.0), "hidden_size": 32, "num_attention_heads": 16, "num_key_value_heads": 8,
+         "sliding_window": 4096},
+        "bfloat16", ["num_key_value_heads", "sliding_window", "rms_norm_eps"]),
+    "qwen2_window_4": (
+        "qwen2",
+        {**older(None, 50.0), "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1,
+         "num_hidden_layers": 3, "tie_word_embeddings": True},
+        "bfloat16", ["rope_parameters", "layer_types"]),
+    "qwen2_layer_types": (
+        "qwen2",
+        {**HEAD_8, **rope("yarn", 10.0, **YARN), "use_sliding_window": True, "sliding_window": 6,
+         "max_window_layers": 0, "num_hidden_layers": 3,
+         "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]},
+        "bfloat16", []),
+    "qwen2_unused_window": (
+        "qwen2", {**older(None, 50.0), "use_sliding_window": False, "max_window_layers": 0},
+        "bfloat16", ["rope_parameters", "layer_types"]),
+    "qwen3_biases": ("qwen3", {**HEAD_8, **rope("default", 50.0), "attention_bias": True}, "bfloat16", []),
+    "qwen3_window": (
+        "qwen3",
+        {**HEAD_8, **older("yarn", 10.0, **YARN), "use_sliding_window": True, "sliding_window": 4,
+         "max_window_layers": 1, "tie_word_embeddings": True},
+        "bfloat16", ["rope_parameters", "layer_types"]),
+    "smollm3_interval": (
+        "smollm3",
+        {"num_hidden_layers": 4, "no_rope_layer_interval": 3, **rope("default", 50.0),
+         "tie_word_embeddings": True},
+        "bfloat16", ["no_rope_layers", "layer_types", "tie_word_embeddings"]),
+    "smollm3_window": (
+        "smollm3",
+        {"num_hidden_layers": 3, "no_rope_layers": [0, 1, 0], **rope("linear", 50.0, factor=2.0),
+         "attention_bias": True, "mlp_bias": True, "use_sliding_window": True, "sliding_window": 7},
+        "bfloat16", ["layer_types"]),
+    "smollm3_default_theta": ("smollm3", {}, "bfloat16", ["rope_parameters", "no_rope_layers", "layer_types"]),
+    "phi3": ("phi3", {**rope("default", 50.0)}, "bfloat16", []),
+    "phi3_window_4": (
+        "phi3", {**older(None, 50.0), "sliding_window": 5, "num_key_value_heads": 4},
+        "bfloat16", ["rope_parameters", "rms_norm_eps", "num_key_value_heads"]),
+    "gpt2_by_layer": (
+        "gpt2", {**GPT2, "scale_attn_by_inverse_layer_idx": True, "reorder_and_upcast_attn": True}, "bfloat16", []),
+    "gpt2_unscaled": (
+        "gpt2", {**GPT2, "scale_attn_weights": False, "n_inner": 24, "layer_norm_epsilon": 0.1}, "float16", []),
+    "gpt2_unscaled_by_layer_untied": (
+        "gpt2",
+        {**GPT2, "scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True, "n_layer": 2,
+         "tie_word_embeddings": False, "n_inner": 20},
+        "bfloat16", []),
+    **{
+        f"gpt2_{name}": ("gpt2", {**GPT2, "activation_function": name, "n_layer": 1, "n_inner": 20}, "bfloat16", [])
+        for name in ["gelu_fast", "quick_gelu", "silu", "tanh", "gelu_python"]
+    },
+    "sharded": ("llama", {**HEAD_8, **rope("default", 50.0)}, "bfloat16", []),
+}
+
+
+def randomize(model):
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.normal_(0, 0.25)
+            if "norm" in name and name.endswith("weight") or ".ln_" in name and name.endswith("weight"):
+                parameter.add_(1)
+
+
+def make(folder, seed, model_type, changes, dtype, removed):
+    torch.manual_seed(seed)
+    base = {} if model_type == "gpt2" else ROTARY
+    config = CONFIG_MAPPING[model_type](**copy.deepcopy({**base, **changes}))
+    model = AutoModelForCausalLM.from_config(config)
+    randomize(model)
+    model = model.to(getattr(torch, dtype))
+    if folder.name == "sharded":
+        model.save_pretrained(folder, max_shard_size="3KB")
+    else:
+        model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+
+    path = folder / "config.json"
+    written = json.loads(path.read_text())
+    for key in removed:
+        written.pop(key, None)
+    if "rope_parameters" in removed:  # the layout of transformers 4
+        written.update({k: v for k, v in changes.items() if k in ("rope_theta", "rope_scaling")})
+        written["torch_dtype"] = written.pop("dtype")
+    path.write_text(json.dumps(written, indent=1) + "\n")
+
+    ids = torch.randint(0, VOCABULARY, (1, TOKENS))
+    read = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    with torch.no_grad():
+        logits = read(ids).logits[0]
+    save_file({"input_ids": ids[0], "logits": logits.contiguous()}, folder / "expected.safetensors")
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    for seed, (name, case) in enumerate(CASES.items()):
+        folder = out / name
+        shutil.rmtree(folder, ignore_errors=True)
+        make(folder, seed, *case)
+
+
+main()
