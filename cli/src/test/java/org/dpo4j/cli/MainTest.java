@@ -152,7 +152,7 @@ class MainTest {
         "--load_in_4bit",
         "--deepspeed zero3.json",
         "--loss_type sigmoid sft",
-        "--loss_type aot",
+        "--loss_type exo_pair",
         "--device cuda",
         "--lr_scheduler_type cosine_with_restarts",
         "--resume_from_checkpoint out/checkpoint-5",

@@ -29,8 +29,13 @@ public record OptionSpec(
     boolean flag,
     boolean list) {
 
-  /** What it does and which values there are, on one line. */
+  /** Longer lists stand in the documentation and in the message about a wrong value. */
+  private static final int ROOM = 48;
+
+  /** What it does and, where there is room on its line, which values there are. */
   public String description() {
-    return choices.isEmpty() || flag ? help : "%s [%s]".formatted(help, String.join("/", choices));
+    String values = String.join("/", choices);
+    boolean shown = !flag && !values.isEmpty() && values.length() <= ROOM;
+    return shown ? "%s [%s]".formatted(help, values) : help;
   }
 }

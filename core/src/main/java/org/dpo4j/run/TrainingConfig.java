@@ -208,12 +208,13 @@ public record TrainingConfig(
 
   /** The loss and the reference in it. */
   public record Loss(
-      @Option(value = "sigmoid", help = "the loss, or several") List<LossType> lossType,
+      @Option(value = "sigmoid", help = "the loss, or several; docs/reference/losses.md")
+          List<LossType> lossType,
       @Option(help = "weight of each loss (else 1)") Optional<List<Double>> lossWeights,
       @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
       @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
           double labelSmoothing,
-      @Option(value = "reverse_kl", help = "what ties the policy to the reference (f-DPO)")
+      @Option(value = "reverse_kl", help = "f-DPO's divergence; docs/reference/losses.md")
           FDivergence.Type fDivergenceType,
       @Option(value = "0.5", help = "alpha of the alpha_divergence") double fAlphaDivergenceCoef,
       @Option(help = "weight of tokens beyond the shorter completion (LD-DPO)")
@@ -221,12 +222,10 @@ public record TrainingConfig(
       @Option(value = "false", help = "pairs the policy would write count more (WPO)")
           boolean useWeighting,
       @Option(value = "0.05", help = "temperature of discopop") double discopopTau,
-      @Option(value = "50", help = "dpop: price of a chosen completion that gets less likely")
-          double dpopLambda,
+      @Option(value = "50", help = "dpop: price of chosen getting less likely") double dpopLambda,
       @Option(value = "0.5", help = "target reward margin of simpo") double simpoGamma,
       @Option(value = "1", help = "weight of cpo's loss on the chosen tokens") double cpoAlpha,
-      @Option(help = "what the policy is compared with (else start, or none where none is needed)")
-          Optional<ReferenceChoice> reference,
+      @Option(help = "the reference; else start, or none") Optional<ReferenceChoice> reference,
       @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel,
       @Option(value = "false", help = "let the reference follow the policy (TR-DPO)")
           boolean syncRefModel,

@@ -66,6 +66,18 @@ class TrainingOptionsTest {
           Map.entry("num_train_epochs", "1.5"),
           Map.entry("max_steps", "7"),
           Map.entry("lr_scheduler_type", "constant_with_warmup"),
+          Map.entry("loss_weights", "2"),
+          Map.entry("f_divergence_type", "forward_kl"),
+          Map.entry("f_alpha_divergence_coef", "0.25"),
+          Map.entry("ld_alpha", "0.25"),
+          Map.entry("use_weighting", "true"),
+          Map.entry("discopop_tau", "0.25"),
+          Map.entry("dpop_lambda", "5"),
+          Map.entry("simpo_gamma", "0.25"),
+          Map.entry("cpo_alpha", "0.25"),
+          Map.entry("sync_ref_model", "true"),
+          Map.entry("ref_model_mixup_alpha", "0.25"),
+          Map.entry("ref_model_sync_steps", "2"),
           Map.entry("warmup_steps", "0.25"),
           Map.entry("warmup_ratio", "0.25"),
           Map.entry("per_device_train_batch_size", "2"),
@@ -88,21 +100,27 @@ class TrainingOptionsTest {
     this.folder = folder;
   }
 
+  /** What an option needs beside it to have a meaning. */
+  private static final Map<String, Map<String, String>> BESIDE =
+      Map.ofEntries(
+          Map.entry("eval_strategy", Map.of("eval_file", "e.jsonl")),
+          Map.entry("data_weights", Map.of("data_file", "a.jsonl,b.csv")),
+          Map.entry("reference", Map.of("adapter", "a")),
+          Map.entry("disable_dropout", Map.of("adapter", "a")),
+          Map.entry("f_alpha_divergence_coef", Map.of("f_divergence_type", "alpha_divergence")),
+          Map.entry("discopop_tau", Map.of("loss_type", "discopop")),
+          Map.entry("dpop_lambda", Map.of("loss_type", "dpop")),
+          Map.entry("simpo_gamma", Map.of("loss_type", "simpo")),
+          Map.entry("cpo_alpha", Map.of("loss_type", "cpo")),
+          Map.entry("ref_model_mixup_alpha", Map.of("sync_ref_model", "true")),
+          Map.entry("ref_model_sync_steps", Map.of("sync_ref_model", "true")));
+
   @Test
   void everyOptionIsReadFromFlagsAndFromYamlAlike() throws IOException {
     assertThat(OTHER.keySet()).isEqualTo(ownNames());
     for (Map.Entry<String, String> option : OTHER.entrySet()) {
       Map<String, String> values = new LinkedHashMap<>(REQUIRED);
-      // What the option needs beside it.
-      if (option.getKey().equals("eval_strategy")) {
-        values.put("eval_file", "e.jsonl");
-      }
-      if (option.getKey().equals("data_weights")) {
-        values.put("data_file", "a.jsonl,b.csv");
-      }
-      if (Set.of("reference", "disable_dropout").contains(option.getKey())) {
-        values.put("adapter", "a");
-      }
+      values.putAll(BESIDE.getOrDefault(option.getKey(), Map.of()));
       TrainingConfig before = TrainingConfig.of(values);
       values.put(option.getKey(), option.getValue());
       TrainingConfig fromFlags = TrainingOptions.resolve(Map.of(), given(values)).config();
@@ -199,11 +217,11 @@ class TrainingOptionsTest {
             () ->
                 TrainingOptions.resolve(
                     yaml("model: m\nbf16: true\nuse_dora: yes\n"),
-                    given(Map.of("loss_type", "robust", "learning_rat", "1"))))
+                    given(Map.of("loss_type", "kto_pair", "learning_rat", "1"))))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("run.yaml:2: --bf16 true is refused: not yet: computation is in 32")
         .hasMessageContaining("run.yaml:3: --use_dora yes is refused: DoRA is not there yet")
-        .hasMessageContaining("--loss_type robust is refused: this loss of TRL's is not there yet")
+        .hasMessageContaining("--loss_type kto_pair is refused: TRL removed this loss")
         .hasMessageContaining("--learning_rat is no option here; did you mean --learning_rate?");
   }
 
@@ -249,7 +267,21 @@ class TrainingOptionsTest {
   @Test
   void theResolvedRunReadsBackAsTheSameConfiguration() throws IOException {
     Map<String, String> values = new LinkedHashMap<>(OTHER);
-    values.keySet().removeAll(Set.of("ref_model", "warmup_ratio", "label_smoothing", "eval_split"));
+    values
+        .keySet()
+        .removeAll(
+            Set.of(
+                "adapter",
+                "use_peft",
+                "reference",
+                "disable_dropout",
+                "warmup_ratio",
+                "eval_split"));
+    values.keySet().removeIf(name -> name.startsWith("lora_") || name.equals("use_rslora"));
+    values.put("loss_type", "discopop,cpo,dpop,simpo,robust");
+    values.put("loss_weights", "0.5,1,2,3,4");
+    values.remove("f_divergence_type"); // has no meaning in dpop
+    values.remove("f_alpha_divergence_coef");
     values.put("data_file", "weird: name #1 'x'.jsonl,with\\, comma.csv");
     for (Map<String, String> some : List.of(REQUIRED, values)) {
       TrainingConfig config = TrainingConfig.of(some);
@@ -297,7 +329,7 @@ class TrainingOptionsTest {
     assertThatThrownBy(() -> config("warmup_steps", "3", "warmup_ratio", "0.1"))
         .hasMessageContaining("pass one of them");
     assertThatThrownBy(() -> config("label_smoothing", "0.1", "loss_type", "ipo"))
-        .hasMessageContaining("sigmoid_norm but the loss is ipo");
+        .hasMessageContaining("sigmoid_norm, simpo, cpo but the loss is ipo");
   }
 
   @Test

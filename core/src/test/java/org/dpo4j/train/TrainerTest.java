@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
@@ -74,11 +75,60 @@ class TrainerTest {
     assertThat(weightsAfter(kind, ElementType.F32, 3, 3)).containsExactly(whole, within(1e-6));
   }
 
+  /** Weights 1, 2, ... 8: a step divides by 36 however it is cut. */
+  @Test
+  void pairsOfUnequalWeightsAddUpToOneStepHoweverItIsCut() {
+    List<EncodedPair> pairs =
+        IntStream.range(0, 8).mapToObj(i -> weighing(PAIRS.get(i), i + 1)).toList();
+    double[] whole = weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 8, 1);
+    assertThat(weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 1, 8))
+        .containsExactly(whole, within(1e-12));
+    assertThat(weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 3, 3))
+        .containsExactly(whole, within(1e-12));
+    assertThat(weightsAfter(PAIRS, SmallModel.TINY_GPT, ElementType.F64, 8, 1)).isNotEqualTo(whole);
+  }
+
+  /** (3 a + b) / 4, where rewards stay plain means: (a + b) / 2. */
+  @Test
+  void theLossIsAWeightedMeanAndRewardsArePlainOnes() {
+    List<EncodedPair> both = PAIRS.subList(0, 2);
+    List<EncodedPair> weighted = List.of(weighing(both.get(0), 3), both.get(1));
+    PairMetrics first = measured(both.subList(0, 1));
+    PairMetrics second = measured(both.subList(1, 2));
+    PairMetrics mean = measured(weighted);
+    assertThat(mean.loss()).isCloseTo((3 * first.loss() + second.loss()) / 4, within(1e-10));
+    assertThat(mean.rewardsMargins())
+        .isCloseTo((first.rewardsMargins() + second.rewardsMargins()) / 2, within(1e-10));
+  }
+
+  private static PairMetrics measured(List<EncodedPair> pairs) {
+    try (CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F64, 3);
+        CausalLm policy = SmallModel.TINY_GPT.create(ElementType.F64, 4)) {
+      return new SmallRun(pairs)
+          .data(reference)
+          .evaluate(policy, Objective.of(new SigmoidLoss(0.1)), 2);
+    }
+  }
+
+  private static EncodedPair weighing(EncodedPair pair, double weight) {
+    return new EncodedPair(
+        pair.origin(), pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), weight);
+  }
+
   private static double[] weightsAfter(
       SmallModel kind, ElementType type, int microBatch, int accumulation) {
+    return weightsAfter(PAIRS, kind, type, microBatch, accumulation);
+  }
+
+  private static double[] weightsAfter(
+      List<EncodedPair> pairs,
+      SmallModel kind,
+      ElementType type,
+      int microBatch,
+      int accumulation) {
     try (CausalLm reference = kind.create(type, 3);
         CausalLm policy = reference.copy()) {
-      SmallRun run = new SmallRun(PAIRS);
+      SmallRun run = new SmallRun(pairs);
       run.plan = new EpochPlan(8, microBatch, accumulation, false, 0);
       List<StepReport> reports = run.train(policy, reference);
       assertThat(reports).hasSize(6);
