@@ -13,6 +13,12 @@ import org.dpo4j.torch.Tensors;
 /** Sums over pairs and tokens, so that means over any number of micro-batches are exact. */
 final class MetricSums {
 
+  /**
+   * A difference of log-probabilities this small, as a share of them, is a tie: the last two bits
+   * of 32, in which the same model differs when a batch is cut in another way.
+   */
+  private static final double ROUNDING = 0x1p-21;
+
   private int pairs;
   private double largestReward;
   private double weight;
@@ -29,15 +35,26 @@ final class MetricSums {
   private double entropy;
   private double correctTokens;
 
-  void add(LossTerms terms, double[] weights, PairLogProbs policy, TokenStatistics statistics) {
+  /**
+   * Adds the pairs of a micro-batch.
+   *
+   * @param beta the scale of the rewards
+   */
+  void add(
+      LossTerms terms,
+      double beta,
+      double[] weights,
+      PairLogProbs policy,
+      TokenStatistics statistics) {
     double[][] values = rows(terms, policy);
     for (int i = 0; i < values[0].length; i++) {
+      double size = Math.max(Math.abs(values[3][i]), Math.abs(values[4][i]));
       pairs++;
       weight += weights[i];
       loss += weights[i] * values[0][i];
       rewardsChosen += values[1][i];
       rewardsRejected += values[2][i];
-      correctPairs += values[1][i] > values[2][i] ? 1 : 0;
+      correctPairs += values[1][i] - values[2][i] > beta * ROUNDING * size ? 1 : 0;
       logpsChosen += values[3][i];
       logpsRejected += values[4][i];
       largestReward =

@@ -10,7 +10,7 @@ package org.dpo4j.train;
  * @param rewardsChosen beta times the log-ratio of the chosen completion; without a reference beta
  *     times the log-probability that the loss uses
  * @param rewardsRejected the same for the rejected one
- * @param rewardsAccuracies share of pairs with a positive reward margin; ties are wrong
+ * @param rewardsAccuracies share of pairs with a reward margin above rounding; ties are wrong
  * @param rewardsMargins chosen reward minus rejected reward
  * @param logpsChosen policy log-probability of the chosen completion (a sum over tokens, in nats;
  *     with LD-DPO's weights where they are asked for)

@@ -55,7 +55,7 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
             Tensors.like(type, chosenScored(scores.statistics())),
             Tensors.like(type, weights));
     LossTerms terms = objective.terms(inputs, Tensors.like(type, alignment(scores.statistics())));
-    sums.add(terms, weights, logProbs, scores.statistics());
+    sums.add(terms, objective.loss().beta(), weights, logProbs, scores.statistics());
     return terms.loss().mul(inputs.weights()).sum();
   }
 
