@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.ToIntFunction;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -37,12 +36,15 @@ import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
+import org.dpo4j.weights.PeftAdapter;
 import org.dpo4j.weights.SafetensorsFile;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.core.type.TypeReference;
@@ -87,6 +89,22 @@ class FixturesParityTest {
   @TestFactory
   Stream<DynamicTest> trajectories(@TempDir Path work) throws IOException {
     return cases("trajectories", ".json", file -> trajectory(file, work));
+  }
+
+  @TestFactory
+  Stream<DynamicTest> adapters(@TempDir Path work) throws IOException {
+    return cases("adapters", "", folder -> adapter(folder, work));
+  }
+
+  @Test
+  void pairs32() throws IOException {
+    List<EncodedPair> pairs =
+        encoded(SharedFolder.resolve("fixtures/pairs32.jsonl"), "fixtures/models/llama").stream()
+            .filter(pair -> pair.promptIds().length < 256)
+            .toList();
+    JsonNode expected = JSON.readTree(SharedFolder.resolve("fixtures/pairs32.llama.tokens.json"));
+    List<String> lines = expected.valueStream().map(JsonNode::toString).toList();
+    ids("pairs32", pairs, lines);
   }
 
   /** A check of one file or folder. */
@@ -179,7 +197,13 @@ class FixturesParityTest {
   private static void encode(Path file) throws IOException {
     String name = stem(file, ".pairs.jsonl");
     String model = name.startsWith("gpt2") ? "fixtures/tokenizers/gpt2" : "fixtures/models/llama";
-    List<EncodedPair> pairs;
+    ids(
+        "encode/" + name,
+        encoded(file, model),
+        Files.readAllLines(file.resolveSibling(name + ".tokens.jsonl")));
+  }
+
+  private static List<EncodedPair> encoded(Path file, String model) {
     try (ModelTokenizer tokenizer = ModelTokenizer.load(SharedFolder.resolve(model))) {
       PairEncoder encoder =
           new PairEncoder(
@@ -187,30 +211,26 @@ class FixturesParityTest {
               tokenizer.template(),
               tokenizer.specialTokens(),
               new EncodingLimits(0, Integer.MAX_VALUE, Integer.MAX_VALUE));
-      pairs = PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
+      return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
     }
-    List<String> lines = Files.readAllLines(file.resolveSibling(name + ".tokens.jsonl"));
-    assertThat(pairs).hasSameSizeAs(lines);
-    ids("encode/" + name, "ids", pairs, lines, "prompt_ids", EncodedPair::promptIds);
-    ids("encode/" + name, "ids", pairs, lines, "chosen_ids", EncodedPair::chosenIds);
-    ids("encode/" + name, "ids", pairs, lines, "rejected_ids", EncodedPair::rejectedIds);
   }
 
-  private static void ids(
-      String name,
-      String metric,
-      List<EncodedPair> pairs,
-      List<String> lines,
-      String field,
-      Function<EncodedPair, int[]> side) {
+  /** Counts rows of which any id differs. */
+  private static void ids(String name, List<EncodedPair> pairs, List<String> lines) {
+    assertThat(pairs).hasSameSizeAs(lines);
     count(
         name,
-        metric,
+        "ids",
         pairs.size(),
-        i ->
-            Arrays.equals(side.apply(pairs.get(i)), ints(JSON.readTree(lines.get(i)).get(field)))
-                ? 0
-                : 1);
+        i -> {
+          JsonNode expected = JSON.readTree(lines.get(i));
+          EncodedPair pair = pairs.get(i);
+          return Arrays.equals(pair.promptIds(), ints(expected.get("prompt_ids")))
+                  && Arrays.equals(pair.chosenIds(), ints(expected.get("chosen_ids")))
+                  && Arrays.equals(pair.rejectedIds(), ints(expected.get("rejected_ids")))
+              ? 0
+              : 1;
+        });
   }
 
   // chat templates
@@ -241,6 +261,42 @@ class FixturesParityTest {
       return true;
     }
     return template.render(messages, prompt, names).equals(expected.get("rendered").stringValue());
+  }
+
+  // adapters: read, put on their model and written again
+
+  private static void adapter(Path folder, Path work) throws IOException {
+    String name = String.valueOf(folder.getFileName());
+    Path written = Files.createDirectories(work.resolve(name));
+    Path model = SharedFolder.resolve("fixtures/models/" + name.replaceFirst("-.*", ""));
+    try (LoadedModel loaded = ModelReader.open("--model", model);
+        PeftAdapter adapter = PeftAdapter.open("--adapter", folder, loaded)) {
+      adapter.write(written, loaded, ElementType.F32);
+    }
+    Checkpoint before = Checkpoint.openAdapter(folder);
+    Checkpoint after = Checkpoint.openAdapter(written);
+    assertThat(after.names()).isEqualTo(before.names());
+    count(
+        "adapters/" + name,
+        "tensors",
+        before.names().size(),
+        i -> {
+          String tensor = before.names().get(i);
+          return Arrays.equals(values(before, tensor), values(after, tensor)) ? 0 : 1;
+        });
+    assertThat(JSON.readTree(written.resolve("adapter_config.json")))
+        .isEqualTo(JSON.readTree(folder.resolve("adapter_config.json")));
+  }
+
+  private static double[] values(Checkpoint checkpoint, String name) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor tensor =
+          Tensors.empty(
+              ElementType.F32,
+              checkpoint.entry(name).shape().stream().mapToLong(Long::longValue).toArray());
+      checkpoint.copyTo(name, tensor);
+      return Tensors.toDoubles(tensor);
+    }
   }
 
   // trajectories
