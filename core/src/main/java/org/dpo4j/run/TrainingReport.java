@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
@@ -56,12 +55,7 @@ final class TrainingReport implements TrainingListener {
     this.console = new ConsoleReport(output.out());
   }
 
-  void header(
-      LoadedInputs inputs,
-      DataInput training,
-      PairDataset train,
-      Optional<DataInput> heldOut,
-      Optional<PairDataset> held) {
+  void header(LoadedInputs inputs, TrainingPairs pairs) {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
@@ -74,8 +68,8 @@ final class TrainingReport implements TrainingListener {
     inputs.adapter().ifPresent(adapter -> line("adapter: %s", words.adapter(adapter.model())));
     line("reference: %s", words.reference(loaded));
     line("loss: %s", words.loss());
-    data("training", training, train);
-    held.ifPresent(dataset -> heldOut(training, heldOut, dataset));
+    data("training", pairs.files(), pairs.training());
+    pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
     line(
         "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
         settings.maxSteps(),
@@ -103,17 +97,17 @@ final class TrainingReport implements TrainingListener {
     file(use, input.paths(), dataset, dropped);
   }
 
-  private void heldOut(DataInput training, Optional<DataInput> files, PairDataset held) {
+  private void heldOut(TrainingPairs pairs, PairDataset held) {
     String use = "held-out evaluation";
-    if (files.isPresent()) {
-      data(use, files.get(), held);
+    if (pairs.heldOutFiles().isPresent()) {
+      data(use, pairs.heldOutFiles().get(), held);
       return;
     }
     String from =
         "%s of %s, seed %d"
             .formatted(
                 OptionType.text(config.data().evalSplit().orElseThrow()),
-                training.paths(),
+                pairs.files().paths(),
                 config.data().evalSplitSeed());
     line("%s: eval_split %s: %d pairs", use, from, held.pairs().size());
     file(use, from, held, Map.of());

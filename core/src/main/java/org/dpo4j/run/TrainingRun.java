@@ -8,9 +8,6 @@ import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.encode.HeldOutSplit;
-import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
@@ -61,29 +58,20 @@ public final class TrainingRun {
                 config.model().model(), loaded -> TrainedAdapter.of(config, loaded))) {
       Engine.setThreads(config.engine().threads());
       PairEncoder encoder = inputs.encoder(config.data().maxLength());
-      PairDataset loaded = load(training, config.data().dataWeights().orElse(List.of()), encoder);
-      Optional<HeldOutSplit.Sides> split =
-          config
-              .data()
-              .evalSplit()
-              .map(size -> new HeldOutSplit(size, config.data().evalSplitSeed()).of(loaded));
-      PairDataset train = split.map(HeldOutSplit.Sides::train).orElse(loaded);
-      Optional<PairDataset> held =
-          split
-              .map(HeldOutSplit.Sides::held)
-              .or(() -> heldOut.map(input -> load(input, List.of(), encoder)));
-      Trainer.Settings settings = settings(train.pairs().size());
+      TrainingPairs pairs = TrainingPairs.load(config, training, heldOut, encoder);
+      Trainer.Settings settings = settings(pairs.training().pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
-      report.header(inputs, training, train, heldOut, held);
+      report.header(inputs, pairs);
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
       Objective objective = config.loss().objective();
-      List<PairDataset> datasets = held.isEmpty() ? List.of(train) : List.of(train, held.get());
-      List<PreferenceData> data = new References(config, output.progress()).of(inputs, datasets);
+      List<PreferenceData> data =
+          new References(config, output.progress()).of(inputs, pairs.datasets());
       try (Reference reference = data.get(0).reference()) { // null closes nothing
         report.referenceDone((System.nanoTime() - started) / 1e9);
-        Evaluation evaluation = held.isEmpty() ? null : evaluation(data.get(1), settings);
+        Evaluation evaluation =
+            pairs.heldOut().isEmpty() ? null : evaluation(data.get(1), settings);
         new Trainer(policy, objective, settings, report).train(data.get(0), evaluation);
         report.trainingDone((System.nanoTime() - started) / 1e9);
       }
@@ -92,20 +80,6 @@ public final class TrainingRun {
       folder.publish();
       report.published(folder.target());
     }
-  }
-
-  private PairDataset load(DataInput input, List<Double> weights, PairEncoder encoder) {
-    PairDataset dataset = PairDataset.load(input, weights, encoder, config.data().onBadRow());
-    boolean oneWeight =
-        dataset.pairs().stream().mapToDouble(EncodedPair::weight).distinct().count() == 1;
-    if (!oneWeight && !config.loss().objective().loss().keepsPairs()) {
-      throw new UsageException(
-          "--loss_type %s sorts the pairs of a micro-batch, so that no pair can weigh more than"
-                  .formatted(OptionType.text(config.loss().lossType()))
-              + " another, but the weights in %s differ; leave out the column or change the loss"
-                  .formatted(input.paths()));
-    }
-    return dataset;
   }
 
   private Trainer.Settings settings(int pairs) {

@@ -1,0 +1,66 @@
+package org.dpo4j.run;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.HeldOutSplit;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.PairEncoder;
+
+/**
+ * The pairs of a run.
+ *
+ * @param files that training reads
+ * @param training what is trained on
+ * @param heldOutFiles that evaluation reads; empty where it has a share of the training files
+ * @param heldOut what is evaluated on; empty for nothing
+ */
+record TrainingPairs(
+    DataInput files,
+    PairDataset training,
+    Optional<DataInput> heldOutFiles,
+    Optional<PairDataset> heldOut) {
+
+  /** Reads and encodes the files, and sets the held-out share aside. */
+  static TrainingPairs load(
+      TrainingConfig config,
+      DataInput files,
+      Optional<DataInput> heldOutFiles,
+      PairEncoder encoder) {
+    TrainingConfig.Data data = config.data();
+    PairDataset all = load(config, files, data.dataWeights().orElse(List.of()), encoder);
+    if (data.evalSplit().isPresent()) {
+      HeldOutSplit.Sides sides =
+          new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed()).of(all);
+      return new TrainingPairs(files, sides.train(), heldOutFiles, Optional.of(sides.held()));
+    }
+    return new TrainingPairs(
+        files,
+        all,
+        heldOutFiles,
+        heldOutFiles.map(input -> load(config, input, List.of(), encoder)));
+  }
+
+  private static PairDataset load(
+      TrainingConfig config, DataInput input, List<Double> shares, PairEncoder encoder) {
+    PairDataset dataset = PairDataset.load(input, shares, encoder, config.data().onBadRow());
+    boolean oneWeight =
+        dataset.pairs().stream().mapToDouble(EncodedPair::weight).distinct().count() == 1;
+    if (!oneWeight && !config.loss().objective().loss().keepsPairs()) {
+      throw new UsageException(
+          "--loss_type %s sorts the pairs of a micro-batch, so that no pair can weigh more than"
+                  .formatted(OptionType.text(config.loss().lossType()))
+              + " another, but the weights in %s differ; leave out the column or change the loss"
+                  .formatted(input.paths()));
+    }
+    return dataset;
+  }
+
+  /** The training pairs, and the held-out ones where there are any. */
+  List<PairDataset> datasets() {
+    return Stream.concat(Stream.of(training), heldOut.stream()).toList();
+  }
+}
