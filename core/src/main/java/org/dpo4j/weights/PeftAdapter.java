@@ -117,6 +117,12 @@ public final class PeftAdapter implements AutoCloseable {
    */
   public static PeftAdapter create(LoraConfig config, LoadedModel base) {
     LoraModel model = new LoraModel(base.model(), config, LoraModel.fresh(base.model()));
+    try {
+      model.plan().requirePatternsUsed(config);
+    } catch (DpoException e) {
+      model.close();
+      throw e;
+    }
     return new PeftAdapter(model, PeftConfig.write(config, model.plan(), base.folder().path()));
   }
 

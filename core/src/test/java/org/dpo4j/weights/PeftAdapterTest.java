@@ -6,11 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -113,7 +116,6 @@ class PeftAdapterTest {
         "lora_dropout | 1.5 | \"lora_dropout\" must be a number from 0 and below 1 but was 1.5",
         "rank_pattern | {\"q_proj\": 0} | \"rank_pattern\" must be an object of names and ranks",
         "rank_pattern | {\"(\": 1} | must be a regular expression but ( is none",
-        "rank_pattern | {\"k_proj\": 1} | rank_pattern must name layers that target_modules names",
         "target_modules | \"(\" | must be a regular expression but ( is none",
         "target_modules | [1, {}] | \"target_modules\" must be a list of names",
         "modules_to_save | [\"lm_head\"] | the head is the embedding table",
@@ -126,6 +128,31 @@ class PeftAdapterTest {
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("adapter_config.json]")
         .hasMessageContaining(says);
+  }
+
+  /** PEFT overlooks a pattern that finds no layer, so its adapters may have one. */
+  @Test
+  void aPatternThatFindsNoLayerIsOverlookedInAnAdapterAndRefusedInANewOne() throws IOException {
+    Path adapter = copy("llama-r8");
+    edit(adapter, json -> json.set("rank_pattern", Json.STRICT.readTree("{\"k_proj\": 1}")));
+    open(adapter);
+    try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"))) {
+      LoraConfig config =
+          new LoraConfig(
+              2,
+              4,
+              0,
+              false,
+              new TargetModules.Named(List.of("q_proj")),
+              List.of(),
+              Map.of("k_proj", 1),
+              Map.of());
+      assertThatThrownBy(() -> PeftAdapter.create(config, base))
+          .isInstanceOf(DpoException.class)
+          .hasMessage(
+              "rank_pattern must name layers that target_modules names but k_proj finds none of"
+                  + " them");
+    }
   }
 
   @Test

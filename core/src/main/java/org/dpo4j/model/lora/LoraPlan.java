@@ -36,8 +36,6 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     List<AdapterSlot> layers = layers(config, model.parameters(), modules);
     List<Parameters.Parameter> saved = saved(config, model, modules);
     requireApart(layers, saved);
-    requireUsed("rank_pattern", config.rankPattern(), layers);
-    requireUsed("alpha_pattern", config.alphaPattern(), layers);
     return new LoraPlan(layers, saved);
   }
 
@@ -136,7 +134,18 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     }
   }
 
-  private static void requireUsed(String name, Map<String, ?> pattern, List<AdapterSlot> layers) {
+  /**
+   * Refuses patterns that find none of the layers. PEFT overlooks them, so that adapters may have
+   * them; where they are asked for they are slips.
+   *
+   * @throws DpoException if there is one; the message begins with PEFT's name of the setting
+   */
+  public void requirePatternsUsed(LoraConfig config) {
+    requireUsed("rank_pattern", config.rankPattern());
+    requireUsed("alpha_pattern", config.alphaPattern());
+  }
+
+  private void requireUsed(String name, Map<String, ?> pattern) {
     for (String key : pattern.keySet()) {
       if (layers.stream().noneMatch(layer -> LoraConfig.fits(key, layer.path()))) {
         throw new DpoException(
