@@ -51,6 +51,17 @@ class TrlPageTest {
         | `output_dir` | `trainer_output` | required | a folder is never guessed |
         | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
 
+        And in the numbers:
+
+        | what | TRL | here |
+        |---|---|---|
+        | metrics of a step of several micro-batches, and its loss where the last one is smaller | means of the micro-batches' means | exact means over pairs and tokens |
+        | `rewards/accuracies` | any margin above 0 is right | a margin within rounding (2^-21 of the log-probabilities) is a tie, and wrong |
+        | an implicit prompt whose very first characters differ | may take the last space of `chosen` for the character before | empty |
+        | rows with `instruction`, `question` or `input` and no `prompt` | text with an implicit prompt | conversations; `--data_format text` reads them as TRL |
+        | a prompt that both sides repeat | trained on twice | a bad row |
+        | `exclude_modules`, DoRA, prefix tuning and other adapters | PEFT's | refused by name |
+
         ## Honoured
         """);
     lines.add("| option | default | what it does |\n|---|---|---|");
