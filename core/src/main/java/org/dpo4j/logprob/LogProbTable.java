@@ -6,7 +6,6 @@ import java.util.stream.IntStream;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.CausalLm;
-import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -40,11 +39,11 @@ public final class LogProbTable {
     double[] rejected = new double[pairs.size()];
     for (int from = 0, to; from < pairs.size(); from = to) {
       to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
+      PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
       try (TensorScope scope = TensorScope.open();
-          NoGrad noGrad = NoGrad.open()) {
-        PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
-        double[] sums =
-            Tensors.toDoubles(SequenceLogProbs.logProbs(model, batch.sequences(), tail));
+          CompletionPass pass =
+              new CompletionPass(model, batch.sequences(), tail, CompletionPass.Purpose.SUMS)) {
+        double[] sums = Tensors.toDoubles(pass.weightedSums());
         for (int i = from; i < to; i++) {
           chosen[i] = sums[2 * (i - from)];
           rejected[i] = sums[2 * (i - from) + 1];

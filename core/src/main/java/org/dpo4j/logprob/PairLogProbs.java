@@ -49,6 +49,22 @@ public record PairLogProbs(
   /**
    * From plain numbers, without gradients.
    *
+   * @param logProbs chosen and rejected of each pair in turn, 2 x batch
+   * @param lengthsOf gives the lengths and the type
+   */
+  public static PairLogProbs ofSequences(double[] logProbs, PairLogProbs lengthsOf) {
+    double[] chosen = new double[logProbs.length / 2];
+    double[] rejected = new double[logProbs.length / 2];
+    for (int i = 0; i < chosen.length; i++) {
+      chosen[i] = logProbs[2 * i];
+      rejected[i] = logProbs[2 * i + 1];
+    }
+    return ofValues(chosen, rejected, lengthsOf);
+  }
+
+  /**
+   * From plain numbers, without gradients.
+   *
    * @param chosen shape (batch)
    * @param rejected shape (batch)
    * @param lengthsOf gives the lengths and the type

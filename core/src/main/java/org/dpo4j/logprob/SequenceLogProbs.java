@@ -1,50 +1,26 @@
 package org.dpo4j.logprob;
 
 import java.util.Arrays;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
-import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
-/** Log-probabilities of completions under a model. Gradients flow unless they are switched off. */
+/**
+ * Log-probabilities of completions under a model, by the definition: gradients flow through
+ * libtorch's autograd unless they are switched off. For losses of one's own; training runs, which
+ * must be fast, compute the same numbers in a {@link CompletionPass}.
+ */
 public final class SequenceLogProbs {
 
   private SequenceLogProbs() {}
 
   /**
-   * Scores the completions of a batch in one forward pass. Logits are computed at the positions
-   * that predict a completion token and nowhere else.
-   *
-   * @param tail weights tokens; {@code sequences} are then pairs
-   */
-  public static SequenceScores score(CausalLm model, FlatSequences sequences, TailWeight tail) {
-    check(model, sequences);
-    if (sequences.targets().length == 0) {
-      Tensor nothing = nothing(model, sequences);
-      return new SequenceScores(nothing, nothing, TokenStatistics.zeros(sequences.sequences()));
-    }
-    Predictions predictions = predict(model, sequences);
-    Tensor sums = predictions.sums(sequences, TailWeight.NONE);
-    return new SequenceScores(
-        sums,
-        tail.equals(TailWeight.NONE) ? sums : predictions.sums(sequences, tail),
-        statistics(sequences, predictions));
-  }
-
-  /** {@link #score(CausalLm, FlatSequences, TailWeight)} with all tokens counted fully. */
-  public static SequenceScores score(CausalLm model, FlatSequences sequences) {
-    return score(model, sequences, TailWeight.NONE);
-  }
-
-  /**
-   * The log-probabilities alone, without the cost of the statistics.
+   * The log-probabilities of all completions of a batch in one forward pass. Logits are computed at
+   * the positions that predict a completion token and nowhere else.
    *
    * @param tail weights tokens; {@code sequences} are then pairs
    * @return sums over completion tokens, in nats, shape (sequences)
@@ -53,7 +29,7 @@ public final class SequenceLogProbs {
     check(model, sequences);
     return sequences.targets().length == 0
         ? nothing(model, sequences)
-        : predict(model, sequences).sums(sequences, tail);
+        : sums(model, sequences, tail);
   }
 
   /** {@link #logProbs(CausalLm, FlatSequences, TailWeight)} with all tokens counted fully. */
@@ -61,33 +37,17 @@ public final class SequenceLogProbs {
     return logProbs(model, sequences, TailWeight.NONE);
   }
 
-  /** What was predicted where a completion token stands. */
-  private record Predictions(
-      Tensor logits, // (scored, vocab)
-      Tensor targets, // (scored)
-      Tensor normalizer, // (scored)
-      Tensor logProbs) { // (scored)
-
-    /** Shape (sequences). */
-    Tensor sums(FlatSequences sequences, TailWeight tail) {
-      Tensor terms = logProbs;
-      if (!tail.equals(TailWeight.NONE)) {
-        terms = terms.mul(Tensors.like(terms, tail.of(sequences)));
-      }
-      return Tensors.zerosLike(logits, sequences.sequences())
-          .index_add(0, Tensors.longs(sequences.sequenceOf()), terms);
+  /** Shape (sequences). */
+  private static Tensor sums(CausalLm model, FlatSequences sequences, TailWeight tail) {
+    Tensor logits = completionLogits(model, sequences, like(model)); // (scored, vocab)
+    Tensor targets = Tensors.longs(sequences.targets()).unsqueeze(1);
+    Tensor terms =
+        logits.gather(1, targets).squeeze(1).sub(logits.logsumexp(new long[] {-1}, false));
+    if (!tail.equals(TailWeight.NONE)) {
+      terms = terms.mul(Tensors.like(terms, tail.of(sequences)));
     }
-  }
-
-  private static Predictions predict(CausalLm model, FlatSequences sequences) {
-    Tensor logits = completionLogits(model, sequences, like(model));
-    Tensor targets = Tensors.longs(sequences.targets());
-    Tensor normalizer = logits.logsumexp(new long[] {-1}, false);
-    return new Predictions(
-        logits,
-        targets,
-        normalizer,
-        logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(normalizer));
+    return Tensors.zerosLike(logits, sequences.sequences())
+        .index_add(0, Tensors.longs(sequences.sequenceOf()), terms);
   }
 
   private static Tensor nothing(CausalLm model, FlatSequences sequences) {
@@ -139,36 +99,8 @@ public final class SequenceLogProbs {
     return model.logits(selected);
   }
 
-  private static TokenStatistics statistics(FlatSequences sequences, Predictions predictions) {
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      Tensor scores = predictions.logits().detach();
-      Tensor shares = torch.softmax(scores, -1);
-      Tensor norms = shares.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {-1}, false);
-      double[] alignment =
-          Tensors.toDoubles(
-              predictions.logProbs().detach().sub(norms.log().mul(Tensors.scalar(2))));
-      // H = log Z - sum p x logit
-      Tensor weighted = shares.mul_(scores).sum(new long[] {-1});
-      double[] entropy = Tensors.toDoubles(predictions.normalizer().detach().sub(weighted));
-      double[] meanLogits = Tensors.toDoubles(scores.mean(new long[] {-1}));
-      double[] correct =
-          Tensors.toDoubles(scores.argmax(new LongOptional(-1), false).eq(predictions.targets()));
-      TokenStatistics sums = TokenStatistics.zeros(sequences.sequences());
-      for (int i = 0; i < entropy.length; i++) {
-        int sequence = sequences.sequenceOf()[i];
-        sums.tokens()[sequence]++;
-        sums.entropy()[sequence] += entropy[i];
-        sums.logits()[sequence] += meanLogits[i];
-        sums.correct()[sequence] += correct[i];
-        sums.alignment()[sequence] += alignment[i];
-      }
-      return sums;
-    }
-  }
-
   /** Native code must never see an id or a position outside its table. */
-  private static void check(CausalLm model, FlatSequences sequences) {
+  static void check(CausalLm model, FlatSequences sequences) {
     for (int id : sequences.ids()) {
       checkId(model, id);
     }

@@ -10,7 +10,7 @@ public final class AdapterSlot {
   private final String path;
   private final Tensor weight;
   private final boolean transposed;
-  private @Nullable BinaryOperator<Tensor> adapter;
+  private @Nullable BinaryOperator<Node> adapter;
 
   AdapterSlot(String path, Tensor weight, boolean transposed) {
     this.path = path;
@@ -49,7 +49,7 @@ public final class AdapterSlot {
    * @param adapter from the layer's output, shape (rows, out), and its input, shape (rows, in), to
    *     the new output
    */
-  public void attach(BinaryOperator<Tensor> adapter) {
+  public void attach(BinaryOperator<Node> adapter) {
     if (this.adapter != null) {
       throw new IllegalStateException(path + " has an adapter already");
     }
@@ -62,7 +62,7 @@ public final class AdapterSlot {
   }
 
   /** The layer's output with what the adapter adds, or as it is where there is no adapter. */
-  public Tensor add(Tensor output, Tensor input) {
+  public Node add(Node output, Node input) {
     return adapter == null ? output : adapter.apply(output, input);
   }
 }

@@ -1,32 +1,56 @@
 package org.dpo4j.model;
 
+import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder-only language model. Tokens of all sequences of a batch lie one behind the other,
+ * A decoder-only language model: tables that turn tokens into states, blocks that change the
+ * states, a last norm, and a head. Tokens of all sequences of a batch lie one behind the other,
  * without padding; {@link Attention} says which see which.
+ *
+ * <p>{@link #hiddenStates} and {@link #logits} compute on one thread after the other's operations
+ * and let libtorch's autograd record; {@link DecoderPass} runs the same parts on all threads and
+ * goes back by itself.
  */
 public interface CausalLm extends AutoCloseable {
 
   /**
-   * The hidden states after the last norm.
+   * A table whose rows are summed into the first states.
    *
-   * @param ids token ids, int64, shape (tokens), each in [0, vocabSize)
-   * @param positions place of each token in its own sequence, int64, shape (tokens), each in [0,
-   *     maxPositions)
-   * @param attention which tokens see which
-   * @return shape (tokens, hidden)
+   * @param table shape (entries, hidden)
+   * @param byPosition whether a token's position chooses its row; else its id does
    */
-  Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention);
+  record Lookup(Tensor table, boolean byPosition) {
+    Tensor index(Tensor ids, Tensor positions) {
+      return byPosition ? positions : ids;
+    }
+  }
+
+  /** The tables, at least one. */
+  List<Lookup> lookups();
+
+  /** The blocks, first to last. */
+  List<? extends DecoderBlock> blocks();
 
   /**
-   * Scores of every token of the vocabulary.
+   * What blocks must know of the tokens' positions, or null for nothing.
    *
-   * @param hidden shape (rows, hidden)
-   * @return shape (rows, vocab)
+   * @param positions int64, shape (tokens)
    */
-  Tensor logits(Tensor hidden);
+  default @Nullable RotaryEmbedding rotary(Tensor positions) {
+    return null;
+  }
+
+  /** The norm after the last block: shape (rows, hidden) in and out. */
+  Node finalNorm(Node states);
+
+  /** From (rows, hidden) to the scores of every token of the vocabulary, (rows, vocab). */
+  Linear head();
 
   Parameters parameters();
 
@@ -40,11 +64,79 @@ public interface CausalLm extends AutoCloseable {
   /** The longest sequence that the model takes, in tokens. */
   int maxPositions();
 
-  /** The windows of those layers in which a token does not see all that comes before it. */
-  Set<Integer> windows();
-
   /** A second model with the same weights in memory of its own, gradients off. */
   CausalLm copy();
+
+  /** Decides what dropout drops in one pass; the same wherever there is none. */
+  default long dropoutSeed() {
+    return 0;
+  }
+
+  /** To be open while parts of the model are used one by one. */
+  default Use use() {
+    return () -> {};
+  }
+
+  /** Ends when it is closed. */
+  interface Use extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** The windows of those layers in which a token does not see all that comes before it. */
+  default Set<Integer> windows() {
+    return blocks().stream()
+        .map(block -> block.attention().window())
+        .filter(window -> window != AttentionLayer.ALL)
+        .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /**
+   * The states that the blocks start from.
+   *
+   * @param ids token ids, int64, shape (tokens), each in [0, vocabSize)
+   * @param positions place of each token in its own sequence, int64, shape (tokens), each in [0,
+   *     maxPositions)
+   * @return shape (tokens, hidden)
+   */
+  default Tensor embed(Tensor ids, Tensor positions) {
+    return lookups().stream()
+        .map(lookup -> torch.embedding(lookup.table(), lookup.index(ids, positions)))
+        .reduce(Tensor::add)
+        .orElseThrow();
+  }
+
+  /**
+   * The hidden states after the last norm.
+   *
+   * @param ids as for {@link #embed}
+   * @param positions likewise
+   * @param attention which tokens see which
+   * @return shape (tokens, hidden)
+   */
+  default Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
+    try (Use use = use()) {
+      RotaryEmbedding rotary = rotary(positions);
+      Tensor states = embed(ids, positions);
+      for (DecoderBlock block : blocks()) {
+        Tensor input = states;
+        states = TensorScope.only(() -> block.apply(input, rotary, attention));
+      }
+      return finalNorm(Node.of(states)).value();
+    }
+  }
+
+  /**
+   * Scores of every token of the vocabulary.
+   *
+   * @param hidden shape (rows, hidden)
+   * @return shape (rows, vocab)
+   */
+  default Tensor logits(Tensor hidden) {
+    try (Use use = use()) {
+      return head().apply(Node.of(hidden)).value();
+    }
+  }
 
   @Override
   default void close() {

@@ -1,5 +1,6 @@
 package org.dpo4j.model;
 
+import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.Tensors;
@@ -23,13 +24,51 @@ public record LayerNorm(Tensor weight, Tensor bias, double epsilon) {
   }
 
   /** Shape (rows, hidden) in and out. */
-  public Tensor apply(Tensor input) {
-    return torch.layer_norm(
-        input,
+  public Node apply(Node input) {
+    if (!input.taped()) {
+      return Node.of(
+          torch.layer_norm(
+              input.value(),
+              new long[] {weight.numel()},
+              Tensors.optional(weight),
+              Tensors.optional(bias),
+              epsilon,
+              false));
+    }
+    T_TensorTensorTensor_T normed = normed(input);
+    Tensor mean = input.tape().keep(normed.get1());
+    Tensor inverse = input.tape().keep(normed.get2());
+    input.keep();
+    return input
+        .then(normed.get0(), gradient -> backward(input, mean, inverse, gradient))
+        .again(() -> normed(input).get0());
+  }
+
+  private T_TensorTensorTensor_T normed(Node input) {
+    return torch.native_layer_norm(
+        input.value(),
         new long[] {weight.numel()},
         Tensors.optional(weight),
         Tensors.optional(bias),
-        epsilon,
-        false);
+        epsilon);
+  }
+
+  private void backward(Node input, Tensor mean, Tensor inverse, Tensor gradient) {
+    boolean trained = weight.requires_grad();
+    T_TensorTensorTensor_T gradients =
+        torch.native_layer_norm_backward(
+            gradient,
+            input.value(),
+            new long[] {weight.numel()},
+            mean,
+            inverse,
+            Tensors.optional(weight),
+            Tensors.optional(bias),
+            Tensors.flags(true, trained, trained));
+    input.addOwn(gradients.get0());
+    if (trained) {
+      input.tape().sum(weight, gradients.get1());
+      input.tape().sum(bias, gradients.get2());
+    }
   }
 }

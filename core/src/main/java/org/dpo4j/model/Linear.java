@@ -35,11 +35,43 @@ public record Linear(Tensor weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @param input shape (rows, in)
    * @return shape (rows, out)
    */
-  public Tensor apply(Tensor input) {
-    Tensor output =
+  public Node apply(Node input) {
+    return withAdapter(
+        input,
         bias == null
-            ? torch.linear(input, weight)
-            : torch.linear(input, weight, Tensors.optional(bias));
+            ? torch.linear(input.value(), weight)
+            : torch.linear(input.value(), weight, Tensors.optional(bias)));
+  }
+
+  /**
+   * Applies the layer, its product written into memory that is there already.
+   *
+   * @param room shape (rows, out)
+   */
+  public Node apply(Node input, Tensor room) {
+    return withAdapter(
+        input,
+        bias == null
+            ? torch.mm_out(room, input.value(), weight.t())
+            : torch.addmm_out(room, bias, input.value(), weight.t()));
+  }
+
+  private Node withAdapter(Node input, Tensor product) {
+    if (weight.requires_grad()) {
+      input.keep();
+    }
+    Node output = input.then(product, gradient -> backward(input, gradient));
     return slot == null ? output : slot.add(output, input);
+  }
+
+  private void backward(Node input, Tensor gradient) {
+    input.addProduct(gradient, weight);
+    if (weight.requires_grad()) {
+      Tape tape = input.tape();
+      tape.product(weight, tape.keep(gradient), input.hold());
+    }
+    if (bias != null && bias.requires_grad()) {
+      input.tape().sum(bias, gradient.sum(0));
+    }
   }
 }

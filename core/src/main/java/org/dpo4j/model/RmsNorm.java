@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import org.bytedeco.pytorch.DoubleOptional;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.Tensors;
@@ -21,9 +22,46 @@ public record RmsNorm(Tensor weight, double epsilon) {
         parameters.take(source, name + ".weight", ParameterSource.Kind.NORM, hidden), epsilon);
   }
 
-  /** Shape (rows, hidden) in and out. */
-  public Tensor apply(Tensor input) {
-    return torch.rms_norm(
-        input, new long[] {weight.numel()}, Tensors.optional(weight), new DoubleOptional(epsilon));
+  /** Shape (..., hidden) in and out. */
+  public Node apply(Node input) {
+    if (!input.taped()) {
+      return Node.of(
+          torch.rms_norm(
+              input.value(),
+              new long[] {weight.numel()},
+              Tensors.optional(weight),
+              new DoubleOptional(epsilon)));
+    }
+    Tensor inverse = input.tape().keep(inverseRoot(input.value()));
+    input.keep();
+    return input
+        .then(normed(input, inverse), gradient -> backward(input, inverse, gradient))
+        .again(() -> normed(input, inverse));
+  }
+
+  /** 1 / sqrt(mean of squares + epsilon), shape (..., 1). */
+  private Tensor inverseRoot(Tensor input) {
+    return input
+        .norm(new ScalarOptional(Tensors.scalar(2)), new long[] {-1}, true)
+        .square_()
+        .div_(Tensors.scalar((double) weight.numel()))
+        .add_(Tensors.scalar(epsilon))
+        .rsqrt_();
+  }
+
+  private Tensor normed(Node input, Tensor inverse) {
+    return input.value().mul(inverse).mul_(weight);
+  }
+
+  /** With u the input over its root mean square: dx = (w dy - u mean(w dy u)) / rms. */
+  private void backward(Node input, Tensor inverse, Tensor gradient) {
+    Tensor unit = input.value().mul(inverse);
+    Tensor product = gradient.mul(unit);
+    if (weight.requires_grad()) {
+      input.tape().sum(weight, product.reshape(-1, weight.numel()).sum(0));
+    }
+    Tensor mean =
+        product.matmul(weight).unsqueeze(-1).div_(Tensors.scalar(-(double) weight.numel()));
+    input.addOwn(gradient.mul(weight).addcmul_(unit, mean).mul_(inverse));
   }
 }

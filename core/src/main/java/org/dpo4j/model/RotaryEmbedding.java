@@ -12,8 +12,13 @@ import org.dpo4j.torch.Tensors;
  */
 public final class RotaryEmbedding {
 
-  private final Tensor cos; // (tokens, 1, headDim)
-  private final Tensor sin; // (tokens, 1, headDim)
+  private final Tensor cos; // (tokens, 1, headDim/2)
+  private final Tensor sin; // (tokens, 1, headDim/2)
+
+  private RotaryEmbedding(Tensor cos, Tensor sin) {
+    this.cos = cos;
+    this.sin = sin;
+  }
 
   /**
    * Computes the angles of some tokens, once for all layers.
@@ -29,7 +34,7 @@ public final class RotaryEmbedding {
             .to(ScalarType.Float)
             .unsqueeze(1)
             .mul(Tensors.floats(rope.frequencies(headDim)).unsqueeze(0)); // (tokens, headDim/2)
-    Tensor angles = Tensors.cat(List.of(half, half), 1).unsqueeze(1); // (tokens, 1, headDim)
+    Tensor angles = half.unsqueeze(1); // (tokens, 1, headDim/2)
     cos = magnified(angles.cos(), rope).to(like.scalar_type().intern());
     sin = magnified(angles.sin(), rope).to(like.scalar_type().intern());
   }
@@ -39,12 +44,24 @@ public final class RotaryEmbedding {
     return magnitude == 1 ? part : part.mul(Tensors.scalar(magnitude));
   }
 
+  /** The same for some of the tokens, from {@code from} (included) to {@code to} (not included). */
+  RotaryEmbedding rows(long from, long to) {
+    return new RotaryEmbedding(Tensors.rows(cos, 0, from, to), Tensors.rows(sin, 0, from, to));
+  }
+
   /** Turns queries or keys: shape (tokens, heads, headDim) in and out. */
-  public Tensor apply(Tensor states) {
+  public Node apply(Node states) {
+    return states.then(
+        turned(states.value(), sin), gradient -> states.addOwn(turned(gradient, sin.neg())));
+  }
+
+  /** A rotation; by the opposite angle it is its own transpose. */
+  private Tensor turned(Tensor states, Tensor sine) {
     long half = states.size(2) / 2;
     Tensor first = states.narrow(2, 0, half);
     Tensor second = states.narrow(2, half, half);
-    Tensor turned = Tensors.cat(List.of(second.neg(), first), 2);
-    return states.mul(cos).add(turned.mul(sin));
+    return Tensors.cat(
+        List.of(first.mul(cos).addcmul_(second, sine.neg()), second.mul(cos).addcmul_(first, sine)),
+        2);
   }
 }

@@ -1,7 +1,7 @@
 package org.dpo4j.optim;
 
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -58,40 +58,67 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** Changes every weight once by its gradient; the gradients stay as they are. */
-  public void step(double learningRate) {
+  /**
+   * Changes every weight once by its gradient, and sets the gradients to zero for the next step:
+   * one way over memory for all of it.
+   *
+   * @param gradientFactor the gradients are multiplied with it first
+   */
+  public void step(double learningRate, double gradientFactor) {
     steps++;
-    try (NoGrad noGrad = NoGrad.open()) {
-      long decaying = parameters.decaying();
-      update(0, decaying, learningRate, settings.weightDecay());
-      update(decaying, parameters.count(), learningRate, 0);
+    Team team = Team.get();
+    long pieces = (parameters.count() - 1) / PIECE + 1;
+    try (Team.Session session = Team.session()) {
+      team.each(
+          thread -> {
+            for (long piece = pieces * thread / team.size();
+                piece < pieces * (thread + 1) / team.size();
+                piece++) {
+              update(piece * PIECE, learningRate, gradientFactor);
+            }
+          });
     }
   }
 
-  private void update(long from, long to, double learningRate, double weightDecay) {
+  /** {@link #step(double, double)} with the gradients as they are. */
+  public void step(double learningRate) {
+    step(learningRate, 1);
+  }
+
+  /** A piece can have weights with decay and without. */
+  private void update(long start, double learningRate, double gradientFactor) {
+    long end = Math.min(start + PIECE, parameters.count());
+    long border = Math.max(start, Math.min(end, parameters.decaying()));
+    update(start, border, learningRate, settings.weightDecay(), gradientFactor);
+    update(border, end, learningRate, 0, gradientFactor);
+  }
+
+  private void update(
+      long from, long to, double learningRate, double weightDecay, double gradientFactor) {
+    if (from == to) {
+      return;
+    }
     double correction1 = 1 - Math.pow(settings.beta1(), steps);
     double correction2 = Math.sqrt(1 - Math.pow(settings.beta2(), steps));
-    for (long start = from; start < to; start += PIECE) {
-      try (TensorScope scope = TensorScope.open()) {
-        long count = Math.min(PIECE, to - start);
-        Tensor weight = parameters.values().narrow(0, start, count);
-        Tensor gradient = parameters.gradients().narrow(0, start, count);
-        Tensor mean = means.narrow(0, start, count);
-        Tensor square = squares.narrow(0, start, count);
-        if (weightDecay != 0) {
-          weight.mul_(Tensors.scalar(1 - learningRate * weightDecay));
-        }
-        mean.lerp_(gradient, Tensors.scalar(1 - settings.beta1()));
-        square
-            .mul_(Tensors.scalar(settings.beta2()))
-            .addcmul_(gradient, gradient, Tensors.scalar(1 - settings.beta2()));
-        Tensor root =
-            square
-                .sqrt()
-                .div_(Tensors.scalar(correction2))
-                .add_(Tensors.scalar(settings.epsilon()));
-        weight.addcdiv_(mean, root, Tensors.scalar(-learningRate / correction1));
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor weight = parameters.values().narrow(0, from, to - from);
+      Tensor gradient = parameters.gradients().narrow(0, from, to - from);
+      Tensor mean = means.narrow(0, from, to - from);
+      Tensor square = squares.narrow(0, from, to - from);
+      if (gradientFactor != 1) {
+        gradient.mul_(Tensors.scalar(gradientFactor));
       }
+      if (weightDecay != 0) {
+        weight.mul_(Tensors.scalar(1 - learningRate * weightDecay));
+      }
+      mean.lerp_(gradient, Tensors.scalar(1 - settings.beta1()));
+      square
+          .mul_(Tensors.scalar(settings.beta2()))
+          .addcmul_(gradient, gradient, Tensors.scalar(1 - settings.beta2()));
+      Tensor root =
+          square.sqrt().div_(Tensors.scalar(correction2)).add_(Tensors.scalar(settings.epsilon()));
+      weight.addcdiv_(mean, root, Tensors.scalar(-learningRate / correction1));
+      gradient.zero_();
     }
   }
 

@@ -5,6 +5,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -77,21 +78,36 @@ public final class FlatParameters implements AutoCloseable {
     gradients.zero_();
   }
 
-  /**
-   * Scales the gradients down to a norm, as PyTorch's {@code clip_grad_norm_}.
-   *
-   * @param maxNorm largest allowed 2-norm of all gradients; 0 for no limit
-   * @return the norm before clipping
-   */
-  public double clipGradients(double maxNorm) {
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      double norm = gradients.norm().item_double();
-      if (maxNorm > 0 && norm > maxNorm) {
-        gradients.mul_(Tensors.scalar(maxNorm / (norm + 1e-6)));
-      }
-      return norm;
+  /** The 2-norm of all gradients. */
+  public double gradientNorm() {
+    Team team = Team.get();
+    double[] parts = new double[team.size()];
+    try (Team.Session session = Team.session()) {
+      team.each(
+          thread -> {
+            long from = count() * thread / team.size();
+            long to = count() * (thread + 1) / team.size();
+            if (from < to) {
+              parts[thread] = gradients.narrow(0, from, to - from).norm().item_double();
+            }
+          });
     }
+    double sum = 0;
+    for (double part : parts) {
+      sum += part * part;
+    }
+    return Math.sqrt(sum);
+  }
+
+  /**
+   * What gradients are to be multiplied with so that their norm is at most {@code maxNorm}, as in
+   * PyTorch's {@code clip_grad_norm_}.
+   *
+   * @param norm of the gradients
+   * @param maxNorm largest allowed norm; 0 for no limit
+   */
+  public static double clip(double norm, double maxNorm) {
+    return maxNorm > 0 && norm > maxNorm ? maxNorm / (norm + 1e-6) : 1;
   }
 
   /** Whether no weight is infinite or NaN. */

@@ -2,8 +2,8 @@ package org.dpo4j.reference;
 
 import java.util.List;
 import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.logprob.PairLogProbs;
-import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
@@ -51,10 +51,12 @@ public final class MovingReference implements Reference {
 
   @Override
   public PairLogProbs of(PreferenceBatch batch, PairLogProbs policy) {
-    try (NoGrad noGrad = NoGrad.open()) {
-      return PairLogProbs.ofSequences(
-          SequenceLogProbs.logProbs(model, batch.sequences(), tail), batch.sequences().lengths());
+    double[] sums;
+    try (CompletionPass pass =
+        new CompletionPass(model, batch.sequences(), tail, CompletionPass.Purpose.SUMS)) {
+      sums = Tensors.toDoubles(pass.weightedSums());
     }
+    return PairLogProbs.ofSequences(sums, policy);
   }
 
   @Override

@@ -101,6 +101,7 @@ public final class DemoTraining {
             AdamW.Settings.ADAM,
             0,
             plan.stepsPerEpoch(),
+            false,
             startsAtReference);
     PreferenceData data =
         new PreferenceData(pairs, new PrecomputedReference(evaluateMargins(reference, pairs)));

@@ -1,6 +1,5 @@
 package org.dpo4j.torch;
 
-import com.sun.jna.Function;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.Platform;
@@ -16,6 +15,7 @@ public final class Engine {
 
   private static final boolean STARTED = load();
   private static final int INITIAL_THREADS = torch.get_num_threads();
+  private static volatile int chosen = INITIAL_THREADS;
 
   private Engine() {}
 
@@ -37,24 +37,13 @@ public final class Engine {
     if (threads < 0) {
       throw new UsageException("--threads must not be negative but was " + threads);
     }
-    int wanted = threads == 0 ? INITIAL_THREADS : threads;
-    if (wanted == torch.get_num_threads()) {
-      return;
-    }
-    torch.set_num_threads(wanted);
-    Loader.getLoadedLibraries()
-        .forEach(
-            (name, path) -> {
-              if (name.startsWith("openblas")) {
-                Function.getFunction(path, "openblas_set_num_threads")
-                    .invokeVoid(new Object[] {wanted});
-              }
-            });
+    Team.setPools(threads == 0 ? INITIAL_THREADS : threads);
+    chosen = torch.get_num_threads();
   }
 
-  /** The threads of a tensor operation. */
+  /** The threads of a tensor operation, and of a {@link Team}. */
   public static int threads() {
-    return torch.get_num_threads();
+    return chosen;
   }
 
   /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */

@@ -4,6 +4,7 @@ import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Frees native memory: every tensor (and every argument object) made on this thread while the scope
@@ -19,9 +20,11 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class TensorScope implements AutoCloseable {
 
+  private final @Nullable PointerScope outer;
   private final PointerScope scope;
 
   private TensorScope() {
+    outer = PointerScope.getInnerScope();
     scope = new PointerScope();
   }
 
@@ -37,19 +40,33 @@ public final class TensorScope implements AutoCloseable {
     return tensor;
   }
 
+  /** Lets a tensor out into the scope around this one, or to the caller where there is none. */
+  public Tensor pass(Tensor tensor) {
+    keep(tensor);
+    if (outer != null) {
+      outer.attach(tensor); // now held by outer as well
+      tensor.releaseReference(); // by outer alone
+    }
+    return tensor;
+  }
+
+  /** {@link #keep} for the innermost scope of this thread, in which the tensor was made. */
+  public static Tensor keepInnermost(Tensor tensor) {
+    tensor.retainReference(); // detaching alone would release it
+    PointerScope inner = PointerScope.getInnerScope();
+    if (inner != null) {
+      inner.detach(tensor);
+    }
+    return tensor;
+  }
+
   /**
    * Runs the body in a scope of its own and lets only its result out, into the scope around this
    * call.
    */
   public static Tensor only(Supplier<Tensor> body) {
-    PointerScope outer = PointerScope.getInnerScope();
     try (TensorScope scope = open()) {
-      Tensor result = scope.keep(body.get());
-      if (outer != null) {
-        outer.attach(result); // now held by outer as well
-        result.releaseReference(); // by outer alone
-      }
-      return result;
+      return scope.pass(body.get());
     }
   }
 

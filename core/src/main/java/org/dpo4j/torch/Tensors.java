@@ -3,17 +3,21 @@ package org.dpo4j.torch;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Tensors from Java values and back, with shape and type checked on the Java side. */
@@ -50,6 +54,20 @@ public final class Tensors {
     return torch.empty(shape, new TensorOptions(type.scalarType()), null);
   }
 
+  /** The type of a tensor's elements, which must be one of ours. */
+  public static ElementType elementType(Tensor tensor) {
+    ScalarType type = tensor.scalar_type().intern();
+    return Arrays.stream(ElementType.values())
+        .filter(element -> element.scalarType() == type)
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("no element type for " + type));
+  }
+
+  /** Uninitialized memory of the same type as {@code like}. */
+  public static Tensor emptyLike(Tensor like, long... shape) {
+    return torch.empty(shape, new TensorOptions(like.scalar_type()), null);
+  }
+
   public static Tensor zeros(ElementType type, long... shape) {
     return torch.zeros(shape, new TensorOptions(type.scalarType()));
   }
@@ -75,6 +93,32 @@ public final class Tensors {
 
   public static TensorOptional none() {
     return new TensorOptional();
+  }
+
+  /** The element type of the argument, whatever it is. */
+  public static ScalarTypeOptional noType() {
+    return new ScalarTypeOptional();
+  }
+
+  /** Rows one behind the other. */
+  public static MemoryFormatOptional contiguous() {
+    return new MemoryFormatOptional(MemoryFormat.Contiguous);
+  }
+
+  /** A seed drawn from libtorch's default generator, which it moves on by one number. */
+  public static long randomSeed() {
+    try (TensorScope scope = TensorScope.open()) {
+      return torch.randint(Long.MAX_VALUE, new long[] {1}).item_long();
+    }
+  }
+
+  /** Booleans as the argument of an operation. */
+  public static BoolPointer flags(boolean... values) {
+    BoolPointer flags = new BoolPointer(values.length);
+    for (int i = 0; i < values.length; i++) {
+      flags.put(i, values[i]);
+    }
+    return flags;
   }
 
   /** Whether no element is infinite or NaN. */

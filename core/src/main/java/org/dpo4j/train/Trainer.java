@@ -4,16 +4,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
-import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
-import org.dpo4j.torch.TensorScope;
-import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /** Trains a policy on preference pairs. */
@@ -28,6 +26,8 @@ public final class Trainer {
    * @param adamW constants of the optimizer
    * @param maxGradNorm gradients above this norm are scaled down; 0 for never
    * @param loggingSteps steps that a report covers; the last one may cover fewer
+   * @param gradientCheckpointing whether blocks are computed once more on the way back, which costs
+   *     a third of the time and saves most of the activations
    * @param startsAtReference whether policy and reference are the same at step 0, which is then
    *     checked where the objective has a value there that no data decides
    */
@@ -38,7 +38,15 @@ public final class Trainer {
       AdamW.Settings adamW,
       double maxGradNorm,
       int loggingSteps,
-      boolean startsAtReference) {}
+      boolean gradientCheckpointing,
+      boolean startsAtReference) {
+
+    CompletionPass.Purpose purpose() {
+      return gradientCheckpointing
+          ? CompletionPass.Purpose.CHECKPOINTED_TRAINING
+          : CompletionPass.Purpose.TRAINING;
+    }
+  }
 
   private final CausalLm policy;
   private final Objective objective;
@@ -106,24 +114,23 @@ public final class Trainer {
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
     double weight = microBatches.stream().mapToDouble(data::weight).sum();
     MetricSums sums = new MetricSums();
-    parameters.zeroGradients();
     for (int[] indices : microBatches) {
-      try (TensorScope scope = TensorScope.open()) {
-        Tensor losses = data.forward(policy, objective, indices, sums);
+      try (MicroBatch microBatch =
+          new MicroBatch(data, policy, objective, indices, settings.purpose(), sums)) {
         if (step == 0 && sums.pairs() == indices.length) {
           checkStart(sums);
         }
         // Not the mean of the micro-batch: micro-batches must sum to the step.
-        losses.div(Tensors.scalar(weight)).backward();
-        for (int index : indices) {
-          numTokens += data.pairs().get(index).tokens();
-        }
+        microBatch.backward(weight);
+      }
+      for (int index : indices) {
+        numTokens += data.pairs().get(index).tokens();
       }
     }
-    double gradNorm = parameters.clipGradients(settings.maxGradNorm());
+    double gradNorm = parameters.gradientNorm();
     requireFinite(data, microBatches, sums.means().loss(), gradNorm);
     double learningRate = settings.schedule().at(step);
-    optimizer.step(learningRate);
+    optimizer.step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
     step++;
     if (data.reference() != null) {
       data.reference().onStep(step, policy);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -16,7 +17,6 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.train.SmallPairs;
@@ -167,24 +167,32 @@ class BatchCompositionTest {
 
   private static double[] scores(CausalLm model, FlatSequences sequences) {
     try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      return Tensors.toDoubles(SequenceLogProbs.score(model, sequences).logProbs());
+        CompletionPass pass =
+            new CompletionPass(model, sequences, TailWeight.NONE, CompletionPass.Purpose.SUMS)) {
+      return Tensors.toDoubles(pass.sums());
     }
   }
 
   private static double[] gradient(CausalLm model, FlatSequences sequences) {
-    try (FlatParameters flat = FlatParameters.of(model.parameters());
-        TensorScope scope = TensorScope.open()) {
-      SequenceLogProbs.score(model, sequences).logProbs().sum().backward();
-      return Tensors.toDoubles(flat.gradients());
-    }
+    double[] ones = new double[sequences.sequences()];
+    Arrays.fill(ones, 1);
+    return gradient(model, sequences, ones);
   }
 
   private static double[] gradientOfFirst(CausalLm model, FlatSequences sequences) {
+    double[] first = new double[sequences.sequences()];
+    first[0] = 1;
+    return gradient(model, sequences, first);
+  }
+
+  private static double[] gradient(CausalLm model, FlatSequences sequences, double[] bySums) {
     try (FlatParameters flat = FlatParameters.of(model.parameters());
-        TensorScope scope = TensorScope.open()) {
-      Tensor scores = SequenceLogProbs.score(model, sequences).logProbs();
-      Tensors.rows(scores, 0, 0, 1).sum().backward();
+        TensorScope scope = TensorScope.open();
+        CompletionPass pass =
+            new CompletionPass(
+                model, sequences, TailWeight.NONE, CompletionPass.Purpose.TRAINING)) {
+      Tensor sums = pass.sums();
+      pass.backward(Tensors.like(sums, bySums), Tensors.zerosLike(sums, sums.shape()));
       return Tensors.toDoubles(flat.gradients());
     }
   }

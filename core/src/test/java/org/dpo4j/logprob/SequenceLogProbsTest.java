@@ -92,7 +92,7 @@ class SequenceLogProbsTest {
         }
       }
       assertThatThrownBy(
-              () -> SequenceLogProbs.score(model, FlatSequences.of(ids(1, 30), ids(2, 4))))
+              () -> SequenceLogProbs.logProbs(model, FlatSequences.of(ids(1, 30), ids(2, 4))))
           .isInstanceOf(DpoException.class)
           .hasMessageContaining("a sequence must fit into the model's context of 32 tokens");
     }

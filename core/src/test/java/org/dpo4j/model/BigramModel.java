@@ -1,8 +1,10 @@
 package org.dpo4j.model;
 
-import java.util.Set;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 
 /**
  * The smallest model there is: the logits of the next token are a row of a table, chosen by the
@@ -12,22 +14,38 @@ public final class BigramModel implements CausalLm {
 
   private final Parameters parameters = new Parameters();
   private final Tensor table; // (vocab, vocab)
+  private final Tensor identity; // (vocab, vocab)
   private final int vocabulary;
 
   public BigramModel(int vocabulary, ParameterSource source) {
     this.vocabulary = vocabulary;
     table =
         parameters.take(source, "table", ParameterSource.Kind.EMBEDDING, vocabulary, vocabulary);
+    try (TensorScope scope = TensorScope.open()) {
+      identity =
+          scope.keep(
+              torch.eye(vocabulary).to(table.scalar_type().intern())); // not a weight of the model
+    }
   }
 
   @Override
-  public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    return torch.embedding(table, ids);
+  public List<Lookup> lookups() {
+    return List.of(new Lookup(table, false));
   }
 
   @Override
-  public Tensor logits(Tensor hidden) {
-    return hidden;
+  public List<DecoderBlock> blocks() {
+    return List.of();
+  }
+
+  @Override
+  public Node finalNorm(Node states) {
+    return states;
+  }
+
+  @Override
+  public Linear head() {
+    return new Linear(identity, null);
   }
 
   @Override
@@ -46,12 +64,13 @@ public final class BigramModel implements CausalLm {
   }
 
   @Override
-  public Set<Integer> windows() {
-    return Set.of();
+  public BigramModel copy() {
+    return new BigramModel(vocabulary, parameters.copies());
   }
 
   @Override
-  public BigramModel copy() {
-    return new BigramModel(vocabulary, parameters.copies());
+  public void close() {
+    parameters.close();
+    Tensors.free(identity);
   }
 }

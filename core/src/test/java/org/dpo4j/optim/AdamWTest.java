@@ -102,21 +102,19 @@ class AdamWTest {
     }
   }
 
-  /** (3, 4, 0) has norm 5; clipped to 1 it is (0.6, 0.8, 0). */
+  /** (3, 4, 0) has norm 5, a fifth of which is 1. */
   @Test
-  void clippingScalesTheWholeGradientDownToTheNormAndReportsWhatItWas() {
+  void theFactorScalesTheWholeGradientDownToTheNorm() {
     try (Parameters parameters = new Parameters()) {
       parameters.take(source(new Random(1)), "b", Kind.BIAS, 2);
       parameters.take(source(new Random(1)), "m", Kind.MATRIX, 1, 1);
       try (FlatParameters flat = FlatParameters.of(parameters);
           TensorScope scope = TensorScope.open()) {
         parameters.all().get(0).tensor().grad().copy_(Tensors.doubles(3, 4));
-        assertThat(flat.clipGradients(0)).isEqualTo(5);
-        assertThat(flat.clipGradients(5.5)).isEqualTo(5);
-        assertThat(Tensors.toDoubles(flat.gradients())).containsExactly(0, 3, 4);
-        assertThat(flat.clipGradients(1)).isEqualTo(5);
-        assertThat(Tensors.toDoubles(flat.gradients()))
-            .containsExactly(new double[] {0, 0.6, 0.8}, within(1e-6));
+        assertThat(flat.gradientNorm()).isEqualTo(5);
+        assertThat(FlatParameters.clip(5, 0)).isEqualTo(1);
+        assertThat(FlatParameters.clip(5, 5.5)).isEqualTo(1);
+        assertThat(FlatParameters.clip(5, 1)).isCloseTo(0.2, within(1e-6));
       }
     }
   }

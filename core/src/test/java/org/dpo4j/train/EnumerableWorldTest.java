@@ -111,7 +111,7 @@ class EnumerableWorldTest {
         AdamW adamW = new AdamW(parameters, AdamW.Settings.ADAM)) {
       for (int step = 0; step < STEPS; step++) {
         try (TensorScope scope = TensorScope.open()) {
-          Tensor scores = SequenceLogProbs.score(policy, world()).logProbs(); // (24)
+          Tensor scores = SequenceLogProbs.logProbs(policy, world()); // (24)
           Tensor reference = Tensors.doubles(ref); // (24)
           Tensor chosen = Tensors.longs(w);
           Tensor rejected = Tensors.longs(l);
@@ -147,7 +147,7 @@ class EnumerableWorldTest {
   private static double[] logProbs(CausalLm model) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      return Tensors.toDoubles(SequenceLogProbs.score(model, world()).logProbs());
+      return Tensors.toDoubles(SequenceLogProbs.logProbs(model, world()));
     }
   }
 

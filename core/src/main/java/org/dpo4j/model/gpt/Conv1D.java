@@ -3,8 +3,10 @@ package org.dpo4j.model.gpt;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
+import org.dpo4j.model.Tape;
 
 /**
  * x W + b: GPT-2's linear layer, whose matrix is stored the other way round than a {@link
@@ -27,7 +29,23 @@ record Conv1D(Tensor weight, Tensor bias, AdapterSlot slot) {
   }
 
   /** Shape (rows, in) in, (rows, out) out. */
-  Tensor apply(Tensor input) {
-    return slot.add(torch.addmm(bias, input, weight), input);
+  Node apply(Node input) {
+    if (weight.requires_grad()) {
+      input.keep();
+    }
+    Node output =
+        input.then(torch.addmm(bias, input.value(), weight), gradient -> backward(input, gradient));
+    return slot.add(output, input);
+  }
+
+  private void backward(Node input, Tensor gradient) {
+    input.addProduct(gradient, weight.t());
+    Tape tape = input.tape();
+    if (weight.requires_grad()) {
+      tape.product(weight, input.hold(), tape.keep(gradient));
+    }
+    if (bias.requires_grad()) {
+      tape.sum(bias, gradient.sum(0));
+    }
   }
 }

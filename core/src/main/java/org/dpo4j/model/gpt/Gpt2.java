@@ -2,17 +2,17 @@ package org.dpo4j.model.gpt;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.model.Attention;
+import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.LayerNorm;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.torch.TensorScope;
+import org.dpo4j.model.RotaryEmbedding;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"; weight names and
@@ -21,12 +21,35 @@ import org.dpo4j.torch.TensorScope;
 public final class Gpt2 implements CausalLm {
 
   private record Block(
+      Gpt2Config config,
+      AttentionLayer attention,
       LayerNorm attentionNorm,
       Conv1D queryKeyValue,
       Conv1D output,
       LayerNorm mlpNorm,
       Conv1D up,
-      Conv1D down) {}
+      Conv1D down)
+      implements DecoderBlock {
+
+    @Override
+    public Projected project(Node states, @Nullable RotaryEmbedding rotary) {
+      long hidden = config.hiddenSize();
+      List<Node> parts =
+          queryKeyValue.apply(attentionNorm.apply(states)).split(hidden, hidden, hidden);
+      return new Projected(heads(parts.get(0)), heads(parts.get(1)), heads(parts.get(2)));
+    }
+
+    /** (tokens, hidden) to (tokens, heads, headDim). */
+    private Node heads(Node states) {
+      return states.reshape(-1, config.heads(), config.hiddenSize() / config.heads());
+    }
+
+    @Override
+    public Node finish(Node states, Node attended) {
+      Node after = states.plus(output.apply(attended));
+      return after.plus(down.apply(config.activation().apply(up.apply(mlpNorm.apply(after)))));
+    }
+  }
 
   private final Gpt2Config config;
   private final Parameters parameters = new Parameters();
@@ -45,7 +68,7 @@ public final class Gpt2 implements CausalLm {
     positionEmbedding =
         parameters.take(source, "transformer.wpe.weight", table, config.maxPositions(), hidden);
     for (int i = 0; i < config.layers(); i++) {
-      blocks.add(block("transformer.h." + i + ".", source));
+      blocks.add(block(i, "transformer.h." + i + ".", source));
     }
     finalNorm = norm("transformer.ln_f", source);
     head =
@@ -54,10 +77,12 @@ public final class Gpt2 implements CausalLm {
             : Linear.take(parameters, source, "lm_head", hidden, config.vocabSize(), false);
   }
 
-  private Block block(String prefix, ParameterSource source) {
+  private Block block(int number, String prefix, ParameterSource source) {
     int hidden = config.hiddenSize();
     int inner = config.innerSize();
     return new Block(
+        config,
+        config.attention(number),
         norm(prefix + "ln_1", source),
         Conv1D.take(parameters, source, prefix + "attn.c_attn", hidden, 3L * hidden),
         Conv1D.take(parameters, source, prefix + "attn.c_proj", hidden, hidden),
@@ -71,41 +96,23 @@ public final class Gpt2 implements CausalLm {
   }
 
   @Override
-  public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    Tensor states =
-        torch.embedding(tokenEmbedding, ids).add(torch.embedding(positionEmbedding, positions));
-    for (int i = 0; i < blocks.size(); i++) {
-      int layer = i;
-      Tensor input = states; // (tokens, hidden)
-      states = TensorScope.only(() -> block(layer, input, attention));
-    }
-    return finalNorm.apply(states);
-  }
-
-  private Tensor block(int layer, Tensor input, Attention attention) {
-    Block block = blocks.get(layer);
-    TensorVector parts = block.queryKeyValue.apply(block.attentionNorm.apply(input)).chunk(3, -1);
-    Tensor attended =
-        attention
-            .attend(
-                config.attention(layer),
-                heads(parts.get(0)),
-                heads(parts.get(1)),
-                heads(parts.get(2)))
-            .reshape(input.size(0), config.hiddenSize());
-    Tensor states = input.add(block.output.apply(attended));
-    Tensor inner = config.activation().apply(block.up.apply(block.mlpNorm.apply(states)));
-    return states.add(block.down.apply(inner));
-  }
-
-  /** (tokens, hidden) to (tokens, heads, headDim). */
-  private Tensor heads(Tensor states) {
-    return states.view(states.size(0), config.heads(), config.headDim());
+  public List<Lookup> lookups() {
+    return List.of(new Lookup(tokenEmbedding, false), new Lookup(positionEmbedding, true));
   }
 
   @Override
-  public Tensor logits(Tensor hidden) {
-    return head.apply(hidden);
+  public List<? extends DecoderBlock> blocks() {
+    return blocks;
+  }
+
+  @Override
+  public Node finalNorm(Node states) {
+    return finalNorm.apply(states);
+  }
+
+  @Override
+  public Linear head() {
+    return head;
   }
 
   @Override
@@ -121,11 +128,6 @@ public final class Gpt2 implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
-  }
-
-  @Override
-  public Set<Integer> windows() {
-    return Set.of();
   }
 
   @Override

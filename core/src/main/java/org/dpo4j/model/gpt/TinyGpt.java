@@ -2,18 +2,18 @@ package org.dpo4j.model.gpt;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.model.Attention;
+import org.dpo4j.model.Activation;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.LayerNorm;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.torch.TensorScope;
+import org.dpo4j.model.RotaryEmbedding;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The small decoder-only model of the demo: learned positions, layer norm before attention and MLP,
@@ -24,7 +24,34 @@ public final class TinyGpt implements CausalLm {
   private static final double EPSILON = 1e-5;
 
   private record Block(
-      LayerNorm norm1, Linear queryKeyValue, Linear out, LayerNorm norm2, Linear up, Linear down) {}
+      TinyGptConfig config,
+      AttentionLayer attention,
+      LayerNorm norm1,
+      Linear queryKeyValue,
+      Linear out,
+      LayerNorm norm2,
+      Linear up,
+      Linear down)
+      implements DecoderBlock {
+
+    @Override
+    public Projected project(Node states, @Nullable RotaryEmbedding rotary) {
+      long hidden = config.hidden();
+      List<Node> parts = queryKeyValue.apply(norm1.apply(states)).split(hidden, hidden, hidden);
+      return new Projected(heads(parts.get(0)), heads(parts.get(1)), heads(parts.get(2)));
+    }
+
+    /** (tokens, hidden) to (tokens, heads, headDim). */
+    private Node heads(Node states) {
+      return states.reshape(-1, config.heads(), config.hidden() / config.heads());
+    }
+
+    @Override
+    public Node finish(Node states, Node attended) {
+      Node after = states.plus(out.apply(attended));
+      return after.plus(down.apply(Activation.GELU.apply(up.apply(norm2.apply(after)))));
+    }
+  }
 
   private final TinyGptConfig config;
   private final Parameters parameters = new Parameters();
@@ -44,6 +71,8 @@ public final class TinyGpt implements CausalLm {
       String prefix = "blocks." + i + ".";
       blocks.add(
           new Block(
+              config,
+              AttentionLayer.of(i, hidden / config.heads()),
               LayerNorm.take(parameters, source, prefix + "ln1", hidden, EPSILON),
               Linear.take(parameters, source, prefix + "attn.qkv", hidden, 3L * hidden, false),
               Linear.take(parameters, source, prefix + "attn.out", hidden, hidden, false),
@@ -56,35 +85,23 @@ public final class TinyGpt implements CausalLm {
   }
 
   @Override
-  public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    Tensor states =
-        torch.embedding(tokenEmbedding, ids).add(torch.embedding(positionEmbedding, positions));
-    for (int i = 0; i < blocks.size(); i++) {
-      int layer = i;
-      Tensor input = states; // (tokens, hidden)
-      states = TensorScope.only(() -> block(layer, input, attention));
-    }
-    return finalNorm.apply(states);
-  }
-
-  private Tensor block(int layer, Tensor input, Attention attention) {
-    Block block = blocks.get(layer);
-    long tokens = input.size(0);
-    int headDim = config.hidden() / config.heads();
-    TensorVector parts = block.queryKeyValue.apply(block.norm1.apply(input)).chunk(3, -1);
-    Tensor attended =
-        attention.attend(
-            AttentionLayer.of(layer, headDim),
-            parts.get(0).view(tokens, config.heads(), headDim),
-            parts.get(1).view(tokens, config.heads(), headDim),
-            parts.get(2).view(tokens, config.heads(), headDim)); // (tokens, heads, headDim)
-    Tensor states = input.add(block.out.apply(attended.reshape(tokens, config.hidden())));
-    return states.add(block.down.apply(torch.gelu(block.up.apply(block.norm2.apply(states)))));
+  public List<Lookup> lookups() {
+    return List.of(new Lookup(tokenEmbedding, false), new Lookup(positionEmbedding, true));
   }
 
   @Override
-  public Tensor logits(Tensor hidden) {
-    return head.apply(hidden);
+  public List<? extends DecoderBlock> blocks() {
+    return blocks;
+  }
+
+  @Override
+  public Node finalNorm(Node states) {
+    return finalNorm.apply(states);
+  }
+
+  @Override
+  public Linear head() {
+    return head;
   }
 
   @Override
@@ -100,11 +117,6 @@ public final class TinyGpt implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
-  }
-
-  @Override
-  public Set<Integer> windows() {
-    return Set.of();
   }
 
   @Override

@@ -3,21 +3,16 @@ package org.dpo4j.model.llama;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
-import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.model.Attention;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RmsNorm;
 import org.dpo4j.model.RotaryEmbedding;
-import org.dpo4j.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +21,21 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Llama implements CausalLm {
 
+  /** Linear layers of one input: one for each width, or one for all of them. */
+  private record Projections(List<Linear> linears, List<Integer> widths) {
+
+    /** (tokens, in) to one (tokens, width) for each width. */
+    List<Node> apply(Node input) {
+      if (linears.size() == widths.size()) {
+        return linears.stream().map(linear -> linear.apply(input)).toList();
+      }
+      long[] sizes = widths.stream().mapToLong(Integer::longValue).toArray();
+      return linears.get(0).apply(input).split(sizes);
+    }
+  }
+
   private record Layer(
+      LlamaConfig config,
       LlamaConfig.Layer kind,
       AttentionLayer attention,
       RmsNorm inputNorm,
@@ -36,19 +45,34 @@ public final class Llama implements CausalLm {
       Linear output,
       RmsNorm postAttentionNorm,
       Projections gateUp,
-      Linear down) {}
+      Linear down)
+      implements DecoderBlock {
 
-  /** Linear layers of one input: one for each width, or one for all of them. */
-  private record Projections(List<Linear> linears, List<Integer> widths) {
+    @Override
+    public Projected project(Node states, @Nullable RotaryEmbedding rotary) {
+      List<Node> parts = queryKeyValue.apply(inputNorm.apply(states));
+      Node query = normed(heads(parts.get(0), config.heads()), queryNorm);
+      Node key = normed(heads(parts.get(1), config.keyValueHeads()), keyNorm);
+      Node value = heads(parts.get(2), config.keyValueHeads());
+      return rotary == null || !kind.rotary()
+          ? new Projected(query, key, value)
+          : new Projected(rotary.apply(query), rotary.apply(key), value);
+    }
 
-    /** (tokens, in) to one (tokens, width) for each width. */
-    List<Tensor> apply(Tensor input) {
-      if (linears.size() == widths.size()) {
-        return linears.stream().map(linear -> linear.apply(input)).toList();
-      }
-      long[] sizes = widths.stream().mapToLong(Integer::longValue).toArray();
-      TensorVector parts = linears.get(0).apply(input).split_with_sizes(sizes, -1);
-      return LongStream.range(0, parts.size()).mapToObj(parts::get).toList();
+    @Override
+    public Node finish(Node states, Node attended) {
+      Node after = states.plus(output.apply(attended));
+      List<Node> parts = gateUp.apply(postAttentionNorm.apply(after));
+      return after.plus(down.apply(config.activation().gated(parts.get(0), parts.get(1))));
+    }
+
+    /** (tokens, heads x headDim) to (tokens, heads, headDim). */
+    private Node heads(Node states, int heads) {
+      return states.reshape(-1, heads, config.headDim());
+    }
+
+    private static Node normed(Node heads, @Nullable RmsNorm norm) {
+      return norm == null ? heads : norm.apply(heads);
     }
   }
 
@@ -89,6 +113,7 @@ public final class Llama implements CausalLm {
     String attention = prefix + "self_attn.";
     String mlp = prefix + "mlp.";
     return new Layer(
+        config,
         kind,
         new AttentionLayer(number, 1 / Math.sqrt(headDim), kind.window()),
         norm(prefix + "input_layernorm", source, hidden),
@@ -139,49 +164,28 @@ public final class Llama implements CausalLm {
   }
 
   @Override
-  public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    RotaryEmbedding rotary =
-        new RotaryEmbedding(positions, config.headDim(), config.rope(), embedding);
-    Tensor states = torch.embedding(embedding, ids); // (tokens, hidden)
-    for (Layer layer : layers) {
-      Tensor input = states;
-      states = TensorScope.only(() -> block(layer, input, rotary, attention));
-    }
-    return finalNorm.apply(states);
-  }
-
-  private Tensor block(Layer layer, Tensor input, RotaryEmbedding rotary, Attention attention) {
-    List<Tensor> parts = layer.queryKeyValue.apply(layer.inputNorm.apply(input));
-    Tensor query = normed(heads(parts.get(0), config.heads()), layer.queryNorm);
-    Tensor key = normed(heads(parts.get(1), config.keyValueHeads()), layer.keyNorm);
-    Tensor value = heads(parts.get(2), config.keyValueHeads());
-    if (layer.kind.rotary()) {
-      query = rotary.apply(query);
-      key = rotary.apply(key);
-    }
-    Tensor attended =
-        attention
-            .attend(layer.attention, query, key, value)
-            .reshape(input.size(0), (long) config.heads() * config.headDim());
-    Tensor states = input.add(layer.output.apply(attended));
-
-    List<Tensor> gateUp = layer.gateUp.apply(layer.postAttentionNorm.apply(states));
-    Tensor gated = config.activation().apply(gateUp.get(0)).mul(gateUp.get(1));
-    return states.add(layer.down.apply(gated));
-  }
-
-  /** (tokens, heads x headDim) to (tokens, heads, headDim). */
-  private Tensor heads(Tensor states, int heads) {
-    return states.reshape(states.size(0), heads, config.headDim());
-  }
-
-  private static Tensor normed(Tensor heads, @Nullable RmsNorm norm) {
-    return norm == null ? heads : norm.apply(heads);
+  public List<Lookup> lookups() {
+    return List.of(new Lookup(embedding, false));
   }
 
   @Override
-  public Tensor logits(Tensor hidden) {
-    return head.apply(hidden);
+  public List<? extends DecoderBlock> blocks() {
+    return layers;
+  }
+
+  @Override
+  public RotaryEmbedding rotary(Tensor positions) {
+    return new RotaryEmbedding(positions, config.headDim(), config.rope(), embedding);
+  }
+
+  @Override
+  public Node finalNorm(Node states) {
+    return finalNorm.apply(states);
+  }
+
+  @Override
+  public Linear head() {
+    return head;
   }
 
   @Override
@@ -197,14 +201,6 @@ public final class Llama implements CausalLm {
   @Override
   public int maxPositions() {
     return config.maxPositions();
-  }
-
-  @Override
-  public Set<Integer> windows() {
-    return config.layers().stream()
-        .map(LlamaConfig.Layer::window)
-        .filter(window -> window != AttentionLayer.ALL)
-        .collect(Collectors.toUnmodifiableSet());
   }
 
   @Override

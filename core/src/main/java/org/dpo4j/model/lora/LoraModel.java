@@ -2,20 +2,21 @@ package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.model.AdapterSlot;
-import org.dpo4j.model.Attention;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DecoderBlock;
+import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RandomParameters;
+import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model with an adapter on: at each chosen layer y = W x + b + s B A dropout(x), where only A and
@@ -94,7 +95,7 @@ public final class LoraModel implements CausalLm {
     Tensor a = take(source, path + A, rank, layer.in());
     Tensor b = take(source, path + B, layer.out(), rank);
     Factors added = new Factors(layer, a, b, config.scale(path));
-    layer.attach((output, input) -> on ? output.add(delta(input, added)) : output);
+    layer.attach((output, input) -> on ? output.plus(delta(input, added)) : output);
     factors.add(added);
   }
 
@@ -105,10 +106,12 @@ public final class LoraModel implements CausalLm {
   }
 
   /** Shape (rows, in) in, (rows, out) out. */
-  private Tensor delta(Tensor input, Factors at) {
-    boolean drops = dropout && config.dropout() > 0 && NoGrad.gradientsOn();
-    Tensor seen = drops ? torch.dropout(input, config.dropout(), true) : input;
-    return torch.linear(torch.linear(seen, at.a()), at.b()).mul(Tensors.scalar(at.scale()));
+  private Node delta(Node input, Factors at) {
+    boolean recorded = input.taped() || NoGrad.gradientsOn();
+    boolean drops = dropout && config.dropout() > 0 && recorded;
+    Node seen = drops ? input.dropout(config.dropout()) : input;
+    Node low = new Linear(at.a(), null).apply(seen).times(at.scale()); // (rows, rank)
+    return new Linear(at.b(), null).apply(low);
   }
 
   /** Gives a weight of the base memory of its own to be trained in, and keeps what was there. */
@@ -170,13 +173,33 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
-  public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    return base.hiddenStates(ids, positions, attention);
+  public long dropoutSeed() {
+    return dropout && config.dropout() > 0 ? Tensors.randomSeed() : 0;
   }
 
   @Override
-  public Tensor logits(Tensor hidden) {
-    return base.logits(hidden);
+  public List<Lookup> lookups() {
+    return base.lookups();
+  }
+
+  @Override
+  public List<? extends DecoderBlock> blocks() {
+    return base.blocks();
+  }
+
+  @Override
+  public @Nullable RotaryEmbedding rotary(Tensor positions) {
+    return base.rotary(positions);
+  }
+
+  @Override
+  public Node finalNorm(Node states) {
+    return base.finalNorm(states);
+  }
+
+  @Override
+  public Linear head() {
+    return base.head();
   }
 
   /** The base's weights, those trained in full as they are now. */
@@ -202,11 +225,6 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
-  public Set<Integer> windows() {
-    return base.windows();
-  }
-
-  @Override
   public CausalLm copy() {
     throw new UnsupportedOperationException("a model with an adapter is not copied; use base()");
   }
@@ -222,37 +240,37 @@ public final class LoraModel implements CausalLm {
     owned.clear();
   }
 
-  private <T> T off(Supplier<T> work) {
-    List<Tensor> values = new ArrayList<>();
-    try (TensorScope scope = TensorScope.open()) {
-      for (Saved weight : saved) {
-        values.add(scope.keep(weight.inModel().detach()));
-        weight.inModel().set_data(weight.original());
-      }
-    }
-    on = false;
-    try {
-      return work.get();
-    } finally {
-      on = true;
-      for (int i = 0; i < values.size(); i++) {
-        saved.get(i).inModel().set_data(values.get(i));
-        Tensors.free(values.get(i));
-      }
-    }
-  }
-
-  /** The base, switched to what it was for each call. */
+  /** The base, switched to what it was while it is in use. */
   private final class Base implements CausalLm {
 
     @Override
-    public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-      return off(() -> base.hiddenStates(ids, positions, attention));
+    public List<Lookup> lookups() {
+      return base.lookups();
     }
 
     @Override
-    public Tensor logits(Tensor hidden) {
-      return off(() -> base.logits(hidden));
+    public List<? extends DecoderBlock> blocks() {
+      return base.blocks();
+    }
+
+    @Override
+    public @Nullable RotaryEmbedding rotary(Tensor positions) {
+      return base.rotary(positions);
+    }
+
+    @Override
+    public Node finalNorm(Node states) {
+      return base.finalNorm(states);
+    }
+
+    @Override
+    public Linear head() {
+      return base.head();
+    }
+
+    @Override
+    public Use use() {
+      return off();
     }
 
     @Override
@@ -271,17 +289,36 @@ public final class LoraModel implements CausalLm {
     }
 
     @Override
-    public Set<Integer> windows() {
-      return base.windows();
-    }
-
-    @Override
     public CausalLm copy() {
-      return off(base::copy);
+      try (Use use = use()) {
+        return base.copy();
+      }
     }
 
     /** Nothing of its own to free. */
     @Override
     public void close() {}
+  }
+
+  /** Takes the adapter out of the way until the use ends; uses may nest. */
+  private Use off() {
+    if (!on) {
+      return () -> {};
+    }
+    List<Tensor> values = new ArrayList<>();
+    try (TensorScope scope = TensorScope.open()) {
+      for (Saved weight : saved) {
+        values.add(scope.keep(weight.inModel().detach()));
+        weight.inModel().set_data(weight.original());
+      }
+    }
+    on = false;
+    return () -> {
+      on = true;
+      for (int i = 0; i < values.size(); i++) {
+        saved.get(i).inModel().set_data(values.get(i));
+        Tensors.free(values.get(i));
+      }
+    };
   }
 }

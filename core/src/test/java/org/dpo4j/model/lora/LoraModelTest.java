@@ -7,14 +7,14 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.Activation;
-import org.dpo4j.model.Attention;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RandomParameters;
@@ -90,13 +90,23 @@ class LoraModelTest {
             false);
 
     @Override
-    public Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
+    public List<Lookup> lookups() {
       throw new UnsupportedOperationException();
     }
 
     @Override
-    public Tensor logits(Tensor hidden) {
-      return layer.apply(hidden);
+    public List<DecoderBlock> blocks() {
+      return List.of();
+    }
+
+    @Override
+    public Node finalNorm(Node states) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Linear head() {
+      return layer;
     }
 
     @Override
@@ -112,11 +122,6 @@ class LoraModelTest {
     @Override
     public int maxPositions() {
       return 1;
-    }
-
-    @Override
-    public Set<Integer> windows() {
-      return Set.of();
     }
 
     @Override

@@ -1,0 +1,350 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Team;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One way of a flat batch through the blocks of a model, and back. Each thread takes a part of the
+ * rows through all that looks at one row alone, and a part of the attention's pieces; weights'
+ * gradients are shared out by weight. The same numbers as {@link CausalLm#hiddenStates} and
+ * libtorch's autograd give, to rounding.
+ */
+public final class DecoderPass implements AutoCloseable {
+
+  /** What is needed of the way forward. */
+  public enum Keep {
+    /** Nothing: there is no way back. */
+    NOTHING,
+    /** The states between blocks; a block is computed once more when its turn comes. */
+    STATES,
+    /** All that the way back needs. */
+    ALL
+  }
+
+  /** What one block leaves behind for the way back. Everything is freed with it. */
+  private final class Layer implements AutoCloseable {
+    private final DecoderBlock block;
+    private final long seed;
+    private final Tensor input; // (tokens, hidden)
+    private final List<Tape> before = new ArrayList<>(); // by thread that has rows
+    private final List<Tape> after = new ArrayList<>(); // likewise
+    private final Node[] statesBefore = new Node[threads];
+    private final DecoderBlock.Projected[] projected = new DecoderBlock.Projected[threads];
+    private final Node[] statesAfter = new Node[threads];
+    private final Node[] attendedRows = new Node[threads];
+    private final Node[] outputs = new Node[threads];
+    private final List<Tensor> owned = new ArrayList<>();
+    private @Nullable Tensor query; // (tokens, heads, headDim)
+    private @Nullable Tensor key; // (tokens, kvHeads, headDim)
+    private @Nullable Tensor value; // likewise
+    private @Nullable Tensor attended; // (tokens, heads, headDim)
+    private @Nullable BlockedAttention attention;
+
+    Layer(DecoderBlock block, long seed, Tensor input) {
+      this.block = block;
+      this.seed = seed;
+      this.input = input;
+    }
+
+    /** The states after the block, the caller's to free. */
+    Tensor forward(boolean taped) {
+      if (taped) {
+        for (int thread = 0; thread < threads; thread++) {
+          before.add(new Tape(seed + 2L * thread));
+          after.add(new Tape(seed + 2L * thread + 1));
+        }
+      }
+      team.each(this::project);
+      Tensor query = present(this.query);
+      attended = empty(query.shape());
+      BlockedAttention work = attention();
+      team.each(thread -> work.forward(thread, query, present(key), present(value), attended()));
+      Tensor output = keepOutside(Tensors.emptyLike(input, input.shape()));
+      team.each(thread -> finish(thread, output));
+      return output;
+    }
+
+    private BlockedAttention attention() {
+      if (attention == null) {
+        attention =
+            BlockedAttention.of(
+                sequences,
+                block.attention(),
+                present(query).size(1),
+                present(key).size(1),
+                team.size());
+      }
+      return attention;
+    }
+
+    private Tensor attended() {
+      return present(attended);
+    }
+
+    private Node leaf(List<Tape> tapes, int thread, Tensor rows) {
+      return tapes.isEmpty() ? Node.of(rows) : tapes.get(thread).leaf(tapes.get(thread).keep(rows));
+    }
+
+    private void project(int thread) {
+      if (thread >= threads) {
+        return;
+      }
+      Node states = leaf(before, thread, rows(input, thread));
+      RotaryEmbedding turned = rotary == null ? null : rotary.rows(from(thread), from(thread + 1));
+      DecoderBlock.Projected result = block.project(states, turned);
+      statesBefore[thread] = states;
+      projected[thread] = result;
+      place(result);
+      rows(present(query), thread).copy_(result.query().value());
+      rows(present(key), thread).copy_(result.key().value());
+      rows(present(value), thread).copy_(result.value().value());
+      if (!before.isEmpty()) {
+        before.get(thread).forwardDone();
+      }
+    }
+
+    /** The first thread that knows the shapes makes room for all rows. */
+    private synchronized void place(DecoderBlock.Projected result) {
+      if (query == null) {
+        query = room(result.query());
+        key = room(result.key());
+        value = room(result.value());
+      }
+    }
+
+    private Tensor room(Node rows) {
+      long[] shape = rows.value().shape();
+      shape[0] = tokens;
+      return empty(shape);
+    }
+
+    private void finish(int thread, Tensor output) {
+      if (thread >= threads) {
+        return;
+      }
+      Node states = leaf(after, thread, rows(input, thread));
+      Node attended = leaf(after, thread, rows(attended(), thread).flatten(1, -1));
+      Node result = block.finish(states, attended);
+      statesAfter[thread] = states;
+      attendedRows[thread] = attended;
+      outputs[thread] = result;
+      rows(output, thread).copy_(result.value());
+      if (!after.isEmpty()) {
+        after.get(thread).forwardDone();
+      }
+    }
+
+    /**
+     * From the gradient by the block's output to that by its input.
+     *
+     * @return the caller's to free
+     */
+    Tensor backward(Tensor gradient) {
+      Tensor inputGradient = keepOutside(Tensors.emptyLike(input, input.shape()));
+      Tensor attendedGradient = empty(attended().shape());
+      team.each(
+          thread -> {
+            if (thread < threads) {
+              after.get(thread).backward(List.of(outputs[thread]), List.of(rows(gradient, thread)));
+              rows(inputGradient, thread).copy_(statesAfter[thread].gradient());
+              rows(attendedGradient, thread).flatten(1, -1).copy_(attendedRows[thread].gradient());
+            }
+          });
+      finishTapes(after);
+      Tensor queryGradient = empty(present(query).shape());
+      Tensor keyGradient = empty(present(key).shape());
+      Tensor valueGradient = empty(present(value).shape());
+      BlockedAttention work = attention();
+      team.each(
+          thread ->
+              work.backward(
+                  thread,
+                  present(query),
+                  present(key),
+                  present(value),
+                  attended(),
+                  attendedGradient,
+                  queryGradient,
+                  keyGradient,
+                  valueGradient));
+      team.each(
+          thread -> {
+            if (thread < threads) {
+              DecoderBlock.Projected result = projected[thread];
+              before
+                  .get(thread)
+                  .backward(
+                      List.of(result.query(), result.key(), result.value()),
+                      List.of(
+                          rows(queryGradient, thread),
+                          rows(keyGradient, thread),
+                          rows(valueGradient, thread)));
+              rows(inputGradient, thread).add_(statesBefore[thread].gradient());
+            }
+          });
+      finishTapes(before);
+      return inputGradient;
+    }
+
+    private void finishTapes(List<Tape> tapes) {
+      WeightGradients.add(team, tapes);
+      tapes.forEach(Tape::close);
+      tapes.clear();
+    }
+
+    private Tensor empty(long... shape) {
+      Tensor tensor = keepOutside(Tensors.emptyLike(input, shape));
+      owned.add(tensor);
+      return tensor;
+    }
+
+    @Override
+    public void close() {
+      before.forEach(Tape::close);
+      after.forEach(Tape::close);
+      owned.forEach(Tensors::free);
+      owned.clear();
+    }
+  }
+
+  private final CausalLm model;
+  private final FlatSequences sequences;
+  private final Keep keep;
+  private final Team team = Team.get();
+  private final int tokens;
+  private final int threads; // that have rows
+  private final CausalLm.Use use;
+  private final Team.Session session;
+  private final TensorScope scope = TensorScope.open();
+  private final Tensor ids;
+  private final Tensor positions;
+  private final @Nullable RotaryEmbedding rotary;
+  private final List<Layer> layers = new ArrayList<>();
+  private final List<Tensor> between = new ArrayList<>(); // states that are kept
+  private final Tensor states;
+
+  /**
+   * Goes forward.
+   *
+   * @param sequences ids in [0, vocabSize), positions in [0, maxPositions)
+   * @param keep what of it is needed later
+   */
+  public DecoderPass(CausalLm model, FlatSequences sequences, Keep keep) {
+    this.model = model;
+    this.sequences = sequences;
+    this.keep = keep;
+    tokens = sequences.tokens();
+    threads = Math.min(team.size(), tokens);
+    session = Team.session();
+    use = model.use();
+    try (NoGrad noGrad = NoGrad.open()) {
+      ids = Tensors.longs(sequences.ids());
+      positions = Tensors.longs(sequences.positions());
+      rotary = model.rotary(positions);
+      states = forward();
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  private Tensor forward() {
+    long seed = model.dropoutSeed();
+    Tensor current = keepOutside(model.embed(ids, positions));
+    for (DecoderBlock block : tokens == 0 ? List.<DecoderBlock>of() : model.blocks()) {
+      Layer layer = new Layer(block, seed += 2L * threads, current);
+      Tensor next = layer.forward(keep == Keep.ALL);
+      if (keep == Keep.ALL) {
+        layers.add(layer);
+      } else {
+        layer.close();
+      }
+      if (keep == Keep.STATES) {
+        layers.add(new Layer(block, layer.seed, current));
+      }
+      if (keep == Keep.NOTHING) {
+        Tensors.free(current);
+      } else {
+        between.add(current);
+      }
+      current = next;
+    }
+    between.add(current);
+    return current;
+  }
+
+  /** The states after the last block, shape (tokens, hidden); valid until this is closed. */
+  public Tensor states() {
+    return states;
+  }
+
+  /**
+   * Goes back, once: adds to the gradients of all weights of the blocks and tables that require
+   * one.
+   *
+   * @param gradient of the loss by {@link #states}, same shape
+   */
+  public void backward(Tensor gradient) {
+    if (keep == Keep.NOTHING) {
+      throw new IllegalStateException("nothing was kept to go back with");
+    }
+    try (NoGrad noGrad = NoGrad.open()) {
+      backwardThrough(gradient);
+    }
+  }
+
+  private void backwardThrough(Tensor gradient) {
+    Tensor current = keepOutside(gradient.alias());
+    for (int i = layers.size() - 1; i >= 0; i--) {
+      try (Layer layer = layers.get(i)) {
+        if (keep == Keep.STATES) {
+          Tensors.free(layer.forward(true));
+        }
+        Tensor next = layer.backward(current);
+        Tensors.free(current);
+        current = next;
+      }
+    }
+    for (CausalLm.Lookup lookup : model.lookups()) {
+      if (lookup.table().requires_grad()) {
+        lookup.table().grad().index_add_(0, lookup.index(ids, positions), current);
+      }
+    }
+    Tensors.free(current);
+  }
+
+  private int from(int thread) {
+    return (int) ((long) tokens * thread / threads);
+  }
+
+  private Tensor rows(Tensor all, int thread) {
+    return Tensors.rows(all, 0, from(thread), from(thread + 1));
+  }
+
+  private static Tensor present(@Nullable Tensor tensor) {
+    return Objects.requireNonNull(tensor, "the way forward comes first");
+  }
+
+  /** Lets a tensor of this thread's innermost scope live until it is freed by hand. */
+  private static Tensor keepOutside(Tensor tensor) {
+    return TensorScope.keepInnermost(tensor);
+  }
+
+  @Override
+  public void close() {
+    layers.forEach(Layer::close);
+    between.forEach(Tensors::free);
+    between.clear();
+    scope.close();
+    use.close();
+    session.close();
+  }
+}

@@ -1,0 +1,229 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A value on its way through a model. Layers take nodes and give nodes, so that a model is written
+ * once: without a {@link Tape} a node is just its tensor, and libtorch's autograd records what it
+ * always does; with one the layers write down how to go back, and what is not needed for that is
+ * freed on the way.
+ */
+public final class Node {
+
+  private final @Nullable Tape tape;
+  private @Nullable Tensor value; // null once forgotten
+  private @Nullable Supplier<Tensor> again;
+  private boolean kept;
+  private @Nullable Tensor gradient;
+  private boolean gradientIsOurs; // and may be added to in place
+
+  private Node(@Nullable Tape tape, Tensor value) {
+    this.tape = tape;
+    this.value = value;
+  }
+
+  /** A tensor without a tape. */
+  public static Node of(Tensor value) {
+    return new Node(null, value);
+  }
+
+  /** What a tape starts from; stays the caller's. */
+  static Node leaf(Tape tape, Tensor value) {
+    Node node = new Node(tape, value);
+    node.kept = true;
+    return node;
+  }
+
+  /** Whether the way back is written down. */
+  public boolean taped() {
+    return tape != null;
+  }
+
+  /** The value; computed once more where it was not kept. */
+  public Tensor value() {
+    if (value == null) {
+      if (again == null) {
+        throw new IllegalStateException("a value that was not kept is needed");
+      }
+      value = again.get();
+    }
+    return value;
+  }
+
+  /**
+   * The result of an operation on this node.
+   *
+   * @param result its value
+   * @param backward gets the gradient of the result and adds to those of the inputs; only called
+   *     with a tape
+   */
+  public Node then(Tensor result, Consumer<Tensor> backward) {
+    Node node = new Node(tape, result);
+    if (tape != null) {
+      tape.track(node);
+      tape.record(
+          () -> {
+            if (node.gradient != null) {
+              backward.accept(node.gradient);
+              node.gradient = null;
+            }
+          });
+    }
+    return node;
+  }
+
+  /** Says how to compute the value once more, which is cheaper than keeping it. */
+  public Node again(Supplier<Tensor> again) {
+    if (tape != null) {
+      this.again = again;
+    }
+    return this;
+  }
+
+  /** Keeps the value for the way back, or remembers that it can be computed once more. */
+  public Node keep() {
+    if (tape != null && !kept && again == null && value != null) {
+      tape.keep(value);
+      kept = true;
+    }
+    return this;
+  }
+
+  /** Called when the forward part of the tape ends. */
+  void forget() {
+    if (!kept) {
+      value = null;
+    }
+  }
+
+  /** Keeps the value until the tape is closed, recomputed or not. */
+  public Tensor hold() {
+    Tensor held = value();
+    if (!kept) {
+      tape().keep(held);
+      kept = true;
+    }
+    return held;
+  }
+
+  /** The tape; there must be one. */
+  public Tape tape() {
+    if (tape == null) {
+      throw new IllegalStateException("there is no tape");
+    }
+    return tape;
+  }
+
+  /** The gradient of a leaf after the way back; one that the loss depends on. */
+  public Tensor gradient() {
+    return Objects.requireNonNull(gradient, "the loss does not depend on this value");
+  }
+
+  /** Adds to the gradient; the tensor may be used elsewhere too. */
+  public void add(Tensor more) {
+    gradientIsOurs = gradient != null;
+    gradient = gradient == null ? more : gradient.add(more);
+  }
+
+  /** Adds to the gradient a tensor that nobody else has. */
+  public void addOwn(Tensor more) {
+    if (gradient == null) {
+      gradient = more;
+      gradientIsOurs = true;
+    } else if (gradientIsOurs) {
+      gradient.add_(more);
+    } else {
+      gradient = more.add_(gradient);
+      gradientIsOurs = true;
+    }
+  }
+
+  /**
+   * Adds a matrix product to the gradient.
+   *
+   * @param left shape (rows, k)
+   * @param right shape (k, columns)
+   */
+  public void addProduct(Tensor left, Tensor right) {
+    if (gradient != null && gradientIsOurs) {
+      gradient.addmm_(left, right);
+    } else {
+      addOwn(left.mm(right));
+    }
+  }
+
+  /** The sum of two nodes of one shape. */
+  public Node plus(Node other) {
+    return then(
+        value().add(other.value()),
+        out -> {
+          add(out);
+          other.add(out);
+        });
+  }
+
+  /** The node times a number. */
+  public Node times(double factor) {
+    if (factor == 1) {
+      return this;
+    }
+    return then(
+        value().mul(Tensors.scalar(factor)), out -> addOwn(out.mul(Tensors.scalar(factor))));
+  }
+
+  /** The same elements in another shape. */
+  public Node reshape(long... shape) {
+    long[] before = value().shape();
+    return then(value().reshape(shape), out -> add(out.reshape(before)));
+  }
+
+  /** Cuts the last dimension into pieces of the given widths. */
+  public List<Node> split(long... widths) {
+    List<Node> pieces = new ArrayList<>();
+    if (tape != null) {
+      tape.record(() -> joinGradients(pieces)); // goes back after all that comes later
+    }
+    var parts = value().split_with_sizes(widths, -1);
+    for (int i = 0; i < widths.length; i++) {
+      Node piece = new Node(tape, parts.get(i));
+      if (tape != null) {
+        tape.track(piece);
+      }
+      pieces.add(piece);
+    }
+    return pieces;
+  }
+
+  private void joinGradients(List<Node> pieces) {
+    List<Tensor> gradients = new ArrayList<>();
+    for (Node piece : pieces) {
+      if (piece.gradient == null) {
+        throw new IllegalStateException("every piece of a split must be used");
+      }
+      gradients.add(piece.gradient);
+      piece.gradient = null;
+    }
+    addOwn(Tensors.cat(gradients, -1));
+  }
+
+  /**
+   * Sets a share of the elements to zero and scales the others up.
+   *
+   * @param share in [0, 1)
+   */
+  public Node dropout(double share) {
+    if (tape == null) {
+      return of(torch.dropout(value(), share, true));
+    }
+    Tensor mask = tape.keep(tape.dropoutMask(value(), share));
+    return then(value().mul(mask), out -> addOwn(out.mul(mask))).again(() -> value().mul(mask));
+  }
+}

@@ -1,0 +1,134 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.bytedeco.pytorch.Generator;
+import org.bytedeco.pytorch.GeneratorOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * How to go back through a part of a model, written down on the way forward by the layers
+ * themselves, for the rows of one thread. Gradients of matrices are not computed here but noted:
+ * {@link WeightGradients} computes them for all rows, shared out by weight.
+ */
+public final class Tape implements AutoCloseable {
+
+  /**
+   * A product whose matrix is trained: the gradient grows by left^T right.
+   *
+   * @param weight the matrix
+   * @param left shape (rows, weight's rows)
+   * @param right shape (rows, weight's columns)
+   */
+  record Product(Tensor weight, Tensor left, Tensor right) {}
+
+  /**
+   * A vector that is trained: the gradient grows by the sum.
+   *
+   * @param weight shape (n)
+   * @param sum over rows, shape (n)
+   */
+  record Sum(Tensor weight, Tensor sum) {}
+
+  private final long seed;
+  private final List<Tensor> kept = new ArrayList<>();
+  private final List<Node> tracked = new ArrayList<>();
+  private final List<Runnable> steps = new ArrayList<>();
+  private final List<Product> products = new ArrayList<>();
+  private final List<Sum> sums = new ArrayList<>();
+  private int masks;
+
+  /**
+   * An empty tape.
+   *
+   * @param seed decides what dropout drops
+   */
+  public Tape(long seed) {
+    this.seed = seed;
+  }
+
+  /** What the tape starts from; stays the caller's and must outlive the tape. */
+  public Node leaf(Tensor value) {
+    return Node.leaf(this, value);
+  }
+
+  void track(Node node) {
+    tracked.add(node);
+  }
+
+  void record(Runnable step) {
+    steps.add(step);
+  }
+
+  /** Keeps a tensor of the innermost scope until the tape is closed. */
+  public Tensor keep(Tensor tensor) {
+    kept.add(TensorScope.keepInnermost(tensor));
+    return tensor;
+  }
+
+  /** Ends the way forward: what the way back does not need belongs to the scope again. */
+  public void forwardDone() {
+    tracked.forEach(Node::forget);
+  }
+
+  /**
+   * Goes back. The gradients of the leaves are then in their nodes, those of weights noted.
+   *
+   * @param outputs of the way forward
+   * @param gradients of the loss by them
+   */
+  public void backward(List<Node> outputs, List<Tensor> gradients) {
+    for (int i = 0; i < outputs.size(); i++) {
+      outputs.get(i).add(gradients.get(i));
+    }
+    for (int i = steps.size() - 1; i >= 0; i--) {
+      steps.get(i).run();
+    }
+    steps.clear();
+    tracked.forEach(Node::forget);
+  }
+
+  /** Notes a gradient left^T right of a matrix, if the matrix is trained. */
+  public void product(Tensor weight, Tensor left, Tensor right) {
+    if (weight.requires_grad()) {
+      products.add(new Product(weight, left, right));
+    }
+  }
+
+  /** Notes the gradient of a vector. */
+  public void sum(Tensor weight, Tensor sum) {
+    sums.add(new Sum(weight, keep(sum)));
+  }
+
+  List<Product> products() {
+    return products;
+  }
+
+  List<Sum> sums() {
+    return sums;
+  }
+
+  /** Ones and zeros, the ones scaled up; the same for the same seed and number of the call. */
+  Tensor dropoutMask(Tensor like, double share) {
+    long drawn = new SplittableRandom(seed).split().nextLong() + masks++;
+    try (Generator generator = torch.make_generator_cpu(drawn)) {
+      return Tensors.zerosLike(like, like.shape())
+          .bernoulli_(1 - share, new GeneratorOptional(generator))
+          .div_(Tensors.scalar(1 - share));
+    }
+  }
+
+  @Override
+  public void close() {
+    kept.forEach(Tensors::free);
+    kept.clear();
+    tracked.clear();
+    steps.clear();
+    products.clear();
+    sums.clear();
+  }
+}

@@ -1,0 +1,163 @@
+package org.dpo4j.logprob;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.SmallModel;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.TargetModules;
+import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.dpo4j.train.SmallPairs;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Closes: a way back written by hand that differs from the derivative. Every model's sums and
+ * gradients are compared with those of the definition under libtorch's autograd, in double
+ * precision.
+ */
+class CompletionPassTest {
+
+  private static final int[] ALL = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+  private static final FlatSequences PAIRS =
+      PreferenceBatch.of(SmallPairs.random(9, 5), ALL).sequences();
+  private static final TailWeight TAIL = new TailWeight(0.3);
+
+  @AfterEach
+  void allThreadsAgain() {
+    Engine.setThreads(0);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void sumsAndGradientsAreThoseOfTheDefinition(SmallModel kind) {
+    for (int threads : new int[] {1, 2, 3}) {
+      Engine.setThreads(threads);
+      try (CausalLm model = kind.create(ElementType.F64, 2)) {
+        assertAgreement(model, CompletionPass.Purpose.TRAINING, CompletionPass.LOGITS_BYTES);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void computingBlocksAgainChangesNothing(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      double[] again = gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, 1L << 30);
+      assertThat(again).isEqualTo(kept);
+    }
+  }
+
+  /** Room for two rows of logits of each thread makes many rounds, the last ones uneven. */
+  @ParameterizedTest
+  @EnumSource
+  void logitsThatDoNotFitAreComputedInRounds(SmallModel kind) {
+    Engine.setThreads(2);
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      assertAgreement(model, CompletionPass.Purpose.TRAINING, 2L * 2 * 4 * SmallModel.VOCABULARY);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anAdapterGetsItsGradientsAndTheBaseNone(SmallModel kind) {
+    Engine.manualSeed(3);
+    LoraConfig config =
+        new LoraConfig(
+            3, 5, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
+    Random random = new Random(9);
+    try (CausalLm base = kind.create(ElementType.F64, 2);
+        LoraModel model =
+            new LoraModel(
+                base,
+                config,
+                (name, role, shape) -> {
+                  try (TensorScope scope = TensorScope.open()) {
+                    long count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+                    double[] values = random.doubles(count, -0.3, 0.3).toArray();
+                    return scope.keep(Tensors.doubles(values).view(shape).clone());
+                  }
+                })) {
+      assertAgreement(model, CompletionPass.Purpose.TRAINING, CompletionPass.LOGITS_BYTES);
+      assertThat(base.parameters().all())
+          .allMatch(parameter -> !parameter.tensor().grad().defined());
+    }
+  }
+
+  @Test
+  void onlyTheSumsThatAreAskedForMove() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);
+        FlatParameters flat = FlatParameters.of(model.parameters());
+        TensorScope scope = TensorScope.open();
+        CompletionPass pass =
+            new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING)) {
+      Tensor none = Tensors.zerosLike(pass.sums(), PAIRS.sequences());
+      pass.backward(none, none);
+      assertThat(flat.gradientNorm()).isZero();
+    }
+  }
+
+  @Test
+  void aRunRepeatsToTheLastBit() {
+    Engine.setThreads(2);
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
+      double[] first = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      for (int i = 0; i < 5; i++) {
+        assertThat(gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30)).isEqualTo(first);
+      }
+    }
+  }
+
+  private static void assertAgreement(
+      CausalLm model, CompletionPass.Purpose purpose, long logitsBytes) {
+    double[] expectedSums;
+    double[] expected;
+    try (FlatParameters flat = FlatParameters.of(model.trained());
+        TensorScope scope = TensorScope.open()) {
+      Tensor sums = SequenceLogProbs.logProbs(model, PAIRS);
+      Tensor weighted = SequenceLogProbs.logProbs(model, PAIRS, TAIL);
+      expectedSums = Tensors.toDoubles(Tensors.cat(List.of(sums, weighted), 0));
+      sums.mul(factors(sums, 1)).sum().add(weighted.mul(factors(sums, 2)).sum()).backward();
+      expected = Tensors.toDoubles(flat.gradients());
+    }
+    try (TensorScope scope = TensorScope.open();
+        CompletionPass pass =
+            new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.SUMS, logitsBytes)) {
+      double[] sums = Tensors.toDoubles(Tensors.cat(List.of(pass.sums(), pass.weightedSums()), 0));
+      assertThat(sums).containsExactly(expectedSums, within(1e-10));
+    }
+    assertThat(gradients(model, purpose, logitsBytes)).containsExactly(expected, within(1e-10));
+  }
+
+  private static double[] gradients(
+      CausalLm model, CompletionPass.Purpose purpose, long logitsBytes) {
+    try (FlatParameters flat = FlatParameters.of(model.trained());
+        TensorScope scope = TensorScope.open();
+        CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, purpose, logitsBytes)) {
+      pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
+      return Tensors.toDoubles(flat.gradients());
+    }
+  }
+
+  private static Tensor factors(Tensor like, int seed) {
+    return Tensors.like(
+        like, IntStream.range(0, PAIRS.sequences()).mapToDouble(i -> Math.sin(i + seed)).toArray());
+  }
+}
