@@ -218,7 +218,6 @@ public final class CompletionPass implements AutoCloseable {
     leaves[thread] = leaf;
     logits[thread] = scores;
     if (tape != null) {
-      tape.keep(room);
       tape.forwardDone();
     }
   }

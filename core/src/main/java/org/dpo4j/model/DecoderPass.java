@@ -261,7 +261,8 @@ public final class DecoderPass implements AutoCloseable {
     Tensor current = keepOutside(model.embed(ids, positions));
     for (DecoderBlock block : tokens == 0 ? List.<DecoderBlock>of() : model.blocks()) {
       Layer layer = new Layer(block, seed += 2L * threads, current);
-      Tensor next = layer.forward(keep == Keep.ALL);
+      // States that are kept come from the same formulas as on the second way forward.
+      Tensor next = layer.forward(keep != Keep.NOTHING);
       if (keep == Keep.ALL) {
         layers.add(layer);
       } else {
@@ -335,7 +336,7 @@ public final class DecoderPass implements AutoCloseable {
 
   /** Lets a tensor of this thread's innermost scope live until it is freed by hand. */
   private static Tensor keepOutside(Tensor tensor) {
-    return TensorScope.keepInnermost(tensor);
+    return TensorScope.hold(tensor);
   }
 
   @Override

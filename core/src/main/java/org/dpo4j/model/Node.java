@@ -91,7 +91,7 @@ public final class Node {
   /** Keeps the value for the way back, or remembers that it can be computed once more. */
   public Node keep() {
     if (tape != null && !kept && again == null && value != null) {
-      tape.keep(value);
+      value = tape.keep(value);
       kept = true;
     }
     return this;
@@ -108,7 +108,8 @@ public final class Node {
   public Tensor hold() {
     Tensor held = value();
     if (!kept) {
-      tape().keep(held);
+      held = tape().keep(held);
+      value = held;
       kept = true;
     }
     return held;
@@ -191,9 +192,10 @@ public final class Node {
     if (tape != null) {
       tape.record(() -> joinGradients(pieces)); // goes back after all that comes later
     }
-    var parts = value().split_with_sizes(widths, -1);
-    for (int i = 0; i < widths.length; i++) {
-      Node piece = new Node(tape, parts.get(i));
+    long from = 0;
+    for (long width : widths) {
+      Node piece = new Node(tape, value().narrow(-1, from, width));
+      from += width;
       if (tape != null) {
         tape.track(piece);
       }

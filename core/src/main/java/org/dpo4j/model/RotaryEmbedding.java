@@ -51,17 +51,24 @@ public final class RotaryEmbedding {
 
   /** Turns queries or keys: shape (tokens, heads, headDim) in and out. */
   public Node apply(Node states) {
+    if (!states.taped()) {
+      return Node.of(turned(states.value(), cos, sin));
+    }
+    Tensor cosine = states.tape().keep(cos);
+    Tensor sine = states.tape().keep(sin);
     return states.then(
-        turned(states.value(), sin), gradient -> states.addOwn(turned(gradient, sin.neg())));
+        turned(states.value(), cos, sin),
+        gradient -> states.addOwn(turned(gradient, cosine, sine.neg())));
   }
 
   /** A rotation; by the opposite angle it is its own transpose. */
-  private Tensor turned(Tensor states, Tensor sine) {
+  private static Tensor turned(Tensor states, Tensor cosine, Tensor sine) {
     long half = states.size(2) / 2;
     Tensor first = states.narrow(2, 0, half);
     Tensor second = states.narrow(2, half, half);
     return Tensors.cat(
-        List.of(first.mul(cos).addcmul_(second, sine.neg()), second.mul(cos).addcmul_(first, sine)),
+        List.of(first.mul(cosine).addcmul_(second, sine.neg()),
+            second.mul(cosine).addcmul_(first, sine)),
         2);
   }
 }

@@ -64,10 +64,11 @@ public final class Tape implements AutoCloseable {
     steps.add(step);
   }
 
-  /** Keeps a tensor of the innermost scope until the tape is closed. */
+  /** A handle of a tensor that lives until the tape is closed. */
   public Tensor keep(Tensor tensor) {
-    kept.add(TensorScope.keepInnermost(tensor));
-    return tensor;
+    Tensor held = TensorScope.hold(tensor);
+    kept.add(held);
+    return held;
   }
 
   /** Ends the way forward: what the way back does not need belongs to the scope again. */

@@ -149,7 +149,8 @@ public final class Team {
     Tensor memory =
         scratch.compute(
             name + type,
-            (key, before) -> before != null && before.numel() >= needed ? before : grown(before, type, needed));
+            (key, before) ->
+                before != null && before.numel() >= needed ? before : grown(before, type, needed));
     return memory.narrow(0, 0, count).view(shape);
   }
 

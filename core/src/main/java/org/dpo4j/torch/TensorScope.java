@@ -50,14 +50,19 @@ public final class TensorScope implements AutoCloseable {
     return tensor;
   }
 
-  /** {@link #keep} for the innermost scope of this thread, in which the tensor was made. */
-  public static Tensor keepInnermost(Tensor tensor) {
-    tensor.retainReference(); // detaching alone would release it
+  /**
+   * A second handle of a tensor that outlives all scopes; whoever holds it frees it with {@link
+   * Tensors#free}. Good for any tensor, also one that an operation in place or a part of a tuple
+   * gave, whose own handle only points into another object.
+   */
+  public static Tensor hold(Tensor tensor) {
+    Tensor held = new Tensor(tensor);
+    held.retainReference(); // detaching alone would release it
     PointerScope inner = PointerScope.getInnerScope();
     if (inner != null) {
-      inner.detach(tensor);
+      inner.detach(held);
     }
-    return tensor;
+    return held;
   }
 
   /**
