@@ -77,10 +77,10 @@ public final class PeftAdapter implements AutoCloseable {
                 .formatted(CONFIG, base.folder().path()))) {
       ParameterSource source =
           (name, kind, shape) -> load.take(nameInFile(checkpoint, name), kind, shape);
-      requireUnchangedBase(checkpoint, base);
       LoraModel model = model(base, config, source, "[" + file + "] ");
       try {
         load.finish();
+        requireUnchangedBase(checkpoint, base);
       } catch (DpoException e) {
         model.close();
         throw e;
