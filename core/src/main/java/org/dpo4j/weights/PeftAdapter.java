@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
@@ -17,6 +18,8 @@ import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -30,8 +33,12 @@ public final class PeftAdapter implements AutoCloseable {
   public static final String CONFIG = PeftConfig.FILE;
 
   private static final String PREFIX = "base_model.model.";
-  private static final WeightRules NO_RULES =
-      new WeightRules("", Pattern.compile("(?!)"), Optional.empty());
+
+  /** Weights of the model that PEFT stores along with an adapter on the head. */
+  private static final String BASE_LAYER = ".base_layer";
+
+  private static final WeightRules RULES =
+      new WeightRules("", Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty());
 
   private final LoraModel model;
   private final ObjectNode json;
@@ -65,7 +72,7 @@ public final class PeftAdapter implements AutoCloseable {
     try (StrictLoad load =
         new StrictLoad(
             checkpoint,
-            NO_RULES,
+            RULES,
             "%s and the weights must be of one adapter, and of the model in %s"
                 .formatted(CONFIG, base.folder().path()))) {
       ParameterSource source =
@@ -73,11 +80,46 @@ public final class PeftAdapter implements AutoCloseable {
       LoraModel model = model(base, config, source, "[" + file + "] ");
       try {
         load.finish();
+        requireUnchangedBase(checkpoint, base);
       } catch (DpoException e) {
         model.close();
         throw e;
       }
       return new PeftAdapter(model, json.copy());
+    }
+  }
+
+  /** PEFT would put these weights in place of the model's; here they may only repeat them. */
+  private static void requireUnchangedBase(Checkpoint checkpoint, LoadedModel base) {
+    for (String stored : checkpoint.names()) {
+      if (!RULES.isBuffer(stored)) {
+        continue;
+      }
+      String name = stored.replace(BASE_LAYER, "").substring(PREFIX.length());
+      boolean same =
+          base.model().parameters().all().stream()
+              .filter(parameter -> parameter.name().equals(name))
+              .anyMatch(parameter -> holds(checkpoint, stored, parameter.tensor()));
+      if (!same) {
+        throw new DpoException(
+            "[%s] weights: %s differs from %s of the model in %s; the adapter must be of this model"
+                .formatted(checkpoint.folder(), stored, name, base.folder().path()));
+      }
+    }
+  }
+
+  private static boolean holds(Checkpoint checkpoint, String name, Tensor expected) {
+    if (!checkpoint.entry(name).floating()
+        || !checkpoint
+            .entry(name)
+            .shape()
+            .equals(LongStream.of(expected.shape()).boxed().toList())) {
+      return false;
+    }
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor stored = scope.keep(Tensors.empty(ElementType.F32, expected.shape()));
+      checkpoint.copyTo(name, stored);
+      return stored.equal(expected);
     }
   }
 

@@ -55,11 +55,13 @@ class TrlPageTest {
 
         | what | TRL | here |
         |---|---|---|
-        | metrics of a step of several micro-batches, and its loss where the last one is smaller | means of the micro-batches' means | exact means over pairs and tokens |
+        | metrics of a step of several micro-batches; where the last one is smaller, its loss and gradient too | means of the micro-batches' means | exact means over pairs and tokens |
         | `rewards/accuracies` | any margin above 0 is right | a margin within rounding (2^-21 of the log-probabilities) is a tie, and wrong |
         | an implicit prompt whose very first characters differ | may take the last space of `chosen` for the character before | empty |
         | rows with `instruction`, `question` or `input` and no `prompt` | text with an implicit prompt | conversations; `--data_format text` reads them as TRL |
         | a prompt that both sides repeat | trained on twice | a bad row |
+        | fields that Parquet fills in with null, as in `arguments` of tool calls | rendered as `null` | taken as not written, as from JSON |
+        | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands; see [tokens](tokens.md) |
         | `exclude_modules`, DoRA, prefix tuning and other adapters | PEFT's | refused by name |
 
         ## Honoured

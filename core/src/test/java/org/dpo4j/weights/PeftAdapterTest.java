@@ -64,6 +64,26 @@ class PeftAdapterTest {
     open(adapter);
   }
 
+  /** PEFT writes an adapter on the head with the head's own weights beside it. */
+  @Test
+  void weightsOfTheModelMayBeRepeatedButNotChanged() throws IOException {
+    Path adapter = copy("llama-r8");
+    String name = "model.layers.0.self_attn.q_proj.weight";
+    String stored = "base_model.model." + name.replace(".weight", ".base_layer.weight");
+    try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"));
+        TensorScope scope = TensorScope.open()) {
+      Tensor weight = scope.keep(Tensors.empty(ElementType.F32, 64, 64));
+      base.checkpoint().copyTo(name, weight);
+      rewrite(adapter, UnaryOperator.identity(), Map.of(stored, weight));
+      open(adapter);
+      weight.mul_(Tensors.scalar(2));
+      rewrite(adapter, UnaryOperator.identity(), Map.of(stored, weight));
+    }
+    assertThatThrownBy(() -> open(adapter))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining(stored + " differs from " + name + " of the model in");
+  }
+
   @Test
   void everyWeightThatDoesNotMatchIsListed() throws IOException {
     Path adapter = copy("llama-r8");
@@ -187,6 +207,11 @@ class PeftAdapterTest {
   }
 
   private static void rename(Path adapter, UnaryOperator<String> rename) throws IOException {
+    rewrite(adapter, rename, Map.of());
+  }
+
+  private static void rewrite(
+      Path adapter, UnaryOperator<String> rename, Map<String, Tensor> further) throws IOException {
     SafetensorsFile file = SafetensorsFile.open(adapter.resolve(Checkpoint.ADAPTER));
     Map<String, Tensor> tensors = new TreeMap<>();
     try (TensorScope scope = TensorScope.open()) {
@@ -196,6 +221,7 @@ class PeftAdapterTest {
         file.copyTo(name, tensor);
         tensors.put(rename.apply(name), tensor);
       }
+      tensors.putAll(further);
       Files.delete(adapter.resolve(Checkpoint.ADAPTER));
       SafetensorsWriter.write(adapter.resolve(Checkpoint.ADAPTER), tensors, ElementType.F32);
     }
