@@ -35,7 +35,8 @@ public final class TrainingRun {
   }
 
   /**
-   * Trains, and publishes the output folder when all is done; a failure leaves nothing behind.
+   * Trains, and publishes the output folder when all is done; a failure leaves nothing behind but
+   * what the reference cache holds by then.
    *
    * @throws UsageException if options contradict the inputs
    * @throws org.dpo4j.DpoException if an input cannot be used or the training fails
