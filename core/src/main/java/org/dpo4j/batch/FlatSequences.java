@@ -3,14 +3,15 @@ package org.dpo4j.batch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Prompts with their completions, laid out one token behind the other without padding. A prompt
  * lies there once, followed by all of its completions; each completion sees the prompt and itself.
  * Since nothing is conditioned on the last token of a completion, that token is not fed.
  *
- * <p>Sequences are completions, numbered in the order in which they were added. The arrays are not
- * to be changed.
+ * <p>Sequences are completions, numbered in the order in which they were added, or as {@link
+ * Builder#addNumbered} says. The arrays are not to be changed.
  *
  * @see Builder
  */
@@ -94,6 +95,8 @@ public final class FlatSequences {
 
   /** Collects prompts with their completions. */
   public static final class Builder {
+    private static final int MISSING = -1;
+
     private final Ints ids = new Ints();
     private final Ints positions = new Ints();
     private final List<Group> groups = new ArrayList<>();
@@ -107,20 +110,34 @@ public final class FlatSequences {
      * conditioned on nothing and not scored, as in TRL.
      */
     public Builder add(int[] prompt, int[]... completions) {
+      int[] numbers = new int[completions.length];
+      Arrays.setAll(numbers, i -> lengths.size + i);
+      return addNumbered(prompt, numbers, completions);
+    }
+
+    /**
+     * Adds a prompt and its completions under numbers of the caller's choice, so that completions
+     * can lie behind a common prompt and still be numbered by their pairs. All together must be
+     * numbered from 0 without gaps.
+     *
+     * @param numbers of the sequences, one for each completion
+     */
+    public Builder addNumbered(int[] prompt, int[] numbers, int[]... completions) {
       int start = ids.size;
       for (int i = 0; i < prompt.length; i++) {
         ids.add(prompt[i]);
         positions.add(i);
       }
       List<Integer> fed = new ArrayList<>(completions.length);
-      for (int[] completion : completions) {
+      for (int c = 0; c < completions.length; c++) {
+        int[] completion = completions[c];
         int completionStart = ids.size;
         for (int i = 0; i < completion.length; i++) {
           int predictor = i > 0 ? completionStart + i - 1 : start + prompt.length - 1;
           if (i > 0 || prompt.length > 0) {
             predictors.add(predictor);
             targets.add(completion[i]);
-            sequenceOf.add(lengths.size);
+            sequenceOf.add(numbers[c]);
           }
           if (i < completion.length - 1) {
             ids.add(completion[i]);
@@ -128,13 +145,26 @@ public final class FlatSequences {
           }
         }
         fed.add(ids.size - completionStart);
-        lengths.add(completion.length);
+        setLength(numbers[c], completion.length);
       }
       groups.add(new Group(start, prompt.length, List.copyOf(fed)));
       return this;
     }
 
+    private void setLength(int number, int tokens) {
+      while (lengths.size <= number) {
+        lengths.add(MISSING);
+      }
+      if (lengths.values[number] != MISSING) {
+        throw new IllegalArgumentException("sequence " + number + " is there already");
+      }
+      lengths.values[number] = tokens;
+    }
+
     public FlatSequences build() {
+      if (IntStream.range(0, lengths.size).anyMatch(i -> lengths.values[i] == MISSING)) {
+        throw new IllegalStateException("sequences must be numbered without gaps");
+      }
       return new FlatSequences(this);
     }
   }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.TensorScope;
@@ -21,6 +22,45 @@ public final class LogProbTable {
   }
 
   /**
+   * From plain numbers, such as those of a file.
+   *
+   * @param chosen log pi(y_w given x) of each pair
+   * @param rejected log pi(y_l given x), as many
+   */
+  public static LogProbTable of(double[] chosen, double[] rejected) {
+    if (chosen.length != rejected.length) {
+      throw new IllegalArgumentException(
+          "there must be as many chosen as rejected but there are %d and %d"
+              .formatted(chosen.length, rejected.length));
+    }
+    return new LogProbTable(chosen.clone(), rejected.clone());
+  }
+
+  /** Where the batch ends that begins with a pair. */
+  @FunctionalInterface
+  private interface Cut {
+    int end(int from);
+  }
+
+  /**
+   * Runs every pair through the model once, without gradients, in batches of about as many tokens.
+   *
+   * @param model not changed
+   * @param pairs the data set
+   * @param tail weights the tokens of a pair
+   * @param budget cuts the batches
+   * @param progress told how many pairs are done
+   */
+  public static LogProbTable compute(
+      CausalLm model,
+      List<EncodedPair> pairs,
+      TailWeight tail,
+      TokenBudget budget,
+      IntConsumer progress) {
+    return compute(model, pairs, tail, from -> budget.end(pairs, from), progress);
+  }
+
+  /**
    * Runs every pair through the model once, without gradients.
    *
    * @param model not changed
@@ -35,10 +75,20 @@ public final class LogProbTable {
       TailWeight tail,
       int batchSize,
       IntConsumer progress) {
+    return compute(
+        model,
+        pairs,
+        tail,
+        from -> from + Math.min(batchSize, pairs.size() - from), // no sum beyond an int
+        progress);
+  }
+
+  private static LogProbTable compute(
+      CausalLm model, List<EncodedPair> pairs, TailWeight tail, Cut cut, IntConsumer progress) {
     double[] chosen = new double[pairs.size()];
     double[] rejected = new double[pairs.size()];
     for (int from = 0, to; from < pairs.size(); from = to) {
-      to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
+      to = cut.end(from);
       PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
       try (TensorScope scope = TensorScope.open();
           CompletionPass pass =

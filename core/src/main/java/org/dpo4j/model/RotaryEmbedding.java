@@ -67,7 +67,8 @@ public final class RotaryEmbedding {
     Tensor first = states.narrow(2, 0, half);
     Tensor second = states.narrow(2, half, half);
     return Tensors.cat(
-        List.of(first.mul(cosine).addcmul_(second, sine.neg()),
+        List.of(
+            first.mul(cosine).addcmul_(second, sine.neg()),
             second.mul(cosine).addcmul_(first, sine)),
         2);
   }

@@ -1,26 +1,58 @@
 package org.dpo4j.run;
 
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.PairDataset;
-import org.dpo4j.logprob.LogProbTable;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.MovingReference;
-import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
+import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 
 /** Makes the reference that a run asks for, while no weight has moved. */
 final class References {
-  private final TrainingConfig config;
-  private final Progress progress;
+  /** The number type of every computation here. */
+  private static final String COMPUTATION = "float32";
 
-  References(TrainingConfig config, Progress progress) {
+  private final TrainingConfig config;
+  private final Optional<ReferenceFiles> files;
+  private final Progress progress;
+  private final Consumer<String> cacheWords;
+
+  /**
+   * @param files the reference's, as {@link #files}
+   * @param cacheWords hears what the cache was good for
+   */
+  References(
+      TrainingConfig config,
+      Optional<ReferenceFiles> files,
+      Progress progress,
+      Consumer<String> cacheWords) {
     this.config = config;
+    this.files = files;
     this.progress = progress;
+    this.cacheWords = cacheWords;
+  }
+
+  /** The files that the run's reference is read from; hashes all of them. */
+  static Optional<ReferenceFiles> files(TrainingConfig config) {
+    Path model = config.model().model();
+    return switch (config.loss().referenceChoice()) {
+      case NONE -> Optional.empty();
+      case BASE -> Optional.of(ReferenceFiles.of("--model", model, Optional.empty()));
+      case START ->
+          config
+              .loss()
+              .refModel()
+              .map(other -> ReferenceFiles.of("--ref_model", other, Optional.empty()))
+              // A new adapter adds nothing yet.
+              .or(() -> Optional.of(ReferenceFiles.of("--model", model, config.model().adapter())));
+    };
   }
 
   /**
@@ -41,23 +73,50 @@ final class References {
     };
   }
 
+  /** Another model is in memory while its numbers are computed, and not at all if they are kept. */
   private List<PreferenceData> ofOther(CausalLm policy, List<PairDataset> datasets) {
-    try (LoadedModel other =
-        ModelReader.open("--ref_model", config.loss().refModel().orElseThrow())) {
-      if (other.model().vocabSize() < policy.vocabSize()) {
-        throw new UsageException(
-            "--ref_model must know the model's vocabulary of %d tokens but knows %d; both need one"
-                    .formatted(policy.vocabSize(), other.model().vocabSize())
-                + " tokenizer");
+    if (config.loss().syncRefModel()) {
+      try (LoadedModel other = other(policy)) {
+        return moving(other.model(), policy, datasets);
       }
-      return of(other.model(), policy, datasets);
     }
+    ReferenceTables tables = tables(datasets);
+    if (!tables.complete()) {
+      try (LoadedModel other = other(policy)) {
+        tables.compute(other.model(), progress);
+      }
+    }
+    return tables.data();
+  }
+
+  private LoadedModel other(CausalLm policy) {
+    LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().orElseThrow());
+    if (other.model().vocabSize() < policy.vocabSize()) {
+      other.close();
+      throw new UsageException(
+          "--ref_model must know the model's vocabulary of %d tokens but knows %d; both need one"
+                  .formatted(policy.vocabSize(), other.model().vocabSize())
+              + " tokenizer");
+    }
+    return other;
   }
 
   private List<PreferenceData> of(CausalLm model, CausalLm policy, List<PairDataset> datasets) {
-    TailWeight tail = config.loss().objective().tail();
-    if (!config.loss().syncRefModel()) {
-      return datasets.stream().map(dataset -> precomputed(model, tail, dataset)).toList();
+    if (config.loss().syncRefModel()) {
+      return moving(model, policy, datasets);
+    }
+    ReferenceTables tables = tables(datasets);
+    tables.compute(model, progress);
+    return tables.data();
+  }
+
+  private ReferenceTables tables(List<PairDataset> datasets) {
+    return new ReferenceTables(config, files.orElseThrow(), datasets, COMPUTATION, cacheWords);
+  }
+
+  private List<PreferenceData> moving(CausalLm model, CausalLm policy, List<PairDataset> datasets) {
+    if (config.loss().referenceCache().isPresent()) {
+      cacheWords.accept("not used: the reference moves");
     }
     if (!model.parameters().sameShapes(policy.parameters())) {
       throw new UsageException(
@@ -69,20 +128,7 @@ final class References {
             model.copy(),
             new MovingReference.Pace(
                 config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
-            tail);
+            config.loss().objective().tail());
     return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), moving)).toList();
-  }
-
-  private PreferenceData precomputed(CausalLm model, TailWeight tail, PairDataset dataset) {
-    int pairs = dataset.pairs().size();
-    return new PreferenceData(
-        dataset.pairs(),
-        new PrecomputedReference(
-            LogProbTable.compute(
-                model,
-                dataset.pairs(),
-                tail,
-                config.evaluation().perDeviceEvalBatchSize(),
-                done -> progress.update("reference", done, pairs, ""))));
   }
 }

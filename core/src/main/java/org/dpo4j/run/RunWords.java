@@ -4,14 +4,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.LoraPlan;
-import org.dpo4j.weights.Checkpoint;
-import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.reference.ReferenceFiles;
 
 /** What a training run says of its loss, its reference and its adapter. */
 final class RunWords {
@@ -67,14 +67,14 @@ final class RunWords {
   /**
    * What the reference is, with a hash of its weights, and whether the first step is checked.
    *
-   * @param base the model that training starts from
+   * @param files that the reference was read from, where there is one
    */
-  String reference(LoadedModel base) {
+  String reference(Optional<ReferenceFiles> files) {
     TrainingConfig.Loss loss = config.loss();
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
       return "none; step-0 check skipped: there is nothing that the policy starts from";
     }
-    String words = referenceModel() + moving() + " (" + hashes(base) + ")";
+    String words = referenceModel() + moving() + " (" + hashes(files.orElseThrow()) + ")";
     if (!config.startsAtReference()) {
       return words + "; step-0 check skipped: it is not what training starts from";
     }
@@ -104,24 +104,14 @@ final class RunWords {
         : "";
   }
 
-  /** Of the files that the reference was read from. */
-  private String hashes(LoadedModel base) {
-    TrainingConfig.Loss loss = config.loss();
-    Checkpoint weights = loss.refModel().map(Checkpoint::open).orElse(base.checkpoint());
-    String words = "weights " + hash(weights);
-    boolean adapted = loss.refModel().isEmpty() && loss.referenceChoice() == ReferenceChoice.START;
-    return adapted
-        ? words
-            + config
-                .model()
-                .adapter()
-                .map(path -> ", adapter " + hash(Checkpoint.openAdapter(path)))
-                .orElse("")
-        : words;
+  private static String hashes(ReferenceFiles files) {
+    return "weights "
+        + hash(files.weights())
+        + files.adapter().map(adapter -> ", adapter " + hash(adapter.weights())).orElse("");
   }
 
-  private static String hash(Checkpoint weights) {
-    return "sha256 " + weights.sha256().substring(0, SHOWN_DIGITS);
+  private static String hash(String sha256) {
+    return "sha256 " + sha256.substring(0, SHOWN_DIGITS);
   }
 
   /** The same for the card, which names no folder of somebody's machine. */

@@ -113,6 +113,7 @@ public record TrainingConfig(
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     data.training();
     data.heldOut();
+    CacheFolder.of(this);
   }
 
   /** The model that is trained. */
@@ -227,6 +228,8 @@ public record TrainingConfig(
       @Option(value = "1", help = "weight of cpo's loss on the chosen tokens") double cpoAlpha,
       @Option(help = "the reference; else start, or none") Optional<ReferenceChoice> reference,
       @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel,
+      @Option(help = "keeps the reference's numbers (else beside output_dir); off: none")
+          Optional<Path> referenceCache,
       @Option(value = "false", help = "let the reference follow the policy (TR-DPO)")
           boolean syncRefModel,
       @Option(value = "0.6", help = "the policy's share when it follows") double refModelMixupAlpha,

@@ -8,11 +8,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.ConsoleReport;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.ModelCard;
@@ -55,7 +57,7 @@ final class TrainingReport implements TrainingListener {
     this.console = new ConsoleReport(output.out());
   }
 
-  void header(LoadedInputs inputs, TrainingPairs pairs) {
+  void header(LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference) {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
@@ -66,7 +68,7 @@ final class TrainingReport implements TrainingListener {
         inputs.adapter().isPresent() ? "frozen" : "all trained",
         loaded.checkpoint().dtype().torchName());
     inputs.adapter().ifPresent(adapter -> line("adapter: %s", words.adapter(adapter.model())));
-    line("reference: %s", words.reference(loaded));
+    line("reference: %s", words.reference(reference));
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
@@ -116,6 +118,10 @@ final class TrainingReport implements TrainingListener {
   private void file(String use, String name, PairDataset dataset, Map<String, Long> dropped) {
     int cut = dataset.cut();
     files.add(new RunSummary.DataFile(use, name, dataset.pairs().size() - cut, cut, dropped));
+  }
+
+  void referenceCache(String words) {
+    line("reference cache: %s", words);
   }
 
   void referenceDone(double seconds) {

@@ -14,6 +14,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.Reference;
+import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.PreferenceData;
@@ -34,7 +35,8 @@ public final class TrainingRun {
   }
 
   /**
-   * Trains, and publishes the output folder when all is done; a failure leaves nothing behind.
+   * Trains, and publishes the output folder when all is done; a failure leaves nothing behind but
+   * what the reference cache holds by then.
    *
    * @throws UsageException if options contradict the inputs
    * @throws org.dpo4j.DpoException if an input cannot be used or the training fails
@@ -61,13 +63,15 @@ public final class TrainingRun {
       TrainingPairs pairs = TrainingPairs.load(config, training, heldOut, encoder);
       Trainer.Settings settings = settings(pairs.training().pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
-      report.header(inputs, pairs);
+      Optional<ReferenceFiles> files = References.files(config);
+      report.header(inputs, pairs, files);
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
       Objective objective = config.loss().objective();
       List<PreferenceData> data =
-          new References(config, output.progress()).of(inputs, pairs.datasets());
+          new References(config, files, output.progress(), report::referenceCache)
+              .of(inputs, pairs.datasets());
       try (Reference reference = data.get(0).reference()) { // null closes nothing
         report.referenceDone((System.nanoTime() - started) / 1e9);
         Evaluation evaluation =

@@ -1,6 +1,7 @@
 package org.dpo4j.batch;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -65,6 +66,22 @@ class FlatSequencesTest {
     assertThat(flat.sequences()).isEqualTo(2);
     assertThat(flat.lengths()).containsExactly(0, 1);
     assertThat(flat.sequenceOf()).containsExactly(1);
+  }
+
+  @Test
+  void sequencesCanBeNumberedInAnotherOrderButWithoutGaps() {
+    FlatSequences flat =
+        new FlatSequences.Builder()
+            .addNumbered(ids(7), ids(2, 0), ids(1, 2), ids(3))
+            .addNumbered(ids(8), ids(1), ids(4, 5, 6))
+            .build();
+    assertThat(flat.sequenceOf()).containsExactly(2, 2, 0, 1, 1, 1);
+    assertThat(flat.lengths()).containsExactly(1, 3, 2);
+
+    FlatSequences.Builder gap = new FlatSequences.Builder().addNumbered(ids(7), ids(1), ids(1));
+    assertThatThrownBy(gap::build).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(() -> gap.addNumbered(ids(7), ids(1), ids(1)))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 
   private static int[] ids(int... ids) {

@@ -12,6 +12,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.SmallModel;
@@ -87,6 +88,31 @@ class BatchCompositionTest {
     }
   }
 
+  /**
+   * Pairs of three prompts, mixed, once laid out in groups of six completions and once in pairs.
+   */
+  @ParameterizedTest
+  @EnumSource
+  void pairsThatShareTheirPromptScoreAndLearnLikePairsOfTheirOwn(SmallModel kind) {
+    List<EncodedPair> sharing = new ArrayList<>();
+    FlatSequences.Builder apart = new FlatSequences.Builder();
+    for (int i = 0; i < PAIRS.size(); i++) {
+      EncodedPair pair = PAIRS.get(i);
+      int[] prompt = PAIRS.get(i % 3).promptIds();
+      sharing.add(new EncodedPair(pair.origin(), prompt, pair.chosenIds(), pair.rejectedIds()));
+      apart.add(prompt, pair.chosenIds(), pair.rejectedIds());
+    }
+    FlatSequences shared =
+        PreferenceBatch.of(sharing, IntStream.range(0, sharing.size()).toArray()).sequences();
+    assertThat(shared.groups()).hasSize(3);
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      assertThat(scores(model, shared))
+          .containsExactly(scores(model, apart.build()), within(1e-11));
+      assertThat(gradient(model, shared))
+          .containsExactly(gradient(model, apart.build()), within(1e-9));
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void gradientsOfABatchAreTheSumOfThoseOfItsPairs(SmallModel kind) {
@@ -141,6 +167,14 @@ class BatchCompositionTest {
       for (int i = 0; i < PAIRS.size(); i++) {
         assertThat(four.chosen(i)).isCloseTo(one.chosen(i), within(1e-11));
         assertThat(four.rejected(i)).isCloseTo(one.rejected(i), within(1e-11));
+      }
+      List<Integer> ends = new ArrayList<>();
+      LogProbTable budget =
+          LogProbTable.compute(model, PAIRS, TailWeight.NONE, new TokenBudget(40), ends::add);
+      assertThat(ends).hasSizeBetween(3, 8).endsWith(9);
+      for (int i = 0; i < PAIRS.size(); i++) {
+        assertThat(budget.chosen(i)).isCloseTo(one.chosen(i), within(1e-11));
+        assertThat(budget.rejected(i)).isCloseTo(one.rejected(i), within(1e-11));
       }
     }
   }

@@ -75,6 +75,7 @@ class TrainingOptionsTest {
           Map.entry("dpop_lambda", "5"),
           Map.entry("simpo_gamma", "0.25"),
           Map.entry("cpo_alpha", "0.25"),
+          Map.entry("reference_cache", "kept"),
           Map.entry("sync_ref_model", "true"),
           Map.entry("ref_model_mixup_alpha", "0.25"),
           Map.entry("ref_model_sync_steps", "2"),
@@ -135,6 +136,19 @@ class TrainingOptionsTest {
         assertThat(fromFlags).as(option.getKey()).isNotEqualTo(before);
       }
     }
+  }
+
+  @Test
+  void everyWordForNoReferenceCacheTurnsItOff() throws IOException {
+    for (String word : List.of("off", "none", "false")) {
+      Map<String, String> values = new LinkedHashMap<>(REQUIRED);
+      values.put("reference_cache", word);
+      TrainingConfig fromFlags = TrainingOptions.resolve(Map.of(), given(values)).config();
+      TrainingConfig fromYaml = TrainingOptions.resolve(yaml(lines(values)), Map.of()).config();
+      assertThat(CacheFolder.of(fromFlags)).as(word).isEmpty();
+      assertThat(CacheFolder.of(fromYaml)).as(word).isEmpty();
+    }
+    assertThat(CacheFolder.of(TrainingConfig.of(REQUIRED))).isPresent();
   }
 
   @Test

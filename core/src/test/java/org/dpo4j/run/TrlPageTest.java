@@ -44,7 +44,7 @@ class TrlPageTest {
         |---|---|---|---|
         | `bf16` | true | false | computation is in 32 bits for now |
         | `gradient_checkpointing` | true | false | activations fit; the numbers are the same |
-        | `precompute_ref_log_probs` | false | true | the reference never changes, so once is enough |
+        | `precompute_ref_log_probs` | false | true, and kept for other runs | the reference never changes; see [the reference cache](reference-cache.md) |
         | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | conservative DPO; see [losses](losses.md) |
         | `disable_dropout` false | dropout of model and adapter | of the adapter alone | the models here have none |
         | `lora_target_modules` with one plain name | a pattern for the whole path | the name of layers, as in a list | a pattern of that kind finds no layer |

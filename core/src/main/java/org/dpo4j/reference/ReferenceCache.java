@@ -1,0 +1,113 @@
+package org.dpo4j.reference;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.stream.IntStream;
+import org.dpo4j.logprob.LogProbTable;
+
+/**
+ * A folder of files with log-probabilities under references, one for each {@link ReferenceKey} and
+ * named by its fingerprint. Several runs may use one folder at the same time: a file appears whole,
+ * by a rename, and two that write the same one write the same numbers.
+ *
+ * <p>A file is used only if it is complete, unchanged and exactly that of the key.
+ *
+ * @param folder need not exist
+ */
+public record ReferenceCache(Path folder) {
+  private static final int SHOWN_DIGITS = 16;
+
+  /** Where the table of a key is kept. */
+  public Path file(ReferenceKey key) {
+    return folder.resolve("ref-" + key.fingerprint().substring(0, SHOWN_DIGITS) + ".bin");
+  }
+
+  /**
+   * The table of a key; empty where none is kept.
+   *
+   * @throws DamagedReferenceException if the file is not to be used; its message says why, for
+   *     people
+   * @throws IOException if it cannot be read
+   */
+  public Optional<LogProbTable> find(ReferenceKey key) throws IOException {
+    Path file = file(key);
+    if (Files.notExists(file)) {
+      return Optional.empty();
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new DamagedReferenceException("it is no file", null);
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+        InputStream in = Channels.newInputStream(channel)) {
+      LogProbTable table = ReferenceFormat.read(in, channel.size(), key);
+      if (!finite(table)) {
+        throw new DamagedReferenceException("a number in it is not finite", null);
+      }
+      return Optional.of(table);
+    }
+  }
+
+  /**
+   * Keeps a table, in place of a file that is there.
+   *
+   * @param notes for people who look into the file; they decide nothing
+   * @return the file
+   * @throws IOException if nothing can be written there, or a number is not finite
+   */
+  public Path keep(ReferenceKey key, Map<String, String> notes, LogProbTable table)
+      throws IOException {
+    if (!finite(table)) {
+      throw new IOException("a log-probability is not finite");
+    }
+    if (Files.exists(folder) && !Files.isDirectory(folder)) {
+      throw new IOException("it is no folder");
+    }
+    Files.createDirectories(folder);
+    Path file = file(key);
+    // A name of its own, so that runs that write at once do not meet before the rename.
+    Path pending = folder.resolve("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
+    try {
+      write(pending, key, notes, table);
+      move(pending, file);
+    } finally {
+      Files.deleteIfExists(pending);
+    }
+    return file;
+  }
+
+  private static void write(
+      Path file, ReferenceKey key, Map<String, String> notes, LogProbTable table)
+      throws IOException {
+    try (FileChannel channel =
+            FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        OutputStream out = Channels.newOutputStream(channel)) {
+      String text = ReferenceKey.text(key.parts()) + ReferenceKey.text(notes);
+      ReferenceFormat.write(out, key, text, table);
+      channel.force(true); // else a power cut can leave the name without the bytes
+    }
+  }
+
+  private static void move(Path from, Path to) throws IOException {
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    } catch (AtomicMoveNotSupportedException e) {
+      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING); // the checksum guards readers
+    }
+  }
+
+  private static boolean finite(LogProbTable table) {
+    return IntStream.range(0, table.size())
+        .allMatch(i -> Double.isFinite(table.chosen(i)) && Double.isFinite(table.rejected(i)));
+  }
+}

@@ -1,0 +1,106 @@
+package org.dpo4j.reference;
+
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.security.DigestInputStream;
+import java.security.DigestOutputStream;
+import java.util.Arrays;
+import java.util.HexFormat;
+import org.dpo4j.logprob.LogProbTable;
+
+/**
+ * How a table lies in a file, all numbers big-endian: 8 bytes {@code DPO4JREF}, the version of the
+ * format (4 bytes), the fingerprint (32), the number of pairs (8), the length of a text (4) and the
+ * text (UTF-8, for people: {@code name: value} lines), then for each pair log pi(y_w given x) and
+ * log pi(y_l given x) as doubles, and the SHA-256 of all of that (32).
+ */
+final class ReferenceFormat {
+  static final int VERSION = 1;
+
+  private static final byte[] MAGIC = "DPO4JREF".getBytes(StandardCharsets.US_ASCII);
+  private static final int HEADER_BYTES =
+      MAGIC.length + Integer.BYTES + Sha256.BYTES + Long.BYTES + Integer.BYTES;
+  private static final int MOST_TEXT = 1 << 20;
+
+  private ReferenceFormat() {}
+
+  /** Writes a table; the stream stays open. */
+  static void write(OutputStream to, ReferenceKey key, String text, LogProbTable table)
+      throws IOException {
+    DigestOutputStream digested = new DigestOutputStream(to, Sha256.digest());
+    DataOutputStream out = new DataOutputStream(new BufferedOutputStream(digested, 1 << 16));
+    byte[] words = text.getBytes(StandardCharsets.UTF_8);
+    if (words.length > MOST_TEXT) {
+      throw new IllegalArgumentException("the text must not be above 1 MiB");
+    }
+    out.write(MAGIC);
+    out.writeInt(VERSION);
+    out.write(HexFormat.of().parseHex(key.fingerprint()));
+    out.writeLong(table.size());
+    out.writeInt(words.length);
+    out.write(words);
+    for (int i = 0; i < table.size(); i++) {
+      out.writeDouble(table.chosen(i));
+      out.writeDouble(table.rejected(i));
+    }
+    out.flush();
+    digested.on(false);
+    out.write(digested.getMessageDigest().digest());
+    out.flush();
+  }
+
+  /**
+   * Reads a table back.
+   *
+   * @param bytes that the stream has
+   * @throws DamagedReferenceException if the bytes are not exactly a table of this key
+   */
+  static LogProbTable read(InputStream from, long bytes, ReferenceKey key) throws IOException {
+    DigestInputStream digested =
+        new DigestInputStream(new BufferedInputStream(from, 1 << 16), Sha256.digest());
+    DataInputStream in = new DataInputStream(digested);
+    try {
+      require(Arrays.equals(in.readNBytes(MAGIC.length), MAGIC), "it is no file of this kind");
+      int version = in.readInt();
+      require(
+          version == VERSION,
+          "its format is version %d and this dpo4j reads version %d".formatted(version, VERSION));
+      String fingerprint = HexFormat.of().formatHex(in.readNBytes(Sha256.BYTES));
+      require(
+          fingerprint.equals(key.fingerprint()), "it belongs to another reference or other data");
+      require(in.readLong() == key.pairs(), "its number of pairs is wrong");
+      int text = in.readInt();
+      require(text >= 0 && text <= MOST_TEXT, "its header is damaged");
+      // Before memory is taken for what the file may not have.
+      require(
+          bytes == HEADER_BYTES + text + 2L * Double.BYTES * key.pairs() + Sha256.BYTES,
+          "its length is wrong");
+      in.readNBytes(text); // what is skipped would miss in the checksum
+      double[] chosen = new double[key.pairs()];
+      double[] rejected = new double[key.pairs()];
+      for (int i = 0; i < chosen.length; i++) {
+        chosen[i] = in.readDouble();
+        rejected[i] = in.readDouble();
+      }
+      byte[] sum = digested.getMessageDigest().digest();
+      digested.on(false);
+      require(Arrays.equals(in.readNBytes(Sha256.BYTES), sum), "its checksum is wrong");
+      return LogProbTable.of(chosen, rejected);
+    } catch (EOFException e) {
+      throw new DamagedReferenceException("it is cut short", e);
+    }
+  }
+
+  private static void require(boolean holds, String otherwise) throws DamagedReferenceException {
+    if (!holds) {
+      throw new DamagedReferenceException(otherwise, null);
+    }
+  }
+}

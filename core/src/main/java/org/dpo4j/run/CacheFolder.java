@@ -1,0 +1,40 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+import org.dpo4j.UsageException;
+
+/** Where {@code --reference_cache} says that the log-probabilities of references are kept. */
+final class CacheFolder {
+  private static final String BESIDE_OUTPUT = "reference_cache";
+
+  /** YAML 1.1 readers, and tools that rewrite YAML files, turn a bare off into false. */
+  private static final Set<String> OFF = Set.of("off", "false");
+
+  private CacheFolder() {}
+
+  /**
+   * The folder, by default one beside {@code output_dir}, so that runs with neighbouring outputs
+   * share it; empty for off.
+   *
+   * @throws UsageException if it is the output folder or lies in it, which is put in place whole
+   */
+  static Optional<Path> of(TrainingConfig config) {
+    Optional<Path> given = config.loss().referenceCache();
+    if (given.isPresent() && OFF.contains(given.get().toString())) {
+      return Optional.empty();
+    }
+    Path output = config.output().outputDir().toAbsolutePath().normalize();
+    Path folder = given.orElseGet(() -> output.resolveSibling(BESIDE_OUTPUT));
+    if (folder.toAbsolutePath().normalize().startsWith(output)) {
+      throw new UsageException(
+          "--reference_cache must not be --output_dir or lie in it but is %s; name another folder,"
+                  .formatted(folder)
+              + " or pass --reference_cache off");
+    }
+    Path here = Path.of("").toAbsolutePath();
+    return Optional.of(
+        given.isEmpty() && folder.startsWith(here) ? here.relativize(folder) : folder);
+  }
+}

@@ -1,0 +1,180 @@
+package org.dpo4j.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.dpo4j.Dpo4j;
+import org.dpo4j.batch.TokenBudget;
+import org.dpo4j.checkpoint.FileTrees;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.reference.DamagedReferenceException;
+import org.dpo4j.reference.PrecomputedReference;
+import org.dpo4j.reference.ReferenceCache;
+import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.reference.ReferenceKey;
+import org.dpo4j.train.PreferenceData;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a frozen reference says of a run's data sets: read from the cache where it is kept there,
+ * else computed and kept. No trouble with the cache stops a run; each is said in a line.
+ */
+final class ReferenceTables {
+  private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm");
+
+  private final TrainingConfig config;
+  private final Consumer<String> say;
+  private final Optional<ReferenceCache> cache;
+  private final TailWeight tail;
+  private final List<Entry> entries = new ArrayList<>();
+
+  /** A data set, its key where there is a cache, and its table as soon as there is one. */
+  private static final class Entry {
+    private final String use;
+    private final PairDataset dataset;
+    private final @Nullable ReferenceKey key;
+    private @Nullable LogProbTable table;
+
+    Entry(String use, PairDataset dataset, @Nullable ReferenceKey key) {
+      this.use = use;
+      this.dataset = dataset;
+      this.key = key;
+    }
+
+    String pairs() {
+      return "%d %s pairs".formatted(dataset.pairs().size(), use);
+    }
+  }
+
+  /**
+   * Looks for the tables in the cache.
+   *
+   * @param files the reference's
+   * @param datasets of training, and held-out ones
+   * @param computation the number type in which the reference computes
+   * @param say hears what became of each table
+   */
+  ReferenceTables(
+      TrainingConfig config,
+      ReferenceFiles files,
+      List<PairDataset> datasets,
+      String computation,
+      Consumer<String> say) {
+    this.config = config;
+    this.say = say;
+    this.cache = CacheFolder.of(config).map(ReferenceCache::new);
+    this.tail = config.loss().objective().tail();
+    if (cache.isEmpty()) {
+      say.accept("off");
+    }
+    for (PairDataset dataset : datasets) {
+      String use = entries.isEmpty() ? "training" : "held-out";
+      ReferenceKey key =
+          cache.isEmpty() ? null : ReferenceKey.of(files, dataset.pairs(), tail, computation);
+      Entry entry = new Entry(use, dataset, key);
+      cache.ifPresent(found -> find(found, entry));
+      entries.add(entry);
+    }
+  }
+
+  private void find(ReferenceCache kept, Entry entry) {
+    ReferenceKey key = Objects.requireNonNull(entry.key);
+    Path file = kept.file(key);
+    try {
+      Optional<LogProbTable> table = kept.find(key);
+      if (table.isPresent()) {
+        Instant written = Files.getLastModifiedTime(file).toInstant();
+        say.accept(
+            "%s read from %s, written %s"
+                .formatted(
+                    entry.pairs(), file, TIME.format(written.atZone(ZoneId.systemDefault()))));
+        entry.table = table.get();
+      }
+    } catch (DamagedReferenceException e) {
+      say.accept("%s is damaged (%s), computing again".formatted(file, e.getMessage()));
+    } catch (IOException e) {
+      say.accept("%s cannot be read (%s), computing again".formatted(file, FileTrees.reason(e)));
+    }
+  }
+
+  /** Whether no model is needed any more. */
+  boolean complete() {
+    return entries.stream().allMatch(entry -> entry.table != null);
+  }
+
+  /** Computes what was not found, and keeps it. */
+  void compute(CausalLm model, Progress progress) {
+    for (Entry entry : entries) {
+      if (entry.table != null) {
+        continue;
+      }
+      int pairs = entry.dataset.pairs().size();
+      LogProbTable table =
+          LogProbTable.compute(
+              model,
+              entry.dataset.pairs(),
+              tail,
+              TokenBudget.DEFAULT,
+              done -> progress.update("reference", done, pairs, ""));
+      entry.table = table;
+      cache.ifPresent(kept -> keep(kept, entry, table));
+    }
+  }
+
+  private void keep(ReferenceCache kept, Entry entry, LogProbTable table) {
+    try {
+      Path file = kept.keep(Objects.requireNonNull(entry.key), notes(entry), table);
+      say.accept("%s computed and kept in %s".formatted(entry.pairs(), file));
+    } catch (IOException e) {
+      say.accept(
+          "%s computed, not kept in %s: %s"
+              .formatted(entry.pairs(), kept.folder(), FileTrees.reason(e)));
+    }
+  }
+
+  /** The data sets, each with its table; all are there. */
+  List<PreferenceData> data() {
+    return entries.stream()
+        .map(
+            entry ->
+                new PreferenceData(
+                    entry.dataset.pairs(),
+                    new PrecomputedReference(Objects.requireNonNull(entry.table))))
+        .toList();
+  }
+
+  /** What a person wants to know who finds the file; names without folders, as it is shared. */
+  private Map<String, String> notes(Entry entry) throws IOException {
+    Map<String, String> notes = new LinkedHashMap<>();
+    Path reference = config.loss().refModel().orElse(config.model().model());
+    notes.put("reference", name(reference));
+    TrainingConfig.Data data = config.data();
+    List<Path> files =
+        entry.use.equals("training") ? data.dataFile() : data.evalFile().orElse(data.dataFile());
+    notes.put("use", entry.use);
+    notes.put("data", files.stream().map(ReferenceTables::name).collect(Collectors.joining(", ")));
+    notes.put("max_length", Integer.toString(data.maxLength()));
+    notes.putAll(ReferenceFiles.textSide(config.model().model()));
+    notes.put("written by", "dpo4j " + Dpo4j.version());
+    notes.put("libtorch", Dpo4j.libtorchVersion());
+    return notes;
+  }
+
+  private static String name(Path path) {
+    return String.valueOf(path.toAbsolutePath().normalize().getFileName());
+  }
+}

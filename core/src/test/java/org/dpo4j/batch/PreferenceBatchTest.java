@@ -1,0 +1,61 @@
+package org.dpo4j.batch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.dpo4j.data.RowOrigin;
+import org.dpo4j.encode.EncodedPair;
+import org.junit.jupiter.api.Test;
+
+/** Closes: a prompt computed twice in a batch, and a completion that goes to another pair. */
+class PreferenceBatchTest {
+
+  /** Pairs 0 and 2 have the prompt 7 8, and their completions lie behind it one after another. */
+  @Test
+  void pairsWithOnePromptShareItAndKeepTheirNumbers() {
+    List<EncodedPair> pairs =
+        List.of(
+            pair(ids(7, 8), ids(1, 2), ids(3)),
+            pair(ids(9), ids(4), ids(5, 6)),
+            pair(ids(7, 8), ids(10), ids(11, 12)));
+    FlatSequences flat = PreferenceBatch.of(pairs, 0, 1, 2).sequences();
+    assertThat(flat.groups())
+        .containsExactly(
+            new FlatSequences.Group(0, 2, List.of(1, 0, 0, 1)),
+            new FlatSequences.Group(4, 1, List.of(0, 1)));
+    assertThat(flat.ids()).containsExactly(7, 8, 1, 11, 9, 5);
+    assertThat(flat.sequenceOf()).containsExactly(0, 0, 1, 4, 5, 5, 2, 3, 3);
+    assertThat(flat.targets()).containsExactly(1, 2, 3, 10, 11, 12, 4, 5, 6);
+    assertThat(flat.lengths()).containsExactly(2, 1, 1, 2, 1, 2);
+  }
+
+  @Test
+  void thePairsOfAnEmptyPromptStayApart() {
+    List<EncodedPair> pairs =
+        List.of(pair(ids(), ids(1, 2), ids(3)), pair(ids(), ids(4), ids(5, 6)));
+    assertThat(PreferenceBatch.of(pairs, 0, 1).sequences().groups()).hasSize(2);
+  }
+
+  @Test
+  void aBatchIsCutWhereItsBudgetOfTokensEnds() {
+    List<EncodedPair> pairs =
+        List.of(
+            pair(ids(1, 1), ids(2, 2), ids(3, 3)), // 6 tokens
+            pair(ids(1, 1), ids(2, 2), ids(3, 3)), // 4 more: the prompt is there
+            pair(ids(4), ids(5, 5), ids(6)), // 4
+            pair(ids(7), ids(8, 8, 8, 8), ids(9, 9, 9, 9, 9, 9))); // 11
+    assertThat(new TokenBudget(10).end(pairs, 0)).isEqualTo(2);
+    assertThat(new TokenBudget(9).end(pairs, 0)).isEqualTo(1);
+    assertThat(new TokenBudget(10).end(pairs, 2)).isEqualTo(3);
+    assertThat(new TokenBudget(10).end(pairs, 3)).as("too long, so alone").isEqualTo(4);
+    assertThat(new TokenBudget(1000).end(pairs, 0)).isEqualTo(4);
+  }
+
+  private static EncodedPair pair(int[] prompt, int[] chosen, int[] rejected) {
+    return new EncodedPair(new RowOrigin("pairs.jsonl", 1, 1), prompt, chosen, rejected);
+  }
+
+  private static int[] ids(int... ids) {
+    return ids;
+  }
+}
