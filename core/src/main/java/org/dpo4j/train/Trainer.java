@@ -49,6 +49,7 @@ public final class Trainer {
   private int step;
   private long numTokens;
   private MetricSums sinceReport = new MetricSums();
+  private StepClock clock = new StepClock();
 
   public Trainer(
       CausalLm policy, Objective objective, Settings settings, TrainingListener listener) {
@@ -106,6 +107,7 @@ public final class Trainer {
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
     double weight = microBatches.stream().mapToDouble(data::weight).sum();
     MetricSums sums = new MetricSums();
+    clock.start();
     parameters.zeroGradients();
     for (int[] indices : microBatches) {
       try (TensorScope scope = TensorScope.open()) {
@@ -120,10 +122,12 @@ public final class Trainer {
         }
       }
     }
+    clock.computed();
     double gradNorm = parameters.clipGradients(settings.maxGradNorm());
     requireFinite(data, microBatches, sums.means().loss(), gradNorm);
     double learningRate = settings.schedule().at(step);
     optimizer.step(learningRate);
+    clock.stop();
     step++;
     if (data.reference() != null) {
       data.reference().onStep(step, policy);
@@ -145,8 +149,11 @@ public final class Trainer {
             sinceReport.means(),
             gradNorm,
             learningRate,
-            numTokens));
+            numTokens,
+            clock.stepSeconds(),
+            clock.computeSeconds()));
     sinceReport = new MetricSums();
+    clock = new StepClock();
   }
 
   private void evaluate(@Nullable Evaluation evaluation, double epochs) {
