@@ -14,6 +14,7 @@ import java.util.List;
  * @param gated whether the MLP has a gate beside its input, as in Llama
  * @param tiedHead whether the head is the embedding table
  * @param windows how many tokens a token sees in each layer, as in {@link AttentionLayer}
+ * @param blocks path of the blocks, as in {@code model.layers}
  * @param linears the linear layers of every block, biases not counted
  * @param parameters all numbers of the model, a tied head once
  */
@@ -27,6 +28,7 @@ public record ModelShape(
     boolean gated,
     boolean tiedHead,
     List<Integer> windows,
+    String blocks,
     List<Linear> linears,
     long parameters) {
 

@@ -25,6 +25,7 @@ class StepArithmeticTest {
           true,
           true,
           List.of(AttentionLayer.ALL, 2),
+          "model.layers",
           List.of(new ModelShape.Linear("q", 4, 6)),
           100);
 

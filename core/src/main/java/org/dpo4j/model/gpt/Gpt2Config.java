@@ -100,6 +100,7 @@ public record Gpt2Config(
         false,
         tiedHead,
         Collections.nCopies(layers, AttentionLayer.ALL),
+        "transformer.h",
         linears,
         layers * block + (tiedHead ? table : 2 * table) + (long) maxPositions * hiddenSize + norm);
   }

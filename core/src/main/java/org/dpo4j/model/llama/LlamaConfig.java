@@ -128,6 +128,7 @@ public record LlamaConfig(
         true,
         tiedHead,
         layers.stream().map(Layer::window).toList(),
+        "model.layers",
         linears,
         layers.size() * block + (tiedHead ? table : 2 * table) + hiddenSize);
   }
