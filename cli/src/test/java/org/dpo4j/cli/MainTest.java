@@ -21,6 +21,7 @@ import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.OptionSpec;
 import org.dpo4j.run.OptionTable;
+import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
 import org.junit.jupiter.api.BeforeEach;
@@ -321,6 +322,11 @@ class MainTest {
 
     @Override
     public void train(TrainingConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void plan(PlanConfig config, Console console) {
       ask(config);
     }
 
