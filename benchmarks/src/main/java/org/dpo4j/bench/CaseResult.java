@@ -14,6 +14,7 @@ final class CaseResult {
   final Loads loads;
   private final Map<Boolean, List<Measurement>> own = new LinkedHashMap<>();
   private final Map<PeerProgram.Settings, List<Measurement>> peers = new LinkedHashMap<>();
+  private final Map<Boolean, Prediction> plans = new LinkedHashMap<>();
   final List<String> notes = new ArrayList<>();
   boolean agrees = true;
 
@@ -37,6 +38,15 @@ final class CaseResult {
 
   Map<PeerProgram.Settings, List<Measurement>> peers() {
     return peers;
+  }
+
+  void addPlan(boolean bf16, Prediction plan) {
+    plans.put(bf16, plan);
+  }
+
+  /** What {@code dpo4j plan} said, by computation. */
+  Map<Boolean, Prediction> plans() {
+    return plans;
   }
 
   /** Compares each of our computations with each of the peer's settings, by their first runs. */

@@ -37,10 +37,22 @@ final class OwnProgram {
     command.addAll(options(load, bf16));
     command.addAll(List.of("--output_dir", output.toString()));
     command.addAll(more);
-    Tool.run(command, work.resolve("own.log"));
+    Tool.run(command, work.resolve("own-%s.log".formatted(Case.type(bf16))));
     Measurement measured = read(output);
     remove(output);
     return measured;
+  }
+
+  /** What {@code dpo4j plan} says of such a run before it. */
+  Prediction plan(Workload load, boolean bf16) throws IOException, Tool.Refused {
+    Path figures = work.resolve("plan.json");
+    List<String> command = new ArrayList<>(List.of(launcher.toString(), "plan"));
+    command.addAll(options(load, bf16));
+    command.addAll(List.of("--output", figures.toString()));
+    Tool.run(command, work.resolve("plan.log"));
+    JsonNode json = json(figures);
+    return new Prediction(
+        json.get("memory_bytes").asLong(), json.path("step_seconds").asDouble(Double.NaN));
   }
 
   /** The options that make a run comparable with the peer's, all but the folder that it writes. */

@@ -212,6 +212,37 @@ final class Report {
                         memory > 0 && memory <= wanted.memoryTarget()));
               }
             });
+    targets.addAll(planTargets(result));
+    return targets;
+  }
+
+  private List<Target> planTargets(CaseResult result) {
+    List<Target> targets = new ArrayList<>();
+    result
+        .plans()
+        .forEach(
+            (bf16, plan) -> {
+              List<Measurement> own = result.own().getOrDefault(bf16, List.of());
+              String name = result.wanted.name() + " " + Case.type(bf16) + ", plan of ";
+              long memory = peakMemory(own);
+              if (memory > 0) {
+                double off = (double) plan.memoryBytes() / memory - 1;
+                targets.add(
+                    new Target(
+                        name + "memory",
+                        "within 15 % of " + megabytes(memory),
+                        "%s (%+.0f %%)".formatted(megabytes(plan.memoryBytes()), 100 * off),
+                        Math.abs(off) <= 0.15));
+              }
+              double step = new Spread(own.stream().map(Measurement::step).toList()).median();
+              double off = plan.stepSeconds() / step - 1;
+              targets.add(
+                  new Target(
+                      name + "a step",
+                      "within 25 % of %s s".formatted(three(step)),
+                      "%s s (%+.0f %%)".formatted(three(plan.stepSeconds()), 100 * off),
+                      Math.abs(off) <= 0.25));
+            });
     return targets;
   }
 
@@ -249,6 +280,9 @@ final class Report {
     result.own().forEach((bf16, own) -> programs.put("dpo4j " + Case.type(bf16), own));
     result.peers().forEach((settings, theirs) -> programs.put(settings.label(), theirs));
     values.put("programs", programs);
+    Map<String, Object> plans = new LinkedHashMap<>();
+    result.plans().forEach((bf16, plan) -> plans.put(Case.type(bf16), plan));
+    values.put("plans", plans);
     values.put("notes", result.notes);
     result.ratio().ifPresent(ratio -> values.put("ratios", ratio.values()));
     return values;

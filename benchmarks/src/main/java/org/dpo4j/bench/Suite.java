@@ -169,6 +169,13 @@ public final class Suite {
       }
       result.fastestPeer().ifPresent(fastest -> peers.retainAll(List.of(fastest)));
     }
+    for (boolean bf16 : types) {
+      try {
+        result.addPlan(bf16, own.plan(load, bf16));
+      } catch (Tool.Refused e) {
+        result.notes.add("no plan of %s: %s".formatted(Case.type(bf16), e.getMessage()));
+      }
+    }
     result.compareLosses();
     return result;
   }

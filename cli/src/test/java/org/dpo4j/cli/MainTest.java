@@ -74,6 +74,7 @@ class MainTest {
     Map<String, OptionTable<?>> tables =
         Map.of(
             "train", TrainingConfig.OPTIONS,
+            "plan", PlanConfig.OPTIONS,
             "score", ScoreConfig.OPTIONS,
             "inspect", InspectConfig.OPTIONS,
             "generate", GenerateConfig.OPTIONS,
@@ -85,6 +86,9 @@ class MainTest {
           assertThat(output("help", verb)).isEqualTo(help);
           assertThat(help.lines()).allMatch(line -> line.length() <= 100);
           for (OptionSpec option : table.options()) {
+            if (verb.equals("plan") && option.name().equals(PlanConfig.UNUSED)) {
+              continue;
+            }
             assertThat(help.lines().filter(line -> line.startsWith("  --" + option.name() + " ")))
                 .as("%s --%s", verb, option.name())
                 .singleElement(InstanceOfAssertFactories.STRING)
@@ -111,6 +115,28 @@ class MainTest {
     TrainingConfig config = (TrainingConfig) runs.asked.get(0);
     assertThat(config.loss().beta()).isEqualTo(0.25);
     assertThat(config.model().model()).isEqualTo(folder.resolve("model"));
+  }
+
+  @Test
+  void aPlanTakesWhatTrainTakesAndNeedsNoOutput() throws IOException {
+    Path yaml = folder.resolve("run.yaml");
+    Files.writeString(yaml, "beta: 0.5\nreport_to: none\noutput_dir: runs/x\n");
+    String model = "--model=" + folder.resolve("model");
+    String data = "--data_file=" + folder.resolve("pairs.jsonl");
+
+    assertThat(run("plan", model, data, "--memory", "8GB", "--config", yaml.toString())).isZero();
+    PlanConfig config = (PlanConfig) runs.asked.get(0);
+    assertThat(config.plan().memory()).contains("8GB");
+    assertThat(config.training().loss().beta()).isEqualTo(0.5);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("note: --report_to none");
+    assertThat(run("plan", model, data)).isZero();
+    assertThat(output("plan", "--help")).doesNotContain("output_dir PATH");
+    assertUsageError(
+        new String[] {"plan", model, data, "--memory", "lots"},
+        "--memory must be an amount with its unit, as 8GB or 7.5GiB, but was lots");
+    assertUsageError(
+        new String[] {"plan", model, data, "--bta", "1"},
+        "--bta is no option here; did you mean --beta?");
   }
 
   @Test

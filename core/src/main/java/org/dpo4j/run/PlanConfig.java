@@ -26,10 +26,8 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
 
   /** What is asked. */
   public record Plan(
-      @Option(help = "what the run has to fit into, as 8GB (else what the machine has)")
-          Optional<String> memory,
-      @Option(value = "true", help = "time some steps of small models; else memory alone")
-          boolean trial,
+      @Option(help = "what it must fit into, as 8GB (else all there is)") Optional<String> memory,
+      @Option(value = "true", help = "time some steps of small models") boolean trial,
       @Option(help = "file for the figures, as one JSON line") Optional<Path> output) {
     public Plan {
       memory.ifPresent(MemorySize::parse);
