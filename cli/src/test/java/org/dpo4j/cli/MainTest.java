@@ -120,7 +120,7 @@ class MainTest {
   @Test
   void aPlanTakesWhatTrainTakesAndNeedsNoOutput() throws IOException {
     Path yaml = folder.resolve("run.yaml");
-    Files.writeString(yaml, "beta: 0.5\nreport_to: none\noutput_dir: runs/x\n");
+    Files.writeString(yaml, "beta: 0.5\nreport_to: wandb\noutput_dir: runs/x\n");
     String model = "--model=" + folder.resolve("model");
     String data = "--data_file=" + folder.resolve("pairs.jsonl");
 
@@ -128,9 +128,10 @@ class MainTest {
     PlanConfig config = (PlanConfig) runs.asked.get(0);
     assertThat(config.plan().memory()).contains("8GB");
     assertThat(config.training().loss().beta()).isEqualTo(0.5);
-    assertThat(err.toString(StandardCharsets.UTF_8)).contains("note: --report_to none");
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("note: --report_to wandb");
     assertThat(run("plan", model, data)).isZero();
     assertThat(output("plan", "--help")).doesNotContain("output_dir PATH");
+    runs.asked.clear();
     assertUsageError(
         new String[] {"plan", model, data, "--memory", "lots"},
         "--memory must be an amount with its unit, as 8GB or 7.5GiB, but was lots");

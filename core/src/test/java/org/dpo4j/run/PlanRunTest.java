@@ -39,7 +39,7 @@ class PlanRunTest {
 
     assertThat(text())
         .contains("(llama, 348,480 parameters, 2 blocks; weights float32)")
-        .contains("32 of 32 pairs kept")
+        .contains("27 of 32 pairs kept")
         .contains("steps: 5 of 8 pairs (8 x 1)")
         .containsPattern("memory, at most \\d+ MB:")
         .containsPattern("Java and libraries +\\d+ MB")
