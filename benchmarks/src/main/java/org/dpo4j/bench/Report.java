@@ -239,7 +239,7 @@ final class Report {
               targets.add(
                   new Target(
                       name + "a step",
-                      "within 25 % of %s s".formatted(three(step)),
+                      "within 25 % of " + three(step) + " s",
                       "%s s (%+.0f %%)".formatted(three(plan.stepSeconds()), 100 * off),
                       Math.abs(off) <= 0.25));
             });
