@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 
@@ -43,18 +42,24 @@ enum BenchData {
     return label;
   }
 
-  /** The first rows of a file, as a file of their own. */
-  static Path head(Path file, int rows, Path target) throws IOException {
-    List<String> lines;
-    try (Stream<String> all = Files.lines(file)) {
-      lines = all.filter(line -> !line.isBlank()).limit(rows).toList();
-    }
-    if (lines.size() < rows) {
+  /**
+   * The first rows of a JSON Lines file that a model can be trained on, as a file of their own:
+   * with a row that one of the programs drops, steps would no longer have the same pairs.
+   */
+  static Path head(Path file, int rows, Path model, Path target) throws IOException {
+    List<String> lines = Files.readAllLines(file);
+    List<String> usable =
+        Loads.encode(model, file).stream()
+            .map(pair -> lines.get(pair.origin().line() - 1))
+            .limit(rows)
+            .toList();
+    if (usable.size() < rows) {
       throw new UsageException(
-          "%s must have at least %d rows but has %d; give a longer file or lower --steps"
-              .formatted(file, rows, lines.size()));
+          "%s must have at least %d rows whose prompt is below %d tokens but has %d; give a longer"
+                  .formatted(file, rows, Workload.MAX_LENGTH, usable.size())
+              + " file or lower --steps");
     }
-    return Files.write(target, lines);
+    return Files.write(target, usable);
   }
 
   /** Invents pairs; the same seed gives the same text. */

@@ -212,7 +212,10 @@ enum Check {
   private static Path repeated(Suite suite, int rows, int times) throws IOException {
     Path head =
         BenchData.head(
-            suite.data(BenchData.DIALOGUE), rows, suite.work().resolve("head-" + rows + ".jsonl"));
+            suite.data(BenchData.DIALOGUE),
+            rows,
+            suite.model(suite.smallModel()),
+            suite.work().resolve("head-" + rows + ".jsonl"));
     Path target = suite.work().resolve("head-%d-x%d.jsonl".formatted(rows, times));
     Files.writeString(target, Files.readString(head).repeat(times));
     return target;

@@ -1,5 +1,6 @@
 package org.dpo4j.bench;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,7 +31,7 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
   static Loads of(Workload work) {
     ModelBlueprint blueprint = ModelBlueprint.read("--model_dir", work.model());
     ModelShape shape = blueprint.shape();
-    List<EncodedPair> pairs = encode(work, blueprint);
+    List<EncodedPair> pairs = encode(work.model(), work.data());
     int first = work.steps() > 1 ? Math.min(work.pairs(), pairs.size() - 1) : 0;
     List<EncodedPair> timed = pairs.subList(first, pairs.size());
     TokenLoad load = TokenLoad.of(timed, shape);
@@ -43,8 +44,10 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
         new StepArithmetic(shape, adapter).training(load));
   }
 
-  private static List<EncodedPair> encode(Workload work, ModelBlueprint blueprint) {
-    try (ModelTokenizer tokenizer = ModelTokenizer.load(work.model())) {
+  /** The pairs of a file that are trained on. */
+  static List<EncodedPair> encode(Path model, Path file) {
+    ModelBlueprint blueprint = ModelBlueprint.read("--model_dir", model);
+    try (ModelTokenizer tokenizer = ModelTokenizer.load(model)) {
       PairEncoder encoder =
           new PairEncoder(
               tokenizer.text(),
@@ -52,7 +55,7 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
               tokenizer.specialTokens(),
               new EncodingLimits(
                   Workload.MAX_LENGTH, blueprint.maxPositions(), blueprint.shape().vocabSize()));
-      return PairDataset.load(work.data(), encoder, OnBadRow.STOP).pairs();
+      return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
     }
   }
 

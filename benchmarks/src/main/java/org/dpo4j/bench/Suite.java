@@ -208,9 +208,11 @@ public final class Suite {
   Workload workload(Case wanted) throws IOException {
     int pairs = wanted.model().pairs(wanted.data());
     Path rows = data(wanted.data());
+    Path model = model(wanted.model());
     Path data =
-        BenchData.head(rows, pairs * steps(), work.resolve(wanted.data().label() + ".jsonl"));
-    return new Workload(model(wanted.model()), data, pairs, steps(), wanted.lora() ? Case.RANK : 0);
+        BenchData.head(
+            rows, pairs * steps(), model, work.resolve(wanted.data().label() + ".jsonl"));
+    return new Workload(model, data, pairs, steps(), wanted.lora() ? Case.RANK : 0);
   }
 
   Path model(BenchModel model) throws IOException {
