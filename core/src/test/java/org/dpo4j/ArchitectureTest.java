@@ -42,6 +42,7 @@ class ArchitectureTest {
           "generate",
           "checkpoint",
           "report",
+          "plan",
           "run");
 
   private static final List<String> WITHOUT_TENSORS = List.of("data", "tokenizer", "encode");

@@ -9,6 +9,8 @@ import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.MergeRun;
+import org.dpo4j.run.PlanConfig;
+import org.dpo4j.run.PlanRun;
 import org.dpo4j.run.RunOutput;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.ScoreRun;
@@ -21,6 +23,11 @@ final class CoreRuns implements Runs {
   @Override
   public void train(TrainingConfig config, Console console) {
     with(console, output -> TrainingRun.run(config, output));
+  }
+
+  @Override
+  public void plan(PlanConfig config, Console console) {
+    with(console, output -> PlanRun.run(config, output));
   }
 
   @Override

@@ -36,6 +36,7 @@ public final class Main implements Callable<Integer> {
     this.console = console;
     this.line = new CommandLine(this);
     line.addSubcommand(TrainCommand.line(runs, console));
+    line.addSubcommand(PlanCommand.line(runs, console));
     line.addSubcommand(ScoreCommand.line(runs, console));
     line.addSubcommand(InspectCommand.line(runs, console));
     line.addSubcommand(GenerateCommand.line(runs, console));

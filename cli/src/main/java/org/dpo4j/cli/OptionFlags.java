@@ -22,10 +22,18 @@ import picocli.CommandLine.ParseResult;
 final class OptionFlags {
   private OptionFlags() {}
 
-  /** A command line for a verb with all options of its table. */
-  static CommandLine line(Object verb, OptionTable<?> table) {
+  /**
+   * A command line for a verb with the options of its table.
+   *
+   * @param unused names of options that the verb has no use for
+   */
+  static CommandLine line(Object verb, OptionTable<?> table, String... unused) {
     CommandSpec spec = CommandSpec.forAnnotatedObject(verb);
-    for (OptionSpec option : table.options()) {
+    List<OptionSpec> options =
+        table.options().stream()
+            .filter(option -> !List.of(unused).contains(option.name()))
+            .toList();
+    for (OptionSpec option : options) {
       String[] names =
           Stream.concat(Stream.of(option.name()), option.aliases().stream())
               .map("--%s"::formatted)
@@ -42,11 +50,11 @@ final class OptionFlags {
     }
     spec.mixinStandardHelpOptions(true).versionProvider(new Version());
     spec.usageMessage()
-        .customSynopsis(synopsis(spec.name(), table))
+        .customSynopsis(synopsis(spec.name(), options))
         .sectionMap()
         .put(
             UsageMessageSpec.SECTION_KEY_OPTION_LIST,
-            help -> optionList(table.options()) + others(spec, table));
+            help -> optionList(options) + others(spec, table));
     return new CommandLine(spec);
   }
 
@@ -99,10 +107,10 @@ final class OptionFlags {
     return String.join("", distinct);
   }
 
-  private static String synopsis(String verb, OptionTable<?> table) {
+  private static String synopsis(String verb, List<OptionSpec> options) {
     return "dpo4j "
         + verb
-        + table.options().stream()
+        + options.stream()
             .filter(OptionSpec::required)
             .map(option -> " --%s %s".formatted(option.name(), option.label()))
             .collect(Collectors.joining())

@@ -4,14 +4,17 @@ import org.dpo4j.run.DemoConfig;
 import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.MergeConfig;
+import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
 
-/** What the verbs call: the six runs of core. Failures come as exceptions. */
+/** What the verbs call: the seven runs of core. Failures come as exceptions. */
 interface Runs {
 
   /** Trains; notices are part of the header. */
   void train(TrainingConfig config, Console console);
+
+  void plan(PlanConfig config, Console console);
 
   void score(ScoreConfig config, Console console);
 

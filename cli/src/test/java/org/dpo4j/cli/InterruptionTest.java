@@ -13,6 +13,7 @@ import org.dpo4j.run.DemoConfig;
 import org.dpo4j.run.GenerateConfig;
 import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.MergeConfig;
+import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
 import org.junit.jupiter.api.Test;
@@ -78,6 +79,9 @@ class InterruptionTest {
         Thread.currentThread().interrupt();
       }
     }
+
+    @Override
+    public void plan(PlanConfig config, Console console) {}
 
     @Override
     public void score(ScoreConfig config, Console console) {}

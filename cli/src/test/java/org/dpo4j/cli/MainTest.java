@@ -21,6 +21,7 @@ import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.OptionSpec;
 import org.dpo4j.run.OptionTable;
+import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
 import org.junit.jupiter.api.BeforeEach;
@@ -73,6 +74,7 @@ class MainTest {
     Map<String, OptionTable<?>> tables =
         Map.of(
             "train", TrainingConfig.OPTIONS,
+            "plan", PlanConfig.OPTIONS,
             "score", ScoreConfig.OPTIONS,
             "inspect", InspectConfig.OPTIONS,
             "generate", GenerateConfig.OPTIONS,
@@ -84,6 +86,9 @@ class MainTest {
           assertThat(output("help", verb)).isEqualTo(help);
           assertThat(help.lines()).allMatch(line -> line.length() <= 100);
           for (OptionSpec option : table.options()) {
+            if (verb.equals("plan") && option.name().equals(PlanConfig.UNUSED)) {
+              continue;
+            }
             assertThat(help.lines().filter(line -> line.startsWith("  --" + option.name() + " ")))
                 .as("%s --%s", verb, option.name())
                 .singleElement(InstanceOfAssertFactories.STRING)
@@ -110,6 +115,29 @@ class MainTest {
     TrainingConfig config = (TrainingConfig) runs.asked.get(0);
     assertThat(config.loss().beta()).isEqualTo(0.25);
     assertThat(config.model().model()).isEqualTo(folder.resolve("model"));
+  }
+
+  @Test
+  void aPlanTakesWhatTrainTakesAndNeedsNoOutput() throws IOException {
+    Path yaml = folder.resolve("run.yaml");
+    Files.writeString(yaml, "beta: 0.5\nreport_to: wandb\noutput_dir: runs/x\n");
+    String model = "--model=" + folder.resolve("model");
+    String data = "--data_file=" + folder.resolve("pairs.jsonl");
+
+    assertThat(run("plan", model, data, "--memory", "8GB", "--config", yaml.toString())).isZero();
+    PlanConfig config = (PlanConfig) runs.asked.get(0);
+    assertThat(config.plan().memory()).contains("8GB");
+    assertThat(config.training().loss().beta()).isEqualTo(0.5);
+    assertThat(err.toString(StandardCharsets.UTF_8)).contains("note: --report_to wandb");
+    assertThat(run("plan", model, data)).isZero();
+    assertThat(output("plan", "--help")).doesNotContain("output_dir PATH");
+    runs.asked.clear();
+    assertUsageError(
+        new String[] {"plan", model, data, "--memory", "lots"},
+        "--memory must be an amount with its unit, as 8GB or 7.5GiB, but was lots");
+    assertUsageError(
+        new String[] {"plan", model, data, "--bta", "1"},
+        "--bta is no option here; did you mean --beta?");
   }
 
   @Test
@@ -321,6 +349,11 @@ class MainTest {
 
     @Override
     public void train(TrainingConfig config, Console console) {
+      ask(config);
+    }
+
+    @Override
+    public void plan(PlanConfig config, Console console) {
       ask(config);
     }
 

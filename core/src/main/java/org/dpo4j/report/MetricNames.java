@@ -26,6 +26,14 @@ public final class MetricNames {
     return named;
   }
 
+  /** How long the steps of a line took; in the files only, as no two runs agree on them. */
+  static Map<String, Number> times(StepReport report) {
+    Map<String, Number> named = new LinkedHashMap<>();
+    named.put("step_time", round(report.stepSeconds(), 6));
+    named.put("step_compute_time", round(report.computeSeconds(), 6));
+    return named;
+  }
+
   /** An evaluation: the same names after {@code eval_}, with its run time in seconds. */
   public static Map<String, Number> of(EvaluationReport report) {
     Map<String, Number> named = new LinkedHashMap<>();

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.dpo4j.train.EvaluationReport;
 import org.dpo4j.train.StepReport;
 
@@ -16,13 +17,15 @@ import org.dpo4j.train.StepReport;
  * @param pairsSeen pairs trained on, each counted as often as it was used
  * @param trainSeconds from before the reference phase to after the last step, evaluations included
  * @param referenceSeconds the part of it that reference log-probabilities took
+ * @param peakMemory most memory that the process had so far, in bytes; empty where it is not known
  */
 public record Results(
     RunHistory history,
     int trainPairs,
     long pairsSeen,
     double trainSeconds,
-    double referenceSeconds) {
+    double referenceSeconds,
+    OptionalLong peakMemory) {
 
   /** Training: {@code train_loss}, times and rates; {@code eval_runtime} is of all evaluations. */
   public Map<String, Number> train() {
@@ -39,6 +42,7 @@ public record Results(
       named.put("train_samples_per_second", MetricNames.round(pairsSeen / trainSeconds, 3));
       named.put("train_steps_per_second", MetricNames.round(steps / trainSeconds, 3));
     }
+    peakMemory.ifPresent(bytes -> named.put("peak_memory_bytes", bytes));
     named.put("train_loss", history.meanLoss());
     named.put("epoch", history.lastStep().map(StepReport::epoch).orElse(0.0));
     return named;

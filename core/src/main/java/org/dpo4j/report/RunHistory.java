@@ -18,7 +18,9 @@ public final class RunHistory {
   /** Adds a logged step. */
   public void add(StepReport report) {
     steps.add(report);
-    log(MetricNames.of(report), report.step());
+    Map<String, Number> named = new LinkedHashMap<>(MetricNames.of(report));
+    named.putAll(MetricNames.times(report));
+    log(named, report.step());
   }
 
   /** Adds an evaluation. */

@@ -53,16 +53,21 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
    * An encoder for this model; refuses a {@code max_length} that the model has no positions for.
    */
   PairEncoder encoder(int maxLength) {
-    if (maxLength > model().maxPositions()) {
-      throw new UsageException(
-          "--max_length must be at most %d, the model's positions, but was %d; pass --max_length %d"
-              .formatted(model().maxPositions(), maxLength, model().maxPositions()));
-    }
+    requirePositions(maxLength, model().maxPositions());
     return new PairEncoder(
         tokenizer.text(),
         tokenizer.template(),
         tokenizer.specialTokens(),
         new EncodingLimits(maxLength, model().maxPositions(), model().vocabSize()));
+  }
+
+  /** Refuses a {@code max_length} beyond the positions of a model. */
+  static void requirePositions(int maxLength, int positions) {
+    if (maxLength > positions) {
+      throw new UsageException(
+          "--max_length must be at most %d, the model's positions, but was %d; pass --max_length %d"
+              .formatted(positions, maxLength, positions));
+    }
   }
 
   @Override

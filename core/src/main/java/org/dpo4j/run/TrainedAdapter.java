@@ -57,19 +57,44 @@ final class TrainedAdapter {
     return Optional.of(adapter);
   }
 
+  /**
+   * What the run's adapter will be, before there is a model to put it on; empty where the model's
+   * own weights are trained.
+   */
+  static Optional<LoraConfig> config(TrainingConfig config, String modelType) {
+    if (config.model().adapter().isPresent()) {
+      return config
+          .model()
+          .adapter()
+          .map(folder -> PeftAdapter.config("--adapter", folder, modelType));
+    }
+    if (!config.trainsAdapter()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new TrainedAdapter(config.lora()).checked(wanted -> wanted.config(modelType)));
+  }
+
+  private LoraConfig config(String modelType) {
+    return new LoraConfig(
+        options.rank(),
+        options.alpha(),
+        options.dropout(),
+        options.useRslora(),
+        targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType)),
+        options.loraModulesToSave().orElse(List.of()),
+        ranks(),
+        alphas());
+  }
+
   private PeftAdapter create(LoadedModel base) {
+    return checked(wanted -> PeftAdapter.create(wanted.config(base.config().modelType()), base));
+  }
+
+  /** Does something with the options; what is wrong with them is said in a user's words. */
+  private <R> R checked(Function<TrainedAdapter, R> work) {
     try {
-      return PeftAdapter.create(
-          new LoraConfig(
-              options.rank(),
-              options.alpha(),
-              options.dropout(),
-              options.useRslora(),
-              targets().orElseGet(() -> PeftAdapter.defaultTargets(base.config().modelType())),
-              options.loraModulesToSave().orElse(List.of()),
-              ranks(),
-              alphas()),
-          base);
+      return work.apply(this);
     } catch (PatternSyntaxException e) {
       throw new UsageException(
           "--lora_target_modules and the patterns must be regular expressions but %s is none: %s"

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
+import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
@@ -87,6 +88,13 @@ public record TrainingConfig(
   /** Steps between evaluations when {@code eval_strategy} is steps: as logging_steps if not set. */
   public StepInterval evalInterval() {
     return evaluation.evalSteps().orElse(output.loggingSteps());
+  }
+
+  /** Optimizer steps of the whole run. */
+  int steps(EpochPlan plan) {
+    return schedule.maxSteps() > 0
+        ? schedule.maxSteps()
+        : (int) Math.ceil(schedule.numTrainEpochs() * plan.stepsPerEpoch());
   }
 
   /** Whether an adapter is trained, new or continued, and the model's own weights are not. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
@@ -48,6 +49,7 @@ final class TrainingReport implements TrainingListener {
   private double referenceSeconds;
   private double trainSeconds;
   private long pairsSeen;
+  private OptionalLong peakMemory = OptionalLong.empty();
 
   TrainingReport(TrainingConfig config, Trainer.Settings settings, RunOutput output) {
     this.config = config;
@@ -135,7 +137,8 @@ final class TrainingReport implements TrainingListener {
   }
 
   private Results results() {
-    return new Results(history, settings.plan().pairs(), pairsSeen, trainSeconds, referenceSeconds);
+    return new Results(
+        history, settings.plan().pairs(), pairsSeen, trainSeconds, referenceSeconds, peakMemory);
   }
 
   @Override
@@ -185,6 +188,7 @@ final class TrainingReport implements TrainingListener {
       warnOfRounding(loaded, type);
       new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
     }
+    peakMemory = Engine.peakMemoryBytes();
     folder.write("dpo4j.yaml", file -> writeResolved(file));
     folder.write("trainer_state.json", file -> state().write(file, history));
     folder.write("train_results.json", results()::writeTrain);

@@ -95,10 +95,7 @@ public final class TrainingRun {
             config.data().shuffle(),
             config.engine().seed());
     TrainingConfig.Schedule schedule = config.schedule();
-    int maxSteps =
-        schedule.maxSteps() > 0
-            ? schedule.maxSteps()
-            : (int) Math.ceil(schedule.numTrainEpochs() * plan.stepsPerEpoch());
+    int maxSteps = config.steps(plan);
     TrainingConfig.Optimizer optimizer = config.optimizer();
     return new Trainer.Settings(
         plan,

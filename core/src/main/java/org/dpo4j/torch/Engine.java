@@ -3,6 +3,10 @@ package org.dpo4j.torch;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.Platform;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.UsageException;
@@ -49,6 +53,21 @@ public final class Engine {
   /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */
   public static void manualSeed(long seed) {
     torch.manual_seed(seed);
+  }
+
+  /**
+   * The most memory that this process has held at one time, weights, activations, Java and
+   * libraries together; empty where the system does not tell (it does on Linux).
+   */
+  public static OptionalLong peakMemoryBytes() {
+    try {
+      return Files.readAllLines(Path.of("/proc/self/status")).stream()
+          .filter(line -> line.startsWith("VmHWM:"))
+          .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", ""))) // "VmHWM: 5 kB"
+          .findFirst();
+    } catch (IOException e) {
+      return OptionalLong.empty();
+    }
   }
 
   private static boolean load() {

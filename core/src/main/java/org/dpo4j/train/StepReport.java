@@ -10,6 +10,8 @@ package org.dpo4j.train;
  * @param gradNorm global gradient norm before clipping, of the last step covered
  * @param learningRate used for the last step covered
  * @param numTokens ids after truncation since the start of the run; prompts count once per side
+ * @param stepSeconds wall time of a covered step, the mean: forward, backward and optimizer
+ * @param computeSeconds the part of it without the optimizer and the clipping before it
  */
 public record StepReport(
     int step,
@@ -18,4 +20,6 @@ public record StepReport(
     PairMetrics metrics,
     double gradNorm,
     double learningRate,
-    long numTokens) {}
+    long numTokens,
+    double stepSeconds,
+    double computeSeconds) {}

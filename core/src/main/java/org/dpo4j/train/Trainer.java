@@ -57,6 +57,7 @@ public final class Trainer {
   private int step;
   private long numTokens;
   private MetricSums sinceReport = new MetricSums();
+  private StepClock clock = new StepClock();
 
   public Trainer(
       CausalLm policy, Objective objective, Settings settings, TrainingListener listener) {
@@ -114,6 +115,7 @@ public final class Trainer {
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
     double weight = microBatches.stream().mapToDouble(data::weight).sum();
     MetricSums sums = new MetricSums();
+    clock.start();
     for (int[] indices : microBatches) {
       try (MicroBatch microBatch =
           new MicroBatch(data, policy, objective, indices, settings.purpose(), sums)) {
@@ -127,10 +129,12 @@ public final class Trainer {
         numTokens += data.pairs().get(index).tokens();
       }
     }
+    clock.computed();
     double gradNorm = parameters.gradientNorm();
     requireFinite(data, microBatches, sums.means().loss(), gradNorm);
     double learningRate = settings.schedule().at(step);
     optimizer.step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
+    clock.stop();
     step++;
     if (data.reference() != null) {
       data.reference().onStep(step, policy);
@@ -152,8 +156,11 @@ public final class Trainer {
             sinceReport.means(),
             gradNorm,
             learningRate,
-            numTokens));
+            numTokens,
+            clock.stepSeconds(),
+            clock.computeSeconds()));
     sinceReport = new MetricSums();
+    clock = new StepClock();
   }
 
   private void evaluate(@Nullable Evaluation evaluation, double epochs) {

@@ -2,6 +2,7 @@ package org.dpo4j.weights;
 
 import org.dpo4j.DpoException;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.gpt.Gpt2;
 import org.dpo4j.model.gpt.Gpt2Config;
@@ -23,6 +24,21 @@ final class Gpt2Family implements ModelFamily {
     @Override
     public CausalLm build(ParameterSource source) {
       return new Gpt2(config, source);
+    }
+
+    @Override
+    public ModelShape shape() {
+      return config.shape();
+    }
+
+    @Override
+    public int maxPositions() {
+      return config.maxPositions();
+    }
+
+    @Override
+    public Plan withLayers(int layers) {
+      return new Gpt2Plan(config.withLayers(layers));
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.Locale;
 import org.dpo4j.DpoException;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.llama.Llama;
 import org.dpo4j.model.llama.LlamaConfig;
@@ -37,6 +38,21 @@ enum LlamaFamily implements ModelFamily {
     @Override
     public CausalLm build(ParameterSource source) {
       return new Llama(config, source);
+    }
+
+    @Override
+    public ModelShape shape() {
+      return config.shape();
+    }
+
+    @Override
+    public int maxPositions() {
+      return config.maxPositions();
+    }
+
+    @Override
+    public Plan withLayers(int layers) {
+      return new LlamaPlan(config.withLayers(layers));
     }
   }
 

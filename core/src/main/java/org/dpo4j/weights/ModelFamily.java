@@ -2,6 +2,7 @@ package org.dpo4j.weights;
 
 import org.dpo4j.DpoException;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 
 /** What one {@code model_type} needs to be read: a model's plan made from its config. */
@@ -13,6 +14,13 @@ interface ModelFamily {
     WeightRules rules();
 
     CausalLm build(ParameterSource source);
+
+    ModelShape shape();
+
+    int maxPositions();
+
+    /** The same with its first blocks only. */
+    Plan withLayers(int layers);
   }
 
   /** The {@code model_type} of its configs. */

@@ -50,7 +50,7 @@ public final class ModelReader {
     }
   }
 
-  private static ModelFamily family(HuggingFaceConfig config) {
+  static ModelFamily family(HuggingFaceConfig config) {
     if (config.given("quantization_config")) {
       throw new DpoException(
           "["

@@ -58,15 +58,8 @@ public final class PeftAdapter implements AutoCloseable {
    *     implemented here; all weights that do not match are listed
    */
   public static PeftAdapter open(String option, Path folder, LoadedModel base) {
-    if (!Files.isDirectory(folder)) {
-      throw new UsageException(option + " must be a folder but " + folder + " is none");
-    }
-    Path file = folder.resolve(CONFIG);
-    if (Files.notExists(file)) {
-      throw new DpoException(
-          "[" + folder + "] has no " + CONFIG + "; it is not an adapter's folder");
-    }
-    HuggingFaceConfig json = HuggingFaceConfig.read(file);
+    HuggingFaceConfig json = json(option, folder);
+    Path file = json.file();
     LoraConfig config = PeftConfig.read(json, base.config().modelType());
     Checkpoint checkpoint = Checkpoint.openAdapter(folder);
     try (StrictLoad load =
@@ -121,6 +114,30 @@ public final class PeftAdapter implements AutoCloseable {
       checkpoint.copyTo(name, stored);
       return stored.equal(expected);
     }
+  }
+
+  /**
+   * What the adapter of a folder is made of.
+   *
+   * @param option that names the folder, for messages
+   * @param modelType of the model that it is for
+   * @throws UsageException if there is no such folder
+   * @throws DpoException if its config is not that of an adapter that is implemented here
+   */
+  public static LoraConfig config(String option, Path folder, String modelType) {
+    return PeftConfig.read(json(option, folder), modelType);
+  }
+
+  private static HuggingFaceConfig json(String option, Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new UsageException(option + " must be a folder but " + folder + " is none");
+    }
+    Path file = folder.resolve(CONFIG);
+    if (Files.notExists(file)) {
+      throw new DpoException(
+          "[" + folder + "] has no " + CONFIG + "; it is not an adapter's folder");
+    }
+    return HuggingFaceConfig.read(file);
   }
 
   private static LoraModel model(

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -94,7 +95,7 @@ class RunFilesTest {
     history.add(SampleRuns.evaluation(0, 0.7));
     history.add(SampleRuns.step(4, 0.6));
     history.add(SampleRuns.evaluation(4, 0.3));
-    Results results = new Results(history, 147, 294, 20, 2.5);
+    Results results = new Results(history, 147, 294, 20, 2.5, OptionalLong.empty());
     results.writeTrain(file);
     JsonNode train = JsonMapper.shared().readTree(Files.readString(file));
     assertThat(Files.readString(file)).startsWith("{\n    \"epoch\": 2.0,\n");
@@ -115,7 +116,7 @@ class RunFilesTest {
 
   @Test
   void aRunWithoutEvaluationOrStepsStillGivesValidFiles() throws IOException {
-    Results results = new Results(new RunHistory(), 0, 0, 0, 0);
+    Results results = new Results(new RunHistory(), 0, 0, 0, 0, OptionalLong.empty());
     assertThat(results.evaluation()).isEmpty();
     results.writeAll(file);
     JsonNode all = JsonMapper.shared().readTree(Files.readString(file));

@@ -16,7 +16,7 @@ final class SampleRuns {
   }
 
   static StepReport step(int step, double loss) {
-    return new StepReport(step, 4, step / 2.0, metrics(loss), 33.541111, 1e-6, 2891);
+    return new StepReport(step, 4, step / 2.0, metrics(loss), 33.541111, 1e-6, 2891, 0.5, 0.4);
   }
 
   static EvaluationReport evaluation(int step, double loss) {
@@ -45,7 +45,8 @@ final class SampleRuns {
               0.3);
       if (step > 0) {
         history.add(
-            new StepReport(step, steps, done, metrics, 10 + 20 * random.nextDouble(), 1e-4, step));
+            new StepReport(
+                step, steps, done, metrics, 10 + 20 * random.nextDouble(), 1e-4, step, 0.5, 0.4));
       }
       if (step % evaluateEvery == 0) {
         history.add(new EvaluationReport(step, done, metrics, 33, 1));

@@ -1,7 +1,10 @@
 package org.dpo4j.model.gpt;
 
+import java.util.Collections;
+import java.util.List;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.ModelShape;
 
 /**
  * Sizes and switches of a {@link Gpt2}; names in messages follow {@code config.json}.
@@ -57,6 +60,49 @@ public record Gpt2Config(
     double scale = scaledScores ? 1 / Math.sqrt(headDim()) : 1;
     return new AttentionLayer(
         layer, scaledByLayer ? scale / (layer + 1) : scale, AttentionLayer.ALL);
+  }
+
+  /** The same with its first blocks only. */
+  public Gpt2Config withLayers(int count) {
+    return new Gpt2Config(
+        vocabSize,
+        hiddenSize,
+        innerSize,
+        Math.min(count, layers),
+        heads,
+        maxPositions,
+        layerNormEpsilon,
+        activation,
+        scaledScores,
+        scaledByLayer,
+        tiedHead);
+  }
+
+  /** What the model costs. */
+  public ModelShape shape() {
+    List<ModelShape.Linear> linears =
+        List.of(
+            new ModelShape.Linear("attn.c_attn", hiddenSize, 3L * hiddenSize),
+            new ModelShape.Linear("attn.c_proj", hiddenSize, hiddenSize),
+            new ModelShape.Linear("mlp.c_fc", hiddenSize, innerSize),
+            new ModelShape.Linear("mlp.c_proj", innerSize, hiddenSize));
+    long norm = 2L * hiddenSize;
+    long block =
+        2 * norm + linears.stream().mapToLong(linear -> linear.weights() + linear.out()).sum();
+    long table = (long) vocabSize * hiddenSize;
+    return new ModelShape(
+        vocabSize,
+        hiddenSize,
+        heads,
+        heads,
+        headDim(),
+        innerSize,
+        false,
+        tiedHead,
+        Collections.nCopies(layers, AttentionLayer.ALL),
+        "transformer.h",
+        linears,
+        layers * block + (tiedHead ? table : 2 * table) + (long) maxPositions * hiddenSize + norm);
   }
 
   private static void positive(String key, int value) {

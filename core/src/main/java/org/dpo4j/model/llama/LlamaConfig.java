@@ -1,8 +1,10 @@
 package org.dpo4j.model.llama;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.Rope;
 
 /**
@@ -84,6 +86,73 @@ public record LlamaConfig(
     if (!(rope.theta() > 0)) {
       throw new IllegalArgumentException("rope_theta must be positive but was " + rope.theta());
     }
+  }
+
+  /** The same with its first blocks only. */
+  public LlamaConfig withLayers(int count) {
+    return new LlamaConfig(
+        vocabSize,
+        hiddenSize,
+        intermediateSize,
+        heads,
+        keyValueHeads,
+        headDim,
+        maxPositions,
+        rmsNormEpsilon,
+        rope,
+        activation,
+        biases,
+        headNorms,
+        fused,
+        tiedHead,
+        layers.subList(0, Math.min(count, layers.size())));
+  }
+
+  /** What the model costs. */
+  public ModelShape shape() {
+    List<ModelShape.Linear> linears = linears();
+    long block = linears.stream().mapToLong(ModelShape.Linear::weights).sum();
+    block += 2L * hiddenSize + (headNorms ? 2L * headDim : 0);
+    long queryKeyValue = (long) (heads + 2 * keyValueHeads) * headDim;
+    block += biases.queryKeyValue() ? queryKeyValue : 0;
+    block += biases.output() ? hiddenSize : 0;
+    block += biases.mlp() ? 2L * intermediateSize + hiddenSize : 0;
+    long table = (long) vocabSize * hiddenSize;
+    return new ModelShape(
+        vocabSize,
+        hiddenSize,
+        heads,
+        keyValueHeads,
+        headDim,
+        intermediateSize,
+        true,
+        tiedHead,
+        layers.stream().map(Layer::window).toList(),
+        "model.layers",
+        linears,
+        layers.size() * block + (tiedHead ? table : 2 * table) + hiddenSize);
+  }
+
+  private List<ModelShape.Linear> linears() {
+    long queries = (long) heads * headDim;
+    long keys = (long) keyValueHeads * headDim;
+    List<ModelShape.Linear> linears = new ArrayList<>();
+    if (fused) {
+      linears.add(new ModelShape.Linear("self_attn.qkv_proj", hiddenSize, queries + 2 * keys));
+    } else {
+      linears.add(new ModelShape.Linear("self_attn.q_proj", hiddenSize, queries));
+      linears.add(new ModelShape.Linear("self_attn.k_proj", hiddenSize, keys));
+      linears.add(new ModelShape.Linear("self_attn.v_proj", hiddenSize, keys));
+    }
+    linears.add(new ModelShape.Linear("self_attn.o_proj", queries, hiddenSize));
+    if (fused) {
+      linears.add(new ModelShape.Linear("mlp.gate_up_proj", hiddenSize, 2L * intermediateSize));
+    } else {
+      linears.add(new ModelShape.Linear("mlp.gate_proj", hiddenSize, intermediateSize));
+      linears.add(new ModelShape.Linear("mlp.up_proj", hiddenSize, intermediateSize));
+    }
+    linears.add(new ModelShape.Linear("mlp.down_proj", intermediateSize, hiddenSize));
+    return linears;
   }
 
   private static void positive(String key, int value) {

@@ -1,0 +1,61 @@
+package org.dpo4j.cli;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.dpo4j.run.GivenValue;
+import org.dpo4j.run.PlanConfig;
+import org.dpo4j.run.TrainingOptions;
+import org.dpo4j.run.YamlOptions;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** The verb {@code plan}. */
+@Command(
+    name = "plan",
+    description = "Predicts memory and time of a training run, before weights are loaded.",
+    footer = {
+      "",
+      "All options of train are taken, from its YAML file too; output_dir is not used.",
+    })
+final class PlanCommand implements Callable<Integer> {
+  private final Runs runs;
+  private final Console console;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(
+      names = "--config",
+      paramLabel = "PATH",
+      description = "YAML file of options, as for train; flags win")
+  private @Nullable Path file;
+
+  private PlanCommand(Runs runs, Console console) {
+    this.runs = runs;
+    this.console = console;
+  }
+
+  static CommandLine line(Runs runs, Console console) {
+    CommandLine line =
+        OptionFlags.line(new PlanCommand(runs, console), PlanConfig.OPTIONS, PlanConfig.UNUSED);
+    OptionFlags.addHidden(line, TrainingOptions.names());
+    return line;
+  }
+
+  @Override
+  public Integer call() {
+    Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
+    PlanConfig config =
+        PlanConfig.resolve(
+            fromFile,
+            OptionFlags.given(spec.commandLine().getParseResult(), PlanConfig.OPTIONS),
+            notice -> console.err().println("note: " + notice));
+    config.checkInputs();
+    runs.plan(config, console);
+    return 0;
+  }
+}

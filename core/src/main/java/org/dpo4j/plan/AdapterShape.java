@@ -1,0 +1,47 @@
+package org.dpo4j.plan;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.lora.LoraConfig;
+
+/**
+ * The sizes of what is trained in place of a model's own weights.
+ *
+ * @param parameters all trained numbers
+ * @param factors those of the adapter's factors, each used once for every token
+ * @param ranks the sum of the ranks over all layers that have factors
+ */
+public record AdapterShape(long parameters, long factors, long ranks) {
+
+  /**
+   * The sizes of an adapter on a model. Of modules that are trained in full, embedding table and
+   * head are counted; the others are small.
+   */
+  public static AdapterShape of(LoraConfig config, ModelShape shape) {
+    List<ModelShape.Linear> linears = new ArrayList<>();
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      String block = shape.blocks() + "." + layer + ".";
+      shape.linears().stream()
+          .map(linear -> new ModelShape.Linear(block + linear.path(), linear.in(), linear.out()))
+          .forEach(linears::add);
+    }
+    if (!shape.tiedHead()) {
+      linears.add(new ModelShape.Linear("lm_head", shape.hiddenSize(), shape.vocabSize()));
+    }
+    long factors = 0;
+    long ranks = 0;
+    for (ModelShape.Linear linear : linears) {
+      if (config.targets().matches(linear.path())) {
+        int rank = config.rank(linear.path());
+        factors += rank * (linear.in() + linear.out());
+        ranks += rank;
+      }
+    }
+    long tables =
+        config.modulesToSave().stream()
+            .filter(name -> name.matches("(.*\\.)?(lm_head|embed_tokens|wte)"))
+            .count();
+    return new AdapterShape(factors + tables * shape.headWeights(), factors, ranks);
+  }
+}

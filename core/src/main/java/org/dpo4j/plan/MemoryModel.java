@@ -1,0 +1,113 @@
+package org.dpo4j.plan;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.model.ModelShape;
+
+/**
+ * How much memory a training run needs at its peak, part by part. What is known of the engine is in
+ * the constants here and in {@link #floatsPerToken}, and nowhere else; {@code docs/performance.md}
+ * compares the sums with measured runs.
+ *
+ * @param shape of the model
+ * @param adapter that is trained while the model is frozen; empty where the model is trained
+ * @param checkpointing whether a block's activations are computed again in the backward pass
+ */
+public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, boolean checkpointing) {
+
+  /** The JVM with its heap, libtorch and the tokenizer, before there is a model. */
+  static final long LIBRARIES = 330_000_000;
+
+  /** Logits are computed for so many predicted tokens at a time that they fit into this. */
+  static final long LOGITS_BUDGET = 256L << 20;
+
+  /** Buffers as large as the logits that are there at one time. */
+  static final int LOGITS_BUFFERS = 1;
+
+  /** The ids of a pair are kept as they are encoded, in an object for each pair. */
+  static final long BYTES_PER_PAIR = 400;
+
+  private static final int FLOAT = 4;
+  private static final int INT = 4;
+
+  /** What memory is for. */
+  public enum Part {
+    LIBRARIES("Java and libraries"),
+    PAIRS("pairs"),
+    WEIGHTS("weights"),
+    GRADIENTS("gradients"),
+    OPTIMIZER("optimizer state"),
+    REFERENCE("the reference"),
+    ACTIVATIONS("activations"),
+    LOGITS("logits");
+
+    private final String words;
+
+    Part(String words) {
+      this.words = words;
+    }
+
+    /** For people. */
+    public String words() {
+      return words;
+    }
+  }
+
+  /**
+   * Bytes by part at the peak of a step.
+   *
+   * @param pairs of the data set, with their tokens once for each side
+   * @param largest the micro-batch that needs most
+   * @param referenceCopy numbers of a second model that is there while training; 0 for none
+   */
+  public Map<Part, Long> peak(TokenTotals pairs, TokenLoad largest, long referenceCopy) {
+    long trained = adapter.map(AdapterShape::parameters).orElse(shape.parameters());
+    long frozen = adapter.isPresent() ? shape.parameters() : 0;
+    Map<Part, Long> parts = new EnumMap<>(Part.class);
+    parts.put(Part.LIBRARIES, LIBRARIES);
+    parts.put(Part.PAIRS, pairs.pairs() * BYTES_PER_PAIR + pairs.tokens() * INT);
+    parts.put(Part.WEIGHTS, (trained + frozen) * FLOAT);
+    parts.put(Part.GRADIENTS, trained * FLOAT);
+    parts.put(Part.OPTIMIZER, 2 * trained * FLOAT); // two means of Adam
+    parts.put(Part.REFERENCE, referenceCopy * FLOAT);
+    parts.put(Part.ACTIVATIONS, activations(largest));
+    parts.put(Part.LOGITS, logits(largest));
+    return parts;
+  }
+
+  /** The sum of all parts. */
+  public static long total(Map<Part, Long> parts) {
+    return parts.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  private long activations(TokenLoad load) {
+    long kept = floatsPerToken();
+    // One block's backward pass has its own copies beside what the forward pass kept.
+    long all =
+        checkpointing
+            ? (long) shape.layers() * shape.hiddenSize() + 2 * kept
+            : (shape.layers() + 1) * kept;
+    long ranks = adapter.map(AdapterShape::ranks).orElse(0L);
+    return load.tokens() * (all + ranks) * FLOAT;
+  }
+
+  private static long cut(long bytes) {
+    return Math.min(bytes, LOGITS_BUDGET);
+  }
+
+  private long logits(TokenLoad load) {
+    return LOGITS_BUFFERS * cut(load.predictions() * shape.vocabSize() * FLOAT);
+  }
+
+  /**
+   * Numbers that a block keeps of each token for its backward pass: the states that come in and
+   * those after attention; queries, keys, values and what attention gave; and the MLP's inner
+   * states, of a gated one both.
+   */
+  long floatsPerToken() {
+    return 2L * shape.hiddenSize()
+        + 2L * (shape.heads() + shape.keyValueHeads()) * shape.headDim()
+        + (shape.gated() ? 2L : 1L) * shape.intermediateSize();
+  }
+}

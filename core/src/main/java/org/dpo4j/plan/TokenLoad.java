@@ -1,0 +1,51 @@
+package org.dpo4j.plan;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.model.ModelShape;
+
+/**
+ * What some pairs give a model to do. A prompt is fed once for both completions, and the last token
+ * of a completion is not fed, as in {@link FlatSequences}.
+ *
+ * @param pairs how many there are
+ * @param tokens that are fed
+ * @param predictions completion tokens that are scored
+ * @param keysSeen over all fed tokens, how many tokens attention looks at; by the layers' windows
+ */
+public record TokenLoad(long pairs, long tokens, long predictions, Map<Integer, Long> keysSeen) {
+
+  public TokenLoad {
+    keysSeen = Map.copyOf(keysSeen);
+  }
+
+  /** The load of pairs on a model; the sum over any micro-batches that they come in. */
+  public static TokenLoad of(List<EncodedPair> pairs, ModelShape shape) {
+    return of(
+        PreferenceBatch.of(pairs, IntStream.range(0, pairs.size()).toArray()).sequences(), shape);
+  }
+
+  private static TokenLoad of(FlatSequences sequences, ModelShape shape) {
+    Map<Integer, Long> keysSeen = new TreeMap<>();
+    for (int window : new TreeSet<>(shape.windows())) {
+      // The position of a token is the number of tokens before it in its own sequence.
+      keysSeen.put(
+          window,
+          Arrays.stream(sequences.positions()).mapToLong(p -> Math.min(p + 1L, window)).sum());
+    }
+    return new TokenLoad(
+        sequences.sequences() / 2, sequences.tokens(), sequences.predictors().length, keysSeen);
+  }
+
+  /** Keys that queries see in all layers of a model together. */
+  public long keysSeen(ModelShape shape) {
+    return shape.windows().stream().mapToLong(window -> keysSeen.getOrDefault(window, 0L)).sum();
+  }
+}

@@ -1,0 +1,122 @@
+package org.dpo4j.plan;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.Objective;
+import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.RandomParameters;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.optim.AdamW;
+import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.reference.PrecomputedReference;
+import org.dpo4j.reference.Reference;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.train.PreferenceData;
+import org.dpo4j.train.StepReport;
+import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingListener;
+import org.dpo4j.weights.ModelBlueprint;
+
+/**
+ * A short trial on the machine: some steps of models with the width and the vocabulary of the one
+ * in question but one and three of its blocks, and random weights. What the others would take
+ * follows from the two, whatever the engine does inside a block.
+ *
+ * @param blueprint of the whole model
+ * @param lora adapter that is trained; empty where the model is trained
+ * @param objective of the run
+ * @param adamW constants of the optimizer, which do not change what it costs
+ * @param maxGradNorm of the run
+ */
+public record Trial(
+    ModelBlueprint blueprint,
+    Optional<LoraConfig> lora,
+    Objective objective,
+    AdamW.Settings adamW,
+    double maxGradNorm) {
+
+  private static final int FEW_LAYERS = 1;
+  private static final int MORE_LAYERS = 3;
+  private static final int STEPS = 4;
+
+  /** Blocks of the larger of the two models. */
+  private int moreLayers() {
+    return Math.min(MORE_LAYERS, blueprint.shape().layers());
+  }
+
+  /** The model of which the trial has to hold weights, gradients and optimizer state. */
+  public ModelBlueprint largest() {
+    return blueprint.withLayers(moreLayers());
+  }
+
+  /** Costs of the whole model on one micro-batch. */
+  public StepCost run(List<EncodedPair> microBatch) {
+    StepCost few = cost(microBatch, FEW_LAYERS);
+    int layers = blueprint.shape().layers();
+    return layers == FEW_LAYERS
+        ? few
+        : few.extrapolate(FEW_LAYERS, cost(microBatch, moreLayers()), moreLayers(), layers);
+  }
+
+  private StepCost cost(List<EncodedPair> pairs, int layers) {
+    try (CausalLm base =
+        blueprint.withLayers(layers).build(new RandomParameters(ElementType.F32))) {
+      if (lora.isEmpty()) {
+        return cost(pairs, base);
+      }
+      try (LoraModel adapted = new LoraModel(base, lora.get(), LoraModel.fresh(base))) {
+        return cost(pairs, adapted);
+      }
+    }
+  }
+
+  private StepCost cost(List<EncodedPair> pairs, CausalLm policy) {
+    double forward = Double.MAX_VALUE;
+    Reference reference = null;
+    for (int i = 0; i < 2; i++) { // the first warms up
+      long started = System.nanoTime();
+      LogProbTable table =
+          LogProbTable.compute(policy, pairs, objective.tail(), pairs.size(), done -> {});
+      forward = Math.min(forward, (System.nanoTime() - started) / 1e9);
+      if (objective.loss().reference() != ReferenceNeed.NONE) {
+        reference = new PrecomputedReference(table);
+      }
+    }
+    List<StepReport> reports = new ArrayList<>();
+    new Trainer(
+            policy,
+            objective,
+            new Trainer.Settings(
+                new EpochPlan(pairs.size(), pairs.size(), 1, false, 0),
+                STEPS,
+                LearningRateSchedule.constant(0),
+                adamW,
+                maxGradNorm,
+                1,
+                false,
+                false),
+            new TrainingListener() {
+              @Override
+              public void onReport(StepReport report) {
+                reports.add(report);
+              }
+            })
+        .train(new PreferenceData(pairs, reference), null);
+    StepReport typical = middle(reports.subList(1, reports.size()));
+    return new StepCost(
+        typical.computeSeconds(), forward, typical.stepSeconds() - typical.computeSeconds());
+  }
+
+  private static StepReport middle(List<StepReport> reports) {
+    return reports.stream()
+        .sorted((x, y) -> Double.compare(x.stepSeconds(), y.stepSeconds()))
+        .toList()
+        .get(reports.size() / 2);
+  }
+}

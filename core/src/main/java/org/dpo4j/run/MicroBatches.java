@@ -1,0 +1,62 @@
+package org.dpo4j.run;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.model.ModelShape;
+import org.dpo4j.plan.TokenLoad;
+
+/**
+ * The micro-batches that a run will see, known before it begins: the seed decides them.
+ *
+ * @param all of the epochs that are trained, or of the first ones of a long run
+ */
+record MicroBatches(List<Batch> all) {
+
+  private static final int LOOKED_AT = 100_000; // more pairs hold no surprise
+
+  /** Pairs with what they give a model to do. */
+  record Batch(List<EncodedPair> pairs, TokenLoad load) {}
+
+  /**
+   * @param plan of the run
+   * @param steps of the run
+   */
+  static MicroBatches of(List<EncodedPair> pairs, EpochPlan plan, int steps, ModelShape shape) {
+    List<Batch> all = new ArrayList<>();
+    int seen = 0;
+    int done = 0;
+    for (int epoch = 0; done < steps && seen < LOOKED_AT; epoch++) {
+      for (List<int[]> step : plan.steps(epoch)) {
+        if (done++ == steps) {
+          break;
+        }
+        for (int[] indices : step) {
+          List<EncodedPair> chosen = Arrays.stream(indices).mapToObj(pairs::get).toList();
+          all.add(new Batch(chosen, TokenLoad.of(chosen, shape)));
+          seen += indices.length;
+        }
+      }
+    }
+    return new MicroBatches(all);
+  }
+
+  /** The one with the most tokens. */
+  TokenLoad largest() {
+    return all.stream()
+        .map(Batch::load)
+        .max(Comparator.comparingLong(TokenLoad::tokens))
+        .orElseThrow();
+  }
+
+  /** The one in the middle by tokens. */
+  Batch typical() {
+    return all.stream()
+        .sorted(Comparator.comparingLong(batch -> batch.load().tokens()))
+        .toList()
+        .get(all.size() / 2);
+  }
+}

@@ -1,0 +1,316 @@
+package org.dpo4j.run;
+
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.dpo4j.UsageException;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.optim.AdamW;
+import org.dpo4j.plan.AdapterShape;
+import org.dpo4j.plan.MemoryModel;
+import org.dpo4j.plan.StepArithmetic;
+import org.dpo4j.plan.StepCost;
+import org.dpo4j.plan.TokenLoad;
+import org.dpo4j.plan.TokenTotals;
+import org.dpo4j.plan.Trial;
+import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.weights.Checkpoint;
+import org.dpo4j.weights.ModelBlueprint;
+
+/** Predicts what a training run will need, before any of the model's weights is read. */
+public final class PlanRun {
+
+  private final PlanConfig config;
+  private final TrainingConfig training;
+  private final PrintStream out;
+  private final ModelBlueprint blueprint;
+  private final ModelShape shape;
+  private final Optional<LoraConfig> lora;
+  private final Map<String, Object> figures = new LinkedHashMap<>();
+
+  private PlanRun(PlanConfig config, RunOutput output) {
+    this.config = config;
+    this.training = config.training();
+    this.out = output.out();
+    this.blueprint = ModelBlueprint.read("--model", training.model().model());
+    this.shape = blueprint.shape();
+    this.lora = TrainedAdapter.config(training, blueprint.config().modelType());
+  }
+
+  /**
+   * Prints what the run will need.
+   *
+   * @throws UsageException if options contradict the inputs
+   * @throws org.dpo4j.DpoException if an input cannot be used
+   */
+  public static void run(PlanConfig config, RunOutput output) {
+    config.checkInputs();
+    Engine.setThreads(config.training().engine().threads());
+    new PlanRun(config, output).run();
+  }
+
+  private void run() {
+    Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
+    DataInput files = training.data().training();
+    TrainingPairs pairs = pairs(files);
+    List<EncodedPair> used = pairs.training().pairs();
+    TrainingConfig.Batching batching = training.batching();
+    EpochPlan plan =
+        plan(used.size(), batching.perDeviceTrainBatchSize(), batching.gradientAccumulationSteps());
+    int steps = training.steps(plan);
+    MicroBatches batches = MicroBatches.of(used, plan, steps, shape);
+
+    line(
+        "model: %s (%s, %,d parameters, %d blocks; weights %s)%s",
+        training.model().model(),
+        blueprint.config().modelType(),
+        shape.parameters(),
+        shape.layers(),
+        checkpoint.dtype().torchName(),
+        adapter()
+            .map(a -> String.format(Locale.ROOT, "; LoRA, %,d trained", a.parameters()))
+            .orElse(""));
+    List<String> lines = DataReport.lines(files, pairs.training());
+    line("training: %s", lines.get(0));
+    lines.subList(1, lines.size()).forEach(out::println);
+    TokenLoad largest = batches.largest();
+    TokenLoad mean = TokenLoad.of(used, shape);
+    line(
+        "tokens: a pair feeds %.0f and predicts %.0f, on average; the largest micro-batch feeds %,d",
+        (double) mean.tokens() / used.size(),
+        (double) mean.predictions() / used.size(),
+        largest.tokens());
+    line(
+        "steps: %d of %d pairs (%d x %d)",
+        steps, stepPairs(), plan.microBatchSize(), plan.accumulation());
+    figures.put("parameters", shape.parameters());
+    figures.put("steps", steps);
+    figures.put("largest_micro_batch_tokens", largest.tokens());
+    long memory = config.plan().memory().map(MemorySize::parse).orElseGet(MemorySize::ofMachine);
+    memory(pairs, largest, memory);
+    fits(pairs, steps, memory);
+    if (config.plan().trial()) {
+      time(pairs, batches, plan, steps, memory);
+    }
+    config.plan().output().ifPresent(path -> write(path, files));
+  }
+
+  private TrainingPairs pairs(DataInput files) {
+    int maxLength = training.data().maxLength();
+    LoadedInputs.requirePositions(maxLength, blueprint.maxPositions());
+    try (ModelTokenizer tokenizer = ModelTokenizer.load(training.model().model())) {
+      PairEncoder encoder =
+          new PairEncoder(
+              tokenizer.text(),
+              tokenizer.template(),
+              tokenizer.specialTokens(),
+              new EncodingLimits(maxLength, blueprint.maxPositions(), shape.vocabSize()));
+      return TrainingPairs.load(training, files, training.data().heldOut(), encoder);
+    }
+  }
+
+  private Optional<AdapterShape> adapter() {
+    return lora.map(adapter -> AdapterShape.of(adapter, shape));
+  }
+
+  private EpochPlan plan(int pairs, int microBatch, int accumulation) {
+    return new EpochPlan(
+        pairs, microBatch, accumulation, training.data().shuffle(), training.engine().seed());
+  }
+
+  private long stepPairs() {
+    return (long) training.batching().perDeviceTrainBatchSize()
+        * training.batching().gradientAccumulationSteps();
+  }
+
+  // --- memory
+
+  private void memory(TrainingPairs pairs, TokenLoad largest, long memory) {
+    Map<MemoryModel.Part, Long> parts = peak(pairs, largest);
+    long total = MemoryModel.total(parts);
+    line("memory, at most %s:", MemorySize.text(total));
+    parts.forEach(
+        (part, bytes) -> {
+          if (bytes > 0) {
+            line("  %-18s %10s", part.words(), MemorySize.text(bytes));
+          }
+        });
+    figures.put("memory_bytes", total);
+    if (total > memory) {
+      line("  which is more than the %s that there are", MemorySize.text(memory));
+    }
+  }
+
+  private Map<MemoryModel.Part, Long> peak(TrainingPairs pairs, TokenLoad largest) {
+    List<EncodedPair> all = new ArrayList<>(pairs.training().pairs());
+    pairs.heldOut().map(PairDataset::pairs).ifPresent(all::addAll);
+    return new MemoryModel(shape, adapter(), checkpointing())
+        .peak(TokenTotals.of(all), largest, referenceCopy());
+  }
+
+  /** Whether activations are computed again, where {@code train} can do that. */
+  private boolean checkpointing() {
+    return Boolean.TRUE.equals(
+        TrainingConfig.OPTIONS.write(training).get("gradient_checkpointing"));
+  }
+
+  /** A reference that moves stays beside the policy; another one is gone before the first step. */
+  private long referenceCopy() {
+    return training.loss().syncRefModel() ? shape.parameters() : 0;
+  }
+
+  /** The largest micro-batch for which a step of the same pairs fits. */
+  private void fits(TrainingPairs pairs, int steps, long memory) {
+    int size = Math.toIntExact(Math.min(stepPairs(), pairs.training().pairs().size()));
+    int best = 0;
+    for (int micro : divisors(size)) {
+      EpochPlan plan = plan(pairs.training().pairs().size(), micro, size / micro);
+      TokenLoad largest = MicroBatches.of(pairs.training().pairs(), plan, steps, shape).largest();
+      if (MemoryModel.total(peak(pairs, largest)) <= memory) {
+        best = micro;
+      }
+    }
+    figures.put("largest_micro_batch_that_fits", best);
+    if (best == 0) {
+      line(
+          "micro-batch: none fits into %s; use fewer tokens (--max_length), --use_peft, a smaller"
+              + " model, or more memory",
+          MemorySize.text(memory));
+    } else {
+      line(
+          "micro-batch: of steps of %d pairs up to %d fit into %s: --per_device_train_batch_size %d"
+              + " --gradient_accumulation_steps %d",
+          size, best, MemorySize.text(memory), best, size / best);
+    }
+  }
+
+  private static List<Integer> divisors(int number) {
+    return IntStream.rangeClosed(1, number).filter(i -> number % i == 0).boxed().toList();
+  }
+
+  // --- time
+
+  private void time(
+      TrainingPairs pairs, MicroBatches batches, EpochPlan plan, int steps, long memory) {
+    TrainingConfig.Optimizer optimizer = training.optimizer();
+    Trial trial =
+        new Trial(
+            blueprint,
+            lora,
+            training.loss().objective(),
+            new AdamW.Settings(
+                optimizer.adamBeta1(),
+                optimizer.adamBeta2(),
+                optimizer.adamEpsilon(),
+                optimizer.weightDecay()),
+            optimizer.maxGradNorm());
+    MicroBatches.Batch typical = batches.typical();
+    long needed =
+        MemoryModel.total(
+            new MemoryModel(trial.largest().shape(), Optional.empty(), false)
+                .peak(TokenTotals.of(typical.pairs()), typical.load(), 0));
+    if (needed > memory) {
+      line(
+          "time: not tried, since the trial alone needs %s; --memory says how much there is",
+          MemorySize.text(needed));
+      return;
+    }
+    long started = System.nanoTime();
+    StepCost sample = trial.run(typical.pairs());
+    double trialSeconds = (System.nanoTime() - started) / 1e9;
+
+    StepArithmetic arithmetic = new StepArithmetic(shape, adapter());
+    TokenLoad all = TokenLoad.of(pairs.training().pairs(), shape);
+    double perPair = arithmetic.training(all) / all.pairs();
+    double pairsOfStep = (double) all.pairs() / plan.stepsPerEpoch();
+    StepCost step = sample.scaled(perPair * pairsOfStep / arithmetic.training(typical.load()));
+    double seconds = step.compute() + step.optimizer();
+    if (training.loss().syncRefModel()) {
+      seconds += step.forward(); // the reference's, in the step
+    }
+    double forwardOfPair = step.forward() / pairsOfStep;
+    double reference =
+        training.loss().referenceChoice() == ReferenceChoice.NONE || training.loss().syncRefModel()
+            ? 0
+            : forwardOfPair * (all.pairs() + heldOut(pairs));
+    double evaluation = forwardOfPair * heldOut(pairs) * evaluations(plan, steps);
+    double whole = reference + steps * seconds + evaluation;
+    line("time, after a trial of %.1f s on %d threads:", trialSeconds, Engine.threads());
+    line(
+        "  a step %.3g s (forward and backward %.3g, optimizer %.3g), %,.0f tokens/s, %.0f GFLOP/s",
+        seconds,
+        step.compute(),
+        step.optimizer(),
+        pairs.training().pairs().stream().mapToLong(EncodedPair::tokens).sum()
+            / (double) all.pairs()
+            * pairsOfStep
+            / seconds,
+        perPair * pairsOfStep / step.compute() / 1e9);
+    line(
+        "  the run %s: reference %s, %d steps %s%s",
+        duration(whole),
+        duration(reference),
+        steps,
+        duration(steps * seconds),
+        evaluation > 0 ? ", evaluations " + duration(evaluation) : "");
+    figures.put("step_seconds", seconds);
+    figures.put("step_compute_seconds", step.compute());
+    figures.put("reference_seconds", reference);
+    figures.put("evaluation_seconds", evaluation);
+    figures.put("run_seconds", whole);
+    figures.put("trial_seconds", trialSeconds);
+  }
+
+  private static long heldOut(TrainingPairs pairs) {
+    return pairs.heldOut().map(held -> (long) held.pairs().size()).orElse(0L);
+  }
+
+  /** One before the first step, one after the last, and those between. */
+  private int evaluations(EpochPlan plan, int steps) {
+    int between =
+        switch (training.evaluation().evalStrategy()) {
+          case NO -> 0;
+          case EPOCH -> (steps - 1) / plan.stepsPerEpoch();
+          case STEPS -> (steps - 1) / training.evalInterval().steps(steps);
+        };
+    return 2 + between;
+  }
+
+  private static String duration(double seconds) {
+    if (seconds < 120) {
+      return String.format(Locale.ROOT, "%.3g s", seconds);
+    }
+    long whole = Math.round(seconds);
+    return whole < 7200
+        ? "%d min %02d s".formatted(whole / 60, whole % 60)
+        : "%d h %02d min".formatted(whole / 3600, whole % 3600 / 60);
+  }
+
+  private void write(Path target, DataInput files) {
+    List<Path> inputs = new ArrayList<>(DataInputs.files(files));
+    inputs.add(training.model().model());
+    try (RowWriter writer = RowWriter.open(target, inputs)) {
+      writer.write(figures);
+      writer.publish();
+    }
+    line("written to %s", target);
+  }
+
+  private void line(String format, Object... values) {
+    out.println(String.format(Locale.ROOT, format, values));
+  }
+}

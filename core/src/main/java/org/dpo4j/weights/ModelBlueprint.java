@@ -1,0 +1,53 @@
+package org.dpo4j.weights;
+
+import java.nio.file.Path;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.ParameterSource;
+
+/** What a {@code config.json} describes, before there are weights. */
+public final class ModelBlueprint {
+
+  private final HuggingFaceConfig config;
+  private final ModelFamily.Plan plan;
+
+  private ModelBlueprint(HuggingFaceConfig config, ModelFamily.Plan plan) {
+    this.config = config;
+    this.plan = plan;
+  }
+
+  /**
+   * Reads a config.
+   *
+   * @param option that names the folder, for messages
+   * @throws org.dpo4j.UsageException if there is no such folder
+   * @throws org.dpo4j.DpoException if the config is not that of a model that is implemented here
+   */
+  public static ModelBlueprint read(String option, Path folder) {
+    HuggingFaceConfig config = ModelFolder.of(option, folder).config();
+    return new ModelBlueprint(config, ModelReader.family(config).plan(config));
+  }
+
+  public HuggingFaceConfig config() {
+    return config;
+  }
+
+  public ModelShape shape() {
+    return plan.shape();
+  }
+
+  /** The longest sequence that the model takes, in tokens. */
+  public int maxPositions() {
+    return plan.maxPositions();
+  }
+
+  /** The same with its first blocks only. */
+  public ModelBlueprint withLayers(int layers) {
+    return new ModelBlueprint(config, plan.withLayers(layers));
+  }
+
+  /** A model with weights from anywhere; it belongs to the caller. */
+  public CausalLm build(ParameterSource source) {
+    return plan.build(source);
+  }
+}

@@ -1,0 +1,79 @@
+package org.dpo4j.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Optional;
+import org.dpo4j.data.RowOrigin;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.ModelShape;
+import org.junit.jupiter.api.Test;
+
+/** Closes the defect that a share of the machine's peak is claimed of arithmetic nobody needs. */
+class StepArithmeticTest {
+
+  /** Two layers, the second with a window of 2; one matrix of 4 x 6 in each; vocabulary 10. */
+  private static final ModelShape SHAPE =
+      new ModelShape(
+          10,
+          4,
+          2,
+          1,
+          2,
+          8,
+          true,
+          true,
+          List.of(AttentionLayer.ALL, 2),
+          "model.layers",
+          List.of(new ModelShape.Linear("q", 4, 6)),
+          100);
+
+  /** A prompt of 3 with completions of 2 and 3: fed are 3 + 1 + 2 tokens, scored 5. */
+  private static final TokenLoad LOAD =
+      TokenLoad.of(
+          List.of(
+              new EncodedPair(
+                  new RowOrigin("pairs.jsonl", 1, 1),
+                  new int[] {1, 2, 3},
+                  new int[] {4, 5},
+                  new int[] {6, 7, 8})),
+          SHAPE);
+
+  @Test
+  void aSharedPromptIsFedOnceAndTheLastTokenOfACompletionNever() {
+    assertThat(LOAD.pairs()).isEqualTo(1);
+    assertThat(LOAD.tokens()).isEqualTo(3 + 1 + 2);
+    assertThat(LOAD.predictions()).isEqualTo(2 + 3);
+  }
+
+  @Test
+  void aQuerySeesItselfAndWhatComesBeforeItInItsOwnSequenceAndWindow() {
+    // The prompt sees 1 + 2 + 3, the chosen token 4, the rejected ones 4 and 5; or 2 at most.
+    assertThat(LOAD.keysSeen())
+        .containsEntry(AttentionLayer.ALL, 6L + 4 + 9)
+        .containsEntry(2, 1L + 2 + 2 + 2 + 2 + 2);
+    assertThat(LOAD.keysSeen(SHAPE)).isEqualTo(19 + 11);
+  }
+
+  @Test
+  void trainingAModelTakesThreeTimesItsForwardPass() {
+    StepArithmetic arithmetic = new StepArithmetic(SHAPE, Optional.empty());
+
+    // Blocks 2 layers x 24 weights x 6 tokens x 2; head 40 weights x 5 x 2; attention 4 x 4 x 30.
+    double forward = 576 + 400 + 480;
+    assertThat(arithmetic.forward(LOAD)).isEqualTo(forward);
+    assertThat(arithmetic.training(LOAD)).isEqualTo(3 * forward);
+  }
+
+  @Test
+  void aFrozenWeightNeedsNoGradientOfItsOwn() {
+    // Rank 1 at both layers: (4 + 6) numbers each.
+    AdapterShape adapter = new AdapterShape(20, 20, 2);
+    StepArithmetic arithmetic = new StepArithmetic(SHAPE, Optional.of(adapter));
+
+    double factors = 2 * 20 * 6;
+    assertThat(arithmetic.forward(LOAD)).isEqualTo(576 + 400 + 480 + factors);
+    assertThat(arithmetic.training(LOAD)).isEqualTo(2 * (576 + 400) + 3 * (480 + factors));
+  }
+}

@@ -1,0 +1,161 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.dpo4j.UsageException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Closes: a plan of another run than the one that the options describe, or one that misleads. */
+class PlanRunTest {
+
+  private final Path folder;
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+  PlanRunTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  @Test
+  void aPlanSaysWhatTheRunNeeds() throws IOException {
+    JsonNode figures = plan(Map.of("max_steps", 5, "memory", "1GB"));
+
+    assertThat(text())
+        .contains("(llama, 348,480 parameters, 2 blocks; weights float32)")
+        .contains("27 of 32 pairs kept")
+        .contains("steps: 5 of 8 pairs (8 x 1)")
+        .containsPattern("memory, at most \\d+ MB:")
+        .containsPattern("Java and libraries +\\d+ MB")
+        .contains("up to 8 fit into 1.00 GB: --per_device_train_batch_size 8")
+        .containsPattern("a step [\\d.e-]+ s \\(forward and backward")
+        .containsPattern("the run [\\d.e-]+ s: reference");
+    assertThat(figures.get("parameters").asLong()).isEqualTo(348_480);
+    assertThat(figures.get("steps").asInt()).isEqualTo(5);
+    assertThat(figures.get("memory_bytes").asLong()).isBetween(300_000_000L, 500_000_000L);
+    assertThat(figures.get("step_seconds").asDouble()).isPositive();
+    assertThat(figures.get("run_seconds").asDouble())
+        .isGreaterThan(5 * figures.get("step_seconds").asDouble());
+  }
+
+  @Test
+  void anAdapterNeedsNoGradientsOfTheModel() throws IOException {
+    JsonNode whole = plan(Map.of("trial", false));
+    JsonNode adapter = plan(Map.of("use_peft", true, "lora_r", 4));
+
+    // As LoraRunTest derives it.
+    assertThat(text()).contains("LoRA, 1,792 trained");
+    long saved = whole.get("memory_bytes").asLong() - adapter.get("memory_bytes").asLong();
+    assertThat(saved).isGreaterThan(12 * 340_000L);
+    assertThat(whole.has("step_seconds")).isFalse();
+    assertThat(adapter.get("step_seconds").asDouble()).isPositive();
+  }
+
+  @Test
+  void whatDoesNotFitIsSaidWithWhatToDo() throws IOException {
+    JsonNode figures = plan(Map.of("memory", "100MB"));
+
+    assertThat(figures.get("largest_micro_batch_that_fits").asInt()).isZero();
+    assertThat(text())
+        .contains("more than the 100 MB that there are")
+        .contains("none fits into 100 MB; use fewer tokens (--max_length)")
+        .contains("time: not tried");
+  }
+
+  @Test
+  void accumulationKeepsTheSizeOfAStep() throws IOException {
+    JsonNode figures =
+        plan(
+            Map.of(
+                "per_device_train_batch_size",
+                2,
+                "gradient_accumulation_steps",
+                3,
+                "trial",
+                false));
+
+    assertThat(figures.get("largest_micro_batch_that_fits").asInt()).isEqualTo(6);
+    assertThat(text())
+        .contains("of 6 pairs (2 x 3)")
+        .contains("--per_device_train_batch_size 6 --gradient_accumulation_steps 1");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"8GB, 8000000000", "7.5 GiB, 8053063680", "512mb, 512000000", "1024, 1024"})
+  void memoryIsAnAmountWithAUnit(String text, long bytes) {
+    assertThat(MemorySize.parse(text)).isEqualTo(bytes);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"much", "-1GB", "0", "8GBit", "99999999TB"})
+  void otherWordsAreRefused(String text) {
+    assertThatThrownBy(() -> MemorySize.parse(text))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("--memory must be an amount with its unit, as 8GB");
+  }
+
+  @Test
+  void optionsThatDoNotFitTheModelAreRefusedAsTrainRefusesThem() {
+    assertThatThrownBy(() -> plan(Map.of("max_length", 100_000)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("--max_length must be at most");
+    assertThatThrownBy(() -> plan(Map.of("data_file", folder.resolve("none.jsonl"))))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("--data_file must be");
+  }
+
+  private JsonNode plan(Map<String, ?> options) throws IOException {
+    Map<String, Object> all =
+        new LinkedHashMap<>(
+            Map.of(
+                "model",
+                fixture("models/llama"),
+                "data_file",
+                fixture("pairs32.jsonl"),
+                "max_length",
+                128,
+                "threads",
+                1));
+    all.putAll(options);
+    Path figures = folder.resolve("figures.json");
+    all.put("output", figures);
+    Map<String, GivenValue> given = new LinkedHashMap<>();
+    all.forEach((name, value) -> given.put(name, GivenValue.of(value)));
+    List<String> notices = new ArrayList<>();
+    PlanConfig config = PlanConfig.resolve(Map.of(), given, notices::add);
+    assertThat(notices).isEmpty();
+    out.reset();
+    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
+    PlanRun.run(config, new RunOutput(stream, stream, Progress.NONE));
+    return JsonMapper.shared().readTree(Files.readString(figures));
+  }
+
+  private String text() {
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private static Path fixture(String name) {
+    try {
+      return Path.of(
+          Objects.requireNonNull(PlanRunTest.class.getResource("/fixtures/" + name), name).toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

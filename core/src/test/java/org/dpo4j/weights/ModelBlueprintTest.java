@@ -1,0 +1,62 @@
+package org.dpo4j.weights;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.RandomParameters;
+import org.dpo4j.torch.ElementType;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Closes the gap between the sizes that a config gives and those of the model made from it. */
+class ModelBlueprintTest {
+
+  static List<Path> folders() throws IOException {
+    List<Path> folders = new ArrayList<>();
+    for (String kind : List.of("families", "models")) {
+      try (Stream<Path> found = Files.list(ModelFolders.fixture(kind))) {
+        found.filter(Files::isDirectory).sorted().forEach(folders::add);
+      }
+    }
+    return folders;
+  }
+
+  @ParameterizedTest
+  @MethodSource("folders")
+  void theSizesAreThoseOfTheModel(Path folder) {
+    ModelBlueprint blueprint = ModelBlueprint.read("--model", folder);
+    ModelShape shape = blueprint.shape();
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      CausalLm model = loaded.model();
+      assertThat(shape.parameters()).isEqualTo(model.parameters().count());
+      assertThat(shape.vocabSize()).isEqualTo(model.vocabSize());
+      assertThat(blueprint.maxPositions()).isEqualTo(model.maxPositions());
+      long linears =
+          model.parameters().slots().stream()
+              .filter(slot -> slot.path().startsWith(shape.blocks() + "."))
+              .mapToLong(slot -> slot.in() * slot.out())
+              .sum();
+      assertThat(shape.layers() * shape.blockWeights()).isEqualTo(linears);
+      assertThat(model.parameters().slots().stream().map(slot -> slot.path()))
+          .contains(shape.blocks() + ".0." + shape.linears().get(0).path());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("folders")
+  void aModelOfFewerBlocksIsThatMuchSmaller(Path folder) {
+    ModelBlueprint blueprint = ModelBlueprint.read("--model", folder).withLayers(1);
+
+    try (CausalLm model = blueprint.build(new RandomParameters(ElementType.F32))) {
+      assertThat(blueprint.shape().layers()).isEqualTo(1);
+      assertThat(model.parameters().count()).isEqualTo(blueprint.shape().parameters());
+    }
+  }
+}
