@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Encoded pairs that lie on disk: a list that reads a pair whenever it is asked for it, and that
  * cannot be changed. Safe for use by several threads. {@link #close} frees the disk space, also of
- * every {@link #select selection}; forgotten, the end of the process does.
+ * every {@link #select selection}; forgotten, the garbage collector does.
  */
 public final class EncodedPairs extends AbstractList<EncodedPair>
     implements RandomAccess, AutoCloseable {
@@ -78,8 +78,9 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
     if (!file.weightsDiffer()) {
       return false; // the usual case, and reading all pairs takes a while
     }
+    double first = get(0).weight();
     for (int i = 1; i < size(); i++) {
-      if (get(i).weight() != get(0).weight()) {
+      if (get(i).weight() != first) {
         return true;
       }
     }

@@ -15,7 +15,8 @@ final class FirstSeen {
    */
   FirstSeen(int most) {
     int places = 2;
-    while (places < most + most / 3) { // a quarter stays free, so that a search ends soon
+    while (places < most + most / 3L
+        && places < 1 << 30) { // a quarter stays free, so that a search ends soon
       places *= 2;
     }
     this.hashes = new int[places];

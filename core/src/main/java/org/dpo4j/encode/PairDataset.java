@@ -269,8 +269,7 @@ public record PairDataset(
       try {
         return new Result(row, row.pairsOrThrow().stream().map(encoder::encode).toList(), null);
       } catch (RuntimeException problem) {
-        // Kept for its turn: an earlier row may be bad as well, and its rows before are handed
-        // over.
+        // Kept for its turn: the rows before it are handed over first, and one may be bad as well.
         return new Result(row, List.of(), problem);
       }
     }
