@@ -1,10 +1,11 @@
 package org.dpo4j.encode;
 
+import java.util.Arrays;
 import java.util.function.IntPredicate;
 
 /**
- * Finds for each of some things the first one like it, with 11 to 22 bytes a thing: the things
- * themselves stay where they are. A hash table with open addressing.
+ * Finds for each of some things the first one like it, with 11 bytes a thing: the things themselves
+ * stay where they are. A hash table with open addressing.
  */
 final class FirstSeen {
   private final int[] hashes;
@@ -14,11 +15,8 @@ final class FirstSeen {
    * @param most how many things there are
    */
   FirstSeen(int most) {
-    int places = 2;
-    while (places < most + most / 3L
-        && places < 1 << 30) { // a quarter stays free, so that a search ends soon
-      places *= 2;
-    }
+    // A quarter stays free, so that a search ends soon.
+    int places = (int) Math.min(Integer.MAX_VALUE - 8, most + most / 3L + 2);
     this.hashes = new int[places];
     this.things = new int[places];
   }
@@ -31,15 +29,20 @@ final class FirstSeen {
    */
   int firstLike(int hash, int thing, IntPredicate like) {
     int spread = hash * 0x9E3779B9; // of neighbours, which would fill the table in long runs
-    int place = (spread ^ (spread >>> 15)) & (hashes.length - 1);
+    int place = (int) ((Integer.toUnsignedLong(spread) * things.length) >>> Integer.SIZE);
     while (things[place] != 0) {
       if (hashes[place] == hash && like.test(things[place] - 1)) {
         return things[place] - 1;
       }
-      place = (place + 1) & (hashes.length - 1);
+      place = place + 1 == things.length ? 0 : place + 1;
     }
     hashes[place] = hash;
     things[place] = thing + 1;
     return thing;
+  }
+
+  /** Forgets all things. */
+  void clear() {
+    Arrays.fill(things, 0);
   }
 }

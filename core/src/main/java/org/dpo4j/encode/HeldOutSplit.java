@@ -48,13 +48,17 @@ public record HeldOutSplit(double size, long seed) {
                   + " prompts holds out %d; change it, or pass --eval_file FILE")
               .formatted(shownSize(), pairs.size(), count(groups), held));
     }
+    int[] train = new int[pairs.size() - held];
+    int[] evaluation = new int[held];
+    for (int i = 0, trained = 0; i < groups.length; i++) {
+      if (isHeld[groups[i]]) {
+        evaluation[i - trained] = i;
+      } else {
+        train[trained++] = i;
+      }
+    }
     return new Sides(
-        data.keep(side(groups, isHeld, false), "held out by eval_split"),
-        data.keep(side(groups, isHeld, true), "kept for training"));
-  }
-
-  private static int[] side(int[] groups, boolean[] isHeld, boolean held) {
-    return IntStream.range(0, groups.length).filter(i -> isHeld[groups[i]] == held).toArray();
+        data.keep(train, "held out by eval_split"), data.keep(evaluation, "kept for training"));
   }
 
   private static long count(int[] groups) {
@@ -69,17 +73,17 @@ public record HeldOutSplit(double size, long seed) {
   private static int[] groups(EncodedPairs pairs) {
     int[] first = new int[pairs.size()];
     Arrays.setAll(first, i -> i);
-    // One after the other, so that one table is in memory at a time.
-    joinRows(first, pairs);
-    joinPrompts(first, pairs);
+    FirstSeen seen = new FirstSeen(first.length);
+    joinRows(first, pairs, seen);
+    seen.clear(); // a second table would be as large
+    joinPrompts(first, pairs, seen);
     for (int i = 0; i < first.length; i++) {
       first[i] = root(first, i);
     }
     return first;
   }
 
-  private static void joinRows(int[] first, EncodedPairs pairs) {
-    FirstSeen rows = new FirstSeen(first.length);
+  private static void joinRows(int[] first, EncodedPairs pairs, FirstSeen rows) {
     for (int i = 0; i < first.length; i++) {
       RowOrigin row = pairs.get(i).origin();
       int hash = Objects.hash(row.file(), row.line(), row.row());
@@ -92,8 +96,7 @@ public record HeldOutSplit(double size, long seed) {
     return a.row() == b.row() && a.line() == b.line() && a.file().equals(b.file());
   }
 
-  private static void joinPrompts(int[] first, EncodedPairs pairs) {
-    FirstSeen prompts = new FirstSeen(first.length);
+  private static void joinPrompts(int[] first, EncodedPairs pairs, FirstSeen prompts) {
     for (int i = 0; i < first.length; i++) {
       int[] prompt = pairs.get(i).promptIds();
       if (prompt.length > 0) { // a pair without a prompt shares none
