@@ -1,8 +1,10 @@
 package org.dpo4j.batch;
 
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
 
 /**
@@ -38,23 +40,38 @@ public record EpochPlan(
     return (microBatchesPerEpoch() - 1) / accumulation + 1;
   }
 
-  /** The steps of an epoch (counted from 0): for each its micro-batches, for each its pairs. */
+  /**
+   * The steps of an epoch (counted from 0): for each its micro-batches, for each its pairs. Only
+   * the order of the pairs is in memory, 4 bytes each; a step is made when it is asked for.
+   */
   public List<List<int[]>> steps(int epoch) {
-    int[] order = order(epoch);
-    List<List<int[]>> steps = new ArrayList<>();
-    List<int[]> step = new ArrayList<>();
-    for (int from = 0, to; from < pairs; from = to) {
-      to = from + Math.min(microBatchSize, pairs - from); // no sum beyond an int
-      step.add(Arrays.copyOfRange(order, from, to));
-      if (step.size() == accumulation) {
-        steps.add(step);
-        step = new ArrayList<>();
+    return new Steps(order(epoch));
+  }
+
+  private final class Steps extends AbstractList<List<int[]>> {
+    private final int[] order;
+
+    Steps(int[] order) {
+      this.order = order;
+    }
+
+    @Override
+    public List<int[]> get(int index) {
+      Objects.checkIndex(index, size());
+      long pairsOfStep = (long) microBatchSize * accumulation;
+      long end = Math.min(pairs, (index + 1) * pairsOfStep);
+      List<int[]> step = new ArrayList<>();
+      for (long from = index * pairsOfStep, to; from < end; from = to) {
+        to = Math.min(end, from + microBatchSize);
+        step.add(Arrays.copyOfRange(order, (int) from, (int) to));
       }
+      return step;
     }
-    if (!step.isEmpty()) {
-      steps.add(step);
+
+    @Override
+    public int size() {
+      return stepsPerEpoch();
     }
-    return steps;
   }
 
   private int[] order(int epoch) {

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,31 @@ public sealed interface PreferencePair {
 
   /** How much the pair counts against others, positive and finite; empty where no column says. */
   OptionalDouble weight();
+
+  /** About how much text the pair holds. */
+  default long characters() {
+    if (this instanceof Text text) {
+      return (long) text.prompt().length() + text.chosen().length() + text.rejected().length();
+    } else if (this instanceof Chat chat) {
+      return Stream.of(chat.prompt(), chat.chosen(), chat.rejected())
+          .flatMap(List::stream)
+          .mapToLong(message -> characters(message.fields()))
+          .sum();
+    }
+    Ids ids = (Ids) this;
+    return (long) ids.prompt().size() + ids.chosen().size() + ids.rejected().size();
+  }
+
+  private static long characters(@Nullable Object json) {
+    if (json instanceof String text) {
+      return text.length();
+    } else if (json instanceof Map<?, ?> map) {
+      return map.values().stream().mapToLong(PreferencePair::characters).sum();
+    } else if (json instanceof List<?> list) {
+      return list.stream().mapToLong(PreferencePair::characters).sum();
+    }
+    return 1;
+  }
 
   /** Plain text on all three sides. */
   record Text(

@@ -35,4 +35,13 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
     }
     return pairs;
   }
+
+  /** About how much text the row holds, by which memory is bounded; of a bad row nothing. */
+  public long characters() {
+    long sum = 0;
+    for (PreferencePair pair : pairs) {
+      sum += pair.characters();
+    }
+    return sum;
+  }
 }

@@ -1,11 +1,9 @@
 package org.dpo4j.encode;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowOrigin;
 
@@ -29,7 +27,7 @@ public record HeldOutSplit(double size, long seed) {
    * @throws UsageException if a side would have no pair
    */
   public Sides of(PairDataset data) {
-    List<EncodedPair> pairs = data.pairs();
+    EncodedPairs pairs = data.pairs();
     int[] groups = groups(pairs);
     int[] members = new int[pairs.size()];
     for (int group : groups) {
@@ -48,16 +46,23 @@ public record HeldOutSplit(double size, long seed) {
       throw new UsageException(
           ("--eval_split must leave a pair on both sides but %s of %d pairs with %d different"
                   + " prompts holds out %d; change it, or pass --eval_file FILE")
-              .formatted(
-                  shownSize(), pairs.size(), Arrays.stream(groups).distinct().count(), held));
+              .formatted(shownSize(), pairs.size(), count(groups), held));
     }
-    List<EncodedPair> train = new ArrayList<>();
-    List<EncodedPair> evaluation = new ArrayList<>();
-    for (int i = 0; i < groups.length; i++) {
-      (isHeld[groups[i]] ? evaluation : train).add(pairs.get(i));
+    int[] train = new int[pairs.size() - held];
+    int[] evaluation = new int[held];
+    for (int i = 0, trained = 0; i < groups.length; i++) {
+      if (isHeld[groups[i]]) {
+        evaluation[i - trained] = i;
+      } else {
+        train[trained++] = i;
+      }
     }
     return new Sides(
         data.keep(train, "held out by eval_split"), data.keep(evaluation, "kept for training"));
+  }
+
+  private static long count(int[] groups) {
+    return IntStream.range(0, groups.length).filter(i -> groups[i] == i).count();
   }
 
   private String shownSize() {
@@ -65,36 +70,50 @@ public record HeldOutSplit(double size, long seed) {
   }
 
   /** For each pair the first pair that it must stay with. */
-  private static int[] groups(List<EncodedPair> pairs) {
+  private static int[] groups(EncodedPairs pairs) {
     int[] first = new int[pairs.size()];
-    Map<Object, Integer> seen = new HashMap<>();
-    for (int i = 0; i < first.length; i++) {
-      first[i] = i;
-      EncodedPair pair = pairs.get(i);
-      join(first, i, seen.putIfAbsent(row(pair.origin()), i));
-      // A pair without a prompt shares none.
-      if (pair.promptIds().length > 0) {
-        join(first, i, seen.putIfAbsent(Arrays.stream(pair.promptIds()).boxed().toList(), i));
-      }
-    }
+    Arrays.setAll(first, i -> i);
+    FirstSeen seen = new FirstSeen(first.length);
+    joinRows(first, pairs, seen);
+    seen.clear(); // a second table would be as large
+    joinPrompts(first, pairs, seen);
     for (int i = 0; i < first.length; i++) {
       first[i] = root(first, i);
     }
     return first;
   }
 
-  /** The row alone, of one that lists several rejected completions. */
-  private static RowOrigin row(RowOrigin origin) {
-    return new RowOrigin(origin.file(), origin.line(), origin.row());
+  private static void joinRows(int[] first, EncodedPairs pairs, FirstSeen rows) {
+    for (int i = 0; i < first.length; i++) {
+      RowOrigin row = pairs.get(i).origin();
+      int hash = Objects.hash(row.file(), row.line(), row.row());
+      join(first, i, rows.firstLike(hash, i, other -> isOneRow(row, pairs.get(other).origin())));
+    }
   }
 
-  private static void join(
-      int[] first, int pair, @org.jspecify.annotations.Nullable Integer other) {
-    if (other != null) {
-      int a = root(first, pair);
-      int b = root(first, other);
-      first[Math.max(a, b)] = Math.min(a, b);
+  /** Whether two pairs come from one row, which lists several rejected completions. */
+  private static boolean isOneRow(RowOrigin a, RowOrigin b) {
+    return a.row() == b.row() && a.line() == b.line() && a.file().equals(b.file());
+  }
+
+  private static void joinPrompts(int[] first, EncodedPairs pairs, FirstSeen prompts) {
+    for (int i = 0; i < first.length; i++) {
+      int[] prompt = pairs.get(i).promptIds();
+      if (prompt.length > 0) { // a pair without a prompt shares none
+        int hash = Arrays.hashCode(prompt);
+        join(
+            first,
+            i,
+            prompts.firstLike(
+                hash, i, other -> Arrays.equals(prompt, pairs.get(other).promptIds())));
+      }
     }
+  }
+
+  private static void join(int[] first, int pair, int other) {
+    int a = root(first, pair);
+    int b = root(first, other);
+    first[Math.max(a, b)] = Math.min(a, b);
   }
 
   private static int root(int[] first, int pair) {

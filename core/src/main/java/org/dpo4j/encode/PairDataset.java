@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.DataEntry;
@@ -19,31 +20,30 @@ import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.PairReader;
 import org.dpo4j.data.Row;
-import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
  * All usable pairs of some data files in their order, and what became of the others.
  *
+ * @param pairs on disk; closed with the data set
  * @param counts every pair of the files by its fate
  * @param ignoredColumns columns of the files that mean nothing here
  * @param description what the rows are, for people
- * @param cutRows the rows whose pairs were cut
  * @param unused pairs that could be used and are not, by reason
  */
 public record PairDataset(
-    List<EncodedPair> pairs,
+    EncodedPairs pairs,
     EncodingCounts counts,
     Set<String> ignoredColumns,
     String description,
-    Set<RowOrigin> cutRows,
-    Map<String, Integer> unused) {
-  private static final int CHUNK = 64;
+    Map<String, Integer> unused)
+    implements AutoCloseable {
+  // A piece of work: enough rows to be worth handing over, and no more text than the caches hold.
+  private static final int PIECE_ROWS = 16;
+  private static final long PIECE_CHARACTERS = 1 << 16;
 
   public PairDataset {
-    pairs = List.copyOf(pairs);
     ignoredColumns = Collections.unmodifiableSet(new TreeSet<>(ignoredColumns));
-    cutRows = Set.copyOf(cutRows);
     unused = Collections.unmodifiableMap(new LinkedHashMap<>(unused));
   }
 
@@ -53,40 +53,57 @@ public record PairDataset(
   }
 
   /**
-   * @param weights the share of each of the input's entries in the mixture; empty for all pairs of
-   *     all entries
-   * @throws BadRowException the first bad row, if {@code onBadRow} says stop
-   * @throws DpoException if a file cannot be read or no pair can be used
+   * With all cores and the folder for temporary files; see {@link #load(DataInput, List,
+   * PairEncoder, OnBadRow, EncodingMeans)}.
    */
   public static PairDataset load(
       DataInput input, List<Double> weights, PairEncoder encoder, OnBadRow onBadRow) {
-    List<EncodedPair> pairs = new ArrayList<>();
-    Set<RowOrigin> cutRows = new HashSet<>();
-    List<Integer> ends = new ArrayList<>();
-    Walk walk = new Walk();
-    for (DataEntry entry : input.entries()) {
-      walk.entry(
-          entry,
-          input,
-          encoder,
-          onBadRow,
-          row -> {
-            row.usable().ifPresent(pairs::add);
-            if (row.status() == EncodedRow.Status.CUT) {
-              cutRows.add(row.origin());
-            }
-          });
-      ends.add(pairs.size());
+    return load(input, weights, encoder, onBadRow, EncodingMeans.ofMachine());
+  }
+
+  /**
+   * @param weights the share of each of the input's entries in the mixture; empty for all pairs of
+   *     all entries
+   * @throws BadRowException the first bad row, if {@code onBadRow} says stop
+   * @throws DpoException if a file cannot be read, no pair can be used or the disk is full
+   */
+  public static PairDataset load(
+      DataInput input,
+      List<Double> weights,
+      PairEncoder encoder,
+      OnBadRow onBadRow,
+      EncodingMeans means) {
+    PairFile file = PairFile.create(means.folder());
+    try {
+      List<Integer> ends = new ArrayList<>();
+      Walk walk =
+          walk(
+              input,
+              encoder,
+              onBadRow,
+              means.threads(),
+              row ->
+                  row.usable()
+                      .ifPresent(pair -> file.append(pair, row.status() == EncodedRow.Status.CUT)),
+              entry -> ends.add(file.size()));
+      file.finish();
+      if (file.size() == 0) {
+        throw new DpoException(
+            "[%s] at least one pair must be usable but none is: %s"
+                .formatted(input.paths(), walk.counts().summary()));
+      }
+      PairDataset all =
+          new PairDataset(
+              new EncodedPairs(file),
+              walk.counts(),
+              walk.ignoredColumns(),
+              walk.description(),
+              Map.of());
+      return weights.isEmpty() ? all : all.mixed(ends, weights);
+    } catch (RuntimeException | Error e) {
+      file.close();
+      throw e;
     }
-    if (pairs.isEmpty()) {
-      throw new DpoException(
-          "[%s] at least one pair must be usable but none is: %s"
-              .formatted(input.paths(), walk.counts().summary()));
-    }
-    PairDataset all =
-        new PairDataset(
-            pairs, walk.counts(), walk.ignoredColumns(), walk.description(), cutRows, Map.of());
-    return weights.isEmpty() ? all : all.mixed(ends, weights);
   }
 
   private PairDataset mixed(List<Integer> ends, List<Double> weights) {
@@ -95,33 +112,46 @@ public record PairDataset(
       available.add(ends.get(i) - (i == 0 ? 0 : ends.get(i - 1)));
     }
     List<Integer> taken = Mixture.take(available, weights);
-    List<EncodedPair> mixture = new ArrayList<>();
+    int[] mixture = new int[taken.stream().mapToInt(Integer::intValue).sum()];
+    int size = 0;
     for (int i = 0; i < ends.size(); i++) {
       int from = ends.get(i) - available.get(i);
-      mixture.addAll(pairs.subList(from, from + taken.get(i)));
+      for (int pair = from; pair < from + taken.get(i); pair++) {
+        mixture[size++] = pair;
+      }
     }
     return keep(mixture, "left out for data_weights");
   }
 
-  /** The same rows with some of the pairs only, and why the others are not used. */
-  PairDataset keep(List<EncodedPair> some, String reason) {
+  /**
+   * The same rows with some of the pairs only, and why the others are not used.
+   *
+   * @param indices of the pairs, which are kept in their order
+   */
+  PairDataset keep(int[] indices, String reason) {
     Map<String, Integer> more = new LinkedHashMap<>(unused);
-    if (some.size() < pairs.size()) {
-      more.merge(reason, pairs.size() - some.size(), Integer::sum);
+    if (indices.length < pairs.size()) {
+      more.merge(reason, pairs.size() - indices.length, Integer::sum);
     }
-    return new PairDataset(some, counts, ignoredColumns, description, cutRows, more);
+    return new PairDataset(pairs.select(indices), counts, ignoredColumns, description, more);
   }
 
   /** Pairs that are used after a cut. */
   public int cut() {
-    return (int) pairs.stream().filter(pair -> cutRows.contains(pair.origin())).count();
+    return (int) IntStream.range(0, pairs.size()).filter(pairs::isCut).count();
   }
 
   /** How many of the pairs came from an entry. */
   public long from(DataEntry entry) {
     Set<String> files = new HashSet<>();
     entry.files().forEach(file -> files.add(file.path().toString()));
-    return pairs.stream().filter(pair -> files.contains(pair.origin().file())).count();
+    return IntStream.range(0, pairs.size()).filter(i -> files.contains(pairs.fileOf(i))).count();
+  }
+
+  /** Frees the disk space of the pairs, which data sets made from this one share. */
+  @Override
+  public void close() {
+    pairs.close();
   }
 
   /** What was seen so far: every pair by its fate, the ignored columns, and what the rows are. */
@@ -135,63 +165,102 @@ public record PairDataset(
       return String.join("; ", descriptions);
     }
 
-    private void entry(
-        DataEntry entry,
-        DataInput input,
-        PairEncoder encoder,
-        OnBadRow onBadRow,
-        Consumer<EncodedRow> action) {
-      for (DataFile file : entry.files()) {
-        try (PairReader reader = PairReader.open(file, input.columns(), input.format())) {
-          for (List<Row> rows = chunk(reader); !rows.isEmpty(); rows = chunk(reader)) {
-            // Rows are independent of each other, and tokenizing is most of what loading costs.
-            List<Result> results =
-                rows.parallelStream().map(row -> Result.of(row, encoder)).toList();
-            for (Result result : results) {
-              result.settle(onBadRow, counts).forEach(action);
-            }
-          }
-          ignoredColumns.addAll(reader.ignoredColumns());
-          if (!reader.description().isEmpty()) {
-            descriptions.add(reader.description());
-          }
-        }
+    private void ended(PairReader reader) {
+      ignoredColumns.addAll(reader.ignoredColumns());
+      if (!reader.description().isEmpty()) {
+        descriptions.add(reader.description());
       }
     }
   }
 
-  /** The rows of one file; see {@link #forEachRow(DataInput, PairEncoder, OnBadRow, Consumer)}. */
+  /**
+   * The rows of one file; see {@link #forEachRow(DataInput, PairEncoder, OnBadRow, int, Consumer)}.
+   */
   public static Walk forEachRow(
       Path file, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
-    return forEachRow(DataInput.of(file), encoder, onBadRow, action);
+    return forEachRow(
+        DataInput.of(file), encoder, onBadRow, EncodingMeans.ofMachine().threads(), action);
   }
 
   /**
-   * Hands over each pair of the files in order, holding 64 rows at a time. A bad row that is
-   * skipped is handed over as dropped with its reason, whole: one bad rejected completion makes a
-   * row bad.
+   * Hands over each pair of the files in order, whatever number of threads tokenizes; in memory are
+   * at most 64 rows for each of them. A bad row that is skipped is handed over as dropped with its
+   * reason, whole: one bad rejected completion makes a row bad.
    *
+   * @param threads that tokenize, the calling one included
+   * @param action called on the calling thread
    * @throws BadRowException the first bad row, if {@code onBadRow} says stop
    */
   public static Walk forEachRow(
-      DataInput input, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
+      DataInput input,
+      PairEncoder encoder,
+      OnBadRow onBadRow,
+      int threads,
+      Consumer<EncodedRow> action) {
+    return walk(input, encoder, onBadRow, threads, action, entry -> {});
+  }
+
+  private static Walk walk(
+      DataInput input,
+      PairEncoder encoder,
+      OnBadRow onBadRow,
+      int threads,
+      Consumer<EncodedRow> action,
+      Consumer<DataEntry> endOfEntry) {
     Walk walk = new Walk();
-    for (DataEntry entry : input.entries()) {
-      walk.entry(entry, input, encoder, onBadRow, action);
+    try (OrderedWork<List<Result>> work =
+        new OrderedWork<>(
+            threads,
+            results ->
+                results.forEach(
+                    result -> result.settle(onBadRow, walk.counts()).forEach(action)))) {
+      for (DataEntry entry : input.entries()) {
+        for (DataFile file : entry.files()) {
+          try (PairReader reader = PairReader.open(file, input.columns(), input.format())) {
+            encode(reader, encoder, work);
+            walk.ended(reader);
+          }
+        }
+        endOfEntry.accept(entry);
+      }
     }
     return walk;
   }
 
-  private static List<Row> chunk(PairReader reader) {
-    List<Row> rows = new ArrayList<>(CHUNK);
-    for (int i = 0; i < CHUNK; i++) {
+  /** Tokenizing is most of what loading costs, and rows are independent of each other. */
+  private static void encode(
+      PairReader reader, PairEncoder encoder, OrderedWork<List<Result>> work) {
+    Optional<RuntimeException> unreadable = Optional.empty();
+    boolean more = true;
+    while (more) {
+      List<Row> piece = new ArrayList<>();
+      try {
+        more = read(reader, piece);
+      } catch (RuntimeException problem) {
+        unreadable = Optional.of(problem);
+        more = false;
+      }
+      work.add(() -> piece.stream().map(row -> Result.of(row, encoder)).toList());
+    }
+    work.finish();
+    // What is wrong with a row before the damage comes first, as if rows were encoded one by one.
+    if (unreadable.isPresent()) {
+      throw unreadable.get();
+    }
+  }
+
+  /** Adds the next rows to a piece; false at the end of the file. */
+  private static boolean read(PairReader reader, List<Row> piece) {
+    long characters = 0;
+    while (piece.size() < PIECE_ROWS && characters < PIECE_CHARACTERS) {
       Optional<Row> row = reader.next();
       if (row.isEmpty()) {
-        break;
+        return false;
       }
-      rows.add(row.get());
+      piece.add(row.get());
+      characters += row.get().characters();
     }
-    return rows;
+    return true;
   }
 
   private record Result(Row row, List<EncodedRow> encoded, @Nullable RuntimeException problem) {
@@ -200,8 +269,7 @@ public record PairDataset(
       try {
         return new Result(row, row.pairsOrThrow().stream().map(encoder::encode).toList(), null);
       } catch (RuntimeException problem) {
-        // Kept until all rows of the chunk are done: thrown here, it would let the caller close the
-        // native tokenizer under the other threads. And the first bad row is the one reported.
+        // Kept for its turn: the rows before it are handed over first, and one may be bad as well.
         return new Result(row, List.of(), problem);
       }
     }

@@ -12,6 +12,7 @@ import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -56,6 +57,7 @@ public final class InspectRun {
                   input,
                   encoder,
                   config.onBadRow(),
+                  EncodingMeans.threads(0),
                   new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
       DataReport.lines(input, walk).forEach(output.out()::println);
       config.output().ifPresent(path -> output.out().println("written to " + path));
@@ -75,7 +77,11 @@ public final class InspectRun {
     try (RowWriter writer = RowWriter.open(target, inputs)) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
-              input, encoder, config.onBadRow(), row -> writer.write(values(row, input)));
+              input,
+              encoder,
+              config.onBadRow(),
+              EncodingMeans.threads(0),
+              row -> writer.write(values(row, input)));
       writer.publish();
       return walk;
     }

@@ -27,7 +27,8 @@ public record ScoreConfig(
     @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,
     @Option(value = "8", help = "pairs in a batch") int perDeviceEvalBatchSize,
     @Option(value = "cpu", help = "where to compute") Device device,
-    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
+    @Option(value = "0", help = "threads of tokenizing and of the engine; 0: one for each core")
+        int threads) {
 
   /** The table of all options of {@code score}. */
   public static final OptionTable<ScoreConfig> OPTIONS = OptionTable.of(ScoreConfig.class);

@@ -8,6 +8,7 @@ import java.util.Optional;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbTable;
@@ -73,7 +74,9 @@ public final class ScoreRun {
   }
 
   private PairDataset.Walk score(PairEncoder encoder) {
-    PairDataset.Walk walk = PairDataset.forEachRow(input, encoder, config.onBadRow(), this::take);
+    PairDataset.Walk walk =
+        PairDataset.forEachRow(
+            input, encoder, config.onBadRow(), EncodingMeans.threads(config.threads()), this::take);
     flush();
     return walk;
   }

@@ -387,7 +387,8 @@ public record TrainingConfig(
   public record Engine(
       @Option(value = "42", help = "decides the order of the pairs and any other chance") long seed,
       @Option(value = "cpu", help = "where to compute") Device device,
-      @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads,
+      @Option(value = "0", help = "threads of tokenizing and of the engine; 0: one for each core")
+          int threads,
       @Option(value = "false", help = "compute blocks again on the way back, to save memory")
           boolean gradientCheckpointing) {
     public Engine {

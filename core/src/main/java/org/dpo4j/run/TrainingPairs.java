@@ -1,11 +1,12 @@
 package org.dpo4j.run;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.HeldOutSplit;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
@@ -22,34 +23,52 @@ record TrainingPairs(
     DataInput files,
     PairDataset training,
     Optional<DataInput> heldOutFiles,
-    Optional<PairDataset> heldOut) {
+    Optional<PairDataset> heldOut)
+    implements AutoCloseable {
 
-  /** Reads and encodes the files, and sets the held-out share aside. */
+  /**
+   * Reads and encodes the files, and sets the held-out share aside.
+   *
+   * @param inputs the model and its tokenizer
+   * @param folder where the encoded pairs are kept while they are used
+   */
   static TrainingPairs load(
       TrainingConfig config,
       DataInput files,
       Optional<DataInput> heldOutFiles,
-      PairEncoder encoder) {
+      LoadedInputs inputs,
+      Path folder) {
     TrainingConfig.Data data = config.data();
-    PairDataset all = load(config, files, data.dataWeights().orElse(List.of()), encoder);
-    if (data.evalSplit().isPresent()) {
-      HeldOutSplit.Sides sides =
-          new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed()).of(all);
-      return new TrainingPairs(files, sides.train(), heldOutFiles, Optional.of(sides.held()));
+    PairEncoder encoder = inputs.encoder(data.maxLength());
+    EncodingMeans means =
+        new EncodingMeans(EncodingMeans.threads(config.engine().threads()), folder);
+    PairDataset all = load(config, files, data.dataWeights().orElse(List.of()), encoder, means);
+    try {
+      if (data.evalSplit().isPresent()) {
+        HeldOutSplit.Sides sides =
+            new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed()).of(all);
+        return new TrainingPairs(files, sides.train(), heldOutFiles, Optional.of(sides.held()));
+      }
+      return new TrainingPairs(
+          files,
+          all,
+          heldOutFiles,
+          heldOutFiles.map(input -> load(config, input, List.of(), encoder, means)));
+    } catch (RuntimeException | Error e) {
+      all.close();
+      throw e;
     }
-    return new TrainingPairs(
-        files,
-        all,
-        heldOutFiles,
-        heldOutFiles.map(input -> load(config, input, List.of(), encoder)));
   }
 
   private static PairDataset load(
-      TrainingConfig config, DataInput input, List<Double> shares, PairEncoder encoder) {
-    PairDataset dataset = PairDataset.load(input, shares, encoder, config.data().onBadRow());
-    boolean oneWeight =
-        dataset.pairs().stream().mapToDouble(EncodedPair::weight).distinct().count() == 1;
-    if (!oneWeight && !config.loss().objective().loss().keepsPairs()) {
+      TrainingConfig config,
+      DataInput input,
+      List<Double> shares,
+      PairEncoder encoder,
+      EncodingMeans means) {
+    PairDataset dataset = PairDataset.load(input, shares, encoder, config.data().onBadRow(), means);
+    if (!config.loss().objective().loss().keepsPairs() && dataset.pairs().weightsDiffer()) {
+      dataset.close();
       throw new UsageException(
           "--loss_type %s sorts the pairs of a micro-batch, so that no pair can weigh more than"
                   .formatted(OptionType.text(config.loss().lossType()))
@@ -62,5 +81,10 @@ record TrainingPairs(
   /** The training pairs, and the held-out ones where there are any. */
   List<PairDataset> datasets() {
     return Stream.concat(Stream.of(training), heldOut.stream()).toList();
+  }
+
+  @Override
+  public void close() {
+    datasets().forEach(PairDataset::close);
   }
 }

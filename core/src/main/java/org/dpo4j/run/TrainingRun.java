@@ -8,7 +8,6 @@ import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
@@ -56,11 +55,10 @@ public final class TrainingRun {
                 inputs(training, heldOut));
         ShutdownHook hook = ShutdownHook.closing(folder);
         LoadedInputs inputs =
-            LoadedInputs.open(
-                config.model().model(), loaded -> TrainedAdapter.of(config, loaded))) {
+            LoadedInputs.open(config.model().model(), loaded -> TrainedAdapter.of(config, loaded));
+        TrainingPairs pairs =
+            TrainingPairs.load(config, training, heldOut, inputs, folder.pending())) {
       Engine.setThreads(config.engine().threads());
-      PairEncoder encoder = inputs.encoder(config.data().maxLength());
-      TrainingPairs pairs = TrainingPairs.load(config, training, heldOut, encoder);
       Trainer.Settings settings = settings(pairs.training().pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
       Optional<ReferenceFiles> files = References.files(config);
@@ -80,6 +78,7 @@ public final class TrainingRun {
         report.trainingDone((System.nanoTime() - started) / 1e9);
       }
 
+      pairs.close(); // their disk space is needed now
       report.write(folder, inputs);
       folder.publish();
       report.published(folder.target());

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Pairs together with what the reference says of them.
  *
- * @param pairs at least one
+ * @param pairs at least one; not copied, for they may be more than fit into memory
  * @param reference of the same pairs; null for objectives that need none
  */
 public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference reference) {
@@ -21,7 +21,6 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
     if (pairs.isEmpty()) {
       throw new IllegalArgumentException("there must be at least one pair");
     }
-    pairs = List.copyOf(pairs);
   }
 
   /** How much the pairs count together. */

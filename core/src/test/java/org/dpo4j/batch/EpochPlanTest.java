@@ -54,6 +54,22 @@ class EpochPlanTest {
     assertThat(flat(new EpochPlan(50, 4, 3, true, 11), 0)).isNotEqualTo(order);
   }
 
+  /** Written down when steps were lists in memory: the same seed trains in the same order. */
+  @Test
+  void theOrderOfASeedStaysWhatItWas() {
+    assertThat(flat(new EpochPlan(12, 2, 2, true, 11), 2))
+        .containsExactly(11, 2, 9, 6, 1, 7, 5, 10, 3, 8, 0, 4);
+  }
+
+  @Test
+  void aMicroBatchMayBeLargerThanAnyDataSet() {
+    int most = Integer.MAX_VALUE;
+    List<List<int[]>> steps = new EpochPlan(3, most, most, false, 0).steps(0);
+    assertThat(steps).hasSize(1);
+    assertThat(steps.get(0).get(0)).containsExactly(0, 1, 2);
+    assertThatThrownBy(() -> steps.get(1)).isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
   @Test
   void withoutShufflingTheOrderIsThatOfTheFile() {
     for (int epoch = 0; epoch < 2; epoch++) {

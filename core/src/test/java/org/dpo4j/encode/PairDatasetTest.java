@@ -3,21 +3,31 @@ package org.dpo4j.encode;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.tokenizer.InstructionTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Closes rows that are lost, counted twice or out of order between the file and the run. */
 class PairDatasetTest {
@@ -32,9 +42,11 @@ class PairDatasetTest {
     row("[1]", "[4]", "[5]")
   };
 
+  private final Path folder;
   private final Path file;
 
   PairDatasetTest(@TempDir Path folder) throws IOException {
+    this.folder = folder;
     file = Files.writeString(folder.resolve("a.jsonl"), String.join("\n\n", ROWS));
   }
 
@@ -85,7 +97,7 @@ class PairDatasetTest {
       lines.add(textRow("row " + i));
     }
     Files.write(file, lines);
-    AtomicInteger done = new AtomicInteger();
+    AtomicInteger working = new AtomicInteger();
     TextTokenizer slow =
         new TextTokenizer() {
           @Override
@@ -93,8 +105,9 @@ class PairDatasetTest {
             if (text.startsWith("fails")) {
               throw new DpoException("as told");
             }
+            working.incrementAndGet();
             LockSupport.parkNanos(2_000_000);
-            done.incrementAndGet();
+            working.decrementAndGet();
             return text.chars().toArray();
           }
 
@@ -112,8 +125,8 @@ class PairDatasetTest {
         new PairEncoder(
             slow, null, new SpecialTokens(null, "$", null), new EncodingLimits(0, 100, 256));
 
-    assertThatThrownBy(() -> PairDataset.load(file, encoder, OnBadRow.STOP)).hasMessage("as told");
-    assertThat(done).hasValue(1 + 40 * 3); // EOS; prompt, chosen, rejected of the other rows
+    assertThatThrownBy(() -> load(encoder, OnBadRow.STOP, 4)).hasMessage("as told");
+    assertThat(working).hasValue(0);
   }
 
   private static String textRow(String prompt) {
@@ -144,12 +157,145 @@ class PairDatasetTest {
     assertThat(walk.counts().kept()).isEqualTo(857); // i = 3, 10, ..., 997 are 143 rows
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 8})
+  void anyNumberOfThreadsGivesTheSame(int threads) throws IOException {
+    Random random = new Random(3);
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < 3000; i++) {
+      String row = ROWS[random.nextInt(ROWS.length)];
+      lines.add(random.nextInt(5) == 0 ? row("[" + i % 250 + "]", "[2,3]", "[3]") : row);
+    }
+    Files.write(file, lines);
+    PairDataset one = load(encoder(), OnBadRow.SKIP, 1);
+    PairDataset several = load(encoder(), OnBadRow.SKIP, threads);
+    assertThat(words(several.pairs())).isEqualTo(words(one.pairs()));
+    assertThat(several.counts().summary()).isEqualTo(one.counts().summary());
+    assertThat(several.cut()).isEqualTo(one.cut()).isEqualTo(one.counts().cut());
+    assertThat(several.ignoredColumns()).isEqualTo(one.ignoredColumns());
+    assertThat(several.description()).isEqualTo(one.description());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 8})
+  void aBadRowAmongManyStopsAtItsLineAfterAllBefore(int threads) throws IOException {
+    List<String> lines = new ArrayList<>(Collections.nCopies(2000, ROWS[0]));
+    lines.set(1203, ROWS[3]);
+    lines.set(1204, ROWS[5]); // bad in another way
+    Files.write(file, lines);
+    List<EncodedRow> seen = new ArrayList<>();
+    assertThatThrownBy(
+            () ->
+                PairDataset.forEachRow(
+                    DataInput.of(file), encoder(), OnBadRow.STOP, threads, seen::add))
+        .isInstanceOf(BadRowException.class)
+        .hasMessageStartingWith("[" + file + ":1204] identical");
+    assertThat(seen).extracting(row -> row.origin().row()).hasSize(1203).isSorted();
+  }
+
+  /** The rows before the damage are whole, and what is wrong with one of them is met first. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void aBadRowBeforeDamageIsTheOneReported(int threads) throws IOException {
+    Path packed = folder.resolve("a.jsonl.gz");
+    String text = (ROWS[0] + "\n").repeat(20_000) + ROWS[3] + "\n" + ROWS[0];
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+    byte[] whole = bytes.toByteArray();
+    Files.write(packed, Arrays.copyOf(whole, whole.length - 6)); // all text, half a checksum
+    DataInput input = DataInput.of(packed);
+    assertThatThrownBy(
+            () -> PairDataset.forEachRow(input, encoder(), OnBadRow.STOP, threads, row -> {}))
+        .hasMessageStartingWith("[" + packed + ":20001] identical");
+    assertThatThrownBy(
+            () -> PairDataset.forEachRow(input, encoder(), OnBadRow.SKIP, threads, row -> {}))
+        .hasMessageContaining("readable to its end");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void aDefectOfTheTokenizerComesOutAsItIs(int threads) throws IOException {
+    Files.write(file, Collections.nCopies(500, textRow("text")));
+    for (Throwable defect :
+        List.of(new IllegalStateException("defect"), new StackOverflowError())) {
+      AtomicInteger calls = new AtomicInteger();
+      TextTokenizer broken =
+          new TextTokenizer() {
+            @Override
+            public int[] encode(String text, boolean addSpecialTokens) {
+              if (calls.incrementAndGet() > 700) {
+                if (defect instanceof Error error) {
+                  throw error;
+                }
+                throw (RuntimeException) defect;
+              }
+              return text.chars().toArray();
+            }
+
+            @Override
+            public String decode(int[] ids) {
+              return "";
+            }
+
+            @Override
+            public int vocabSize() {
+              return 256;
+            }
+          };
+      PairEncoder encoder =
+          new PairEncoder(
+              broken, null, new SpecialTokens(null, "$", null), new EncodingLimits(0, 100, 256));
+      assertThatThrownBy(() -> load(encoder, OnBadRow.SKIP, threads)).isSameAs(defect);
+    }
+  }
+
+  @Test
+  void nothingIsLeftInTheFolderNorAfterAFailure() throws IOException {
+    try (PairDataset data = load(encoder(), OnBadRow.SKIP, 2)) {
+      assertThat(data.pairs()).hasSize(3);
+    }
+    assertThatThrownBy(() -> load(encoder(), OnBadRow.STOP, 2)).isInstanceOf(DpoException.class);
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(file);
+    }
+  }
+
+  @Test
+  void aFolderThatCannotBeWrittenIsNamed() {
+    EncodingMeans means = new EncodingMeans(1, folder.resolve("missing"));
+    assertThatThrownBy(
+            () -> PairDataset.load(DataInput.of(file), List.of(), encoder(), OnBadRow.SKIP, means))
+        .isInstanceOf(DpoException.class)
+        .hasMessageStartingWith("[" + means.folder())
+        .hasMessageContaining("choose another folder");
+  }
+
   @Test
   void aFileWithoutOneUsablePairIsRefusedWithTheReasons() throws IOException {
     Files.writeString(file, ROWS[1]);
     assertThatThrownBy(() -> PairDataset.load(file, encoder(), OnBadRow.STOP))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("0 of 1 pairs kept; 1 dropped: prompt alone reaches max_length");
+  }
+
+  private PairDataset load(PairEncoder encoder, OnBadRow onBadRow, int threads) {
+    EncodingMeans means = new EncodingMeans(threads, folder);
+    return PairDataset.load(DataInput.of(file), List.of(), encoder, onBadRow, means);
+  }
+
+  private static List<String> words(List<EncodedPair> pairs) {
+    return pairs.stream()
+        .map(
+            pair ->
+                "%s %s %s %s"
+                    .formatted(
+                        pair.origin(),
+                        Arrays.toString(pair.promptIds()),
+                        Arrays.toString(pair.chosenIds()),
+                        Arrays.toString(pair.rejectedIds())))
+        .toList();
   }
 
   private static PairEncoder encoder() {

@@ -75,7 +75,7 @@ public final class TrainAndScore {
               tokenizer.template(),
               tokenizer.specialTokens(),
               new EncodingLimits(0, model.maxPositions(), model.vocabSize()));
-      EncodedPair pair = PairDataset.load(pairs, encoder, OnBadRow.STOP).pairs().get(0);
+      EncodedPair pair = first(pairs, encoder);
 
       LossTerms terms =
           DpoLoss.dpoLoss(
@@ -89,6 +89,13 @@ public final class TrainAndScore {
           "loss %.4f, reward margin %+.4f%n",
           terms.loss().item_double(),
           terms.rewardMargins().item_double());
+    }
+  }
+
+  /** The pairs lie on disk until the data set is closed. */
+  private static EncodedPair first(Path pairs, PairEncoder encoder) {
+    try (PairDataset data = PairDataset.load(pairs, encoder, OnBadRow.STOP)) {
+      return data.pairs().get(0);
     }
   }
 

@@ -1,0 +1,273 @@
+package org.dpo4j.encode;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import org.dpo4j.DpoException;
+import org.dpo4j.data.RowOrigin;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Encoded pairs in a file that has no name, so that they cost the heap 8 bytes each however long
+ * they are. Filled by one thread; afterwards any number of threads may read.
+ *
+ * <p>A record is a row of ints: line, row, rejected index, both halves of the weight, the lengths
+ * of prompt, chosen and rejected, their ids, and a checksum. Its beginning and length are in an
+ * index on the heap; what follows from its place (the file of the row) or takes a bit (whether the
+ * pair was cut) is on the heap too.
+ */
+final class PairFile implements AutoCloseable {
+  private static final int HEADER = 8; // ints
+  private static final int BUFFER = 1 << 16; // bytes
+  private static final int BLOCK = 1 << 13; // ends in a block of the index
+
+  private final Path path;
+  private final FileChannel channel;
+  private final long start;
+  // Blocks, because an array that grows by copying needs three times its size for a moment.
+  private final List<long[]> ends = new ArrayList<>();
+  private final List<String> files = new ArrayList<>();
+  private final List<Integer> firstOfFile = new ArrayList<>();
+  private final BitSet cut = new BitSet();
+  private ByteBuffer buffer;
+  private long flushed;
+  private int checksum;
+  private int size;
+  private double firstWeight;
+  private boolean weightsDiffer;
+
+  private PairFile(Path path, FileChannel channel, long start) {
+    this.path = path;
+    this.channel = channel;
+    this.start = start;
+    this.flushed = start;
+    this.buffer = direct(BUFFER);
+  }
+
+  /**
+   * Creates an empty file. It is out of the folder at once (on Windows, when it is closed): nothing
+   * is left of it however the process ends.
+   *
+   * @throws DpoException if the folder cannot be written
+   */
+  static PairFile create(Path folder) {
+    return create(folder, 0);
+  }
+
+  /** The same with a hole of {@code start} bytes before the first record, for tests. */
+  static PairFile create(Path folder, long start) {
+    Path path = folder.resolve(".dpo4j-pairs");
+    try {
+      path = Files.createTempFile(folder, ".dpo4j-pairs-", ".tmp");
+      return new PairFile(
+          path,
+          FileChannel.open(
+              path,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.DELETE_ON_CLOSE),
+          start);
+    } catch (IOException e) {
+      throw notWritten(path, e);
+    }
+  }
+
+  /**
+   * Adds a pair at the end.
+   *
+   * @param wasCut whether truncation shortened it
+   * @throws DpoException if the disk is full
+   */
+  void append(EncodedPair pair, boolean wasCut) {
+    RowOrigin origin = pair.origin();
+    if (files.isEmpty() || !files.get(files.size() - 1).equals(origin.file())) {
+      files.add(origin.file());
+      firstOfFile.add(size);
+    }
+    if (size == 0) {
+      firstWeight = pair.weight();
+    }
+    weightsDiffer |= pair.weight() != firstWeight;
+    cut.set(size, wasCut);
+    long weight = Double.doubleToRawLongBits(pair.weight());
+    checksum = 1;
+    put(
+        origin.line(),
+        origin.row(),
+        origin.rejectedIndex(),
+        (int) (weight >>> 32),
+        (int) weight,
+        pair.promptIds().length,
+        pair.chosenIds().length,
+        pair.rejectedIds().length);
+    put(pair.promptIds());
+    put(pair.chosenIds());
+    put(pair.rejectedIds());
+    put(checksum);
+    if (size % BLOCK == 0) {
+      ends.add(new long[BLOCK]);
+    }
+    ends.get(size / BLOCK)[size % BLOCK] = flushed + buffer.position();
+    size++;
+  }
+
+  private void put(int... values) {
+    for (int value : values) {
+      if (buffer.remaining() < Integer.BYTES) {
+        flush();
+      }
+      buffer.putInt(value);
+      checksum = 31 * checksum + value;
+    }
+  }
+
+  /** Makes everything readable; nothing can be added afterwards. */
+  void finish() {
+    flush();
+    buffer = direct(0);
+  }
+
+  private void flush() {
+    buffer.flip();
+    try {
+      while (buffer.hasRemaining()) {
+        flushed += channel.write(buffer, flushed);
+      }
+    } catch (IOException e) {
+      throw notWritten(path, e);
+    }
+    buffer.clear();
+  }
+
+  int size() {
+    return size;
+  }
+
+  /** Whether truncation shortened a pair. */
+  boolean isCut(int index) {
+    return cut.get(index);
+  }
+
+  /** The file that a pair came from. */
+  String fileOf(int index) {
+    int low = 0;
+    int high = files.size() - 1;
+    while (low < high) {
+      int middle = (low + high + 1) >>> 1;
+      if (firstOfFile.get(middle) <= index) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return files.get(low);
+  }
+
+  /** Whether two of the pairs have different weights. */
+  boolean weightsDiffer() {
+    return weightsDiffer;
+  }
+
+  /**
+   * Reads one pair.
+   *
+   * @throws DpoException if the file does not hold what was written
+   */
+  EncodedPair read(int index) {
+    long from = index == 0 ? start : end(index - 1);
+    int ints = Math.toIntExact((end(index) - from) / Integer.BYTES);
+    int[] record = new int[ints];
+    try {
+      ByteBuffer part = ByteBuffer.allocate(Math.min(BUFFER, ints * Integer.BYTES));
+      part.order(ByteOrder.nativeOrder());
+      for (int done = 0; done < ints; done += part.limit() / Integer.BYTES) {
+        // In parts: the JDK keeps native memory as large as the largest read for each thread.
+        part.clear().limit(Math.min(part.capacity(), (ints - done) * Integer.BYTES));
+        fill(part, from + (long) done * Integer.BYTES);
+        part.flip().asIntBuffer().get(record, done, part.limit() / Integer.BYTES);
+      }
+    } catch (IOException e) {
+      throw notReadable(reason(e), e);
+    }
+    return pair(index, record);
+  }
+
+  private void fill(ByteBuffer part, long from) throws IOException {
+    while (part.hasRemaining()) {
+      if (channel.read(part, from + part.position()) < 0) {
+        throw notReadable("it ends too early", null);
+      }
+    }
+  }
+
+  private EncodedPair pair(int index, int[] record) {
+    int sum = 1;
+    for (int i = 0; i < record.length - 1; i++) {
+      sum = 31 * sum + record[i];
+    }
+    if (sum != record[record.length - 1]) {
+      throw notReadable("pair %d is not what was written".formatted(index), null);
+    }
+    int chosen = HEADER + record[5];
+    int rejected = chosen + record[6];
+    return new EncodedPair(
+        new RowOrigin(fileOf(index), record[0], record[1], record[2]),
+        Arrays.copyOfRange(record, HEADER, chosen),
+        Arrays.copyOfRange(record, chosen, rejected),
+        Arrays.copyOfRange(record, rejected, rejected + record[7]),
+        Double.longBitsToDouble(((long) record[3] << 32) | (record[4] & 0xffff_ffffL)));
+  }
+
+  private long end(int index) {
+    return ends.get(index / BLOCK)[index % BLOCK];
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw notReadable(reason(e), e);
+    }
+  }
+
+  private static ByteBuffer direct(int bytes) {
+    return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+  }
+
+  private static String reason(IOException e) {
+    if (e instanceof NoSuchFileException) {
+      return "there is no such folder";
+    } else if (e instanceof AccessDeniedException) {
+      return "it is not allowed";
+    }
+    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+  }
+
+  private static DpoException notWritten(Path path, IOException e) {
+    return new DpoException(
+        ("[%s] the encoded pairs must be kept in a file while they are used but it could not be"
+                + " written: %s; make room there, or choose another folder (for train that of"
+                + " --output_dir, else java.io.tmpdir)")
+            .formatted(path, reason(e)),
+        e);
+  }
+
+  private DpoException notReadable(String found, @Nullable Throwable cause) {
+    String message =
+        ("[%s] the encoded pairs must be read back as they were written but were not: %s;"
+                + " make room in that folder or check its disk, and run again")
+            .formatted(path, found);
+    return cause == null ? new DpoException(message) : new DpoException(message, cause);
+  }
+}

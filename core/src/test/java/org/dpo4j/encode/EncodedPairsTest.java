@@ -1,0 +1,134 @@
+package org.dpo4j.encode;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.dpo4j.DpoException;
+import org.dpo4j.data.RowOrigin;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Closes pairs that come back from disk other than they went there, and files left behind. */
+class EncodedPairsTest {
+  private final Path folder;
+
+  EncodedPairsTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  /** Pairs longer than the buffers, and files whose offsets no int holds. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, (1L << 31) - 100, 1L << 33})
+  void pairsComeBackAsTheyWere(long start) throws IOException {
+    List<EncodedPair> pairs = pairs(20_000);
+    try (PairFile file = PairFile.create(folder, start)) {
+      pairs.forEach(pair -> file.append(pair, pair.origin().row() % 3 == 0));
+      file.finish();
+      EncodedPairs stored = new EncodedPairs(file);
+      assertThat(stored).hasSameSizeAs(pairs);
+      for (int i : new Random(1).ints(3000, 0, pairs.size()).toArray()) {
+        assertSame(stored.get(i), pairs.get(i));
+        assertThat(stored.isCut(i)).isEqualTo(pairs.get(i).origin().row() % 3 == 0);
+        assertThat(stored.fileOf(i)).isEqualTo(pairs.get(i).origin().file());
+      }
+    }
+  }
+
+  @Test
+  void severalThreadsReadAtOnce() {
+    List<EncodedPair> pairs = pairs(2000);
+    try (EncodedPairs stored = EncodedPairs.of(pairs, folder)) {
+      IntStream.range(0, pairs.size())
+          .parallel()
+          .forEach(i -> assertSame(stored.get(i), pairs.get(i)));
+    }
+  }
+
+  @Test
+  void aSelectionOfASelectionIsOfTheSameFile() {
+    List<EncodedPair> pairs = pairs(50);
+    try (EncodedPairs stored = EncodedPairs.of(pairs, folder)) {
+      EncodedPairs some = stored.select(new int[] {40, 3, 7}).select(new int[] {2, 0});
+      assertThat(some).hasSize(2);
+      assertSame(some.get(0), pairs.get(7));
+      assertSame(some.get(1), pairs.get(40));
+      assertThatThrownBy(() -> some.get(2)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+  }
+
+  @Test
+  void weightsDifferOnlyWhereTwoOfThePairsDo() {
+    int[] ids = {1};
+    RowOrigin origin = new RowOrigin("f", 1, 1);
+    List<EncodedPair> pairs = new ArrayList<>();
+    for (double weight : new double[] {2, 2, 0.5}) {
+      pairs.add(new EncodedPair(origin, ids, ids, ids, weight));
+    }
+    try (EncodedPairs stored = EncodedPairs.of(pairs, folder)) {
+      assertThat(stored.weightsDiffer()).isTrue();
+      assertThat(stored.select(new int[] {0, 1}).weightsDiffer()).isFalse();
+      assertThat(stored.select(new int[] {1, 2}).weightsDiffer()).isTrue();
+    }
+  }
+
+  @Test
+  void theFileHasNoNameWhileItIsUsed() throws IOException {
+    try (EncodedPairs stored = EncodedPairs.of(pairs(10), folder);
+        Stream<Path> files = Files.list(folder)) {
+      assertThat(stored).hasSize(10);
+      assertThat(files).isEmpty();
+    }
+  }
+
+  @Test
+  void whatIsNotThereIsNoPair() {
+    PairFile file = PairFile.create(folder);
+    pairs(3).forEach(pair -> file.append(pair, false)); // in the buffer, not on disk
+    assertThatThrownBy(() -> file.read(0))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("ends too early");
+    file.close();
+    assertThatThrownBy(() -> file.read(0))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("read back");
+  }
+
+  private static void assertSame(EncodedPair found, EncodedPair expected) {
+    assertThat(found.origin()).isEqualTo(expected.origin());
+    assertThat(found.weight()).isEqualTo(expected.weight());
+    assertThat(found.promptIds()).isEqualTo(expected.promptIds());
+    assertThat(found.chosenIds()).isEqualTo(expected.chosenIds());
+    assertThat(found.rejectedIds()).isEqualTo(expected.rejectedIds());
+  }
+
+  /** Of three files, with and without prompts, weights and lists of rejected completions. */
+  private static List<EncodedPair> pairs(int count) {
+    Random random = new Random(count);
+    List<EncodedPair> pairs = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int longest = i % 1000 == 5 ? 50_000 : 8;
+      pairs.add(
+          new EncodedPair(
+              new RowOrigin("file " + 3L * i / count, i % 2 * i, i + 1, i % 4),
+              ids(random, random.nextInt(longest)),
+              ids(random, 1 + random.nextInt(longest)),
+              ids(random, 1 + random.nextInt(longest)),
+              i % 5 == 0 ? 1 : random.nextDouble() + 1e-300));
+    }
+    return pairs;
+  }
+
+  private static int[] ids(Random random, int count) {
+    return random.ints(count, 0, 150_000).toArray();
+  }
+}
