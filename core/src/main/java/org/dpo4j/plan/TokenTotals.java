@@ -18,4 +18,9 @@ public record TokenTotals(long pairs, long tokens) {
             .mapToLong(p -> p.promptIds().length + p.chosenIds().length + p.rejectedIds().length)
             .sum());
   }
+
+  /** Those of two data sets. */
+  public TokenTotals plus(TokenTotals other) {
+    return new TokenTotals(pairs + other.pairs, tokens + other.tokens);
+  }
 }

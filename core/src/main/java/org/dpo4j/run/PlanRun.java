@@ -14,7 +14,7 @@ import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodingLimits;
-import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.lora.LoraConfig;
@@ -66,7 +66,12 @@ public final class PlanRun {
   private void run() {
     Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
-    TrainingPairs pairs = pairs(files);
+    try (TrainingPairs pairs = pairs(files)) {
+      plan(checkpoint, files, pairs);
+    }
+  }
+
+  private void plan(Checkpoint checkpoint, DataInput files, TrainingPairs pairs) {
     List<EncodedPair> used = pairs.training().pairs();
     TrainingConfig.Batching batching = training.batching();
     EpochPlan plan =
@@ -119,7 +124,8 @@ public final class PlanRun {
               tokenizer.template(),
               tokenizer.specialTokens(),
               new EncodingLimits(maxLength, blueprint.maxPositions(), shape.vocabSize()));
-      return TrainingPairs.load(training, files, training.data().heldOut(), encoder);
+      return TrainingPairs.load(
+          training, files, training.data().heldOut(), encoder, EncodingMeans.ofMachine().folder());
     }
   }
 
@@ -156,10 +162,13 @@ public final class PlanRun {
   }
 
   private Map<MemoryModel.Part, Long> peak(TrainingPairs pairs, TokenLoad largest) {
-    List<EncodedPair> all = new ArrayList<>(pairs.training().pairs());
-    pairs.heldOut().map(PairDataset::pairs).ifPresent(all::addAll);
+    TokenTotals totals =
+        pairs.datasets().stream()
+            .map(dataset -> TokenTotals.of(dataset.pairs()))
+            .reduce(TokenTotals::plus)
+            .orElseThrow();
     return new MemoryModel(shape, adapter(), checkpointing())
-        .peak(TokenTotals.of(all), largest, referenceCopy());
+        .peak(totals, largest, referenceCopy());
   }
 
   /** Whether activations are computed again, where {@code train} can do that. */

@@ -29,17 +29,16 @@ record TrainingPairs(
   /**
    * Reads and encodes the files, and sets the held-out share aside.
    *
-   * @param inputs the model and its tokenizer
+   * @param encoder of the model that is trained
    * @param folder where the encoded pairs are kept while they are used
    */
   static TrainingPairs load(
       TrainingConfig config,
       DataInput files,
       Optional<DataInput> heldOutFiles,
-      LoadedInputs inputs,
+      PairEncoder encoder,
       Path folder) {
     TrainingConfig.Data data = config.data();
-    PairEncoder encoder = inputs.encoder(data.maxLength());
     EncodingMeans means =
         new EncodingMeans(EncodingMeans.threads(config.engine().threads()), folder);
     PairDataset all = load(config, files, data.dataWeights().orElse(List.of()), encoder, means);

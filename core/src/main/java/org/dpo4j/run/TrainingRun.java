@@ -57,7 +57,12 @@ public final class TrainingRun {
         LoadedInputs inputs =
             LoadedInputs.open(config.model().model(), loaded -> TrainedAdapter.of(config, loaded));
         TrainingPairs pairs =
-            TrainingPairs.load(config, training, heldOut, inputs, folder.pending())) {
+            TrainingPairs.load(
+                config,
+                training,
+                heldOut,
+                inputs.encoder(config.data().maxLength()),
+                folder.pending())) {
       Engine.setThreads(config.engine().threads());
       Trainer.Settings settings = settings(pairs.training().pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
