@@ -51,6 +51,9 @@ public final class CompletionPass implements AutoCloseable {
   /** Logits that are kept between the two ways, in bytes; beyond that they are computed again. */
   static final long LOGITS_BYTES = 256L << 20;
 
+  /** Logits at a time where there is no way back to keep them for. */
+  private static final long PASSING_LOGITS_BYTES = 64L << 20;
+
   /** Elements of a block whose softmax is taken at once: it and its copy stay in cache. */
   private static final long BLOCK = 200_000;
 
@@ -81,7 +84,12 @@ public final class CompletionPass implements AutoCloseable {
    * @throws org.dpo4j.DpoException if an id or position is none of the model's
    */
   public CompletionPass(CausalLm model, FlatSequences sequences, TailWeight tail, Purpose purpose) {
-    this(model, sequences, tail, purpose, LOGITS_BYTES);
+    this(
+        model,
+        sequences,
+        tail,
+        purpose,
+        purpose.keep == DecoderPass.Keep.NOTHING ? PASSING_LOGITS_BYTES : LOGITS_BYTES);
   }
 
   CompletionPass(

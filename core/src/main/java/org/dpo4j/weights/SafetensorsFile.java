@@ -19,13 +19,13 @@ import org.dpo4j.torch.Tensors;
  * A file of tensors in the safetensors format: 8 bytes with the length of a JSON header
  * (little-endian), the header, then the tensors' elements (little-endian, row-major) without gaps.
  *
- * <p>The header is checked in full when the file is opened. Data is memory-mapped piece by piece
- * while it is copied; nothing stays open in between.
+ * <p>The header is checked in full when the file is opened. Data is read piece by piece while it is
+ * copied; nothing stays open in between.
  */
 public final class SafetensorsFile {
 
-  private static final long MAPPED_BYTES = 1L << 30; // a mapping cannot be above 2 GiB
-  private static final int UNALIGNED_BYTES = 1 << 24;
+  private static final long PIECE_BYTES = 1L << 24;
+  private static final int DIGEST_BYTES = 1 << 20;
 
   private final Path path;
   private final SafetensorsHeader header;
@@ -43,10 +43,10 @@ public final class SafetensorsFile {
    * @throws DpoException naming the file and what is wrong with it
    */
   public static SafetensorsFile open(Path path) {
-    return open(path, MAPPED_BYTES);
+    return open(path, PIECE_BYTES);
   }
 
-  /** As {@link #open(Path)}, with another limit on one mapping; a multiple of 8. */
+  /** As {@link #open(Path)}, with pieces of another size; a multiple of 8. */
   static SafetensorsFile open(Path path, long pieceBytes) {
     if (Files.notExists(path)) {
       throw new DpoException("[" + path + "] does not exist");
@@ -89,9 +89,11 @@ public final class SafetensorsFile {
 
   /** Feeds the whole file, header included, to a digest. */
   void digestInto(MessageDigest digest) {
+    byte[] piece = new byte[DIGEST_BYTES];
     try (FileChannel channel = channel()) {
-      for (long from = 0; from < channel.size(); from += pieceBytes) {
-        digest.update(map(channel, from, Math.min(pieceBytes, channel.size() - from)));
+      ByteBuffer bytes = ByteBuffer.wrap(piece);
+      while (channel.read(bytes.clear()) > 0) {
+        digest.update(piece, 0, bytes.position());
       }
     } catch (IOException e) {
       throw unreadable(path, e);
@@ -116,14 +118,16 @@ public final class SafetensorsFile {
     TensorEntry entry = entry(name);
     ElementType type = readable(entry);
     long position = header.dataStart() + entry.begin() + from * type.bytes();
-    boolean aligned = position % type.bytes() == 0;
-    long piece = (aligned ? pieceBytes : Math.min(pieceBytes, UNALIGNED_BYTES)) / type.bytes();
+    // Read, not mapped: pages of a mapping count as the process's until the collector finds it.
+    long piece = pieceBytes / type.bytes();
     try (FileChannel channel = channel()) {
       long total = target.numel();
+      ByteBuffer bytes =
+          ByteBuffer.allocateDirect((int) (Math.min(piece, total) * type.bytes())); // aligned
       for (long done = 0; done < total; done += piece) {
-        long count = Math.min(piece, total - done);
-        ByteBuffer bytes = map(channel, position + done * type.bytes(), count * type.bytes());
-        Tensors.fill(target, done, type, aligned ? bytes : copy(bytes));
+        int count = (int) (Math.min(piece, total - done) * type.bytes());
+        readFully(channel, bytes.clear().limit(count), position + done * type.bytes());
+        Tensors.fill(target, done, type, bytes.flip());
       }
     } catch (IOException e) {
       throw unreadable(path, e);
@@ -181,8 +185,15 @@ public final class SafetensorsFile {
     return channel.map(FileChannel.MapMode.READ_ONLY, position, bytes);
   }
 
-  private static ByteBuffer copy(ByteBuffer bytes) {
-    return ByteBuffer.allocateDirect(bytes.remaining()).put(bytes).flip();
+  private static void readFully(FileChannel channel, ByteBuffer bytes, long position)
+      throws IOException {
+    for (long at = position; bytes.hasRemaining(); ) {
+      int count = channel.read(bytes, at);
+      if (count < 0) {
+        throw new IOException("the file became shorter while it was read");
+      }
+      at += count;
+    }
   }
 
   private static DpoException unreadable(Path path, IOException e) {
