@@ -1,8 +1,6 @@
 package org.dpo4j.model;
 
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,11 +10,11 @@ import org.jspecify.annotations.Nullable;
  * @param bias shape (out), or null for none
  * @param slot where an adapter adds to the output; null where none can
  */
-public record Linear(Tensor weight, @Nullable Tensor bias, @Nullable AdapterSlot slot) {
+public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot slot) {
 
-  /** A layer that no adapter can change. */
+  /** A layer on its own that no adapter can change. */
   public Linear(Tensor weight, @Nullable Tensor bias) {
-    this(weight, bias, null);
+    this(new Matrix(weight), bias, null);
   }
 
   /** Takes {@code name.weight} and, if wanted, {@code name.bias}. */
@@ -24,7 +22,7 @@ public record Linear(Tensor weight, @Nullable Tensor bias, @Nullable AdapterSlot
       Parameters parameters, ParameterSource source, String name, long in, long out, boolean bias) {
     Tensor weight = parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, out, in);
     return new Linear(
-        weight,
+        parameters.matrix(weight),
         bias ? parameters.take(source, name + ".bias", ParameterSource.Kind.BIAS, out) : null,
         parameters.slot(name, weight, false));
   }
@@ -36,11 +34,7 @@ public record Linear(Tensor weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @return shape (rows, out)
    */
   public Node apply(Node input) {
-    return withAdapter(
-        input,
-        bias == null
-            ? torch.linear(input.value(), weight)
-            : torch.linear(input.value(), weight, Tensors.optional(bias)));
+    return withAdapter(input, weight.times(input.value(), true, bias));
   }
 
   /**
@@ -49,15 +43,11 @@ public record Linear(Tensor weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @param room shape (rows, out)
    */
   public Node apply(Node input, Tensor room) {
-    return withAdapter(
-        input,
-        bias == null
-            ? torch.mm_out(room, input.value(), weight.t())
-            : torch.addmm_out(room, bias, input.value(), weight.t()));
+    return withAdapter(input, weight.timesInto(room, input.value(), true, bias));
   }
 
   private Node withAdapter(Node input, Tensor product) {
-    if (weight.requires_grad()) {
+    if (weight.trained()) {
       input.keep();
     }
     Node output = input.then(product, gradient -> backward(input, gradient));
@@ -65,10 +55,9 @@ public record Linear(Tensor weight, @Nullable Tensor bias, @Nullable AdapterSlot
   }
 
   private void backward(Node input, Tensor gradient) {
-    input.addProduct(gradient, weight);
-    if (weight.requires_grad()) {
-      Tape tape = input.tape();
-      tape.product(weight, tape.keep(gradient), input.hold());
+    weight.addTimes(input, gradient, false);
+    if (weight.trained()) {
+      weight.note(input.tape(), gradient, input.value());
     }
     if (bias != null && bias.requires_grad()) {
       input.tape().sum(bias, gradient.sum(0));

@@ -104,17 +104,6 @@ public final class Node {
     }
   }
 
-  /** Keeps the value until the tape is closed, recomputed or not. */
-  public Tensor hold() {
-    Tensor held = value();
-    if (!kept) {
-      held = tape().keep(held);
-      value = held;
-      kept = true;
-    }
-    return held;
-  }
-
   /** The tape; there must be one. */
   public Tape tape() {
     if (tape == null) {

@@ -2,11 +2,13 @@ package org.dpo4j.model;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -24,6 +26,7 @@ public final class Parameters implements AutoCloseable {
 
   private final Map<String, Parameter> byName = new LinkedHashMap<>();
   private final List<AdapterSlot> slots = new ArrayList<>();
+  private final Map<Tensor, Matrix> matrices = new IdentityHashMap<>();
 
   /** Takes a weight from the source and remembers it. */
   public Tensor take(
@@ -31,6 +34,38 @@ public final class Parameters implements AutoCloseable {
     Tensor tensor = source.take(name, kind, shape);
     add(new Parameter(name, kind, tensor));
     return tensor;
+  }
+
+  /** The matrix of a linear layer; one for each tensor, so that a tied head shares it. */
+  public Matrix matrix(Tensor weight) {
+    return matrices.computeIfAbsent(weight, Matrix::new);
+  }
+
+  /** Multiplies with all matrices in bfloat16 from now on, with their weights as they are now. */
+  public void castMatrices() {
+    cast(List.copyOf(matrices.values()));
+  }
+
+  /** {@link #castMatrices} again after weights have changed, if it was called before. */
+  public void recastMatrices() {
+    cast(matrices.values().stream().filter(Matrix::isCast).toList());
+  }
+
+  /** {@link #castMatrices} again for those that a step has changed. */
+  public void castTrainedMatrices() {
+    cast(matrices.values().stream().filter(Matrix::trained).toList());
+  }
+
+  private static void cast(List<Matrix> matrices) {
+    Team team = Team.get();
+    try (Team.Session session = Team.session()) {
+      team.each(
+          thread -> {
+            for (int i = thread; i < matrices.size(); i += team.size()) {
+              matrices.get(i).cast();
+            }
+          });
+    }
   }
 
   /** Remembers a weight; it is freed with the others. */
@@ -99,6 +134,8 @@ public final class Parameters implements AutoCloseable {
 
   @Override
   public void close() {
+    matrices.values().forEach(Matrix::uncast);
+    matrices.clear();
     byName.values().forEach(p -> Tensors.free(p.tensor()));
     byName.clear();
   }

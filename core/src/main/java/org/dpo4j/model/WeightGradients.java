@@ -34,24 +34,28 @@ public final class WeightGradients {
   }
 
   private static void addProducts(int worker, int workers, List<Tape> tapes) {
-    int count = tapes.get(0).products().size();
-    for (int i = 0; i < count; i++) {
+    int matrices = tapes.get(0).products().size();
+    for (int i = 0; i < matrices; i++) {
       Tensor gradient = tapes.get(0).products().get(i).weight().grad(); // (rows, columns)
       int dim = gradient.size(0) >= gradient.size(1) ? 0 : 1; // the longer side is cut
       long side = gradient.size(dim);
       long from = side * worker / workers;
-      long count1 = side * (worker + 1) / workers - from;
-      if (count1 == 0) {
+      long count = side * (worker + 1) / workers - from;
+      if (count == 0) {
         continue;
       }
-      Tensor part = gradient.narrow(dim, from, count1);
+      Tensor part = gradient.narrow(dim, from, count);
       for (Tape tape : tapes) {
         Tape.Product product = tape.products().get(i);
         Tensor left = product.left();
         Tensor right = product.right();
-        part.addmm_(
-            (dim == 0 ? left.narrow(1, from, count1) : left).t(),
-            dim == 1 ? right.narrow(1, from, count1) : right);
+        Tensor rows = (dim == 0 ? left.narrow(1, from, count) : left).t();
+        Tensor columns = dim == 1 ? right.narrow(1, from, count) : right;
+        if (left.scalar_type().intern() == part.scalar_type().intern()) {
+          part.addmm_(rows, columns);
+        } else {
+          part.add_(rows.mm(columns)); // bf16 into 32 bits
+        }
       }
     }
   }

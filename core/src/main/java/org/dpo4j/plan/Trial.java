@@ -17,6 +17,7 @@ import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.StepReport;
 import org.dpo4j.train.Trainer;
@@ -33,13 +34,15 @@ import org.dpo4j.weights.ModelBlueprint;
  * @param objective of the run
  * @param adamW constants of the optimizer, which do not change what it costs
  * @param maxGradNorm of the run
+ * @param computation how steps are computed
  */
 public record Trial(
     ModelBlueprint blueprint,
     Optional<LoraConfig> lora,
     Objective objective,
     AdamW.Settings adamW,
-    double maxGradNorm) {
+    double maxGradNorm,
+    Computation computation) {
 
   private static final int FEW_LAYERS = 1;
   private static final int MORE_LAYERS = 3;
@@ -77,6 +80,9 @@ public record Trial(
   }
 
   private StepCost cost(List<EncodedPair> pairs, CausalLm policy) {
+    if (computation.bf16()) {
+      policy.parameters().castMatrices();
+    }
     double forward = Double.MAX_VALUE;
     Reference reference = null;
     for (int i = 0; i < 2; i++) { // the first warms up
@@ -99,7 +105,7 @@ public record Trial(
                 adamW,
                 maxGradNorm,
                 1,
-                false,
+                computation,
                 false),
             new TrainingListener() {
               @Override

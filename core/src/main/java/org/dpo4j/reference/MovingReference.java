@@ -76,6 +76,7 @@ public final class MovingReference implements Reference {
             .add_(sources.get(i).tensor(), Tensors.scalar(pace.alpha()));
       }
     }
+    model.parameters().recastMatrices();
   }
 
   @Override

@@ -20,6 +20,7 @@ import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
+import org.dpo4j.train.Computation;
 import org.dpo4j.train.LanguageModeling;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
@@ -101,7 +102,7 @@ public final class DemoTraining {
             AdamW.Settings.ADAM,
             0,
             plan.stepsPerEpoch(),
-            false,
+            Computation.PLAIN,
             startsAtReference);
     PreferenceData data =
         new PreferenceData(pairs, new PrecomputedReference(evaluateMargins(reference, pairs)));

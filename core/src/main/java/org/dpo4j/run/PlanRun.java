@@ -226,7 +226,8 @@ public final class PlanRun {
                 optimizer.adamBeta2(),
                 optimizer.adamEpsilon(),
                 optimizer.weightDecay()),
-            optimizer.maxGradNorm());
+            optimizer.maxGradNorm(),
+            training.engine().computation());
     MicroBatches.Batch typical = batches.typical();
     long needed =
         MemoryModel.total(

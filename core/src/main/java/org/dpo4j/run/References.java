@@ -16,9 +16,6 @@ import org.dpo4j.weights.ModelReader;
 
 /** Makes the reference that a run asks for, while no weight has moved. */
 final class References {
-  /** The number type of every computation here. */
-  private static final String COMPUTATION = "float32";
-
   private final TrainingConfig config;
   private final Optional<ReferenceFiles> files;
   private final Progress progress;
@@ -62,15 +59,33 @@ final class References {
    * @param inputs the model that training starts from
    */
   List<PreferenceData> of(LoadedInputs inputs, List<PairDataset> datasets) {
+    cast(inputs.model());
     return switch (config.loss().referenceChoice()) {
       case NONE ->
           datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), null)).toList();
-      case BASE -> of(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
+      case BASE -> ofBase(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
       case START ->
           config.loss().refModel().isPresent()
               ? ofOther(inputs.model(), datasets)
               : of(inputs.model(), inputs.model(), datasets);
     };
+  }
+
+  /** Modules that are trained in full are what they were in the base, in bfloat16 as well. */
+  private List<PreferenceData> ofBase(CausalLm base, CausalLm policy, List<PairDataset> datasets) {
+    try (CausalLm.Use use = base.use()) {
+      cast(base);
+      return of(base, policy, datasets);
+    } finally {
+      cast(policy);
+    }
+  }
+
+  /** Makes products what the run asks for. */
+  private void cast(CausalLm model) {
+    if (config.engine().computation().bf16()) {
+      model.parameters().castMatrices();
+    }
   }
 
   /** Another model is in memory while its numbers are computed, and not at all if they are kept. */
@@ -91,6 +106,7 @@ final class References {
 
   private LoadedModel other(CausalLm policy) {
     LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().orElseThrow());
+    cast(other.model());
     if (other.model().vocabSize() < policy.vocabSize()) {
       other.close();
       throw new UsageException(
@@ -111,7 +127,12 @@ final class References {
   }
 
   private ReferenceTables tables(List<PairDataset> datasets) {
-    return new ReferenceTables(config, files.orElseThrow(), datasets, COMPUTATION, cacheWords);
+    return new ReferenceTables(
+        config,
+        files.orElseThrow(),
+        datasets,
+        config.engine().computation().products(),
+        cacheWords);
   }
 
   private List<PreferenceData> moving(CausalLm model, CausalLm policy, List<PairDataset> datasets) {
@@ -123,9 +144,11 @@ final class References {
           "--sync_ref_model mixes weights and needs a --ref_model with the weights of --model, by"
               + " name and shape, but they differ; leave out one of the options");
     }
+    CausalLm copy = model.copy();
+    cast(copy);
     Reference moving =
         new MovingReference(
-            model.copy(),
+            copy,
             new MovingReference.Pace(
                 config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
             config.loss().objective().tail());

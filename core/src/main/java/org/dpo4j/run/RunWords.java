@@ -12,6 +12,7 @@ import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.train.Computation;
 
 /** What a training run says of its loss, its reference and its adapter. */
 final class RunWords {
@@ -21,6 +22,15 @@ final class RunWords {
 
   RunWords(TrainingConfig config) {
     this.config = config;
+  }
+
+  /** The precision of products, and why it is not what was asked for. */
+  String computation() {
+    Computation computation = config.engine().computation();
+    return (computation.bf16() ? "float32 with products in bfloat16" : "float32")
+        + (config.engine().bf16() && !computation.bf16()
+            ? ", since bf16 products are slower than float32 on this processor"
+            : "");
   }
 
   /** The loss, and what is set about it away from the defaults. */

@@ -13,6 +13,7 @@ import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.train.Computation;
 
 /**
  * Everything that decides a training run, as immutable values: defaults are those of TRL 1.16 and
@@ -389,8 +390,16 @@ public record TrainingConfig(
       @Option(value = "cpu", help = "where to compute") Device device,
       @Option(value = "0", help = "threads of tokenizing and of the engine; 0: one for each core")
           int threads,
+      @Option(value = "false", help = "multiply matrices in bf16, where that is faster")
+          boolean bf16,
       @Option(value = "false", help = "compute blocks again on the way back, to save memory")
           boolean gradientCheckpointing) {
+
+    /** What that comes to on this machine. */
+    Computation computation() {
+      return new Computation(bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing);
+    }
+
     public Engine {
       Rule.threads(threads);
     }

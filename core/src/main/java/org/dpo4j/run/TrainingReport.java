@@ -63,12 +63,13 @@ final class TrainingReport implements TrainingListener {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
-        "model: %s (%s, %,d parameters, %s; weights %s, computation float32)",
+        "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
         config.model().model(),
         loaded.config().modelType(),
         inputs.model().parameters().count(),
         inputs.adapter().isPresent() ? "frozen" : "all trained",
-        loaded.checkpoint().dtype().torchName());
+        loaded.checkpoint().dtype().torchName(),
+        words.computation());
     inputs.adapter().ifPresent(adapter -> line("adapter: %s", words.adapter(adapter.model())));
     line("reference: %s", words.reference(reference));
     line("loss: %s", words.loss());

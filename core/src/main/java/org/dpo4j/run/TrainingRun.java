@@ -116,7 +116,7 @@ public final class TrainingRun {
             optimizer.weightDecay()),
         optimizer.maxGradNorm(),
         config.output().loggingSteps().steps(maxSteps),
-        config.engine().gradientCheckpointing(),
+        config.engine().computation(),
         config.startsAtReference());
   }
 

@@ -4,9 +4,12 @@ import com.sun.jna.Library;
 import com.sun.jna.Native;
 import com.sun.jna.Platform;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.UsageException;
@@ -18,6 +21,7 @@ import org.dpo4j.UsageException;
 public final class Engine {
 
   private static final boolean STARTED = load();
+  private static final boolean BF16_IS_FAST = readBf16();
   private static final int INITIAL_THREADS = torch.get_num_threads();
   private static volatile int chosen = INITIAL_THREADS;
 
@@ -48,6 +52,29 @@ public final class Engine {
   /** The threads of a tensor operation, and of a {@link Team}. */
   public static int threads() {
     return chosen;
+  }
+
+  /**
+   * Whether this processor multiplies matrices faster in bfloat16 than in 32 bits: with AMX, or
+   * with the AVX-512 instructions of AMD, which do twice as much; Intel's without AMX do half.
+   */
+  public static boolean bf16IsFast() {
+    String forced = System.getProperty("dpo4j.bf16");
+    return forced != null ? forced.equals("native") : BF16_IS_FAST;
+  }
+
+  private static boolean readBf16() {
+    Path file = Path.of("/proc/cpuinfo");
+    if (Files.notExists(file)) {
+      return false;
+    }
+    try (Stream<String> lines = Files.lines(file)) {
+      String words = lines.limit(40).collect(Collectors.joining(" "));
+      return words.contains("amx_bf16")
+          || (words.contains("AuthenticAMD") && words.contains("avx512_bf16"));
+    } catch (IOException | UncheckedIOException e) {
+      return false; // a slower way, the same numbers
+    }
   }
 
   /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */

@@ -6,7 +6,6 @@ import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
@@ -26,8 +25,7 @@ public final class Trainer {
    * @param adamW constants of the optimizer
    * @param maxGradNorm gradients above this norm are scaled down; 0 for never
    * @param loggingSteps steps that a report covers; the last one may cover fewer
-   * @param gradientCheckpointing whether blocks are computed once more on the way back, which costs
-   *     a third of the time and saves most of the activations
+   * @param computation how steps are computed
    * @param startsAtReference whether policy and reference are the same at step 0, which is then
    *     checked where the objective has a value there that no data decides
    */
@@ -38,15 +36,8 @@ public final class Trainer {
       AdamW.Settings adamW,
       double maxGradNorm,
       int loggingSteps,
-      boolean gradientCheckpointing,
-      boolean startsAtReference) {
-
-    CompletionPass.Purpose purpose() {
-      return gradientCheckpointing
-          ? CompletionPass.Purpose.CHECKPOINTED_TRAINING
-          : CompletionPass.Purpose.TRAINING;
-    }
-  }
+      Computation computation,
+      boolean startsAtReference) {}
 
   private final CausalLm policy;
   private final Objective objective;
@@ -118,7 +109,8 @@ public final class Trainer {
     clock.start();
     for (int[] indices : microBatches) {
       try (MicroBatch microBatch =
-          new MicroBatch(data, policy, objective, indices, settings.purpose(), sums)) {
+          new MicroBatch(
+              data, policy, objective, indices, settings.computation().purpose(), sums)) {
         if (step == 0 && sums.pairs() == indices.length) {
           checkStart(sums);
         }
@@ -135,6 +127,9 @@ public final class Trainer {
     double learningRate = settings.schedule().at(step);
     optimizer.step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
     clock.stop();
+    if (settings.computation().bf16()) {
+      policy.parameters().castTrainedMatrices();
+    }
     step++;
     if (data.reference() != null) {
       data.reference().onStep(step, policy);
@@ -187,7 +182,8 @@ public final class Trainer {
         new StartCheck(
             expected.getAsDouble(),
             sums.means().loss(),
-            sums.largestReward() / objective.loss().beta());
+            sums.largestReward() / objective.loss().beta(),
+            settings.computation().bf16());
     listener.onStartCheck(check);
     if (!check.passed()) {
       throw new DpoException(

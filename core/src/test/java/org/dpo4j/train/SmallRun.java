@@ -59,7 +59,7 @@ final class SmallRun {
             new AdamW.Settings(0.9, 0.999, epsilon, 0.01),
             maxGradNorm,
             1,
-            false,
+            Computation.PLAIN,
             startsAtReference);
     new Trainer(policy, Objective.of(loss), settings, listener).train(data(reference), null);
   }

@@ -11,37 +11,37 @@ class StartCheckTest {
 
   @Test
   void passesWhereLossAndLogRatiosAreThoseOfTheory() {
-    assertThat(new StartCheck(LN_2, LN_2 + 9e-5, 5e-5).passed()).isTrue();
+    assertThat(new StartCheck(LN_2, LN_2 + 9e-5, 5e-5, false).passed()).isTrue();
   }
 
   @Test
   void failsWhereTheLossIsOff() {
-    assertThat(new StartCheck(LN_2, LN_2 + 2e-4, 5e-5).passed()).isFalse();
-    assertThat(new StartCheck(LN_2, Double.NaN, 5e-5).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, LN_2 + 2e-4, 5e-5, false).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, Double.NaN, 5e-5, false).passed()).isFalse();
   }
 
   @Test
   void toleranceIsRelativeAboveOne() {
     // 25 x 1e-4 = 2.5e-3
-    assertThat(new StartCheck(25, 25.002, 5e-5).passed()).isTrue();
-    assertThat(new StartCheck(25, 25.003, 5e-5).passed()).isFalse();
+    assertThat(new StartCheck(25, 25.002, 5e-5, false).passed()).isTrue();
+    assertThat(new StartCheck(25, 25.003, 5e-5, false).passed()).isFalse();
   }
 
   @Test
   void failsWhereErrorsCancelInTheMeanLoss() {
-    assertThat(new StartCheck(LN_2, LN_2, 2e-4).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, LN_2, 2e-4, false).passed()).isFalse();
   }
 
   @Test
   void passesWhereALargeBetaMakesMuchOfRounding() {
     // beta 20, log-probability -2000, off by 4e-6 of it: z is off by 0.16, the loss by about 0.08.
-    assertThat(new StartCheck(LN_2, LN_2 + 0.08, 4e-6).passed()).isTrue();
+    assertThat(new StartCheck(LN_2, LN_2 + 0.08, 4e-6, false).passed()).isTrue();
   }
 
   @Test
   void failsWhereTheFormulaIsWrongThoughTheModelsAgree() {
-    assertThat(new StartCheck(LN_2, 1, 0).passed()).isFalse();
-    assertThat(new StartCheck(LN_2, Double.NaN, 0).passed()).isFalse();
-    assertThat(new StartCheck(LN_2, LN_2, Double.NaN).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, 1, 0, false).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, Double.NaN, 0, false).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, LN_2, Double.NaN, false).passed()).isFalse();
   }
 }

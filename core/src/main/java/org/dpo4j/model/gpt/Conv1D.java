@@ -1,12 +1,11 @@
 package org.dpo4j.model.gpt;
 
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.model.Tape;
 
 /**
  * x W + b: GPT-2's linear layer, whose matrix is stored the other way round than a {@link
@@ -16,36 +15,35 @@ import org.dpo4j.model.Tape;
  * @param bias shape (out)
  * @param slot where an adapter adds to the output
  */
-record Conv1D(Tensor weight, Tensor bias, AdapterSlot slot) {
+record Conv1D(Matrix weight, Tensor bias, AdapterSlot slot) {
 
   /** Takes {@code name.weight} and {@code name.bias}. */
   static Conv1D take(
       Parameters parameters, ParameterSource source, String name, long in, long out) {
     Tensor weight = parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, in, out);
     return new Conv1D(
-        weight,
+        parameters.matrix(weight),
         parameters.take(source, name + ".bias", ParameterSource.Kind.BIAS, out),
         parameters.slot(name, weight, true));
   }
 
   /** Shape (rows, in) in, (rows, out) out. */
   Node apply(Node input) {
-    if (weight.requires_grad()) {
+    if (weight.trained()) {
       input.keep();
     }
     Node output =
-        input.then(torch.addmm(bias, input.value(), weight), gradient -> backward(input, gradient));
+        input.then(weight.times(input.value(), false, bias), gradient -> backward(input, gradient));
     return slot.add(output, input);
   }
 
   private void backward(Node input, Tensor gradient) {
-    input.addProduct(gradient, weight.t());
-    Tape tape = input.tape();
-    if (weight.requires_grad()) {
-      tape.product(weight, input.hold(), tape.keep(gradient));
+    weight.addTimes(input, gradient, true);
+    if (weight.trained()) {
+      weight.note(input.tape(), input.value(), gradient);
     }
     if (bias.requires_grad()) {
-      tape.sum(bias, gradient.sum(0));
+      input.tape().sum(bias, gradient.sum(0));
     }
   }
 }

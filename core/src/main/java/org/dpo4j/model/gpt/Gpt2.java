@@ -73,7 +73,7 @@ public final class Gpt2 implements CausalLm {
     finalNorm = norm("transformer.ln_f", source);
     head =
         config.tiedHead()
-            ? new Linear(tokenEmbedding, null)
+            ? new Linear(parameters.matrix(tokenEmbedding), null, null)
             : Linear.take(parameters, source, "lm_head", hidden, config.vocabSize(), false);
   }
 

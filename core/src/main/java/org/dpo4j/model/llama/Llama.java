@@ -98,7 +98,7 @@ public final class Llama implements CausalLm {
     finalNorm = norm("model.norm", source, config.hiddenSize());
     head =
         config.tiedHead()
-            ? new Linear(embedding, null)
+            ? new Linear(parameters.matrix(embedding), null, null)
             : linear("lm_head", source, config.hiddenSize(), config.vocabSize(), false);
   }
 
