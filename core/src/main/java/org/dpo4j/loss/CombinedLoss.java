@@ -84,6 +84,11 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
     return parts.stream().allMatch(part -> part.loss().keepsPairs());
   }
 
+  @Override
+  public boolean separable() {
+    return parts.stream().allMatch(part -> part.loss().separable());
+  }
+
   /** As the first part that is made to do without a reference. */
   @Override
   public boolean averagesRewards() {

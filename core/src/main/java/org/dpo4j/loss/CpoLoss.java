@@ -38,6 +38,12 @@ public record CpoLoss(double beta, double alpha, double labelSmoothing) implemen
     return OptionalDouble.empty();
   }
 
+  /** The mean of the chosen part is over the tokens of all pairs. */
+  @Override
+  public boolean separable() {
+    return alpha == 0;
+  }
+
   @Override
   public ReferenceNeed reference() {
     return ReferenceNeed.NONE;

@@ -64,6 +64,14 @@ public sealed interface PreferenceLoss
     return true;
   }
 
+  /**
+   * Whether the loss of a pair is the same whichever pairs are beside it, so that a micro-batch may
+   * be computed in pieces.
+   */
+  default boolean separable() {
+    return keepsPairs();
+  }
+
   /** Without a reference: whether rewards are beta times averages over tokens, not sums. */
   default boolean averagesRewards() {
     return false;

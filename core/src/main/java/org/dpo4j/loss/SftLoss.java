@@ -32,6 +32,12 @@ public record SftLoss(double beta) implements PreferenceLoss {
     return OptionalDouble.empty();
   }
 
+  /** The mean is over the tokens of all pairs. */
+  @Override
+  public boolean separable() {
+    return false;
+  }
+
   @Override
   public ReferenceNeed reference() {
     return ReferenceNeed.REWARDS;

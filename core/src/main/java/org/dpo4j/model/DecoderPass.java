@@ -67,7 +67,7 @@ public final class DecoderPass implements AutoCloseable {
       attended = empty(query.shape());
       BlockedAttention work = attention();
       team.each(thread -> work.forward(thread, query, present(key), present(value), attended()));
-      Tensor output = keepOutside(Tensors.emptyLike(input, input.shape()));
+      Tensor output = Tensors.ownedLike(input, input.shape());
       team.each(thread -> finish(thread, output));
       return output;
     }
@@ -148,7 +148,7 @@ public final class DecoderPass implements AutoCloseable {
      * @return the caller's to free
      */
     Tensor backward(Tensor gradient) {
-      Tensor inputGradient = keepOutside(Tensors.emptyLike(input, input.shape()));
+      Tensor inputGradient = Tensors.ownedLike(input, input.shape());
       Tensor attendedGradient = empty(attended().shape());
       team.each(
           thread -> {
@@ -201,7 +201,7 @@ public final class DecoderPass implements AutoCloseable {
     }
 
     private Tensor empty(long... shape) {
-      Tensor tensor = keepOutside(Tensors.emptyLike(input, shape));
+      Tensor tensor = Tensors.ownedLike(input, shape);
       owned.add(tensor);
       return tensor;
     }
@@ -258,7 +258,7 @@ public final class DecoderPass implements AutoCloseable {
 
   private Tensor forward() {
     long seed = model.dropoutSeed();
-    Tensor current = keepOutside(model.embed(ids, positions));
+    Tensor current = embed();
     for (DecoderBlock block : tokens == 0 ? List.<DecoderBlock>of() : model.blocks()) {
       Layer layer = new Layer(block, seed += 2L * threads, current);
       // States that are kept come from the same formulas as on the second way forward.
@@ -303,7 +303,7 @@ public final class DecoderPass implements AutoCloseable {
   }
 
   private void backwardThrough(Tensor gradient) {
-    Tensor current = keepOutside(gradient.alias());
+    Tensor current = TensorScope.hold(gradient);
     for (int i = layers.size() - 1; i >= 0; i--) {
       try (Layer layer = layers.get(i)) {
         if (keep == Keep.STATES) {
@@ -334,9 +334,10 @@ public final class DecoderPass implements AutoCloseable {
     return Objects.requireNonNull(tensor, "the way forward comes first");
   }
 
-  /** Lets a tensor of this thread's innermost scope live until it is freed by hand. */
-  private static Tensor keepOutside(Tensor tensor) {
-    return TensorScope.hold(tensor);
+  private Tensor embed() {
+    try (TensorScope inner = TensorScope.open()) {
+      return inner.keep(model.embed(ids, positions));
+    }
   }
 
   @Override

@@ -68,6 +68,13 @@ public final class Tensors {
     return torch.empty(shape, new TensorOptions(like.scalar_type()), null);
   }
 
+  /** {@link #emptyLike} outside all scopes; whoever holds it frees it with {@link #free}. */
+  public static Tensor ownedLike(Tensor like, long... shape) {
+    try (TensorScope scope = TensorScope.open()) {
+      return scope.keep(emptyLike(like, shape));
+    }
+  }
+
   public static Tensor zeros(ElementType type, long... shape) {
     return torch.zeros(shape, new TensorOptions(type.scalarType()));
   }
@@ -210,10 +217,13 @@ public final class Tensors {
    * Little-endian elements of a part of a tensor, converted to {@code type} (round to nearest
    * even).
    *
-   * @return a direct buffer of {@code count} elements, valid independent of any scope
+   * @param room a direct buffer with room for {@code count} elements; direct buffers are freed by
+   *     the collector alone, so one is to be used again and again
+   * @return the same buffer, holding these elements
    */
-  public static ByteBuffer bytes(Tensor tensor, long offset, long count, ElementType type) {
-    ByteBuffer target = ByteBuffer.allocateDirect(Math.toIntExact(count * type.bytes()));
+  public static ByteBuffer bytes(
+      Tensor tensor, long offset, long count, ElementType type, ByteBuffer room) {
+    ByteBuffer target = room.clear().limit(Math.toIntExact(count * type.bytes()));
     if (count == 0) {
       return target;
     }

@@ -1,11 +1,13 @@
 package org.dpo4j.train;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
@@ -38,6 +40,12 @@ public final class Trainer {
       int loggingSteps,
       Computation computation,
       boolean startsAtReference) {}
+
+  /**
+   * Tokens that go through the model together at most, but for a single longer pair: enough for
+   * matrix products to run at their best, few enough that activations stay small.
+   */
+  private static final long PIECE_TOKENS = 832;
 
   private final CausalLm policy;
   private final Objective objective;
@@ -107,7 +115,7 @@ public final class Trainer {
     double weight = microBatches.stream().mapToDouble(data::weight).sum();
     MetricSums sums = new MetricSums();
     clock.start();
-    for (int[] indices : microBatches) {
+    for (int[] indices : pieces(data, microBatches)) {
       try (MicroBatch microBatch =
           new MicroBatch(
               data, policy, objective, indices, settings.computation().purpose(), sums)) {
@@ -140,6 +148,39 @@ public final class Trainer {
     if (step % settings.loggingSteps() == 0 || step == settings.maxSteps()) {
       report(epochs, gradNorm, learningRate);
     }
+  }
+
+  /** Micro-batches of many tokens in pieces of about one size, where that changes no number. */
+  private List<int[]> pieces(PreferenceData data, List<int[]> microBatches) {
+    if (!objective.loss().separable()) {
+      return microBatches;
+    }
+    List<int[]> pieces = new ArrayList<>();
+    for (int[] indices : microBatches) {
+      long tokens = 0;
+      for (int index : indices) {
+        tokens += flatTokens(data, index);
+      }
+      long size = tokens / ((tokens - 1) / PIECE_TOKENS + 1);
+      int from = 0;
+      long sum = 0;
+      for (int i = 0; i < indices.length; i++) {
+        long more = flatTokens(data, indices[i]);
+        if (sum > 0 && sum + more / 2 > size) { // a pair goes where more of it fits
+          pieces.add(Arrays.copyOfRange(indices, from, i));
+          from = i;
+          sum = 0;
+        }
+        sum += more;
+      }
+      pieces.add(Arrays.copyOfRange(indices, from, indices.length));
+    }
+    return pieces;
+  }
+
+  private static long flatTokens(PreferenceData data, int index) {
+    EncodedPair pair = data.pairs().get(index);
+    return (long) pair.promptIds().length + pair.chosenIds().length + pair.rejectedIds().length;
   }
 
   private void report(double epochs, double gradNorm, double learningRate) {

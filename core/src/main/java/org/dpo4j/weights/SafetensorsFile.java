@@ -24,7 +24,10 @@ import org.dpo4j.torch.Tensors;
  */
 public final class SafetensorsFile {
 
-  private static final long PIECE_BYTES = 1L << 24;
+  private static final long PIECE_BYTES = 1L << 22;
+  // Direct buffers are freed by the collector alone: one for each thread, not one for each tensor.
+  private static final ThreadLocal<ByteBuffer> ROOM =
+      ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect((int) PIECE_BYTES));
   private static final int DIGEST_BYTES = 1 << 20;
 
   private final Path path;
@@ -122,8 +125,7 @@ public final class SafetensorsFile {
     long piece = pieceBytes / type.bytes();
     try (FileChannel channel = channel()) {
       long total = target.numel();
-      ByteBuffer bytes =
-          ByteBuffer.allocateDirect((int) (Math.min(piece, total) * type.bytes())); // aligned
+      ByteBuffer bytes = ROOM.get();
       for (long done = 0; done < total; done += piece) {
         int count = (int) (Math.min(piece, total - done) * type.bytes());
         readFully(channel, bytes.clear().limit(count), position + done * type.bytes());

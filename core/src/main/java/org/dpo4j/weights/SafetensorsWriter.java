@@ -26,7 +26,7 @@ public final class SafetensorsWriter {
   private static final int ALIGNMENT = 8;
 
   /** Elements converted at a time. */
-  static final long PIECE = 1L << 22;
+  static final long PIECE = 1L << 20;
 
   private SafetensorsWriter() {}
 
@@ -44,8 +44,9 @@ public final class SafetensorsWriter {
     try (FileChannel channel =
         FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       writeFully(channel, header(sorted, type));
+      ByteBuffer room = room(type);
       for (Map.Entry<String, Tensor> entry : sorted.entrySet()) {
-        writeElements(path, channel, entry.getKey(), entry.getValue(), type);
+        writeElements(path, channel, entry.getKey(), entry.getValue(), type, room);
       }
       channel.force(true);
     } catch (IOException e) {
@@ -53,12 +54,17 @@ public final class SafetensorsWriter {
     }
   }
 
+  /** A buffer for one piece. */
+  static ByteBuffer room(ElementType type) {
+    return ByteBuffer.allocateDirect((int) PIECE * type.bytes());
+  }
+
   private static void writeElements(
-      Path path, FileChannel channel, String name, Tensor tensor, ElementType type)
+      Path path, FileChannel channel, String name, Tensor tensor, ElementType type, ByteBuffer room)
       throws IOException {
     long total = tensor.numel();
     for (long done = 0; done < total; done += PIECE) {
-      ByteBuffer bytes = Tensors.bytes(tensor, done, Math.min(PIECE, total - done), type);
+      ByteBuffer bytes = Tensors.bytes(tensor, done, Math.min(PIECE, total - done), type, room);
       long notFinite = notFinite(bytes, type);
       if (notFinite > 0) {
         throw new DpoException(

@@ -37,18 +37,23 @@ public final class UnchangedWeights {
    */
   public static List<Count> count(LoadedModel original, CausalLm trained, ElementType type) {
     List<Count> counts = new ArrayList<>();
+    List<ByteBuffer> rooms = List.of(SafetensorsWriter.room(type), SafetensorsWriter.room(type));
     for (Parameters.Parameter parameter : trained.parameters().all()) {
       String name = original.names().inFile().get(parameter.name());
       if (name == null) {
         throw new IllegalArgumentException("no weight " + parameter.name() + " was loaded");
       }
-      counts.add(count(original.checkpoint().file(name), name, parameter, type));
+      counts.add(count(original.checkpoint().file(name), name, parameter, type, rooms));
     }
     return counts;
   }
 
   private static Count count(
-      SafetensorsFile file, String name, Parameters.Parameter parameter, ElementType type) {
+      SafetensorsFile file,
+      String name,
+      Parameters.Parameter parameter,
+      ElementType type,
+      List<ByteBuffer> rooms) {
     long total = parameter.tensor().numel();
     long unchanged = 0;
     for (long done = 0; done < total; done += SafetensorsWriter.PIECE) {
@@ -58,8 +63,8 @@ public final class UnchangedWeights {
         file.copyPart(name, done, before);
         unchanged +=
             equalElements(
-                Tensors.bytes(before, 0, piece, type),
-                Tensors.bytes(parameter.tensor(), done, piece, type),
+                Tensors.bytes(before, 0, piece, type, rooms.get(0)),
+                Tensors.bytes(parameter.tensor(), done, piece, type, rooms.get(1)),
                 type.bytes());
       }
     }
