@@ -67,10 +67,11 @@ public final class Matrix {
    * @param transposed whether it is the transpose that is multiplied with
    */
   public Tensor times(Tensor input, boolean transposed) {
-    if (!inHalf(input)) {
+    Tensor copy = half;
+    if (copy == null || !inHalf(input)) {
       return input.mm(transposed ? values.t() : values);
     }
-    Tensor matrix = transposed ? half.t() : half;
+    Tensor matrix = transposed ? copy.t() : copy;
     return input.to(ScalarType.BFloat16).mm(matrix).to(ScalarType.Float);
   }
 

@@ -26,7 +26,7 @@ public final class Parameters implements AutoCloseable {
 
   private final Map<String, Parameter> byName = new LinkedHashMap<>();
   private final List<AdapterSlot> slots = new ArrayList<>();
-  private final Map<Tensor, Matrix> matrices = new IdentityHashMap<>();
+  private final IdentityHashMap<Tensor, Matrix> matrices = new IdentityHashMap<>();
 
   /** Takes a weight from the source and remembers it. */
   public Tensor take(

@@ -45,7 +45,7 @@ public final class Trainer {
    * Tokens that go through the model together at most, but for a single longer pair: enough for
    * matrix products to run at their best, few enough that activations stay small.
    */
-  private static final long PIECE_TOKENS = 832;
+  private static final long PIECE_TOKENS = 800;
 
   private final CausalLm policy;
   private final Objective objective;

@@ -3,16 +3,15 @@ package org.dpo4j.bench.parts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.bench.Workplace;
-import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.logprob.TailWeight;
@@ -92,9 +91,10 @@ public class TensorParts {
     Path file = Files.createTempFile("pairs", ".jsonl");
     try (ModelTokenizer tokenizer = workplace.tokenizer()) {
       workplace.dialogue(file, PAIRS);
-      List<EncodedPair> pairs =
-          PairDataset.load(file, workplace.encoder(tokenizer), OnBadRow.STOP).pairs();
-      return PreferenceBatch.of(pairs, IntStream.range(0, PAIRS).toArray()).sequences();
+      try (PairDataset dataset =
+          PairDataset.load(file, workplace.encoder(tokenizer), OnBadRow.STOP)) {
+        return PreferenceBatch.of(dataset.pairs(), IntStream.range(0, PAIRS).toArray()).sequences();
+      }
     } finally {
       Files.delete(file);
     }
@@ -111,10 +111,8 @@ public class TensorParts {
   @Benchmark
   public double logProbsForward() {
     try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      return SequenceLogProbs.logProbs(open().loaded().model(), open().sequences(), TailWeight.NONE)
-          .sum()
-          .item_double();
+        CompletionPass pass = pass(CompletionPass.Purpose.SUMS)) {
+      return pass.sums().sum().item_double();
     }
   }
 
@@ -122,13 +120,17 @@ public class TensorParts {
   @Benchmark
   public double logProbsForwardAndBackward() {
     open().parameters().zeroGradients();
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor sum =
-          SequenceLogProbs.logProbs(open().loaded().model(), open().sequences(), TailWeight.NONE)
-              .sum();
-      sum.backward();
-      return sum.item_double();
+    try (TensorScope scope = TensorScope.open();
+        CompletionPass pass = pass(CompletionPass.Purpose.TRAINING)) {
+      Tensor sums = pass.sums();
+      pass.backward(sums, Tensors.zerosLike(sums, sums.shape()));
+      return sums.sum().item_double();
     }
+  }
+
+  private CompletionPass pass(CompletionPass.Purpose purpose) {
+    return new CompletionPass(
+        open().loaded().model(), open().sequences(), TailWeight.NONE, purpose);
   }
 
   /** The loss of eight pairs and its gradient. */
@@ -152,8 +154,8 @@ public class TensorParts {
   /** Clipping and update of all weights. */
   @Benchmark
   public double optimizer() {
-    double norm = open().parameters().clipGradients(1);
-    open().optimizer().step(1e-9);
+    double norm = open().parameters().gradientNorm();
+    open().optimizer().step(1e-9, FlatParameters.clip(norm, 1));
     return norm;
   }
 
