@@ -128,7 +128,7 @@ class BadInputTest {
         usage("loss dpo", TRAIN + "--loss_type dpo", "was dpo; did you mean sigmoid?"),
         usage("loss misspelled", TRAIN + "--loss_type sigmod", "did you mean sigmoid?"),
         usage("device", TRAIN + "--device cuda", "--device must be one of cpu but was cuda"),
-        usage("bf16", TRAIN + "--bf16 true", "--bf16 true is refused", "--save_dtype"),
+        usage("fp16", TRAIN + "--fp16 true", "--fp16 true is refused", "--save_dtype"),
         usage("adapter missing", SCORE + "--adapter $/none", "--adapter must be a folder"),
         usage("model as adapter", TRAIN + "--adapter $/model", "pass it as --model"),
         usage("rank of none", TRAIN + "--use_peft --lora_r 0", "--lora_r must be", "from 1"),

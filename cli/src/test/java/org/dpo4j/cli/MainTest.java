@@ -174,8 +174,8 @@ class MainTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "--bf16 true",
-        "--bf16",
+        "--bf16_full_eval true",
+        "--fp16",
         "--use_dora",
         "--load_in_4bit",
         "--deepspeed zero3.json",

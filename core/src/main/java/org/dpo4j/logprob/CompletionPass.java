@@ -183,6 +183,11 @@ public final class CompletionPass implements AutoCloseable {
     }
   }
 
+  /** A moving reference passes by while the policy's logits are kept. */
+  private String room(int thread) {
+    return (wants(Purpose.TRAINING) ? "logits of training " : "logits ") + thread;
+  }
+
   private int from(int round, int thread) {
     int start = (int) ((long) scored * thread / threads);
     int end = (int) ((long) scored * (thread + 1) / threads);
@@ -216,8 +221,7 @@ public final class CompletionPass implements AutoCloseable {
     Tensor states = decoder.states().index_select(0, predictors.narrow(0, from, rows));
     Node leaf = tape == null ? Node.of(states) : tape.leaf(tape.keep(states));
     Tensor room =
-        team.scratch(
-            "logits" + thread, Tensors.elementType(states), rows, (long) model.vocabSize());
+        team.scratch(room(thread), Tensors.elementType(states), rows, (long) model.vocabSize());
     Node scores = head.apply(model.finalNorm(leaf), room);
     if (!scores.value().is_same(room)) {
       room.copy_(scores.value()); // an adapter added to it
@@ -297,7 +301,7 @@ public final class CompletionPass implements AutoCloseable {
           Tensor column = byToken.narrow(0, from, rows).unsqueeze(1);
           Tensor room =
               team.scratch(
-                  "logits" + thread, Tensors.elementType(byToken), rows, (long) model.vocabSize());
+                  room(thread), Tensors.elementType(byToken), rows, (long) model.vocabSize());
           room.mul_(column.neg())
               .scatter_add_(1, targets.narrow(0, from, rows).unsqueeze(1), column);
           tapes.get(thread).backward(List.of(logits[thread]), List.of(room));

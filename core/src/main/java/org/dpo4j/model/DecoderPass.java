@@ -257,7 +257,8 @@ public final class DecoderPass implements AutoCloseable {
   }
 
   private Tensor forward() {
-    long seed = model.dropoutSeed();
+    // Nothing is dropped, nor drawn, where there is no way back.
+    long seed = keep == Keep.NOTHING ? 0 : model.dropoutSeed();
     Tensor current = embed();
     for (DecoderBlock block : tokens == 0 ? List.<DecoderBlock>of() : model.blocks()) {
       Layer layer = new Layer(block, seed += 2L * threads, current);

@@ -101,6 +101,43 @@ class CompletionPassTest {
     }
   }
 
+  /**
+   * Eight bits of precision in each product: half a percent of a sum, a few percent of a gradient.
+   */
+  @ParameterizedTest
+  @EnumSource
+  void productsInBf16ComeNear(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F32, 2)) {
+      double[] plain = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      model.parameters().castMatrices();
+      double[] cast = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      assertThat(cast).isNotEqualTo(plain);
+      double off = 0;
+      double size = 0;
+      for (int i = 0; i < plain.length; i++) {
+        off += (cast[i] - plain[i]) * (cast[i] - plain[i]);
+        size += plain[i] * plain[i];
+      }
+      assertThat(Math.sqrt(off / size)).isLessThan(0.05);
+    }
+  }
+
+  @Test
+  void aPassForAReferenceLeavesTheLogitsOfAnOpenPassAlone() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);
+        CausalLm other = SmallModel.LLAMA.create(ElementType.F64, 3)) {
+      double[] alone = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      try (FlatParameters flat = FlatParameters.of(model.trained());
+          TensorScope scope = TensorScope.open();
+          CompletionPass pass =
+              new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING)) {
+        new CompletionPass(other, PAIRS, TAIL, CompletionPass.Purpose.SUMS).close();
+        pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
+        assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(alone);
+      }
+    }
+  }
+
   @Test
   void onlyTheSumsThatAreAskedForMove() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);

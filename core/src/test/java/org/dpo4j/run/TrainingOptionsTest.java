@@ -93,7 +93,9 @@ class TrainingOptionsTest {
           Map.entry("seed", "-3"),
           Map.entry("device", "cpu"),
           Map.entry("data_format", "token_ids"),
-          Map.entry("threads", "2"));
+          Map.entry("threads", "2"),
+          Map.entry("bf16", "true"),
+          Map.entry("gradient_checkpointing", "true"));
 
   private final Path folder;
 
@@ -156,7 +158,15 @@ class TrainingOptionsTest {
     Map<String, String> trl = trlDefaults();
     // The differences that the product makes on purpose: what TRL leaves open is required here, an
     // output folder is never guessed. What an adapter of --adapter may decide is not set.
-    Set<String> different = Set.of("output_dir", "model", "lora_r", "lora_alpha", "lora_dropout");
+    Set<String> different =
+        Set.of(
+            "output_dir",
+            "model",
+            "lora_r",
+            "lora_alpha",
+            "lora_dropout",
+            "bf16",
+            "gradient_checkpointing");
     TrainingConfig.OPTIONS
         .options()
         .forEach(
@@ -217,8 +227,8 @@ class TrainingOptionsTest {
     assertThat(config.optimizer().adamEpsilon()).isEqualTo(1e-7);
     assertThat(config.data().maxLength()).isZero();
     assertThat(config.evaluation().evalStrategy()).isEqualTo(EvalStrategy.NO);
-    // All lines but the seven that mean something here and the one that is null.
-    assertThat(options.notices()).hasSize(17 - 7 - 1);
+    // All lines but the nine that mean something here and the one that is null.
+    assertThat(options.notices()).hasSize(17 - 9 - 1);
     assertThat(options.notices().get(0))
         .isEqualTo(
             "--dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
@@ -230,10 +240,11 @@ class TrainingOptionsTest {
     assertThatThrownBy(
             () ->
                 TrainingOptions.resolve(
-                    yaml("model: m\nbf16: true\nuse_dora: yes\n"),
+                    yaml("model: m\nbf16_full_eval: true\nuse_dora: yes\n"),
                     given(Map.of("loss_type", "kto_pair", "learning_rat", "1"))))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("run.yaml:2: --bf16 true is refused: not yet: computation is in 32")
+        .hasMessageContaining(
+            "run.yaml:2: --bf16_full_eval true is refused: evaluation computes as")
         .hasMessageContaining("run.yaml:3: --use_dora yes is refused: DoRA is not there yet")
         .hasMessageContaining("--loss_type kto_pair is refused: TRL removed this loss")
         .hasMessageContaining("--learning_rat is no option here; did you mean --learning_rate?");

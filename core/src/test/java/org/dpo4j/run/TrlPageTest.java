@@ -42,8 +42,8 @@ class TrlPageTest {
 
         | option | TRL | here | why |
         |---|---|---|---|
-        | `bf16` | true | false | computation is in 32 bits for now |
-        | `gradient_checkpointing` | true | false | activations fit; the numbers are the same |
+        | `bf16` | true | false | many processors multiply bf16 slower than 32 bits; where they do, `bf16: true` computes in 32 bits and says so. Norms, attention, softmax and sums are in 32 bits either way |
+        | `gradient_checkpointing` | true | false | activations fit; the numbers are the same to rounding |
         | `precompute_ref_log_probs` | false | true, and kept for other runs | the reference never changes; see [the reference cache](reference-cache.md) |
         | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | conservative DPO; see [losses](losses.md) |
         | `disable_dropout` false | dropout of model and adapter | of the adapter alone | the models here have none |

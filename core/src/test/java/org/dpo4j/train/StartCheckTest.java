@@ -44,4 +44,12 @@ class StartCheckTest {
     assertThat(new StartCheck(LN_2, Double.NaN, 0, false).passed()).isFalse();
     assertThat(new StartCheck(LN_2, LN_2, Double.NaN, false).passed()).isFalse();
   }
+
+  @Test
+  void productsInBf16MayBeOffByTheirRounding() {
+    assertThat(new StartCheck(LN_2, LN_2 + 0.01, 0.01, true).passed()).isTrue();
+    assertThat(new StartCheck(LN_2, LN_2 + 0.01, 0.03, true).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, 1, 0.01, true).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, Double.NaN, 0.01, true).passed()).isFalse();
+  }
 }
