@@ -25,7 +25,7 @@ final class OwnProgram {
 
   /** One run; what it wrote is read and removed. */
   Measurement train(Workload load, boolean bf16) throws IOException, Tool.Refused {
-    return train(load, bf16, List.of());
+    return train(load, bf16, List.of("--reference_cache", "off"));
   }
 
   /** The same with further options. */
