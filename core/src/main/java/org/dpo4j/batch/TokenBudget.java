@@ -1,5 +1,6 @@
 package org.dpo4j.batch;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.dpo4j.encode.EncodedPair;
@@ -14,6 +15,12 @@ public record TokenBudget(int tokens) {
 
   /** Enough rows for the matrix products to be fast, and logits that fit into memory. */
   public static final TokenBudget DEFAULT = new TokenBudget(2048);
+
+  /**
+   * With a way back, whose activations are kept: still enough rows for matrix products to run at
+   * their best, and few enough that memory stays small whatever the size of a micro-batch.
+   */
+  public static final TokenBudget TRAINING = new TokenBudget(800);
 
   public TokenBudget {
     if (tokens < 1) {
@@ -43,6 +50,35 @@ public record TokenBudget(int tokens) {
       before = pair;
     }
     return end;
+  }
+
+  /**
+   * Cuts a micro-batch into as few pieces as the budget allows, of about one size.
+   *
+   * @param indices the numbers of its pairs, at least one
+   * @return the same numbers in the same order, by piece
+   */
+  public List<int[]> pieces(List<EncodedPair> pairs, int[] indices) {
+    long[] fed = Arrays.stream(indices).mapToLong(index -> fed(pairs.get(index))).toArray();
+    long all = Arrays.stream(fed).sum();
+    long size = all / ((all - 1) / tokens + 1);
+    List<int[]> pieces = new ArrayList<>();
+    int from = 0;
+    long sum = 0;
+    for (int i = 0; i < indices.length; i++) {
+      if (sum > 0 && sum + fed[i] / 2 > size) { // a pair goes where more of it fits
+        pieces.add(Arrays.copyOfRange(indices, from, i));
+        from = i;
+        sum = 0;
+      }
+      sum += fed[i];
+    }
+    pieces.add(Arrays.copyOfRange(indices, from, indices.length));
+    return pieces;
+  }
+
+  private static long fed(EncodedPair pair) {
+    return pair.promptIds().length + completionTokens(pair);
   }
 
   private static long completionTokens(EncodedPair pair) {

@@ -3,7 +3,8 @@
  * log p(token given all before it). Prompt tokens never count.
  *
  * <p>Nothing here knows about losses or optimizers. Start with {@link
- * org.dpo4j.logprob.SequenceLogProbs}.
+ * org.dpo4j.logprob.SequenceLogProbs}, the definition, then {@link
+ * org.dpo4j.logprob.CompletionPass}, the fast way with a way back.
  */
 @NullMarked
 package org.dpo4j.logprob;

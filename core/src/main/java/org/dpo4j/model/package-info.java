@@ -6,7 +6,8 @@
  * <p>A model asks a {@link org.dpo4j.model.ParameterSource} for each of its weights by name, kind
  * and shape; whether that source reads a checkpoint, draws random numbers or copies another model
  * is not its business. Nothing here knows about files, preference pairs or losses. Start with
- * {@link org.dpo4j.model.CausalLm}.
+ * {@link org.dpo4j.model.CausalLm}, then {@link org.dpo4j.model.DecoderPass}, which runs one on all
+ * threads and goes back.
  */
 @NullMarked
 package org.dpo4j.model;

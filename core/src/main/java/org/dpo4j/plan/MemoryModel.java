@@ -25,11 +25,10 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   /** Buffers as large as the logits that are there at one time. */
   static final int LOGITS_BUFFERS = 1;
 
-  /** The ids of a pair are kept as they are encoded, in an object for each pair. */
-  static final long BYTES_PER_PAIR = 400;
+  /** Index, order and reference log-probabilities of a pair; its ids are on disk. */
+  static final long BYTES_PER_PAIR = 36;
 
   private static final int FLOAT = 4;
-  private static final int INT = 4;
 
   /** What memory is for. */
   public enum Part {
@@ -57,16 +56,16 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   /**
    * Bytes by part at the peak of a step.
    *
-   * @param pairs of the data set, with their tokens once for each side
+   * @param pairs of all data sets
    * @param largest the micro-batch that needs most
    * @param referenceCopy numbers of a second model that is there while training; 0 for none
    */
-  public Map<Part, Long> peak(TokenTotals pairs, TokenLoad largest, long referenceCopy) {
+  public Map<Part, Long> peak(long pairs, TokenLoad largest, long referenceCopy) {
     long trained = adapter.map(AdapterShape::parameters).orElse(shape.parameters());
     long frozen = adapter.isPresent() ? shape.parameters() : 0;
     Map<Part, Long> parts = new EnumMap<>(Part.class);
     parts.put(Part.LIBRARIES, LIBRARIES);
-    parts.put(Part.PAIRS, pairs.pairs() * BYTES_PER_PAIR + pairs.tokens() * INT);
+    parts.put(Part.PAIRS, pairs * BYTES_PER_PAIR);
     parts.put(Part.WEIGHTS, (trained + frozen) * FLOAT);
     parts.put(Part.GRADIENTS, trained * FLOAT);
     parts.put(Part.OPTIMIZER, 2 * trained * FLOAT); // two means of Adam

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.plan.TokenLoad;
@@ -18,14 +20,35 @@ record MicroBatches(List<Batch> all) {
 
   private static final int LOOKED_AT = 100_000; // more pairs hold no surprise
 
-  /** Pairs with what they give a model to do. */
-  record Batch(List<EncodedPair> pairs, TokenLoad load) {}
+  /**
+   * Pairs with what they give a model to do.
+   *
+   * @param largestPiece what of it is in memory at once
+   */
+  record Batch(List<EncodedPair> pairs, TokenLoad load, TokenLoad largestPiece) {
+
+    static Batch of(List<EncodedPair> pairs, ModelShape shape, boolean separable) {
+      TokenLoad load = TokenLoad.of(pairs, shape);
+      if (!separable || load.tokens() <= TokenBudget.TRAINING.tokens()) {
+        return new Batch(pairs, load, load);
+      }
+      int[] indices = IntStream.range(0, pairs.size()).toArray();
+      TokenLoad largest =
+          TokenBudget.TRAINING.pieces(pairs, indices).stream()
+              .map(piece -> TokenLoad.of(Arrays.stream(piece).mapToObj(pairs::get).toList(), shape))
+              .max(Comparator.comparingLong(TokenLoad::tokens))
+              .orElseThrow();
+      return new Batch(pairs, load, largest);
+    }
+  }
 
   /**
    * @param plan of the run
    * @param steps of the run
+   * @param separable whether micro-batches are computed in pieces
    */
-  static MicroBatches of(List<EncodedPair> pairs, EpochPlan plan, int steps, ModelShape shape) {
+  static MicroBatches of(
+      List<EncodedPair> pairs, EpochPlan plan, int steps, ModelShape shape, boolean separable) {
     List<Batch> all = new ArrayList<>();
     int seen = 0;
     int done = 0;
@@ -36,7 +59,7 @@ record MicroBatches(List<Batch> all) {
         }
         for (int[] indices : step) {
           List<EncodedPair> chosen = Arrays.stream(indices).mapToObj(pairs::get).toList();
-          all.add(new Batch(chosen, TokenLoad.of(chosen, shape)));
+          all.add(Batch.of(chosen, shape, separable));
           seen += indices.length;
         }
       }
@@ -44,10 +67,10 @@ record MicroBatches(List<Batch> all) {
     return new MicroBatches(all);
   }
 
-  /** The one with the most tokens. */
+  /** The load with the most tokens that is in memory at once. */
   TokenLoad largest() {
     return all.stream()
-        .map(Batch::load)
+        .map(Batch::largestPiece)
         .max(Comparator.comparingLong(TokenLoad::tokens))
         .orElseThrow();
   }

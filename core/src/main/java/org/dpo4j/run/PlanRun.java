@@ -24,7 +24,6 @@ import org.dpo4j.plan.MemoryModel;
 import org.dpo4j.plan.StepArithmetic;
 import org.dpo4j.plan.StepCost;
 import org.dpo4j.plan.TokenLoad;
-import org.dpo4j.plan.TokenTotals;
 import org.dpo4j.plan.Trial;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
@@ -77,7 +76,7 @@ public final class PlanRun {
     EpochPlan plan =
         plan(used.size(), batching.perDeviceTrainBatchSize(), batching.gradientAccumulationSteps());
     int steps = training.steps(plan);
-    MicroBatches batches = MicroBatches.of(used, plan, steps, shape);
+    MicroBatches batches = MicroBatches.of(used, plan, steps, shape, separable());
 
     line(
         "model: %s (%s, %,d parameters, %d blocks; weights %s)%s",
@@ -129,6 +128,10 @@ public final class PlanRun {
     }
   }
 
+  private boolean separable() {
+    return training.loss().objective().loss().separable();
+  }
+
   private Optional<AdapterShape> adapter() {
     return lora.map(adapter -> AdapterShape.of(adapter, shape));
   }
@@ -162,19 +165,13 @@ public final class PlanRun {
   }
 
   private Map<MemoryModel.Part, Long> peak(TrainingPairs pairs, TokenLoad largest) {
-    TokenTotals totals =
-        pairs.datasets().stream()
-            .map(dataset -> TokenTotals.of(dataset.pairs()))
-            .reduce(TokenTotals::plus)
-            .orElseThrow();
-    return new MemoryModel(shape, adapter(), checkpointing())
-        .peak(totals, largest, referenceCopy());
+    long all = pairs.datasets().stream().mapToLong(dataset -> dataset.pairs().size()).sum();
+    return new MemoryModel(shape, adapter(), checkpointing()).peak(all, largest, referenceCopy());
   }
 
-  /** Whether activations are computed again, where {@code train} can do that. */
+  /** Whether activations are computed again. */
   private boolean checkpointing() {
-    return Boolean.TRUE.equals(
-        TrainingConfig.OPTIONS.write(training).get("gradient_checkpointing"));
+    return training.engine().gradientCheckpointing();
   }
 
   /** A reference that moves stays beside the policy; another one is gone before the first step. */
@@ -188,7 +185,8 @@ public final class PlanRun {
     int best = 0;
     for (int micro : divisors(size)) {
       EpochPlan plan = plan(pairs.training().pairs().size(), micro, size / micro);
-      TokenLoad largest = MicroBatches.of(pairs.training().pairs(), plan, steps, shape).largest();
+      TokenLoad largest =
+          MicroBatches.of(pairs.training().pairs(), plan, steps, shape, separable()).largest();
       if (MemoryModel.total(peak(pairs, largest)) <= memory) {
         best = micro;
       }
@@ -232,7 +230,7 @@ public final class PlanRun {
     long needed =
         MemoryModel.total(
             new MemoryModel(trial.largest().shape(), Optional.empty(), false)
-                .peak(TokenTotals.of(typical.pairs()), typical.load(), 0));
+                .peak(typical.pairs().size(), typical.largestPiece(), 0));
     if (needed > memory) {
       line(
           "time: not tried, since the trial alone needs %s; --memory says how much there is",

@@ -154,6 +154,12 @@ public final class Team {
     return memory.narrow(0, 0, count).view(shape);
   }
 
+  /** Frees all memory of {@link #scratch}; nothing may be in use. */
+  public void freeScratch() {
+    scratch.values().forEach(Tensors::free);
+    scratch.clear();
+  }
+
   private static Tensor grown(@Nullable Tensor before, ElementType type, long count) {
     if (before != null) {
       Tensors.free(before);
@@ -165,8 +171,7 @@ public final class Team {
 
   private void dissolve() {
     workers.forEach(Worker::end);
-    scratch.values().forEach(Tensors::free);
-    scratch.clear();
+    freeScratch();
   }
 
   /** A thread that waits for bodies. */

@@ -41,12 +41,31 @@ final class MicroBatch implements AutoCloseable {
       CompletionPass.Purpose purpose,
       MetricSums metrics) {
     PreferenceBatch batch = PreferenceBatch.of(data.pairs(), indices);
-    pass = new CompletionPass(policy, batch.sequences(), objective.tail(), purpose);
-    sums = pass.sums().set_requires_grad(true);
-    weighted =
-        objective.tail().equals(TailWeight.NONE)
-            ? sums
-            : pass.weightedSums().set_requires_grad(true);
+    CompletionPass opened = null;
+    try {
+      opened = new CompletionPass(policy, batch.sequences(), objective.tail(), purpose);
+      pass = opened;
+      sums = pass.sums().set_requires_grad(true);
+      weighted =
+          objective.tail().equals(TailWeight.NONE)
+              ? sums
+              : pass.weightedSums().set_requires_grad(true);
+      loss = loss(data, objective, batch, indices, metrics);
+    } catch (RuntimeException | Error e) {
+      if (opened != null) {
+        opened.close();
+      }
+      scope.close();
+      throw e;
+    }
+  }
+
+  private Tensor loss(
+      PreferenceData data,
+      Objective objective,
+      PreferenceBatch batch,
+      int[] indices,
+      MetricSums metrics) {
     PairLogProbs logProbs = PairLogProbs.ofSequences(weighted, batch.sequences().lengths());
     double[] weights = data.weights(indices);
     TokenStatistics statistics = pass.tokens();
@@ -60,7 +79,7 @@ final class MicroBatch implements AutoCloseable {
             Tensors.like(sums, weights));
     LossTerms terms = objective.terms(inputs, Tensors.like(sums, alignment(statistics)));
     metrics.add(terms, objective.loss().beta(), weights, logProbs, statistics);
-    loss = terms.loss().mul(inputs.weights()).sum();
+    return terms.loss().mul(inputs.weights()).sum();
   }
 
   /**

@@ -1,18 +1,18 @@
 package org.dpo4j.train;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.torch.Team;
 import org.jspecify.annotations.Nullable;
 
 /** Trains a policy on preference pairs. */
@@ -40,12 +40,6 @@ public final class Trainer {
       int loggingSteps,
       Computation computation,
       boolean startsAtReference) {}
-
-  /**
-   * Tokens that go through the model together at most, but for a single longer pair: enough for
-   * matrix products to run at their best, few enough that activations stay small.
-   */
-  private static final long PIECE_TOKENS = 800;
 
   private final CausalLm policy;
   private final Objective objective;
@@ -77,6 +71,7 @@ public final class Trainer {
       throw new IllegalStateException("a trainer trains once; make a new one");
     }
     evaluate(evaluation, 0);
+    Team.get().freeScratch(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {
@@ -150,37 +145,13 @@ public final class Trainer {
     }
   }
 
-  /** Micro-batches of many tokens in pieces of about one size, where that changes no number. */
+  /** Micro-batches of many tokens in pieces, where that changes no number. */
   private List<int[]> pieces(PreferenceData data, List<int[]> microBatches) {
-    if (!objective.loss().separable()) {
-      return microBatches;
-    }
-    List<int[]> pieces = new ArrayList<>();
-    for (int[] indices : microBatches) {
-      long tokens = 0;
-      for (int index : indices) {
-        tokens += flatTokens(data, index);
-      }
-      long size = tokens / ((tokens - 1) / PIECE_TOKENS + 1);
-      int from = 0;
-      long sum = 0;
-      for (int i = 0; i < indices.length; i++) {
-        long more = flatTokens(data, indices[i]);
-        if (sum > 0 && sum + more / 2 > size) { // a pair goes where more of it fits
-          pieces.add(Arrays.copyOfRange(indices, from, i));
-          from = i;
-          sum = 0;
-        }
-        sum += more;
-      }
-      pieces.add(Arrays.copyOfRange(indices, from, indices.length));
-    }
-    return pieces;
-  }
-
-  private static long flatTokens(PreferenceData data, int index) {
-    EncodedPair pair = data.pairs().get(index);
-    return (long) pair.promptIds().length + pair.chosenIds().length + pair.rejectedIds().length;
+    return objective.loss().separable()
+        ? microBatches.stream()
+            .flatMap(indices -> TokenBudget.TRAINING.pieces(data.pairs(), indices).stream())
+            .toList()
+        : microBatches;
   }
 
   private void report(double epochs, double gradNorm, double learningRate) {

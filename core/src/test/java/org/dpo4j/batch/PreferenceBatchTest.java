@@ -2,6 +2,7 @@ package org.dpo4j.batch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Collections;
 import java.util.List;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedPair;
@@ -49,6 +50,23 @@ class PreferenceBatchTest {
     assertThat(new TokenBudget(10).end(pairs, 2)).isEqualTo(3);
     assertThat(new TokenBudget(10).end(pairs, 3)).as("too long, so alone").isEqualTo(4);
     assertThat(new TokenBudget(1000).end(pairs, 0)).isEqualTo(4);
+  }
+
+  /** Pairs of 10 tokens. */
+  @Test
+  void aMicroBatchIsCutIntoAsFewPiecesAsFitOfAboutOneSize() {
+    List<EncodedPair> pairs =
+        Collections.nCopies(7, pair(ids(1, 2, 3, 4), ids(5, 6, 7), ids(8, 9, 10)));
+
+    assertThat(new TokenBudget(50).pieces(pairs, new int[] {6, 1, 3, 2, 0}))
+        .containsExactly(new int[] {6, 1, 3, 2, 0});
+    assertThat(new TokenBudget(49).pieces(pairs, new int[] {6, 1, 3, 2}))
+        .containsExactly(new int[] {6, 1, 3, 2});
+    assertThat(new TokenBudget(30).pieces(pairs, new int[] {6, 1, 3, 2}))
+        .containsExactly(new int[] {6, 1}, new int[] {3, 2});
+    assertThat(new TokenBudget(5).pieces(pairs, new int[] {4, 5}))
+        .as("too long, so alone")
+        .containsExactly(new int[] {4}, new int[] {5});
   }
 
   private static EncodedPair pair(int[] prompt, int[] chosen, int[] rejected) {

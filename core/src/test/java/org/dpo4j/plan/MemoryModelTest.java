@@ -30,7 +30,7 @@ class MemoryModelTest {
           9000);
 
   private static final TokenLoad LOAD = new TokenLoad(1, 100, 50, Map.of());
-  private static final TokenTotals PAIRS = new TokenTotals(3, 700);
+  private static final long PAIRS = 3;
 
   @Test
   void aTrainedWeightTakesSixteenBytes() {
