@@ -10,6 +10,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.tokenizer.TokenizerVocabulary;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
@@ -105,7 +106,16 @@ final class References {
   }
 
   private LoadedModel other(CausalLm policy) {
-    LoadedModel other = ModelReader.open("--ref_model", config.loss().refModel().orElseThrow());
+    Path folder = config.loss().refModel().orElseThrow();
+    if (!TokenizerVocabulary.same(config.model().model(), folder).orElse(true)) {
+      throw new UsageException(
+          "--ref_model must mean the same by every id as --model, but the vocabularies in %s and %s"
+                  .formatted(
+                      folder.resolve("tokenizer.json"),
+                      config.model().model().resolve("tokenizer.json"))
+              + " differ; take a reference with the model's tokenizer");
+    }
+    LoadedModel other = ModelReader.open("--ref_model", folder);
     cast(other.model());
     if (other.model().vocabSize() < policy.vocabSize()) {
       other.close();
