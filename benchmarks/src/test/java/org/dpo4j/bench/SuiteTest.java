@@ -103,7 +103,7 @@ class SuiteTest {
     String read =
         loss.isEmpty()
             ? "sed -n 's/.*{.loss.: \\([0-9.]*\\).*/\\1/p' '%s'"
-                .formatted(folder.resolve("results/work/own-fp32.log"))
+                .formatted(folder.resolve("results").resolve("work").resolve("own-fp32.log"))
             : "printf '%%s\\n' %s %s %s".formatted(loss, loss, loss).replace("%%", "%");
     Path python =
         script(
