@@ -16,6 +16,8 @@ import org.dpo4j.torch.Tensors;
  */
 public final class FlatParameters implements AutoCloseable {
 
+  private static final long NORM_PIECE = 1 << 16;
+
   private final Tensor values; // (count)
   private final Tensor gradients; // (count)
   private final long decaying;
@@ -87,14 +89,19 @@ public final class FlatParameters implements AutoCloseable {
           thread -> {
             long from = count() * thread / team.size();
             long to = count() * (thread + 1) / team.size();
-            if (from < to) {
-              parts[thread] = gradients.narrow(0, from, to - from).norm().item_double();
+            // Squares of millions of elements, summed in 32 bits, lose percents of the sum.
+            for (long start = from; start < to; start += NORM_PIECE) {
+              try (TensorScope scope = TensorScope.open()) {
+                long count = Math.min(NORM_PIECE, to - start);
+                double norm = gradients.narrow(0, start, count).norm().item_double();
+                parts[thread] += norm * norm;
+              }
             }
           });
     }
     double sum = 0;
     for (double part : parts) {
-      sum += part * part;
+      sum += part;
     }
     return Math.sqrt(sum);
   }
