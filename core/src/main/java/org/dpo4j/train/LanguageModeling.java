@@ -74,7 +74,6 @@ public final class LanguageModeling {
         for (int[] ids : sequences) {
           try (TensorScope scope = TensorScope.open()) {
             Tensor loss = lossOf.apply(ids);
-            parameters.zeroGradients();
             loss.backward();
             optimizer.step(learningRate);
             sum += loss.item_double();
