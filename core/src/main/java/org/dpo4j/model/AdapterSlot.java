@@ -1,6 +1,6 @@
 package org.dpo4j.model;
 
-import java.util.function.BinaryOperator;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -10,7 +10,7 @@ public final class AdapterSlot {
   private final String path;
   private final Tensor weight;
   private final boolean transposed;
-  private @Nullable BinaryOperator<Node> adapter;
+  private @Nullable Function<Node, @Nullable Product> adapter;
 
   AdapterSlot(String path, Tensor weight, boolean transposed) {
     this.path = path;
@@ -46,10 +46,10 @@ public final class AdapterSlot {
   /**
    * Puts an adapter in; there is room for one.
    *
-   * @param adapter from the layer's output, shape (rows, out), and its input, shape (rows, in), to
-   *     the new output
+   * @param adapter from the layer's input, shape (rows, in), to the product that is added to its
+   *     output, shape (rows, out), or null where nothing is
    */
-  public void attach(BinaryOperator<Node> adapter) {
+  public void attach(Function<Node, @Nullable Product> adapter) {
     if (this.adapter != null) {
       throw new IllegalStateException(path + " has an adapter already");
     }
@@ -61,8 +61,14 @@ public final class AdapterSlot {
     adapter = null;
   }
 
-  /** The layer's output with what the adapter adds, or as it is where there is no adapter. */
+  /** What the adapter adds to the layer's output, or null where there is nothing to add. */
+  @Nullable Product product(Node input) {
+    return adapter == null ? null : adapter.apply(input);
+  }
+
+  /** The layer's output with what the adapter adds. */
   public Node add(Node output, Node input) {
-    return adapter == null ? output : adapter.apply(output, input);
+    Product product = product(input);
+    return product == null ? output : output.plus(product.value());
   }
 }

@@ -7,6 +7,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -19,45 +20,61 @@ import org.dpo4j.torch.Tensors;
 final class BlockedAttention {
 
   /** Rows of a block: fewer waste less on masked scores, more make better matrix products. */
-  private static final int BLOCK = 128;
+  static final int BLOCK = 128;
 
   /**
-   * Queries of one completion, or of the prompt, next to each other, and what they see: the tokens
-   * of the prompt, then tokens of their own completion.
+   * What attention works on, or the gradients of it.
+   *
+   * @param query shape (kvHeads, tokens, repeats, headDim): the query heads that share a key head
+   *     lie next to each other, so that those of successive tokens are a matrix as they are
+   * @param key shape (kvHeads, tokens, headDim)
+   * @param value likewise
+   */
+  record Heads(Tensor query, Tensor key, Tensor value) {
+
+    /** Those of one key head: two dimensions each. */
+    Heads head(int head) {
+      return new Heads(rows(query, head), key.select(0, head), value.select(0, head));
+    }
+
+    /** Of (kvHeads, tokens, repeats, width) one key head as a matrix (tokens x repeats, width). */
+    static Tensor rows(Tensor all, int head) {
+      return all.select(0, head).flatten(0, 1);
+    }
+  }
+
+  /** Tokens next to each other. */
+  private record Span(int start, int count) {}
+
+  /**
+   * Queries of one completion, or of the prompt, next to each other, and what they see.
    *
    * @param start of the queries
    * @param rows how many they are
-   * @param promptStart of the prompt's keys
-   * @param promptKeys how many they are
-   * @param ownStart of the keys behind them; those of the prompt end there or further ahead
-   * @param ownKeys how many they are; the queries are the last of all keys
+   * @param seen tokens of the prompt, then of their own completion up to the last query
+   * @param mask of the last keys, which are as many as it has columns; shape (rows, 1, columns)
    */
-  private record Block(
-      int start, int rows, int promptStart, int promptKeys, int ownStart, int ownKeys) {
+  private record Block(int start, int rows, List<Span> seen, Tensor mask) {
 
     int keys() {
-      return promptKeys + ownKeys;
+      return seen.stream().mapToInt(Span::count).sum();
     }
 
     /** Keys or values (keys, headDim) from those of all tokens (tokens, headDim). */
     Tensor seen(Tensor all) {
-      if (promptKeys == 0) {
-        return all.narrow(0, ownStart, ownKeys);
-      }
-      if (ownKeys == 0 || ownStart == promptStart + promptKeys) {
-        return all.narrow(0, promptStart, keys());
-      }
-      return Tensors.cat(
-          List.of(all.narrow(0, promptStart, promptKeys), all.narrow(0, ownStart, ownKeys)), 0);
+      List<Tensor> parts =
+          seen.stream().map(span -> all.narrow(0, span.start(), span.count())).toList();
+      return parts.size() == 1 ? parts.get(0) : Tensors.cat(parts, 0);
     }
 
-    /** Adds to the gradients of all tokens those of the keys or values that were seen. */
-    void addTo(Tensor all, Tensor left, Tensor right) {
-      if (promptKeys > 0) {
-        all.narrow(0, promptStart, promptKeys).addmm_(left.narrow(0, 0, promptKeys), right);
-      }
-      if (ownKeys > 0) {
-        all.narrow(0, ownStart, ownKeys).addmm_(left.narrow(0, promptKeys, ownKeys), right);
+    /** Adds factor x left^T right to the gradients of the keys or values that were seen. */
+    void addTo(Tensor all, Tensor left, Tensor right, double factor) {
+      int from = 0;
+      for (Span span : seen) {
+        Tensor part = seen.size() == 1 ? left : left.narrow(1, from, span.count());
+        all.narrow(0, span.start(), span.count())
+            .addmm_(part.t(), right, Tensors.scalar(1), Tensors.scalar(factor));
+        from += span.count();
       }
     }
   }
@@ -69,27 +86,28 @@ final class BlockedAttention {
     }
   }
 
-  private final AttentionLayer layer;
-  private final long repeats; // query heads of a key head
+  private final int repeats; // query heads of a key head
   private final List<List<Piece>> shares; // by thread
 
-  private BlockedAttention(AttentionLayer layer, long repeats, List<List<Piece>> shares) {
-    this.layer = layer;
+  private BlockedAttention(int repeats, List<List<Piece>> shares) {
     this.repeats = repeats;
     this.shares = shares;
   }
 
   /**
-   * Shares the work out.
+   * Shares the work out. Masks belong to the scope of the caller.
    *
-   * @param heads query heads
-   * @param keyHeads key and value heads; divides heads
+   * @param window of the layers, as in {@link AttentionLayer}
+   * @param keyHeads key and value heads
+   * @param repeats query heads of each
+   * @param like gives the floating type
    */
   static BlockedAttention of(
-      FlatSequences sequences, AttentionLayer layer, long heads, long keyHeads, int threads) {
+      FlatSequences sequences, int window, int keyHeads, int repeats, Tensor like, int threads) {
+    Tensor causal = CausalMask.of(BLOCK, BLOCK, AttentionLayer.ALL, like);
     List<Piece> pieces = new ArrayList<>();
     for (FlatSequences.Group group : sequences.groups()) {
-      List<Block> blocks = blocks(group);
+      List<Block> blocks = blocks(group, window, causal);
       int tokens =
           group.promptTokens()
               + group.completionTokens().stream().mapToInt(Integer::intValue).sum();
@@ -110,44 +128,61 @@ final class BlockedAttention {
       costs[least] += piece.cost();
       shares.get(least).add(piece);
     }
-    return new BlockedAttention(layer, heads / keyHeads, shares);
+    return new BlockedAttention(repeats, shares);
   }
 
-  private static List<Block> blocks(FlatSequences.Group group) {
+  private static List<Block> blocks(FlatSequences.Group group, int window, Tensor causal) {
     List<Block> blocks = new ArrayList<>();
-    int start = group.start();
     int prompt = group.promptTokens();
-    for (int from = 0; from < prompt; from += BLOCK) {
-      int to = Math.min(from + BLOCK, prompt);
-      blocks.add(new Block(start + from, to - from, start, to, start + to, 0));
-    }
-    int own = start + prompt;
+    addBlocks(blocks, new Span(group.start(), 0), new Span(group.start(), prompt), window, causal);
+    int own = group.start() + prompt;
     for (int tokens : group.completionTokens()) {
-      for (int from = 0; from < tokens; from += BLOCK) {
-        int to = Math.min(from + BLOCK, tokens);
-        blocks.add(new Block(own + from, to - from, start, prompt, own, to));
-      }
+      Span seen = new Span(group.start(), prompt);
+      addBlocks(blocks, seen, new Span(own, tokens), window, causal);
       own += tokens;
     }
     return blocks;
   }
 
+  private static void addBlocks(
+      List<Block> blocks, Span prompt, Span own, int window, Tensor causal) {
+    for (int from = 0; from < own.count(); from += BLOCK) {
+      int to = Math.min(from + BLOCK, own.count());
+      int rows = to - from;
+      List<Span> seen = new ArrayList<>();
+      if (own.start() == prompt.start() + prompt.count()) {
+        seen.add(new Span(prompt.start(), prompt.count() + to));
+      } else {
+        if (prompt.count() > 0) {
+          seen.add(prompt);
+        }
+        seen.add(new Span(own.start(), to));
+      }
+      int keys = prompt.count() + to;
+      Tensor mask =
+          window < keys
+              ? CausalMask.of(rows, keys, window, causal)
+              : causal.narrow(0, 0, rows).narrow(1, 0, rows);
+      blocks.add(new Block(own.start() + from, rows, seen, mask.unsqueeze(1)));
+    }
+  }
+
   /**
    * The share of one thread, on the way forward.
    *
-   * @param query shape (tokens, heads, headDim)
-   * @param key shape (tokens, kvHeads, headDim)
-   * @param value likewise
-   * @param attended is filled, shape (tokens, heads, headDim)
+   * @param scale the scores are multiplied with it
+   * @param attended is filled, shape as that of the queries
    */
-  void forward(int thread, Tensor query, Tensor key, Tensor value, Tensor attended) {
+  void forward(int thread, double scale, Heads all, Tensor attended) {
     for (Piece piece : shares.get(thread)) {
-      Tensor keys = key.select(1, piece.head());
-      Tensor values = value.select(1, piece.head());
+      Heads heads = all.head(piece.head());
+      Tensor outputs = Heads.rows(attended, piece.head());
       for (Block block : piece.blocks()) {
-        Tensor weights = weights(block, queries(query, piece, block), block.seen(keys));
-        Tensor output = weights.mm(block.seen(values)); // (repeats x rows, headDim)
-        rows(attended, piece, block).copy_(folded(output, block));
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor queries = rows(heads.query(), block);
+          Tensor weights = weights(block, queries, block.seen(heads.key()), scale);
+          torch.mm_out(rows(outputs, block), weights, block.seen(heads.value()));
+        }
       }
     }
   }
@@ -155,76 +190,56 @@ final class BlockedAttention {
   /**
    * The share of one thread, on the way back.
    *
-   * @param attended what {@link #forward} filled
-   * @param gradient of the loss by it
-   * @param queryGradient is filled, as are the next two
+   * @param outGradient of the loss by what was attended, shape as that of the queries
+   * @param outSums sums over the width of outGradient times what was attended, last dimension 1
+   * @param gradients are filled
    */
   void backward(
-      int thread,
-      Tensor query,
-      Tensor key,
-      Tensor value,
-      Tensor attended,
-      Tensor gradient,
-      Tensor queryGradient,
-      Tensor keyGradient,
-      Tensor valueGradient) {
+      int thread, double scale, Heads all, Tensor outGradient, Tensor outSums, Heads gradients) {
     for (Piece piece : shares.get(thread)) {
-      Tensor keys = key.select(1, piece.head());
-      Tensor values = value.select(1, piece.head());
-      Tensor keysGradient = keyGradient.select(1, piece.head());
-      Tensor valuesGradient = valueGradient.select(1, piece.head());
-      keysGradient.narrow(0, piece.start(), piece.tokens()).zero_();
-      valuesGradient.narrow(0, piece.start(), piece.tokens()).zero_();
+      Heads heads = all.head(piece.head());
+      Heads into = gradients.head(piece.head());
+      Tensor outs = Heads.rows(outGradient, piece.head());
+      Tensor sums = Heads.rows(outSums, piece.head());
+      into.key().narrow(0, piece.start(), piece.tokens()).zero_();
+      into.value().narrow(0, piece.start(), piece.tokens()).zero_();
       for (Block block : piece.blocks()) {
-        Tensor queries = queries(query, piece, block);
-        Tensor seen = block.seen(keys);
-        Tensor weights = weights(block, queries, seen);
-        Tensor out = unfolded(rows(gradient, piece, block));
-        block.addTo(valuesGradient, weights.t(), out);
-        // dS = P (dP - sum(dP P)), and sum(dP P) = sum(dO O)
-        Tensor sums =
-            out.mul(unfolded(rows(attended, piece, block)))
-                .sum(new long[] {-1}, true, Tensors.noType());
-        Tensor scores = out.mm(block.seen(values).t()).sub_(sums).mul_(weights);
-        block.addTo(keysGradient, scores.t(), queries); // queries carry the scale
-        rows(queryGradient, piece, block)
-            .copy_(folded(scores.mm(seen).mul_(Tensors.scalar(layer.scale())), block));
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor queries = rows(heads.query(), block);
+          Tensor keys = block.seen(heads.key());
+          Tensor weights = weights(block, queries, keys, scale);
+          Tensor out = rows(outs, block);
+          block.addTo(into.value(), weights, out, 1);
+          // dS = P (dP - sum(dP P)), and sum(dP P) = sum(dO O)
+          Tensor scores =
+              out.mm(block.seen(heads.value()).t()).sub_(rows(sums, block)).mul_(weights);
+          block.addTo(into.key(), scores, queries, scale);
+          product(rows(into.query(), block), scores, keys, scale);
+        }
       }
     }
   }
 
-  /** Softmax of the scores, shape (repeats x rows, keys). */
-  private Tensor weights(Block block, Tensor queries, Tensor keys) {
-    Tensor scores = queries.mm(keys.t());
-    Tensor heads = scores.view(repeats, block.rows(), block.keys());
-    if (layer.window() < block.keys()) {
-      heads.add_(CausalMask.of(block.rows(), block.keys(), layer.window(), scores));
-    } else if (block.rows() > 1) {
-      heads
-          .narrow(2, (long) block.keys() - block.rows(), block.rows())
-          .add_(CausalMask.of(block.rows(), block.rows(), AttentionLayer.ALL, scores));
-    }
-    return torch.softmax(scores, -1);
+  /** Softmax of the scores, shape (rows x repeats, keys). */
+  private Tensor weights(Block block, Tensor queries, Tensor keys, double scale) {
+    Tensor scores =
+        product(
+            Tensors.emptyLike(queries, queries.size(0), keys.size(0)), queries, keys.t(), scale);
+    long masked = block.mask().size(2);
+    scores
+        .view(block.rows(), repeats, keys.size(0))
+        .narrow(2, keys.size(0) - masked, masked)
+        .add_(block.mask());
+    return torch.softmax_out(scores, scores, -1);
   }
 
-  /** Scaled queries, shape (repeats x rows, headDim). */
-  private Tensor queries(Tensor query, Piece piece, Block block) {
-    return unfolded(rows(query, piece, block)).mul_(Tensors.scalar(layer.scale()));
+  /** Fills room with factor x left right. */
+  private static Tensor product(Tensor room, Tensor left, Tensor right, double factor) {
+    return room.addmm_(left, right, Tensors.scalar(0), Tensors.scalar(factor));
   }
 
-  /** A view of shape (rows, repeats, headDim). */
-  private Tensor rows(Tensor all, Piece piece, Block block) {
-    return all.narrow(0, block.start(), block.rows()).narrow(1, piece.head() * repeats, repeats);
-  }
-
-  /** (rows, repeats, headDim) to a copy (repeats x rows, headDim). */
-  private static Tensor unfolded(Tensor rows) {
-    return rows.transpose(0, 1).clone(Tensors.contiguous()).view(-1, rows.size(2));
-  }
-
-  /** (repeats x rows, headDim) to a view (rows, repeats, headDim). */
-  private Tensor folded(Tensor heads, Block block) {
-    return heads.view(repeats, block.rows(), -1).transpose(0, 1);
+  /** Of (tokens x repeats, width) the rows of the block's queries, a view. */
+  private Tensor rows(Tensor all, Block block) {
+    return all.narrow(0, (long) block.start() * repeats, (long) block.rows() * repeats);
   }
 }

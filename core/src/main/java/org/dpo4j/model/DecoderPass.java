@@ -1,7 +1,9 @@
 package org.dpo4j.model;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
@@ -42,11 +44,7 @@ public final class DecoderPass implements AutoCloseable {
     private final Node[] attendedRows = new Node[threads];
     private final Node[] outputs = new Node[threads];
     private final List<Tensor> owned = new ArrayList<>();
-    private @Nullable Tensor query; // (tokens, heads, headDim)
-    private @Nullable Tensor key; // (tokens, kvHeads, headDim)
-    private @Nullable Tensor value; // likewise
-    private @Nullable Tensor attended; // (tokens, heads, headDim)
-    private @Nullable BlockedAttention attention;
+    private BlockedAttention.@Nullable Heads heads;
 
     Layer(DecoderBlock block, long seed, Tensor input) {
       this.block = block;
@@ -63,30 +61,19 @@ public final class DecoderPass implements AutoCloseable {
         }
       }
       team.each(this::project);
-      Tensor query = present(this.query);
-      attended = empty(query.shape());
-      BlockedAttention work = attention();
-      team.each(thread -> work.forward(thread, query, present(key), present(value), attended()));
+      BlockedAttention.Heads heads = heads();
+      Tensor attended = Tensors.ownedLike(input, heads.query().shape());
+      BlockedAttention work = attention(block.attention().window(), heads);
+      double scale = block.attention().scale();
+      team.each(thread -> work.forward(thread, scale, heads, attended));
       Tensor output = Tensors.ownedLike(input, input.shape());
-      team.each(thread -> finish(thread, output));
+      team.each(thread -> finish(thread, attended, output));
+      Tensors.free(attended);
       return output;
     }
 
-    private BlockedAttention attention() {
-      if (attention == null) {
-        attention =
-            BlockedAttention.of(
-                sequences,
-                block.attention(),
-                present(query).size(1),
-                present(key).size(1),
-                team.size());
-      }
-      return attention;
-    }
-
-    private Tensor attended() {
-      return present(attended);
+    private BlockedAttention.Heads heads() {
+      return Objects.requireNonNull(heads, "the way forward comes first");
     }
 
     private Node leaf(List<Tape> tapes, int thread, Tensor rows) {
@@ -103,9 +90,9 @@ public final class DecoderPass implements AutoCloseable {
       statesBefore[thread] = states;
       projected[thread] = result;
       place(result);
-      rows(present(query), thread).copy_(result.query().value());
-      rows(present(key), thread).copy_(result.key().value());
-      rows(present(value), thread).copy_(result.value().value());
+      byToken(heads().query(), thread).copy_(grouped(result.query().value()));
+      byToken(heads().key(), thread).copy_(result.key().value());
+      byToken(heads().value(), thread).copy_(result.value().value());
       if (!before.isEmpty()) {
         before.get(thread).forwardDone();
       }
@@ -113,25 +100,30 @@ public final class DecoderPass implements AutoCloseable {
 
     /** The first thread that knows the shapes makes room for all rows. */
     private synchronized void place(DecoderBlock.Projected result) {
-      if (query == null) {
-        query = room(result.query());
-        key = room(result.key());
-        value = room(result.value());
+      if (heads == null) {
+        Tensor key = result.key().value();
+        long headDim = key.size(2);
+        long repeats = result.query().value().size(1) / key.size(1);
+        heads =
+            new BlockedAttention.Heads(
+                empty(key.size(1), tokens, repeats, headDim),
+                empty(key.size(1), tokens, headDim),
+                empty(key.size(1), tokens, headDim));
       }
     }
 
-    private Tensor room(Node rows) {
-      long[] shape = rows.value().shape();
-      shape[0] = tokens;
-      return empty(shape);
+    /** (rows, heads, headDim) as (rows, kvHeads, repeats, headDim). */
+    private Tensor grouped(Tensor rows) {
+      Tensor query = heads().query();
+      return rows.reshape(rows.size(0), query.size(0), query.size(2), query.size(3));
     }
 
-    private void finish(int thread, Tensor output) {
+    private void finish(int thread, Tensor all, Tensor output) {
       if (thread >= threads) {
         return;
       }
       Node states = leaf(after, thread, rows(input, thread));
-      Node attended = leaf(after, thread, rows(attended(), thread).flatten(1, -1));
+      Node attended = leaf(after, thread, byToken(all, thread).flatten(1, -1));
       Node result = block.finish(states, attended);
       statesAfter[thread] = states;
       attendedRows[thread] = attended;
@@ -149,32 +141,31 @@ public final class DecoderPass implements AutoCloseable {
      */
     Tensor backward(Tensor gradient) {
       Tensor inputGradient = Tensors.ownedLike(input, input.shape());
-      Tensor attendedGradient = empty(attended().shape());
+      Tensor query = heads().query();
+      long[] shape = query.shape();
+      Tensor outGradient = empty(shape);
+      shape[3] = 1;
+      Tensor outSums = empty(shape);
       team.each(
           thread -> {
             if (thread < threads) {
               after.get(thread).backward(List.of(outputs[thread]), List.of(rows(gradient, thread)));
               rows(inputGradient, thread).copy_(statesAfter[thread].gradient());
-              rows(attendedGradient, thread).flatten(1, -1).copy_(attendedRows[thread].gradient());
+              Tensor out = attendedRows[thread].gradient();
+              byToken(outGradient, thread).copy_(grouped(out));
+              byToken(outSums, thread)
+                  .copy_(
+                      grouped(out.mul(attendedRows[thread].value()))
+                          .sum(new long[] {-1}, true, Tensors.noType()));
             }
           });
       finishTapes(after);
-      Tensor queryGradient = empty(present(query).shape());
-      Tensor keyGradient = empty(present(key).shape());
-      Tensor valueGradient = empty(present(value).shape());
-      BlockedAttention work = attention();
-      team.each(
-          thread ->
-              work.backward(
-                  thread,
-                  present(query),
-                  present(key),
-                  present(value),
-                  attended(),
-                  attendedGradient,
-                  queryGradient,
-                  keyGradient,
-                  valueGradient));
+      BlockedAttention.Heads gradients =
+          new BlockedAttention.Heads(
+              empty(query.shape()), empty(heads().key().shape()), empty(heads().value().shape()));
+      BlockedAttention work = attention(block.attention().window(), heads());
+      double scale = block.attention().scale();
+      team.each(thread -> work.backward(thread, scale, heads(), outGradient, outSums, gradients));
       team.each(
           thread -> {
             if (thread < threads) {
@@ -184,9 +175,9 @@ public final class DecoderPass implements AutoCloseable {
                   .backward(
                       List.of(result.query(), result.key(), result.value()),
                       List.of(
-                          rows(queryGradient, thread),
-                          rows(keyGradient, thread),
-                          rows(valueGradient, thread)));
+                          byToken(gradients.query(), thread).flatten(1, 2),
+                          byToken(gradients.key(), thread),
+                          byToken(gradients.value(), thread)));
               rows(inputGradient, thread).add_(statesBefore[thread].gradient());
             }
           });
@@ -227,6 +218,7 @@ public final class DecoderPass implements AutoCloseable {
   private final Tensor ids;
   private final Tensor positions;
   private final @Nullable RotaryEmbedding rotary;
+  private final Map<Integer, BlockedAttention> attentions = new HashMap<>(); // by window
   private final List<Layer> layers = new ArrayList<>();
   private final List<Tensor> between = new ArrayList<>(); // states that are kept
   private final Tensor states;
@@ -327,12 +319,23 @@ public final class DecoderPass implements AutoCloseable {
     return (int) ((long) tokens * thread / threads);
   }
 
-  private Tensor rows(Tensor all, int thread) {
-    return Tensors.rows(all, 0, from(thread), from(thread + 1));
+  /** Of (kvHeads, tokens, ...) the rows of a thread, a view (rows, kvHeads, ...). */
+  private Tensor byToken(Tensor all, int thread) {
+    return Tensors.rows(all, 1, from(thread), from(thread + 1)).transpose(0, 1);
   }
 
-  private static Tensor present(@Nullable Tensor tensor) {
-    return Objects.requireNonNull(tensor, "the way forward comes first");
+  private BlockedAttention attention(int window, BlockedAttention.Heads heads) {
+    return attentions.computeIfAbsent(
+        window,
+        key -> {
+          Tensor query = heads.query();
+          return BlockedAttention.of(
+              sequences, window, (int) query.size(0), (int) query.size(2), query, team.size());
+        });
+  }
+
+  private Tensor rows(Tensor all, int thread) {
+    return Tensors.rows(all, 0, from(thread), from(thread + 1));
   }
 
   private Tensor embed() {

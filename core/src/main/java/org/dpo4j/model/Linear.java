@@ -1,5 +1,6 @@
 package org.dpo4j.model;
 
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -34,24 +35,19 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @return shape (rows, out)
    */
   public Node apply(Node input) {
-    return withAdapter(input, weight.times(input.value(), true, bias));
-  }
-
-  /**
-   * Applies the layer, its product written into memory that is there already.
-   *
-   * @param room shape (rows, out)
-   */
-  public Node apply(Node input, Tensor room) {
-    return withAdapter(input, weight.timesInto(room, input.value(), true, bias));
-  }
-
-  private Node withAdapter(Node input, Tensor product) {
     if (weight.trained()) {
       input.keep();
     }
+    Tensor product = weight.times(input.value(), true, bias);
     Node output = input.then(product, gradient -> backward(input, gradient));
     return slot == null ? output : slot.add(output, input);
+  }
+
+  /** The products whose sum, with the bias, is the output: the layer's own and an adapter's. */
+  public List<Product> products(Node input) {
+    Product own = new Product(input, weight);
+    Product added = slot == null ? null : slot.product(input);
+    return added == null ? List.of(own) : List.of(own, added);
   }
 
   private void backward(Node input, Tensor gradient) {

@@ -18,7 +18,8 @@ public final class Matrix {
   private final Tensor values;
   private @Nullable Tensor half; // bf16
 
-  Matrix(Tensor values) {
+  /** A matrix on its own, shape (n, m). */
+  public Matrix(Tensor values) {
     this.values = values;
   }
 
@@ -85,15 +86,32 @@ public final class Matrix {
         : torch.addmm(bias, input, transposed ? values.t() : values);
   }
 
-  /** {@link #times(Tensor, boolean, Tensor)} into memory that is there already. */
-  Tensor timesInto(Tensor room, Tensor input, boolean transposed, @Nullable Tensor bias) {
+  /** Some of the rows, a view: as good as the whole until the next {@link #cast}. */
+  public Matrix rows(long from, long count) {
+    Matrix part = new Matrix(values.narrow(0, from, count));
+    part.half = half == null ? null : half.narrow(0, from, count);
+    return part;
+  }
+
+  /**
+   * Writes x M, or x M^T, into memory that is there already, or adds it to what is there.
+   *
+   * @param room shape of the result
+   * @param sum whether what is there counts
+   */
+  public void timesInto(Tensor room, Tensor input, boolean transposed, boolean sum) {
     if (inHalf(input)) {
-      return room.copy_(times(input, transposed, bias));
+      Tensor product = times(input, transposed);
+      if (sum) {
+        room.add_(product);
+      } else {
+        room.copy_(product);
+      }
+    } else if (sum) {
+      room.addmm_(input, transposed ? values.t() : readAhead());
+    } else {
+      torch.mm_out(room, input, transposed ? values.t() : readAhead());
     }
-    Tensor matrix = transposed ? values.t() : values;
-    return bias == null
-        ? torch.mm_out(room, input, matrix)
-        : torch.addmm_out(room, bias, input, matrix);
   }
 
   /** Adds x M, or x M^T, to the gradient of a node. */
@@ -101,16 +119,40 @@ public final class Matrix {
     if (inHalf(input)) {
       node.addOwn(times(input, transposed));
     } else {
-      node.addProduct(input, transposed ? values.t() : values);
+      node.addProduct(input, transposed ? values.t() : readAhead());
     }
+  }
+
+  /**
+   * The values, on their way into the cache. A product with the matrix as it lies reads it down its
+   * columns, which the processor does not foresee; to read it once along its rows first costs less
+   * than it saves.
+   */
+  private Tensor readAhead() {
+    values.sum();
+    return values;
   }
 
   /** Notes that the gradient grows by left^T right, if there is one. */
   public void note(Tape tape, Tensor left, Tensor right) {
-    boolean cast = inHalf(left);
-    tape.product(
-        values,
-        tape.keep(cast ? left.to(ScalarType.BFloat16) : left),
-        tape.keep(cast ? right.to(ScalarType.BFloat16) : right));
+    tape.product(values, tape.keep(factor(left)), tape.keep(factor(right)));
+  }
+
+  /** Adds left^T right to the gradient of some of the rows. */
+  public void addGradient(long from, long count, Tensor left, Tensor right) {
+    addProduct(values.grad().narrow(0, from, count), factor(left).t(), factor(right));
+  }
+
+  /** Adds left right, in 32 bits also where the factors are in bfloat16. */
+  static void addProduct(Tensor sum, Tensor left, Tensor right) {
+    if (left.scalar_type().intern() == sum.scalar_type().intern()) {
+      sum.addmm_(left, right);
+    } else {
+      sum.add_(left.mm(right));
+    }
+  }
+
+  private Tensor factor(Tensor tensor) {
+    return inHalf(tensor) ? tensor.to(ScalarType.BFloat16) : tensor;
   }
 }

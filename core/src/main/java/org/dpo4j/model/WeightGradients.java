@@ -51,11 +51,7 @@ public final class WeightGradients {
         Tensor right = product.right();
         Tensor rows = (dim == 0 ? left.narrow(1, from, count) : left).t();
         Tensor columns = dim == 1 ? right.narrow(1, from, count) : right;
-        if (left.scalar_type().intern() == part.scalar_type().intern()) {
-          part.addmm_(rows, columns);
-        } else {
-          part.add_(rows.mm(columns)); // bf16 into 32 bits
-        }
+        Matrix.addProduct(part, rows, columns);
       }
     }
   }

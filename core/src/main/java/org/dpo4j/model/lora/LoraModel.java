@@ -7,9 +7,11 @@ import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
+import org.dpo4j.model.Product;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.torch.ElementType;
@@ -95,7 +97,7 @@ public final class LoraModel implements CausalLm {
     Tensor a = take(source, path + A, rank, layer.in());
     Tensor b = take(source, path + B, layer.out(), rank);
     Factors added = new Factors(layer, a, b, config.scale(path));
-    layer.attach((output, input) -> on ? output.plus(delta(input, added)) : output);
+    layer.attach(input -> on ? product(input, added) : null);
     factors.add(added);
   }
 
@@ -105,13 +107,12 @@ public final class LoraModel implements CausalLm {
     return tensor;
   }
 
-  /** Shape (rows, in) in, (rows, out) out. */
-  private Node delta(Node input, Factors at) {
+  private Product product(Node input, Factors at) {
     boolean recorded = input.taped() || NoGrad.gradientsOn();
     boolean drops = dropout && config.dropout() > 0 && recorded;
     Node seen = drops ? input.dropout(config.dropout()) : input;
     Node low = new Linear(at.a(), null).apply(seen).times(at.scale()); // (rows, rank)
-    return new Linear(at.b(), null).apply(low);
+    return new Product(low, new Matrix(at.b()));
   }
 
   /** Gives a weight of the base memory of its own to be trained in, and keeps what was there. */

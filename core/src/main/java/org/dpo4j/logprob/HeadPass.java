@@ -1,0 +1,380 @@
+package org.dpo4j.logprob;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Linear;
+import org.dpo4j.model.Matrix;
+import org.dpo4j.model.Node;
+import org.dpo4j.model.Product;
+import org.dpo4j.model.Tape;
+import org.dpo4j.model.WeightGradients;
+import org.dpo4j.torch.Team;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From the states after the last block to the log-probabilities of the targets, and back. Each
+ * thread takes a part of the vocabulary, in tiles of logits that stay in its cache while their
+ * maxima and sums are taken; from these of all tiles come the softmax's normalizers. On the way
+ * back a tile becomes its share of the softmax, p, where it stands, and goes into two products.
+ * With g the gradient by a row's log-probability, that of its logits is g (onehot - p): g is left
+ * out of p and put on the rows of the other factor, and the one-hot part is added by itself.
+ */
+final class HeadPass implements AutoCloseable {
+
+  /**
+   * What is known of each tile and row, shape (tiles, scored) each. With x the logits of a row in a
+   * tile, and e = exp(x - largest):
+   *
+   * @param largest x
+   * @param sum of e
+   * @param weighted sum of e x
+   * @param norm root of the sum of squares of e
+   * @param total sum of x
+   */
+  private record Figures(Tensor largest, Tensor sum, Tensor weighted, Tensor norm, Tensor total) {
+    static Figures of(Tensor like, int tiles, int scored) {
+      Tensor all = Tensors.zerosLike(like, 5, tiles, scored);
+      return new Figures(
+          all.select(0, 0), all.select(0, 1), all.select(0, 2), all.select(0, 3), all.select(0, 4));
+    }
+  }
+
+  /** Elements of a tile: with a copy of it and its part of the matrix it stays in cache. */
+  private static final int TILE = 1 << 18;
+
+  private final CausalLm model;
+  private final Linear head;
+  private final Team team = Team.get();
+  private final Tensor predictors; // (scored)
+  private final int scored;
+  private final int[] targetIds; // (scored)
+  private final Tensor targets; // (scored)
+  private final int vocabulary;
+  private final int width; // of a tile
+  private final int threads; // that have rows
+  private final boolean statistics;
+  private final @Nullable Tensor kept; // logits
+  private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, with a way back
+  private final Node[] leaves;
+  private final List<List<Product>> products = new ArrayList<>(); // by thread that has rows
+  private final List<Tensor> inputs = new ArrayList<>(); // of the products, (scored, in)
+  private final Tensor normalizers; // (scored): the logarithm of the sum of exp x
+  private final Tensor logProbs; // (scored)
+  private final List<Tensor> measured; // (scored) each: entropy, mean logit, correct, alignment
+
+  /**
+   * Goes forward. Tensors belong to the scope of the caller.
+   *
+   * @param states after the last block, shape (tokens, hidden)
+   * @param training whether there will be a way back
+   * @param statistics whether more is wanted than the log-probabilities
+   * @param logitsBytes logits of more bytes are not kept for the way back but computed again
+   */
+  HeadPass(
+      CausalLm model,
+      FlatSequences sequences,
+      Tensor states,
+      boolean training,
+      boolean statistics,
+      long logitsBytes) {
+    this.model = model;
+    this.statistics = statistics;
+    head = model.head();
+    targetIds = sequences.targets();
+    scored = targetIds.length;
+    targets = Tensors.longs(targetIds);
+    predictors = Tensors.longs(sequences.predictors());
+    vocabulary = model.vocabSize();
+    width = Math.min(1024, Math.max(256, TILE / Math.max(1, scored)));
+    threads = Math.min(team.size(), scored);
+    long logits = (long) scored * vocabulary;
+    kept =
+        training && 4 * logits <= logitsBytes
+            ? team.scratch("logits that are kept", Tensors.elementType(states), logits)
+            : null;
+    leaves = new Node[threads];
+    long seed = training ? model.dropoutSeed() : 0;
+    for (int thread = 0; thread < threads; thread++) {
+      products.add(List.of());
+      if (training) {
+        tapes.add(new Tape(seed + thread));
+      }
+    }
+    try {
+      team.each(thread -> project(thread, states));
+      Figures figures = Figures.of(states, tiles(), scored);
+      Tensor found = Tensors.zerosLike(states, scored);
+      team.each(thread -> eachTile(thread, tile -> measure(tile, figures, found)));
+      normalizers = figures.largest().add(figures.sum().log()).logsumexp(new long[] {0}, false);
+      logProbs = found.sub(normalizers);
+      measured = statistics ? combined(figures, found) : List.of();
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Log-probabilities of the targets, in nats, shape (scored). */
+  Tensor logProbs() {
+    return logProbs;
+  }
+
+  /** Sums over the targets of each sequence; zero where no statistics were asked for. */
+  TokenStatistics statistics(int[] sequenceOf, int sequences) {
+    TokenStatistics sums = TokenStatistics.zeros(sequences);
+    if (statistics && scored > 0) {
+      double[] values = Tensors.toDoubles(Tensors.cat(measured, 0));
+      for (int i = 0; i < scored; i++) {
+        int sequence = sequenceOf[i];
+        sums.tokens()[sequence]++;
+        sums.entropy()[sequence] += values[i];
+        sums.logits()[sequence] += values[scored + i];
+        sums.correct()[sequence] += values[2 * scored + i];
+        sums.alignment()[sequence] += values[3 * scored + i];
+      }
+    }
+    return sums;
+  }
+
+  // --- rows: what stands before the products --------------------------------------------------
+
+  private int from(int thread) {
+    return (int) ((long) scored * thread / threads);
+  }
+
+  private Tensor rows(Tensor all, int thread) {
+    return Tensors.rows(all, 0, from(thread), from(thread + 1));
+  }
+
+  private void project(int thread, Tensor states) {
+    if (thread >= threads) {
+      return;
+    }
+    Tensor rows = states.index_select(0, rows(predictors, thread));
+    Node leaf =
+        tapes.isEmpty() ? Node.of(rows) : tapes.get(thread).leaf(tapes.get(thread).keep(rows));
+    List<Product> parts = head.products(model.finalNorm(leaf));
+    place(parts);
+    for (int i = 0; i < parts.size(); i++) {
+      rows(inputs.get(i), thread).copy_(parts.get(i).input().value());
+    }
+    leaves[thread] = leaf;
+    products.set(thread, parts);
+    if (!tapes.isEmpty()) {
+      tapes.get(thread).forwardDone();
+    }
+  }
+
+  /** The first thread that knows the shapes makes room for all rows. */
+  private synchronized void place(List<Product> parts) {
+    if (inputs.isEmpty()) {
+      for (Product part : parts) {
+        Tensor like = part.input().value();
+        inputs.add(Tensors.ownedLike(like, scored, like.size(1)));
+      }
+    }
+  }
+
+  private Matrix matrix(int product) {
+    return products.get(0).get(product).matrix();
+  }
+
+  // --- tiles ----------------------------------------------------------------------------------
+
+  /** Logits of all rows, shape (scored, count), of the tokens from {@code from} on. */
+  private record Tile(int number, int from, int count, Tensor logits) {
+    /** Of (tiles, ...) what belongs to this one. */
+    Tensor of(Tensor tiles) {
+      return tiles.select(0, number);
+    }
+
+    boolean has(int token) {
+      return token >= from && token < from + count;
+    }
+  }
+
+  private int firstToken(int thread) {
+    return (int) ((long) vocabulary * thread / team.size());
+  }
+
+  private int tiles(int thread) {
+    return (firstToken(thread + 1) - firstToken(thread) + width - 1) / width;
+  }
+
+  private int tiles() {
+    int sum = 0;
+    for (int thread = 0; thread < team.size(); thread++) {
+      sum += tiles(thread);
+    }
+    return sum;
+  }
+
+  /** Runs the work on each tile of a thread, with room for its logits. */
+  private void eachTile(int thread, Consumer<Tile> work) {
+    if (scored == 0) {
+      return;
+    }
+    int number = 0;
+    for (int before = 0; before < thread; before++) {
+      number += tiles(before);
+    }
+    int end = firstToken(thread + 1);
+    for (int from = firstToken(thread); from < end; from += width) {
+      int count = Math.min(width, end - from);
+      try (TensorScope scope = TensorScope.open()) {
+        work.accept(new Tile(number++, from, count, room(thread, from, count)));
+      }
+    }
+  }
+
+  /** Tiles that are kept lie one behind the other. */
+  private Tensor room(int thread, int from, int count) {
+    if (kept == null) {
+      return team.scratch(
+          "logits " + thread, Tensors.elementType(inputs.get(0)), scored, (long) count);
+    }
+    return kept.narrow(0, (long) scored * from, (long) scored * count).view(scored, count);
+  }
+
+  private void compute(Tile tile) {
+    for (int i = 0; i < inputs.size(); i++) {
+      matrix(i)
+          .rows(tile.from(), tile.count())
+          .timesInto(tile.logits(), inputs.get(i), true, i > 0);
+    }
+    if (head.bias() != null) {
+      tile.logits().add_(head.bias().narrow(0, tile.from(), tile.count()));
+    }
+  }
+
+  private void measure(Tile tile, Figures figures, Tensor found) {
+    compute(tile);
+    Tensor x = tile.logits();
+    Tensor largest = tile.of(figures.largest());
+    torch.amax_out(largest, x, new long[] {1}, false);
+    Tensor e = x.sub(largest.unsqueeze(1)).exp_();
+    sum(e, tile.of(figures.sum()));
+    if (statistics) {
+      tile.of(figures.norm())
+          .copy_(e.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {1}, false));
+      sum(e.mul_(x), tile.of(figures.weighted()));
+      sum(x, tile.of(figures.total()));
+    }
+    int[] rows = IntStream.range(0, scored).filter(row -> tile.has(targetIds[row])).toArray();
+    if (rows.length > 0) {
+      long[] places =
+          Arrays.stream(rows)
+              .mapToLong(row -> (long) row * tile.count() + targetIds[row] - tile.from())
+              .toArray();
+      found.index_copy_(0, Tensors.longs(rows), x.view(-1).index_select(0, Tensors.longs(places)));
+    }
+  }
+
+  private static void sum(Tensor rows, Tensor into) {
+    torch.sum_out(into, rows, new long[] {1}, false, Tensors.noType());
+  }
+
+  private List<Tensor> combined(Figures figures, Tensor found) {
+    Tensor shares = figures.largest().sub(normalizers).exp_(); // what e = 1 of a tile is of all
+    // H = log Z - sum p x
+    Tensor entropy = normalizers.sub(figures.weighted().mul(shares).sum(0));
+    Tensor mean = figures.total().sum(0).div_(Tensors.scalar(vocabulary));
+    Tensor best = figures.largest().amax(new long[] {0}, false);
+    Tensor correct = found.ge(best).to(found.scalar_type().intern());
+    Tensor squares = figures.norm().mul(shares).square_().sum(0);
+    return List.of(entropy, mean, correct, logProbs.sub(squares.log_()));
+  }
+
+  // --- the way back ---------------------------------------------------------------------------
+
+  /**
+   * Adds to the gradients of the weights from the head to the last norm, and gives that of the rows
+   * of the states.
+   *
+   * @param byLogProbs gradient of the loss by {@link #logProbs}
+   * @param byStates is added to, shape as that of the states
+   */
+  void backward(Tensor byLogProbs, Tensor byStates) {
+    if (scored == 0) {
+      return;
+    }
+    Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
+    Tensor minus = normalizers.unsqueeze(1);
+    List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors.neg())).toList();
+    List<Tensor> expected = new ArrayList<>(); // by product: sum of p W for each thread's tokens
+    for (Tensor input : inputs) {
+      expected.add(Tensors.zerosLike(input, team.size(), scored, input.size(1)));
+    }
+    team.each(
+        thread ->
+            eachTile(
+                thread,
+                tile -> {
+                  if (kept == null) {
+                    compute(tile);
+                  }
+                  Tensor p = tile.logits().sub_(minus).exp_();
+                  for (int i = 0; i < inputs.size(); i++) {
+                    Matrix part = matrix(i).rows(tile.from(), tile.count());
+                    part.timesInto(expected.get(i).select(0, thread), p, false, true);
+                    if (matrix(i).trained()) {
+                      matrix(i).addGradient(tile.from(), tile.count(), p, scaled.get(i));
+                    }
+                  }
+                  addToBias(tile, p, byLogProbs);
+                }));
+    List<Tensor> byInputs = new ArrayList<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      Tensor values = matrix(i).values();
+      if (matrix(i).trained()) {
+        values.grad().index_add_(0, targets, inputs.get(i).mul(factors));
+      }
+      byInputs.add(values.index_select(0, targets).sub_(expected.get(i).sum(0)).mul_(factors));
+    }
+    if (head.bias() != null && head.bias().requires_grad()) {
+      head.bias().grad().index_add_(0, targets, byLogProbs);
+    }
+    Tensor byRows = Tensors.emptyLike(byStates, scored, byStates.size(1));
+    team.each(
+        thread -> {
+          if (thread < threads) {
+            List<Node> outputs = products.get(thread).stream().map(Product::input).toList();
+            List<Tensor> gradients =
+                byInputs.stream().map(gradient -> rows(gradient, thread)).toList();
+            tapes.get(thread).backward(outputs, gradients);
+            rows(byRows, thread).copy_(leaves[thread].gradient());
+          }
+        });
+    WeightGradients.add(team, tapes);
+    closeTapes();
+    byStates.index_add_(0, predictors, byRows);
+  }
+
+  private void addToBias(Tile tile, Tensor p, Tensor byLogProbs) {
+    if (head.bias() != null && head.bias().requires_grad()) {
+      head.bias().grad().narrow(0, tile.from(), tile.count()).sub_(p.t().mv(byLogProbs));
+    }
+  }
+
+  private void closeTapes() {
+    tapes.forEach(Tape::close);
+    tapes.clear();
+  }
+
+  @Override
+  public void close() {
+    closeTapes();
+    inputs.forEach(Tensors::free);
+    inputs.clear();
+  }
+}
