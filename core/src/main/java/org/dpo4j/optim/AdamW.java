@@ -1,6 +1,7 @@
 package org.dpo4j.optim;
 
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.FusedAdamW;
 import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -12,8 +13,8 @@ import org.dpo4j.torch.Tensors;
  */
 public final class AdamW implements AutoCloseable {
 
-  /** Elements updated together: small enough that the five vectors of a piece stay in cache. */
-  private static final long PIECE = 1 << 16;
+  /** Elements updated together: enough to pay for the call, few enough to stay in cache. */
+  private static final long PIECE = 1 << 17;
 
   /**
    * Constants of the update.
@@ -68,13 +69,16 @@ public final class AdamW implements AutoCloseable {
     steps++;
     Team team = Team.get();
     long pieces = (parameters.count() - 1) / PIECE + 1;
-    try (Team.Session session = Team.session()) {
+    try (Team.Session session = Team.session();
+        TensorScope scope = TensorScope.open()) {
+      FusedAdamW fused = new FusedAdamW();
+      Tensor number = Tensors.floats(steps);
       team.each(
           thread -> {
             for (long piece = pieces * thread / team.size();
                 piece < pieces * (thread + 1) / team.size();
                 piece++) {
-              update(piece * PIECE, learningRate, gradientFactor);
+              update(fused, number, piece * PIECE, learningRate, gradientFactor);
             }
           });
     }
@@ -86,39 +90,40 @@ public final class AdamW implements AutoCloseable {
   }
 
   /** A piece can have weights with decay and without. */
-  private void update(long start, double learningRate, double gradientFactor) {
+  private void update(
+      FusedAdamW fused, Tensor number, long start, double learningRate, double gradientFactor) {
     long end = Math.min(start + PIECE, parameters.count());
     long border = Math.max(start, Math.min(end, parameters.decaying()));
-    update(start, border, learningRate, settings.weightDecay(), gradientFactor);
-    update(border, end, learningRate, 0, gradientFactor);
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor gradients = parameters.gradients().narrow(0, start, end - start);
+      if (gradientFactor != 1) {
+        gradients.mul_(Tensors.scalar(gradientFactor));
+      }
+      update(fused, number, start, border, learningRate, settings.weightDecay());
+      update(fused, number, border, end, learningRate, 0);
+      gradients.zero_();
+    }
   }
 
   private void update(
-      long from, long to, double learningRate, double weightDecay, double gradientFactor) {
-    if (from == to) {
-      return;
-    }
-    double correction1 = 1 - Math.pow(settings.beta1(), steps);
-    double correction2 = Math.sqrt(1 - Math.pow(settings.beta2(), steps));
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor weight = parameters.values().narrow(0, from, to - from);
-      Tensor gradient = parameters.gradients().narrow(0, from, to - from);
-      Tensor mean = means.narrow(0, from, to - from);
-      Tensor square = squares.narrow(0, from, to - from);
-      if (gradientFactor != 1) {
-        gradient.mul_(Tensors.scalar(gradientFactor));
-      }
-      if (weightDecay != 0) {
-        weight.mul_(Tensors.scalar(1 - learningRate * weightDecay));
-      }
-      mean.lerp_(gradient, Tensors.scalar(1 - settings.beta1()));
-      square
-          .mul_(Tensors.scalar(settings.beta2()))
-          .addcmul_(gradient, gradient, Tensors.scalar(1 - settings.beta2()));
-      Tensor root =
-          square.sqrt().div_(Tensors.scalar(correction2)).add_(Tensors.scalar(settings.epsilon()));
-      weight.addcdiv_(mean, root, Tensors.scalar(-learningRate / correction1));
-      gradient.zero_();
+      FusedAdamW fused,
+      Tensor number,
+      long from,
+      long to,
+      double learningRate,
+      double weightDecay) {
+    if (from < to) {
+      fused.update(
+          parameters.values().narrow(0, from, to - from),
+          parameters.gradients().narrow(0, from, to - from),
+          means.narrow(0, from, to - from),
+          squares.narrow(0, from, to - from),
+          number,
+          learningRate,
+          settings.beta1(),
+          settings.beta2(),
+          weightDecay,
+          settings.epsilon());
     }
   }
 
