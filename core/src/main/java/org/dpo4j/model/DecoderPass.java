@@ -8,6 +8,7 @@ import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Slab;
 import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -56,8 +57,8 @@ public final class DecoderPass implements AutoCloseable {
     Tensor forward(boolean taped) {
       if (taped) {
         for (int thread = 0; thread < threads; thread++) {
-          before.add(new Tape(seed + 2L * thread));
-          after.add(new Tape(seed + 2L * thread + 1));
+          before.add(new Tape(seed + 2L * thread, slab));
+          after.add(new Tape(seed + 2L * thread + 1, slab));
         }
       }
       team.each(this::project);
@@ -66,7 +67,7 @@ public final class DecoderPass implements AutoCloseable {
       BlockedAttention work = attention(block.attention().window(), heads);
       double scale = block.attention().scale();
       team.each(thread -> work.forward(thread, scale, heads, attended));
-      Tensor output = Tensors.ownedLike(input, input.shape());
+      Tensor output = kept(input.shape());
       team.each(thread -> finish(thread, attended, output));
       Tensors.free(attended);
       return output;
@@ -78,6 +79,13 @@ public final class DecoderPass implements AutoCloseable {
 
     private Node leaf(List<Tape> tapes, int thread, Tensor rows) {
       return tapes.isEmpty() ? Node.of(rows) : tapes.get(thread).leaf(tapes.get(thread).keep(rows));
+    }
+
+    /** A leaf of a tensor that would not stay. */
+    private Node placedLeaf(List<Tape> tapes, int thread, Tensor rows) {
+      return tapes.isEmpty()
+          ? Node.of(rows)
+          : tapes.get(thread).leaf(tapes.get(thread).keepPlaced(rows));
     }
 
     private void project(int thread) {
@@ -106,9 +114,9 @@ public final class DecoderPass implements AutoCloseable {
         long repeats = result.query().value().size(1) / key.size(1);
         heads =
             new BlockedAttention.Heads(
-                empty(key.size(1), tokens, repeats, headDim),
-                empty(key.size(1), tokens, headDim),
-                empty(key.size(1), tokens, headDim));
+                owned(kept(key.size(1), tokens, repeats, headDim)),
+                owned(kept(key.size(1), tokens, headDim)),
+                owned(kept(key.size(1), tokens, headDim)));
       }
     }
 
@@ -123,7 +131,7 @@ public final class DecoderPass implements AutoCloseable {
         return;
       }
       Node states = leaf(after, thread, rows(input, thread));
-      Node attended = leaf(after, thread, byToken(all, thread).flatten(1, -1));
+      Node attended = placedLeaf(after, thread, byToken(all, thread).flatten(1, -1));
       Node result = block.finish(states, attended);
       statesAfter[thread] = states;
       attendedRows[thread] = attended;
@@ -192,7 +200,10 @@ public final class DecoderPass implements AutoCloseable {
     }
 
     private Tensor empty(long... shape) {
-      Tensor tensor = Tensors.ownedLike(input, shape);
+      return owned(Tensors.ownedLike(input, shape));
+    }
+
+    private Tensor owned(Tensor tensor) {
       owned.add(tensor);
       return tensor;
     }
@@ -215,6 +226,8 @@ public final class DecoderPass implements AutoCloseable {
   private final CausalLm.Use use;
   private final Team.Session session;
   private final TensorScope scope = TensorScope.open();
+  private final Tensor parameter; // gives the floating type
+  private final @Nullable Slab slab; // where all is kept
   private final Tensor ids;
   private final Tensor positions;
   private final @Nullable RotaryEmbedding rotary;
@@ -237,6 +250,8 @@ public final class DecoderPass implements AutoCloseable {
     threads = Math.min(team.size(), tokens);
     session = Team.session();
     use = model.use();
+    parameter = model.parameters().all().get(0).tensor();
+    slab = keep == Keep.ALL ? team.slab(Tensors.elementType(parameter)) : null;
     try (NoGrad noGrad = NoGrad.open()) {
       ids = Tensors.longs(sequences.ids());
       positions = Tensors.longs(sequences.positions());
@@ -315,6 +330,11 @@ public final class DecoderPass implements AutoCloseable {
     Tensors.free(current);
   }
 
+  /** Room for what the pass keeps; whoever asks frees it. */
+  private Tensor kept(long... shape) {
+    return slab == null ? Tensors.ownedLike(parameter, shape) : TensorScope.hold(slab.take(shape));
+  }
+
   private int from(int thread) {
     return (int) ((long) tokens * thread / threads);
   }
@@ -349,6 +369,9 @@ public final class DecoderPass implements AutoCloseable {
     layers.forEach(Layer::close);
     between.forEach(Tensors::free);
     between.clear();
+    if (slab != null) {
+      slab.close();
+    }
     scope.close();
     use.close();
     session.close();

@@ -35,10 +35,23 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @return shape (rows, out)
    */
   public Node apply(Node input) {
+    return apply(input, weight.times(input.value(), true, bias));
+  }
+
+  /** {@link #apply(Node)} for an output that the way back needs: it is written where it stays. */
+  public Node applyKept(Node input) {
+    Tensor room = input.taped() ? input.tape().room(input.value().size(0), weight.rows()) : null;
+    if (room == null) {
+      return apply(input);
+    }
+    weight.timesInto(room, input.value(), true, false);
+    return apply(input, bias == null ? room : room.add_(bias)).placed();
+  }
+
+  private Node apply(Node input, Tensor product) {
     if (weight.trained()) {
       input.keep();
     }
-    Tensor product = weight.times(input.value(), true, bias);
     Node output = input.then(product, gradient -> backward(input, gradient));
     return slot == null ? output : slot.add(output, input);
   }

@@ -28,6 +28,11 @@ public final class Matrix {
     return values;
   }
 
+  /** How many rows it has. */
+  long rows() {
+    return values.size(0);
+  }
+
   /** Whether it has a gradient. */
   public boolean trained() {
     return values.requires_grad();

@@ -22,6 +22,7 @@ public final class Node {
   private @Nullable Tensor value; // null once forgotten
   private @Nullable Supplier<Tensor> again;
   private boolean kept;
+  private boolean placed; // where the tape wants what is kept
   private @Nullable Tensor gradient;
   private boolean gradientIsOurs; // and may be added to in place
 
@@ -91,9 +92,15 @@ public final class Node {
   /** Keeps the value for the way back, or remembers that it can be computed once more. */
   public Node keep() {
     if (tape != null && !kept && again == null && value != null) {
-      value = tape.keep(value);
+      value = placed ? tape.keep(value) : tape.keepPlaced(value);
       kept = true;
     }
+    return this;
+  }
+
+  /** Says that the value lies in memory of {@link Tape#room}. */
+  Node placed() {
+    placed = true;
     return this;
   }
 

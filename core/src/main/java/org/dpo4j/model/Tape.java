@@ -7,8 +7,10 @@ import org.bytedeco.pytorch.Generator;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.Slab;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How to go back through a part of a model, written down on the way forward by the layers
@@ -35,6 +37,7 @@ public final class Tape implements AutoCloseable {
   record Sum(Tensor weight, Tensor sum) {}
 
   private final long seed;
+  private final @Nullable Slab slab;
   private final List<Tensor> kept = new ArrayList<>();
   private final List<Node> tracked = new ArrayList<>();
   private final List<Runnable> steps = new ArrayList<>();
@@ -48,7 +51,22 @@ public final class Tape implements AutoCloseable {
    * @param seed decides what dropout drops
    */
   public Tape(long seed) {
+    this(seed, null);
+  }
+
+  /**
+   * An empty tape.
+   *
+   * @param slab where the larger values that are kept lie, which outlives the tape; null for none
+   */
+  Tape(long seed, @Nullable Slab slab) {
     this.seed = seed;
+    this.slab = slab;
+  }
+
+  /** Room for a value that will be kept, where there is a place for such; else null. */
+  @Nullable Tensor room(long... shape) {
+    return slab == null ? null : slab.take(shape);
   }
 
   /** What the tape starts from; stays the caller's and must outlive the tape. */
@@ -69,6 +87,12 @@ public final class Tape implements AutoCloseable {
     Tensor held = TensorScope.hold(tensor);
     kept.add(held);
     return held;
+  }
+
+  /** {@link #keep} of a copy in {@link #room}, so that the tensor's own memory is free again. */
+  Tensor keepPlaced(Tensor tensor) {
+    Tensor room = room(tensor.shape());
+    return keep(room == null ? tensor : room.copy_(tensor));
   }
 
   /** Ends the way forward: what the way back does not need belongs to the scope again. */

@@ -1,7 +1,10 @@
 package org.dpo4j.torch;
 
 import com.sun.jna.Function;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,6 +32,7 @@ public final class Team {
 
   private final List<Worker> workers = new ArrayList<>(); // all but the caller
   private final Map<String, Tensor> scratch = new ConcurrentHashMap<>();
+  private final Map<ElementType, Deque<Tensor>> chunks = new EnumMap<>(ElementType.class); // free
   private final int size;
 
   private Team(int size) {
@@ -154,10 +158,43 @@ public final class Team {
     return memory.narrow(0, 0, count).view(shape);
   }
 
-  /** Frees all memory of {@link #scratch}; nothing may be in use. */
+  /** Memory for what a pass keeps. */
+  public Slab slab(ElementType type) {
+    return new Slab(this, type);
+  }
+
+  /** A free chunk of at least so many elements, the last one that was given back if it is one. */
+  Tensor takeChunk(ElementType type, long count) {
+    synchronized (chunks) { // a body of each() may ask
+      Deque<Tensor> free = free(type);
+      for (Tensor chunk : free) {
+        if (chunk.numel() >= count) {
+          free.remove(chunk);
+          return chunk;
+        }
+      }
+    }
+    return grown(null, type, count);
+  }
+
+  void giveChunk(ElementType type, Tensor chunk) {
+    synchronized (chunks) {
+      free(type).push(chunk);
+    }
+  }
+
+  private Deque<Tensor> free(ElementType type) {
+    return chunks.computeIfAbsent(type, key -> new ArrayDeque<>());
+  }
+
+  /** Frees all memory of {@link #scratch} and {@link #slab}; nothing may be in use. */
   public void freeScratch() {
     scratch.values().forEach(Tensors::free);
     scratch.clear();
+    synchronized (chunks) {
+      chunks.values().forEach(free -> free.forEach(Tensors::free));
+      chunks.clear();
+    }
   }
 
   private static Tensor grown(@Nullable Tensor before, ElementType type, long count) {

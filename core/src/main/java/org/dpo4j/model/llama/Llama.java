@@ -32,6 +32,13 @@ public final class Llama implements CausalLm {
       long[] sizes = widths.stream().mapToLong(Integer::longValue).toArray();
       return linears.get(0).apply(input).split(sizes);
     }
+
+    /** The same where the way back needs the outputs. */
+    List<Node> applyKept(Node input) {
+      return linears.size() == widths.size()
+          ? linears.stream().map(linear -> linear.applyKept(input)).toList()
+          : apply(input);
+    }
   }
 
   private record Layer(
@@ -62,7 +69,7 @@ public final class Llama implements CausalLm {
     @Override
     public Node finish(Node states, Node attended) {
       Node after = states.plus(output.apply(attended));
-      List<Node> parts = gateUp.apply(postAttentionNorm.apply(after));
+      List<Node> parts = gateUp.applyKept(postAttentionNorm.apply(after));
       return after.plus(down.apply(config.activation().gated(parts.get(0), parts.get(1))));
     }
 
