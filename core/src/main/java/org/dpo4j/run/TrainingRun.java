@@ -79,6 +79,8 @@ public final class TrainingRun {
         report.referenceDone((System.nanoTime() - started) / 1e9);
         Evaluation evaluation =
             pairs.heldOut().isEmpty() ? null : evaluation(data.get(1), settings);
+        inputs.tokenizer().close(); // tens of megabytes that nothing needs any more
+        Engine.releaseFreeMemory();
         new Trainer(policy, objective, settings, report).train(data.get(0), evaluation);
         report.trainingDone((System.nanoTime() - started) / 1e9);
       }

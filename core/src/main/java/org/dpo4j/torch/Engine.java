@@ -98,9 +98,8 @@ public final class Engine {
   }
 
   /**
-   * Gives the system back the memory that is free and lies between what is not. Good after many
-   * tensors were freed that will not come again, as those of a model whose weights have moved. Does
-   * nothing where the C library cannot do it.
+   * Gives the system back the memory that is free and lies between what is not; good after much was
+   * freed that will not come again. Does nothing where the C library cannot do it.
    */
   public static void releaseFreeMemory() {
     if (Platform.isLinux()) {

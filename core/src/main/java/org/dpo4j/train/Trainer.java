@@ -12,7 +12,6 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
-import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.Team;
 import org.jspecify.annotations.Nullable;
 
@@ -75,7 +74,6 @@ public final class Trainer {
     Team.get().freeScratch(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
-      Engine.releaseFreeMemory(); // where the weights were before
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {
         runEpoch(epoch, data, evaluation, parameters, optimizer);
       }

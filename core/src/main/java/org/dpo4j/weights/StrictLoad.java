@@ -13,6 +13,7 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gives a model the weights of a checkpoint as fp32 while it is built, each once, each matched by
@@ -34,6 +35,9 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private static final int MAX_MISSING = 1000;
   private static final int LISTED = 5;
 
+  /** Numbers: each tensor begins on a cache line. */
+  private static final long ALIGNMENT = 16;
+
   private final Checkpoint checkpoint;
   private final WeightRules rules;
   private final String otherwise;
@@ -44,6 +48,8 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private final List<String> wrongShape = new ArrayList<>();
   private final List<String> wrongType = new ArrayList<>();
   private final List<String> notFinite = new ArrayList<>();
+  private @Nullable Tensor memory; // of all that is given out
+  private long used;
   private boolean finished;
 
   StrictLoad(Checkpoint checkpoint, WeightRules rules) {
@@ -99,12 +105,33 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return !checkpoint.has(name) && checkpoint.has(bare) ? bare : name;
   }
 
+  /**
+   * All weights lie in one piece of memory, which the system gets back as a whole when they are
+   * freed or moved: many pieces would leave as many holes.
+   */
   private Tensor keep(long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
-      Tensor tensor = scope.keep(Tensors.empty(ElementType.F32, shape));
+      if (memory == null) {
+        memory = scope.keep(Tensors.empty(ElementType.F32, room()));
+      }
+      long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
+      // Detached: a view would hold the whole for autograd, also after the weight has moved.
+      Tensor tensor = scope.keep(memory.narrow(0, used, count).view(shape).detach());
+      used += aligned(count);
       given.add(tensor);
       return tensor;
     }
+  }
+
+  /** Numbers in all of the checkpoint's tensors. */
+  private long room() {
+    return checkpoint.names().stream()
+        .mapToLong(name -> aligned(checkpoint.entry(name).elements()))
+        .sum();
+  }
+
+  private static long aligned(long count) {
+    return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   /** Of the right shape but of one number's memory, so that all problems can be found. */
@@ -207,5 +234,9 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
       given.forEach(Tensors::free);
     }
     given.clear();
+    if (memory != null) {
+      Tensors.free(memory); // the weights hold it as long as they need it
+      memory = null;
+    }
   }
 }
