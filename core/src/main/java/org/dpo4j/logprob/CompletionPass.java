@@ -35,9 +35,6 @@ public final class CompletionPass implements AutoCloseable {
     }
   }
 
-  /** Logits of more bytes are not kept between the two ways but computed again. */
-  static final long LOGITS_BYTES = 256L << 20;
-
   private final FlatSequences sequences;
   private final TailWeight tail;
   private final Purpose purpose;
@@ -52,11 +49,15 @@ public final class CompletionPass implements AutoCloseable {
    * @throws org.dpo4j.DpoException if an id or position is none of the model's
    */
   public CompletionPass(CausalLm model, FlatSequences sequences, TailWeight tail, Purpose purpose) {
-    this(model, sequences, tail, purpose, LOGITS_BYTES);
+    this(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT);
   }
 
   CompletionPass(
-      CausalLm model, FlatSequences sequences, TailWeight tail, Purpose purpose, long logitsBytes) {
+      CausalLm model,
+      FlatSequences sequences,
+      TailWeight tail,
+      Purpose purpose,
+      HeadPass.Sizes sizes) {
     SequenceLogProbs.check(model, sequences);
     this.sequences = sequences;
     this.tail = tail;
@@ -70,7 +71,7 @@ public final class CompletionPass implements AutoCloseable {
               decoder.states(),
               purpose.keep != DecoderPass.Keep.NOTHING,
               purpose != Purpose.SUMS,
-              logitsBytes);
+              sizes);
       statistics = head.statistics(sequences.sequenceOf(), sequences.sequences());
     } catch (RuntimeException | Error e) {
       decoder.close();

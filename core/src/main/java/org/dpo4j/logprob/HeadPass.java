@@ -49,8 +49,21 @@ final class HeadPass implements AutoCloseable {
     }
   }
 
-  /** Elements of a tile: with a copy of it and its part of the matrix it stays in cache. */
-  private static final int TILE = 1 << 18;
+  /**
+   * How much memory is used for what.
+   *
+   * @param logitsBytes logits of more bytes are not kept for the way back but computed again
+   * @param tile elements of a tile: with a copy of it and its part of the matrix it stays in cache
+   * @param leastWidth tokens of a tile, however many rows there are
+   * @param mostWidth likewise
+   */
+  record Sizes(long logitsBytes, int tile, int leastWidth, int mostWidth) {
+    static final Sizes DEFAULT = new Sizes(256L << 20, 1 << 18, 256, 1024);
+
+    int width(int scored) {
+      return Math.min(mostWidth, Math.max(leastWidth, tile / Math.max(1, scored)));
+    }
+  }
 
   private final CausalLm model;
   private final Linear head;
@@ -78,7 +91,7 @@ final class HeadPass implements AutoCloseable {
    * @param states after the last block, shape (tokens, hidden)
    * @param training whether there will be a way back
    * @param statistics whether more is wanted than the log-probabilities
-   * @param logitsBytes logits of more bytes are not kept for the way back but computed again
+   * @param sizes what is kept, and how wide tiles are
    */
   HeadPass(
       CausalLm model,
@@ -86,7 +99,7 @@ final class HeadPass implements AutoCloseable {
       Tensor states,
       boolean training,
       boolean statistics,
-      long logitsBytes) {
+      Sizes sizes) {
     this.model = model;
     this.statistics = statistics;
     head = model.head();
@@ -95,11 +108,11 @@ final class HeadPass implements AutoCloseable {
     targets = Tensors.longs(targetIds);
     predictors = Tensors.longs(sequences.predictors());
     vocabulary = model.vocabSize();
-    width = Math.min(1024, Math.max(256, TILE / Math.max(1, scored)));
+    width = sizes.width(scored);
     threads = Math.min(team.size(), scored);
     long logits = (long) scored * vocabulary;
     kept =
-        training && 4 * logits <= logitsBytes
+        training && 4 * logits <= sizes.logitsBytes()
             ? team.scratch("logits that are kept", Tensors.elementType(states), logits)
             : null;
     leaves = new Node[threads];

@@ -19,11 +19,8 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   /** The JVM with its heap, libtorch and the tokenizer, before there is a model. */
   static final long LIBRARIES = 330_000_000;
 
-  /** Logits are computed for so many predicted tokens at a time that they fit into this. */
+  /** Logits are kept between forward and backward where they fit into this. */
   static final long LOGITS_BUDGET = 256L << 20;
-
-  /** Buffers as large as the logits that are there at one time. */
-  static final int LOGITS_BUFFERS = 1;
 
   /** Index, order and reference log-probabilities of a pair; its ids are on disk. */
   static final long BYTES_PER_PAIR = 36;
@@ -91,12 +88,9 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
     return load.tokens() * (all + ranks) * FLOAT;
   }
 
-  private static long cut(long bytes) {
-    return Math.min(bytes, LOGITS_BUDGET);
-  }
-
   private long logits(TokenLoad load) {
-    return LOGITS_BUFFERS * cut(load.predictions() * shape.vocabSize() * FLOAT);
+    long bytes = load.predictions() * shape.vocabSize() * FLOAT;
+    return bytes <= LOGITS_BUDGET ? bytes : 0;
   }
 
   /**

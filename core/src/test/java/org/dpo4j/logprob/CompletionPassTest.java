@@ -50,7 +50,7 @@ class CompletionPassTest {
     for (int threads : new int[] {1, 2, 3}) {
       Engine.setThreads(threads);
       try (CausalLm model = kind.create(ElementType.F64, 2)) {
-        assertAgreement(model, CompletionPass.Purpose.TRAINING, CompletionPass.LOGITS_BYTES);
+        assertAgreement(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       }
     }
   }
@@ -59,19 +59,30 @@ class CompletionPassTest {
   @EnumSource
   void computingBlocksAgainChangesNothing(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
-      double[] again = gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, 1L << 30);
+      double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] again =
+          gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(again).isEqualTo(kept);
     }
   }
 
-  /** Room for two rows of logits of each thread makes many rounds, the last ones uneven. */
+  /** Tiles of five tokens: many of them, the last ones narrower. */
   @ParameterizedTest
   @EnumSource
-  void logitsThatDoNotFitAreComputedInRounds(SmallModel kind) {
+  void tilesMakeUpTheVocabulary(SmallModel kind) {
     Engine.setThreads(2);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      assertAgreement(model, CompletionPass.Purpose.TRAINING, 2L * 2 * 4 * SmallModel.VOCABULARY);
+      assertAgreement(
+          model, CompletionPass.Purpose.TRAINING, new HeadPass.Sizes(1L << 30, 1, 5, 5));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void logitsThatDoNotFitAreComputedAgain(SmallModel kind) {
+    Engine.setThreads(2);
+    try (CausalLm model = kind.create(ElementType.F64, 2)) {
+      assertAgreement(model, CompletionPass.Purpose.TRAINING, new HeadPass.Sizes(0, 1, 5, 5));
     }
   }
 
@@ -95,7 +106,7 @@ class CompletionPassTest {
                     return scope.keep(Tensors.doubles(values).view(shape).clone());
                   }
                 })) {
-      assertAgreement(model, CompletionPass.Purpose.TRAINING, CompletionPass.LOGITS_BYTES);
+      assertAgreement(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(base.parameters().all())
           .allMatch(parameter -> !parameter.tensor().grad().defined());
     }
@@ -108,9 +119,9 @@ class CompletionPassTest {
   @EnumSource
   void productsInBf16ComeNear(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F32, 2)) {
-      double[] plain = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      double[] plain = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       model.parameters().castMatrices();
-      double[] cast = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      double[] cast = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(cast).isNotEqualTo(plain);
       double off = 0;
       double size = 0;
@@ -126,7 +137,7 @@ class CompletionPassTest {
   void aPassForAReferenceLeavesTheLogitsOfAnOpenPassAlone() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);
         CausalLm other = SmallModel.LLAMA.create(ElementType.F64, 3)) {
-      double[] alone = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      double[] alone = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       try (FlatParameters flat = FlatParameters.of(model.trained());
           TensorScope scope = TensorScope.open();
           CompletionPass pass =
@@ -155,15 +166,16 @@ class CompletionPassTest {
   void aRunRepeatsToTheLastBit() {
     Engine.setThreads(2);
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
-      double[] first = gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30);
+      double[] first = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       for (int i = 0; i < 5; i++) {
-        assertThat(gradients(model, CompletionPass.Purpose.TRAINING, 1L << 30)).isEqualTo(first);
+        assertThat(gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT))
+            .isEqualTo(first);
       }
     }
   }
 
   private static void assertAgreement(
-      CausalLm model, CompletionPass.Purpose purpose, long logitsBytes) {
+      CausalLm model, CompletionPass.Purpose purpose, HeadPass.Sizes sizes) {
     double[] expectedSums;
     double[] expected;
     try (FlatParameters flat = FlatParameters.of(model.trained());
@@ -176,18 +188,18 @@ class CompletionPassTest {
     }
     try (TensorScope scope = TensorScope.open();
         CompletionPass pass =
-            new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.SUMS, logitsBytes)) {
+            new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.SUMS, sizes)) {
       double[] sums = Tensors.toDoubles(Tensors.cat(List.of(pass.sums(), pass.weightedSums()), 0));
       assertThat(sums).containsExactly(expectedSums, within(1e-10));
     }
-    assertThat(gradients(model, purpose, logitsBytes)).containsExactly(expected, within(1e-10));
+    assertThat(gradients(model, purpose, sizes)).containsExactly(expected, within(1e-10));
   }
 
   private static double[] gradients(
-      CausalLm model, CompletionPass.Purpose purpose, long logitsBytes) {
+      CausalLm model, CompletionPass.Purpose purpose, HeadPass.Sizes sizes) {
     try (FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open();
-        CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, purpose, logitsBytes)) {
+        CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, purpose, sizes)) {
       pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
       return Tensors.toDoubles(flat.gradients());
     }

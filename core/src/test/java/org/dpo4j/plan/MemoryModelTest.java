@@ -71,13 +71,13 @@ class MemoryModelTest {
   }
 
   @Test
-  void logitsStayWithinTheirBudget() {
+  void logitsBeyondTheirBudgetAreNotKept() {
     TokenLoad large = new TokenLoad(1, 100, 1_000_000, Map.of());
 
     assertThat(peak(Optional.empty(), false, 0))
         .containsEntry(MemoryModel.Part.LOGITS, 4 * 50 * 1000L);
     assertThat(new MemoryModel(SHAPE, Optional.empty(), false).peak(PAIRS, large, 0))
-        .containsEntry(MemoryModel.Part.LOGITS, MemoryModel.LOGITS_BUDGET);
+        .containsEntry(MemoryModel.Part.LOGITS, 0L);
   }
 
   @Test

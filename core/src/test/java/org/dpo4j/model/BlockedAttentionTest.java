@@ -1,0 +1,121 @@
+package org.dpo4j.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.List;
+import java.util.Random;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Closes: a block that sees a key too few or too many at its border, and gradients that go to the
+ * wrong rows. Prompts and completions are longer than a block; what is expected comes from {@link
+ * FlatAttention} and libtorch's autograd.
+ */
+class BlockedAttentionTest {
+
+  private static final int HEADS = 4;
+  private static final int HEAD_DIM = 3;
+  private static final double SCALE = 0.7;
+  private static final int B = BlockedAttention.BLOCK;
+
+  private static final FlatSequences SEQUENCES =
+      new FlatSequences.Builder()
+          .add(new int[3], new int[4], new int[6])
+          .add(new int[B + 1], new int[2 * B + 1], new int[B + 2]) // one row behind a border
+          .add(new int[B], new int[B + 1], new int[2]) // at the border: the last one is not fed
+          .add(new int[0], new int[B + 20], new int[1]) // no prompt, and nothing
+          .add(new int[2 * B + 30]) // no completion
+          .build();
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,2", "2,1", "2,2", "2,3", "4,2"})
+  void agreesWithTheOtherAttention(int keyHeads, int threads) {
+    for (int window : new int[] {1, 5, B, B + 70, AttentionLayer.ALL}) {
+      assertAgreement(keyHeads, threads, window);
+    }
+  }
+
+  private static void assertAgreement(int keyHeads, int threads, int window) {
+    Random random = new Random(keyHeads);
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor query = random(random, HEADS).set_requires_grad(true);
+      Tensor key = random(random, keyHeads).set_requires_grad(true);
+      Tensor value = random(random, keyHeads).set_requires_grad(true);
+      Tensor gradient = random(random, HEADS);
+      Tensor expected =
+          new FlatAttention(SEQUENCES, query, List.of(window))
+              .attend(new AttentionLayer(0, SCALE, window), query, key, value);
+      expected.mul(gradient).sum().backward();
+      try (NoGrad noGrad = NoGrad.open()) {
+        assertAgreement(threads, window, query, key, value, gradient, expected);
+      }
+    }
+  }
+
+  private static void assertAgreement(
+      int threads,
+      int window,
+      Tensor query,
+      Tensor key,
+      Tensor value,
+      Tensor gradient,
+      Tensor expected) {
+    int keyHeads = (int) key.size(1);
+    int repeats = HEADS / keyHeads;
+    BlockedAttention attention =
+        BlockedAttention.of(SEQUENCES, window, keyHeads, repeats, query, threads);
+    BlockedAttention.Heads heads =
+        new BlockedAttention.Heads(grouped(query, keyHeads), byHead(key), byHead(value));
+    Tensor attended = Tensors.emptyLike(query, heads.query().shape());
+    for (int thread = 0; thread < threads; thread++) {
+      attention.forward(thread, SCALE, heads, attended);
+    }
+    assertSame(ungrouped(attended), expected);
+
+    Tensor outGradient = grouped(gradient, keyHeads);
+    Tensor outSums = outGradient.mul(attended).sum(new long[] {-1}, true, Tensors.noType());
+    BlockedAttention.Heads gradients =
+        new BlockedAttention.Heads(
+            Tensors.emptyLike(query, heads.query().shape()),
+            Tensors.emptyLike(query, heads.key().shape()),
+            Tensors.emptyLike(query, heads.value().shape()));
+    for (int thread = 0; thread < threads; thread++) {
+      attention.backward(thread, SCALE, heads, outGradient, outSums, gradients);
+    }
+    assertSame(ungrouped(gradients.query()), query.grad());
+    assertSame(gradients.key().transpose(0, 1), key.grad());
+    assertSame(gradients.value().transpose(0, 1), value.grad());
+  }
+
+  private static Tensor random(Random random, int heads) {
+    int tokens = SEQUENCES.tokens();
+    double[] values = random.doubles((long) tokens * heads * HEAD_DIM, -1, 1).toArray();
+    return Tensors.doubles(values).view(tokens, heads, HEAD_DIM).to(ElementType.F64.scalarType());
+  }
+
+  private static Tensor byHead(Tensor tokens) {
+    return tokens.transpose(0, 1).contiguous();
+  }
+
+  /** (tokens, heads, headDim) to (kvHeads, tokens, repeats, headDim). */
+  private static Tensor grouped(Tensor tokens, int keyHeads) {
+    return byHead(tokens.view(tokens.size(0), keyHeads, HEADS / keyHeads, HEAD_DIM));
+  }
+
+  private static Tensor ungrouped(Tensor heads) {
+    return heads.transpose(0, 1).reshape(-1, HEADS, HEAD_DIM);
+  }
+
+  private static void assertSame(Tensor actual, Tensor expected) {
+    assertThat(Tensors.toDoubles(actual.contiguous().view(-1)))
+        .containsExactly(Tensors.toDoubles(expected.contiguous().view(-1)), within(1e-12));
+  }
+}
