@@ -148,33 +148,25 @@ public final class Suite {
   private CaseResult measure(Case wanted) throws IOException {
     Workload load = workload(wanted);
     CaseResult result = new CaseResult(wanted, Loads.of(load));
-    List<Boolean> types = new ArrayList<>(wanted.bf16());
     List<PeerProgram.Settings> peers =
         new ArrayList<>(peer.isPresent() ? wanted.peers() : List.of());
-    for (int round = 0; round < runs(); round++) {
-      for (boolean bf16 : List.copyOf(types)) {
-        try {
+    try {
+      for (int round = 0; round < runs(); round++) {
+        for (boolean bf16 : wanted.bf16()) {
           result.addOwn(bf16, own.train(load, bf16));
-        } catch (Tool.Refused e) {
-          result.notes.add("%s not run: %s".formatted(Case.type(bf16), e.getMessage()));
-          types.remove((Boolean) bf16);
         }
-      }
-      for (PeerProgram.Settings settings : List.copyOf(peers)) {
-        try {
+        for (PeerProgram.Settings settings : List.copyOf(peers)) {
           result.addPeer(settings, peer.orElseThrow().train(load, settings));
-        } catch (Tool.Refused e) {
-          throw new DpoException("the peer's script refused its options: " + e.getMessage(), e);
         }
+        result.fastestPeer().ifPresent(fastest -> peers.retainAll(List.of(fastest)));
       }
-      result.fastestPeer().ifPresent(fastest -> peers.retainAll(List.of(fastest)));
-    }
-    for (boolean bf16 : types) {
-      try {
+      for (boolean bf16 : wanted.bf16()) {
         result.addPlan(bf16, own.plan(load, bf16));
-      } catch (Tool.Refused e) {
-        result.notes.add("no plan of %s: %s".formatted(Case.type(bf16), e.getMessage()));
       }
+    } catch (Tool.Refused e) {
+      // A row without a figure would look like one that was measured.
+      throw new DpoException(
+          "%s: a program refused its options: %s".formatted(wanted.name(), e.getMessage()), e);
     }
     result.compareLosses();
     return result;

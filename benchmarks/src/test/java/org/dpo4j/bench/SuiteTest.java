@@ -62,6 +62,17 @@ class SuiteTest {
     assertThat(code).isEqualTo(1);
   }
 
+  /** A row without a figure must not pass for one that was measured. */
+  @Test
+  void aProgramThatRefusesItsOptionsFailsTheSuite() throws IOException {
+    Path comma = Files.writeString(folder.resolve("a,b.jsonl"), "{}\n"); // two files to train
+
+    int code = suite(List.of(), "--only", "tiny-dialogue", "--dialogue", comma.toString());
+
+    assertThat(text()).contains("error: tiny-dialogue: a program refused its options");
+    assertThat(code).isEqualTo(1);
+  }
+
   @Test
   void wrongWordsAreRefused() throws IOException {
     assertThat(suite(List.of(), "--only", "m30-dialog")).isEqualTo(2);
