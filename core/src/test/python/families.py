@@ -1,8 +1,9 @@
-"""Makes the tiny checkpoints of fixtures/families and the logits that transformers computes from them.
+"""Makes the tiny checkpoints of fixtures/families, and what transformers computes from them: the logits, and the
+gradient of the sum of log-probabilities of all tokens but the first by the embedding table.
 
 Usage: python families.py OUT_FOLDER     (transformers 5.23, torch 2.10)
 
-Every weight is random, biases and norms too, so that nothing can be left out unseen. The logits are
+Every weight is random, biases and norms too, so that nothing can be left out unseen. The numbers are
 those of the folder as it is on disk, read back by transformers in fp32.
 """
 
@@ -19,6 +20,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 VOCABULARY = 48
 TOKENS = 24
+PADDING = 7
 
 ROTARY = {
     "vocab_size": VOCABULARY,
@@ -151,6 +153,17 @@ CASES = {
         for name in ["gelu_fast", "quick_gelu", "silu", "tanh", "gelu_python"]
     },
     "sharded": ("llama", {**HEAD_8, **rope("default", 50.0)}, "bfloat16", []),
+    # The token stands inside of the sequence; a head that is tied gives its row a gradient all the same.
+    "llama_padding_tied": (
+        "llama", {**rope("default", 50.0), "pad_token_id": PADDING, "tie_word_embeddings": True}, "bfloat16", []),
+    "mistral_padding": ("mistral", {**rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", []),
+    "qwen2_padding": ("qwen2", {**rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", []),
+    "qwen3_padding": ("qwen3", {**HEAD_8, **rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", []),
+    "smollm3_padding": ("smollm3", {**rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", []),
+    "phi3_padding": ("phi3", {**rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", []),
+    "llama_padding_from_the_end": (
+        "llama", {**rope("default", 50.0), "pad_token_id": PADDING - VOCABULARY}, "bfloat16", []),
+    "gpt2_padding": ("gpt2", {**GPT2, "pad_token_id": PADDING, "n_layer": 1}, "bfloat16", []),
 }
 
 
@@ -185,10 +198,19 @@ def make(folder, seed, model_type, changes, dtype, removed):
     path.write_text(json.dumps(written, indent=1) + "\n")
 
     ids = torch.randint(0, VOCABULARY, (1, TOKENS))
+    if "padding" in folder.name:
+        ids[0, 3] = ids[0, 11] = PADDING
     read = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
-    with torch.no_grad():
-        logits = read(ids).logits[0]
-    save_file({"input_ids": ids[0], "logits": logits.contiguous()}, folder / "expected.safetensors")
+    logits = read(ids).logits[0]
+    logits[:-1].log_softmax(-1).gather(1, ids[0, 1:, None]).sum().backward()
+    save_file(
+        {
+            "input_ids": ids[0],
+            "logits": logits.detach().contiguous(),
+            "embedding_gradient": read.get_input_embeddings().weight.grad,
+        },
+        folder / "expected.safetensors",
+    )
 
 
 def main():

@@ -3,6 +3,7 @@ package org.dpo4j.model;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.TensorScope;
@@ -24,10 +25,34 @@ public interface CausalLm extends AutoCloseable {
    *
    * @param table shape (entries, hidden)
    * @param byPosition whether a token's position chooses its row; else its id does
+   * @param padding a row that gets no gradient from here, as {@code padding_idx} of PyTorch's
+   *     {@code Embedding}; {@link #NONE} for no such row
    */
-  record Lookup(Tensor table, boolean byPosition) {
-    Tensor index(Tensor ids, Tensor positions) {
+  record Lookup(Tensor table, boolean byPosition, int padding) {
+    public static final int NONE = -1;
+
+    /** Every row gets its gradient. */
+    public Lookup(Tensor table, boolean byPosition) {
+      this(table, byPosition, NONE);
+    }
+
+    private Tensor index(Tensor ids, Tensor positions) {
       return byPosition ? positions : ids;
+    }
+
+    /** The rows that tokens choose, (tokens, hidden). */
+    Tensor rows(Tensor ids, Tensor positions) {
+      return torch.embedding(table, index(ids, positions), padding, false, false);
+    }
+
+    /** Adds the gradient by {@link #rows} to the table's. */
+    void addGradient(Tensor ids, Tensor positions, Tensor gradient) {
+      Tensor index = index(ids, positions);
+      Tensor passed =
+          padding == NONE
+              ? gradient
+              : gradient.masked_fill(index.eq(new Scalar(padding)).unsqueeze(1), new Scalar(0));
+      table.grad().index_add_(0, index, passed);
     }
   }
 
@@ -101,7 +126,7 @@ public interface CausalLm extends AutoCloseable {
    */
   default Tensor embed(Tensor ids, Tensor positions) {
     return lookups().stream()
-        .map(lookup -> torch.embedding(lookup.table(), lookup.index(ids, positions)))
+        .map(lookup -> lookup.rows(ids, positions))
         .reduce(Tensor::add)
         .orElseThrow();
   }

@@ -324,7 +324,7 @@ public final class DecoderPass implements AutoCloseable {
     }
     for (CausalLm.Lookup lookup : model.lookups()) {
       if (lookup.table().requires_grad()) {
-        lookup.table().grad().index_add_(0, lookup.index(ids, positions), current);
+        lookup.addGradient(ids, positions, current);
       }
     }
     Tensors.free(current);

@@ -73,6 +73,17 @@ public final class HuggingFaceConfig {
     return given(key) ? positiveInt(key) : fallback;
   }
 
+  public int integer(String key, int fallback) {
+    if (!given(key)) {
+      return fallback;
+    }
+    JsonNode node = tree.get(key);
+    if (!node.isIntegralNumber() || !node.canConvertToInt()) {
+      throw mustBe(key, "an integer");
+    }
+    return node.intValue();
+  }
+
   private int integer(String key, JsonNode node) {
     if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 1) {
       throw mustBe(key, "a positive integer");

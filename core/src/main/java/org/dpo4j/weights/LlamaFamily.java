@@ -1,5 +1,7 @@
 package org.dpo4j.weights;
 
+import static org.dpo4j.model.CausalLm.Lookup.NONE;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -17,12 +19,12 @@ import org.dpo4j.model.llama.LlamaConfig;
  * say has the default of its family's config class in transformers.
  */
 enum LlamaFamily implements ModelFamily {
-  LLAMA(0, 0, 2048, 1e-6, 1e4, false),
-  MISTRAL(8, 0, 131_072, 1e-6, 1e4, false),
-  QWEN2(32, 0, 32_768, 1e-6, 1e4, false),
-  QWEN3(32, 128, 32_768, 1e-6, 1e4, false),
-  SMOLLM3(4, 0, 32_768, 1e-6, 2e6, true),
-  PHI3(0, 0, 4096, 1e-5, 1e4, false);
+  LLAMA(0, 0, 2048, 1e-6, 1e4, false, NONE),
+  MISTRAL(8, 0, 131_072, 1e-6, 1e4, false, NONE),
+  QWEN2(32, 0, 32_768, 1e-6, 1e4, false, NONE),
+  QWEN3(32, 128, 32_768, 1e-6, 1e4, false, NONE),
+  SMOLLM3(4, 0, 32_768, 1e-6, 2e6, true, 128_004),
+  PHI3(0, 0, 4096, 1e-5, 1e4, false, 32_000);
 
   private record LlamaPlan(LlamaConfig config) implements Plan {
 
@@ -85,6 +87,7 @@ enum LlamaFamily implements ModelFamily {
   private final double rmsNormEpsilon;
   private final double ropeTheta;
   private final boolean tiedHead;
+  private final int padding;
 
   LlamaFamily(
       int keyValueHeads,
@@ -92,13 +95,15 @@ enum LlamaFamily implements ModelFamily {
       int maxPositions,
       double rmsNormEpsilon,
       double ropeTheta,
-      boolean tiedHead) {
+      boolean tiedHead,
+      int padding) {
     this.keyValueHeads = keyValueHeads;
     this.headDim = headDim;
     this.maxPositions = maxPositions;
     this.rmsNormEpsilon = rmsNormEpsilon;
     this.ropeTheta = ropeTheta;
     this.tiedHead = tiedHead;
+    this.padding = padding;
   }
 
   @Override
@@ -112,10 +117,11 @@ enum LlamaFamily implements ModelFamily {
     int hidden = config.positiveInt("hidden_size");
     int heads = config.positiveInt("num_attention_heads");
     int positions = config.positiveInt("max_position_embeddings", maxPositions);
+    int vocabulary = config.positiveInt("vocab_size");
     try {
       return new LlamaPlan(
           new LlamaConfig(
-              config.positiveInt("vocab_size"),
+              vocabulary,
               hidden,
               config.positiveInt("intermediate_size"),
               heads,
@@ -129,6 +135,7 @@ enum LlamaFamily implements ModelFamily {
               this == QWEN3,
               this == PHI3,
               config.flag("tie_word_embeddings", tiedHead),
+              padding(config, vocabulary),
               layers(config)));
     } catch (IllegalArgumentException e) {
       throw new DpoException("[" + config.file() + "] " + e.getMessage(), e);
@@ -139,6 +146,14 @@ enum LlamaFamily implements ModelFamily {
     String key = "num_key_value_heads";
     boolean sameAsHeads = config.has(key) || keyValueHeads == 0;
     return config.positiveInt(key, sameAsHeads ? heads : keyValueHeads);
+  }
+
+  /** Below 0 it counts from the vocabulary's end, as in PyTorch; a null means none. */
+  private int padding(HuggingFaceConfig config, int vocabulary) {
+    String key = "pad_token_id";
+    int id = config.integer(key, config.has(key) ? NONE : padding);
+    int row = config.given(key) && id < 0 ? id + vocabulary : id;
+    return row < 0 || row >= vocabulary ? NONE : row;
   }
 
   private int headWidth(HuggingFaceConfig config, int hidden, int heads) {

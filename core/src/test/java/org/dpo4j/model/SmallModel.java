@@ -37,6 +37,7 @@ public enum SmallModel {
 
   public static final int VOCABULARY = 24;
   public static final int POSITIONS = 32;
+  public static final int PADDING = 3; // a token that occurs
 
   abstract CausalLm build(ElementType type);
 
@@ -57,6 +58,7 @@ public enum SmallModel {
             false,
             false,
             true,
+            PADDING,
             List.of(layers)),
         new RandomParameters(type));
   }

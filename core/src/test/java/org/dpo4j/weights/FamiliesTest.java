@@ -11,9 +11,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
@@ -26,7 +32,7 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Closes: a switch of a family that is read wrongly or not at all. The cases, each a tiny
- * checkpoint with the logits that transformers computes from it, are made by {@code families.py}.
+ * checkpoint with the numbers that transformers computes from it, are made by {@code families.py}.
  */
 class FamiliesTest {
 
@@ -44,6 +50,37 @@ class FamiliesTest {
         NoGrad noGrad = NoGrad.open()) {
       double[] found = Tensors.toDoubles(ModelReaderTest.logits(loaded.model(), ids(folder)));
       assertThat(found).containsExactly(expected(folder), within(2e-5));
+    }
+  }
+
+  /** That of the tied head and of the lookups, of which the padding token's have none. */
+  @ParameterizedTest
+  @MethodSource("cases")
+  void theEmbeddingsGradientAgreesWithTransformers(Path folder) {
+    int[] ids = Arrays.stream(ids(folder)).mapToInt(Math::toIntExact).toArray();
+    FlatSequences sequence =
+        FlatSequences.of(Arrays.copyOf(ids, 1), Arrays.copyOfRange(ids, 1, ids.length));
+    try (LoadedModel loaded = ModelReader.open(folder);
+        FlatParameters flat = FlatParameters.of(loaded.model().trained());
+        TensorScope scope = TensorScope.open()) {
+      Tensor table = loaded.model().lookups().get(0).table();
+      Tensor gradient = Tensors.empty(ElementType.F32, table.shape());
+      file(folder).copyTo("embedding_gradient", gradient);
+      double[] expected = Tensors.toDoubles(gradient);
+      Offset<Double> close = within(1e-5 * Arrays.stream(expected).map(Math::abs).max().orElse(0));
+
+      SequenceLogProbs.logProbs(loaded.model(), sequence).sum().backward();
+      assertThat(Tensors.toDoubles(table.grad())).containsExactly(expected, close);
+
+      flat.zeroGradients();
+      try (CompletionPass pass =
+          new CompletionPass(
+              loaded.model(), sequence, TailWeight.NONE, CompletionPass.Purpose.TRAINING)) {
+        pass.backward(
+            Tensors.like(pass.sums(), new double[] {1}),
+            Tensors.like(pass.sums(), new double[] {0}));
+      }
+      assertThat(Tensors.toDoubles(table.grad())).containsExactly(expected, close);
     }
   }
 

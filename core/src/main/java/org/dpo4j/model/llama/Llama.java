@@ -172,7 +172,7 @@ public final class Llama implements CausalLm {
 
   @Override
   public List<Lookup> lookups() {
-    return List.of(new Lookup(embedding, false));
+    return List.of(new Lookup(embedding, false, config.padding()));
   }
 
   @Override

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.Rope;
 
@@ -24,6 +25,8 @@ import org.dpo4j.model.Rope;
  * @param headNorms whether each query and key head is normed
  * @param fused whether q, k and v are one matrix, and gate and up another
  * @param tiedHead whether the head is the embedding table
+ * @param padding the token whose lookups give no gradient, as {@code pad_token_id} does in
+ *     transformers; {@link CausalLm.Lookup#NONE} for no such token
  * @param layers what differs from layer to layer, in their order
  */
 public record LlamaConfig(
@@ -41,6 +44,7 @@ public record LlamaConfig(
     boolean headNorms,
     boolean fused,
     boolean tiedHead,
+    int padding,
     List<Layer> layers) {
 
   /** Which linear layers have a bias: q, k and v; o; gate, up and down. */
@@ -105,6 +109,7 @@ public record LlamaConfig(
         headNorms,
         fused,
         tiedHead,
+        padding,
         layers.subList(0, Math.min(count, layers.size())));
   }
 

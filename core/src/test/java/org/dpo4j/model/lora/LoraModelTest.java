@@ -323,6 +323,7 @@ class LoraModelTest {
             false,
             false,
             tied,
+            CausalLm.Lookup.NONE,
             List.of(LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL)),
         new RandomParameters(ElementType.F32));
   }
