@@ -68,6 +68,11 @@ public final class FlatSequences {
     return predictors;
   }
 
+  /** The fed tokens that predict one or more, each once, in their order. */
+  public int[] predicting() {
+    return IntStream.of(predictors).sorted().distinct().toArray();
+  }
+
   /** The id of each scored completion token, shape (scored). */
   public int[] targets() {
     return targets;

@@ -68,7 +68,7 @@ final class HeadPass implements AutoCloseable {
   private final CausalLm model;
   private final Linear head;
   private final Team team = Team.get();
-  private final Tensor predictors; // (scored)
+  private final Tensor predictors; // (scored), as rows of the states
   private final int scored;
   private final int[] targetIds; // (scored)
   private final Tensor targets; // (scored)
@@ -88,7 +88,7 @@ final class HeadPass implements AutoCloseable {
   /**
    * Goes forward. Tensors belong to the scope of the caller.
    *
-   * @param states after the last block, shape (tokens, hidden)
+   * @param states after the last block, shape (predicting, hidden)
    * @param training whether there will be a way back
    * @param statistics whether more is wanted than the log-probabilities
    * @param sizes what is kept, and how wide tiles are
@@ -106,7 +106,12 @@ final class HeadPass implements AutoCloseable {
     targetIds = sequences.targets();
     scored = targetIds.length;
     targets = Tensors.longs(targetIds);
-    predictors = Tensors.longs(sequences.predictors());
+    int[] predicting = sequences.predicting();
+    predictors =
+        Tensors.longs(
+            Arrays.stream(sequences.predictors())
+                .map(token -> Arrays.binarySearch(predicting, token))
+                .toArray());
     vocabulary = model.vocabSize();
     width = sizes.width(scored);
     threads = Math.min(team.size(), scored);
@@ -174,8 +179,7 @@ final class HeadPass implements AutoCloseable {
       return;
     }
     Tensor rows = states.index_select(0, rows(predictors, thread));
-    Node leaf =
-        tapes.isEmpty() ? Node.of(rows) : tapes.get(thread).leaf(tapes.get(thread).keep(rows));
+    Node leaf = Tape.leaf(tapes.isEmpty() ? null : tapes.get(thread), rows, false);
     List<Product> parts = head.products(model.finalNorm(leaf));
     place(parts);
     for (int i = 0; i < parts.size(); i++) {

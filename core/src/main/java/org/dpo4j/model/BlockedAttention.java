@@ -3,10 +3,13 @@ package org.dpo4j.model;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -56,6 +59,10 @@ final class BlockedAttention {
    */
   private record Block(int start, int rows, List<Span> seen, Tensor mask) {
 
+    IntStream queries() {
+      return IntStream.range(start, start + rows);
+    }
+
     int keys() {
       return seen.stream().mapToInt(Span::count).sum();
     }
@@ -81,33 +88,48 @@ final class BlockedAttention {
 
   /** A prompt with its completions, for one key head. */
   private record Piece(int start, int tokens, List<Block> blocks, int head) {
+    /** Whether every token is among the queries. */
+    boolean complete() {
+      return blocks.stream().mapToInt(Block::rows).sum() == tokens;
+    }
+
     long cost() {
       return blocks.stream().mapToLong(block -> (long) block.rows() * block.keys()).sum();
     }
   }
 
   private final int repeats; // query heads of a key head
-  private final List<List<Piece>> shares; // by thread
+  private final List<Piece> pieces; // the dearest first
 
-  private BlockedAttention(int repeats, List<List<Piece>> shares) {
+  private BlockedAttention(int repeats, List<Piece> pieces) {
     this.repeats = repeats;
-    this.shares = shares;
+    this.pieces = pieces;
   }
 
   /**
-   * Shares the work out. Masks belong to the scope of the caller.
+   * Cuts the work. Masks belong to the scope of the caller.
    *
+   * @param wanted whether a token's output is needed; that of others is not computed, or computed
+   *     all the same
    * @param window of the layers, as in {@link AttentionLayer}
    * @param keyHeads key and value heads
    * @param repeats query heads of each
    * @param like gives the floating type
    */
   static BlockedAttention of(
-      FlatSequences sequences, int window, int keyHeads, int repeats, Tensor like, int threads) {
+      FlatSequences sequences,
+      IntPredicate wanted,
+      int window,
+      int keyHeads,
+      int repeats,
+      Tensor like) {
     Tensor causal = CausalMask.of(BLOCK, BLOCK, AttentionLayer.ALL, like);
     List<Piece> pieces = new ArrayList<>();
     for (FlatSequences.Group group : sequences.groups()) {
-      List<Block> blocks = blocks(group, window, causal);
+      List<Block> blocks =
+          blocks(group, window, causal).stream()
+              .filter(block -> block.queries().anyMatch(wanted))
+              .toList();
       int tokens =
           group.promptTokens()
               + group.completionTokens().stream().mapToInt(Integer::intValue).sum();
@@ -115,20 +137,8 @@ final class BlockedAttention {
         pieces.add(new Piece(group.start(), tokens, blocks, head));
       }
     }
-    // The largest first, each to the thread with the least so far.
     pieces.sort(Comparator.comparingLong(Piece::cost).reversed());
-    List<List<Piece>> shares =
-        IntStream.range(0, threads).mapToObj(i -> (List<Piece>) new ArrayList<Piece>()).toList();
-    long[] costs = new long[threads];
-    for (Piece piece : pieces) {
-      int least = 0;
-      for (int i = 1; i < threads; i++) {
-        least = costs[i] < costs[least] ? i : least;
-      }
-      costs[least] += piece.cost();
-      shares.get(least).add(piece);
-    }
-    return new BlockedAttention(repeats, shares);
+    return new BlockedAttention(repeats, pieces);
   }
 
   private static List<Block> blocks(FlatSequences.Group group, int window, Tensor causal) {
@@ -168,56 +178,71 @@ final class BlockedAttention {
   }
 
   /**
-   * The share of one thread, on the way forward.
+   * The way forward, as jobs for {@link Team#share}.
    *
    * @param scale the scores are multiplied with it
-   * @param attended is filled, shape as that of the queries
+   * @param attended is filled where it is wanted, shape as that of the queries
    */
-  void forward(int thread, double scale, Heads all, Tensor attended) {
-    for (Piece piece : shares.get(thread)) {
-      Heads heads = all.head(piece.head());
-      Tensor outputs = Heads.rows(attended, piece.head());
-      for (Block block : piece.blocks()) {
-        try (TensorScope scope = TensorScope.open()) {
-          Tensor queries = rows(heads.query(), block);
-          Tensor weights = weights(block, queries, block.seen(heads.key()), scale);
-          torch.mm_out(rows(outputs, block), weights, block.seen(heads.value()));
-        }
+  List<Runnable> forward(double scale, Heads all, Tensor attended) {
+    return jobs(piece -> forward(piece, scale, all.head(piece.head()), attended));
+  }
+
+  private void forward(Piece piece, double scale, Heads heads, Tensor attended) {
+    Tensor outputs = Heads.rows(attended, piece.head());
+    for (Block block : piece.blocks()) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor queries = rows(heads.query(), block);
+        Tensor weights = weights(block, queries, block.seen(heads.key()), scale);
+        torch.mm_out(rows(outputs, block), weights, block.seen(heads.value()));
       }
     }
   }
 
   /**
-   * The share of one thread, on the way back.
+   * The way back, as jobs for {@link Team#share}.
    *
-   * @param outGradient of the loss by what was attended, shape as that of the queries
+   * @param outGradient of the loss by what was attended, shape as that of the queries; 0 where it
+   *     is not wanted
    * @param outSums sums over the width of outGradient times what was attended, last dimension 1
    * @param gradients are filled
    */
-  void backward(
-      int thread, double scale, Heads all, Tensor outGradient, Tensor outSums, Heads gradients) {
-    for (Piece piece : shares.get(thread)) {
-      Heads heads = all.head(piece.head());
-      Heads into = gradients.head(piece.head());
-      Tensor outs = Heads.rows(outGradient, piece.head());
-      Tensor sums = Heads.rows(outSums, piece.head());
-      into.key().narrow(0, piece.start(), piece.tokens()).zero_();
-      into.value().narrow(0, piece.start(), piece.tokens()).zero_();
-      for (Block block : piece.blocks()) {
-        try (TensorScope scope = TensorScope.open()) {
-          Tensor queries = rows(heads.query(), block);
-          Tensor keys = block.seen(heads.key());
-          Tensor weights = weights(block, queries, keys, scale);
-          Tensor out = rows(outs, block);
-          block.addTo(into.value(), weights, out, 1);
-          // dS = P (dP - sum(dP P)), and sum(dP P) = sum(dO O)
-          Tensor scores =
-              out.mm(block.seen(heads.value()).t()).sub_(rows(sums, block)).mul_(weights);
-          block.addTo(into.key(), scores, queries, scale);
-          product(rows(into.query(), block), scores, keys, scale);
-        }
+  List<Runnable> backward(
+      double scale, Heads all, Tensor outGradient, Tensor outSums, Heads gradients) {
+    return jobs(
+        piece ->
+            backward(
+                piece,
+                scale,
+                all.head(piece.head()),
+                Heads.rows(outGradient, piece.head()),
+                Heads.rows(outSums, piece.head()),
+                gradients.head(piece.head())));
+  }
+
+  private void backward(
+      Piece piece, double scale, Heads heads, Tensor outs, Tensor sums, Heads into) {
+    if (!piece.complete()) {
+      rows(into.query(), piece.start(), piece.tokens()).zero_();
+    }
+    into.key().narrow(0, piece.start(), piece.tokens()).zero_();
+    into.value().narrow(0, piece.start(), piece.tokens()).zero_();
+    for (Block block : piece.blocks()) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor queries = rows(heads.query(), block);
+        Tensor keys = block.seen(heads.key());
+        Tensor weights = weights(block, queries, keys, scale);
+        Tensor out = rows(outs, block);
+        block.addTo(into.value(), weights, out, 1);
+        // dS = P (dP - sum(dP P)), and sum(dP P) = sum(dO O)
+        Tensor scores = out.mm(block.seen(heads.value()).t()).sub_(rows(sums, block)).mul_(weights);
+        block.addTo(into.key(), scores, queries, scale);
+        product(rows(into.query(), block), scores, keys, scale);
       }
     }
+  }
+
+  private List<Runnable> jobs(Consumer<Piece> work) {
+    return pieces.stream().map(piece -> (Runnable) () -> work.accept(piece)).toList();
   }
 
   /** Softmax of the scores, shape (rows x repeats, keys). */
@@ -240,6 +265,10 @@ final class BlockedAttention {
 
   /** Of (tokens x repeats, width) the rows of the block's queries, a view. */
   private Tensor rows(Tensor all, Block block) {
-    return all.narrow(0, (long) block.start() * repeats, (long) block.rows() * repeats);
+    return rows(all, block.start(), block.rows());
+  }
+
+  private Tensor rows(Tensor all, int start, int count) {
+    return all.narrow(0, (long) start * repeats, (long) count * repeats);
   }
 }

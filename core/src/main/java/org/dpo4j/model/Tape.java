@@ -69,9 +69,16 @@ public final class Tape implements AutoCloseable {
     return slab == null ? null : slab.take(shape);
   }
 
-  /** What the tape starts from; stays the caller's and must outlive the tape. */
-  public Node leaf(Tensor value) {
-    return Node.leaf(this, value);
+  /**
+   * What a part of a model starts from.
+   *
+   * @param tape where the part is written down, or null where it is not
+   * @param stays whether the value's memory outlives the tape; else the value is kept by it
+   */
+  public static Node leaf(@Nullable Tape tape, Tensor value, boolean stays) {
+    return tape == null
+        ? Node.of(value)
+        : Node.leaf(tape, stays ? tape.keep(value) : tape.keepPlaced(value));
   }
 
   void track(Node node) {

@@ -1,13 +1,14 @@
 package org.dpo4j.model;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.Team;
 
 /**
- * Adds to the gradients of weights what the tapes of all threads noted. Each thread takes a part of
- * every matrix and the rows of all threads, in their order, so that no two write to one place and
- * the sum is the same in every run.
+ * Adds to the gradients of weights what the tapes of all threads noted. A job takes a part of a
+ * matrix and the rows of all threads, in their order, so that no two write to one place and the sum
+ * is the same in every run.
  */
 public final class WeightGradients {
 
@@ -19,40 +20,55 @@ public final class WeightGradients {
    * @param tapes one for each thread that had rows, with the same notes in the same order
    */
   public static void add(Team team, List<Tape> tapes) {
+    team.share(jobs(team, tapes));
+  }
+
+  /**
+   * The jobs that {@link #add} consists of, for {@link Team#share}; a matrix occurs in the notes
+   * once.
+   *
+   * @param tapes as for {@link #add}, to be left open until the jobs are done
+   */
+  static List<Runnable> jobs(Team team, List<Tape> tapes) {
+    List<Runnable> jobs = new ArrayList<>();
     if (tapes.isEmpty()) {
-      return;
+      return jobs;
     }
-    if (!tapes.get(0).products().isEmpty()) {
-      team.each(worker -> addProducts(worker, team.size(), tapes));
+    for (int i = 0; i < tapes.get(0).products().size(); i++) {
+      addJobs(jobs, team.size(), i, tapes);
     }
-    for (int i = 0; i < tapes.get(0).sums().size(); i++) {
-      Tensor gradient = tapes.get(0).sums().get(i).weight().grad();
-      for (Tape tape : tapes) {
-        gradient.add_(tape.sums().get(i).sum());
+    jobs.add(() -> addSums(tapes));
+    return jobs;
+  }
+
+  private static void addJobs(List<Runnable> jobs, int parts, int number, List<Tape> tapes) {
+    Tensor weight = tapes.get(0).products().get(number).weight(); // (rows, columns)
+    int dim = weight.size(0) >= weight.size(1) ? 0 : 1; // the longer side is cut
+    long side = weight.size(dim);
+    for (int part = 0; part < parts; part++) {
+      long from = side * part / parts;
+      long count = side * (part + 1) / parts - from;
+      if (count > 0) {
+        jobs.add(() -> addPart(number, tapes, dim, from, count));
       }
     }
   }
 
-  private static void addProducts(int worker, int workers, List<Tape> tapes) {
-    int matrices = tapes.get(0).products().size();
-    for (int i = 0; i < matrices; i++) {
-      Tensor gradient = tapes.get(0).products().get(i).weight().grad(); // (rows, columns)
-      int dim = gradient.size(0) >= gradient.size(1) ? 0 : 1; // the longer side is cut
-      long side = gradient.size(dim);
-      long from = side * worker / workers;
-      long count = side * (worker + 1) / workers - from;
-      if (count == 0) {
-        continue;
-      }
-      Tensor part = gradient.narrow(dim, from, count);
-      for (Tape tape : tapes) {
-        Tape.Product product = tape.products().get(i);
-        Tensor left = product.left();
-        Tensor right = product.right();
-        Tensor rows = (dim == 0 ? left.narrow(1, from, count) : left).t();
-        Tensor columns = dim == 1 ? right.narrow(1, from, count) : right;
-        Matrix.addProduct(part, rows, columns);
-      }
+  private static void addPart(int number, List<Tape> tapes, int dim, long from, long count) {
+    for (Tape tape : tapes) {
+      Tape.Product product = tape.products().get(number);
+      Tensor left = product.left();
+      Tensor right = product.right();
+      Matrix.addProduct(
+          product.weight().grad().narrow(dim, from, count),
+          (dim == 0 ? left.narrow(1, from, count) : left).t(),
+          dim == 1 ? right.narrow(1, from, count) : right);
+    }
+  }
+
+  private static void addSums(List<Tape> tapes) {
+    for (Tape tape : tapes) {
+      tape.sums().forEach(sum -> sum.weight().grad().add_(sum.sum()));
     }
   }
 }

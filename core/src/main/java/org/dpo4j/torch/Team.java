@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.Loader;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * through whole chains of operations, and every operation runs on the thread that called it: no
  * operation wakes a pool, and the pools of libtorch and OpenBLAS have nothing to fight about.
  *
- * <p>Who does what depends on the number of threads alone, so that a run repeats to the last bit.
+ * <p>How work is cut depends on the number of threads alone, so that a run repeats to the last bit.
  */
 public final class Team {
 
@@ -125,6 +126,24 @@ public final class Team {
     if (failure instanceof RuntimeException exception) {
       throw exception;
     }
+  }
+
+  /**
+   * Runs each job once, on whichever thread is free for it, in the order of the list: the dearest
+   * are best first. Conditions are those of {@link #each}; a job has a scope of its own. So that a
+   * run repeats to the last bit, what a job computes must not depend on who runs it, nor on any
+   * other job.
+   */
+  public void share(List<? extends Runnable> jobs) {
+    AtomicInteger next = new AtomicInteger();
+    each(
+        thread -> {
+          for (int i = next.getAndIncrement(); i < jobs.size(); i = next.getAndIncrement()) {
+            try (TensorScope scope = TensorScope.open()) {
+              jobs.get(i).run();
+            }
+          }
+        });
   }
 
   private static @Nullable Throwable attempt(IntConsumer body, int number) {

@@ -5,12 +5,18 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -35,33 +41,51 @@ class BlockedAttentionTest {
           .add(new int[2 * B + 30]) // no completion
           .build();
 
+  @AfterEach
+  void allThreadsAgain() {
+    Engine.setThreads(0);
+  }
+
   @ParameterizedTest
   @CsvSource({"1,1", "1,2", "2,1", "2,2", "2,3", "4,2"})
   void agreesWithTheOtherAttention(int keyHeads, int threads) {
+    Engine.setThreads(threads);
     for (int window : new int[] {1, 5, B, B + 70, AttentionLayer.ALL}) {
-      assertAgreement(keyHeads, threads, window);
+      assertAgreement(keyHeads, window, token -> true);
     }
   }
 
-  private static void assertAgreement(int keyHeads, int threads, int window) {
+  /** As in the last block of a model, where few of the outputs are needed. */
+  @Test
+  void whatIsNotWantedCountsForNothing() {
+    for (int window : new int[] {5, AttentionLayer.ALL}) {
+      assertAgreement(2, window, token -> token % (2 * B) < 9);
+      assertAgreement(2, window, token -> token == 2 * B);
+      assertAgreement(2, window, token -> false);
+    }
+  }
+
+  private static void assertAgreement(int keyHeads, int window, IntPredicate wanted) {
     Random random = new Random(keyHeads);
     try (TensorScope scope = TensorScope.open()) {
       Tensor query = random(random, HEADS).set_requires_grad(true);
       Tensor key = random(random, keyHeads).set_requires_grad(true);
       Tensor value = random(random, keyHeads).set_requires_grad(true);
-      Tensor gradient = random(random, HEADS);
+      double[] mask =
+          IntStream.range(0, SEQUENCES.tokens()).mapToDouble(i -> wanted.test(i) ? 1 : 0).toArray();
+      Tensor gradient = random(random, HEADS).mul(Tensors.doubles(mask).view(-1, 1, 1));
       Tensor expected =
           new FlatAttention(SEQUENCES, query, List.of(window))
               .attend(new AttentionLayer(0, SCALE, window), query, key, value);
       expected.mul(gradient).sum().backward();
       try (NoGrad noGrad = NoGrad.open()) {
-        assertAgreement(threads, window, query, key, value, gradient, expected);
+        assertAgreement(wanted, window, query, key, value, gradient, expected);
       }
     }
   }
 
   private static void assertAgreement(
-      int threads,
+      IntPredicate wanted,
       int window,
       Tensor query,
       Tensor key,
@@ -71,25 +95,23 @@ class BlockedAttentionTest {
     int keyHeads = (int) key.size(1);
     int repeats = HEADS / keyHeads;
     BlockedAttention attention =
-        BlockedAttention.of(SEQUENCES, window, keyHeads, repeats, query, threads);
+        BlockedAttention.of(SEQUENCES, wanted, window, keyHeads, repeats, query);
     BlockedAttention.Heads heads =
         new BlockedAttention.Heads(grouped(query, keyHeads), byHead(key), byHead(value));
     Tensor attended = Tensors.emptyLike(query, heads.query().shape());
-    for (int thread = 0; thread < threads; thread++) {
-      attention.forward(thread, SCALE, heads, attended);
-    }
-    assertSame(ungrouped(attended), expected);
+    Team.get().share(attention.forward(SCALE, heads, attended));
+    Tensor rows = Tensors.longs(IntStream.range(0, SEQUENCES.tokens()).filter(wanted).toArray());
+    assertSame(ungrouped(attended).index_select(0, rows), expected.index_select(0, rows));
 
     Tensor outGradient = grouped(gradient, keyHeads);
+    attended.masked_fill_(outGradient.eq(Tensors.scalar(0)), Tensors.scalar(0)); // was not filled
     Tensor outSums = outGradient.mul(attended).sum(new long[] {-1}, true, Tensors.noType());
     BlockedAttention.Heads gradients =
         new BlockedAttention.Heads(
             Tensors.emptyLike(query, heads.query().shape()),
             Tensors.emptyLike(query, heads.key().shape()),
             Tensors.emptyLike(query, heads.value().shape()));
-    for (int thread = 0; thread < threads; thread++) {
-      attention.backward(thread, SCALE, heads, outGradient, outSums, gradients);
-    }
+    Team.get().share(attention.backward(SCALE, heads, outGradient, outSums, gradients));
     assertSame(ungrouped(gradients.query()), query.grad());
     assertSame(gradients.key().transpose(0, 1), key.grad());
     assertSame(gradients.value().transpose(0, 1), value.grad());
