@@ -265,9 +265,12 @@ final class HeadPass implements AutoCloseable {
 
   private void compute(Tile tile) {
     for (int i = 0; i < inputs.size(); i++) {
-      matrix(i)
-          .rows(tile.from(), tile.count())
-          .timesInto(tile.logits(), inputs.get(i), true, i > 0);
+      Matrix part = matrix(i).rows(tile.from(), tile.count());
+      if (i == 0) {
+        part.timesInto(tile.logits(), inputs.get(i), true);
+      } else {
+        tile.logits().add_(part.times(inputs.get(i), true));
+      }
     }
     if (head.bias() != null) {
       tile.logits().add_(head.bias().narrow(0, tile.from(), tile.count()));
@@ -328,10 +331,7 @@ final class HeadPass implements AutoCloseable {
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
     Tensor minus = normalizers.unsqueeze(1);
     List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors.neg())).toList();
-    List<Tensor> expected = new ArrayList<>(); // by product: sum of p W for each thread's tokens
-    for (Tensor input : inputs) {
-      expected.add(Tensors.zerosLike(input, team.size(), scored, input.size(1)));
-    }
+    Tensor[][] expected = new Tensor[inputs.size()][team.size()]; // sums of p W, by product
     team.each(
         thread ->
             eachTile(
@@ -343,7 +343,7 @@ final class HeadPass implements AutoCloseable {
                   Tensor p = tile.logits().sub_(minus).exp_();
                   for (int i = 0; i < inputs.size(); i++) {
                     Matrix part = matrix(i).rows(tile.from(), tile.count());
-                    part.timesInto(expected.get(i).select(0, thread), p, false, true);
+                    addTimes(expected[i], thread, part, p);
                     if (matrix(i).trained()) {
                       matrix(i).addGradient(tile.from(), tile.count(), p, scaled.get(i));
                     }
@@ -356,7 +356,14 @@ final class HeadPass implements AutoCloseable {
       if (matrix(i).trained()) {
         values.grad().index_add_(0, targets, inputs.get(i).mul(factors));
       }
-      byInputs.add(values.index_select(0, targets).sub_(expected.get(i).sum(0)).mul_(factors));
+      Tensor byInput = values.index_select(0, targets);
+      for (Tensor sum : expected[i]) {
+        if (sum != null) { // a thread without tokens has none
+          byInput.sub_(sum);
+          Tensors.free(sum);
+        }
+      }
+      byInputs.add(byInput.mul_(factors));
     }
     if (head.bias() != null && head.bias().requires_grad()) {
       head.bias().grad().index_add_(0, targets, byLogProbs);
@@ -375,6 +382,16 @@ final class HeadPass implements AutoCloseable {
     WeightGradients.add(team, tapes);
     closeTapes();
     byStates.index_add_(0, predictors, byRows);
+  }
+
+  /** Adds p M to a sum that outlives the tile. */
+  private static void addTimes(@Nullable Tensor[] sums, int place, Matrix matrix, Tensor p) {
+    Tensor before = sums[place];
+    Tensor sum = before == null ? matrix.times(p, false) : matrix.plusTimes(before, p, false);
+    sums[place] = TensorScope.hold(sum);
+    if (before != null) {
+      Tensors.free(before);
+    }
   }
 
   private void addToBias(Tile tile, Tensor p, Tensor byLogProbs) {

@@ -44,7 +44,7 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
     if (room == null) {
       return apply(input);
     }
-    weight.timesInto(room, input.value(), true, false);
+    weight.timesInto(room, input.value(), true);
     return apply(input, bias == null ? room : room.add_(bias)).placed();
   }
 
@@ -64,7 +64,7 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
   }
 
   private void backward(Node input, Tensor gradient) {
-    weight.addTimes(input, gradient, false);
+    input.addTimes(weight, gradient, false);
     if (weight.trained()) {
       weight.note(input.tape(), gradient, input.value());
     }

@@ -1,9 +1,11 @@
 package org.dpo4j.model;
 
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.OneDnn;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
@@ -73,22 +75,61 @@ public final class Matrix {
    * @param transposed whether it is the transpose that is multiplied with
    */
   public Tensor times(Tensor input, boolean transposed) {
-    Tensor copy = half;
-    if (copy == null || !inHalf(input)) {
-      return input.mm(transposed ? values.t() : values);
-    }
-    Tensor matrix = transposed ? copy.t() : copy;
-    return input.to(ScalarType.BFloat16).mm(matrix).to(ScalarType.Float);
+    return times(input, transposed, null);
   }
 
-  /** {@link #times} with a vector added to each row. */
+  /** {@link #times(Tensor, boolean)} with a vector added to each row. */
   public Tensor times(Tensor input, boolean transposed, @Nullable Tensor bias) {
-    if (bias == null) {
-      return times(input, transposed);
+    if (inHalf(input)) {
+      Tensor product = inHalf(input, transposed);
+      return bias == null ? product : product.add_(bias);
     }
-    return inHalf(input)
-        ? times(input, transposed).add_(bias)
-        : torch.addmm(bias, input, transposed ? values.t() : values);
+    if (OneDnn.isFaster(input, linear(transposed))) {
+      return OneDnn.product(input, linear(transposed), bias);
+    }
+    return bias == null ? input.mm(right(transposed)) : torch.addmm(bias, input, right(transposed));
+  }
+
+  /**
+   * S + x M, or S + x M^T.
+   *
+   * @param sum S, shape of the result; may be changed and be the result
+   */
+  public Tensor plusTimes(Tensor sum, Tensor input, boolean transposed) {
+    if (inHalf(input)) {
+      sum.add_(inHalf(input, transposed));
+    } else if (OneDnn.isFaster(input, linear(transposed))) {
+      return OneDnn.productAndSum(sum, input, linear(transposed));
+    } else {
+      sum.addmm_(input, right(transposed));
+    }
+    return sum;
+  }
+
+  /** Writes x M, or x M^T, into memory that is there already. */
+  public void timesInto(Tensor room, Tensor input, boolean transposed) {
+    if (inHalf(input) || OneDnn.isFaster(input, linear(transposed))) {
+      Tensor product = times(input, transposed);
+      room.copy_(product);
+      Tensors.free(product);
+    } else {
+      torch.mm_out(room, input, right(transposed));
+    }
+  }
+
+  private Tensor inHalf(Tensor input, boolean transposed) {
+    Tensor copy = Objects.requireNonNull(half, "ask inHalf first");
+    return input.to(ScalarType.BFloat16).mm(transposed ? copy.t() : copy).to(ScalarType.Float);
+  }
+
+  /** As the weight of a linear layer, (out, in). */
+  private Tensor linear(boolean transposed) {
+    return transposed ? values : values.t();
+  }
+
+  /** As the right factor of a product by OpenBLAS, (in, out). */
+  private Tensor right(boolean transposed) {
+    return transposed ? values.t() : readAhead();
   }
 
   /** Some of the rows, a view: as good as the whole until the next {@link #cast}. */
@@ -96,36 +137,6 @@ public final class Matrix {
     Matrix part = new Matrix(values.narrow(0, from, count));
     part.half = half == null ? null : half.narrow(0, from, count);
     return part;
-  }
-
-  /**
-   * Writes x M, or x M^T, into memory that is there already, or adds it to what is there.
-   *
-   * @param room shape of the result
-   * @param sum whether what is there counts
-   */
-  public void timesInto(Tensor room, Tensor input, boolean transposed, boolean sum) {
-    if (inHalf(input)) {
-      Tensor product = times(input, transposed);
-      if (sum) {
-        room.add_(product);
-      } else {
-        room.copy_(product);
-      }
-    } else if (sum) {
-      room.addmm_(input, transposed ? values.t() : readAhead());
-    } else {
-      torch.mm_out(room, input, transposed ? values.t() : readAhead());
-    }
-  }
-
-  /** Adds x M, or x M^T, to the gradient of a node. */
-  public void addTimes(Node node, Tensor input, boolean transposed) {
-    if (inHalf(input)) {
-      node.addOwn(times(input, transposed));
-    } else {
-      node.addProduct(input, transposed ? values.t() : readAhead());
-    }
   }
 
   /**

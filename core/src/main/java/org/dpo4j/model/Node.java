@@ -143,17 +143,16 @@ public final class Node {
     }
   }
 
-  /**
-   * Adds a matrix product to the gradient.
-   *
-   * @param left shape (rows, k)
-   * @param right shape (k, columns)
-   */
-  public void addProduct(Tensor left, Tensor right) {
+  /** Adds {@link Matrix#times} to the gradient. */
+  public void addTimes(Matrix matrix, Tensor input, boolean transposed) {
     if (gradient != null && gradientIsOurs) {
-      gradient.addmm_(left, right);
+      Tensor before = gradient;
+      gradient = matrix.plusTimes(before, input, transposed);
+      if (!gradient.equals(before)) {
+        Tensors.free(before);
+      }
     } else {
-      addOwn(left.mm(right));
+      addOwn(matrix.times(input, transposed));
     }
   }
 

@@ -12,6 +12,9 @@ import org.dpo4j.torch.Team;
  */
 public final class WeightGradients {
 
+  /** Elements below which a matrix is not cut: narrow products are slow. */
+  private static final long LEAST_PART = 1 << 18;
+
   private WeightGradients() {}
 
   /**
@@ -41,10 +44,11 @@ public final class WeightGradients {
     return jobs;
   }
 
-  private static void addJobs(List<Runnable> jobs, int parts, int number, List<Tape> tapes) {
+  private static void addJobs(List<Runnable> jobs, int threads, int number, List<Tape> tapes) {
     Tensor weight = tapes.get(0).products().get(number).weight(); // (rows, columns)
     int dim = weight.size(0) >= weight.size(1) ? 0 : 1; // the longer side is cut
     long side = weight.size(dim);
+    int parts = (int) Math.max(1, Math.min(threads, weight.numel() / LEAST_PART));
     for (int part = 0; part < parts; part++) {
       long from = side * part / parts;
       long count = side * (part + 1) / parts - from;

@@ -173,7 +173,10 @@ public final class Team {
         scratch.compute(
             name + type,
             (key, before) ->
-                before != null && before.numel() >= needed ? before : grown(before, type, needed));
+                before != null && before.numel() >= needed
+                    ? before
+                    // What is never written to costs nothing, new memory a fault for each page.
+                    : grown(before, type, needed + needed / 2));
     return memory.narrow(0, 0, count).view(shape);
   }
 

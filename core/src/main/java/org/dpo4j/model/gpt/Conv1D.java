@@ -38,7 +38,7 @@ record Conv1D(Matrix weight, Tensor bias, AdapterSlot slot) {
   }
 
   private void backward(Node input, Tensor gradient) {
-    weight.addTimes(input, gradient, true);
+    input.addTimes(weight, gradient, true);
     if (weight.trained()) {
       weight.note(input.tape(), input.value(), gradient);
     }
