@@ -203,11 +203,9 @@ final class BlockedAttention {
    *
    * @param outGradient of the loss by what was attended, shape as that of the queries; 0 where it
    *     is not wanted
-   * @param outSums sums over the width of outGradient times what was attended, last dimension 1
    * @param gradients are filled
    */
-  List<Runnable> backward(
-      double scale, Heads all, Tensor outGradient, Tensor outSums, Heads gradients) {
+  List<Runnable> backward(double scale, Heads all, Tensor outGradient, Heads gradients) {
     return jobs(
         piece ->
             backward(
@@ -215,12 +213,10 @@ final class BlockedAttention {
                 scale,
                 all.head(piece.head()),
                 Heads.rows(outGradient, piece.head()),
-                Heads.rows(outSums, piece.head()),
                 gradients.head(piece.head())));
   }
 
-  private void backward(
-      Piece piece, double scale, Heads heads, Tensor outs, Tensor sums, Heads into) {
+  private void backward(Piece piece, double scale, Heads heads, Tensor outs, Heads into) {
     if (!piece.complete()) {
       rows(into.query(), piece.start(), piece.tokens()).zero_();
     }
@@ -233,8 +229,10 @@ final class BlockedAttention {
         Tensor weights = weights(block, queries, keys, scale);
         Tensor out = rows(outs, block);
         block.addTo(into.value(), weights, out, 1);
-        // dS = P (dP - sum(dP P)), and sum(dP P) = sum(dO O)
-        Tensor scores = out.mm(block.seen(heads.value()).t()).sub_(rows(sums, block)).mul_(weights);
+        // dS = P (dP - sum(dP P))
+        Tensor scores = out.mm(block.seen(heads.value()).t());
+        Tensor sums = scores.mul(weights).sum(new long[] {-1}, true, Tensors.noType());
+        scores.sub_(sums).mul_(weights);
         block.addTo(into.key(), scores, queries, scale);
         product(rows(into.query(), block), scores, keys, scale);
       }

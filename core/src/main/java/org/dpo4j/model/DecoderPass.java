@@ -242,24 +242,19 @@ public final class DecoderPass implements AutoCloseable {
 
     private @Nullable Tensor inputGradient; // (tokens, hidden)
     private @Nullable Tensor outGradient; // by what was attended, shape as that of the queries
-    private @Nullable Tensor outSums;
     private BlockedAttention.@Nullable Heads gradients;
 
     /** Makes room; to be called before {@link #finishBackward}. */
     void openGradients() {
       Tensor query = heads().query();
-      long[] shape = query.shape();
-      shape[3] = 1;
       inputGradient = empty(input.shape());
       outGradient = empty(query.shape());
-      outSums = empty(shape);
       gradients =
           new BlockedAttention.Heads(
               empty(query.shape()), empty(heads().key().shape()), empty(heads().value().shape()));
       if (finished != every) {
         inputGradient.zero_();
         outGradient.zero_();
-        outSums.zero_();
       }
     }
 
@@ -278,16 +273,12 @@ public final class DecoderPass implements AutoCloseable {
         return;
       }
       Tensor byOut = Objects.requireNonNull(outGradient, "openGradients comes first");
-      Tensor sums = Objects.requireNonNull(outSums, "openGradients comes first");
       try (TensorScope rows = TensorScope.open()) {
         after
             .get(thread)
             .backward(List.of(outputs[thread]), List.of(finished.own(gradient, thread)));
         finished.put(inputGradient(), 0, thread, statesAfter[thread].gradient());
-        Tensor out = attendedRows[thread].gradient();
-        finished.put(byOut, 1, thread, grouped(out).transpose(0, 1));
-        Tensor products = grouped(out.mul(attendedRows[thread].value())).transpose(0, 1);
-        finished.put(sums, 1, thread, products.sum(new long[] {-1}, true, Tensors.noType()));
+        finished.put(byOut, 1, thread, grouped(attendedRows[thread].gradient()).transpose(0, 1));
       }
     }
 
@@ -300,7 +291,6 @@ public final class DecoderPass implements AutoCloseable {
                       block.attention().scale(),
                       heads(),
                       Objects.requireNonNull(outGradient, "openGradients comes first"),
-                      Objects.requireNonNull(outSums, "openGradients comes first"),
                       Objects.requireNonNull(gradients, "openGradients comes first")));
       jobs.addAll(WeightGradients.jobs(team, after));
       return jobs;

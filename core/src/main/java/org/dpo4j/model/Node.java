@@ -36,8 +36,15 @@ public final class Node {
     return new Node(null, value);
   }
 
-  /** What a tape starts from; stays the caller's. */
+  /** What a tape starts from. */
   static Node leaf(Tape tape, Tensor value) {
+    Node node = new Node(tape, value);
+    tape.track(node);
+    return node;
+  }
+
+  /** What a tape starts from and keeps already. */
+  static Node keptLeaf(Tape tape, Tensor value) {
     Node node = new Node(tape, value);
     node.kept = true;
     return node;

@@ -73,12 +73,14 @@ public final class Tape implements AutoCloseable {
    * What a part of a model starts from.
    *
    * @param tape where the part is written down, or null where it is not
-   * @param stays whether the value's memory outlives the tape; else the value is kept by it
+   * @param stays whether the value's memory outlives the tape; else a layer that needs the value on
+   *     the way back keeps it
    */
   public static Node leaf(@Nullable Tape tape, Tensor value, boolean stays) {
-    return tape == null
-        ? Node.of(value)
-        : Node.leaf(tape, stays ? tape.keep(value) : tape.keepPlaced(value));
+    if (tape == null) {
+      return Node.of(value);
+    }
+    return stays ? Node.keptLeaf(tape, tape.keep(value)) : Node.leaf(tape, value);
   }
 
   void track(Node node) {
