@@ -12,7 +12,8 @@ import org.dpo4j.model.ModelShape;
  * <ul>
  *   <li>Forward: 2 for each weight of the blocks and each fed token; 2 for each weight of the head
  *       and each predicted token; for attention 4 x heads x headDim for each key that a query sees
- *       (scores, and the weighted sum of values).
+ *       (scores, and the weighted sum of values). In the last block only keys and values of every
+ *       token are needed, the rest where something is predicted.
  *   <li>Backward: twice the forward, one product for the input's gradient and one for the weight's.
  *       A frozen weight needs the first alone.
  * </ul>
@@ -34,7 +35,10 @@ public record StepArithmetic(ModelShape shape, Optional<AdapterShape> adapter) {
   }
 
   private double weights(TokenLoad load) {
-    return 2.0 * shape.layers() * shape.blockWeights() * load.tokens()
+    double keysAndValues = 2.0 * shape.hiddenSize() * shape.keyValueHeads() * shape.headDim();
+    return 2.0 * (shape.layers() - 1) * shape.blockWeights() * load.tokens()
+        + 2.0 * keysAndValues * load.tokens()
+        + 2.0 * (shape.blockWeights() - keysAndValues) * load.predicting()
         + 2.0 * shape.headWeights() * load.predictions();
   }
 

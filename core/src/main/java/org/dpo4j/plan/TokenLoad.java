@@ -18,12 +18,21 @@ import org.dpo4j.model.ModelShape;
  * @param pairs how many there are
  * @param tokens that are fed
  * @param predictions completion tokens that are scored
+ * @param predicting fed tokens that predict one of them or more
+ * @param keysSeenPredicting as {@code keysSeen}, over predicting tokens alone
  * @param keysSeen over all fed tokens, how many tokens attention looks at; by the layers' windows
  */
-public record TokenLoad(long pairs, long tokens, long predictions, Map<Integer, Long> keysSeen) {
+public record TokenLoad(
+    long pairs,
+    long tokens,
+    long predictions,
+    long predicting,
+    Map<Integer, Long> keysSeen,
+    Map<Integer, Long> keysSeenPredicting) {
 
   public TokenLoad {
     keysSeen = Map.copyOf(keysSeen);
+    keysSeenPredicting = Map.copyOf(keysSeenPredicting);
   }
 
   /** The load of pairs on a model; the sum over any micro-batches that they come in. */
@@ -33,19 +42,34 @@ public record TokenLoad(long pairs, long tokens, long predictions, Map<Integer, 
   }
 
   private static TokenLoad of(FlatSequences sequences, ModelShape shape) {
+    int[] positions = sequences.positions();
+    int[] predicting = sequences.predicting();
+    return new TokenLoad(
+        sequences.sequences() / 2,
+        sequences.tokens(),
+        sequences.predictors().length,
+        predicting.length,
+        keysSeen(shape, positions),
+        keysSeen(shape, Arrays.stream(predicting).map(token -> positions[token]).toArray()));
+  }
+
+  private static Map<Integer, Long> keysSeen(ModelShape shape, int[] positions) {
     Map<Integer, Long> keysSeen = new TreeMap<>();
     for (int window : new TreeSet<>(shape.windows())) {
       // The position of a token is the number of tokens before it in its own sequence.
-      keysSeen.put(
-          window,
-          Arrays.stream(sequences.positions()).mapToLong(p -> Math.min(p + 1L, window)).sum());
+      keysSeen.put(window, Arrays.stream(positions).mapToLong(p -> Math.min(p + 1L, window)).sum());
     }
-    return new TokenLoad(
-        sequences.sequences() / 2, sequences.tokens(), sequences.predictors().length, keysSeen);
+    return keysSeen;
   }
 
-  /** Keys that queries see in all layers of a model together. */
+  /** Keys that queries see in all layers of a model together; in the last one where it matters. */
   public long keysSeen(ModelShape shape) {
-    return shape.windows().stream().mapToLong(window -> keysSeen.getOrDefault(window, 0L)).sum();
+    int last = shape.layers() - 1;
+    long before =
+        shape.windows().stream()
+            .limit(last)
+            .mapToLong(window -> keysSeen.getOrDefault(window, 0L))
+            .sum();
+    return before + keysSeenPredicting.getOrDefault(shape.windows().get(last), 0L);
   }
 }

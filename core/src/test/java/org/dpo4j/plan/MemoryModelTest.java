@@ -29,7 +29,7 @@ class MemoryModelTest {
           List.of(new ModelShape.Linear("q", 8, 8)),
           9000);
 
-  private static final TokenLoad LOAD = new TokenLoad(1, 100, 50, Map.of());
+  private static final TokenLoad LOAD = new TokenLoad(1, 100, 50, 50, Map.of(), Map.of());
   private static final long PAIRS = 3;
 
   @Test
@@ -72,7 +72,7 @@ class MemoryModelTest {
 
   @Test
   void logitsBeyondTheirBudgetAreNotKept() {
-    TokenLoad large = new TokenLoad(1, 100, 1_000_000, Map.of());
+    TokenLoad large = new TokenLoad(1, 100, 1_000_000, 100, Map.of(), Map.of());
 
     assertThat(peak(Optional.empty(), false, 0))
         .containsEntry(MemoryModel.Part.LOGITS, 4 * 50 * 1000L);

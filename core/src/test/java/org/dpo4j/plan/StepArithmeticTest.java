@@ -53,15 +53,18 @@ class StepArithmeticTest {
     assertThat(LOAD.keysSeen())
         .containsEntry(AttentionLayer.ALL, 6L + 4 + 9)
         .containsEntry(2, 1L + 2 + 2 + 2 + 2 + 2);
-    assertThat(LOAD.keysSeen(SHAPE)).isEqualTo(19 + 11);
+    // In the last layer those of the prompt's last token and of the completions' matter.
+    assertThat(LOAD.predicting()).isEqualTo(4);
+    assertThat(LOAD.keysSeen(SHAPE)).isEqualTo(19 + 8);
   }
 
   @Test
   void trainingAModelTakesThreeTimesItsForwardPass() {
     StepArithmetic arithmetic = new StepArithmetic(SHAPE, Optional.empty());
 
-    // Blocks 2 layers x 24 weights x 6 tokens x 2; head 40 weights x 5 x 2; attention 4 x 4 x 30.
-    double forward = 576 + 400 + 480;
+    // The first block 24 weights x 6 tokens x 2, the last one 16 of keys and values x 6 x 2 and 8
+    // others x 4 x 2; head 40 weights x 5 x 2; attention 4 x 4 x 27.
+    double forward = 288 + 192 + 64 + 400 + 432;
     assertThat(arithmetic.forward(LOAD)).isEqualTo(forward);
     assertThat(arithmetic.training(LOAD)).isEqualTo(3 * forward);
   }
@@ -73,7 +76,8 @@ class StepArithmeticTest {
     StepArithmetic arithmetic = new StepArithmetic(SHAPE, Optional.of(adapter));
 
     double factors = 2 * 20 * 6;
-    assertThat(arithmetic.forward(LOAD)).isEqualTo(576 + 400 + 480 + factors);
-    assertThat(arithmetic.training(LOAD)).isEqualTo(2 * (576 + 400) + 3 * (480 + factors));
+    assertThat(arithmetic.forward(LOAD)).isEqualTo(288 + 192 + 64 + 400 + 432 + factors);
+    assertThat(arithmetic.training(LOAD))
+        .isEqualTo(2 * (288 + 192 + 64 + 400) + 3 * (432 + factors));
   }
 }

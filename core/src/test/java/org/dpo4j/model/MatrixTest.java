@@ -1,0 +1,81 @@
+package org.dpo4j.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.OneDnn;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * Closes: a product that is wrong by one of the libraries only, or for rows and columns that lie in
+ * memory otherwise. The sizes are small, and large enough for the library that is faster then; what
+ * is expected is computed in double precision.
+ */
+class MatrixTest {
+
+  @ParameterizedTest
+  @CsvSource({"3,5,4", "130,300,250", "9,1024,1024", "7,1100,1100"})
+  void everyWayToMultiplyAgreesWithDoublePrecision(int rows, int in, int out) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Tensor whole = random(1, out + 3, in);
+      Matrix matrix = new Matrix(whole).rows(2, out); // begins inside of another
+      Tensor values = matrix.values();
+      Tensor bias = random(2, 1, out).view(-1);
+      for (boolean dense : new boolean[] {true, false}) {
+        Tensor input = dense ? random(3, rows, in) : random(3, in, rows).t();
+        Tensor gradient = dense ? random(4, rows, out) : random(4, rows, 2 * out).narrow(1, 3, out);
+        assertClose(matrix.times(input, true), product(input, values.t()));
+        assertClose(matrix.times(input, true, bias), product(input, values.t()).add(precise(bias)));
+        assertClose(matrix.times(gradient, false), product(gradient, values));
+
+        Tensor sum = random(5, rows, in);
+        Tensor expected = precise(sum).add(product(gradient, values));
+        assertClose(matrix.plusTimes(sum, gradient, false), expected);
+
+        Tensor room = random(6, rows, out + 1).narrow(1, 1, out);
+        matrix.timesInto(room, input, true);
+        assertClose(room, product(input, values.t()));
+      }
+    }
+  }
+
+  /** The faster library's operators have no derivative. */
+  @ParameterizedTest
+  @CsvSource({"3,5,4", "130,300,250"})
+  void autogradSeesEveryProduct(int rows, int in, int out) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor values = random(1, out, in).set_requires_grad(true);
+      Tensor input = random(2, rows, in).set_requires_grad(true);
+      assertThat(OneDnn.isFaster(input, values)).isFalse();
+      new Matrix(values).times(input, true).sum().backward();
+      assertClose(values.grad(), precise(input.sum(0).expand(out, in)));
+      assertClose(input.grad(), precise(values.sum(0).expand(rows, in)));
+    }
+  }
+
+  private static Tensor random(long seed, int rows, int columns) {
+    double[] numbers = new Random(seed).doubles((long) rows * columns, -1, 1).toArray();
+    return Tensors.doubles(numbers).to(ScalarType.Float).view(rows, columns);
+  }
+
+  private static Tensor precise(Tensor tensor) {
+    return tensor.detach().to(ScalarType.Double);
+  }
+
+  private static Tensor product(Tensor left, Tensor right) {
+    return precise(left).mm(precise(right));
+  }
+
+  /** Sums of a thousand products of numbers below 1, in 32 bits. */
+  private static void assertClose(Tensor actual, Tensor expected) {
+    assertThat(actual.shape()).isEqualTo(expected.shape());
+    assertThat(precise(actual).sub(expected).abs().max().item_double()).isLessThan(1e-4);
+  }
+}
