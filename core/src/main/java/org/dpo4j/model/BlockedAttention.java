@@ -25,6 +25,9 @@ final class BlockedAttention {
   /** Rows of a block: fewer waste less on masked scores, more make better matrix products. */
   static final int BLOCK = 128;
 
+  /** Scores of a block, of all heads that are computed together: they stay in a cache. */
+  private static final long SCORES = 1 << 18;
+
   /**
    * What attention works on, or the gradients of it.
    *
@@ -35,19 +38,23 @@ final class BlockedAttention {
    */
   record Heads(Tensor query, Tensor key, Tensor value) {
 
-    /** Those of one key head: two dimensions each. */
-    Heads head(int head) {
-      return new Heads(rows(query, head), key.select(0, head), value.select(0, head));
+    /** Those of some key heads, queries with their repeats as rows: three dimensions each. */
+    Heads of(Span heads) {
+      return new Heads(rows(query, heads), heads.of(key, 0), heads.of(value, 0));
     }
 
-    /** Of (kvHeads, tokens, repeats, width) one key head as a matrix (tokens x repeats, width). */
-    static Tensor rows(Tensor all, int head) {
-      return all.select(0, head).flatten(0, 1);
+    /** Of (kvHeads, tokens, repeats, width) some key heads as (heads, tokens x repeats, width). */
+    static Tensor rows(Tensor all, Span heads) {
+      return heads.of(all, 0).flatten(1, 2);
     }
   }
 
-  /** Tokens next to each other. */
-  private record Span(int start, int count) {}
+  /** Tokens, or heads, next to each other. */
+  record Span(int start, int count) {
+    Tensor of(Tensor all, int dim) {
+      return all.narrow(dim, start, count);
+    }
+  }
 
   /**
    * Queries of one completion, or of the prompt, next to each other, and what they see.
@@ -67,34 +74,37 @@ final class BlockedAttention {
       return seen.stream().mapToInt(Span::count).sum();
     }
 
-    /** Keys or values (keys, headDim) from those of all tokens (tokens, headDim). */
+    long scores() {
+      return (long) rows * keys();
+    }
+
+    /** Keys or values (heads, keys, headDim) from those of all tokens (heads, tokens, headDim). */
     Tensor seen(Tensor all) {
-      List<Tensor> parts =
-          seen.stream().map(span -> all.narrow(0, span.start(), span.count())).toList();
-      return parts.size() == 1 ? parts.get(0) : Tensors.cat(parts, 0);
+      List<Tensor> parts = seen.stream().map(span -> span.of(all, 1)).toList();
+      return parts.size() == 1 ? parts.get(0) : Tensors.cat(parts, 1);
     }
 
     /** Adds factor x left^T right to the gradients of the keys or values that were seen. */
     void addTo(Tensor all, Tensor left, Tensor right, double factor) {
       int from = 0;
       for (Span span : seen) {
-        Tensor part = seen.size() == 1 ? left : left.narrow(1, from, span.count());
-        all.narrow(0, span.start(), span.count())
-            .addmm_(part.t(), right, Tensors.scalar(1), Tensors.scalar(factor));
+        Tensor part = seen.size() == 1 ? left : left.narrow(2, from, span.count());
+        span.of(all, 1)
+            .baddbmm_(part.transpose(1, 2), right, Tensors.scalar(1), Tensors.scalar(factor));
         from += span.count();
       }
     }
   }
 
-  /** A prompt with its completions, for one key head. */
-  private record Piece(int start, int tokens, List<Block> blocks, int head) {
+  /** A prompt with its completions, for some key heads. */
+  private record Piece(int start, int tokens, List<Block> blocks, Span heads) {
     /** Whether every token is among the queries. */
     boolean complete() {
       return blocks.stream().mapToInt(Block::rows).sum() == tokens;
     }
 
     long cost() {
-      return blocks.stream().mapToLong(block -> (long) block.rows() * block.keys()).sum();
+      return heads.count() * blocks.stream().mapToLong(Block::scores).sum();
     }
   }
 
@@ -122,9 +132,13 @@ final class BlockedAttention {
       int window,
       int keyHeads,
       int repeats,
-      Tensor like) {
+      Tensor like,
+      int threads) {
     Tensor causal = CausalMask.of(BLOCK, BLOCK, AttentionLayer.ALL, like);
     List<Piece> pieces = new ArrayList<>();
+    int groups = sequences.groups().size();
+    // Heads of a piece: the more, the fewer operations, as long as there are pieces for all.
+    int most = Math.max(1, Math.min(keyHeads, keyHeads * groups / (2 * threads)));
     for (FlatSequences.Group group : sequences.groups()) {
       List<Block> blocks =
           blocks(group, window, causal).stream()
@@ -133,8 +147,11 @@ final class BlockedAttention {
       int tokens =
           group.promptTokens()
               + group.completionTokens().stream().mapToInt(Integer::intValue).sum();
-      for (int head = 0; head < keyHeads; head++) {
-        pieces.add(new Piece(group.start(), tokens, blocks, head));
+      long largest = repeats * blocks.stream().mapToLong(Block::scores).max().orElse(0);
+      int together = (int) Math.max(1, Math.min(most, SCORES / Math.max(1, largest)));
+      for (int head = 0; head < keyHeads; head += together) {
+        Span heads = new Span(head, Math.min(together, keyHeads - head));
+        pieces.add(new Piece(group.start(), tokens, blocks, heads));
       }
     }
     pieces.sort(Comparator.comparingLong(Piece::cost).reversed());
@@ -184,16 +201,16 @@ final class BlockedAttention {
    * @param attended is filled where it is wanted, shape as that of the queries
    */
   List<Runnable> forward(double scale, Heads all, Tensor attended) {
-    return jobs(piece -> forward(piece, scale, all.head(piece.head()), attended));
+    return jobs(piece -> forward(piece, scale, all.of(piece.heads()), attended));
   }
 
   private void forward(Piece piece, double scale, Heads heads, Tensor attended) {
-    Tensor outputs = Heads.rows(attended, piece.head());
+    Tensor outputs = Heads.rows(attended, piece.heads());
     for (Block block : piece.blocks()) {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
         Tensor weights = weights(block, queries, block.seen(heads.key()), scale);
-        torch.mm_out(rows(outputs, block), weights, block.seen(heads.value()));
+        torch.bmm_out(rows(outputs, block), weights, block.seen(heads.value()));
       }
     }
   }
@@ -211,17 +228,17 @@ final class BlockedAttention {
             backward(
                 piece,
                 scale,
-                all.head(piece.head()),
-                Heads.rows(outGradient, piece.head()),
-                gradients.head(piece.head())));
+                all.of(piece.heads()),
+                Heads.rows(outGradient, piece.heads()),
+                gradients.of(piece.heads())));
   }
 
   private void backward(Piece piece, double scale, Heads heads, Tensor outs, Heads into) {
     if (!piece.complete()) {
       rows(into.query(), piece.start(), piece.tokens()).zero_();
     }
-    into.key().narrow(0, piece.start(), piece.tokens()).zero_();
-    into.value().narrow(0, piece.start(), piece.tokens()).zero_();
+    into.key().narrow(1, piece.start(), piece.tokens()).zero_();
+    into.value().narrow(1, piece.start(), piece.tokens()).zero_();
     for (Block block : piece.blocks()) {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
@@ -230,7 +247,7 @@ final class BlockedAttention {
         Tensor out = rows(outs, block);
         block.addTo(into.value(), weights, out, 1);
         // dS = P (dP - sum(dP P))
-        Tensor scores = out.mm(block.seen(heads.value()).t());
+        Tensor scores = out.bmm(block.seen(heads.value()).transpose(1, 2));
         Tensor sums = scores.mul(weights).sum(new long[] {-1}, true, Tensors.noType());
         scores.sub_(sums).mul_(weights);
         block.addTo(into.key(), scores, queries, scale);
@@ -243,30 +260,35 @@ final class BlockedAttention {
     return pieces.stream().map(piece -> (Runnable) () -> work.accept(piece)).toList();
   }
 
-  /** Softmax of the scores, shape (rows x repeats, keys). */
+  /** Softmax of the scores, shape (heads, rows x repeats, keys). */
   private Tensor weights(Block block, Tensor queries, Tensor keys, double scale) {
+    long heads = queries.size(0);
+    long seen = keys.size(1);
     Tensor scores =
         product(
-            Tensors.emptyLike(queries, queries.size(0), keys.size(0)), queries, keys.t(), scale);
+            Tensors.emptyLike(queries, heads, queries.size(1), seen),
+            queries,
+            keys.transpose(1, 2),
+            scale);
     long masked = block.mask().size(2);
     scores
-        .view(block.rows(), repeats, keys.size(0))
-        .narrow(2, keys.size(0) - masked, masked)
+        .view(heads, block.rows(), repeats, seen)
+        .narrow(3, seen - masked, masked)
         .add_(block.mask());
     return torch.softmax_out(scores, scores, -1);
   }
 
-  /** Fills room with factor x left right. */
+  /** Fills room with factor x left right, head by head. */
   private static Tensor product(Tensor room, Tensor left, Tensor right, double factor) {
-    return room.addmm_(left, right, Tensors.scalar(0), Tensors.scalar(factor));
+    return room.baddbmm_(left, right, Tensors.scalar(0), Tensors.scalar(factor));
   }
 
-  /** Of (tokens x repeats, width) the rows of the block's queries, a view. */
+  /** Of (heads, tokens x repeats, width) the rows of the block's queries, a view. */
   private Tensor rows(Tensor all, Block block) {
     return rows(all, block.start(), block.rows());
   }
 
   private Tensor rows(Tensor all, int start, int count) {
-    return all.narrow(0, (long) start * repeats, (long) count * repeats);
+    return all.narrow(1, (long) start * repeats, (long) count * repeats);
   }
 }

@@ -99,7 +99,8 @@ public final class DecoderPass implements AutoCloseable {
                   window,
                   (int) query.size(0),
                   (int) query.size(2),
-                  query));
+                  query,
+                  team.size()));
     }
   }
 

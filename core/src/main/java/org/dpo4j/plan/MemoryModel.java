@@ -17,7 +17,7 @@ import org.dpo4j.model.ModelShape;
 public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, boolean checkpointing) {
 
   /** The JVM with its heap and compilers, libtorch, and what malloc holds without need. */
-  static final long LIBRARIES = 420_000_000;
+  static final long LIBRARIES = 480_000_000;
 
   /** Logits are kept between forward and backward where they fit into this. */
   static final long LOGITS_BUDGET = 256L << 20;

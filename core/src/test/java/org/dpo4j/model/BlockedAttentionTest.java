@@ -95,7 +95,7 @@ class BlockedAttentionTest {
     int keyHeads = (int) key.size(1);
     int repeats = HEADS / keyHeads;
     BlockedAttention attention =
-        BlockedAttention.of(SEQUENCES, wanted, window, keyHeads, repeats, query);
+        BlockedAttention.of(SEQUENCES, wanted, window, keyHeads, repeats, query, Team.get().size());
     BlockedAttention.Heads heads =
         new BlockedAttention.Heads(grouped(query, keyHeads), byHead(key), byHead(value));
     Tensor attended = Tensors.emptyLike(query, heads.query().shape());
