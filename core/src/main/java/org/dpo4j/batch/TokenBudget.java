@@ -20,7 +20,7 @@ public record TokenBudget(int tokens) {
    * With a way back, whose activations are kept: still enough rows for matrix products to run at
    * their best, and few enough that memory stays small whatever the size of a micro-batch.
    */
-  public static final TokenBudget TRAINING = new TokenBudget(600);
+  public static final TokenBudget TRAINING = new TokenBudget(560);
 
   public TokenBudget {
     if (tokens < 1) {
