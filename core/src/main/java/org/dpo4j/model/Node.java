@@ -227,6 +227,7 @@ public final class Node {
     if (tape == null) {
       return of(torch.dropout(value(), share, true));
     }
+    keep(); // to be multiplied once more on the way back
     Tensor mask = tape.keep(tape.dropoutMask(value(), share));
     return then(value().mul(mask), out -> addOwn(out.mul(mask))).again(() -> value().mul(mask));
   }
