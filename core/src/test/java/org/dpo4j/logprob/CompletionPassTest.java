@@ -112,6 +112,25 @@ class CompletionPassTest {
     }
   }
 
+  /** A frozen matrix keeps no input; an adapter that drops some of it needs it all the same. */
+  @ParameterizedTest
+  @EnumSource
+  void anAdapterWithDropoutGoesBackAlsoWithBlocksComputedAgain(SmallModel kind) {
+    LoraConfig config =
+        new LoraConfig(
+            3, 5, 0.5, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
+    try (CausalLm base = kind.create(ElementType.F32, 2);
+        LoraModel model = new LoraModel(base, config, LoraModel.fresh(base))) {
+      model.useDropout();
+      Engine.manualSeed(7);
+      double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      Engine.manualSeed(7);
+      double[] again =
+          gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
+      assertThat(again).isEqualTo(kept);
+    }
+  }
+
   /**
    * Eight bits of precision in each product: half a percent of a sum, a few percent of a gradient.
    */
