@@ -30,6 +30,7 @@ public final class FlatSequences {
   private final int[] positions;
   private final List<Group> groups;
   private final int[] predictors;
+  private final int[] predicting;
   private final int[] targets;
   private final int[] sequenceOf;
   private final int[] lengths;
@@ -39,6 +40,7 @@ public final class FlatSequences {
     positions = builder.positions.toArray();
     groups = List.copyOf(builder.groups);
     predictors = builder.predictors.toArray();
+    predicting = IntStream.of(predictors).sorted().distinct().toArray();
     targets = builder.targets.toArray();
     sequenceOf = builder.sequenceOf.toArray();
     lengths = builder.lengths.toArray();
@@ -70,7 +72,7 @@ public final class FlatSequences {
 
   /** The fed tokens that predict one or more, each once, in their order. */
   public int[] predicting() {
-    return IntStream.of(predictors).sorted().distinct().toArray();
+    return predicting;
   }
 
   /** The id of each scored completion token, shape (scored). */

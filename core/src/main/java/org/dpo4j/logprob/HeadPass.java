@@ -3,6 +3,7 @@ package org.dpo4j.logprob;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.ScalarOptional;
@@ -81,6 +82,7 @@ final class HeadPass implements AutoCloseable {
   private final Node[] leaves;
   private final List<List<Product>> products = new ArrayList<>(); // by thread that has rows
   private final List<Tensor> inputs = new ArrayList<>(); // of the products, (scored, in)
+  private @Nullable Tensor[][] expected = {}; // sums of p W, by product and thread
   private final Tensor normalizers; // (scored): the logarithm of the sum of exp x
   private final Tensor logProbs; // (scored)
   private final List<Tensor> measured; // (scored) each: entropy, mean logit, correct, alignment
@@ -331,7 +333,7 @@ final class HeadPass implements AutoCloseable {
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
     Tensor minus = normalizers.unsqueeze(1);
     List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors.neg())).toList();
-    Tensor[][] expected = new Tensor[inputs.size()][team.size()]; // sums of p W, by product
+    expected = new Tensor[inputs.size()][team.size()];
     team.each(
         thread ->
             eachTile(
@@ -360,7 +362,6 @@ final class HeadPass implements AutoCloseable {
       for (Tensor sum : expected[i]) {
         if (sum != null) { // a thread without tokens has none
           byInput.sub_(sum);
-          Tensors.free(sum);
         }
       }
       byInputs.add(byInput.mul_(factors));
@@ -410,5 +411,7 @@ final class HeadPass implements AutoCloseable {
     closeTapes();
     inputs.forEach(Tensors::free);
     inputs.clear();
+    Arrays.stream(expected).flatMap(Arrays::stream).filter(Objects::nonNull).forEach(Tensors::free);
+    expected = new Tensor[0][];
   }
 }

@@ -66,10 +66,6 @@ final class BlockedAttention {
    */
   private record Block(int start, int rows, List<Span> seen, Tensor mask) {
 
-    IntStream queries() {
-      return IntStream.range(start, start + rows);
-    }
-
     int keys() {
       return seen.stream().mapToInt(Span::count).sum();
     }
@@ -140,10 +136,7 @@ final class BlockedAttention {
     // Heads of a piece: the more, the fewer operations, as long as there are pieces for all.
     int most = Math.max(1, Math.min(keyHeads, keyHeads * groups / (2 * threads)));
     for (FlatSequences.Group group : sequences.groups()) {
-      List<Block> blocks =
-          blocks(group, window, causal).stream()
-              .filter(block -> block.queries().anyMatch(wanted))
-              .toList();
+      List<Block> blocks = blocks(group, wanted, window, causal);
       int tokens =
           group.promptTokens()
               + group.completionTokens().stream().mapToInt(Integer::intValue).sum();
@@ -158,24 +151,29 @@ final class BlockedAttention {
     return new BlockedAttention(repeats, pieces);
   }
 
-  private static List<Block> blocks(FlatSequences.Group group, int window, Tensor causal) {
+  private static List<Block> blocks(
+      FlatSequences.Group group, IntPredicate wanted, int window, Tensor causal) {
     List<Block> blocks = new ArrayList<>();
     int prompt = group.promptTokens();
-    addBlocks(blocks, new Span(group.start(), 0), new Span(group.start(), prompt), window, causal);
+    Span nothing = new Span(group.start(), 0);
+    addBlocks(blocks, nothing, new Span(group.start(), prompt), wanted, window, causal);
     int own = group.start() + prompt;
     for (int tokens : group.completionTokens()) {
       Span seen = new Span(group.start(), prompt);
-      addBlocks(blocks, seen, new Span(own, tokens), window, causal);
+      addBlocks(blocks, seen, new Span(own, tokens), wanted, window, causal);
       own += tokens;
     }
     return blocks;
   }
 
   private static void addBlocks(
-      List<Block> blocks, Span prompt, Span own, int window, Tensor causal) {
+      List<Block> blocks, Span prompt, Span own, IntPredicate wanted, int window, Tensor causal) {
     for (int from = 0; from < own.count(); from += BLOCK) {
       int to = Math.min(from + BLOCK, own.count());
       int rows = to - from;
+      if (IntStream.range(own.start() + from, own.start() + to).noneMatch(wanted)) {
+        continue;
+      }
       List<Span> seen = new ArrayList<>();
       if (own.start() == prompt.start() + prompt.count()) {
         seen.add(new Span(prompt.start(), prompt.count() + to));

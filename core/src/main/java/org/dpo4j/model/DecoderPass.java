@@ -160,7 +160,7 @@ public final class DecoderPass implements AutoCloseable {
       if (!every.has(thread)) {
         return;
       }
-      try (TensorScope rows = TensorScope.open()) {
+      try (TensorScope work = TensorScope.open()) {
         Node states = Tape.leaf(of(before, thread), every.of(input, 0, thread), true);
         RotaryEmbedding turned =
             rotary == null ? null : rotary.rows(every.from(thread), every.from(thread + 1));
@@ -214,7 +214,7 @@ public final class DecoderPass implements AutoCloseable {
         return;
       }
       Tensor all = Objects.requireNonNull(attended, "attention comes first");
-      try (TensorScope rows = TensorScope.open()) {
+      try (TensorScope work = TensorScope.open()) {
         Tape tape = of(after, thread);
         Node states = Tape.leaf(tape, finished.of(input, 0, thread), finished.areViews());
         Node seen =
@@ -231,7 +231,7 @@ public final class DecoderPass implements AutoCloseable {
     }
 
     /** To be called when all threads have finished. */
-    void finished() {
+    void freeAttended() {
       if (attended != null) {
         owned.remove(attended);
         Tensors.free(attended);
@@ -274,7 +274,7 @@ public final class DecoderPass implements AutoCloseable {
         return;
       }
       Tensor byOut = Objects.requireNonNull(outGradient, "openGradients comes first");
-      try (TensorScope rows = TensorScope.open()) {
+      try (TensorScope work = TensorScope.open()) {
         after
             .get(thread)
             .backward(List.of(outputs[thread]), List.of(finished.own(gradient, thread)));
@@ -303,7 +303,7 @@ public final class DecoderPass implements AutoCloseable {
         return;
       }
       BlockedAttention.Heads by = Objects.requireNonNull(gradients, "attention comes first");
-      try (TensorScope rows = TensorScope.open()) {
+      try (TensorScope work = TensorScope.open()) {
         DecoderBlock.Projected result = projected[thread];
         before
             .get(thread)
@@ -346,6 +346,9 @@ public final class DecoderPass implements AutoCloseable {
       owned.clear();
       heads = null;
       attended = null;
+      inputGradient = null;
+      outGradient = null;
+      gradients = null;
     }
   }
 
@@ -439,7 +442,7 @@ public final class DecoderPass implements AutoCloseable {
     if (layer == null) {
       return;
     }
-    layer.finished();
+    layer.freeAttended();
     if (keep != Keep.ALL) {
       layer.close();
     }
@@ -505,7 +508,7 @@ public final class DecoderPass implements AutoCloseable {
             }
             layer.finishBackward(thread, byOutput);
           });
-      layer.finished();
+      layer.freeAttended();
       List<Runnable> jobs = layer.attendBackward();
       if (upper != null) {
         jobs.addAll(upper.projectWeights());

@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import java.util.Objects;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -16,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * what goes in is rounded to 8 bits of precision, and so is what comes out.
  */
 public final class Matrix {
+
+  /** A product of a few rows is over when the matrix has been read. */
+  private static final long ROWS_TO_READ_AHEAD = 64;
 
   private final Tensor values;
   private @Nullable Tensor half; // bf16
@@ -87,7 +91,9 @@ public final class Matrix {
     if (OneDnn.isFaster(input, linear(transposed))) {
       return OneDnn.product(input, linear(transposed), bias);
     }
-    return bias == null ? input.mm(right(transposed)) : torch.addmm(bias, input, right(transposed));
+    return bias == null
+        ? input.mm(right(input, transposed))
+        : torch.addmm(bias, input, right(input, transposed));
   }
 
   /**
@@ -101,7 +107,7 @@ public final class Matrix {
     } else if (OneDnn.isFaster(input, linear(transposed))) {
       return OneDnn.productAndSum(sum, input, linear(transposed));
     } else {
-      sum.addmm_(input, right(transposed));
+      sum.addmm_(input, right(input, transposed));
     }
     return sum;
   }
@@ -113,7 +119,7 @@ public final class Matrix {
       room.copy_(product);
       Tensors.free(product);
     } else {
-      torch.mm_out(room, input, right(transposed));
+      torch.mm_out(room, input, right(input, transposed));
     }
   }
 
@@ -128,8 +134,11 @@ public final class Matrix {
   }
 
   /** As the right factor of a product by OpenBLAS, (in, out). */
-  private Tensor right(boolean transposed) {
-    return transposed ? values.t() : readAhead();
+  private Tensor right(Tensor input, boolean transposed) {
+    if (transposed) {
+      return values.t();
+    }
+    return input.size(0) < ROWS_TO_READ_AHEAD || GradMode.is_enabled() ? values : readAhead();
   }
 
   /** Some of the rows, a view: as good as the whole until the next {@link #cast}. */

@@ -12,7 +12,7 @@ import org.dpo4j.torch.Team;
  */
 public final class WeightGradients {
 
-  /** Elements below which a matrix is not cut: narrow products are slow. */
+  /** Elements that each part of a matrix has at least: narrow products are slow. */
   private static final long LEAST_PART = 1 << 18;
 
   private WeightGradients() {}
@@ -52,9 +52,7 @@ public final class WeightGradients {
     for (int part = 0; part < parts; part++) {
       long from = side * part / parts;
       long count = side * (part + 1) / parts - from;
-      if (count > 0) {
-        jobs.add(() -> addPart(number, tapes, dim, from, count));
-      }
+      jobs.add(() -> addPart(number, tapes, dim, from, count));
     }
   }
 

@@ -114,9 +114,9 @@ public record Trial(
               }
             })
         .train(new PreferenceData(pairs, reference), null);
-    StepReport typical = quick(reports.subList(1, reports.size()));
+    StepReport quick = quick(reports.subList(1, reports.size()));
     return new StepCost(
-        typical.computeSeconds(), forward, typical.stepSeconds() - typical.computeSeconds());
+        quick.computeSeconds(), forward, quick.stepSeconds() - quick.computeSeconds());
   }
 
   /** The second fastest: other work on the machine only adds, and many blocks multiply it. */

@@ -66,7 +66,12 @@ public final class HuggingFaceConfig {
   }
 
   public int positiveInt(String key) {
-    return integer(key, require(key, "a positive integer"));
+    require(key, "a positive integer");
+    int value = integer(key, 1, "a positive integer");
+    if (value < 1) {
+      throw mustBe(key, "a positive integer");
+    }
+    return value;
   }
 
   public int positiveInt(String key, int fallback) {
@@ -74,19 +79,16 @@ public final class HuggingFaceConfig {
   }
 
   public int integer(String key, int fallback) {
+    return integer(key, fallback, "an integer");
+  }
+
+  private int integer(String key, int fallback, String rule) {
     if (!given(key)) {
       return fallback;
     }
     JsonNode node = tree.get(key);
     if (!node.isIntegralNumber() || !node.canConvertToInt()) {
-      throw mustBe(key, "an integer");
-    }
-    return node.intValue();
-  }
-
-  private int integer(String key, JsonNode node) {
-    if (!node.isIntegralNumber() || !node.canConvertToInt() || node.intValue() < 1) {
-      throw mustBe(key, "a positive integer");
+      throw mustBe(key, rule);
     }
     return node.intValue();
   }

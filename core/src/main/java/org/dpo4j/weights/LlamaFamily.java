@@ -151,8 +151,11 @@ enum LlamaFamily implements ModelFamily {
   /** Below 0 it counts from the vocabulary's end, as in PyTorch; a null means none. */
   private int padding(HuggingFaceConfig config, int vocabulary) {
     String key = "pad_token_id";
-    int id = config.integer(key, config.has(key) ? NONE : padding);
-    int row = config.given(key) && id < 0 ? id + vocabulary : id;
+    if (config.has(key) && !config.given(key)) {
+      return NONE;
+    }
+    int id = config.integer(key, padding);
+    int row = id < 0 && config.given(key) ? id + vocabulary : id;
     return row < 0 || row >= vocabulary ? NONE : row;
   }
 
