@@ -116,21 +116,26 @@ public final class Engine {
     // weights and activations, which have nothing to do with the size of that heap.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
-    waitPassively();
+    prepareEnvironment();
     Loader.load(torch.class);
     return true;
   }
 
   /**
-   * OpenBLAS has a thread pool beside libgomp's. While libgomp's idle threads spin, as they do by
-   * default, every change from one pool to the other stalls. libgomp reads this variable when it
-   * loads, so it has to be in the process environment before; Java cannot put it there, libc can.
+   * Variables that libraries read when they load or are first used, so that they have to be in the
+   * process environment before; Java cannot put them there, libc can. What the user chose stays.
    */
-  private static void waitPassively() {
-    if (Platform.isWindows() || System.getenv("OMP_WAIT_POLICY") != null) {
+  private static void prepareEnvironment() {
+    if (Platform.isWindows()) {
       return;
     }
-    Native.load(Platform.C_LIBRARY_NAME, LibC.class).setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+    LibC libc = Native.load(Platform.C_LIBRARY_NAME, LibC.class);
+    // OpenBLAS has a thread pool beside libgomp's. While libgomp's idle threads spin, as they do by
+    // default, every change from one pool to the other stalls.
+    libc.setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+    // oneDNN remembers how to multiply each shape, 1,024 of them by default. Every batch brings new
+    // ones: memory would grow for hundreds of steps.
+    libc.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
   }
 
   /** What is needed of libc, by its names. */

@@ -3,10 +3,13 @@ package org.dpo4j.torch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.jna.Library;
+import com.sun.jna.Native;
+import com.sun.jna.Platform;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -17,28 +20,44 @@ import org.junit.jupiter.api.Test;
  */
 class EngineEnvironmentTest {
 
+  private static final String CACHE_CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY";
+
   /** The program of the child process. */
   static final class StartEngine {
     private StartEngine() {}
 
     public static void main(String[] arguments) {
       Engine.start();
+      String capacity = Native.load(Platform.C_LIBRARY_NAME, LibC.class).getenv(CACHE_CAPACITY);
+      System.out.println(CACHE_CAPACITY + " = '" + capacity + "'");
     }
+  }
+
+  /** What is needed of libc, by its names: Java's own view of the environment is older. */
+  interface LibC extends Library {
+    String getenv(String name);
   }
 
   @Test
   void theEngineWaitsPassivelyWithoutBeingToldTo() throws Exception {
-    assertThat(displayedByAChild(null))
+    assertThat(displayedByAChild(Map.of()))
         .contains("OMP_WAIT_POLICY = 'PASSIVE'", "GOMP_SPINCOUNT = '0'");
   }
 
   @Test
   void whatTheUserChoseIsKept() throws Exception {
-    assertThat(displayedByAChild("ACTIVE")).contains("OMP_WAIT_POLICY = 'ACTIVE'");
+    assertThat(displayedByAChild(Map.of("OMP_WAIT_POLICY", "ACTIVE", CACHE_CAPACITY, "7")))
+        .contains("OMP_WAIT_POLICY = 'ACTIVE'", CACHE_CAPACITY + " = '7'");
+  }
+
+  /** With its own number of them, memory grows for hundreds of steps. */
+  @Test
+  void oneDnnRemembersFewShapes() throws Exception {
+    assertThat(displayedByAChild(Map.of())).contains(CACHE_CAPACITY + " = '64'");
   }
 
   /** What a JVM of its own prints while the engine starts. */
-  private static String displayedByAChild(@Nullable String waitPolicy)
+  private static String displayedByAChild(Map<String, String> chosen)
       throws IOException, InterruptedException {
     assumeTrue(
         System.getProperty("os.name").startsWith("Linux"),
@@ -52,9 +71,8 @@ class EngineEnvironmentTest {
             StartEngine.class.getName());
     builder.environment().remove("OMP_WAIT_POLICY");
     builder.environment().remove("GOMP_SPINCOUNT");
-    if (waitPolicy != null) {
-      builder.environment().put("OMP_WAIT_POLICY", waitPolicy);
-    }
+    builder.environment().remove(CACHE_CAPACITY);
+    builder.environment().putAll(chosen);
     builder.environment().put("OMP_DISPLAY_ENV", "VERBOSE");
     Process child = builder.redirectErrorStream(true).start();
     String output = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
