@@ -17,6 +17,7 @@ import org.dpo4j.model.Node;
 import org.dpo4j.model.Product;
 import org.dpo4j.model.Tape;
 import org.dpo4j.model.WeightGradients;
+import org.dpo4j.torch.RowShares;
 import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -75,7 +76,7 @@ final class HeadPass implements AutoCloseable {
   private final Tensor targets; // (scored)
   private final int vocabulary;
   private final int width; // of a tile
-  private final int threads; // that have rows
+  private final RowShares shares; // of the scored
   private final boolean statistics;
   private final @Nullable Tensor kept; // logits
   private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, with a way back
@@ -116,15 +117,15 @@ final class HeadPass implements AutoCloseable {
                 .toArray());
     vocabulary = model.vocabSize();
     width = sizes.width(scored);
-    threads = Math.min(team.size(), scored);
+    shares = RowShares.of(team, scored);
     long logits = (long) scored * vocabulary;
     kept =
         training && 4 * logits <= sizes.logitsBytes()
             ? team.scratch("logits that are kept", Tensors.elementType(states), logits)
             : null;
-    leaves = new Node[threads];
+    leaves = new Node[shares.threads()];
     long seed = training ? model.dropoutSeed() : 0;
-    for (int thread = 0; thread < threads; thread++) {
+    for (int thread = 0; thread < shares.threads(); thread++) {
       products.add(List.of());
       if (training) {
         tapes.add(new Tape(seed + thread));
@@ -168,16 +169,12 @@ final class HeadPass implements AutoCloseable {
 
   // --- rows: what stands before the products --------------------------------------------------
 
-  private int from(int thread) {
-    return (int) ((long) scored * thread / threads);
-  }
-
   private Tensor rows(Tensor all, int thread) {
-    return Tensors.rows(all, 0, from(thread), from(thread + 1));
+    return shares.of(all, 0, thread);
   }
 
   private void project(int thread, Tensor states) {
-    if (thread >= threads) {
+    if (!shares.has(thread)) {
       return;
     }
     Tensor rows = states.index_select(0, rows(predictors, thread));
@@ -372,7 +369,7 @@ final class HeadPass implements AutoCloseable {
     Tensor byRows = Tensors.emptyLike(byStates, scored, byStates.size(1));
     team.each(
         thread -> {
-          if (thread < threads) {
+          if (shares.has(thread)) {
             List<Node> outputs = products.get(thread).stream().map(Product::input).toList();
             List<Tensor> gradients =
                 byInputs.stream().map(gradient -> rows(gradient, thread)).toList();

@@ -7,7 +7,7 @@
  * and shape; whether that source reads a checkpoint, draws random numbers or copies another model
  * is not its business. Nothing here knows about files, preference pairs or losses. Start with
  * {@link org.dpo4j.model.CausalLm}, then {@link org.dpo4j.model.DecoderPass}, which runs one on all
- * threads and goes back.
+ * threads and goes back, block by block ({@code LayerPass}).
  */
 @NullMarked
 package org.dpo4j.model;

@@ -79,11 +79,11 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
 
   private long activations(TokenLoad load) {
     long kept = floatsPerToken();
-    // One block's backward pass has its own copies beside what the forward pass kept.
+    // Two blocks are open on the way back, with gradients about as large as what they kept.
     long all =
         checkpointing
-            ? (long) shape.layers() * shape.hiddenSize() + 2 * kept
-            : (shape.layers() + 1) * kept;
+            ? (long) shape.layers() * shape.hiddenSize() + 4 * kept
+            : (shape.layers() + 2) * kept;
     long ranks = adapter.map(AdapterShape::ranks).orElse(0L);
     return load.tokens() * (all + ranks) * FLOAT;
   }

@@ -19,8 +19,8 @@ import org.dpo4j.model.ModelShape;
  * @param tokens that are fed
  * @param predictions completion tokens that are scored
  * @param predicting fed tokens that predict one of them or more
- * @param keysSeenPredicting as {@code keysSeen}, over predicting tokens alone
  * @param keysSeen over all fed tokens, how many tokens attention looks at; by the layers' windows
+ * @param keysSeenPredicting as {@code keysSeen}, over predicting tokens alone
  */
 public record TokenLoad(
     long pairs,

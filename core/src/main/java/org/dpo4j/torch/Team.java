@@ -13,6 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.pytorch.AutoDispatchBelowADInplaceOrView;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
@@ -107,8 +108,8 @@ public final class Team {
   }
 
   /**
-   * Runs the body once on each thread, without gradients and in a {@link TensorScope} of its own,
-   * and returns when all are done. One caller at a time.
+   * Runs the body once on each thread, out of autograd's sight and in a {@link TensorScope} of its
+   * own, and returns when all are done. One caller at a time.
    *
    * @param body gets the number of its thread, from 0
    * @throws RuntimeException the first that a body threw, by number of thread
@@ -148,7 +149,9 @@ public final class Team {
 
   private static @Nullable Throwable attempt(IntConsumer body, int number) {
     try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
+        NoGrad noGrad = NoGrad.open();
+        // Autograd keeps account of views and of changes in place even where it records nothing.
+        AutoDispatchBelowADInplaceOrView unaccounted = new AutoDispatchBelowADInplaceOrView()) {
       body.accept(number);
       return null;
     } catch (RuntimeException | Error e) {

@@ -1,0 +1,295 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.Slab;
+import org.dpo4j.torch.Team;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One block, and what it leaves behind for the way back. A thread takes its rows through {@link
+ * #finish} of a block and on through {@link #project} of the next one, since neither looks across
+ * rows; likewise on the way back. Everything is freed with it, and it can go forward again then.
+ */
+final class LayerPass implements AutoCloseable {
+  private final DecoderBlock block;
+  private final long seed;
+  private final Tensor input; // (tokens, hidden)
+  private final Tensor output; // (needed, hidden)
+  private final TokenRows every;
+  private final TokenRows needed; // whose output is
+  private final @Nullable RotaryEmbedding rotary;
+  private final @Nullable Slab slab;
+  private final Team team = Team.get();
+  private final List<Tape> before = new ArrayList<>(); // by thread that has rows
+  private final List<Tape> after = new ArrayList<>(); // likewise
+  private final Node[] statesBefore = new Node[team.size()];
+  private final DecoderBlock.Projected[] projected = new DecoderBlock.Projected[team.size()];
+  private final Node[] statesAfter = new Node[team.size()];
+  private final Node[] attendedRows = new Node[team.size()];
+  private final Node[] outputs = new Node[team.size()];
+  private final List<Tensor> owned = new ArrayList<>();
+  private BlockedAttention.@Nullable Heads heads;
+  private @Nullable Tensor attended;
+
+  /**
+   * A pass that has not begun.
+   *
+   * @param seed decides what dropout drops
+   * @param input shape (tokens, hidden); stays the caller's
+   * @param every rows of all tokens
+   * @param needed rows of the tokens whose output is needed
+   * @param rotary of all tokens; null where the model has none
+   * @param slab where all lies that is kept; null where memory is to be freed at once
+   */
+  LayerPass(
+      DecoderBlock block,
+      long seed,
+      Tensor input,
+      TokenRows every,
+      TokenRows needed,
+      @Nullable RotaryEmbedding rotary,
+      @Nullable Slab slab) {
+    this.block = block;
+    this.seed = seed;
+    this.input = input;
+    this.every = every;
+    this.needed = needed;
+    this.rotary = rotary;
+    this.slab = slab;
+    output = kept(needed.shares().count(), input.size(1));
+  }
+
+  /** Shape (tokens, hidden). */
+  Tensor input() {
+    return input;
+  }
+
+  /** Shape (needed, hidden), filled by {@link #finish} of all threads; the caller frees it. */
+  Tensor output() {
+    return output;
+  }
+
+  // --- forward ------------------------------------------------------------------------------
+
+  /** To be called first where there will be a way back. */
+  void tape() {
+    for (int thread = 0; thread < every.shares().threads(); thread++) {
+      before.add(new Tape(seed + 2L * thread, slab));
+    }
+    for (int thread = 0; thread < needed.shares().threads(); thread++) {
+      after.add(new Tape(seed + 2L * thread + 1, slab));
+    }
+  }
+
+  private BlockedAttention.Heads heads() {
+    return Objects.requireNonNull(heads, "the way forward comes first");
+  }
+
+  private static @Nullable Tape of(List<Tape> tapes, int thread) {
+    return tapes.isEmpty() ? null : tapes.get(thread);
+  }
+
+  /** A thread's rows, up to attention. */
+  void project(int thread) {
+    if (!every.shares().has(thread)) {
+      return;
+    }
+    try (TensorScope work = TensorScope.open()) {
+      Node states = Tape.leaf(of(before, thread), every.of(input, 0, thread), true);
+      RotaryEmbedding turned =
+          rotary == null
+              ? null
+              : rotary.rows(every.shares().from(thread), every.shares().from(thread + 1));
+      DecoderBlock.Projected result = block.project(states, turned);
+      statesBefore[thread] = states;
+      projected[thread] = result;
+      place(result);
+      byToken(heads().query(), thread).copy_(grouped(result.query().value()));
+      byToken(heads().key(), thread).copy_(result.key().value());
+      byToken(heads().value(), thread).copy_(result.value().value());
+      if (!before.isEmpty()) {
+        before.get(thread).forwardDone();
+      }
+    }
+  }
+
+  /** The first thread that knows the shapes makes room for all rows. */
+  private synchronized void place(DecoderBlock.Projected result) {
+    if (heads == null) {
+      Tensor key = result.key().value();
+      long headDim = key.size(2);
+      long repeats = result.query().value().size(1) / key.size(1);
+      heads =
+          new BlockedAttention.Heads(
+              owned(kept(key.size(1), input.size(0), repeats, headDim)),
+              owned(kept(key.size(1), input.size(0), headDim)),
+              owned(kept(key.size(1), input.size(0), headDim)));
+    }
+  }
+
+  /** (rows, heads, headDim) as (rows, kvHeads, repeats, headDim). */
+  private Tensor grouped(Tensor rows) {
+    Tensor query = heads().query();
+    return rows.reshape(rows.size(0), query.size(0), query.size(2), query.size(3));
+  }
+
+  /** Across rows. */
+  void attend() {
+    Tensor into = empty(heads().query().shape());
+    attended = into;
+    team.share(attention().forward(block.attention().scale(), heads(), into));
+  }
+
+  private BlockedAttention attention() {
+    return needed.attention(block.attention().window(), heads().query());
+  }
+
+  /** A thread's rows, from attention on. */
+  void finish(int thread) {
+    if (!needed.shares().has(thread)) {
+      return;
+    }
+    Tensor all = Objects.requireNonNull(attended, "attention comes first");
+    try (TensorScope work = TensorScope.open()) {
+      Tape tape = of(after, thread);
+      Node states = Tape.leaf(tape, needed.of(input, 0, thread), needed.areAll());
+      Node seen = Tape.leaf(tape, needed.of(all, 1, thread).transpose(0, 1).flatten(1, -1), false);
+      Node result = block.finish(states, seen);
+      statesAfter[thread] = states;
+      attendedRows[thread] = seen;
+      outputs[thread] = result;
+      needed.own(output, thread).copy_(result.value());
+      if (tape != null) {
+        tape.forwardDone();
+      }
+    }
+  }
+
+  /** To be called when all threads have needed. */
+  void freeAttended() {
+    if (attended != null) {
+      owned.remove(attended);
+      Tensors.free(attended);
+      attended = null;
+    }
+  }
+
+  // --- back ---------------------------------------------------------------------------------
+
+  private @Nullable Tensor inputGradient; // (tokens, hidden)
+  private @Nullable Tensor outGradient; // by what was attended, shape as that of the queries
+  private BlockedAttention.@Nullable Heads gradients;
+
+  /** Makes room; to be called before {@link #finishBackward}. */
+  void openGradients() {
+    Tensor query = heads().query();
+    inputGradient = empty(input.shape());
+    outGradient = empty(query.shape());
+    gradients =
+        new BlockedAttention.Heads(
+            empty(query.shape()), empty(heads().key().shape()), empty(heads().value().shape()));
+    if (!needed.areAll()) {
+      inputGradient.zero_();
+      outGradient.zero_();
+    }
+  }
+
+  /** Gradient by the input, complete after {@link #projectBackward} of all threads. */
+  Tensor inputGradient() {
+    return Objects.requireNonNull(inputGradient, "openGradients comes first");
+  }
+
+  /**
+   * A thread's rows, back to attention.
+   *
+   * @param gradient by the output
+   */
+  void finishBackward(int thread, Tensor gradient) {
+    if (!needed.shares().has(thread)) {
+      return;
+    }
+    Tensor byOut = Objects.requireNonNull(outGradient, "openGradients comes first");
+    try (TensorScope work = TensorScope.open()) {
+      after.get(thread).backward(List.of(outputs[thread]), List.of(needed.own(gradient, thread)));
+      needed.put(inputGradient(), 0, thread, statesAfter[thread].gradient());
+      needed.put(byOut, 1, thread, grouped(attendedRows[thread].gradient()).transpose(0, 1));
+    }
+  }
+
+  /** Back through attention, and the gradients of the weights behind it. */
+  List<Runnable> attendBackward() {
+    List<Runnable> jobs =
+        new ArrayList<>(
+            attention()
+                .backward(
+                    block.attention().scale(),
+                    heads(),
+                    Objects.requireNonNull(outGradient, "openGradients comes first"),
+                    Objects.requireNonNull(gradients, "openGradients comes first")));
+    jobs.addAll(WeightGradients.jobs(team, after));
+    return jobs;
+  }
+
+  /** A thread's rows, back from attention to the input. */
+  void projectBackward(int thread) {
+    if (!every.shares().has(thread)) {
+      return;
+    }
+    BlockedAttention.Heads by = Objects.requireNonNull(gradients, "attention comes first");
+    try (TensorScope work = TensorScope.open()) {
+      DecoderBlock.Projected result = projected[thread];
+      before
+          .get(thread)
+          .backward(
+              List.of(result.query(), result.key(), result.value()),
+              List.of(
+                  byToken(by.query(), thread).flatten(1, 2),
+                  byToken(by.key(), thread),
+                  byToken(by.value(), thread)));
+      every.of(inputGradient(), 0, thread).add_(statesBefore[thread].gradient());
+    }
+  }
+
+  /** The gradients of the weights before attention. */
+  List<Runnable> projectWeights() {
+    return WeightGradients.jobs(team, before);
+  }
+
+  /** Of (kvHeads, tokens, ...) the rows of a thread, a view (rows, kvHeads, ...). */
+  private Tensor byToken(Tensor all, int thread) {
+    return every.of(all, 1, thread).transpose(0, 1);
+  }
+
+  private Tensor kept(long... shape) {
+    return slab == null ? Tensors.ownedLike(input, shape) : TensorScope.hold(slab.take(shape));
+  }
+
+  private Tensor empty(long... shape) {
+    return owned(Tensors.ownedLike(input, shape));
+  }
+
+  private Tensor owned(Tensor tensor) {
+    owned.add(tensor);
+    return tensor;
+  }
+
+  @Override
+  public void close() {
+    before.forEach(Tape::close);
+    before.clear();
+    after.forEach(Tape::close);
+    after.clear();
+    owned.forEach(Tensors::free);
+    owned.clear();
+    heads = null;
+    attended = null;
+    inputGradient = null;
+    outGradient = null;
+    gradients = null;
+  }
+}

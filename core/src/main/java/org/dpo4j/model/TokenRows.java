@@ -1,0 +1,104 @@
+package org.dpo4j.model;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.RowShares;
+import org.dpo4j.torch.Team;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rows of some of a flat batch's tokens, shared out among threads. In tensors with a row for
+ * every token they are found by index, in tensors with a row for each of these they are next to
+ * each other.
+ */
+final class TokenRows {
+
+  private final FlatSequences sequences;
+  private final Team team;
+  private final int @Nullable [] chosen; // null for every token
+  private final Tensor indices; // int64, (count)
+  private final RowShares shares;
+  private final Map<Integer, BlockedAttention> attentions = new HashMap<>(); // by window
+
+  private TokenRows(FlatSequences sequences, Team team, int @Nullable [] chosen) {
+    this.sequences = sequences;
+    this.team = team;
+    this.chosen = chosen;
+    indices =
+        Tensors.longs(chosen == null ? IntStream.range(0, sequences.tokens()).toArray() : chosen);
+    shares = RowShares.of(team, chosen == null ? sequences.tokens() : chosen.length);
+  }
+
+  /** The rows of all tokens. Tensors belong to the scope of the caller, here and below. */
+  static TokenRows every(FlatSequences sequences, Team team) {
+    return new TokenRows(sequences, team, null);
+  }
+
+  /** The rows of {@link FlatSequences#predicting}. */
+  static TokenRows predicting(FlatSequences sequences, Team team) {
+    return new TokenRows(sequences, team, sequences.predicting());
+  }
+
+  /** Who has which of these. */
+  RowShares shares() {
+    return shares;
+  }
+
+  /** Whether these are all tokens, so that {@link #of} gives a view. */
+  boolean areAll() {
+    return chosen == null;
+  }
+
+  /** Of a tensor with a place for every token in one dimension those of a thread. */
+  Tensor of(Tensor all, int dim, int thread) {
+    return areAll() ? shares.of(all, dim, thread) : all.index_select(dim, indices(thread));
+  }
+
+  /** Puts values where {@link #of} takes them from. */
+  void put(Tensor all, int dim, int thread, Tensor values) {
+    if (areAll()) {
+      of(all, dim, thread).copy_(values);
+    } else {
+      all.index_copy_(dim, indices(thread), values);
+    }
+  }
+
+  /** Of a tensor with a row for each of these those of a thread, a view. */
+  Tensor own(Tensor rows, int thread) {
+    return shares.of(rows, 0, thread);
+  }
+
+  private Tensor indices(int thread) {
+    return own(indices, thread);
+  }
+
+  /** Of a tensor with a row for every token all of these. */
+  Tensor gathered(Tensor all) {
+    return all.index_select(0, indices);
+  }
+
+  /** Rows for every token: these, and zeros for all others. */
+  Tensor scattered(Tensor rows) {
+    return Tensors.zerosLike(rows, sequences.tokens(), rows.size(1)).index_copy_(0, indices, rows);
+  }
+
+  /** Attention that computes what these need. */
+  BlockedAttention attention(int window, Tensor query) {
+    return attentions.computeIfAbsent(
+        window,
+        key ->
+            BlockedAttention.of(
+                sequences,
+                token -> chosen == null || Arrays.binarySearch(chosen, token) >= 0,
+                window,
+                (int) query.size(0),
+                (int) query.size(2),
+                query,
+                team.size()));
+  }
+}
