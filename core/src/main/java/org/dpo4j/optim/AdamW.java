@@ -14,7 +14,7 @@ import org.dpo4j.torch.Tensors;
 public final class AdamW implements AutoCloseable {
 
   /** Elements updated together: enough to pay for the call, few enough to stay in cache. */
-  private static final long PIECE = 1 << 17;
+  private static final long PIECE = 1 << 18;
 
   /**
    * Constants of the update.
@@ -71,14 +71,15 @@ public final class AdamW implements AutoCloseable {
     long pieces = (parameters.count() - 1) / PIECE + 1;
     try (Team.Session session = Team.session();
         TensorScope scope = TensorScope.open()) {
-      FusedAdamW fused = new FusedAdamW();
-      Tensor number = Tensors.floats(steps);
+      FusedAdamW fused =
+          new FusedAdamW(
+              steps, learningRate, settings.beta1(), settings.beta2(), settings.epsilon());
       team.each(
           thread -> {
             for (long piece = pieces * thread / team.size();
                 piece < pieces * (thread + 1) / team.size();
                 piece++) {
-              update(fused, number, piece * PIECE, learningRate, gradientFactor);
+              update(fused, piece * PIECE, gradientFactor);
             }
           });
     }
@@ -90,8 +91,7 @@ public final class AdamW implements AutoCloseable {
   }
 
   /** A piece can have weights with decay and without. */
-  private void update(
-      FusedAdamW fused, Tensor number, long start, double learningRate, double gradientFactor) {
+  private void update(FusedAdamW fused, long start, double gradientFactor) {
     long end = Math.min(start + PIECE, parameters.count());
     long border = Math.max(start, Math.min(end, parameters.decaying()));
     try (TensorScope scope = TensorScope.open()) {
@@ -99,31 +99,20 @@ public final class AdamW implements AutoCloseable {
       if (gradientFactor != 1) {
         gradients.mul_(Tensors.scalar(gradientFactor));
       }
-      update(fused, number, start, border, learningRate, settings.weightDecay());
-      update(fused, number, border, end, learningRate, 0);
+      update(fused, start, border, settings.weightDecay());
+      update(fused, border, end, 0);
       gradients.zero_();
     }
   }
 
-  private void update(
-      FusedAdamW fused,
-      Tensor number,
-      long from,
-      long to,
-      double learningRate,
-      double weightDecay) {
+  private void update(FusedAdamW fused, long from, long to, double weightDecay) {
     if (from < to) {
       fused.update(
           parameters.values().narrow(0, from, to - from),
           parameters.gradients().narrow(0, from, to - from),
           means.narrow(0, from, to - from),
           squares.narrow(0, from, to - from),
-          number,
-          learningRate,
-          settings.beta1(),
-          settings.beta2(),
-          weightDecay,
-          settings.epsilon());
+          weightDecay);
     }
   }
 
