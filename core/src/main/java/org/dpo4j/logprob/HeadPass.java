@@ -26,10 +26,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * From the states after the last block to the log-probabilities of the targets, and back. Each
  * thread takes a part of the vocabulary, in tiles of logits that stay in its cache while their
- * maxima and sums are taken; from these of all tiles come the softmax's normalizers. On the way
- * back a tile becomes its share of the softmax, p, where it stands, and goes into two products.
- * With g the gradient by a row's log-probability, that of its logits is g (onehot - p): g is left
- * out of p and put on the rows of the other factor, and the one-hot part is added by itself.
+ * maxima and sums are taken; from these of all tiles come the softmax's normalizers. What is kept
+ * are exponentials, e, that lack a factor for each row and tile. On the way back they become the
+ * tile's share of the softmax, p, where they stand, and go into two products. With g the gradient
+ * by a row's log-probability, that of its logits is g (onehot - p): g is left out of p and put on
+ * the rows of the other factor, and the one-hot part is added by itself.
  */
 final class HeadPass implements AutoCloseable {
 
@@ -76,15 +77,16 @@ final class HeadPass implements AutoCloseable {
   private final Tensor targets; // (scored)
   private final int vocabulary;
   private final int width; // of a tile
-  private final RowShares shares; // of the scored
+  private final RowShares rows; // the scored ones
   private final boolean statistics;
-  private final @Nullable Tensor kept; // logits
+  private final @Nullable Tensor kept; // e of all tiles, one behind the other
   private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, with a way back
   private final Node[] leaves;
   private final List<List<Product>> products = new ArrayList<>(); // by thread that has rows
   private final List<Tensor> inputs = new ArrayList<>(); // of the products, (scored, in)
   private @Nullable Tensor[][] expected = {}; // sums of p W, by product and thread
   private final Tensor normalizers; // (scored): the logarithm of the sum of exp x
+  private final Tensor shares; // (tiles, scored): p of a tile's largest logit, p / e for all of it
   private final Tensor logProbs; // (scored)
   private final List<Tensor> measured; // (scored) each: entropy, mean logit, correct, alignment
 
@@ -117,15 +119,15 @@ final class HeadPass implements AutoCloseable {
                 .toArray());
     vocabulary = model.vocabSize();
     width = sizes.width(scored);
-    shares = RowShares.of(team, scored);
+    rows = RowShares.of(team, scored);
     long logits = (long) scored * vocabulary;
     kept =
         training && 4 * logits <= sizes.logitsBytes()
-            ? team.scratch("logits that are kept", Tensors.elementType(states), logits)
+            ? team.scratch("softmax that is kept", Tensors.elementType(states), logits)
             : null;
-    leaves = new Node[shares.threads()];
+    leaves = new Node[rows.threads()];
     long seed = training ? model.dropoutSeed() : 0;
-    for (int thread = 0; thread < shares.threads(); thread++) {
+    for (int thread = 0; thread < rows.threads(); thread++) {
       products.add(List.of());
       if (training) {
         tapes.add(new Tape(seed + thread));
@@ -137,6 +139,7 @@ final class HeadPass implements AutoCloseable {
       Tensor found = Tensors.zerosLike(states, scored);
       team.each(thread -> eachTile(thread, tile -> measure(tile, figures, found)));
       normalizers = figures.largest().add(figures.sum().log()).logsumexp(new long[] {0}, false);
+      shares = figures.largest().sub(normalizers).exp_();
       logProbs = found.sub(normalizers);
       measured = statistics ? combined(figures, found) : List.of();
     } catch (RuntimeException | Error e) {
@@ -170,15 +173,15 @@ final class HeadPass implements AutoCloseable {
   // --- rows: what stands before the products --------------------------------------------------
 
   private Tensor rows(Tensor all, int thread) {
-    return shares.of(all, 0, thread);
+    return rows.of(all, 0, thread);
   }
 
   private void project(int thread, Tensor states) {
-    if (!shares.has(thread)) {
+    if (!rows.has(thread)) {
       return;
     }
-    Tensor rows = states.index_select(0, rows(predictors, thread));
-    Node leaf = Tape.leaf(tapes.isEmpty() ? null : tapes.get(thread), rows, false);
+    Tensor own = states.index_select(0, rows(predictors, thread));
+    Node leaf = Tape.leaf(tapes.isEmpty() ? null : tapes.get(thread), own, false);
     List<Product> parts = head.products(model.finalNorm(leaf));
     place(parts);
     for (int i = 0; i < parts.size(); i++) {
@@ -207,8 +210,8 @@ final class HeadPass implements AutoCloseable {
 
   // --- tiles ----------------------------------------------------------------------------------
 
-  /** Logits of all rows, shape (scored, count), of the tokens from {@code from} on. */
-  private record Tile(int number, int from, int count, Tensor logits) {
+  /** All rows of {@code count} tokens from {@code from} on. */
+  private record Tile(int number, int from, int count) {
     /** Of (tiles, ...) what belongs to this one. */
     Tensor of(Tensor tiles) {
       return tiles.select(0, number);
@@ -235,7 +238,7 @@ final class HeadPass implements AutoCloseable {
     return sum;
   }
 
-  /** Runs the work on each tile of a thread, with room for its logits. */
+  /** Runs the work on each tile of a thread. */
   private void eachTile(int thread, Consumer<Tile> work) {
     if (scored == 0) {
       return;
@@ -248,54 +251,51 @@ final class HeadPass implements AutoCloseable {
     for (int from = firstToken(thread); from < end; from += width) {
       int count = Math.min(width, end - from);
       try (TensorScope scope = TensorScope.open()) {
-        work.accept(new Tile(number++, from, count, room(thread, from, count)));
+        work.accept(new Tile(number++, from, count));
       }
     }
   }
 
-  /** Tiles that are kept lie one behind the other. */
-  private Tensor room(int thread, int from, int count) {
-    if (kept == null) {
-      return team.scratch(
-          "logits " + thread, Tensors.elementType(inputs.get(0)), scored, (long) count);
+  /** Logits, shape (scored, count), in memory of their own: the products are quickest so. */
+  private Tensor logits(Tile tile) {
+    @Nullable Tensor bias =
+        head.bias() == null ? null : head.bias().narrow(0, tile.from(), tile.count());
+    Tensor sum = part(0, tile).times(inputs.get(0), true, bias);
+    for (int i = 1; i < inputs.size(); i++) {
+      sum = part(i, tile).plusTimes(sum, inputs.get(i), true);
     }
-    return kept.narrow(0, (long) scored * from, (long) scored * count).view(scored, count);
+    return sum;
   }
 
-  private void compute(Tile tile) {
-    for (int i = 0; i < inputs.size(); i++) {
-      Matrix part = matrix(i).rows(tile.from(), tile.count());
-      if (i == 0) {
-        part.timesInto(tile.logits(), inputs.get(i), true);
-      } else {
-        tile.logits().add_(part.times(inputs.get(i), true));
-      }
-    }
-    if (head.bias() != null) {
-      tile.logits().add_(head.bias().narrow(0, tile.from(), tile.count()));
-    }
+  private Matrix part(int product, Tile tile) {
+    return matrix(product).rows(tile.from(), tile.count());
+  }
+
+  private static Tensor kept(Tensor all, int scored, Tile tile) {
+    return all.narrow(0, (long) scored * tile.from(), (long) scored * tile.count())
+        .view(scored, tile.count());
   }
 
   private void measure(Tile tile, Figures figures, Tensor found) {
-    compute(tile);
-    Tensor x = tile.logits();
+    Tensor x = logits(tile);
     Tensor largest = tile.of(figures.largest());
     torch.amax_out(largest, x, new long[] {1}, false);
-    Tensor e = x.sub(largest.unsqueeze(1)).exp_();
-    sum(e, tile.of(figures.sum()));
+    Tensor rest = largest.unsqueeze(1);
+    Tensor e = kept == null ? x.sub(rest) : torch.sub_out(kept(kept, scored, tile), x, rest);
+    sum(e.exp_(), tile.of(figures.sum()));
+    int[] hits = IntStream.range(0, scored).filter(row -> tile.has(targetIds[row])).toArray();
+    if (hits.length > 0) {
+      long[] places =
+          Arrays.stream(hits)
+              .mapToLong(row -> (long) row * tile.count() + targetIds[row] - tile.from())
+              .toArray();
+      found.index_copy_(0, Tensors.longs(hits), x.view(-1).index_select(0, Tensors.longs(places)));
+    }
     if (statistics) {
       tile.of(figures.norm())
           .copy_(e.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {1}, false));
-      sum(e.mul_(x), tile.of(figures.weighted()));
       sum(x, tile.of(figures.total()));
-    }
-    int[] rows = IntStream.range(0, scored).filter(row -> tile.has(targetIds[row])).toArray();
-    if (rows.length > 0) {
-      long[] places =
-          Arrays.stream(rows)
-              .mapToLong(row -> (long) row * tile.count() + targetIds[row] - tile.from())
-              .toArray();
-      found.index_copy_(0, Tensors.longs(rows), x.view(-1).index_select(0, Tensors.longs(places)));
+      sum(x.mul_(e), tile.of(figures.weighted()));
     }
   }
 
@@ -304,7 +304,6 @@ final class HeadPass implements AutoCloseable {
   }
 
   private List<Tensor> combined(Figures figures, Tensor found) {
-    Tensor shares = figures.largest().sub(normalizers).exp_(); // what e = 1 of a tile is of all
     // H = log Z - sum p x
     Tensor entropy = normalizers.sub(figures.weighted().mul(shares).sum(0));
     Tensor mean = figures.total().sum(0).div_(Tensors.scalar(vocabulary));
@@ -336,13 +335,12 @@ final class HeadPass implements AutoCloseable {
             eachTile(
                 thread,
                 tile -> {
-                  if (kept == null) {
-                    compute(tile);
-                  }
-                  Tensor p = tile.logits().sub_(minus).exp_();
+                  Tensor p =
+                      kept == null
+                          ? logits(tile).sub_(minus).exp_()
+                          : kept(kept, scored, tile).mul_(tile.of(shares).unsqueeze(1));
                   for (int i = 0; i < inputs.size(); i++) {
-                    Matrix part = matrix(i).rows(tile.from(), tile.count());
-                    addTimes(expected[i], thread, part, p);
+                    addTimes(expected[i], thread, part(i, tile), p);
                     if (matrix(i).trained()) {
                       matrix(i).addGradient(tile.from(), tile.count(), p, scaled.get(i));
                     }
@@ -369,7 +367,7 @@ final class HeadPass implements AutoCloseable {
     Tensor byRows = Tensors.emptyLike(byStates, scored, byStates.size(1));
     team.each(
         thread -> {
-          if (shares.has(thread)) {
+          if (rows.has(thread)) {
             List<Node> outputs = products.get(thread).stream().map(Product::input).toList();
             List<Tensor> gradients =
                 byInputs.stream().map(gradient -> rows(gradient, thread)).toList();
