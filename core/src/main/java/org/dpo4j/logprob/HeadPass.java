@@ -27,10 +27,11 @@ import org.jspecify.annotations.Nullable;
  * From the states after the last block to the log-probabilities of the targets, and back. Each
  * thread takes a part of the vocabulary, in tiles of logits that stay in its cache while their
  * maxima and sums are taken; from these of all tiles come the softmax's normalizers. What is kept
- * are exponentials, e, that lack a factor for each row and tile. On the way back they become the
- * tile's share of the softmax, p, where they stand, and go into two products. With g the gradient
- * by a row's log-probability, that of its logits is g (onehot - p): g is left out of p and put on
- * the rows of the other factor, and the one-hot part is added by itself.
+ * are exponentials, e, that lack a factor for each row and tile; where they take too much memory,
+ * nothing is, and logits are computed again. On the way back they become the tile's share of the
+ * softmax, p, where they stand, and go into two products. With g the gradient by a row's
+ * log-probability, that of its logits is g (onehot - p): g is left out of p and put on the rows of
+ * the other factor, and the one-hot part is added by itself.
  */
 final class HeadPass implements AutoCloseable {
 
@@ -55,12 +56,12 @@ final class HeadPass implements AutoCloseable {
   /**
    * How much memory is used for what.
    *
-   * @param logitsBytes logits of more bytes are not kept for the way back but computed again
+   * @param keptBytes where exponentials of all logits take more, logits are computed again
    * @param tile elements of a tile: with a copy of it and its part of the matrix it stays in cache
    * @param leastWidth tokens of a tile, however many rows there are
    * @param mostWidth likewise
    */
-  record Sizes(long logitsBytes, int tile, int leastWidth, int mostWidth) {
+  record Sizes(long keptBytes, int tile, int leastWidth, int mostWidth) {
     static final Sizes DEFAULT = new Sizes(256L << 20, 1 << 18, 256, 1024);
 
     int width(int scored) {
@@ -120,10 +121,10 @@ final class HeadPass implements AutoCloseable {
     vocabulary = model.vocabSize();
     width = sizes.width(scored);
     rows = RowShares.of(team, scored);
-    long logits = (long) scored * vocabulary;
+    long count = (long) scored * vocabulary;
     kept =
-        training && 4 * logits <= sizes.logitsBytes()
-            ? team.scratch("softmax that is kept", Tensors.elementType(states), logits)
+        training && 4 * count <= sizes.keptBytes()
+            ? team.scratch("exponentials that are kept", Tensors.elementType(states), count)
             : null;
     leaves = new Node[rows.threads()];
     long seed = training ? model.dropoutSeed() : 0;
@@ -271,8 +272,9 @@ final class HeadPass implements AutoCloseable {
     return matrix(product).rows(tile.from(), tile.count());
   }
 
-  private static Tensor kept(Tensor all, int scored, Tile tile) {
-    return all.narrow(0, (long) scored * tile.from(), (long) scored * tile.count())
+  /** Where a tile's exponentials are kept, shape (scored, count). */
+  private Tensor place(Tensor kept, Tile tile) {
+    return kept.narrow(0, (long) scored * tile.from(), (long) scored * tile.count())
         .view(scored, tile.count());
   }
 
@@ -280,8 +282,8 @@ final class HeadPass implements AutoCloseable {
     Tensor x = logits(tile);
     Tensor largest = tile.of(figures.largest());
     torch.amax_out(largest, x, new long[] {1}, false);
-    Tensor rest = largest.unsqueeze(1);
-    Tensor e = kept == null ? x.sub(rest) : torch.sub_out(kept(kept, scored, tile), x, rest);
+    Tensor column = largest.unsqueeze(1);
+    Tensor e = kept == null ? x.sub(column) : torch.sub_out(place(kept, tile), x, column);
     sum(e.exp_(), tile.of(figures.sum()));
     int[] hits = IntStream.range(0, scored).filter(row -> tile.has(targetIds[row])).toArray();
     if (hits.length > 0) {
@@ -338,7 +340,7 @@ final class HeadPass implements AutoCloseable {
                   Tensor p =
                       kept == null
                           ? logits(tile).sub_(minus).exp_()
-                          : kept(kept, scored, tile).mul_(tile.of(shares).unsqueeze(1));
+                          : place(kept, tile).mul_(tile.of(shares).unsqueeze(1));
                   for (int i = 0; i < inputs.size(); i++) {
                     addTimes(expected[i], thread, part(i, tile), p);
                     if (matrix(i).trained()) {

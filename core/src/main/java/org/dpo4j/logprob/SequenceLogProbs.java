@@ -39,7 +39,7 @@ public final class SequenceLogProbs {
 
   /** Shape (sequences). */
   private static Tensor sums(CausalLm model, FlatSequences sequences, TailWeight tail) {
-    Tensor logits = completionLogits(model, sequences, like(model)); // (scored, vocab)
+    Tensor logits = completionLogits(model, sequences);
     Tensor targets = Tensors.longs(sequences.targets()).unsqueeze(1);
     Tensor terms =
         logits.gather(1, targets).squeeze(1).sub(logits.logsumexp(new long[] {-1}, false));
@@ -86,7 +86,8 @@ public final class SequenceLogProbs {
     return logProbs(model, FlatSequences.of(prompt, completionIds)).sum();
   }
 
-  private static Tensor completionLogits(CausalLm model, FlatSequences sequences, Tensor like) {
+  /** Shape (scored, vocab). */
+  static Tensor completionLogits(CausalLm model, FlatSequences sequences) {
     Tensor selected =
         TensorScope.only(
             () ->
@@ -94,7 +95,7 @@ public final class SequenceLogProbs {
                     .hiddenStates(
                         Tensors.longs(sequences.ids()),
                         Tensors.longs(sequences.positions()),
-                        new FlatAttention(sequences, like, model.windows()))
+                        new FlatAttention(sequences, like(model), model.windows()))
                     .index_select(0, Tensors.longs(sequences.predictors())));
     return model.logits(selected);
   }

@@ -89,7 +89,8 @@ public final class DecoderPass implements AutoCloseable {
       seed += 2L * every.shares().threads();
       // Nothing looks at the last block's output but the head.
       TokenRows needed = i == blocks.size() - 1 ? predicting : every;
-      LayerPass layer = new LayerPass(blocks.get(i), seed, input, every, needed, rotary, slab);
+      LayerPass layer =
+          new LayerPass(team, blocks.get(i), seed, input, every, needed, rotary, slab);
       between.add(layer.output());
       layers.add(layer);
       if (keep != Keep.NOTHING) {

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One block, and what it leaves behind for the way back. A thread takes its rows through {@link
  * #finish} of a block and on through {@link #project} of the next one, since neither looks across
- * rows; likewise on the way back. Everything is freed with it, and it can go forward again then.
+ * rows; likewise on the way back. When it is closed all but its output is freed, and it can go
+ * forward again.
  */
 final class LayerPass implements AutoCloseable {
   private final DecoderBlock block;
@@ -24,14 +25,14 @@ final class LayerPass implements AutoCloseable {
   private final TokenRows needed; // whose output is
   private final @Nullable RotaryEmbedding rotary;
   private final @Nullable Slab slab;
-  private final Team team = Team.get();
+  private final Team team;
   private final List<Tape> before = new ArrayList<>(); // by thread that has rows
   private final List<Tape> after = new ArrayList<>(); // likewise
-  private final Node[] statesBefore = new Node[team.size()];
-  private final DecoderBlock.Projected[] projected = new DecoderBlock.Projected[team.size()];
-  private final Node[] statesAfter = new Node[team.size()];
-  private final Node[] attendedRows = new Node[team.size()];
-  private final Node[] outputs = new Node[team.size()];
+  private final Node[] statesBefore; // by thread
+  private final DecoderBlock.Projected[] projected; // by thread
+  private final Node[] statesAfter; // by thread
+  private final Node[] attendedRows; // by thread
+  private final Node[] outputs; // by thread
   private final List<Tensor> owned = new ArrayList<>();
   private BlockedAttention.@Nullable Heads heads;
   private @Nullable Tensor attended;
@@ -39,6 +40,7 @@ final class LayerPass implements AutoCloseable {
   /**
    * A pass that has not begun.
    *
+   * @param team whose threads share it, as they do the rows
    * @param seed decides what dropout drops
    * @param input shape (tokens, hidden); stays the caller's
    * @param every rows of all tokens
@@ -47,6 +49,7 @@ final class LayerPass implements AutoCloseable {
    * @param slab where all lies that is kept; null where memory is to be freed at once
    */
   LayerPass(
+      Team team,
       DecoderBlock block,
       long seed,
       Tensor input,
@@ -54,6 +57,7 @@ final class LayerPass implements AutoCloseable {
       TokenRows needed,
       @Nullable RotaryEmbedding rotary,
       @Nullable Slab slab) {
+    this.team = team;
     this.block = block;
     this.seed = seed;
     this.input = input;
@@ -61,6 +65,11 @@ final class LayerPass implements AutoCloseable {
     this.needed = needed;
     this.rotary = rotary;
     this.slab = slab;
+    statesBefore = new Node[team.size()];
+    projected = new DecoderBlock.Projected[team.size()];
+    statesAfter = new Node[team.size()];
+    attendedRows = new Node[team.size()];
+    outputs = new Node[team.size()];
     output = kept(needed.shares().count(), input.size(1));
   }
 
@@ -170,7 +179,7 @@ final class LayerPass implements AutoCloseable {
     }
   }
 
-  /** To be called when all threads have needed. */
+  /** To be called when all threads have finished. */
   void freeAttended() {
     if (attended != null) {
       owned.remove(attended);

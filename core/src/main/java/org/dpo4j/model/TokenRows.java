@@ -3,7 +3,7 @@ package org.dpo4j.model;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.stream.IntStream;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.RowShares;
@@ -21,7 +21,7 @@ final class TokenRows {
   private final FlatSequences sequences;
   private final Team team;
   private final int @Nullable [] chosen; // null for every token
-  private final Tensor indices; // int64, (count)
+  private final @Nullable Tensor indices; // int64, (count); null for every token
   private final RowShares shares;
   private final Map<Integer, BlockedAttention> attentions = new HashMap<>(); // by window
 
@@ -29,8 +29,7 @@ final class TokenRows {
     this.sequences = sequences;
     this.team = team;
     this.chosen = chosen;
-    indices =
-        Tensors.longs(chosen == null ? IntStream.range(0, sequences.tokens()).toArray() : chosen);
+    indices = chosen == null ? null : Tensors.longs(chosen);
     shares = RowShares.of(team, chosen == null ? sequences.tokens() : chosen.length);
   }
 
@@ -73,18 +72,23 @@ final class TokenRows {
     return shares.of(rows, 0, thread);
   }
 
+  private Tensor indices() {
+    return Objects.requireNonNull(indices, "all tokens' rows need no index");
+  }
+
   private Tensor indices(int thread) {
-    return own(indices, thread);
+    return own(indices(), thread);
   }
 
   /** Of a tensor with a row for every token all of these. */
   Tensor gathered(Tensor all) {
-    return all.index_select(0, indices);
+    return areAll() ? all : all.index_select(0, indices());
   }
 
-  /** Rows for every token: these, and zeros for all others. */
+  /** Rows for every token: those of these tokens, which are not all, and zeros for the others. */
   Tensor scattered(Tensor rows) {
-    return Tensors.zerosLike(rows, sequences.tokens(), rows.size(1)).index_copy_(0, indices, rows);
+    return Tensors.zerosLike(rows, sequences.tokens(), rows.size(1))
+        .index_copy_(0, indices(), rows);
   }
 
   /** Attention that computes what these need. */

@@ -14,7 +14,7 @@ import org.dpo4j.torch.Tensors;
 public final class AdamW implements AutoCloseable {
 
   /** Elements updated together: enough to pay for the call, few enough to stay in cache. */
-  private static final long PIECE = 1 << 18;
+  static final int PIECE = 1 << 17;
 
   /**
    * Constants of the update.

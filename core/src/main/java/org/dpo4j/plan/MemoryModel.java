@@ -19,7 +19,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   /** The JVM with its heap and compilers, libtorch, and what malloc holds without need. */
   static final long LIBRARIES = 480_000_000;
 
-  /** Logits are kept between forward and backward where they fit into this. */
+  /** Of logits exponentials are kept between forward and backward where they fit into this. */
   static final long LOGITS_BUDGET = 256L << 20;
 
   /** Index, order and reference log-probabilities of a pair; its ids are on disk. */

@@ -135,7 +135,9 @@ public final class Engine {
     libc.setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
     // oneDNN remembers how to multiply each shape, 1,024 of them by default. Every batch brings new
     // ones: memory would grow for hundreds of steps.
-    libc.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
+    if (System.getenv("DNNL_PRIMITIVE_CACHE_CAPACITY") == null) { // its older name
+      libc.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
+    }
   }
 
   /** What is needed of libc, by its names. */

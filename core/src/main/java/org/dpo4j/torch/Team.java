@@ -109,7 +109,8 @@ public final class Team {
 
   /**
    * Runs the body once on each thread, out of autograd's sight and in a {@link TensorScope} of its
-   * own, and returns when all are done. One caller at a time.
+   * own, and returns when all are done. One caller at a time. Views made in it and changes in place
+   * are unknown to autograd: nothing may be changed there that a graph outside has saved.
    *
    * @param body gets the number of its thread, from 0
    * @throws RuntimeException the first that a body threw, by number of thread

@@ -152,6 +152,53 @@ class CompletionPassTest {
     }
   }
 
+  /** By one tile, by many whose exponentials are kept, and by many that are not. */
+  @Test
+  void statisticsAreThoseOfTheDefinition() {
+    Engine.setThreads(2);
+    HeadPass.Sizes[] all = {
+      HeadPass.Sizes.DEFAULT, new HeadPass.Sizes(1L << 30, 1, 5, 5), new HeadPass.Sizes(0, 1, 5, 5)
+    };
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2)) {
+      TokenStatistics expected = statistics(model);
+      for (HeadPass.Sizes sizes : all) {
+        try (TensorScope scope = TensorScope.open();
+            CompletionPass pass =
+                new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING, sizes)) {
+          TokenStatistics found = pass.tokens();
+          assertThat(found.tokens()).isEqualTo(expected.tokens());
+          assertThat(found.entropy()).containsExactly(expected.entropy(), within(1e-10));
+          assertThat(found.logits()).containsExactly(expected.logits(), within(1e-10));
+          assertThat(found.correct()).isEqualTo(expected.correct());
+          assertThat(found.alignment()).containsExactly(expected.alignment(), within(1e-10));
+        }
+      }
+    }
+  }
+
+  private static TokenStatistics statistics(CausalLm model) {
+    TokenStatistics sums = TokenStatistics.zeros(PAIRS.sequences());
+    int vocabulary = model.vocabSize();
+    double[] logits;
+    try (TensorScope scope = TensorScope.open()) {
+      logits = Tensors.toDoubles(SequenceLogProbs.completionLogits(model, PAIRS).detach());
+    }
+    for (int i = 0; i < PAIRS.targets().length; i++) {
+      double[] x = Arrays.copyOfRange(logits, i * vocabulary, (i + 1) * vocabulary);
+      double z = Arrays.stream(x).map(Math::exp).sum();
+      double[] p = Arrays.stream(x).map(logit -> Math.exp(logit) / z).toArray();
+      int target = PAIRS.targets()[i];
+      int sequence = PAIRS.sequenceOf()[i];
+      sums.tokens()[sequence]++;
+      sums.entropy()[sequence] -= Arrays.stream(p).map(share -> share * Math.log(share)).sum();
+      sums.logits()[sequence] += Arrays.stream(x).average().orElseThrow();
+      sums.correct()[sequence] += Arrays.stream(x).max().orElseThrow() == x[target] ? 1 : 0;
+      sums.alignment()[sequence] +=
+          Math.log(p[target]) - Math.log(Arrays.stream(p).map(share -> share * share).sum());
+    }
+    return sums;
+  }
+
   @Test
   void aPassForAReferenceLeavesTheLogitsOfAnOpenPassAlone() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);

@@ -8,8 +8,10 @@ import java.util.Random;
 import org.dpo4j.model.ParameterSource.Kind;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -25,8 +27,8 @@ class AdamWTest {
     Kind.BIAS, Kind.MATRIX, Kind.NORM, Kind.EMBEDDING, Kind.NORM_BIAS
   };
 
-  /** The matrix spans more than one piece of the update (65,536 elements). */
-  private static final int[] SIZES = {3, 70_000, 5, 7, 2};
+  /** The matrix spans several pieces of the update, and each thread has some. */
+  private static final int[] SIZES = {3, 2 * AdamW.PIECE + 1000, 5, 7, 2};
 
   /** One weight as the algorithm has it. */
   private static final class Plain {
@@ -44,6 +46,11 @@ class AdamWTest {
     }
   }
 
+  @AfterEach
+  void allThreadsAgain() {
+    Engine.setThreads(0);
+  }
+
   @ParameterizedTest
   @CsvSource({
     "0.9, 0.999, 1e-8, 0",
@@ -52,6 +59,7 @@ class AdamWTest {
     "0, 0, 1e-6, 0"
   })
   void severalStepsAreThoseOfPyTorch(double beta1, double beta2, double epsilon, double decay) {
+    Engine.setThreads(2);
     AdamW.Settings settings = new AdamW.Settings(beta1, beta2, epsilon, decay);
     Random random = new Random(3);
     try (Parameters parameters = parameters(random)) {

@@ -57,7 +57,7 @@ class MemoryModelTest {
   void aBlockKeepsItsStatesOfEveryToken() {
     // Twice the width of 8; q, k, v and what attention gave: 2 x (2 + 1) x 4; gate and up: 2 x 16.
     long kept = 16 + 24 + 32;
-    // And twice as much for the gradients of two blocks whose backward pass is under way.
+    // And two blocks more, for the gradients of the two whose backward pass is under way.
     assertThat(peak(Optional.empty(), false, 0))
         .containsEntry(MemoryModel.Part.ACTIVATIONS, 4 * 100 * 12 * kept);
   }

@@ -16,7 +16,8 @@ import org.junit.jupiter.api.Test;
  * Closes: a library user whose training runs at half the speed, because the engine's thread pools
  * were loaded before they were told to wait passively. libgomp says itself what it was told: it
  * prints PASSIVE for no policy at all too, but then spins 300,000 times before it sleeps, and 0
- * times only when it was told.
+ * times only when it was told. And one whose memory grows for hundreds of steps, because oneDNN
+ * remembers every shape.
  */
 class EngineEnvironmentTest {
 
