@@ -10,7 +10,7 @@ import java.util.List;
  * @param model that is trained
  * @param data that it is trained on
  * @param lora whether an adapter is trained
- * @param bf16 which of our computations are run: false for fp32
+ * @param bf16 which of our computations are run, where they differ: false for fp32
  * @param peers TRL's settings, of which the fastest counts
  * @param target least ratio of TRL's time to ours; 0 for none
  */

@@ -150,9 +150,15 @@ public final class Suite {
     CaseResult result = new CaseResult(wanted, Loads.of(load));
     List<PeerProgram.Settings> peers =
         new ArrayList<>(peer.isPresent() ? wanted.peers() : List.of());
+    List<Boolean> computations =
+        wanted.bf16().stream().filter(bf16 -> !bf16 || Engine.bf16IsFast()).toList();
+    if (computations.size() < wanted.bf16().size()) {
+      result.notes.add(
+          "no row of bf16: its products are slower on this processor, so --bf16 computes in fp32");
+    }
     try {
       for (int round = 0; round < runs(); round++) {
-        for (boolean bf16 : wanted.bf16()) {
+        for (boolean bf16 : computations) {
           result.addOwn(bf16, own.train(load, bf16));
         }
         for (PeerProgram.Settings settings : List.copyOf(peers)) {
@@ -160,7 +166,7 @@ public final class Suite {
         }
         result.fastestPeer().ifPresent(fastest -> peers.retainAll(List.of(fastest)));
       }
-      for (boolean bf16 : wanted.bf16()) {
+      for (boolean bf16 : computations) {
         result.addPlan(bf16, own.plan(load, bf16));
       }
     } catch (Tool.Refused e) {
