@@ -49,7 +49,11 @@ final class CaseResult {
     return plans;
   }
 
-  /** Compares each of our computations with each of the peer's settings, by their first runs. */
+  /**
+   * Compares each of our computations with each of the peer's settings, by their first runs. Only
+   * the setting that the ratio is taken of must agree: TRL's bf16 can be further from TRL's own
+   * fp32 than any tolerance.
+   */
   void compareLosses() {
     own.forEach(
         (bf16, runs) ->
@@ -71,7 +75,7 @@ final class CaseResult {
     double tolerance =
         wanted.lora() ? Agreement.LORA : bf16 || settings.bf16() ? Agreement.BF16 : Agreement.FP32;
     Agreement agreement = Agreement.of(ours.losses(), theirs.get(0).losses(), tolerance);
-    agrees &= agreement.holds();
+    agrees &= agreement.holds() || !fastestPeer().equals(Optional.of(settings));
     notes.add("our %s and %s: %s".formatted(Case.type(bf16), settings.label(), agreement));
   }
 

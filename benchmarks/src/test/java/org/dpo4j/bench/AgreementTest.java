@@ -3,6 +3,8 @@ package org.dpo4j.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Map;
+import org.dpo4j.plan.TokenLoad;
 import org.junit.jupiter.api.Test;
 
 /** Closes the defect that a difference passes as rounding. */
@@ -19,6 +21,28 @@ class AgreementTest {
   void missingAndBrokenStepsNeverAgree() {
     assertThat(Agreement.of(List.of(0.5), List.of(0.5, 0.5), 5e-4).holds()).isFalse();
     assertThat(Agreement.of(List.of(Double.NaN), List.of(0.5), 5e-4).holds()).isFalse();
+  }
+
+  @Test
+  void theSettingOfTheRatioMustAgreeAndNoOther() {
+    assertThat(agrees(0.5, 0.7)).isTrue();
+    assertThat(agrees(0.7, 0.5)).isFalse();
+  }
+
+  private static boolean agrees(double fastLoss, double slowLoss) {
+    Case wanted = Case.all(true).get(0);
+    TokenLoad load = new TokenLoad(1, 1, 1, 1, Map.of(), Map.of());
+    CaseResult result = new CaseResult(wanted, new Loads(1, 1, load, 1));
+    result.addOwn(false, run(1, 0.5));
+    result.addPeer(new PeerProgram.Settings(true, true), run(9, slowLoss));
+    result.addPeer(new PeerProgram.Settings(false, true), run(5, fastLoss));
+    result.compareLosses();
+    assertThat(result.notes).hasSize(2);
+    return result.agrees;
+  }
+
+  private static Measurement run(double seconds, double loss) {
+    return new Measurement(List.of(seconds, seconds), List.of(), List.of(loss, loss), 1, 0);
   }
 
   @Test
