@@ -17,6 +17,9 @@ import org.dpo4j.torch.Tensors;
  */
 public final class CompletionPass implements AutoCloseable {
 
+  /** Exponentials of all logits are kept for the way back where they take no more bytes. */
+  public static final long KEPT_BYTES = 256L << 20;
+
   /** What of it is wanted. */
   public enum Purpose {
     /** The sums of log-probabilities alone. */

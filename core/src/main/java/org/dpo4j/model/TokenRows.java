@@ -80,9 +80,9 @@ final class TokenRows {
     return own(indices(), thread);
   }
 
-  /** Of a tensor with a row for every token all of these. */
+  /** Of a tensor with a row for every token all of these, which are not all, as a copy. */
   Tensor gathered(Tensor all) {
-    return areAll() ? all : all.index_select(0, indices());
+    return all.index_select(0, indices());
   }
 
   /** Rows for every token: those of these tokens, which are not all, and zeros for the others. */

@@ -3,6 +3,7 @@ package org.dpo4j.plan;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.model.ModelShape;
 
 /**
@@ -18,9 +19,6 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
 
   /** The JVM with its heap and compilers, libtorch, and what malloc holds without need. */
   static final long LIBRARIES = 480_000_000;
-
-  /** Of logits exponentials are kept between forward and backward where they fit into this. */
-  static final long LOGITS_BUDGET = 256L << 20;
 
   /** Index, order and reference log-probabilities of a pair; its ids are on disk. */
   static final long BYTES_PER_PAIR = 36;
@@ -90,7 +88,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
 
   private long logits(TokenLoad load) {
     long bytes = load.predictions() * shape.vocabSize() * FLOAT;
-    return bytes <= LOGITS_BUDGET ? bytes : 0;
+    return bytes <= CompletionPass.KEPT_BYTES ? bytes : 0;
   }
 
   /**
