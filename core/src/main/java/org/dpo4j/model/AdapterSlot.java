@@ -66,9 +66,9 @@ public final class AdapterSlot {
     return adapter == null ? null : adapter.apply(input);
   }
 
-  /** The layer's output with what the adapter adds. */
+  /** The layer's output, which may be changed, with what the adapter adds. */
   public Node add(Node output, Node input) {
     Product product = product(input);
-    return product == null ? output : output.plus(product.value());
+    return product == null ? output : product.addTo(output);
   }
 }

@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.Softmax;
 import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -244,10 +245,8 @@ final class BlockedAttention {
         Tensor weights = weights(block, queries, keys, scale);
         Tensor out = rows(outs, block);
         block.addTo(into.value(), weights, out, 1);
-        // dS = P (dP - sum(dP P))
         Tensor scores = out.bmm(block.seen(heads.value()).transpose(1, 2));
-        Tensor sums = scores.mul(weights).sum(new long[] {-1}, true, Tensors.noType());
-        scores.sub_(sums).mul_(weights);
+        Softmax.backward(scores, weights);
         block.addTo(into.key(), scores, queries, scale);
         product(rows(into.query(), block), scores, keys, scale);
       }

@@ -17,6 +17,13 @@ import org.jspecify.annotations.Nullable;
  * forward again.
  */
 final class LayerPass implements AutoCloseable {
+
+  /** A thread's rows up to attention. */
+  private record Before(Node states, DecoderBlock.Projected projected) {}
+
+  /** A thread's rows from attention on. */
+  private record After(Node states, Node attended, Node output) {}
+
   private final DecoderBlock block;
   private final long seed;
   private final Tensor input; // (tokens, hidden)
@@ -26,13 +33,10 @@ final class LayerPass implements AutoCloseable {
   private final @Nullable RotaryEmbedding rotary;
   private final @Nullable Slab slab;
   private final Team team;
-  private final List<Tape> before = new ArrayList<>(); // by thread that has rows
-  private final List<Tape> after = new ArrayList<>(); // likewise
-  private final Node[] statesBefore; // by thread
-  private final DecoderBlock.Projected[] projected; // by thread
-  private final Node[] statesAfter; // by thread
-  private final Node[] attendedRows; // by thread
-  private final Node[] outputs; // by thread
+  private final List<Tape> tapesBefore = new ArrayList<>(); // by thread that has rows
+  private final List<Tape> tapesAfter = new ArrayList<>(); // likewise
+  private final Before[] before; // by thread
+  private final After[] after; // by thread
   private final List<Tensor> owned = new ArrayList<>();
   private BlockedAttention.@Nullable Heads heads;
   private @Nullable Tensor attended;
@@ -65,11 +69,8 @@ final class LayerPass implements AutoCloseable {
     this.needed = needed;
     this.rotary = rotary;
     this.slab = slab;
-    statesBefore = new Node[team.size()];
-    projected = new DecoderBlock.Projected[team.size()];
-    statesAfter = new Node[team.size()];
-    attendedRows = new Node[team.size()];
-    outputs = new Node[team.size()];
+    before = new Before[team.size()];
+    after = new After[team.size()];
     output = kept(needed.shares().count(), input.size(1));
   }
 
@@ -88,10 +89,10 @@ final class LayerPass implements AutoCloseable {
   /** To be called first where there will be a way back. */
   void tape() {
     for (int thread = 0; thread < every.shares().threads(); thread++) {
-      before.add(new Tape(seed + 2L * thread, slab));
+      tapesBefore.add(new Tape(seed + 2L * thread, slab));
     }
     for (int thread = 0; thread < needed.shares().threads(); thread++) {
-      after.add(new Tape(seed + 2L * thread + 1, slab));
+      tapesAfter.add(new Tape(seed + 2L * thread + 1, slab));
     }
   }
 
@@ -109,20 +110,19 @@ final class LayerPass implements AutoCloseable {
       return;
     }
     try (TensorScope work = TensorScope.open()) {
-      Node states = Tape.leaf(of(before, thread), every.of(input, 0, thread), true);
+      Node states = Tape.leaf(of(tapesBefore, thread), every.of(input, 0, thread), true);
       RotaryEmbedding turned =
           rotary == null
               ? null
               : rotary.rows(every.shares().from(thread), every.shares().from(thread + 1));
       DecoderBlock.Projected result = block.project(states, turned);
-      statesBefore[thread] = states;
-      projected[thread] = result;
+      before[thread] = new Before(states, result);
       place(result);
       byToken(heads().query(), thread).copy_(grouped(result.query().value()));
       byToken(heads().key(), thread).copy_(result.key().value());
       byToken(heads().value(), thread).copy_(result.value().value());
-      if (!before.isEmpty()) {
-        before.get(thread).forwardDone();
+      if (!tapesBefore.isEmpty()) {
+        tapesBefore.get(thread).forwardDone();
       }
     }
   }
@@ -165,13 +165,11 @@ final class LayerPass implements AutoCloseable {
     }
     Tensor all = Objects.requireNonNull(attended, "attention comes first");
     try (TensorScope work = TensorScope.open()) {
-      Tape tape = of(after, thread);
+      Tape tape = of(tapesAfter, thread);
       Node states = Tape.leaf(tape, needed.of(input, 0, thread), needed.areAll());
       Node seen = Tape.leaf(tape, needed.of(all, 1, thread).transpose(0, 1).flatten(1, -1), false);
       Node result = block.finish(states, seen);
-      statesAfter[thread] = states;
-      attendedRows[thread] = seen;
-      outputs[thread] = result;
+      after[thread] = new After(states, seen, result);
       needed.own(output, thread).copy_(result.value());
       if (tape != null) {
         tape.forwardDone();
@@ -224,9 +222,12 @@ final class LayerPass implements AutoCloseable {
     }
     Tensor byOut = Objects.requireNonNull(outGradient, "openGradients comes first");
     try (TensorScope work = TensorScope.open()) {
-      after.get(thread).backward(List.of(outputs[thread]), List.of(needed.own(gradient, thread)));
-      needed.put(inputGradient(), 0, thread, statesAfter[thread].gradient());
-      needed.put(byOut, 1, thread, grouped(attendedRows[thread].gradient()).transpose(0, 1));
+      After rows = after[thread];
+      tapesAfter
+          .get(thread)
+          .backward(List.of(rows.output()), List.of(needed.own(gradient, thread)));
+      needed.put(inputGradient(), 0, thread, rows.states().gradient());
+      needed.put(byOut, 1, thread, grouped(rows.attended().gradient()).transpose(0, 1));
     }
   }
 
@@ -240,7 +241,7 @@ final class LayerPass implements AutoCloseable {
                     heads(),
                     Objects.requireNonNull(outGradient, "openGradients comes first"),
                     Objects.requireNonNull(gradients, "openGradients comes first")));
-    jobs.addAll(WeightGradients.jobs(team, after));
+    jobs.addAll(WeightGradients.jobs(team, tapesAfter));
     return jobs;
   }
 
@@ -251,8 +252,8 @@ final class LayerPass implements AutoCloseable {
     }
     BlockedAttention.Heads by = Objects.requireNonNull(gradients, "attention comes first");
     try (TensorScope work = TensorScope.open()) {
-      DecoderBlock.Projected result = projected[thread];
-      before
+      DecoderBlock.Projected result = before[thread].projected();
+      tapesBefore
           .get(thread)
           .backward(
               List.of(result.query(), result.key(), result.value()),
@@ -260,13 +261,13 @@ final class LayerPass implements AutoCloseable {
                   byToken(by.query(), thread).flatten(1, 2),
                   byToken(by.key(), thread),
                   byToken(by.value(), thread)));
-      every.of(inputGradient(), 0, thread).add_(statesBefore[thread].gradient());
+      every.of(inputGradient(), 0, thread).add_(before[thread].states().gradient());
     }
   }
 
   /** The gradients of the weights before attention. */
   List<Runnable> projectWeights() {
-    return WeightGradients.jobs(team, before);
+    return WeightGradients.jobs(team, tapesBefore);
   }
 
   /** Of (kvHeads, tokens, ...) the rows of a thread, a view (rows, kvHeads, ...). */
@@ -289,10 +290,10 @@ final class LayerPass implements AutoCloseable {
 
   @Override
   public void close() {
-    before.forEach(Tape::close);
-    before.clear();
-    after.forEach(Tape::close);
-    after.clear();
+    tapesBefore.forEach(Tape::close);
+    tapesBefore.clear();
+    tapesAfter.forEach(Tape::close);
+    tapesAfter.clear();
     owned.forEach(Tensors::free);
     owned.clear();
     heads = null;

@@ -49,11 +49,31 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
   }
 
   private Node apply(Node input, Tensor product) {
+    keep(input);
+    Node output = input.then(product, gradient -> backward(input, gradient));
+    return slot == null ? output : slot.add(output, input);
+  }
+
+  /**
+   * Adds the layer's output to a sum, which has no other use and may be changed.
+   *
+   * @param sum shape (rows, out)
+   * @param input shape (rows, in), of a layer without a bias
+   */
+  Node addTo(Node sum, Node input) {
+    keep(input);
+    return sum.then(
+        weight.plusTimes(sum.value(), input.value(), true),
+        gradient -> {
+          sum.add(gradient);
+          backward(input, gradient);
+        });
+  }
+
+  private void keep(Node input) {
     if (weight.trained()) {
       input.keep();
     }
-    Node output = input.then(product, gradient -> backward(input, gradient));
-    return slot == null ? output : slot.add(output, input);
   }
 
   /** The products whose sum, with the bias, is the output: the layer's own and an adapter's. */

@@ -8,8 +8,8 @@ package org.dpo4j.model;
  */
 public record Product(Node input, Matrix matrix) {
 
-  /** Shape (rows, out). */
-  Node value() {
-    return new Linear(matrix, null, null).apply(input);
+  /** Adds it to a sum of shape (rows, out), which has no other use and may be changed. */
+  Node addTo(Node sum) {
+    return new Linear(matrix, null, null).addTo(sum, input);
   }
 }

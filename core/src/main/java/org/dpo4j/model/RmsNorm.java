@@ -53,15 +53,20 @@ public record RmsNorm(Tensor weight, double epsilon) {
     return input.value().mul(inverse).mul_(weight);
   }
 
-  /** With u the input over its root mean square: dx = (w dy - u mean(w dy u)) / rms. */
+  /** With r the inverse root: dx = r w dy - x r^3 mean(x w dy), dw = sum(r x dy). */
   private void backward(Node input, Tensor inverse, Tensor gradient) {
-    Tensor unit = input.value().mul(inverse);
-    Tensor product = gradient.mul(unit);
+    Tensor product = gradient.mul(input.value());
     if (weight.requires_grad()) {
-      input.tape().sum(weight, product.reshape(-1, weight.numel()).sum(0));
+      Tensor rows = product.reshape(-1, weight.numel());
+      input.tape().sum(weight, inverse.reshape(1, -1).mm(rows).view(-1));
     }
-    Tensor mean =
-        product.matmul(weight).unsqueeze(-1).div_(Tensors.scalar(-(double) weight.numel()));
-    input.addOwn(gradient.mul(weight).addcmul_(unit, mean).mul_(inverse));
+    Tensor factor = // of x
+        product
+            .matmul(weight)
+            .unsqueeze(-1)
+            .mul_(inverse)
+            .mul_(inverse)
+            .div_(Tensors.scalar(-(double) weight.numel()));
+    input.addOwn(gradient.mul(weight).addcmul_(input.value(), factor).mul_(inverse));
   }
 }

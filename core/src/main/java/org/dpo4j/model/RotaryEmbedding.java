@@ -12,12 +12,14 @@ import org.dpo4j.torch.Tensors;
  */
 public final class RotaryEmbedding {
 
-  private final Tensor cos; // (tokens, 1, headDim/2)
+  private final Tensor cos; // (tokens, 1, headDim): the same for both halves
   private final Tensor sin; // (tokens, 1, headDim/2)
+  private final Tensor minusSin;
 
-  private RotaryEmbedding(Tensor cos, Tensor sin) {
+  private RotaryEmbedding(Tensor cos, Tensor sin, Tensor minusSin) {
     this.cos = cos;
     this.sin = sin;
+    this.minusSin = minusSin;
   }
 
   /**
@@ -35,8 +37,10 @@ public final class RotaryEmbedding {
             .unsqueeze(1)
             .mul(Tensors.floats(rope.frequencies(headDim)).unsqueeze(0)); // (tokens, headDim/2)
     Tensor angles = half.unsqueeze(1); // (tokens, 1, headDim/2)
-    cos = magnified(angles.cos(), rope).to(like.scalar_type().intern());
+    Tensor cosine = magnified(angles.cos(), rope).to(like.scalar_type().intern());
+    cos = Tensors.cat(List.of(cosine, cosine), 2);
     sin = magnified(angles.sin(), rope).to(like.scalar_type().intern());
+    minusSin = sin.neg();
   }
 
   private static Tensor magnified(Tensor part, Rope rope) {
@@ -46,30 +50,31 @@ public final class RotaryEmbedding {
 
   /** The same for some of the tokens, from {@code from} (included) to {@code to} (not included). */
   RotaryEmbedding rows(long from, long to) {
-    return new RotaryEmbedding(Tensors.rows(cos, 0, from, to), Tensors.rows(sin, 0, from, to));
+    return new RotaryEmbedding(
+        Tensors.rows(cos, 0, from, to),
+        Tensors.rows(sin, 0, from, to),
+        Tensors.rows(minusSin, 0, from, to));
   }
 
   /** Turns queries or keys: shape (tokens, heads, headDim) in and out. */
   public Node apply(Node states) {
+    Tensor turned = turned(states.value(), cos, sin, minusSin);
     if (!states.taped()) {
-      return Node.of(turned(states.value(), cos, sin));
+      return Node.of(turned);
     }
     Tensor cosine = states.tape().keep(cos);
     Tensor sine = states.tape().keep(sin);
+    Tensor minusSine = states.tape().keep(minusSin);
+    // By the opposite angle a rotation is its own transpose.
     return states.then(
-        turned(states.value(), cos, sin),
-        gradient -> states.addOwn(turned(gradient, cosine, sine.neg())));
+        turned, gradient -> states.addOwn(turned(gradient, cosine, minusSine, sine)));
   }
 
-  /** A rotation; by the opposite angle it is its own transpose. */
-  private static Tensor turned(Tensor states, Tensor cosine, Tensor sine) {
+  private static Tensor turned(Tensor states, Tensor cosine, Tensor sine, Tensor minusSine) {
     long half = states.size(2) / 2;
-    Tensor first = states.narrow(2, 0, half);
-    Tensor second = states.narrow(2, half, half);
-    return Tensors.cat(
-        List.of(
-            first.mul(cosine).addcmul_(second, sine.neg()),
-            second.mul(cosine).addcmul_(first, sine)),
-        2);
+    Tensor turned = states.mul(cosine);
+    turned.narrow(2, 0, half).addcmul_(states.narrow(2, half, half), minusSine);
+    turned.narrow(2, half, half).addcmul_(states.narrow(2, 0, half), sine);
+    return turned;
   }
 }

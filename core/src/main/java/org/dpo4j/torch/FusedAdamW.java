@@ -1,10 +1,7 @@
 package org.dpo4j.torch;
 
-import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.IValueVector;
-import org.bytedeco.pytorch.OperatorHandle;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorType;
 import org.bytedeco.pytorch.Type;
@@ -16,8 +13,8 @@ import org.bytedeco.pytorch.Type;
  */
 public final class FusedAdamW {
 
-  private final OperatorHandle operator =
-      Dispatcher.singleton().findSchemaOrThrow("aten::_fused_adamw_", "");
+  private static final NamedOperator UPDATE = NamedOperator.get("aten::_fused_adamw_", "");
+
   private final Type.TypePtr tensorType = new Type.TypePtr((Type) TensorType.get());
 
   // Made once: anew for each piece of the weights they would cost it 15 microseconds.
@@ -50,23 +47,22 @@ public final class FusedAdamW {
    */
   public void update(
       Tensor weights, Tensor gradients, Tensor means, Tensor squares, double weightDecay) {
-    operator.callBoxed(
-        new IValueVector(
-            list(weights),
-            list(gradients),
-            list(means),
-            list(squares),
-            noTensors, // no largest squares
-            step,
-            learningRate,
-            beta1,
-            beta2,
-            new IValue(weightDecay),
-            epsilon,
-            no, // amsgrad
-            no, // maximize
-            nothing, // no scale of the gradients
-            nothing)); // nor a mark that they are not finite
+    UPDATE.run(
+        list(weights),
+        list(gradients),
+        list(means),
+        list(squares),
+        noTensors, // no largest squares
+        step,
+        learningRate,
+        beta1,
+        beta2,
+        new IValue(weightDecay),
+        epsilon,
+        no, // amsgrad
+        no, // maximize
+        nothing, // no scale of the gradients
+        nothing); // nor a mark that they are not finite
   }
 
   private IValue list(Tensor... tensors) {

@@ -1,16 +1,10 @@
 package org.dpo4j.torch;
 
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.IValue;
-import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.NumberType;
-import org.bytedeco.pytorch.OperatorHandle;
-import org.bytedeco.pytorch.OperatorHandleOptional;
-import org.bytedeco.pytorch.OperatorName;
 import org.bytedeco.pytorch.OptionalType;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Type;
@@ -30,13 +24,13 @@ public final class OneDnn {
 
   private static final long LEAST_ROWS = 8;
 
-  private static final @Nullable OperatorHandle PRODUCT = find("");
-  private static final @Nullable OperatorHandle PRODUCT_AND_SUM = find("binary");
-  private static final IValue NOTHING = forever(new IValue());
-  private static final IValue NO_ACTIVATION = forever(new IValue("none"));
-  private static final IValue ADD = forever(new IValue("add"));
+  private static final @Nullable NamedOperator PRODUCT = find("");
+  private static final @Nullable NamedOperator PRODUCT_AND_SUM = find("binary");
+  private static final IValue NOTHING = NamedOperator.forever(new IValue());
+  private static final IValue NO_ACTIVATION = NamedOperator.forever(new IValue("none"));
+  private static final IValue ADD = NamedOperator.forever(new IValue("add"));
   private static final IValue NO_SCALARS =
-      forever(
+      NamedOperator.forever(
           new IValue(
               new GenericList(
                   OptionalType.get(
@@ -86,42 +80,19 @@ public final class OneDnn {
         PRODUCT_AND_SUM, new IValue(input), new IValue(sum), new IValue(weight), NOTHING, ADD);
   }
 
-  private static Tensor call(@Nullable OperatorHandle operator, IValue... arguments) {
+  private static Tensor call(@Nullable NamedOperator operator, IValue... arguments) {
     if (operator == null) {
       throw new IllegalStateException("libtorch was built without oneDNN; ask isFaster first");
     }
-    // Closed here: until the scope ends they would hold what the caller may want to free.
-    try (IValueVector stack = new IValueVector(arguments)) {
-      for (IValue argument : arguments) {
-        if (argument.isTensor()) {
-          argument.close();
-        }
-      }
-      operator.callBoxed(stack);
-      return new Tensor(stack.get(0).toTensor()); // the stack's own dies with it
-    }
+    return operator.call(arguments);
   }
 
-  private static @Nullable OperatorHandle find(String overload) {
+  private static @Nullable NamedOperator find(String overload) {
     Engine.start();
     try (PointerScope scope = new PointerScope()) {
-      if (!torch.get_cpu_capability().getString().equals("AVX512")) {
-        return null;
-      }
-      OperatorHandleOptional found =
-          Dispatcher.singleton()
-              .findSchema(new OperatorName("mkldnn::_linear_pointwise", overload));
-      return found.has_value() ? forever(new OperatorHandle(found.get())) : null;
+      return torch.get_cpu_capability().getString().equals("AVX512")
+          ? NamedOperator.find("mkldnn::_linear_pointwise", overload)
+          : null;
     }
-  }
-
-  /** Takes an object out of the scope that frees it. */
-  private static <P extends Pointer> P forever(P object) {
-    object.retainReference();
-    PointerScope inner = PointerScope.getInnerScope();
-    if (inner != null) {
-      inner.detach(object);
-    }
-    return object;
   }
 }
