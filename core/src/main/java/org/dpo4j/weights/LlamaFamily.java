@@ -148,7 +148,10 @@ enum LlamaFamily implements ModelFamily {
     return config.positiveInt(key, sameAsHeads ? heads : keyValueHeads);
   }
 
-  /** Below 0 it counts from the vocabulary's end, as in PyTorch; a null means none. */
+  /**
+   * Below 0 it counts from the vocabulary's end, as in PyTorch. A null means none, and so does a
+   * token outside the vocabulary, for which PyTorch would not build the model.
+   */
   private int padding(HuggingFaceConfig config, int vocabulary) {
     String key = "pad_token_id";
     if (config.has(key) && !config.given(key)) {
