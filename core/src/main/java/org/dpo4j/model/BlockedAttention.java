@@ -197,19 +197,21 @@ final class BlockedAttention {
     }
   }
 
-  /** Makes blocks. */
+  /** Makes blocks: fills up their keys and masks them. */
   private static final class Masks {
     private final int window;
     private final int tokens; // of all sequences
-    private final Tensor causal; // (BLOCK, BLOCK + LANES): the queries of a block, then none
-    private final Tensor hidden; // (BLOCK, LANES)
+    private final Tensor causal; // (BLOCK, BLOCK + LANES): the last columns hide all
 
     Masks(int window, int tokens, Tensor like) {
       this.window = window;
       this.tokens = tokens;
-      hidden = CausalMask.hidden(BLOCK, LANES, like);
       causal =
-          Tensors.cat(List.of(CausalMask.of(BLOCK, BLOCK, AttentionLayer.ALL, like), hidden), 1);
+          Tensors.cat(
+              List.of(
+                  CausalMask.of(BLOCK, BLOCK, AttentionLayer.ALL, like),
+                  CausalMask.hidden(BLOCK, LANES, like)),
+              1);
     }
 
     Block block(int start, int rows, List<Span> seen) {
@@ -221,14 +223,13 @@ final class BlockedAttention {
       }
       List<Span> read = new ArrayList<>(seen);
       read.set(seen.size() - 1, new Span(last.start(), last.count() + filling));
+      Tensor own = causal.narrow(0, 0, rows);
       Tensor mask =
           window < keys
               ? Tensors.cat(
-                  List.of(
-                      CausalMask.of(rows, keys, window, causal),
-                      hidden.narrow(0, 0, rows).narrow(1, 0, filling)),
+                  List.of(CausalMask.of(rows, keys, window, causal), own.narrow(1, BLOCK, filling)),
                   1)
-              : causal.narrow(0, 0, rows).narrow(1, 0, rows + filling);
+              : own.narrow(1, 0, rows + filling);
       return new Block(start, rows, seen, read, mask.unsqueeze(1));
     }
   }

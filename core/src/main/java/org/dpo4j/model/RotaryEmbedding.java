@@ -14,12 +14,10 @@ public final class RotaryEmbedding {
 
   private final Tensor cos; // (tokens, 1, headDim): the same for both halves
   private final Tensor sin; // (tokens, 1, headDim/2)
-  private final Tensor minusSin;
 
-  private RotaryEmbedding(Tensor cos, Tensor sin, Tensor minusSin) {
+  private RotaryEmbedding(Tensor cos, Tensor sin) {
     this.cos = cos;
     this.sin = sin;
-    this.minusSin = minusSin;
   }
 
   /**
@@ -40,7 +38,6 @@ public final class RotaryEmbedding {
     Tensor cosine = magnified(angles.cos(), rope).to(like.scalar_type().intern());
     cos = Tensors.cat(List.of(cosine, cosine), 2);
     sin = magnified(angles.sin(), rope).to(like.scalar_type().intern());
-    minusSin = sin.neg();
   }
 
   private static Tensor magnified(Tensor part, Rope rope) {
@@ -50,31 +47,35 @@ public final class RotaryEmbedding {
 
   /** The same for some of the tokens, from {@code from} (included) to {@code to} (not included). */
   RotaryEmbedding rows(long from, long to) {
-    return new RotaryEmbedding(
-        Tensors.rows(cos, 0, from, to),
-        Tensors.rows(sin, 0, from, to),
-        Tensors.rows(minusSin, 0, from, to));
+    return new RotaryEmbedding(Tensors.rows(cos, 0, from, to), Tensors.rows(sin, 0, from, to));
   }
 
   /** Turns queries or keys: shape (tokens, heads, headDim) in and out. */
   public Node apply(Node states) {
-    Tensor turned = turned(states.value(), cos, sin, minusSin);
+    Tensor turned = turned(states.value(), cos, sin, 1);
     if (!states.taped()) {
       return Node.of(turned);
     }
     Tensor cosine = states.tape().keep(cos);
     Tensor sine = states.tape().keep(sin);
-    Tensor minusSine = states.tape().keep(minusSin);
     // By the opposite angle a rotation is its own transpose.
-    return states.then(
-        turned, gradient -> states.addOwn(turned(gradient, cosine, minusSine, sine)));
+    return states.then(turned, gradient -> states.addOwn(turned(gradient, cosine, sine, -1)));
   }
 
-  private static Tensor turned(Tensor states, Tensor cosine, Tensor sine, Tensor minusSine) {
+  /**
+   * A rotation.
+   *
+   * @param direction 1, or -1 for the opposite angle
+   */
+  private static Tensor turned(Tensor states, Tensor cosine, Tensor sine, int direction) {
     long half = states.size(2) / 2;
     Tensor turned = states.mul(cosine);
-    turned.narrow(2, 0, half).addcmul_(states.narrow(2, half, half), minusSine);
-    turned.narrow(2, half, half).addcmul_(states.narrow(2, 0, half), sine);
+    turned
+        .narrow(2, 0, half)
+        .addcmul_(states.narrow(2, half, half), sine, Tensors.scalar(-direction));
+    turned
+        .narrow(2, half, half)
+        .addcmul_(states.narrow(2, 0, half), sine, Tensors.scalar(direction));
     return turned;
   }
 }
