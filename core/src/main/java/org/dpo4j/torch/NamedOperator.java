@@ -56,6 +56,7 @@ final class NamedOperator {
    */
   Tensor call(IValue... arguments) {
     try (IValueVector stack = stack(arguments)) {
+      handle.callBoxed(stack);
       return new Tensor(stack.get(0).toTensor()); // the stack's own dies with it
     }
   }
@@ -66,11 +67,13 @@ final class NamedOperator {
    * @param arguments as for {@link #call}
    */
   void run(IValue... arguments) {
-    stack(arguments).close();
+    try (IValueVector stack = stack(arguments)) {
+      handle.callBoxed(stack);
+    }
   }
 
-  /** The results. */
-  private IValueVector stack(IValue... arguments) {
+  /** Holds the arguments, then the results. */
+  private static IValueVector stack(IValue... arguments) {
     IValueVector stack = new IValueVector(arguments);
     // Closed here: until the scope ends they would hold what the caller may want to free.
     for (IValue argument : arguments) {
@@ -78,7 +81,6 @@ final class NamedOperator {
         argument.close();
       }
     }
-    handle.callBoxed(stack);
     return stack;
   }
 
