@@ -204,6 +204,12 @@ final class TrainingReport implements TrainingListener {
 
   void published(Path folder) {
     line("written to %s", folder);
+    List<String> warnings = output.warnings();
+    if (!warnings.isEmpty()) {
+      // The first ones have scrolled away by now.
+      output.err().println("warnings of this run:");
+      warnings.forEach(warning -> output.err().println("  - " + warning));
+    }
   }
 
   /** With 16 bits, changes smaller than a rounding step are lost. */
@@ -222,15 +228,13 @@ final class TrainingReport implements TrainingListener {
         "saved as %s: rounding left %.1f %% of the weights as they were",
         type.torchName(), 100 * share);
     if (share > 0.5) {
-      output
-          .err()
-          .println(
-              String.format(
-                  Locale.ROOT,
-                  "warning: saving as %s keeps less than half of what was learned (%.1f %% of the"
-                      + " weights are unchanged); pass --save_dtype float32 to keep all of it",
-                  type.torchName(),
-                  100 * share));
+      output.warn(
+          String.format(
+              Locale.ROOT,
+              "saving as %s keeps less than half of what was learned (%.1f %% of the"
+                  + " weights are unchanged); pass --save_dtype float32 to keep all of it",
+              type.torchName(),
+              100 * share));
     }
   }
 
