@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -20,15 +21,14 @@ final class Report {
       JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
   private final Map<String, String> machine;
-  private final Map<ElementType, Double> peaks;
+  private final Map<ElementType, Double> peaks = new EnumMap<>(ElementType.class);
   private final int runs;
   private final int steps;
   private final List<CaseResult> cases = new ArrayList<>();
   private final List<Check.Outcome> checks = new ArrayList<>();
 
-  Report(Map<String, String> machine, Map<ElementType, Double> peaks, int runs, int steps) {
+  Report(Map<String, String> machine, int runs, int steps) {
     this.machine = machine;
-    this.peaks = peaks;
     this.runs = runs;
     this.steps = steps;
   }
@@ -41,23 +41,42 @@ final class Report {
     checks.add(outcome);
   }
 
-  /** Where and how it was measured. */
-  String head() {
+  /**
+   * Notes the speed of matrix products in a type.
+   *
+   * @param peak floating point operations per second
+   */
+  void addPeak(ElementType type, double peak) {
+    peaks.put(type, peak);
+  }
+
+  private String head() {
+    StringBuilder text = new StringBuilder(machine());
+    peaks.keySet().forEach(type -> text.append(peak(type)));
+    return text.append(method()).toString();
+  }
+
+  /** The machine and the versions. */
+  String machine() {
     StringBuilder text = new StringBuilder("# Measured\n\n");
     machine.forEach((name, value) -> text.append("- %s: %s\n".formatted(name, value)));
-    peaks.forEach(
-        (type, peak) ->
-            text.append(
-                "- matrix products in %s, best of several: %s GFLOP/s\n"
-                    .formatted(type.torchName(), one(peak / 1e9))));
-    return text.append(
-            """
+    return text.toString();
+  }
 
-            %d runs of each program, alternating, each a process of its own of %d steps; the first step is left out. Seconds are medians over the runs, with least and most. Tokens are counted as TRL does: prompts once for each side. Peak memory is of the whole process. Share of peak: what forward and backward of the policy need (a prompt once for its pair, attention included, head at predicted tokens alone), over the time of a step without optimizer, over the best matrix product.
+  /** The speed of matrix products in a type. */
+  String peak(ElementType type) {
+    return "- matrix products in %s, best of several: %s GFLOP/s\n"
+        .formatted(type.torchName(), one(peaks.getOrDefault(type, Double.NaN) / 1e9));
+  }
 
-            """
-                .formatted(runs, steps))
-        .toString();
+  /** How the rows that follow are measured. */
+  String method() {
+    return """
+
+    %d runs of each program, alternating, each a process of its own of %d steps; the first step is left out. Seconds are medians over the runs, with least and most. Tokens are counted as TRL does: prompts once for each side. Peak memory is of the whole process. Share of peak: what forward and backward of the policy need (a prompt once for its pair, attention included, head at predicted tokens alone), over the time of a step without optimizer, over the best matrix product.
+
+    """
+        .formatted(runs, steps);
   }
 
   /** The runs of one case. */

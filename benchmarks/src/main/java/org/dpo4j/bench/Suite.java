@@ -5,7 +5,6 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -28,16 +27,19 @@ public final class Suite {
 
   private static final int QUICK_STEPS = 3;
   private static final int INVENTED_PAIRS = 500;
+  private static final int LARGEST_PRODUCT = 4096;
 
   private final SuiteConfig config;
   private final PrintStream out;
+  private final PrintStream err;
   private final Path work;
   private final OwnProgram own;
   private final Optional<PeerProgram> peer;
 
-  private Suite(SuiteConfig config, PrintStream out) throws IOException {
+  private Suite(SuiteConfig config, PrintStream out, PrintStream err) throws IOException {
     this.config = config;
     this.out = out;
+    this.err = err;
     this.work = Files.createDirectories(config.outputDir().resolve("work")).toAbsolutePath();
     this.own = new OwnProgram(config.launcher(), work, config.threads());
     this.peer = peer(config, work);
@@ -52,13 +54,18 @@ public final class Suite {
 
   public static void main(String[] args) throws IOException {
     Locale.setDefault(Locale.ROOT);
-    System.exit(run(System.out, args));
+    System.exit(run(System.out, System.err, args));
   }
 
-  /** Runs the suite and gives its exit code. */
-  static int run(PrintStream out, String... args) throws IOException {
+  /**
+   * Runs the suite and returns its exit code.
+   *
+   * @param out takes each part of the report as soon as it is measured
+   * @param err takes a line for each run that starts
+   */
+  static int run(PrintStream out, PrintStream err, String... args) throws IOException {
     try {
-      return new Suite(SuiteConfig.OPTIONS.read(given(args)), out).run() ? 0 : 1;
+      return new Suite(SuiteConfig.OPTIONS.read(given(args)), out, err).run() ? 0 : 1;
     } catch (UsageException e) {
       out.println("error: " + e.getMessage());
       return 2;
@@ -93,9 +100,13 @@ public final class Suite {
     requireNames();
     Engine.setThreads(config.threads());
     Map<String, String> machine = Machine.describe(work);
-    Map<ElementType, Double> peaks = peaks();
-    Report report = new Report(machine, peaks, runs(), steps());
-    out.print(report.head());
+    Report report = new Report(machine, runs(), steps());
+    out.print(report.machine());
+    for (ElementType type : measuredTypes()) {
+      report.addPeak(type, MatrixPeak.measure(type, LARGEST_PRODUCT, calibrationSeconds()));
+      out.print(report.peak(type));
+    }
+    out.print(report.method());
     boolean good = true;
     for (Case each : cases) {
       CaseResult result = measure(each);
@@ -136,13 +147,15 @@ public final class Suite {
     }
   }
 
-  private Map<ElementType, Double> peaks() {
-    int[] sizes = config.quick() ? new int[] {256} : new int[] {2048, 4096};
-    Map<ElementType, Double> peaks = new EnumMap<>(ElementType.class);
-    for (ElementType type : List.of(ElementType.F32, ElementType.BF16)) {
-      peaks.put(type, MatrixPeak.measure(type, sizes));
-    }
-    return peaks;
+  /** bf16 only where the engine computes in it: elsewhere one product can take minutes. */
+  private static List<ElementType> measuredTypes() {
+    return Engine.bf16IsFast()
+        ? List.of(ElementType.F32, ElementType.BF16)
+        : List.of(ElementType.F32);
+  }
+
+  private double calibrationSeconds() {
+    return config.quick() ? 0.5 : 10;
   }
 
   private CaseResult measure(Case wanted) throws IOException {
@@ -159,9 +172,11 @@ public final class Suite {
     try {
       for (int round = 0; round < runs(); round++) {
         for (boolean bf16 : computations) {
+          progress(wanted, round, "dpo4j " + Case.type(bf16));
           result.addOwn(bf16, own.train(load, bf16));
         }
         for (PeerProgram.Settings settings : List.copyOf(peers)) {
+          progress(wanted, round, settings.label());
           result.addPeer(settings, peer.orElseThrow().train(load, settings));
         }
         result.fastestPeer().ifPresent(fastest -> peers.retainAll(List.of(fastest)));
@@ -176,6 +191,10 @@ public final class Suite {
     }
     result.compareLosses();
     return result;
+  }
+
+  private void progress(Case row, int round, String program) {
+    err.printf("%s, round %d of %d: %s%n", row.name(), round + 1, runs(), program);
   }
 
   int runs() {

@@ -28,6 +28,7 @@ class SuiteTest {
 
   private final Path folder;
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
   SuiteTest(@TempDir Path folder) {
     this.folder = folder;
@@ -42,6 +43,8 @@ class SuiteTest {
         .contains("our fp32 and TRL fp32, reference before: losses agree")
         .contains("times as fast as TRL**");
     assertThat(code).isZero();
+    assertThat(err.toString(StandardCharsets.UTF_8))
+        .contains("tiny-dialogue, round 1 of 2: dpo4j fp32", "round 2 of 2: dpo4j fp32");
     JsonNode row = json().get("cases").get(0);
     assertThat(row.get("losses_agree").asBoolean()).isTrue();
     assertThat(row.get("ratios")).hasSize(2);
@@ -100,7 +103,9 @@ class SuiteTest {
             .toList();
     out.reset();
     return Suite.run(
-        new PrintStream(out, true, StandardCharsets.UTF_8), all.toArray(String[]::new));
+        new PrintStream(out, true, StandardCharsets.UTF_8),
+        new PrintStream(err, true, StandardCharsets.UTF_8),
+        all.toArray(String[]::new));
   }
 
   /**

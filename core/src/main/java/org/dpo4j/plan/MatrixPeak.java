@@ -8,38 +8,49 @@ import org.dpo4j.torch.OneDnn;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
-/** How fast the machine multiplies matrices, which nothing that trains a model can exceed. */
+/** Speed at which the machine multiplies matrices: no training step can exceed it. */
 public final class MatrixPeak {
 
+  private static final int SMALLEST = 256;
   private static final int REPEATS = 5;
 
   private MatrixPeak() {}
 
   /**
-   * Multiplies square matrices and takes the best of several times, with the threads that the
-   * engine has, by any of the libraries that it uses.
+   * Multiplies square matrices of growing size and returns the best speed, with the engine's
+   * threads and the fastest of its libraries. Some processors have no fast kernel for a type and
+   * take minutes for one large product, so that time limits the sizes.
    *
    * @param type of the elements
-   * @param sizes rows of the matrices that are tried, one after the other
-   * @return floating point operations a second
+   * @param largest number of rows to try, at least 256; sizes double up to it
+   * @param seconds that all of it may take: after the smallest size, which is always measured, a
+   *     size is left out when one product of it is expected to end later
+   * @return floating point operations per second
    */
-  public static double measure(ElementType type, int... sizes) {
+  public static double measure(ElementType type, int largest, double seconds) {
+    long deadline = System.nanoTime() + (long) (seconds * 1e9);
     double best = 0;
-    for (int size : sizes) {
-      best = Math.max(best, square(type, size));
+    for (int size = SMALLEST; size <= largest; size *= 2) {
+      if (best > 0 && System.nanoTime() + operations(size) / best * 1e9 > deadline) {
+        break;
+      }
+      best = Math.max(best, square(type, size, deadline));
     }
     return best;
   }
 
-  private static double square(ElementType type, int size) {
-    double operations = 2.0 * size * size * size;
+  private static double operations(int size) {
+    return 2.0 * size * size * size;
+  }
+
+  private static double square(ElementType type, int size, long deadline) {
     long shortest = Long.MAX_VALUE;
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor left = Tensors.empty(type, size, size).fill_(Tensors.scalar(0.5));
       Tensor right = Tensors.empty(type, size, size).fill_(Tensors.scalar(0.25));
       Tensor product = Tensors.empty(type, size, size);
-      for (int i = 0; i <= REPEATS; i++) { // the first warms up
+      for (int i = 0; i <= REPEATS; i++) { // the first product warms up
         long started = System.nanoTime();
         torch.mm_out(product, left, right);
         shortest = Math.min(shortest, System.nanoTime() - started);
@@ -48,8 +59,11 @@ public final class MatrixPeak {
           Tensors.free(OneDnn.product(left, right, null));
           shortest = Math.min(shortest, System.nanoTime() - started);
         }
+        if (System.nanoTime() > deadline) {
+          break;
+        }
       }
     }
-    return operations / (shortest / 1e9);
+    return operations(size) / (shortest / 1e9);
   }
 }

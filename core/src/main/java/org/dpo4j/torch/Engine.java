@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -65,7 +67,7 @@ public final class Engine {
 
   private static boolean readBf16() {
     Path file = Path.of("/proc/cpuinfo");
-    if (Files.notExists(file)) {
+    if (Files.notExists(file) || !oneDnnMayUseBf16()) {
       return false;
     }
     try (Stream<String> lines = Files.lines(file)) {
@@ -75,6 +77,17 @@ public final class Engine {
     } catch (IOException | UncheckedIOException e) {
       return false; // a slower way, the same numbers
     }
+  }
+
+  /** Whether the environment leaves oneDNN, which multiplies in bf16, the instructions for that. */
+  private static boolean oneDnnMayUseBf16() {
+    return Stream.of("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA") // the older name still counts
+        .map(System::getenv)
+        .filter(Objects::nonNull)
+        .allMatch(
+            limit ->
+                Stream.of("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
+                    .anyMatch(limit.toUpperCase(Locale.ROOT)::contains));
   }
 
   /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */

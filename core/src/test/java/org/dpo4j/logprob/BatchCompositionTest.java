@@ -1,7 +1,7 @@
 package org.dpo4j.logprob;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,8 +43,12 @@ class BatchCompositionTest {
       for (int i = 0; i < PAIRS.size(); i++) {
         double[] alone = scores(model, PreferenceBatch.of(PAIRS, i).sequences());
         for (int side = 0; side < 2; side++) {
-          assertThat(together[2 * i + side]).isCloseTo(alone[side], within(1e-11));
-          assertThat(reversed[2 * (8 - i) + side]).isCloseTo(alone[side], within(1e-11));
+          assertThat(together[2 * i + side])
+              .usingComparator(relative(1e-11))
+              .isEqualTo(alone[side]);
+          assertThat(reversed[2 * (8 - i) + side])
+              .usingComparator(relative(1e-11))
+              .isEqualTo(alone[side]);
         }
       }
     }
@@ -61,9 +65,11 @@ class BatchCompositionTest {
     }
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       assertThat(scores(model, shared.build()))
-          .containsExactly(scores(model, apart.build()), within(1e-11));
+          .usingElementComparator(relative(1e-11))
+          .containsExactly(scores(model, apart.build()));
       assertThat(gradient(model, shared.build()))
-          .containsExactly(gradient(model, apart.build()), within(1e-9));
+          .usingElementComparator(relative(1e-9))
+          .containsExactly(gradient(model, apart.build()));
     }
   }
 
@@ -82,9 +88,11 @@ class BatchCompositionTest {
     FlatSequences shared = FlatSequences.of(prompt, completions);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       assertThat(scores(model, shared))
-          .containsExactly(scores(model, apart.build()), within(1e-11));
+          .usingElementComparator(relative(1e-11))
+          .containsExactly(scores(model, apart.build()));
       assertThat(gradient(model, shared))
-          .containsExactly(gradient(model, apart.build()), within(1e-8));
+          .usingElementComparator(relative(1e-8))
+          .containsExactly(gradient(model, apart.build()));
     }
   }
 
@@ -107,9 +115,11 @@ class BatchCompositionTest {
     assertThat(shared.groups()).hasSize(3);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       assertThat(scores(model, shared))
-          .containsExactly(scores(model, apart.build()), within(1e-11));
+          .usingElementComparator(relative(1e-11))
+          .containsExactly(scores(model, apart.build()));
       assertThat(gradient(model, shared))
-          .containsExactly(gradient(model, apart.build()), within(1e-9));
+          .usingElementComparator(relative(1e-9))
+          .containsExactly(gradient(model, apart.build()));
     }
   }
 
@@ -124,7 +134,8 @@ class BatchCompositionTest {
       }
       int[] all = IntStream.range(0, PAIRS.size()).toArray();
       assertThat(gradient(model, PreferenceBatch.of(PAIRS, all).sequences()))
-          .containsExactly(sum, within(1e-9));
+          .usingElementComparator(relative(1e-9))
+          .containsExactly(sum);
     }
   }
 
@@ -147,12 +158,13 @@ class BatchCompositionTest {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       double[] before = scores(model, plain);
       double[] after = scores(model, perturbed);
-      assertThat(after[0]).isCloseTo(before[0], within(1e-11));
+      assertThat(after[0]).usingComparator(relative(1e-11)).isEqualTo(before[0]);
       for (int i = 1; i < 4; i++) { // these were meant to change
         assertThat(Math.abs(after[i] - before[i])).isGreaterThan(1e-3);
       }
       assertThat(gradientOfFirst(model, perturbed))
-          .containsExactly(gradientOfFirst(model, plain), within(1e-10));
+          .usingElementComparator(relative(1e-10))
+          .containsExactly(gradientOfFirst(model, plain));
     }
   }
 
@@ -165,16 +177,16 @@ class BatchCompositionTest {
       LogProbTable four = LogProbTable.compute(model, PAIRS, 4, progress::add);
       assertThat(progress).containsExactly(4, 8, 9);
       for (int i = 0; i < PAIRS.size(); i++) {
-        assertThat(four.chosen(i)).isCloseTo(one.chosen(i), within(1e-11));
-        assertThat(four.rejected(i)).isCloseTo(one.rejected(i), within(1e-11));
+        assertThat(four.chosen(i)).usingComparator(relative(1e-11)).isEqualTo(one.chosen(i));
+        assertThat(four.rejected(i)).usingComparator(relative(1e-11)).isEqualTo(one.rejected(i));
       }
       List<Integer> ends = new ArrayList<>();
       LogProbTable budget =
           LogProbTable.compute(model, PAIRS, TailWeight.NONE, new TokenBudget(40), ends::add);
       assertThat(ends).hasSizeBetween(3, 8).endsWith(9);
       for (int i = 0; i < PAIRS.size(); i++) {
-        assertThat(budget.chosen(i)).isCloseTo(one.chosen(i), within(1e-11));
-        assertThat(budget.rejected(i)).isCloseTo(one.rejected(i), within(1e-11));
+        assertThat(budget.chosen(i)).usingComparator(relative(1e-11)).isEqualTo(one.chosen(i));
+        assertThat(budget.rejected(i)).usingComparator(relative(1e-11)).isEqualTo(one.rejected(i));
       }
     }
   }
@@ -193,7 +205,9 @@ class BatchCompositionTest {
         double[] backward =
             scores(model, FlatSequences.of(prompt, completions.toArray(int[][]::new)));
         for (int i = 0; i < forward.length; i++) {
-          assertThat(backward[forward.length - 1 - i]).isCloseTo(forward[i], within(1e-11));
+          assertThat(backward[forward.length - 1 - i])
+              .usingComparator(relative(1e-11))
+              .isEqualTo(forward[i]);
         }
       }
     }

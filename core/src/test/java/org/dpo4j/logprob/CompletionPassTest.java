@@ -1,7 +1,7 @@
 package org.dpo4j.logprob;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.Arrays;
 import java.util.List;
@@ -167,10 +167,16 @@ class CompletionPassTest {
                 new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING, sizes)) {
           TokenStatistics found = pass.tokens();
           assertThat(found.tokens()).isEqualTo(expected.tokens());
-          assertThat(found.entropy()).containsExactly(expected.entropy(), within(1e-10));
-          assertThat(found.logits()).containsExactly(expected.logits(), within(1e-10));
+          assertThat(found.entropy())
+              .usingElementComparator(relative(1e-10))
+              .containsExactly(expected.entropy());
+          assertThat(found.logits())
+              .usingElementComparator(relative(1e-10))
+              .containsExactly(expected.logits());
           assertThat(found.correct()).isEqualTo(expected.correct());
-          assertThat(found.alignment()).containsExactly(expected.alignment(), within(1e-10));
+          assertThat(found.alignment())
+              .usingElementComparator(relative(1e-10))
+              .containsExactly(expected.alignment());
         }
       }
     }
@@ -256,9 +262,11 @@ class CompletionPassTest {
         CompletionPass pass =
             new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.SUMS, sizes)) {
       double[] sums = Tensors.toDoubles(Tensors.cat(List.of(pass.sums(), pass.weightedSums()), 0));
-      assertThat(sums).containsExactly(expectedSums, within(1e-10));
+      assertThat(sums).usingElementComparator(relative(1e-10)).containsExactly(expectedSums);
     }
-    assertThat(gradients(model, purpose, sizes)).containsExactly(expected, within(1e-10));
+    assertThat(gradients(model, purpose, sizes))
+        .usingElementComparator(relative(1e-10))
+        .containsExactly(expected);
   }
 
   private static double[] gradients(

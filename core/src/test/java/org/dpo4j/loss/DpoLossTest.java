@@ -2,7 +2,7 @@ package org.dpo4j.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.TensorScope;
@@ -30,13 +30,17 @@ class DpoLossTest {
               Tensors.doubles(-2, -3),
               0.5);
       assertThat(Tensors.toDoubles(terms.loss()))
-          .containsExactly(new double[] {0.313262, 2.126928}, within(1e-6));
+          .usingElementComparator(relative(1e-6))
+          .containsExactly(new double[] {0.313262, 2.126928});
       assertThat(Tensors.toDoubles(terms.rewardMargins()))
-          .containsExactly(new double[] {1, -2}, within(1e-12));
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(new double[] {1, -2});
       assertThat(Tensors.toDoubles(terms.chosenRewards()))
-          .containsExactly(new double[] {0.5, -1}, within(1e-12));
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(new double[] {0.5, -1});
       assertThat(Tensors.toDoubles(terms.rejectedRewards()))
-          .containsExactly(new double[] {-0.5, 1}, within(1e-12));
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(new double[] {-0.5, 1});
     }
   }
 

@@ -2,7 +2,7 @@ package org.dpo4j.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.OptionalDouble;
@@ -102,7 +102,7 @@ class EveryLossTest {
   @ParameterizedTest
   @MethodSource("losses")
   void valuesAreThoseWorkedOutByHand(PreferenceLoss loss, double value) {
-    assertThat(LossProbe.of(loss, PAIR).loss()).isCloseTo(value, within(1e-12));
+    assertThat(LossProbe.of(loss, PAIR).loss()).usingComparator(relative(1e-12)).isEqualTo(value);
   }
 
   @ParameterizedTest
@@ -112,12 +112,15 @@ class EveryLossTest {
     if (Double.isNaN(atZero)) {
       assertThat(loss.valueAtZero()).isEmpty();
     } else {
-      assertThat(loss.valueAtZero().orElseThrow()).isCloseTo(atZero, within(1e-12));
+      assertThat(loss.valueAtZero().orElseThrow())
+          .usingComparator(relative(1e-12))
+          .isEqualTo(atZero);
       for (FDivergence.Type type : FDivergence.Type.values()) {
         Objective objective =
             new Objective(loss, new FDivergence(type, 0.3), TailWeight.NONE, false);
         assertThat(LossProbe.of(objective, Pair.ofRatios(0, 0, 3, 7)).loss())
-            .isCloseTo(atZero, within(1e-12));
+            .usingComparator(relative(1e-12))
+            .isEqualTo(atZero);
       }
     }
   }
@@ -130,8 +133,12 @@ class EveryLossTest {
       for (double[] ratios : new double[][] {{2, -1}, {-0.7, 0.4}, {-2.5, -1.5}, {0.3, 1.1}}) {
         Pair pair = Pair.ofRatios(ratios[0], ratios[1], 4, 2);
         LossProbe probe = LossProbe.of(objective, pair);
-        assertThat(probe.chosenGradient()).isCloseTo(slope(objective, pair, 1, 0), within(1e-6));
-        assertThat(probe.rejectedGradient()).isCloseTo(slope(objective, pair, 0, 1), within(1e-6));
+        assertThat(probe.chosenGradient())
+            .usingComparator(relative(1e-6))
+            .isEqualTo(slope(objective, pair, 1, 0));
+        assertThat(probe.rejectedGradient())
+            .usingComparator(relative(1e-6))
+            .isEqualTo(slope(objective, pair, 0, 1));
       }
     }
   }
@@ -148,7 +155,8 @@ class EveryLossTest {
   @Test
   void dpopPaysForAChosenCompletionThatHasFallen() {
     assertThat(LossProbe.of(new DpopLoss(BETA, 2), Pair.ofRatios(-1.5, 0, 1, 1)).loss())
-        .isCloseTo(softplus(2.25), within(1e-12));
+        .usingComparator(relative(1e-12))
+        .isEqualTo(softplus(2.25));
   }
 
   /** Delta 2 and -1 become 1 - e^-2 and 1 - e; ln 2 + log sigma; (e^(-0.5 Delta) - 1) / -0.5. */
@@ -163,8 +171,11 @@ class EveryLossTest {
     Objective objective =
         new Objective(new SigmoidLoss(BETA), new FDivergence(type, 0.5), TailWeight.NONE, false);
     LossProbe probe = LossProbe.of(objective, PAIR);
-    assertThat(probe.loss()).isCloseTo(softplus(-BETA * margin), within(1e-12));
-    assertThat(probe.rewardMargin()).as("rewards stay raw").isCloseTo(1.5, within(1e-12));
+    assertThat(probe.loss()).usingComparator(relative(1e-12)).isEqualTo(softplus(-BETA * margin));
+    assertThat(probe.rewardMargin())
+        .as("rewards stay raw")
+        .usingComparator(relative(1e-12))
+        .isEqualTo(1.5);
   }
 
   /** The same numbers in fp32, where exp and log lose digits or overflow. */
@@ -203,10 +214,12 @@ class EveryLossTest {
       PairLogProbs policy = PairLogProbs.ofSums(Tensors.doubles(2, 1), Tensors.doubles(-1, 2));
       PairLogProbs reference = PairLogProbs.ofSums(Tensors.doubles(0, 5), Tensors.doubles(0, 1));
       assertThat(Tensors.toDoubles(new AotLoss(1, 0).of(LossInputs.of(policy, reference))))
-          .containsExactly(new double[] {softplus(1), softplus(1)}, within(1e-12));
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(new double[] {softplus(1), softplus(1)});
       PairLogProbs zero = PairLogProbs.ofSums(Tensors.doubles(0, 0), Tensors.doubles(0, 0));
       assertThat(Tensors.toDoubles(new AotUnpairedLoss(1, 0).of(LossInputs.of(policy, zero))))
-          .containsExactly(new double[] {softplus(-2), softplus(0)}, within(1e-12));
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(new double[] {softplus(-2), softplus(0)});
     }
   }
 
@@ -217,8 +230,8 @@ class EveryLossTest {
       Tensor sums = Tensors.doubles(-6, -5);
       PairLogProbs policy =
           new PairLogProbs(sums, sums, Tensors.doubles(3, 1), Tensors.doubles(3, 1));
-      assertThat(sft(policy, 1, 1)).isCloseTo(11.0 / 4, within(1e-12));
-      assertThat(sft(policy, 1, 3)).isCloseTo(21.0 / 6, within(1e-12));
+      assertThat(sft(policy, 1, 1)).usingComparator(relative(1e-12)).isEqualTo(11.0 / 4);
+      assertThat(sft(policy, 1, 3)).usingComparator(relative(1e-12)).isEqualTo(21.0 / 6);
     }
   }
 
@@ -263,7 +276,8 @@ class EveryLossTest {
       Objective objective =
           new Objective(new SigmoidLoss(BETA), FDivergence.NONE, TailWeight.NONE, true);
       assertThat(objective.terms(zero, Tensors.doubles(Math.log(0.5))).loss().item_double())
-          .isCloseTo(Math.log(2) / 2, within(1e-12));
+          .usingComparator(relative(1e-12))
+          .isEqualTo(Math.log(2) / 2);
       assertThat(objective.valueAtZero()).isEqualTo(OptionalDouble.empty());
     }
   }

@@ -2,7 +2,7 @@ package org.dpo4j.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.function.DoubleFunction;
@@ -110,15 +110,25 @@ class PreferenceLossTest {
   })
   void valuesAreThoseWorkedOutByHand(int number, double first, double second) {
     PreferenceLoss loss = losses().get(number);
-    assertThat(LossProbe.of(loss, FIRST).loss()).as("%s", loss).isCloseTo(first, within(1e-6));
-    assertThat(LossProbe.of(loss, SECOND).loss()).as("%s", loss).isCloseTo(second, within(1e-6));
+    assertThat(LossProbe.of(loss, FIRST).loss())
+        .as("%s", loss)
+        .usingComparator(relative(1e-6))
+        .isEqualTo(first);
+    assertThat(LossProbe.of(loss, SECOND).loss())
+        .as("%s", loss)
+        .usingComparator(relative(1e-6))
+        .isEqualTo(second);
   }
 
   @ParameterizedTest
   @MethodSource("losses")
   void rewardMarginIsBetaTimesTheSummedLogRatioMarginInEveryLoss(PreferenceLoss loss) {
-    assertThat(LossProbe.of(loss, FIRST).rewardMargin()).isCloseTo(1.25, within(1e-12));
-    assertThat(LossProbe.of(loss, SECOND).rewardMargin()).isCloseTo(-0.5, within(1e-12));
+    assertThat(LossProbe.of(loss, FIRST).rewardMargin())
+        .usingComparator(relative(1e-12))
+        .isEqualTo(1.25);
+    assertThat(LossProbe.of(loss, SECOND).rewardMargin())
+        .usingComparator(relative(1e-12))
+        .isEqualTo(-0.5);
   }
 
   @ParameterizedTest
@@ -129,8 +139,10 @@ class PreferenceLossTest {
         Pair pair = Pair.ofRatios(0.25 * h, -0.75 * h, tokens, 2);
         double[] expected = gradient(loss, pair);
         LossProbe probe = LossProbe.of(loss, pair);
-        assertThat(probe.chosenGradient()).isCloseTo(expected[0], within(1e-10));
-        assertThat(probe.rejectedGradient()).isCloseTo(expected[1], within(1e-10));
+        assertThat(probe.chosenGradient()).usingComparator(relative(1e-10)).isEqualTo(expected[0]);
+        assertThat(probe.rejectedGradient())
+            .usingComparator(relative(1e-10))
+            .isEqualTo(expected[1]);
       }
     }
   }
@@ -144,9 +156,11 @@ class PreferenceLossTest {
       Pair pair = Pair.ofRatios(0.25 * h, -0.75 * h, 3, 2);
       LossProbe probe = LossProbe.of(loss, pair);
       assertThat(probe.chosenGradient())
-          .isCloseTo((moved(loss, pair, e, 0) - moved(loss, pair, -e, 0)) / (2 * e), within(1e-6));
+          .usingComparator(relative(1e-6))
+          .isEqualTo((moved(loss, pair, e, 0) - moved(loss, pair, -e, 0)) / (2 * e));
       assertThat(probe.rejectedGradient())
-          .isCloseTo((moved(loss, pair, 0, e) - moved(loss, pair, 0, -e)) / (2 * e), within(1e-6));
+          .usingComparator(relative(1e-6))
+          .isEqualTo((moved(loss, pair, 0, e) - moved(loss, pair, 0, -e)) / (2 * e));
     }
   }
 
@@ -163,8 +177,8 @@ class PreferenceLossTest {
       double z = i / 4.0; // -30 to 30
       LossProbe probe = LossProbe.of(loss, Pair.ofMargin(z / beta));
       double expected = -beta * sigma(-z); // 1 - sigma(z) without cancellation
-      assertThat(probe.chosenGradient()).isCloseTo(expected, within(1e-12));
-      assertThat(probe.rejectedGradient()).isCloseTo(-expected, within(1e-12));
+      assertThat(probe.chosenGradient()).usingComparator(relative(1e-12)).isEqualTo(expected);
+      assertThat(probe.rejectedGradient()).usingComparator(relative(1e-12)).isEqualTo(-expected);
       assertThat(probe.chosenGradient()).isLessThan(0);
     }
     for (double z : new double[] {-1e4, -750, 750, 1e4}) {
@@ -191,7 +205,8 @@ class PreferenceLossTest {
         List.of(
             new SigmoidLoss(BETA), new SigmoidLoss(BETA, 0.3), new SigmoidNormLoss(BETA, 0.1))) {
       assertThat(LossProbe.of(loss, Pair.ofMargin(0)).loss())
-          .isCloseTo(0.6931471805599453, within(1e-15));
+          .usingComparator(relative(1e-15))
+          .isEqualTo(0.6931471805599453);
     }
   }
 
@@ -202,7 +217,8 @@ class PreferenceLossTest {
     for (PreferenceLoss loss : losses(beta)) {
       assertThat(LossProbe.of(loss, Pair.ofRatios(0, 0, 3, 7)).loss())
           .as("%s", loss)
-          .isCloseTo(loss.valueAtZero().orElseThrow(), within(1e-9));
+          .usingComparator(relative(1e-9))
+          .isEqualTo(loss.valueAtZero().orElseThrow());
     }
   }
 
@@ -214,9 +230,12 @@ class PreferenceLossTest {
       Pair pair = Pair.ofRatios(0.25 * h, -0.75 * h, 2, 5);
       LossProbe straight = LossProbe.of(loss, pair);
       LossProbe swapped = LossProbe.of(loss, pair.swapped());
-      assertThat(swapped.rewardMargin()).isCloseTo(-straight.rewardMargin(), within(1e-12));
+      assertThat(swapped.rewardMargin())
+          .usingComparator(relative(1e-12))
+          .isEqualTo(-straight.rewardMargin());
       assertThat(straight.loss() - swapped.loss())
-          .isCloseTo(-straight.rewardMargin(), within(1e-12));
+          .usingComparator(relative(1e-12))
+          .isEqualTo(-straight.rewardMargin());
     }
   }
 
@@ -225,7 +244,8 @@ class PreferenceLossTest {
     for (PreferenceLoss loss :
         List.of(new SigmoidLoss(BETA, 0.5), new SigmoidNormLoss(BETA, 0.5))) {
       assertThat(LossProbe.of(loss, FIRST).loss())
-          .isCloseTo(LossProbe.of(loss, FIRST.swapped()).loss(), within(1e-12));
+          .usingComparator(relative(1e-12))
+          .isEqualTo(LossProbe.of(loss, FIRST.swapped()).loss());
     }
   }
 
@@ -236,9 +256,13 @@ class PreferenceLossTest {
     Pair pair = Pair.ofRatios(1.5, -0.5, 3, 3);
     LossProbe before = LossProbe.of(loss, pair);
     LossProbe after = LossProbe.of(loss, pair.withReferenceShiftedBy(64));
-    assertThat(after.loss()).isCloseTo(before.loss(), within(1e-9));
-    assertThat(after.chosenGradient()).isCloseTo(before.chosenGradient(), within(1e-9));
-    assertThat(after.rewardMargin()).isCloseTo(before.rewardMargin(), within(1e-9));
+    assertThat(after.loss()).usingComparator(relative(1e-9)).isEqualTo(before.loss());
+    assertThat(after.chosenGradient())
+        .usingComparator(relative(1e-9))
+        .isEqualTo(before.chosenGradient());
+    assertThat(after.rewardMargin())
+        .usingComparator(relative(1e-9))
+        .isEqualTo(before.rewardMargin());
   }
 
   /** beta^2 (h - 1/beta)^2 with tau = beta/2, so 1/(2 tau) = 1/beta. */
@@ -247,8 +271,8 @@ class PreferenceLossTest {
     for (double h : new double[] {-12, -1, 0, 2, 4, 11}) {
       Pair pair = Pair.ofMargin(h);
       assertThat(LossProbe.of(new UnitMarginLoss(BETA), pair).loss())
-          .isCloseTo(
-              BETA * BETA * LossProbe.of(new IpoSumLoss(BETA / 2), pair).loss(), within(1e-10));
+          .usingComparator(relative(1e-10))
+          .isEqualTo(BETA * BETA * LossProbe.of(new IpoSumLoss(BETA / 2), pair).loss());
     }
   }
 

@@ -1,7 +1,7 @@
 package org.dpo4j.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.Random;
@@ -136,6 +136,7 @@ class BlockedAttentionTest {
 
   private static void assertSame(Tensor actual, Tensor expected) {
     assertThat(Tensors.toDoubles(actual.contiguous().view(-1)))
-        .containsExactly(Tensors.toDoubles(expected.contiguous().view(-1)), within(1e-12));
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(Tensors.toDoubles(expected.contiguous().view(-1)));
   }
 }

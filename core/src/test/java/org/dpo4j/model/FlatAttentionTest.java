@@ -2,7 +2,7 @@ package org.dpo4j.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.Random;
@@ -85,7 +85,9 @@ class FlatAttentionTest {
               .attend(layer, query, key, value);
       Tensor naive = NaiveAttention.of(sequences).attend(layer, query, key, value);
       assertThat(flat.shape()).containsExactly(tokens, HEADS, HEAD_DIM);
-      assertThat(Tensors.toDoubles(flat)).containsExactly(Tensors.toDoubles(naive), within(1e-12));
+      assertThat(Tensors.toDoubles(flat))
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(Tensors.toDoubles(naive));
     }
   }
 

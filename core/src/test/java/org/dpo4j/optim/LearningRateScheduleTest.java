@@ -2,7 +2,7 @@ package org.dpo4j.optim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.stream.IntStream;
 import org.dpo4j.optim.LearningRateSchedule.Shape;
@@ -28,7 +28,8 @@ class LearningRateScheduleTest {
   @Test
   void linearFallsToZeroAtTheEndOfTheRun() {
     assertThat(rates(Shape.LINEAR, 2))
-        .containsExactly(new double[] {0, 6, 12, 10, 8, 6, 4, 2}, within(1e-12));
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(new double[] {0, 6, 12, 10, 8, 6, 4, 2});
     assertThat(new LearningRateSchedule(12, Shape.LINEAR, 2, 8).at(8)).isZero();
   }
 
@@ -37,8 +38,11 @@ class LearningRateScheduleTest {
   void cosineFallsAlongHalfAWave() {
     double r = 6 * Math.sqrt(3) / 2;
     assertThat(rates(Shape.COSINE, 2))
-        .containsExactly(new double[] {0, 6, 12, 6 + r, 9, 6, 3, 6 - r}, within(1e-12));
-    assertThat(new LearningRateSchedule(12, Shape.COSINE, 2, 8).at(8)).isCloseTo(0, within(1e-12));
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(new double[] {0, 6, 12, 6 + r, 9, 6, 3, 6 - r});
+    assertThat(new LearningRateSchedule(12, Shape.COSINE, 2, 8).at(8))
+        .usingComparator(relative(1e-12))
+        .isEqualTo(0);
   }
 
   @ParameterizedTest
@@ -51,12 +55,15 @@ class LearningRateScheduleTest {
   @Test
   void withoutWarmupLinearFallsFromTheFirstStepOn() {
     assertThat(rates(Shape.LINEAR, 0))
-        .containsExactly(new double[] {12, 10.5, 9, 7.5, 6, 4.5, 3, 1.5}, within(1e-12));
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(new double[] {12, 10.5, 9, 7.5, 6, 4.5, 3, 1.5});
   }
 
   @Test
   void aRunShorterThanItsWarmupNeverReachesThePeak() {
-    assertThat(rates(Shape.LINEAR, 16)[7]).isCloseTo(12 * 7 / 16.0, within(1e-12));
+    assertThat(rates(Shape.LINEAR, 16)[7])
+        .usingComparator(relative(1e-12))
+        .isEqualTo(12 * 7 / 16.0);
   }
 
   @Test

@@ -1,7 +1,7 @@
 package org.dpo4j.parity;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -77,7 +77,8 @@ class TinyChatTest {
       compare("evaluation " + i, "eval_", our, their, i == 0 ? 5e-4 : 2e-2);
       String accuracy = "eval_rewards/accuracies";
       assertThat(our.get(accuracy).asDouble())
-          .isCloseTo(their.get(accuracy).asDouble(), within(1.0 / 33 + 1e-6));
+          .usingComparator(relative(1.0 / 33 + 1e-6))
+          .isEqualTo(their.get(accuracy).asDouble());
     }
   }
 
@@ -122,7 +123,8 @@ class TinyChatTest {
       double expected = theirs.get(prefix + metric).asDouble();
       assertThat(ours.get(prefix + metric).asDouble())
           .as("%s of %s", metric, what)
-          .isCloseTo(expected, within(tolerance * Math.max(1, Math.abs(expected))));
+          .usingComparator(relative(tolerance))
+          .isEqualTo(expected);
     }
   }
 }

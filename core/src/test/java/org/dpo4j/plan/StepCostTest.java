@@ -1,7 +1,7 @@
 package org.dpo4j.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import org.junit.jupiter.api.Test;
 
@@ -14,9 +14,9 @@ class StepCostTest {
     StepCost three = new StepCost(7, 3, 0.7);
 
     StepCost whole = one.extrapolate(1, three, 3, 30);
-    assertThat(whole.compute()).isCloseTo(4 + 30, within(1e-9));
-    assertThat(whole.forward()).isCloseTo(1.5 + 15, within(1e-9));
-    assertThat(whole.optimizer()).isCloseTo(0.4 + 3, within(1e-9));
+    assertThat(whole.compute()).usingComparator(relative(1e-9)).isEqualTo(4 + 30);
+    assertThat(whole.forward()).usingComparator(relative(1e-9)).isEqualTo(1.5 + 15);
+    assertThat(whole.optimizer()).usingComparator(relative(1e-9)).isEqualTo(0.4 + 3);
     assertThat(one.extrapolate(1, three, 3, 3)).isEqualTo(three);
   }
 

@@ -1,7 +1,7 @@
 package org.dpo4j.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -86,7 +86,7 @@ class RunFilesTest {
     RunHistory history = new RunHistory();
     history.add(SampleRuns.step(3, 0.6));
     history.add(SampleRuns.step(4, 0.2));
-    assertThat(history.meanLoss()).isCloseTo(0.5, within(1e-12));
+    assertThat(history.meanLoss()).usingComparator(relative(1e-12)).isEqualTo(0.5);
   }
 
   @Test

@@ -31,6 +31,7 @@ class EngineEnvironmentTest {
       Engine.start();
       String capacity = Native.load(Platform.C_LIBRARY_NAME, LibC.class).getenv(CACHE_CAPACITY);
       System.out.println(CACHE_CAPACITY + " = '" + capacity + "'");
+      System.out.println("bf16 is fast: " + Engine.bf16IsFast());
     }
   }
 
@@ -57,6 +58,18 @@ class EngineEnvironmentTest {
     assertThat(displayedByAChild(Map.of())).contains(CACHE_CAPACITY + " = '64'");
   }
 
+  /** Emulated with older instructions, one large product in bf16 takes minutes. */
+  @Test
+  void bf16IsNotFastWhereOneDnnIsKeptFromItsInstructions() throws Exception {
+    assertThat(displayedByAChild(Map.of("ONEDNN_MAX_CPU_ISA", "AVX2")))
+        .contains("bf16 is fast: false");
+    assertThat(displayedByAChild(Map.of("DNNL_MAX_CPU_ISA", "avx512_core")))
+        .contains("bf16 is fast: false");
+    String unlimited = displayedByAChild(Map.of());
+    String fast = unlimited.substring(unlimited.indexOf("bf16 is fast: ")).strip();
+    assertThat(displayedByAChild(Map.of("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_AMX"))).contains(fast);
+  }
+
   /** What a JVM of its own prints while the engine starts. */
   private static String displayedByAChild(Map<String, String> chosen)
       throws IOException, InterruptedException {
@@ -73,6 +86,7 @@ class EngineEnvironmentTest {
     builder.environment().remove("OMP_WAIT_POLICY");
     builder.environment().remove("GOMP_SPINCOUNT");
     builder.environment().remove(CACHE_CAPACITY);
+    builder.environment().remove("ONEDNN_MAX_CPU_ISA");
     builder.environment().putAll(chosen);
     builder.environment().put("OMP_DISPLAY_ENV", "VERBOSE");
     Process child = builder.redirectErrorStream(true).start();

@@ -1,7 +1,7 @@
 package org.dpo4j.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -67,7 +67,10 @@ class EnumerableWorldTest {
           optimal[x][y] = Math.exp(ref[i] + rewards[i] / BETA);
           total += optimal[x][y];
         }
-        assertThat(sum).as("all completions are listed").isCloseTo(1, within(1e-9));
+        assertThat(sum)
+            .as("all completions are listed")
+            .usingComparator(relative(1e-9))
+            .isEqualTo(1);
         for (int y = 0; y < COMPLETIONS; y++) {
           optimal[x][y] /= total;
         }

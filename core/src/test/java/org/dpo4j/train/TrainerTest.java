@@ -2,7 +2,7 @@ package org.dpo4j.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.Arrays;
 import java.util.List;
@@ -63,16 +63,24 @@ class TrainerTest {
   @EnumSource
   void howAStepIsCutIntoMicroBatchesChangesNothingInDoublePrecision(SmallModel kind) {
     double[] whole = weightsAfter(kind, ElementType.F64, 8, 1);
-    assertThat(weightsAfter(kind, ElementType.F64, 1, 8)).containsExactly(whole, within(1e-12));
-    assertThat(weightsAfter(kind, ElementType.F64, 3, 3)).containsExactly(whole, within(1e-12));
+    assertThat(weightsAfter(kind, ElementType.F64, 1, 8))
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(whole);
+    assertThat(weightsAfter(kind, ElementType.F64, 3, 3))
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(whole);
   }
 
   @ParameterizedTest
   @EnumSource
   void howAStepIsCutIntoMicroBatchesChangesOnlyRoundingInSinglePrecision(SmallModel kind) {
     double[] whole = weightsAfter(kind, ElementType.F32, 8, 1);
-    assertThat(weightsAfter(kind, ElementType.F32, 1, 8)).containsExactly(whole, within(1e-6));
-    assertThat(weightsAfter(kind, ElementType.F32, 3, 3)).containsExactly(whole, within(1e-6));
+    assertThat(weightsAfter(kind, ElementType.F32, 1, 8))
+        .usingElementComparator(relative(1e-6))
+        .containsExactly(whole);
+    assertThat(weightsAfter(kind, ElementType.F32, 3, 3))
+        .usingElementComparator(relative(1e-6))
+        .containsExactly(whole);
   }
 
   /** Weights 1, 2, ... 8: a step divides by 36 however it is cut. */
@@ -82,9 +90,11 @@ class TrainerTest {
         IntStream.range(0, 8).mapToObj(i -> weighing(PAIRS.get(i), i + 1)).toList();
     double[] whole = weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 8, 1);
     assertThat(weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 1, 8))
-        .containsExactly(whole, within(1e-12));
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(whole);
     assertThat(weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 3, 3))
-        .containsExactly(whole, within(1e-12));
+        .usingElementComparator(relative(1e-12))
+        .containsExactly(whole);
     assertThat(weightsAfter(PAIRS, SmallModel.TINY_GPT, ElementType.F64, 8, 1)).isNotEqualTo(whole);
   }
 
@@ -96,9 +106,12 @@ class TrainerTest {
     PairMetrics first = measured(both.subList(0, 1));
     PairMetrics second = measured(both.subList(1, 2));
     PairMetrics mean = measured(weighted);
-    assertThat(mean.loss()).isCloseTo((3 * first.loss() + second.loss()) / 4, within(1e-10));
+    assertThat(mean.loss())
+        .usingComparator(relative(1e-10))
+        .isEqualTo((3 * first.loss() + second.loss()) / 4);
     assertThat(mean.rewardsMargins())
-        .isCloseTo((first.rewardsMargins() + second.rewardsMargins()) / 2, within(1e-10));
+        .usingComparator(relative(1e-10))
+        .isEqualTo((first.rewardsMargins() + second.rewardsMargins()) / 2);
   }
 
   private static PairMetrics measured(List<EncodedPair> pairs) {
@@ -132,7 +145,9 @@ class TrainerTest {
       run.plan = new EpochPlan(8, microBatch, accumulation, false, 0);
       List<StepReport> reports = run.train(policy, reference);
       assertThat(reports).hasSize(6);
-      assertThat(reports.get(0).metrics().loss()).isCloseTo(Math.log(2), within(1e-6));
+      assertThat(reports.get(0).metrics().loss())
+          .usingComparator(relative(1e-6))
+          .isEqualTo(Math.log(2));
       assertThat(reports.get(5).epoch()).isEqualTo(6);
       return SmallModel.weights(policy);
     }
@@ -178,10 +193,12 @@ class TrainerTest {
       PreferenceData data = new SmallRun(PAIRS).data(reference);
       for (int batchSize : new int[] {1, 3, 8}) {
         PairMetrics metrics = data.evaluate(policy, Objective.of(new SigmoidLoss(0.1)), batchSize);
-        assertThat(metrics.loss()).isCloseTo(loss, within(1e-10));
-        assertThat(metrics.rewardsChosen()).isCloseTo(chosen, within(1e-10));
-        assertThat(metrics.rewardsRejected()).isCloseTo(rejected, within(1e-10));
-        assertThat(metrics.rewardsMargins()).isCloseTo(chosen - rejected, within(1e-10));
+        assertThat(metrics.loss()).usingComparator(relative(1e-10)).isEqualTo(loss);
+        assertThat(metrics.rewardsChosen()).usingComparator(relative(1e-10)).isEqualTo(chosen);
+        assertThat(metrics.rewardsRejected()).usingComparator(relative(1e-10)).isEqualTo(rejected);
+        assertThat(metrics.rewardsMargins())
+            .usingComparator(relative(1e-10))
+            .isEqualTo(chosen - rejected);
         assertThat(metrics.rewardsAccuracies()).isEqualTo(correct);
       }
     }

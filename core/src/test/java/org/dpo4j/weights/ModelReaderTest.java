@@ -2,7 +2,7 @@ package org.dpo4j.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -87,7 +87,7 @@ class ModelReaderTest {
           double expected = row.get(side + "_logp").doubleValue();
           double found =
               logProb(loaded.model(), longs(row.get("prompt_ids")), longs(row.get(side + "_ids")));
-          assertThat(found).isCloseTo(expected, within(2e-5 * Math.max(1, Math.abs(expected))));
+          assertThat(found).usingComparator(relative(2e-5)).isEqualTo(expected);
         }
       }
     }
@@ -122,7 +122,9 @@ class ModelReaderTest {
       double[] found =
           Tensors.toDoubles(logits(loaded.model(), longs(fixture.get("input_ids"))).select(0, -1));
       for (int i = 0; i < expected.size(); i++) {
-        assertThat(found[i]).isCloseTo(expected.get(i).doubleValue(), within(1e-5));
+        assertThat(found[i])
+            .usingComparator(relative(1e-5))
+            .isEqualTo(expected.get(i).doubleValue());
       }
     }
   }
@@ -318,7 +320,7 @@ class ModelReaderTest {
       double[] single = Tensors.toDoubles(logits(tied.model(), ids));
       double[] doubled = Tensors.toDoubles(logits(own.model(), ids));
       for (int i = 0; i < single.length; i++) {
-        assertThat(doubled[i]).isCloseTo(2 * single[i], within(1e-5));
+        assertThat(doubled[i]).usingComparator(relative(1e-5)).isEqualTo(2 * single[i]);
       }
     }
   }

@@ -1,7 +1,7 @@
 package org.dpo4j.model.lora;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -59,7 +59,8 @@ class LoraConfigTest {
     assertThat(config(false, Map.of(), Map.of()).scale(QUERY)).isEqualTo(8.0 / 4);
     assertThat(config(true, Map.of(), Map.of()).scale(QUERY)).isEqualTo(8 / Math.sqrt(4));
     assertThat(config(true, Map.of("q_proj", 3), Map.of()).scale(QUERY))
-        .isCloseTo(8 / 1.7320508, within(1e-6));
+        .usingComparator(relative(1e-6))
+        .isEqualTo(8 / 1.7320508);
   }
 
   private static TargetModules matching(String pattern) {
