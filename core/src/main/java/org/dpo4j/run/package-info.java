@@ -1,5 +1,5 @@
 /**
- * The line: plugs the rooms together. A {@link org.dpo4j.run.TrainingConfig} enters; a folder with
+ * Wires the packages together. A {@link org.dpo4j.run.TrainingConfig} enters; a folder with
  * a tuned checkpoint leaves. No formula lives here.
  *
  * <p>Configuration: each component of a record marked {@link org.dpo4j.run.Option} is one option;
