@@ -12,6 +12,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.Team;
 import org.jspecify.annotations.Nullable;
 
@@ -70,8 +71,14 @@ public final class Trainer {
     if (step > 0) {
       throw new IllegalStateException("a trainer trains once; make a new one");
     }
+    try (Engine.Threads threads = Engine.use(Engine.threads())) { // the same to the end
+      trainOnThem(data, evaluation);
+    }
+  }
+
+  private void trainOnThem(PreferenceData data, @Nullable Evaluation evaluation) {
     evaluate(evaluation, 0);
-    Team.get().freeScratch(); // of passes that kept nothing
+    Team.get().freeUnused(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {

@@ -19,6 +19,7 @@ import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.train.SmallPairs;
@@ -89,7 +90,6 @@ class CompletionPassTest {
   @ParameterizedTest
   @EnumSource
   void anAdapterGetsItsGradientsAndTheBaseNone(SmallModel kind) {
-    Engine.manualSeed(3);
     LoraConfig config =
         new LoraConfig(
             3, 5, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
@@ -120,11 +120,11 @@ class CompletionPassTest {
         new LoraConfig(
             3, 5, 0.5, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
     try (CausalLm base = kind.create(ElementType.F32, 2);
-        LoraModel model = new LoraModel(base, config, LoraModel.fresh(base))) {
-      model.useDropout();
-      Engine.manualSeed(7);
+        LoraModel model =
+            new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(3)))) {
+      model.useDropout(new RandomNumbers(7));
       double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
-      Engine.manualSeed(7);
+      model.useDropout(new RandomNumbers(7));
       double[] again =
           gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(again).isEqualTo(kept);
