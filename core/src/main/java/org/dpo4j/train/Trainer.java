@@ -114,13 +114,17 @@ public final class Trainer {
       FlatParameters parameters,
       AdamW optimizer) {
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
-    double weight = microBatches.stream().mapToDouble(data::weight).sum();
+    double[] weights =
+        microBatches.stream().flatMapToDouble(i -> Arrays.stream(data.weights(i))).toArray();
+    // Before they become 32 bits: only their relations count, whatever their size.
+    double unit = Arrays.stream(weights).max().orElseThrow();
+    double weight = Arrays.stream(weights).map(each -> each / unit).sum();
     MetricSums sums = new MetricSums();
     clock.start();
     for (int[] indices : pieces(data, microBatches)) {
       try (MicroBatch microBatch =
           new MicroBatch(
-              data, policy, objective, indices, settings.computation().purpose(), sums)) {
+              data, policy, objective, indices, unit, settings.computation().purpose(), sums)) {
         if (step == 0 && sums.pairs() == indices.length) {
           checkStart(sums);
         }
