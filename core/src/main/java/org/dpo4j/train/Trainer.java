@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.loss.Objective;
@@ -113,6 +114,7 @@ public final class Trainer {
       double epochs,
       FlatParameters parameters,
       AdamW optimizer) {
+    Interruption.check("before step %d of %d".formatted(step + 1, settings.maxSteps()));
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
     double[] weights =
         microBatches.stream().flatMapToDouble(i -> Arrays.stream(data.weights(i))).toArray();

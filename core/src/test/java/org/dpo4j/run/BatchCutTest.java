@@ -19,6 +19,7 @@ import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceNeed;
 import org.dpo4j.model.CausalLm;
@@ -54,6 +55,8 @@ class BatchCutTest {
    * changes it by percents at the least.
    */
   private static final Percentage ROUNDING = Percentage.withPercentage(0.01);
+
+  private static final Map<TailWeight, LogProbTable> STARTS = new HashMap<>();
 
   private static LoadedInputs inputs;
   private static PairDataset dataset;
@@ -151,7 +154,9 @@ class BatchCutTest {
     try (CausalLm policy = inputs.model().copy()) {
       // In one batch, as a run computes it before training.
       LogProbTable start =
-          LogProbTable.compute(policy, pairs, objective.tail(), pairs.size(), done -> {});
+          STARTS.computeIfAbsent(
+              objective.tail(),
+              tail -> LogProbTable.compute(policy, pairs, tail, pairs.size(), done -> {}));
       boolean none = objective.loss().reference() == ReferenceNeed.NONE;
       new Trainer(
               policy,
