@@ -148,12 +148,11 @@ final class ParquetSource implements RowSource {
   }
 
   static DpoException damaged(Path path, String what, @Nullable Exception cause) {
-    if (Interruption.caused(cause)) {
-      return new DpoException("[%s] %s".formatted(path, Interruption.REASON), cause);
-    }
     String message =
-        "[%s] a Parquet file must be whole but %s cannot be read; copy it again, or write it anew"
-            .formatted(path, what);
+        Interruption.caused(cause)
+            ? "[%s] %s".formatted(path, Interruption.REASON)
+            : "[%s] a Parquet file must be whole but %s cannot be read; copy it again, or write it anew"
+                .formatted(path, what);
     return cause == null ? new DpoException(message) : new DpoException(message, cause);
   }
 

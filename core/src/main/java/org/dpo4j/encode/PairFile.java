@@ -41,7 +41,8 @@ final class PairFile implements AutoCloseable {
   private final List<String> files = new ArrayList<>();
   private final List<Integer> firstOfFile = new ArrayList<>();
   private final BitSet cut = new BitSet();
-  private ByteBuffer buffer;
+  private byte[] bytes = new byte[BUFFER]; // what is not written yet
+  private ByteBuffer buffer = ints(bytes);
   private long flushed;
   private int checksum;
   private int size;
@@ -53,7 +54,6 @@ final class PairFile implements AutoCloseable {
     this.disk = disk;
     this.start = start;
     this.flushed = start;
-    this.buffer = room(BUFFER);
   }
 
   /**
@@ -139,13 +139,14 @@ final class PairFile implements AutoCloseable {
   /** Makes everything readable; nothing can be added afterwards. */
   void finish() {
     flush();
-    buffer = room(0);
+    bytes = new byte[0];
+    buffer = ints(bytes);
   }
 
   private void flush() {
     try {
       disk.seek(flushed);
-      disk.write(buffer.array(), 0, buffer.position());
+      disk.write(bytes, 0, buffer.position());
       flushed += buffer.position();
     } catch (IOException e) {
       throw notWritten(path, e);
@@ -192,13 +193,13 @@ final class PairFile implements AutoCloseable {
     int ints = Math.toIntExact((end(index) - from) / Integer.BYTES);
     int[] record = new int[ints];
     try {
-      ByteBuffer part = ByteBuffer.allocate(Math.min(BUFFER, ints * Integer.BYTES));
-      part.order(ByteOrder.nativeOrder());
+      byte[] read = new byte[Math.min(BUFFER, ints * Integer.BYTES)];
+      ByteBuffer part = ints(read);
       for (int done = 0; done < ints; done += part.limit() / Integer.BYTES) {
         // In parts: the JDK takes native memory as large as a read.
         part.clear().limit(Math.min(part.capacity(), (ints - done) * Integer.BYTES));
-        fill(part, from + (long) done * Integer.BYTES);
-        part.flip().asIntBuffer().get(record, done, part.limit() / Integer.BYTES);
+        fill(read, part.limit(), from + (long) done * Integer.BYTES);
+        part.asIntBuffer().get(record, done, part.limit() / Integer.BYTES);
       }
     } catch (EOFException e) {
       throw notReadable("it ends too early", e);
@@ -208,12 +209,11 @@ final class PairFile implements AutoCloseable {
     return pair(index, record);
   }
 
-  private void fill(ByteBuffer part, long from) throws IOException {
+  private void fill(byte[] part, int count, long from) throws IOException {
     synchronized (disk) { // it has one place for all threads
       disk.seek(from);
-      disk.readFully(part.array(), 0, part.limit());
+      disk.readFully(part, 0, count);
     }
-    part.position(part.limit());
   }
 
   private EncodedPair pair(int index, int[] record) {
@@ -248,8 +248,8 @@ final class PairFile implements AutoCloseable {
     }
   }
 
-  private static ByteBuffer room(int bytes) {
-    return ByteBuffer.allocate(bytes).order(ByteOrder.nativeOrder());
+  private static ByteBuffer ints(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
   }
 
   private static String reason(IOException e) {
