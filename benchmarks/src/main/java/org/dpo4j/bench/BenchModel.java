@@ -7,13 +7,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.HuggingFaceConfig;
@@ -82,11 +81,12 @@ enum BenchModel {
     Files.writeString(
         folder.resolve("config.json"),
         config(ModelBlueprint.read("--tokenizer", tokenizer).config()));
-    Engine.manualSeed(0);
+    RandomNumbers random = new RandomNumbers(0);
     Path weights = folder.resolve("model.safetensors.tmp");
     Files.deleteIfExists(weights);
     try (CausalLm model =
-        ModelBlueprint.read("--model_dir", folder).build(BenchModel::initialized)) {
+        ModelBlueprint.read("--model_dir", folder)
+            .build((name, kind, shape) -> initialized(random, kind, shape))) {
       Map<String, Tensor> tensors = new TreeMap<>();
       model.parameters().all().forEach(p -> tensors.put(p.name(), p.tensor()));
       SafetensorsWriter.write(weights, tensors, ElementType.F32);
@@ -130,12 +130,16 @@ enum BenchModel {
             endToken);
   }
 
-  private static Tensor initialized(String name, ParameterSource.Kind kind, long... shape) {
+  private static Tensor initialized(
+      RandomNumbers random, ParameterSource.Kind kind, long... shape) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor tensor = Tensors.empty(ElementType.F32, shape);
       switch (kind) {
-        case MATRIX, EMBEDDING -> tensor.normal_(0.0, DEVIATION, new GeneratorOptional());
+        case MATRIX, EMBEDDING -> {
+          random.normal(tensor);
+          tensor.mul_(Tensors.scalar(DEVIATION));
+        }
         case NORM -> tensor.fill_(Tensors.scalar(1.0));
         case BIAS, NORM_BIAS -> tensor.zero_();
       }

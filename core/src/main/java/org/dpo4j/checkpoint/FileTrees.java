@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.stream.Stream;
+import org.dpo4j.Interruption;
 import org.jspecify.annotations.Nullable;
 
 /** Whole folders on disk: list, delete, and force to the device. Links are never followed. */
@@ -93,6 +94,9 @@ public final class FileTrees {
 
   /** What went wrong, in words for people: the system's reason without Java's class names. */
   public static String reason(IOException failure) {
+    if (Interruption.caused(failure)) {
+      return Interruption.REASON;
+    }
     if (failure instanceof AccessDeniedException) {
       return "permission denied";
     }

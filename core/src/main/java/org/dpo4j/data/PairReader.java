@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.dpo4j.UsageException;
 
 /**
@@ -130,6 +131,9 @@ public final class PairReader implements AutoCloseable {
   }
 
   private static DpoException unreadable(DataFile file, IOException e) {
+    if (Interruption.caused(e)) {
+      return new DpoException("[%s] %s".formatted(file.path(), Interruption.REASON), e);
+    }
     String found = e.getMessage() == null ? "it ends too early" : e.getMessage();
     return new DpoException(
         "[%s] the file must be readable to its end but was not: %s; copy or pack it again"

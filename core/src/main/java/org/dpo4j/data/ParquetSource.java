@@ -18,6 +18,7 @@ import org.apache.parquet.io.ColumnIOFactory;
 import org.apache.parquet.io.MessageColumnIO;
 import org.apache.parquet.io.RecordReader;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,9 +86,9 @@ final class ParquetSource implements RowSource {
     if (length < 0 || length > size - MAGIC.length - TAIL) {
       throw damaged(path, "its footer", null);
     }
+    byte[] bytes = read(channel, size - TAIL - length, length);
     try {
-      return Util.readFileMetaData(
-          new ByteArrayInputStream(read(channel, size - TAIL - length, length)));
+      return Util.readFileMetaData(new ByteArrayInputStream(bytes));
     } catch (IOException e) {
       throw damaged(path, "its footer", e);
     }
@@ -148,8 +149,10 @@ final class ParquetSource implements RowSource {
 
   static DpoException damaged(Path path, String what, @Nullable Exception cause) {
     String message =
-        "[%s] a Parquet file must be whole but %s cannot be read; copy it again, or write it anew"
-            .formatted(path, what);
+        Interruption.caused(cause)
+            ? "[%s] %s".formatted(path, Interruption.REASON)
+            : "[%s] a Parquet file must be whole but %s cannot be read; copy it again, or write it anew"
+                .formatted(path, what);
     return cause == null ? new DpoException(message) : new DpoException(message, cause);
   }
 

@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
 final class RowParser {
   private static final String WEIGHT = "weight";
 
+  /** Sums of weights times losses must not leave the range of a double, nor lose digits. */
+  private static final double LARGEST_WEIGHT = 1e100;
+
   private final RowFormat format;
   private final Set<String> ignoredColumns = new TreeSet<>();
   private @Nullable First first;
@@ -241,6 +244,12 @@ final class RowParser {
           "it is %s; to leave a pair out, remove its row, and to turn a preference round, swap its"
                   .formatted(row.get(WEIGHT))
               + " sides");
+    }
+    if (weight < 1 / LARGEST_WEIGHT || weight > LARGEST_WEIGHT) {
+      throw row.bad(
+          "weight that is not from 1e-100 to 1e100",
+          "it is %s; only the relations of weights count, so divide all of them by one number"
+              .formatted(row.get(WEIGHT)));
     }
     return OptionalDouble.of(weight);
   }

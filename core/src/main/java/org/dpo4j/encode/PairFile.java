@@ -1,14 +1,15 @@
 package org.dpo4j.encode;
 
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -32,26 +33,27 @@ final class PairFile implements AutoCloseable {
   private static final int BLOCK = 1 << 13; // ends in a block of the index
 
   private final Path path;
-  private final FileChannel channel;
+  // No channel: one that a thread reads when it is interrupted is closed for all threads.
+  private final RandomAccessFile disk;
   private final long start;
   // Blocks, because an array that grows by copying needs three times its size for a moment.
   private final List<long[]> ends = new ArrayList<>();
   private final List<String> files = new ArrayList<>();
   private final List<Integer> firstOfFile = new ArrayList<>();
   private final BitSet cut = new BitSet();
-  private ByteBuffer buffer;
+  private byte[] bytes = new byte[BUFFER]; // what is not written yet
+  private ByteBuffer buffer = ints(bytes);
   private long flushed;
   private int checksum;
   private int size;
   private double firstWeight;
   private boolean weightsDiffer;
 
-  private PairFile(Path path, FileChannel channel, long start) {
+  private PairFile(Path path, RandomAccessFile disk, long start) {
     this.path = path;
-    this.channel = channel;
+    this.disk = disk;
     this.start = start;
     this.flushed = start;
-    this.buffer = direct(BUFFER);
   }
 
   /**
@@ -69,16 +71,19 @@ final class PairFile implements AutoCloseable {
     Path path = folder.resolve(".dpo4j-pairs");
     try {
       path = Files.createTempFile(folder, ".dpo4j-pairs-", ".tmp");
-      return new PairFile(
-          path,
-          FileChannel.open(
-              path,
-              StandardOpenOption.READ,
-              StandardOpenOption.WRITE,
-              StandardOpenOption.DELETE_ON_CLOSE),
-          start);
+      RandomAccessFile disk = new RandomAccessFile(path.toFile(), "rw");
+      delete(path);
+      return new PairFile(path, disk, start);
     } catch (IOException e) {
       throw notWritten(path, e);
+    }
+  }
+
+  private static void delete(Path path) throws IOException {
+    try {
+      Files.deleteIfExists(path);
+    } catch (FileSystemException e) {
+      path.toFile().deleteOnExit(); // Windows: not while it is open
     }
   }
 
@@ -134,15 +139,15 @@ final class PairFile implements AutoCloseable {
   /** Makes everything readable; nothing can be added afterwards. */
   void finish() {
     flush();
-    buffer = direct(0);
+    bytes = new byte[0];
+    buffer = ints(bytes);
   }
 
   private void flush() {
-    buffer.flip();
     try {
-      while (buffer.hasRemaining()) {
-        flushed += channel.write(buffer, flushed);
-      }
+      disk.seek(flushed);
+      disk.write(bytes, 0, buffer.position());
+      flushed += buffer.position();
     } catch (IOException e) {
       throw notWritten(path, e);
     }
@@ -188,25 +193,26 @@ final class PairFile implements AutoCloseable {
     int ints = Math.toIntExact((end(index) - from) / Integer.BYTES);
     int[] record = new int[ints];
     try {
-      ByteBuffer part = ByteBuffer.allocate(Math.min(BUFFER, ints * Integer.BYTES));
-      part.order(ByteOrder.nativeOrder());
+      byte[] read = new byte[Math.min(BUFFER, ints * Integer.BYTES)];
+      ByteBuffer part = ints(read);
       for (int done = 0; done < ints; done += part.limit() / Integer.BYTES) {
-        // In parts: the JDK keeps native memory as large as the largest read for each thread.
+        // In parts: the JDK takes native memory as large as a read.
         part.clear().limit(Math.min(part.capacity(), (ints - done) * Integer.BYTES));
-        fill(part, from + (long) done * Integer.BYTES);
-        part.flip().asIntBuffer().get(record, done, part.limit() / Integer.BYTES);
+        fill(read, part.limit(), from + (long) done * Integer.BYTES);
+        part.asIntBuffer().get(record, done, part.limit() / Integer.BYTES);
       }
+    } catch (EOFException e) {
+      throw notReadable("it ends too early", e);
     } catch (IOException e) {
       throw notReadable(reason(e), e);
     }
     return pair(index, record);
   }
 
-  private void fill(ByteBuffer part, long from) throws IOException {
-    while (part.hasRemaining()) {
-      if (channel.read(part, from + part.position()) < 0) {
-        throw notReadable("it ends too early", null);
-      }
+  private void fill(byte[] part, int count, long from) throws IOException {
+    synchronized (disk) { // it has one place for all threads
+      disk.seek(from);
+      disk.readFully(part, 0, count);
     }
   }
 
@@ -235,14 +241,15 @@ final class PairFile implements AutoCloseable {
   @Override
   public void close() {
     try {
-      channel.close();
+      disk.close();
+      delete(path);
     } catch (IOException e) {
       throw notReadable(reason(e), e);
     }
   }
 
-  private static ByteBuffer direct(int bytes) {
-    return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+  private static ByteBuffer ints(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
   }
 
   private static String reason(IOException e) {

@@ -10,6 +10,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -65,7 +66,8 @@ public final class Generator {
 
   /** Logits of the token after the fed ones, shape (vocab). */
   private float[] lastLogits(int[] fed, int position, CachedAttention attention) {
-    try (TensorScope scope = TensorScope.open();
+    try (Pools.Hold spread = Pools.spread();
+        TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor hidden =
           model.hiddenStates(

@@ -5,6 +5,7 @@ import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderPass;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -38,6 +39,7 @@ public final class CompletionPass implements AutoCloseable {
     }
   }
 
+  private final CausalLm model;
   private final FlatSequences sequences;
   private final TailWeight tail;
   private final Purpose purpose;
@@ -65,8 +67,11 @@ public final class CompletionPass implements AutoCloseable {
     this.sequences = sequences;
     this.tail = tail;
     this.purpose = purpose;
+    this.model = model;
     decoder = new DecoderPass(model, sequences, purpose.keep);
-    try (NoGrad noGrad = NoGrad.open()) {
+    try (CausalLm.Use use = model.use();
+        Pools.Hold single = Pools.single();
+        NoGrad noGrad = NoGrad.open()) {
       head =
           new HeadPass(
               model,
@@ -105,16 +110,21 @@ public final class CompletionPass implements AutoCloseable {
   }
 
   /**
-   * Goes back, once: adds to the gradients of all weights that require one.
+   * Goes back, once: adds to the gradients of all weights that require one. Those must have
+   * required it when the pass was opened, and have room for it.
    *
    * @param bySums gradient of the loss by {@link #sums}, shape (sequences)
    * @param byWeightedSums gradient of the loss by {@link #weightedSums}, likewise
+   * @throws IllegalStateException as {@link DecoderPass#beginBackward}
    */
   public void backward(Tensor bySums, Tensor byWeightedSums) {
     if (purpose.keep == DecoderPass.Keep.NOTHING) {
       throw new IllegalStateException("a pass for " + purpose + " has no way back");
     }
-    try (TensorScope scope = TensorScope.open();
+    decoder.beginBackward();
+    try (CausalLm.Use use = model.use();
+        Pools.Hold single = Pools.single();
+        TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor sequenceOf = Tensors.longs(sequences.sequenceOf());
       Tensor weighted = byWeightedSums.index_select(0, sequenceOf);
@@ -128,6 +138,7 @@ public final class CompletionPass implements AutoCloseable {
     }
   }
 
+  /** Frees what was kept; any thread may do that, and in any order with other passes. */
   @Override
   public void close() {
     head.close();

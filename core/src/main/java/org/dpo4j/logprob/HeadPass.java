@@ -80,6 +80,8 @@ final class HeadPass implements AutoCloseable {
   private final int width; // of a tile
   private final RowShares rows; // the scored ones
   private final boolean statistics;
+  private final TensorScope scope = TensorScope.open(); // of this pass, of no thread
+  private final Team.@Nullable Block memory; // of what is kept
   private final @Nullable Tensor kept; // e of all tiles, one behind the other
   private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, with a way back
   private final Node[] leaves;
@@ -92,7 +94,7 @@ final class HeadPass implements AutoCloseable {
   private final List<Tensor> measured; // (scored) each: entropy, mean logit, correct, alignment
 
   /**
-   * Goes forward. Tensors belong to the scope of the caller.
+   * Goes forward.
    *
    * @param states after the last block, shape (predicting, hidden)
    * @param training whether there will be a way back
@@ -111,30 +113,31 @@ final class HeadPass implements AutoCloseable {
     head = model.head();
     targetIds = sequences.targets();
     scored = targetIds.length;
-    targets = Tensors.longs(targetIds);
-    int[] predicting = sequences.predicting();
-    predictors =
-        Tensors.longs(
-            Arrays.stream(sequences.predictors())
-                .map(token -> Arrays.binarySearch(predicting, token))
-                .toArray());
     vocabulary = model.vocabSize();
     width = sizes.width(scored);
     rows = RowShares.of(team, scored);
-    long count = (long) scored * vocabulary;
-    kept =
-        training && 4 * count <= sizes.keptBytes()
-            ? team.scratch("exponentials that are kept", Tensors.elementType(states), count)
-            : null;
     leaves = new Node[rows.threads()];
-    long seed = training ? model.dropoutSeed() : 0;
-    for (int thread = 0; thread < rows.threads(); thread++) {
-      products.add(List.of());
-      if (training) {
-        tapes.add(new Tape(seed + thread));
-      }
-    }
+    long count = (long) scored * vocabulary;
     try {
+      memory =
+          training && 4 * count <= sizes.keptBytes()
+              ? team.block(Tensors.elementType(states), count)
+              : null;
+      kept = memory == null ? null : memory.tensor();
+      targets = Tensors.longs(targetIds);
+      int[] predicting = sequences.predicting();
+      predictors =
+          Tensors.longs(
+              Arrays.stream(sequences.predictors())
+                  .map(token -> Arrays.binarySearch(predicting, token))
+                  .toArray());
+      long seed = training ? model.dropoutSeed() : 0;
+      for (int thread = 0; thread < rows.threads(); thread++) {
+        products.add(List.of());
+        if (training) {
+          tapes.add(new Tape(seed + thread));
+        }
+      }
       team.each(thread -> project(thread, states));
       Figures figures = Figures.of(states, tiles(), scored);
       Tensor found = Tensors.zerosLike(states, scored);
@@ -146,6 +149,8 @@ final class HeadPass implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       close();
       throw e;
+    } finally {
+      scope.leave();
     }
   }
 
@@ -410,5 +415,9 @@ final class HeadPass implements AutoCloseable {
     inputs.clear();
     Arrays.stream(expected).flatMap(Arrays::stream).filter(Objects::nonNull).forEach(Tensors::free);
     expected = new Tensor[0][];
+    if (memory != null) {
+      memory.close();
+    }
+    scope.close();
   }
 }

@@ -3,6 +3,7 @@ package org.dpo4j.logprob;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import org.dpo4j.Interruption;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.encode.EncodedPair;
@@ -88,6 +89,7 @@ public final class LogProbTable {
     double[] chosen = new double[pairs.size()];
     double[] rejected = new double[pairs.size()];
     for (int from = 0, to; from < pairs.size(); from = to) {
+      Interruption.check("after %d of %d pairs were scored".formatted(from, pairs.size()));
       to = cut.end(from);
       PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
       try (TensorScope scope = TensorScope.open();

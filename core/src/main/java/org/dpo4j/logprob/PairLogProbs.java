@@ -15,6 +15,12 @@ import org.dpo4j.torch.Tensors;
 public record PairLogProbs(
     Tensor chosen, Tensor rejected, Tensor chosenTokens, Tensor rejectedTokens) {
 
+  /**
+   * A difference of log-probabilities this small, as a share of them, is none: the last two bits of
+   * 32, in which the same model differs when a batch is cut in another way.
+   */
+  public static final double ROUNDING = 0x1p-21;
+
   public PairLogProbs {
     Shapes.require("chosen", chosen, -1);
     long batch = chosen.size(0);

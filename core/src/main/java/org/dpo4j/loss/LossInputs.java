@@ -1,6 +1,7 @@
 package org.dpo4j.loss;
 
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Shapes;
 import org.dpo4j.torch.Tensors;
@@ -66,6 +67,16 @@ public record LossInputs(
   /** Delta_w = log pi(y_w) - log ref(y_w). */
   Tensor chosenRatio() {
     return policy.chosen().sub(required().chosen().detach());
+  }
+
+  /**
+   * What rounding can make of a {@link #chosenRatio} that is 0: a share of the log-probability, or
+   * of the number of tokens where these are nearly certain. A constant.
+   */
+  Tensor chosenRounding() {
+    return torch
+        .max(policy.chosen().detach().abs(), policy.chosenTokens())
+        .mul(Tensors.scalar(PairLogProbs.ROUNDING));
   }
 
   /** Delta_l. */

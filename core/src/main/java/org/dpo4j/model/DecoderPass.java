@@ -5,6 +5,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.Slab;
 import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
@@ -29,13 +30,18 @@ public final class DecoderPass implements AutoCloseable {
     ALL
   }
 
+  /** Where it is. */
+  private enum State {
+    FORWARD,
+    BACK,
+    CLOSED
+  }
+
   private final CausalLm model;
   private final Keep keep;
   private final Team team = Team.get();
   private final int tokens;
-  private final CausalLm.Use use;
-  private final Team.Session session;
-  private final TensorScope scope = TensorScope.open();
+  private final TensorScope scope = TensorScope.open(); // of this pass, of no thread
   private final @Nullable Slab slab; // where all is kept
   private final Tensor ids;
   private final Tensor positions;
@@ -44,7 +50,9 @@ public final class DecoderPass implements AutoCloseable {
   private final TokenRows predicting;
   private final List<LayerPass> layers = new ArrayList<>();
   private final List<Tensor> between = new ArrayList<>(); // states, from those of the tables on
-  private final Tensor states;
+  private final Tensor states; // after the last block
+  private final TrainedWeights weights;
+  private State state = State.FORWARD;
 
   /**
    * Goes forward.
@@ -56,13 +64,14 @@ public final class DecoderPass implements AutoCloseable {
     this.model = model;
     this.keep = keep;
     tokens = sequences.tokens();
-    session = Team.session();
-    use = model.use();
+    weights = TrainedWeights.of(model);
     slab =
         keep == Keep.ALL
             ? team.slab(Tensors.elementType(model.parameters().all().get(0).tensor()))
             : null;
-    try (NoGrad noGrad = NoGrad.open()) {
+    try (CausalLm.Use use = model.use();
+        Pools.Hold single = Pools.single();
+        NoGrad noGrad = NoGrad.open()) {
       ids = Tensors.longs(sequences.ids());
       positions = Tensors.longs(sequences.positions());
       every = TokenRows.every(sequences, team);
@@ -72,6 +81,8 @@ public final class DecoderPass implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       close();
       throw e;
+    } finally {
+      scope.leave();
     }
   }
 
@@ -139,16 +150,39 @@ public final class DecoderPass implements AutoCloseable {
   }
 
   /**
-   * Goes back, once: adds to the gradients of all weights of the blocks and tables that require
-   * one.
+   * Begins the way back, once.
+   *
+   * @throws IllegalStateException if nothing was kept, it began before, this is closed, or weights
+   *     have begun or ceased to require gradients since it went forward
+   */
+  public void beginBackward() {
+    if (keep == Keep.NOTHING) {
+      throw new IllegalStateException("nothing was kept to go back with");
+    }
+    switch (state) {
+      case BACK ->
+          throw new IllegalStateException(
+              "a pass goes back once, and this one has: what it kept is used up; open another one");
+      case CLOSED ->
+          throw new IllegalStateException("a pass that is closed cannot go back; open another one");
+      case FORWARD -> weights.requireUnchanged();
+    }
+    state = State.BACK;
+  }
+
+  /**
+   * Goes back, after {@link #beginBackward}: adds to the gradients of all weights of the blocks and
+   * tables that require one.
    *
    * @param gradient of the loss by {@link #states}, same shape
    */
   public void backward(Tensor gradient) {
-    if (keep == Keep.NOTHING) {
-      throw new IllegalStateException("nothing was kept to go back with");
+    if (state != State.BACK) {
+      throw new IllegalStateException("beginBackward comes first");
     }
-    try (NoGrad noGrad = NoGrad.open()) {
+    try (CausalLm.Use use = model.use();
+        Pools.Hold single = Pools.single();
+        NoGrad noGrad = NoGrad.open()) {
       Tensor byTables =
           layers.isEmpty() ? predicting.scattered(gradient) : backwardThrough(gradient);
       for (CausalLm.Lookup lookup : model.lookups()) {
@@ -205,8 +239,13 @@ public final class DecoderPass implements AutoCloseable {
     }
   }
 
+  /** Frees what was kept; any thread may do that, and in any order with other passes. */
   @Override
   public void close() {
+    if (state == State.CLOSED) {
+      return;
+    }
+    state = State.CLOSED;
     layers.forEach(LayerPass::close);
     between.forEach(Tensors::free);
     between.clear();
@@ -214,7 +253,5 @@ public final class DecoderPass implements AutoCloseable {
       slab.close();
     }
     scope.close();
-    use.close();
-    session.close();
   }
 }

@@ -6,7 +6,7 @@ import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
@@ -222,10 +222,11 @@ public final class Node {
    * Sets a share of the elements to zero and scales the others up.
    *
    * @param share in [0, 1)
+   * @param random decides which, where there is no tape; else the tape's seed does
    */
-  public Node dropout(double share) {
+  public Node dropout(double share, RandomNumbers random) {
     if (tape == null) {
-      return of(torch.dropout(value(), share, true));
+      return of(value().mul(random.dropoutMask(value(), share)));
     }
     keep(); // to be multiplied once more on the way back
     Tensor mask = tape.keep(tape.dropoutMask(value(), share));

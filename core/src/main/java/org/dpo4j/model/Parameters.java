@@ -58,14 +58,12 @@ public final class Parameters implements AutoCloseable {
 
   private static void cast(List<Matrix> matrices) {
     Team team = Team.get();
-    try (Team.Session session = Team.session()) {
-      team.each(
-          thread -> {
-            for (int i = thread; i < matrices.size(); i += team.size()) {
-              matrices.get(i).cast();
-            }
-          });
-    }
+    team.each(
+        thread -> {
+          for (int i = thread; i < matrices.size(); i += team.size()) {
+            matrices.get(i).cast();
+          }
+        });
   }
 
   /** Remembers a weight; it is freed with the others. */

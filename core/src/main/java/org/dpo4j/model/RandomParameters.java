@@ -1,23 +1,25 @@
 package org.dpo4j.model;
 
-import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
 /**
- * Initial weights as PyTorch's modules draw them, from libtorch's default generator: built in the
- * same order after the same {@code manual_seed}, a model has the same weights as in Python.
+ * Initial weights as PyTorch's modules draw them, from a stream of its own: built in the same order
+ * from the same seed, a model has the same weights as in Python after {@code manual_seed}.
  */
 public final class RandomParameters implements ParameterSource {
 
   private final ElementType type;
+  private final RandomNumbers random;
   private double fanIn = 1;
 
-  public RandomParameters(ElementType type) {
+  public RandomParameters(ElementType type, RandomNumbers random) {
     this.type = type;
+    this.random = random;
   }
 
   @Override
@@ -32,7 +34,7 @@ public final class RandomParameters implements ParameterSource {
           double gain = Math.sqrt(2.0 / (1 + 5));
           uniform(tensor, Math.sqrt(3.0) * (gain / Math.sqrt(fanIn)));
         }
-        case EMBEDDING -> tensor.normal_(0.0, 1.0, new GeneratorOptional());
+        case EMBEDDING -> random.normal(tensor);
         case BIAS -> uniform(tensor, 1 / Math.sqrt(fanIn));
         case NORM -> tensor.fill_(Tensors.scalar(1.0));
         case NORM_BIAS -> tensor.zero_();
@@ -41,7 +43,7 @@ public final class RandomParameters implements ParameterSource {
     }
   }
 
-  private static void uniform(Tensor tensor, double bound) {
-    tensor.uniform_(-bound, bound, new GeneratorOptional());
+  private void uniform(Tensor tensor, double bound) {
+    random.uniform(tensor, -bound, bound);
   }
 }

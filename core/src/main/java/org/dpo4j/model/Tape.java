@@ -3,10 +3,8 @@ package org.dpo4j.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.bytedeco.pytorch.Generator;
-import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.Slab;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -149,10 +147,8 @@ public final class Tape implements AutoCloseable {
   /** Ones and zeros, the ones scaled up; the same for the same seed and number of the call. */
   Tensor dropoutMask(Tensor like, double share) {
     long drawn = new SplittableRandom(seed).split().nextLong() + masks++;
-    try (Generator generator = torch.make_generator_cpu(drawn)) {
-      return Tensors.zerosLike(like, like.shape())
-          .bernoulli_(1 - share, new GeneratorOptional(generator))
-          .div_(Tensors.scalar(1 - share));
+    try (RandomNumbers random = new RandomNumbers(drawn)) {
+      return random.dropoutMask(like, share);
     }
   }
 

@@ -69,8 +69,7 @@ public final class AdamW implements AutoCloseable {
     steps++;
     Team team = Team.get();
     long pieces = (parameters.count() - 1) / PIECE + 1;
-    try (Team.Session session = Team.session();
-        TensorScope scope = TensorScope.open()) {
+    try (TensorScope scope = TensorScope.open()) {
       FusedAdamW fused =
           new FusedAdamW(
               steps, learningRate, settings.beta1(), settings.beta2(), settings.epsilon());

@@ -84,21 +84,19 @@ public final class FlatParameters implements AutoCloseable {
   public double gradientNorm() {
     Team team = Team.get();
     double[] parts = new double[team.size()];
-    try (Team.Session session = Team.session()) {
-      team.each(
-          thread -> {
-            long from = count() * thread / team.size();
-            long to = count() * (thread + 1) / team.size();
-            // Squares of millions of elements, summed in 32 bits, lose percents of the sum.
-            for (long start = from; start < to; start += NORM_PIECE) {
-              try (TensorScope scope = TensorScope.open()) {
-                long count = Math.min(NORM_PIECE, to - start);
-                double norm = gradients.narrow(0, start, count).norm().item_double();
-                parts[thread] += norm * norm;
-              }
+    team.each(
+        thread -> {
+          long from = count() * thread / team.size();
+          long to = count() * (thread + 1) / team.size();
+          // Squares of millions of elements, summed in 32 bits, lose percents of the sum.
+          for (long start = from; start < to; start += NORM_PIECE) {
+            try (TensorScope scope = TensorScope.open()) {
+              long count = Math.min(NORM_PIECE, to - start);
+              double norm = gradients.narrow(0, start, count).norm().item_double();
+              parts[thread] += norm * norm;
             }
-          });
-    }
+          }
+        });
     double sum = 0;
     for (double part : parts) {
       sum += part;

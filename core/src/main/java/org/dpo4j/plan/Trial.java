@@ -17,6 +17,7 @@ import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.StepReport;
@@ -68,12 +69,13 @@ public record Trial(
   }
 
   private StepCost cost(List<EncodedPair> pairs, int layers) {
+    RandomNumbers random = new RandomNumbers(0);
     try (CausalLm base =
-        blueprint.withLayers(layers).build(new RandomParameters(ElementType.F32))) {
+        blueprint.withLayers(layers).build(new RandomParameters(ElementType.F32, random))) {
       if (lora.isEmpty()) {
         return cost(pairs, base);
       }
-      try (LoraModel adapted = new LoraModel(base, lora.get(), LoraModel.fresh(base))) {
+      try (LoraModel adapted = new LoraModel(base, lora.get(), LoraModel.fresh(base, random))) {
         return cost(pairs, adapted);
       }
     }

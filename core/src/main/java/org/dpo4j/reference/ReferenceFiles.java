@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.ModelFolder;
 import org.dpo4j.weights.PeftAdapter;
@@ -51,7 +52,12 @@ public record ReferenceFiles(String weights, String config, Optional<Adapter> ad
                       adapterWeights.get(),
                       sha256(adapter.orElseThrow().resolve(PeftAdapter.CONFIG)))));
     } catch (IOException e) {
-      throw new DpoException("[" + model + "] could not be read: " + e.getMessage(), e);
+      throw new DpoException(
+          "["
+              + model
+              + "] could not be read: "
+              + (Interruption.caused(e) ? Interruption.REASON : e.getMessage()),
+          e);
     }
   }
 

@@ -22,6 +22,7 @@ import org.dpo4j.loss.UnitMarginLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.gpt.TinyGpt;
 import org.dpo4j.report.ComparisonPlot;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.PairMetrics;
 import org.dpo4j.train.StepReport;
 import org.dpo4j.train.TrainingListener;
@@ -114,7 +115,7 @@ final class DemoComparison {
             "ipo_sum",
             "ipo");
     List<Result> results = new ArrayList<>();
-    try (TinyGpt start = DemoRun.warmedUp(config, out)) {
+    try (TinyGpt start = DemoRun.warmedUp(new RandomNumbers(config.seed()), out)) {
       LogProbTable before = DemoTraining.evaluateMargins(start, pairs);
       line(
           "initial margin %+.2f; beta %s, learning rate %s, %d passes for each loss",

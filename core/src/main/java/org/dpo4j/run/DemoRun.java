@@ -19,6 +19,7 @@ import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.PairMetrics;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.StartCheck;
@@ -32,10 +33,12 @@ public final class DemoRun {
 
   private final DemoConfig config;
   private final PrintStream out;
+  private final RandomNumbers random;
   private final List<EncodedPair> pairs = DemoTraining.pairs();
 
   private DemoRun(DemoConfig config, PrintStream out) {
     this.config = config;
+    random = new RandomNumbers(config.seed());
     this.out = out;
   }
 
@@ -45,7 +48,12 @@ public final class DemoRun {
    * @throws DpoException with the reason if the margin did not grow or the loss did not fall
    */
   public static void run(DemoConfig config, RunOutput output) {
-    Engine.setThreads(config.threads());
+    try (Engine.Threads threads = Engine.use(config.threads())) {
+      runOnThem(config, output);
+    }
+  }
+
+  private static void runOnThem(DemoConfig config, RunOutput output) {
     if (config.compare()) {
       DemoComparison.run(config, output.out());
     } else if (config.outputDir().isPresent()) {
@@ -77,7 +85,7 @@ public final class DemoRun {
   private RunHistory run() {
     PreferenceLoss loss = loss(config);
     printConfiguration(loss);
-    try (TinyGpt start = warmedUp(config, out);
+    try (TinyGpt start = warmedUp(random, out);
         CausalLm reference = reference(start);
         TinyGpt policy = start.copy()) {
       LogProbTable before = DemoTraining.evaluateMargins(policy, pairs);
@@ -122,8 +130,8 @@ public final class DemoRun {
   }
 
   /** The untrained model after its warm-up, which is printed. */
-  static TinyGpt warmedUp(DemoConfig config, PrintStream out) {
-    TinyGpt model = DemoTraining.untrained(config.seed());
+  static TinyGpt warmedUp(RandomNumbers random, PrintStream out) {
+    TinyGpt model = DemoTraining.untrained(random);
     out.printf(
         Locale.ROOT,
         "warm-up on prompt and chosen: %d epochs, learning rate %s%n",
@@ -144,7 +152,7 @@ public final class DemoRun {
       return start.copy();
     }
     List<Double> losses = new ArrayList<>();
-    TinyGpt student = DemoTraining.distilled(start, losses);
+    TinyGpt student = DemoTraining.distilled(start, random, losses);
     line(
         "reference distilled: %d weights, a %.0f-th of the policy's %d; cross-entropy with its"
             + " teacher %.4f -> %.4f",

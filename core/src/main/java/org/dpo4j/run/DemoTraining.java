@@ -19,7 +19,7 @@ import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.LanguageModeling;
 import org.dpo4j.train.PreferenceData;
@@ -43,10 +43,9 @@ public final class DemoTraining {
     return TripleEncoder.encode(DemoTriples.all());
   }
 
-  /** A model with the weights that PyTorch would draw after {@code torch.manual_seed(seed)}. */
-  public static TinyGpt untrained(long seed) {
-    Engine.manualSeed(seed);
-    return new TinyGpt(TinyGptConfig.DEMO, new RandomParameters(ElementType.F32));
+  /** A model with the weights that PyTorch would draw after {@code torch.manual_seed}. */
+  public static TinyGpt untrained(RandomNumbers random) {
+    return new TinyGpt(TinyGptConfig.DEMO, new RandomParameters(ElementType.F32, random));
   }
 
   /** Trains on prompt and chosen completion, every position; returns the loss of each epoch. */
@@ -57,8 +56,9 @@ public final class DemoTraining {
   }
 
   /** A smaller model taught by the warmed-up one; adds the loss of each epoch to {@code losses}. */
-  public static TinyGpt distilled(CausalLm teacher, List<Double> losses) {
-    TinyGpt student = new TinyGpt(TinyGptConfig.DISTILLED, new RandomParameters(ElementType.F32));
+  public static TinyGpt distilled(CausalLm teacher, RandomNumbers random, List<Double> losses) {
+    TinyGpt student =
+        new TinyGpt(TinyGptConfig.DISTILLED, new RandomParameters(ElementType.F32, random));
     List<int[]> sequences = new ArrayList<>();
     for (EncodedPair pair : pairs()) {
       sequences.add(joined(pair.promptIds(), pair.chosenIds()));

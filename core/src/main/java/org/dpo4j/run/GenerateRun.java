@@ -37,12 +37,12 @@ public final class GenerateRun {
   /** One completion as text, or for a file of prompts one JSON line for each. */
   public static void run(GenerateConfig config, RunOutput output) {
     config.checkInputs();
-    Engine.setThreads(config.threads());
     List<Prompt> prompts =
         config.prompt().isPresent()
             ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
             : read(config.promptsFile().orElseThrow());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter())) {
+    try (Engine.Threads threads = Engine.use(config.threads());
+        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter())) {
       Generator generator =
           new Generator(
               inputs.model(),

@@ -33,8 +33,8 @@ public final class MergeRun {
    */
   public static void run(MergeConfig config, RunOutput output) {
     config.checkInputs();
-    Engine.setThreads(config.threads());
-    try (OutputFolder folder =
+    try (Engine.Threads threads = Engine.use(config.threads());
+        OutputFolder folder =
             OutputFolder.prepare(
                 config.outputDir(), false, List.of(config.model(), config.adapter()));
         ShutdownHook hook = ShutdownHook.closing(folder);

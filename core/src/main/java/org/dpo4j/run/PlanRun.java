@@ -58,8 +58,9 @@ public final class PlanRun {
    */
   public static void run(PlanConfig config, RunOutput output) {
     config.checkInputs();
-    Engine.setThreads(config.training().engine().threads());
-    new PlanRun(config, output).run();
+    try (Engine.Threads threads = Engine.use(config.training().engine().threads())) {
+      new PlanRun(config, output).run();
+    }
   }
 
   private void run() {

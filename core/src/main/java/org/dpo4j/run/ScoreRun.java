@@ -45,8 +45,8 @@ public final class ScoreRun {
   public static void run(ScoreConfig config, RunOutput output) {
     config.checkInputs();
     DataInput input = config.input();
-    Engine.setThreads(config.threads());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
+    try (Engine.Threads threads = Engine.use(config.threads());
+        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();

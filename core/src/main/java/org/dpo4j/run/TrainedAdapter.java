@@ -12,7 +12,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
-import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.PeftAdapter;
 
@@ -38,12 +38,12 @@ final class TrainedAdapter {
     if (!config.trainsAdapter()) {
       return Optional.empty();
     }
-    Engine.manualSeed(config.engine().seed());
+    RandomNumbers random = new RandomNumbers(config.engine().seed());
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
     PeftAdapter adapter =
         config.model().adapter().isPresent()
             ? PeftAdapter.open("--adapter", config.model().adapter().get(), base)
-            : wanted.create(base);
+            : wanted.create(base, random);
     try {
       wanted.requireTargets(adapter);
       wanted.requireAgreement(adapter.model().config());
@@ -52,7 +52,7 @@ final class TrainedAdapter {
       throw e;
     }
     if (!config.lora().disableDropout()) {
-      adapter.model().useDropout();
+      adapter.model().useDropout(random);
     }
     return Optional.of(adapter);
   }
@@ -87,8 +87,9 @@ final class TrainedAdapter {
         alphas());
   }
 
-  private PeftAdapter create(LoadedModel base) {
-    return checked(wanted -> PeftAdapter.create(wanted.config(base.config().modelType()), base));
+  private PeftAdapter create(LoadedModel base, RandomNumbers random) {
+    return checked(
+        wanted -> PeftAdapter.create(wanted.config(base.config().modelType()), base, random));
   }
 
   /** Does something with the options; what is wrong with them is said in a user's words. */

@@ -48,7 +48,8 @@ public final class TrainingRun {
     config.checkInputs();
     DataInput training = config.data().training();
     Optional<DataInput> heldOut = config.data().heldOut();
-    try (OutputFolder folder =
+    try (Engine.Threads threads = Engine.use(config.engine().threads());
+        OutputFolder folder =
             OutputFolder.prepare(
                 config.output().outputDir(),
                 config.output().overwriteOutputDir(),
@@ -63,7 +64,6 @@ public final class TrainingRun {
                 heldOut,
                 inputs.encoder(config.data().maxLength()),
                 folder.pending())) {
-      Engine.setThreads(config.engine().threads());
       Trainer.Settings settings = settings(pairs.training().pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
       Optional<ReferenceFiles> files = References.files(config);

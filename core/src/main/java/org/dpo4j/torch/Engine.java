@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Loads libtorch once, after setting what must be set before it loads. Every class of this package
@@ -25,7 +26,8 @@ public final class Engine {
   private static final boolean STARTED = load();
   private static final boolean BF16_IS_FAST = readBf16();
   private static final int INITIAL_THREADS = torch.get_num_threads();
-  private static volatile int chosen = INITIAL_THREADS;
+  private static final ThreadLocal<Integer> OWN = new ThreadLocal<>();
+  private static volatile int byDefault = INITIAL_THREADS;
 
   private Engine() {}
 
@@ -37,23 +39,73 @@ public final class Engine {
   }
 
   /**
-   * Sets the threads of a tensor operation, in libtorch's pool and in that of OpenBLAS, which
-   * libtorch does not know of.
+   * Sets how many threads passes, the optimizer and single operations use from now on, where {@link
+   * #use} says nothing else. Passes that are open go on with the threads that they began with.
    *
    * @param threads at least 1, and more than there are cores only costs; 0 for as many as the
    *     process began with, one for each core unless its environment says otherwise
    */
   public static void setThreads(int threads) {
+    int number = number(threads);
+    if (number != byDefault) {
+      Team.get().freeUnused(); // may be of no use any more
+    }
+    byDefault = number;
+    Pools.refresh();
+  }
+
+  /**
+   * {@link #setThreads} for the calling thread alone, until what is returned is closed by it: for
+   * runs beside each other.
+   */
+  public static Threads use(int threads) {
+    return new Threads(number(threads));
+  }
+
+  private static int number(int threads) {
     if (threads < 0) {
       throw new UsageException("--threads must not be negative but was " + threads);
     }
-    Team.setPools(threads == 0 ? INITIAL_THREADS : threads);
-    chosen = torch.get_num_threads();
+    return threads == 0 ? INITIAL_THREADS : threads;
   }
 
-  /** The threads of a tensor operation, and of a {@link Team}. */
+  /** A number of threads that holds until it is closed, by the thread that asked for it. */
+  public static final class Threads implements AutoCloseable {
+    private final Thread owner = Thread.currentThread();
+    private final @Nullable Integer before = OWN.get();
+
+    private Threads(int threads) {
+      OWN.set(threads);
+      Pools.refresh();
+    }
+
+    /** Frees, too, what passes with that number of threads gave back. */
+    @Override
+    public void close() {
+      if (Thread.currentThread() != owner) {
+        throw new IllegalStateException(
+            "the number of threads of %s must be given back by that thread but was by %s"
+                .formatted(owner.getName(), Thread.currentThread().getName()));
+      }
+      Team.get().freeUnused();
+      if (before == null) {
+        OWN.remove();
+      } else {
+        OWN.set(before);
+      }
+      Pools.refresh();
+    }
+  }
+
+  /** The threads of a {@link Team}, and of a single operation, in the calling thread. */
   public static int threads() {
-    return chosen;
+    Integer own = OWN.get();
+    return own == null ? byDefault : own;
+  }
+
+  /** The threads where nobody has asked for others with {@link #use}. */
+  static int defaultThreads() {
+    return byDefault;
   }
 
   /**
@@ -88,11 +140,6 @@ public final class Engine {
             limit ->
                 Stream.of("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
                     .anyMatch(limit.toUpperCase(Locale.ROOT)::contains));
-  }
-
-  /** Seeds libtorch's default generator, as {@code torch.manual_seed}. */
-  public static void manualSeed(long seed) {
-    torch.manual_seed(seed);
   }
 
   /**

@@ -1,6 +1,5 @@
 package org.dpo4j.torch;
 
-import com.sun.jna.Function;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -11,8 +10,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.IntConsumer;
-import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.AutoDispatchBelowADInplaceOrView;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -24,39 +23,33 @@ import org.jspecify.annotations.Nullable;
  * operation wakes a pool, and the pools of libtorch and OpenBLAS have nothing to fight about.
  *
  * <p>How work is cut depends on the number of threads alone, so that a run repeats to the last bit.
+ * There is one team of each size; callers from several threads take turns, operation by operation.
  */
 public final class Team {
 
   /** Turns of waiting before a thread sleeps: about as long as the gap between two pieces. */
   private static final int SPINS = 20_000;
 
-  private static @Nullable Team current;
+  private static final Map<Integer, Team> BY_SIZE = new ConcurrentHashMap<>();
 
   private final List<Worker> workers = new ArrayList<>(); // all but the caller
-  private final Map<String, Tensor> scratch = new ConcurrentHashMap<>();
+  private final ReentrantLock turn = new ReentrantLock(true); // whose body the workers run
   private final Map<ElementType, Deque<Tensor>> chunks = new EnumMap<>(ElementType.class); // free
+  private final Map<ElementType, Deque<Tensor>> blocks = new EnumMap<>(ElementType.class); // free
   private final int size;
 
   private Team(int size) {
     this.size = size;
     for (int i = 1; i < size; i++) {
-      Worker worker = new Worker(i);
+      Worker worker = new Worker(size, i);
       workers.add(worker);
       worker.start();
     }
   }
 
-  /** The team of {@link Engine#threads} threads; made anew when that number changes. */
-  public static synchronized Team get() {
-    int threads = Engine.threads();
-    if (current != null && current.size != threads) {
-      current.dissolve();
-      current = null;
-    }
-    if (current == null) {
-      current = new Team(threads);
-    }
-    return current;
+  /** The team of {@link Engine#threads} threads. A pass keeps the team that it began with. */
+  public static Team get() {
+    return BY_SIZE.computeIfAbsent(Engine.threads(), Team::new);
   }
 
   /** How many threads there are, the caller's included. */
@@ -65,68 +58,43 @@ public final class Team {
   }
 
   /**
-   * While open, operations of the calling thread run on it alone; to be open around {@link #each}.
-   * Sessions nest.
-   */
-  public static Session session() {
-    return new Session();
-  }
-
-  /** Restores the threads of single operations when it is closed. */
-  public static final class Session implements AutoCloseable {
-    private final int before = torch.get_num_threads();
-
-    private Session() {
-      setPools(1);
-    }
-
-    @Override
-    public void close() {
-      setPools(before);
-    }
-  }
-
-  /** Sets the threads of one operation in both pools, for the calling thread. */
-  static void setPools(int threads) {
-    if (torch.get_num_threads() != threads) {
-      torch.set_num_threads(threads);
-      Blas.setThreads(threads);
-    }
-  }
-
-  /** OpenBLAS has a pool that libtorch does not know of. */
-  private static final class Blas {
-    private static final List<Function> SETTERS =
-        Loader.getLoadedLibraries().entrySet().stream()
-            .filter(library -> library.getKey().startsWith("openblas"))
-            .map(library -> Function.getFunction(library.getValue(), "openblas_set_num_threads"))
-            .toList();
-
-    static void setThreads(int threads) {
-      SETTERS.forEach(setter -> setter.invokeVoid(new Object[] {threads}));
-    }
-  }
-
-  /**
    * Runs the body once on each thread, out of autograd's sight and in a {@link TensorScope} of its
-   * own, and returns when all are done. One caller at a time. Views made in it and changes in place
-   * are unknown to autograd: nothing may be changed there that a graph outside has saved.
+   * own, and returns when all are done. Views made in it and changes in place are unknown to
+   * autograd: nothing may be changed there that a graph outside has saved.
    *
-   * @param body gets the number of its thread, from 0
+   * @param body gets the number of its thread, from 0; must not call this method
    * @throws RuntimeException the first that a body threw, by number of thread
    */
-  public synchronized void each(IntConsumer body) {
-    workers.forEach(worker -> worker.begin(body));
-    Throwable failure = attempt(body, 0);
-    for (Worker worker : workers) {
-      Throwable other = worker.await();
-      failure = failure == null ? other : failure;
+  public void each(IntConsumer body) {
+    if (turn.isHeldByCurrentThread() || Thread.currentThread() instanceof Worker) {
+      throw new IllegalStateException(
+          "a body that a team runs must not hand work to a team: its threads are busy with it");
+    }
+    @Nullable Throwable failure;
+    // Before the turn: who has the turn never waits for the pools, so that nobody waits in a ring.
+    try (Pools.Hold hold = Pools.single()) {
+      failure = size == 1 ? attempt(body, 0) : onAll(body);
     }
     if (failure instanceof Error error) {
       throw error;
     }
     if (failure instanceof RuntimeException exception) {
       throw exception;
+    }
+  }
+
+  private @Nullable Throwable onAll(IntConsumer body) {
+    turn.lock();
+    try {
+      workers.forEach(worker -> worker.begin(body));
+      Throwable failure = attempt(body, 0);
+      for (Worker worker : workers) {
+        Throwable other = worker.await();
+        failure = failure == null ? other : failure;
+      }
+      return failure;
+    } finally {
+      turn.unlock();
     }
   }
 
@@ -160,81 +128,114 @@ public final class Team {
     }
   }
 
-  /**
-   * Memory that is used again and again: large blocks cost more to get from the system than to
-   * fill.
-   *
-   * @param name of the use; one use at a time
-   * @return shape {@code shape}, contents undefined, valid until the next call with that name
-   */
-  public Tensor scratch(String name, ElementType type, long... shape) {
-    long count = 1;
-    for (long side : shape) {
-      count *= side;
-    }
-    long needed = count;
-    Tensor memory =
-        scratch.compute(
-            name + type,
-            (key, before) ->
-                before != null && before.numel() >= needed
-                    ? before
-                    // What is never written to costs nothing, new memory a fault for each page.
-                    : grown(before, type, needed + needed / 2));
-    return memory.narrow(0, 0, count).view(shape);
-  }
-
   /** Memory for what a pass keeps. */
   public Slab slab(ElementType type) {
     return new Slab(this, type);
   }
 
-  /** A free chunk of at least so many elements, the last one that was given back if it is one. */
-  Tensor takeChunk(ElementType type, long count) {
-    synchronized (chunks) { // a body of each() may ask
-      Deque<Tensor> free = free(type);
-      for (Tensor chunk : free) {
-        if (chunk.numel() >= count) {
-          free.remove(chunk);
-          return chunk;
-        }
+  /**
+   * Memory for one large tensor that a pass keeps, its own until it is closed. Memory that is used
+   * again and again, because large blocks cost more to get from the system than to fill.
+   *
+   * @param count of elements
+   */
+  public Block block(ElementType type, long count) {
+    return new Block(type, takeBlock(type, count), count);
+  }
+
+  /** One tensor's memory, lent until it is closed. */
+  public final class Block implements AutoCloseable {
+    private final ElementType type;
+    private final long count;
+    private @Nullable Tensor memory;
+
+    private Block(ElementType type, Tensor memory, long count) {
+      this.type = type;
+      this.memory = memory;
+      this.count = count;
+    }
+
+    /**
+     * Shape (count), contents undefined, valid until this is closed.
+     *
+     * @throws IllegalStateException if it has been
+     */
+    public Tensor tensor() {
+      if (memory == null) {
+        throw new IllegalStateException("the memory was given back");
+      }
+      return memory.narrow(0, 0, count);
+    }
+
+    @Override
+    public void close() {
+      if (memory != null) {
+        give(blocks, type, memory);
+        memory = null;
       }
     }
-    return grown(null, type, count);
+  }
+
+  /** A free block if one is large enough; else one of them goes, so that they do not add up. */
+  private Tensor takeBlock(ElementType type, long count) {
+    synchronized (blocks) {
+      Tensor free = take(blocks, type, count);
+      if (free != null) {
+        return free;
+      }
+      Tensor small = take(blocks, type, 0);
+      if (small != null) {
+        Tensors.free(small);
+      }
+    }
+    // What is never written to costs nothing, new memory a fault for each page.
+    return allocated(type, count + count / 2);
+  }
+
+  /** A free chunk of at least so many elements, the last one that was given back if it is one. */
+  Tensor takeChunk(ElementType type, long count) {
+    Tensor free = take(chunks, type, count);
+    return free == null ? allocated(type, count) : free;
   }
 
   void giveChunk(ElementType type, Tensor chunk) {
-    synchronized (chunks) {
-      free(type).push(chunk);
+    give(chunks, type, chunk);
+  }
+
+  private static @Nullable Tensor take(
+      Map<ElementType, Deque<Tensor>> free, ElementType type, long count) {
+    synchronized (free) { // a body of each() may ask
+      Deque<Tensor> all = free.computeIfAbsent(type, key -> new ArrayDeque<>());
+      for (Tensor one : all) {
+        if (one.numel() >= count) {
+          all.remove(one);
+          return one;
+        }
+      }
+      return null;
     }
   }
 
-  private Deque<Tensor> free(ElementType type) {
-    return chunks.computeIfAbsent(type, key -> new ArrayDeque<>());
-  }
-
-  /** Frees all memory of {@link #scratch} and {@link #slab}; nothing may be in use. */
-  public void freeScratch() {
-    scratch.values().forEach(Tensors::free);
-    scratch.clear();
-    synchronized (chunks) {
-      chunks.values().forEach(free -> free.forEach(Tensors::free));
-      chunks.clear();
+  private static void give(Map<ElementType, Deque<Tensor>> free, ElementType type, Tensor memory) {
+    synchronized (free) {
+      free.computeIfAbsent(type, key -> new ArrayDeque<>()).push(memory);
     }
   }
 
-  private static Tensor grown(@Nullable Tensor before, ElementType type, long count) {
-    if (before != null) {
-      Tensors.free(before);
+  /** Frees what passes gave back; what open ones have stays theirs. */
+  public void freeUnused() {
+    for (Map<ElementType, Deque<Tensor>> free : List.of(chunks, blocks)) {
+      synchronized (free) {
+        free.values().forEach(all -> all.forEach(Tensors::free));
+        free.clear();
+      }
     }
+  }
+
+  private static Tensor allocated(ElementType type, long count) {
     try (TensorScope scope = TensorScope.open()) {
       return scope.keep(Tensors.empty(type, count));
     }
-  }
-
-  private void dissolve() {
-    workers.forEach(Worker::end);
-    freeScratch();
   }
 
   /** A thread that waits for bodies. */
@@ -242,11 +243,10 @@ public final class Team {
     private final int number;
     private final Semaphore finished = new Semaphore(0);
     private volatile @Nullable IntConsumer body;
-    private volatile boolean ended;
     private @Nullable Throwable failure;
 
-    Worker(int number) {
-      super("dpo4j-" + number);
+    Worker(int size, int number) {
+      super("dpo4j-" + number + "-of-" + size);
       this.number = number;
       setDaemon(true);
     }
@@ -264,15 +264,10 @@ public final class Team {
       return failure;
     }
 
-    void end() {
-      ended = true;
-      LockSupport.unpark(this);
-    }
-
     @Override
     public void run() {
       torch.set_num_threads(1);
-      while (!ended) {
+      while (true) {
         IntConsumer work = body;
         for (int i = 0; i < SPINS && work == null; i++) {
           Thread.onSpinWait();

@@ -1,5 +1,6 @@
 package org.dpo4j.torch;
 
+import java.util.Iterator;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
@@ -72,6 +73,20 @@ public final class TensorScope implements AutoCloseable {
   public static Tensor only(Supplier<Tensor> body) {
     try (TensorScope scope = open()) {
       return scope.pass(body.get());
+    }
+  }
+
+  /**
+   * Ends the part that this scope has in what the thread makes; what it holds lives until it is
+   * closed, which any thread may then do, in any order with other scopes.
+   */
+  public void leave() {
+    Iterator<PointerScope> open = PointerScope.getScopeIterator();
+    while (open.hasNext()) {
+      if (open.next() == scope) {
+        open.remove();
+        return;
+      }
     }
   }
 

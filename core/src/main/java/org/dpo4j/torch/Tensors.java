@@ -112,13 +112,6 @@ public final class Tensors {
     return new MemoryFormatOptional(MemoryFormat.Contiguous);
   }
 
-  /** A seed drawn from libtorch's default generator, which it moves on by one number. */
-  public static long randomSeed() {
-    try (TensorScope scope = TensorScope.open()) {
-      return torch.randint(Long.MAX_VALUE, new long[] {1}).item_long();
-    }
-  }
-
   /** Booleans as the argument of an operation. */
   public static BoolPointer flags(boolean... values) {
     BoolPointer flags = new BoolPointer(values.length);

@@ -12,6 +12,7 @@ import org.dpo4j.model.FlatAttention;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -73,8 +74,11 @@ public final class LanguageModeling {
         double sum = 0;
         for (int[] ids : sequences) {
           try (TensorScope scope = TensorScope.open()) {
-            Tensor loss = lossOf.apply(ids);
-            loss.backward();
+            Tensor loss;
+            try (Pools.Hold spread = Pools.spread()) {
+              loss = lossOf.apply(ids);
+              loss.backward();
+            }
             optimizer.step(learningRate);
             sum += loss.item_double();
           }

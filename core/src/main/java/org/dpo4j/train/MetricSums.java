@@ -13,12 +13,6 @@ import org.dpo4j.torch.Tensors;
 /** Sums over pairs and tokens, so that means over any number of micro-batches are exact. */
 final class MetricSums {
 
-  /**
-   * A difference of log-probabilities this small, as a share of them, is a tie: the last two bits
-   * of 32, in which the same model differs when a batch is cut in another way.
-   */
-  private static final double ROUNDING = 0x1p-21;
-
   private int pairs;
   private double largestReward;
   private double weight;
@@ -54,7 +48,7 @@ final class MetricSums {
       loss += weights[i] * values[0][i];
       rewardsChosen += values[1][i];
       rewardsRejected += values[2][i];
-      correctPairs += values[1][i] - values[2][i] > beta * ROUNDING * size ? 1 : 0;
+      correctPairs += values[1][i] - values[2][i] > beta * PairLogProbs.ROUNDING * size ? 1 : 0;
       logpsChosen += values[3][i];
       logpsRejected += values[4][i];
       largestReward =

@@ -1,5 +1,6 @@
 package org.dpo4j.train;
 
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.PreferenceBatch;
@@ -31,6 +32,8 @@ final class MicroBatch implements AutoCloseable {
    * Goes forward.
    *
    * @param indices of the pairs in the data
+   * @param unit weights of pairs are divided by it: the largest of the step, so that 32 bits can
+   *     hold them
    * @param metrics get the pairs' figures
    */
   MicroBatch(
@@ -38,6 +41,7 @@ final class MicroBatch implements AutoCloseable {
       CausalLm policy,
       Objective objective,
       int[] indices,
+      double unit,
       CompletionPass.Purpose purpose,
       MetricSums metrics) {
     PreferenceBatch batch = PreferenceBatch.of(data.pairs(), indices);
@@ -50,7 +54,7 @@ final class MicroBatch implements AutoCloseable {
           objective.tail().equals(TailWeight.NONE)
               ? sums
               : pass.weightedSums().set_requires_grad(true);
-      loss = loss(data, objective, batch, indices, metrics);
+      loss = loss(data, objective, batch, indices, unit, metrics);
     } catch (RuntimeException | Error e) {
       if (opened != null) {
         opened.close();
@@ -65,6 +69,7 @@ final class MicroBatch implements AutoCloseable {
       Objective objective,
       PreferenceBatch batch,
       int[] indices,
+      double unit,
       MetricSums metrics) {
     PairLogProbs logProbs = PairLogProbs.ofSequences(weighted, batch.sequences().lengths());
     double[] weights = data.weights(indices);
@@ -76,7 +81,7 @@ final class MicroBatch implements AutoCloseable {
             FDivergence.NONE,
             sums.view(-1, 2).select(1, 0),
             Tensors.like(sums, chosenScored(statistics)),
-            Tensors.like(sums, weights));
+            Tensors.like(sums, Arrays.stream(weights).map(weight -> weight / unit).toArray()));
     LossTerms terms = objective.terms(inputs, Tensors.like(sums, alignment(statistics)));
     metrics.add(terms, objective.loss().beta(), weights, logProbs, statistics);
     return terms.loss().mul(inputs.weights()).sum();
@@ -85,7 +90,7 @@ final class MicroBatch implements AutoCloseable {
   /**
    * Goes back: adds the gradients of loss / divisor to those of the weights.
    *
-   * @param divisor the weight of the whole step, of which this is a part
+   * @param divisor the weight of the whole step, of which this is a part, in units
    */
   void backward(double divisor) {
     loss.div(Tensors.scalar(divisor)).backward();

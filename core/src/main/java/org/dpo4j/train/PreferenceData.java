@@ -1,5 +1,6 @@
 package org.dpo4j.train;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.encode.EncodedPair;
@@ -23,11 +24,7 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
     }
   }
 
-  /** How much the pairs count together. */
-  double weight(int[] indices) {
-    return IntStream.of(indices).mapToDouble(index -> pairs.get(index).weight()).sum();
-  }
-
+  /** How much each pair counts. */
   double[] weights(int[] indices) {
     return IntStream.of(indices).mapToDouble(index -> pairs.get(index).weight()).toArray();
   }
@@ -38,7 +35,9 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
     for (int from = 0, to; from < pairs.size(); from = to) {
       to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
       int[] indices = IntStream.range(from, to).toArray();
-      new MicroBatch(this, policy, objective, indices, CompletionPass.Purpose.STATISTICS, sums)
+      double unit = Arrays.stream(weights(indices)).max().orElseThrow();
+      new MicroBatch(
+              this, policy, objective, indices, unit, CompletionPass.Purpose.STATISTICS, sums)
           .close();
     }
     return sums.means();

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.loss.Objective;
@@ -12,6 +13,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.Team;
 import org.jspecify.annotations.Nullable;
 
@@ -70,8 +72,14 @@ public final class Trainer {
     if (step > 0) {
       throw new IllegalStateException("a trainer trains once; make a new one");
     }
+    try (Engine.Threads threads = Engine.use(Engine.threads())) { // the same to the end
+      trainOnThem(data, evaluation);
+    }
+  }
+
+  private void trainOnThem(PreferenceData data, @Nullable Evaluation evaluation) {
     evaluate(evaluation, 0);
-    Team.get().freeScratch(); // of passes that kept nothing
+    Team.get().freeUnused(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {
@@ -106,14 +114,19 @@ public final class Trainer {
       double epochs,
       FlatParameters parameters,
       AdamW optimizer) {
+    Interruption.check("before step %d of %d".formatted(step + 1, settings.maxSteps()));
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
-    double weight = microBatches.stream().mapToDouble(data::weight).sum();
+    double[] weights =
+        microBatches.stream().flatMapToDouble(i -> Arrays.stream(data.weights(i))).toArray();
+    // Before they become 32 bits: only their relations count, whatever their size.
+    double unit = Arrays.stream(weights).max().orElseThrow();
+    double weight = Arrays.stream(weights).map(each -> each / unit).sum();
     MetricSums sums = new MetricSums();
     clock.start();
     for (int[] indices : pieces(data, microBatches)) {
       try (MicroBatch microBatch =
           new MicroBatch(
-              data, policy, objective, indices, settings.computation().purpose(), sums)) {
+              data, policy, objective, indices, unit, settings.computation().purpose(), sums)) {
         if (step == 0 && sums.pairs() == indices.length) {
           checkStart(sums);
         }

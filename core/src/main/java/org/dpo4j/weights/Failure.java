@@ -6,6 +6,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import org.dpo4j.Interruption;
 
 /** Words for failures of the file system, whose own messages are often a bare path. */
 final class Failure {
@@ -20,6 +21,9 @@ final class Failure {
   }
 
   static String why(IOException failure) {
+    if (Interruption.caused(failure)) {
+      return Interruption.REASON;
+    }
     if (failure instanceof AccessDeniedException) {
       return "permission denied";
     }

@@ -18,6 +18,7 @@ import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import tools.jackson.databind.node.ObjectNode;
@@ -167,15 +168,15 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * Puts a new adapter on a model, which changes nothing yet; its weights come from libtorch's
-   * default generator.
+   * Puts a new adapter on a model, which changes nothing yet; its weights come from a seed.
    *
    * @param base stays the caller's
+   * @param random is drawn from
    * @throws DpoException if the configuration does not fit the model; the message begins with
    *     PEFT's name of the setting
    */
-  public static PeftAdapter create(LoraConfig config, LoadedModel base) {
-    LoraModel model = new LoraModel(base.model(), config, LoraModel.fresh(base.model()));
+  public static PeftAdapter create(LoraConfig config, LoadedModel base, RandomNumbers random) {
+    LoraModel model = new LoraModel(base.model(), config, LoraModel.fresh(base.model(), random));
     try {
       model.plan().requirePatternsUsed(config);
     } catch (DpoException e) {

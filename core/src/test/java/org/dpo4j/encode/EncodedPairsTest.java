@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
@@ -51,6 +52,27 @@ class EncodedPairsTest {
       IntStream.range(0, pairs.size())
           .parallel()
           .forEach(i -> assertSame(stored.get(i), pairs.get(i)));
+    }
+  }
+
+  /** Java's file channels are closed for everybody when one interrupted thread reads. */
+  @Test
+  void anInterruptedThreadReadsAndLeavesTheFileToTheOthers() throws Exception {
+    List<EncodedPair> pairs = pairs(100);
+    try (EncodedPairs stored = EncodedPairs.of(pairs, folder)) {
+      List<Throwable> failures = new CopyOnWriteArrayList<>();
+      Thread reader =
+          new Thread(
+              () -> {
+                Thread.currentThread().interrupt();
+                assertSame(stored.get(5), pairs.get(5));
+                assertThat(Thread.currentThread().isInterrupted()).isTrue();
+              });
+      reader.setUncaughtExceptionHandler((thread, failure) -> failures.add(failure));
+      reader.start();
+      reader.join();
+      assertThat(failures).isEmpty();
+      assertSame(stored.get(7), pairs.get(7));
     }
   }
 

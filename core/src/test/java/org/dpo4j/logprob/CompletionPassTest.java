@@ -1,6 +1,7 @@
 package org.dpo4j.logprob;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.dpo4j.Closeness.relative;
 
 import java.util.Arrays;
@@ -9,6 +10,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
@@ -19,6 +21,7 @@ import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.train.SmallPairs;
@@ -38,6 +41,10 @@ class CompletionPassTest {
   private static final FlatSequences PAIRS =
       PreferenceBatch.of(SmallPairs.random(9, 5), ALL).sequences();
   private static final TailWeight TAIL = new TailWeight(0.3);
+  private static final int[] FOUR = {0, 1, 2, 3};
+  private static final CompletionPass.Purpose[] TRAINING = {
+    CompletionPass.Purpose.TRAINING, CompletionPass.Purpose.CHECKPOINTED_TRAINING
+  };
 
   @AfterEach
   void allThreadsAgain() {
@@ -89,7 +96,6 @@ class CompletionPassTest {
   @ParameterizedTest
   @EnumSource
   void anAdapterGetsItsGradientsAndTheBaseNone(SmallModel kind) {
-    Engine.manualSeed(3);
     LoraConfig config =
         new LoraConfig(
             3, 5, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
@@ -120,11 +126,11 @@ class CompletionPassTest {
         new LoraConfig(
             3, 5, 0.5, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
     try (CausalLm base = kind.create(ElementType.F32, 2);
-        LoraModel model = new LoraModel(base, config, LoraModel.fresh(base))) {
-      model.useDropout();
-      Engine.manualSeed(7);
+        LoraModel model =
+            new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(3)))) {
+      model.useDropout(new RandomNumbers(7));
       double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
-      Engine.manualSeed(7);
+      model.useDropout(new RandomNumbers(7));
       double[] again =
           gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(again).isEqualTo(kept);
@@ -218,6 +224,166 @@ class CompletionPassTest {
         pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
         assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(alone);
       }
+    }
+  }
+
+  /** Chosen and rejected as two passes, say: what one keeps is not the other's. */
+  @ParameterizedTest
+  @EnumSource
+  void twoOpenPassesDoNotTouchEachOther(SmallModel kind) {
+    FlatSequences others = PreferenceBatch.of(SmallPairs.random(4, 6), FOUR).sequences();
+    for (CompletionPass.Purpose purpose : TRAINING) {
+      try (CausalLm model = kind.create(ElementType.F64, 2);
+          FlatParameters flat = FlatParameters.of(model.trained());
+          TensorScope scope = TensorScope.open()) {
+        double[] first = alone(model, flat, PAIRS, purpose);
+        double[] second = alone(model, flat, others, purpose);
+        // In every order of going back, and of closing.
+        for (int order = 0; order < 4; order++) {
+          CompletionPass one = new CompletionPass(model, PAIRS, TAIL, purpose);
+          CompletionPass two = new CompletionPass(model, others, TAIL, purpose);
+          assertThat(backward(order % 2 == 0 ? one : two, flat))
+              .isEqualTo(order % 2 == 0 ? first : second);
+          (order < 2 ? one : two).close();
+          if (order == 0 || order == 3) { // the one that is still open
+            assertThat(backward(order == 0 ? two : one, flat))
+                .isEqualTo(order == 0 ? second : first);
+          }
+          one.close();
+          two.close();
+        }
+      }
+    }
+  }
+
+  private static double[] alone(
+      CausalLm model, FlatParameters flat, FlatSequences batch, CompletionPass.Purpose purpose) {
+    try (CompletionPass pass = new CompletionPass(model, batch, TAIL, purpose)) {
+      return backward(pass, flat);
+    }
+  }
+
+  private static double[] backward(CompletionPass pass, FlatParameters flat) {
+    flat.zeroGradients();
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor sums = pass.sums();
+      double[] ones = new double[(int) sums.numel()];
+      Arrays.fill(ones, 0.5);
+      pass.backward(Tensors.like(sums, ones), Tensors.like(sums, ones));
+      return Tensors.toDoubles(flat.gradients());
+    }
+  }
+
+  /** An open pass has memory, and nothing of the thread that opened it. */
+  @Test
+  void passesCloseInAnyOrderAndInAnyThread() throws InterruptedException {
+    Engine.setThreads(2);
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
+        FlatParameters flat = FlatParameters.of(model.trained());
+        TensorScope scope = TensorScope.open()) {
+      double[] alone = alone(model, flat, PAIRS, CompletionPass.Purpose.TRAINING);
+      CompletionPass first = new CompletionPass(model, PAIRS, TAIL, TRAINING[0]);
+      CompletionPass second = new CompletionPass(model, PAIRS, TAIL, TRAINING[0]);
+      CompletionPass third = new CompletionPass(model, PAIRS, TAIL, TRAINING[0]);
+      assertThat(torch.get_num_threads()).isEqualTo(2);
+      Tensor mine = Tensors.doubles(3); // of this thread, and of no pass
+      first.close();
+      Thread other = new Thread(second::close);
+      other.start();
+      other.join();
+      assertThat(backward(third, flat)).isEqualTo(alone);
+      third.close();
+      third.close(); // again does nothing
+      assertThat(mine.item_double()).isEqualTo(3);
+      assertThat(torch.get_num_threads()).isEqualTo(2);
+    }
+  }
+
+  /** It waited for ever for threads that were no more. */
+  @Test
+  void anOpenPassGoesBackWithTheThreadsThatItBeganWith() {
+    Engine.setThreads(2);
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
+        FlatParameters flat = FlatParameters.of(model.trained());
+        TensorScope scope = TensorScope.open()) {
+      double[] alone = alone(model, flat, PAIRS, CompletionPass.Purpose.TRAINING);
+      try (CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+        Engine.setThreads(3);
+        assertThat(backward(pass, flat)).isEqualTo(alone);
+      }
+    }
+  }
+
+  @Test
+  void aPassGoesBackOnce() {
+    for (CompletionPass.Purpose purpose : TRAINING) {
+      try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
+          FlatParameters flat = FlatParameters.of(model.trained());
+          CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, purpose)) {
+        double[] gradients = backward(pass, flat);
+        assertThatThrownBy(() -> backwardOnly(pass))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("goes back once");
+        assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(gradients);
+        pass.close();
+        assertThatThrownBy(() -> backwardOnly(pass))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("closed");
+      }
+    }
+  }
+
+  /** The pass has not noted what their gradients need, or notes what has no room. */
+  @Test
+  void weightsThatBeginToRequireGradientsAreRefused() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
+      try (CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+        model.parameters().requireGradients(true);
+        assertThatThrownBy(() -> backwardOnly(pass))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("embed_tokens.weight did not require gradients when");
+      }
+      try (CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+        assertThatThrownBy(() -> backwardOnly(pass))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("no room for it; FlatParameters.of makes some");
+      }
+      try (FlatParameters flat = FlatParameters.of(model.trained());
+          CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+        model.parameters().requireGradients(false);
+        assertThatThrownBy(() -> backwardOnly(pass))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("embed_tokens.weight required gradients when");
+        assertThat(flat.gradientNorm()).isZero();
+      }
+    }
+  }
+
+  private static void backwardOnly(CompletionPass pass) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor none = Tensors.doubles(new double[PAIRS.sequences()]).to(torch.ScalarType.Float);
+      pass.backward(none, none);
+    }
+  }
+
+  /** Its numbers would be those of one of the two by chance. */
+  @Test
+  void anAdapterAndItsBaseAreNotUsedAtOnce() {
+    LoraConfig config =
+        new LoraConfig(
+            3, 5, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
+    try (CausalLm base = SmallModel.LLAMA.create(ElementType.F32, 2);
+        LoraModel model =
+            new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(3)))) {
+      CausalLm off = model.base();
+      CausalLm.Use first = off.use();
+      CausalLm.Use second = off.use();
+      first.close(); // the second goes on
+      assertThatThrownBy(() -> new CompletionPass(model, PAIRS, TAIL, TRAINING[0]))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("the adapter is off");
+      second.close();
+      new CompletionPass(model, PAIRS, TAIL, TRAINING[0]).close();
     }
   }
 

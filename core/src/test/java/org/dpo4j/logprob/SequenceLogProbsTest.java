@@ -17,6 +17,7 @@ import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
@@ -139,7 +140,7 @@ class SequenceLogProbsTest {
   }
 
   private static BigramModel bigram() {
-    return new BigramModel(10, new RandomParameters(ElementType.F64));
+    return new BigramModel(10, new RandomParameters(ElementType.F64, new RandomNumbers(5)));
   }
 
   private static double[] gradient(CausalLm model, int[] prompt, int[] completion) {

@@ -6,7 +6,7 @@ import org.dpo4j.model.gpt.TinyGptConfig;
 import org.dpo4j.model.llama.Llama;
 import org.dpo4j.model.llama.LlamaConfig;
 import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.Tensors;
 
 /** Random models of a few thousand weights, one for each way in which attention is done here. */
@@ -14,24 +14,25 @@ public enum SmallModel {
   /** Learned positions; every head has keys of its own. */
   TINY_GPT {
     @Override
-    CausalLm build(ElementType type) {
-      return new TinyGpt(
-          new TinyGptConfig(VOCABULARY, 16, 2, 2, POSITIONS), new RandomParameters(type));
+    CausalLm build(ParameterSource weights) {
+      return new TinyGpt(new TinyGptConfig(VOCABULARY, 16, 2, 2, POSITIONS), weights);
     }
   },
   /** Rotary positions; two query heads share the keys of one, and the head is tied. */
   LLAMA {
     @Override
-    CausalLm build(ElementType type) {
-      return llama(type, LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL);
+    CausalLm build(ParameterSource weights) {
+      return llama(weights, LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL);
     }
   },
   /** A layer in which a token sees five, and one that sees all but knows no positions. */
   WINDOWED {
     @Override
-    CausalLm build(ElementType type) {
+    CausalLm build(ParameterSource weights) {
       return llama(
-          type, new LlamaConfig.Layer(true, 5), new LlamaConfig.Layer(false, AttentionLayer.ALL));
+          weights,
+          new LlamaConfig.Layer(true, 5),
+          new LlamaConfig.Layer(false, AttentionLayer.ALL));
     }
   };
 
@@ -39,9 +40,9 @@ public enum SmallModel {
   public static final int POSITIONS = 32;
   public static final int PADDING = 3; // a token that occurs
 
-  abstract CausalLm build(ElementType type);
+  abstract CausalLm build(ParameterSource weights);
 
-  private static CausalLm llama(ElementType type, LlamaConfig.Layer... layers) {
+  private static CausalLm llama(ParameterSource weights, LlamaConfig.Layer... layers) {
     return new Llama(
         new LlamaConfig(
             VOCABULARY,
@@ -60,13 +61,12 @@ public enum SmallModel {
             true,
             PADDING,
             List.of(layers)),
-        new RandomParameters(type));
+        weights);
   }
 
   /** The model that a seed gives. */
   public CausalLm create(ElementType type, long seed) {
-    Engine.manualSeed(seed);
-    return build(type);
+    return build(new RandomParameters(type, new RandomNumbers(seed)));
   }
 
   /** All weights of a model, one behind the other; equal only where every bit is. */

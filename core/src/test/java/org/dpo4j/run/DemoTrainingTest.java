@@ -15,6 +15,7 @@ import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.gpt.TinyGpt;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.train.StepReport;
 import org.dpo4j.train.TrainingListener;
@@ -65,7 +66,7 @@ class DemoTrainingTest {
   @Test
   void initialWeightsAreThoseOfPyTorchWithTheSameSeed() {
     JsonNode sums = EXPECTED.get("parameter_sums");
-    try (TinyGpt model = DemoTraining.untrained(0);
+    try (TinyGpt model = DemoTraining.untrained(new RandomNumbers(0));
         TensorScope scope = TensorScope.open()) {
       assertThat(model.parameters().all()).hasSize(sums.size());
       for (Parameters.Parameter parameter : model.parameters().all()) {
@@ -87,7 +88,7 @@ class DemoTrainingTest {
   void theWholeRunAgreesWithPyTorch(String name) {
     JsonNode run = EXPECTED.get(name);
     List<EncodedPair> pairs = DemoTraining.pairs();
-    try (TinyGpt reference = DemoTraining.untrained(0)) {
+    try (TinyGpt reference = DemoTraining.untrained(new RandomNumbers(0))) {
       assertTable(
           DemoTraining.evaluateMargins(reference, pairs),
           EXPECTED.get("logps_untrained"),

@@ -20,8 +20,8 @@ import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
@@ -52,9 +52,10 @@ class EnumerableWorldTest {
   void trainingConvergesToTheClosedForm() {
     Random random = new Random(12);
     double[] rewards = random.doubles((long) PROMPTS.length * COMPLETIONS, -1, 1).toArray();
-    Engine.manualSeed(5);
     try (TinyGpt reference =
-            new TinyGpt(new TinyGptConfig(2, 16, 2, 1, 8), new RandomParameters(ElementType.F64));
+            new TinyGpt(
+                new TinyGptConfig(2, 16, 2, 1, 8),
+                new RandomParameters(ElementType.F64, new RandomNumbers(5)));
         TinyGpt policy = reference.copy()) {
       double[] ref = logProbs(reference);
       double[][] optimal = new double[PROMPTS.length][COMPLETIONS];

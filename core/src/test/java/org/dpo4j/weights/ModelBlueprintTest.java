@@ -12,6 +12,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.RandomNumbers;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -54,7 +55,8 @@ class ModelBlueprintTest {
   void aModelOfFewerBlocksIsThatMuchSmaller(Path folder) {
     ModelBlueprint blueprint = ModelBlueprint.read("--model", folder).withLayers(1);
 
-    try (CausalLm model = blueprint.build(new RandomParameters(ElementType.F32))) {
+    try (CausalLm model =
+        blueprint.build(new RandomParameters(ElementType.F32, new RandomNumbers(5)))) {
       assertThat(blueprint.shape().layers()).isEqualTo(1);
       assertThat(model.parameters().count()).isEqualTo(blueprint.shape().parameters());
     }

@@ -15,6 +15,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
@@ -167,7 +168,7 @@ class PeftAdapterTest {
               List.of(),
               Map.of("k_proj", 1),
               Map.of());
-      assertThatThrownBy(() -> PeftAdapter.create(config, base))
+      assertThatThrownBy(() -> PeftAdapter.create(config, base, new RandomNumbers(0)))
           .isInstanceOf(DpoException.class)
           .hasMessage(
               "rank_pattern must name layers that target_modules names but k_proj finds none of"

@@ -16,6 +16,7 @@ import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
@@ -46,8 +47,9 @@ public final class LoraModel implements CausalLm {
   private final List<Factors> factors = new ArrayList<>();
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
-  private boolean on = true;
-  private boolean dropout;
+  private final List<Tensor> aside = new ArrayList<>(); // of what is saved, while the base is used
+  private volatile int baseUses; // of the base alone
+  private @Nullable RandomNumbers dropout; // null for none
 
   /**
    * Puts an adapter on a model.
@@ -73,10 +75,10 @@ public final class LoraModel implements CausalLm {
 
   /**
    * A source of new adapters' weights, which change nothing yet: A as PyTorch draws a linear layer,
-   * from the default generator, B zero, modules trained in full as they are.
+   * B zero, modules trained in full as they are.
    */
-  public static ParameterSource fresh(CausalLm base) {
-    RandomParameters random = new RandomParameters(ElementType.F32);
+  public static ParameterSource fresh(CausalLm base, RandomNumbers numbers) {
+    RandomParameters random = new RandomParameters(ElementType.F32, numbers);
     ParameterSource copies = base.parameters().copies();
     return (name, kind, shape) -> {
       if (name.endsWith(A)) {
@@ -97,7 +99,7 @@ public final class LoraModel implements CausalLm {
     Tensor a = take(source, path + A, rank, layer.in());
     Tensor b = take(source, path + B, layer.out(), rank);
     Factors added = new Factors(layer, a, b, config.scale(path));
-    layer.attach(input -> on ? product(input, added) : null);
+    layer.attach(input -> baseUses == 0 ? product(input, added) : null);
     factors.add(added);
   }
 
@@ -109,8 +111,8 @@ public final class LoraModel implements CausalLm {
 
   private Product product(Node input, Factors at) {
     boolean recorded = input.taped() || NoGrad.gradientsOn();
-    boolean drops = dropout && config.dropout() > 0 && recorded;
-    Node seen = drops ? input.dropout(config.dropout()) : input;
+    RandomNumbers random = recorded ? dropout() : null;
+    Node seen = random == null ? input : input.dropout(config.dropout(), random);
     Node low = new Linear(at.a(), null).apply(seen).times(at.scale()); // (rows, rank)
     return new Product(low, new Matrix(at.b()));
   }
@@ -131,11 +133,17 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * Lets the configuration's dropout act where gradients are recorded, with libtorch's default
-   * generator; without this call there is none.
+   * Lets the configuration's dropout act where gradients are recorded; without this call there is
+   * none.
+   *
+   * @param random decides what is dropped
    */
-  public void useDropout() {
-    dropout = true;
+  public void useDropout(RandomNumbers random) {
+    dropout = random;
+  }
+
+  private @Nullable RandomNumbers dropout() {
+    return config.dropout() > 0 ? dropout : null;
   }
 
   public LoraConfig config() {
@@ -148,8 +156,8 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * The model without its adapter: what it was before. It shares all memory with this one, and must
-   * not be used between a forward pass of this one and its backward pass.
+   * The model without its adapter: what it was before. It shares all memory with this one, which
+   * cannot be used while this is.
    */
   public CausalLm base() {
     return new Base();
@@ -175,7 +183,8 @@ public final class LoraModel implements CausalLm {
 
   @Override
   public long dropoutSeed() {
-    return dropout && config.dropout() > 0 ? Tensors.randomSeed() : 0;
+    RandomNumbers random = dropout();
+    return random == null ? 0 : random.nextSeed();
   }
 
   @Override
@@ -301,25 +310,40 @@ public final class LoraModel implements CausalLm {
     public void close() {}
   }
 
-  /** Takes the adapter out of the way until the use ends; uses may nest. */
-  private Use off() {
-    if (!on) {
-      return () -> {};
-    }
-    List<Tensor> values = new ArrayList<>();
-    try (TensorScope scope = TensorScope.open()) {
-      for (Saved weight : saved) {
-        values.add(scope.keep(weight.inModel().detach()));
-        weight.inModel().set_data(weight.original());
+  /** Takes the adapter out of the way until the last use of the base ends. */
+  private synchronized Use off() {
+    if (baseUses++ == 0) {
+      try (TensorScope scope = TensorScope.open()) {
+        for (Saved weight : saved) {
+          aside.add(scope.keep(weight.inModel().detach()));
+          weight.inModel().set_data(weight.original());
+        }
       }
     }
-    on = false;
-    return () -> {
-      on = true;
-      for (int i = 0; i < values.size(); i++) {
-        saved.get(i).inModel().set_data(values.get(i));
-        Tensors.free(values.get(i));
+    return this::onAgain;
+  }
+
+  private synchronized void onAgain() {
+    if (--baseUses == 0) {
+      for (int i = 0; i < aside.size(); i++) {
+        saved.get(i).inModel().set_data(aside.get(i));
+        Tensors.free(aside.get(i));
       }
-    };
+      aside.clear();
+    }
+  }
+
+  /**
+   * Nothing changes while it is open.
+   *
+   * @throws IllegalStateException if the base is in use without the adapter
+   */
+  @Override
+  public synchronized Use use() {
+    if (baseUses > 0) {
+      throw new IllegalStateException(
+          "the adapter is off because the model is in use without it; end that use of base() first");
+    }
+    return () -> {};
   }
 }

@@ -27,8 +27,8 @@ import org.dpo4j.model.llama.LlamaConfig;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
@@ -49,16 +49,16 @@ class LoraModelTest {
   enum Kind {
     LLAMA("q_proj", "norm") {
       @Override
-      CausalLm build() {
-        return llama(true);
+      CausalLm build(ParameterSource weights) {
+        return llama(true, weights);
       }
     },
     GPT2("c_attn", "ln_f") {
       @Override
-      CausalLm build() {
+      CausalLm build(ParameterSource weights) {
         return new Gpt2(
             new Gpt2Config(24, 16, 64, 2, 2, 32, 1e-5, Activation.GELU, true, false, true),
-            new RandomParameters(ElementType.F32));
+            weights);
       }
     };
 
@@ -70,11 +70,10 @@ class LoraModelTest {
       this.norm = norm;
     }
 
-    abstract CausalLm build();
+    abstract CausalLm build(ParameterSource weights);
 
     CausalLm create() {
-      Engine.manualSeed(1);
-      return build();
+      return build(new RandomParameters(ElementType.F32, new RandomNumbers(1)));
     }
   }
 
@@ -158,7 +157,8 @@ class LoraModelTest {
   void aNewAdapterChangesNothingAndItsFactorsAreZeroAndAsPyTorchDrawsThem(Kind kind) {
     try (CausalLm base = kind.create()) {
       double before = logProb(base);
-      try (LoraModel model = new LoraModel(base, config(kind), LoraModel.fresh(base))) {
+      try (LoraModel model =
+          new LoraModel(base, config(kind), LoraModel.fresh(base, new RandomNumbers(1)))) {
         assertThat(logProb(model)).isEqualTo(before);
         for (Parameters.Parameter parameter : model.trained().all()) {
           double[] values = Tensors.toDoubles(parameter.tensor());
@@ -178,7 +178,8 @@ class LoraModelTest {
   @EnumSource
   void trainingChangesTheAdapterAloneAndFrozenWeightsGetNoGradients(Kind kind) {
     try (CausalLm base = kind.create();
-        LoraModel model = new LoraModel(base, config(kind), LoraModel.fresh(base))) {
+        LoraModel model =
+            new LoraModel(base, config(kind), LoraModel.fresh(base, new RandomNumbers(1)))) {
       double[] frozen = weights(base.parameters(), kind.norm);
       double before = logProb(model);
       try (FlatParameters flat = FlatParameters.of(model.trained());
@@ -243,12 +244,12 @@ class LoraModelTest {
         TensorScope scope = TensorScope.open()) {
       double plain = logProb(model);
       model.trained().requireGradients(true);
-      assertThat(gradientLogProb(model, 1)).isEqualTo(plain);
-      model.useDropout();
-      double dropped = gradientLogProb(model, 1);
+      assertThat(SequenceLogProbs.sequenceLogProb(model, PROMPT, COMPLETION).item_double())
+          .isEqualTo(plain);
+      double dropped = dropped(model, 1);
       assertThat(dropped).isNotCloseTo(plain, within(1e-3));
-      assertThat(gradientLogProb(model, 1)).isEqualTo(dropped);
-      assertThat(gradientLogProb(model, 2)).isNotEqualTo(dropped);
+      assertThat(dropped(model, 1)).isEqualTo(dropped);
+      assertThat(dropped(model, 2)).isNotEqualTo(dropped);
       assertThat(logProb(model)).isEqualTo(plain);
       model.trained().requireGradients(false);
     }
@@ -278,7 +279,9 @@ class LoraModelTest {
             Map.of(),
             Map.of());
     try (CausalLm base = Kind.LLAMA.create()) {
-      assertThatThrownBy(() -> new LoraModel(base, config, LoraModel.fresh(base)).close())
+      assertThatThrownBy(
+              () ->
+                  new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(1))).close())
           .isInstanceOf(DpoException.class)
           .hasMessageContaining(says);
     }
@@ -296,9 +299,9 @@ class LoraModelTest {
             List.of("lm_head", "embed_tokens"),
             Map.of(),
             Map.of());
-    Engine.manualSeed(1);
-    try (CausalLm base = llama(false);
-        LoraModel model = new LoraModel(base, config, LoraModel.fresh(base))) {
+    RandomNumbers random = new RandomNumbers(1);
+    try (CausalLm base = llama(false, new RandomParameters(ElementType.F32, random));
+        LoraModel model = new LoraModel(base, config, LoraModel.fresh(base, random))) {
       assertThat(model.plan().saved())
           .extracting(Parameters.Parameter::name)
           .containsExactlyInAnyOrder("model.embed_tokens.weight", "lm_head.weight");
@@ -307,7 +310,7 @@ class LoraModelTest {
     }
   }
 
-  private static CausalLm llama(boolean tied) {
+  private static CausalLm llama(boolean tied, ParameterSource weights) {
     return new Llama(
         new LlamaConfig(
             24,
@@ -326,7 +329,7 @@ class LoraModelTest {
             tied,
             CausalLm.Lookup.NONE,
             List.of(LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL)),
-        new RandomParameters(ElementType.F32));
+        weights);
   }
 
   /** An adapter of rank 2 on one kind of layer, the last norm in full; dropout 0.5. */
@@ -344,8 +347,7 @@ class LoraModelTest {
 
   /** Factors that do something: none of them zero. */
   private static ParameterSource random() {
-    Engine.manualSeed(2);
-    RandomParameters random = new RandomParameters(ElementType.F32);
+    RandomParameters random = new RandomParameters(ElementType.F32, new RandomNumbers(2));
     return (name, kind, shape) -> random.take(name, ParameterSource.Kind.EMBEDDING, shape);
   }
 
@@ -369,8 +371,8 @@ class LoraModelTest {
     }
   }
 
-  private static double gradientLogProb(CausalLm model, long seed) {
-    Engine.manualSeed(seed);
+  private static double dropped(LoraModel model, long seed) {
+    model.useDropout(new RandomNumbers(seed));
     return SequenceLogProbs.sequenceLogProb(model, PROMPT, COMPLETION).item_double();
   }
 

@@ -1,0 +1,57 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.TensorScope;
+
+/**
+ * Which weights of a model require gradients at one moment. A pass writes down on its way forward
+ * what the gradients of these need, and of no others.
+ */
+final class TrainedWeights {
+
+  private record Weight(Parameters.Parameter parameter, boolean required) {}
+
+  private final List<Weight> weights = new ArrayList<>();
+
+  private TrainedWeights() {}
+
+  /** Those of a model and of the adapter on it, as they are now. */
+  static TrainedWeights of(CausalLm model) {
+    TrainedWeights now = new TrainedWeights();
+    Set<Parameters.Parameter> all = new LinkedHashSet<>(model.parameters().all());
+    all.addAll(model.trained().all());
+    all.forEach(
+        parameter -> now.weights.add(new Weight(parameter, parameter.tensor().requires_grad())));
+    return now;
+  }
+
+  /**
+   * Checks that the same ones require gradients, and have room for them.
+   *
+   * @throws IllegalStateException if not
+   */
+  void requireUnchanged() {
+    try (TensorScope scope = TensorScope.open()) {
+      for (Weight weight : weights) {
+        Tensor tensor = weight.parameter().tensor();
+        if (tensor.requires_grad() != weight.required()) {
+          throw new IllegalStateException(
+              "%s %s gradients when the pass was opened and %s now; change that before a pass or after it"
+                  .formatted(
+                      weight.parameter().name(),
+                      weight.required() ? "required" : "did not require",
+                      weight.required() ? "does not" : "does"));
+        }
+        if (weight.required() && !tensor.grad().defined()) {
+          throw new IllegalStateException(
+              "%s requires a gradient but there is no room for it; FlatParameters.of makes some"
+                  .formatted(weight.parameter().name()));
+        }
+      }
+    }
+  }
+}

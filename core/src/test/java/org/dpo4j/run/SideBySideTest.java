@@ -1,0 +1,208 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Closes: runs in one JVM that change each other's numbers. Four threads work at once, each on its
+ * own runs in an order and with pauses of chance: full training with evaluations, an adapter with
+ * dropout, scoring and writing text, with one to three threads of the engine. Every result must
+ * have the bytes that it has alone.
+ *
+ * <p>{@code -Ddpo4j.sideBySide=50} repeats it so often.
+ */
+class SideBySideTest {
+
+  private static final int REPETITIONS = Integer.getInteger("dpo4j.sideBySide", 2);
+  private static final int WORKERS = 4;
+
+  private final Path folder;
+
+  SideBySideTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  /** A run, and what of it must not change. */
+  private interface Case {
+    String result(Path folder) throws IOException;
+  }
+
+  private static Map<String, Case> cases() {
+    Map<String, Object> full =
+        Map.of("eval_file", fixture("pairs32.jsonl"), "eval_strategy", "steps", "eval_steps", 1);
+    Map<String, Object> adapter =
+        Map.of(
+            "use_peft",
+            true,
+            "lora_r",
+            4,
+            "lora_dropout",
+            0.3,
+            "disable_dropout",
+            false,
+            "learning_rate",
+            1e-2);
+    Map<String, Case> cases = new LinkedHashMap<>();
+    cases.put("full training, 2 threads", at -> train(at, full, 2));
+    cases.put("full training, 1 thread", at -> train(at, Map.of("loss_type", "ipo"), 1));
+    cases.put(
+        "full training, 3 threads, checkpointed",
+        at -> train(at, Map.of("gradient_checkpointing", true), 3));
+    cases.put("adapter, 2 threads", at -> train(at, adapter, 2));
+    cases.put(
+        "adapter, 1 thread, another seed",
+        at -> {
+          Map<String, Object> other = new HashMap<>(adapter);
+          other.put("seed", 7);
+          return train(at, other, 1);
+        });
+    cases.put("scores, 2 threads", SideBySideTest::score);
+    cases.put("text, 2 threads", SideBySideTest::generate);
+    return cases;
+  }
+
+  @Test
+  void everyRunHasTheBytesThatItHasAlone() throws Exception {
+    Map<String, String> alone = new HashMap<>();
+    for (Map.Entry<String, Case> entry : cases().entrySet()) {
+      alone.put(entry.getKey(), entry.getValue().result(place("alone")));
+    }
+    ExecutorService threads = Executors.newFixedThreadPool(WORKERS);
+    try {
+      for (int i = 0; i < REPETITIONS; i++) {
+        List<Callable<Map<String, String>>> workers = new ArrayList<>();
+        for (int worker = 0; worker < WORKERS; worker++) {
+          Random random = new Random(100L * i + worker);
+          workers.add(() -> someInOrder(random));
+        }
+        for (Future<Map<String, String>> future : threads.invokeAll(workers)) {
+          future
+              .get()
+              .forEach((name, result) -> assertThat(result).as(name).isEqualTo(alone.get(name)));
+        }
+      }
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  /** Four of the runs, one after the other. */
+  private Map<String, String> someInOrder(Random random) throws Exception {
+    List<Map.Entry<String, Case>> order = new ArrayList<>(cases().entrySet());
+    Collections.shuffle(order, random);
+    Map<String, String> results = new LinkedHashMap<>();
+    for (Map.Entry<String, Case> entry : order.subList(0, WORKERS)) {
+      Thread.sleep(random.nextInt(60)); // another offset every time
+      results.put(entry.getKey(), entry.getValue().result(place("beside")));
+    }
+    return results;
+  }
+
+  private Path place(String name) throws IOException {
+    return Files.createTempDirectory(folder, name);
+  }
+
+  private static String train(Path folder, Map<String, Object> more, int threads)
+      throws IOException {
+    Map<String, Object> options = new HashMap<>(more);
+    options.put("model", fixture("models/llama"));
+    options.put("data_file", fixture("pairs32.jsonl"));
+    options.put("output_dir", folder.resolve("out"));
+    options.put("save_dtype", "float32");
+    options.put("max_length", 128);
+    options.put("max_steps", 3);
+    options.put("logging_steps", 1);
+    options.put("per_device_train_batch_size", 4);
+    options.put("threads", threads);
+    TrainingRun.run(TrainingConfig.of(options), output(new ByteArrayOutputStream()));
+    boolean adapter = Files.exists(folder.resolve("out/adapter_model.safetensors"));
+    return Files.readString(
+            folder.resolve(adapter ? "out/adapter_model.safetensors" : "out/model.safetensors"),
+            StandardCharsets.ISO_8859_1) // every byte is a character
+        + figures(Files.readString(folder.resolve("out/trainer_state.json")));
+  }
+
+  /** What was logged, without the times. */
+  private static String figures(String json) {
+    return JsonMapper.shared()
+        .readTree(json)
+        .get("log_history")
+        .valueStream()
+        .flatMap(line -> line.properties().stream())
+        .filter(figure -> !figure.getKey().matches(".*(runtime|_time|_per_second)"))
+        .map(figure -> figure.getKey() + " " + figure.getValue())
+        .collect(Collectors.joining("\n"));
+  }
+
+  private static String score(Path folder) throws IOException {
+    Path scores = folder.resolve("scores.jsonl");
+    ScoreRun.run(
+        ScoreConfig.of(
+            Map.of(
+                "model",
+                fixture("models/llama"),
+                "data_file",
+                fixture("pairs32.jsonl"),
+                "output",
+                scores,
+                "threads",
+                2)),
+        output(new ByteArrayOutputStream()));
+    return Files.readString(scores);
+  }
+
+  private static String generate(Path folder) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    GenerateRun.run(
+        GenerateConfig.of(
+            Map.of(
+                "model",
+                fixture("models/llama"),
+                "prompt",
+                "The sky is",
+                "max_new_tokens",
+                40,
+                "threads",
+                2)),
+        output(out));
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private static Path fixture(String name) {
+    try {
+      return Path.of(
+          Objects.requireNonNull(SideBySideTest.class.getResource("/fixtures/" + name), name)
+              .toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static RunOutput output(ByteArrayOutputStream out) {
+    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
+    return new RunOutput(stream, stream, Progress.NONE);
+  }
+}
