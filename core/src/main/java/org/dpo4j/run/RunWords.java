@@ -82,15 +82,15 @@ final class RunWords {
   String reference(Optional<ReferenceFiles> files) {
     TrainingConfig.Loss loss = config.loss();
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
-      return "none; step-0 check skipped: there is nothing that the policy starts from";
+      return "none; start check skipped: without a reference nothing is known of the initial loss";
     }
     String words = referenceModel() + moving() + " (" + hashes(files.orElseThrow()) + ")";
     if (!config.startsAtReference()) {
-      return words + "; step-0 check skipped: it is not what training starts from";
+      return words + "; start check skipped: training does not start from it";
     }
     return loss.objective().valueAtZero().isPresent()
         ? words
-        : words + "; step-0 check skipped: the first loss depends on the pairs";
+        : words + "; start check skipped: the first loss depends on the pairs";
   }
 
   private String referenceModel() {

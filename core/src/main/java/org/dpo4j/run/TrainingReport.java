@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
@@ -16,12 +18,16 @@ import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ConsoleReport;
 import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.EarlyAccuracy;
+import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.ModelCard;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
+import org.dpo4j.report.TimeText;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
@@ -37,17 +43,25 @@ import org.dpo4j.weights.UnchangedWeights;
 
 /** What a training run says and writes. */
 final class TrainingReport implements TrainingListener {
+  private static final int FEWEST_POINTS = 4;
+  private static final int SUMMARY_WIDTH = 98;
 
   private final TrainingConfig config;
   private final Trainer.Settings settings;
   private final RunOutput output;
   private final RunWords words;
+  private final PrintStream prose;
   private final ConsoleReport console;
+  private final EarlyAccuracy early = new EarlyAccuracy();
   private final RunHistory history = new RunHistory();
   private final List<RunSummary.DataFile> files = new ArrayList<>();
   private boolean conversational;
   private double referenceSeconds;
   private double trainSeconds;
+  private long firstStepStarted;
+  private OptionalDouble startLoss = OptionalDouble.empty();
+  private final boolean checksStart;
+  private Optional<EvaluationReport> waiting = Optional.empty();
   private long pairsSeen;
   private OptionalLong peakMemory = OptionalLong.empty();
 
@@ -56,7 +70,12 @@ final class TrainingReport implements TrainingListener {
     this.settings = settings;
     this.output = output;
     this.words = new RunWords(config);
-    this.console = new ConsoleReport(output.out());
+    LogFormat format = config.output().logFormat();
+    this.checksStart =
+        settings.startsAtReference() && config.loss().objective().valueAtZero().isPresent();
+    // JSON lines go to programs, which must find nothing else on standard output.
+    this.prose = format == LogFormat.JSON ? output.err() : output.out();
+    this.console = new ConsoleReport(output.out(), format, settings.maxSteps());
   }
 
   void header(LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference) {
@@ -75,25 +94,46 @@ final class TrainingReport implements TrainingListener {
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
+    steps();
+    line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+    noteFewPoints();
+  }
+
+  private void steps() {
+    int pairs = settings.plan().microBatchSize() * settings.plan().accumulation();
+    TrainingConfig.Schedule schedule = config.schedule();
+    int warmup = settings.schedule().warmupSteps();
     line(
-        "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
+        "steps: %d of %d pairs%s, %d in an epoch; learning rate %s, %s%s",
         settings.maxSteps(),
-        (long) settings.plan().microBatchSize() * settings.plan().accumulation(),
-        settings.plan().microBatchSize(),
-        settings.plan().accumulation(),
+        pairs,
+        settings.plan().accumulation() == 1
+            ? ""
+            : " (%d x %d)"
+                .formatted(settings.plan().microBatchSize(), settings.plan().accumulation()),
         settings.plan().stepsPerEpoch(),
         OptionType.text(config.optimizer().learningRate()),
-        OptionType.text(config.schedule().lrSchedulerType()),
-        config.schedule().lrSchedulerType() == LrSchedulerType.CONSTANT
-            ? ""
-            : ", warm-up " + settings.schedule().warmupSteps() + " steps");
-    line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+        OptionType.text(schedule.lrSchedulerType()),
+        warmup == 0 ? "" : " after %d warm-up steps".formatted(warmup));
+  }
+
+  /** TRL's default of 10 leaves a short run without a curve. */
+  private void noteFewPoints() {
+    int points = (settings.maxSteps() - 1) / settings.loggingSteps() + 1;
+    if (points < FEWEST_POINTS && settings.loggingSteps() > 1 && settings.maxSteps() > 1) {
+      output.note(
+          "%d steps with a log line every %d give %s, too few for a curve; pass --logging_steps 1"
+              .formatted(
+                  settings.maxSteps(),
+                  settings.loggingSteps(),
+                  points == 1 ? "1 point" : points + " points"));
+    }
   }
 
   private void data(String use, DataInput input, PairDataset dataset) {
     List<String> lines = DataReport.lines(input, dataset);
     line("%s: %s", use, lines.get(0));
-    lines.subList(1, lines.size()).forEach(output.out()::println);
+    lines.subList(1, lines.size()).forEach(prose::println);
     EncodingCounts counts = dataset.counts();
     Map<String, Long> dropped = new LinkedHashMap<>();
     counts.dropped().forEach((reason, tally) -> dropped.put(reason, (long) tally.rows()));
@@ -129,12 +169,36 @@ final class TrainingReport implements TrainingListener {
 
   void referenceDone(double seconds) {
     referenceSeconds = seconds;
+    stepsBegin(); // where there is an evaluation first, they begin after it
+  }
+
+  private void stepsBegin() {
+    firstStepStarted = System.nanoTime();
+    output.progress().update("training", 0, settings.maxSteps(), "");
   }
 
   void trainingDone(double seconds) {
     trainSeconds = seconds;
     history.finish(results().train());
-    console.print(results().train());
+    console.finish(results().train(), settings.maxSteps());
+    conclude();
+  }
+
+  /** What the run did, in sentences. */
+  private void conclude() {
+    Conclusion conclusion = conclusion();
+    line("done: %d steps in %s", settings.maxSteps(), TimeText.of(trainSeconds));
+    conclusion.summary().forEach(this::wrapped);
+    conclusion.warnings().forEach(output::warn);
+    early.warning().ifPresent(output::warn);
+  }
+
+  private Conclusion conclusion() {
+    boolean relative = settings.startsAtReference() && !config.loss().syncRefModel();
+    return new Conclusion(
+        history,
+        startLoss,
+        relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty());
   }
 
   private Results results() {
@@ -144,17 +208,20 @@ final class TrainingReport implements TrainingListener {
 
   @Override
   public void onStartCheck(StartCheck check) {
+    startLoss = OptionalDouble.of(check.expected());
     line(
-        "step-0 check %s: loss %.6f, theory %.6f; largest |log-ratio| %.0e of a log-probability",
-        check.passed() ? "passed" : "failed",
-        check.measured(),
-        check.expected(),
-        check.largestLogRatio());
+        "start check %s: initial loss %.4f (expected %.4f)",
+        check.passed() ? "passed" : "failed", check.measured(), check.expected());
+    waiting.ifPresent(console::print);
+    waiting = Optional.empty();
   }
 
   @Override
   public void onStep(int step, int maxSteps, int pairs, PairMetrics metrics) {
     pairsSeen += pairs;
+    if (pairsSeen <= settings.plan().pairs()) {
+      early.add(pairs, metrics);
+    }
     output
         .progress()
         .update(
@@ -168,13 +235,21 @@ final class TrainingReport implements TrainingListener {
   @Override
   public void onReport(StepReport report) {
     history.add(report);
-    console.print(report);
+    double perStep = (System.nanoTime() - firstStepStarted) / 1e9 / report.step();
+    console.print(report, perStep * (report.maxSteps() - report.step()));
   }
 
   @Override
   public void onEvaluation(EvaluationReport report) {
     history.add(report);
-    console.print(report);
+    if (report.step() == 0) {
+      stepsBegin();
+    }
+    if (report.step() == 0 && checksStart) {
+      waiting = Optional.of(report); // so that the line of the check is not inside the table
+    } else {
+      console.print(report);
+    }
   }
 
   /** Writes all files of the output folder. */
@@ -204,6 +279,12 @@ final class TrainingReport implements TrainingListener {
 
   void published(Path folder) {
     line("written to %s", folder);
+    line("  the model card %s has the results and sample answers", folder.resolve("README.md"));
+    line(
+        "  to try it: ./dpo4j generate --model %s --prompt \"...\"",
+        config.trainsAdapter()
+            ? "%s --adapter %s".formatted(config.model().model(), folder)
+            : folder);
     List<String> warnings = output.warnings();
     if (!warnings.isEmpty()) {
       // The first ones have scrolled away by now.
@@ -290,7 +371,20 @@ final class TrainingReport implements TrainingListener {
     return versions;
   }
 
+  /** A sentence of the summary, indented. */
+  private void wrapped(String sentence) {
+    StringBuilder row = new StringBuilder("  ");
+    for (String word : sentence.split(" ", -1)) {
+      if (row.length() + word.length() > SUMMARY_WIDTH) {
+        prose.println(row.toString().stripTrailing());
+        row = new StringBuilder("    ");
+      }
+      row.append(word).append(' ');
+    }
+    prose.println(row.toString().stripTrailing());
+  }
+
   private void line(String format, Object... values) {
-    output.out().println(String.format(Locale.ROOT, format, values));
+    prose.println(String.format(Locale.ROOT, format, values));
   }
 }
