@@ -19,6 +19,7 @@ import org.dpo4j.model.gpt.TinyGptConfig;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.Picture;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.Engine;
@@ -55,7 +56,7 @@ public final class DemoRun {
       try (OutputFolder folder = OutputFolder.prepare(config.outputDir().get(), false);
           ShutdownHook hook = ShutdownHook.closing(folder)) {
         RunHistory history = new DemoRun(config, output.out()).run();
-        folder.write("curves.png", png -> CurvesPlot.write(png, "dpo4j demo", history));
+        folder.write("curves.png", curves(config, history)::writePng);
         folder.write("trainer_state.json", file -> state(config).write(file, history));
         folder.publish();
         output.out().println("written to " + config.outputDir().get());
@@ -63,6 +64,19 @@ public final class DemoRun {
     } else {
       new DemoRun(config, output.out()).run();
     }
+  }
+
+  private static Picture curves(DemoConfig config, RunHistory history) {
+    return CurvesPlot.draw(
+        "dpo4j demo",
+        "loss %s, beta %s, learning rate %s, %d triples"
+            .formatted(
+                loss(config).name(),
+                OptionType.text(config.beta()),
+                OptionType.text(config.learningRate()),
+                DemoTriples.all().size()),
+        history,
+        0);
   }
 
   private static TrainerState state(DemoConfig config) {

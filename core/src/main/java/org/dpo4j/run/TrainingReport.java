@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +26,7 @@ import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.ModelCard;
+import org.dpo4j.report.Picture;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
@@ -272,9 +275,31 @@ final class TrainingReport implements TrainingListener {
       folder.write("eval_results.json", results()::writeEvaluation);
     }
     folder.write("all_results.json", results()::writeAll);
-    folder.write(
-        "curves.png", file -> CurvesPlot.write(file, folder.target().getFileName() + "", history));
+    Picture curves = curves(folder.target());
+    folder.write("curves.png", curves::writePng);
+    folder.write("curves.svg", curves::writeSvg);
     folder.write("README.md", file -> ModelCard.write(file, summary(folder.target())));
+  }
+
+  private Picture curves(Path target) {
+    return CurvesPlot.draw(
+        "%s: %s tuned with %s"
+            .formatted(target.getFileName(), name(config.model().model()), words.loss()),
+        "%,d pairs, %d steps of %d, learning rate %s %s%s, %s"
+            .formatted(
+                settings.plan().pairs(),
+                settings.maxSteps(),
+                settings.plan().microBatchSize() * settings.plan().accumulation(),
+                OptionType.text(config.optimizer().learningRate()),
+                OptionType.text(config.schedule().lrSchedulerType()),
+                config.trainsAdapter() ? ", LoRA" : "",
+                LocalDate.now(ZoneId.systemDefault())),
+        history,
+        settings.plan().stepsPerEpoch());
+  }
+
+  private static String name(Path path) {
+    return String.valueOf(path.toAbsolutePath().normalize().getFileName());
   }
 
   void published(Path folder) {
