@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.dpo4j.Dpo4j;
+import org.dpo4j.DpoException;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingCounts;
@@ -23,7 +25,6 @@ import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.report.TrainerState;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.EvaluationReport;
 import org.dpo4j.train.PairMetrics;
@@ -33,7 +34,7 @@ import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingListener;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelWriter;
-import org.dpo4j.weights.UnchangedWeights;
+import org.dpo4j.weights.Sha256;
 
 /** What a training run says and writes. */
 final class TrainingReport implements TrainingListener {
@@ -45,6 +46,7 @@ final class TrainingReport implements TrainingListener {
   private final ConsoleReport console;
   private final RunHistory history = new RunHistory();
   private final List<RunSummary.DataFile> files = new ArrayList<>();
+  private final Map<String, String> dataHashes = new LinkedHashMap<>();
   private boolean conversational;
   private double referenceSeconds;
   private double trainSeconds;
@@ -59,7 +61,8 @@ final class TrainingReport implements TrainingListener {
     this.console = new ConsoleReport(output.out());
   }
 
-  void header(LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference) {
+  void header(
+      LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
@@ -87,6 +90,7 @@ final class TrainingReport implements TrainingListener {
         config.schedule().lrSchedulerType() == LrSchedulerType.CONSTANT
             ? ""
             : ", warm-up " + settings.schedule().warmupSteps() + " steps");
+    line("saved as: %s", saving.plan());
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
   }
 
@@ -100,6 +104,18 @@ final class TrainingReport implements TrainingListener {
     counts.bad().forEach((reason, tally) -> dropped.put("bad row: " + reason, (long) tally.rows()));
     dataset.unused().forEach((reason, pairs) -> dropped.put(reason, (long) pairs));
     file(use, input.paths(), dataset, dropped);
+    DataInputs.files(input).forEach(this::hash);
+  }
+
+  private void hash(Path file) {
+    if (!Files.isRegularFile(file)) {
+      return; // a pipe is empty by now
+    }
+    try {
+      dataHashes.put(file.toString(), Sha256.of(file));
+    } catch (IOException e) {
+      throw new DpoException("[%s] cannot be read: %s".formatted(file, FileTrees.reason(e)), e);
+    }
   }
 
   private void heldOut(TrainingPairs pairs, PairDataset held) {
@@ -178,16 +194,12 @@ final class TrainingReport implements TrainingListener {
   }
 
   /** Writes all files of the output folder. */
-  void write(OutputFolder folder, LoadedInputs inputs) {
+  void write(OutputFolder folder, LoadedInputs inputs, Saving saving) {
     LoadedModel loaded = inputs.loaded();
-    SaveDtype dtype = config.output().saveDtype();
     if (inputs.adapter().isPresent()) {
-      ElementType type = dtype.elementType(ElementType.F32);
-      inputs.adapter().get().write(folder.pending(), loaded, type);
+      inputs.adapter().get().write(folder.pending(), loaded, saving.type());
     } else {
-      ElementType type = dtype.elementType(loaded.checkpoint().dtype());
-      warnOfRounding(loaded, type);
-      new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+      new ModelWriter().write(folder.pending(), loaded, loaded.model(), saving.type());
     }
     peakMemory = Engine.peakMemoryBytes();
     folder.write("dpo4j.yaml", file -> writeResolved(file));
@@ -199,7 +211,8 @@ final class TrainingReport implements TrainingListener {
     folder.write("all_results.json", results()::writeAll);
     folder.write(
         "curves.png", file -> CurvesPlot.write(file, folder.target().getFileName() + "", history));
-    folder.write("README.md", file -> ModelCard.write(file, summary(folder.target())));
+    folder.write(
+        "README.md", file -> ModelCard.write(file, summary(folder.target(), inputs, saving)));
   }
 
   void published(Path folder) {
@@ -209,32 +222,6 @@ final class TrainingReport implements TrainingListener {
       // The first ones have scrolled away by now.
       output.err().println("warnings of this run:");
       warnings.forEach(warning -> output.err().println("  - " + warning));
-    }
-  }
-
-  /** With 16 bits, changes smaller than a rounding step are lost. */
-  private void warnOfRounding(LoadedModel loaded, ElementType type) {
-    if (type.bytes() >= ElementType.F32.bytes()) {
-      return;
-    }
-    long unchanged = 0;
-    long elements = 0;
-    for (UnchangedWeights.Count count : UnchangedWeights.count(loaded, loaded.model(), type)) {
-      unchanged += count.unchanged();
-      elements += count.elements();
-    }
-    double share = (double) unchanged / elements;
-    line(
-        "saved as %s: rounding left %.1f %% of the weights as they were",
-        type.torchName(), 100 * share);
-    if (share > 0.5) {
-      output.warn(
-          String.format(
-              Locale.ROOT,
-              "saving as %s keeps less than half of what was learned (%.1f %% of the"
-                  + " weights are unchanged); pass --save_dtype float32 to keep all of it",
-              type.torchName(),
-              100 * share));
     }
   }
 
@@ -260,7 +247,7 @@ final class TrainingReport implements TrainingListener {
         evalSteps);
   }
 
-  private RunSummary summary(Path target) throws IOException {
+  private RunSummary summary(Path target, LoadedInputs inputs, Saving saving) throws IOException {
     List<EvaluationReport> evaluations = history.evaluations();
     Map<String, String> shown = new LinkedHashMap<>();
     TrainingConfig.OPTIONS
@@ -279,7 +266,12 @@ final class TrainingReport implements TrainingListener {
         evaluations.isEmpty() ? null : evaluations.get(0),
         evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
         trainSeconds,
-        versions());
+        versions(),
+        new RunSummary.Origin(
+            Lineage.of(config.model().model()),
+            inputs.loaded().checkpoint().sha256(),
+            dataHashes,
+            saving.words()));
   }
 
   private static Map<String, String> versions() throws IOException {
