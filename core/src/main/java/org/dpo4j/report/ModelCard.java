@@ -43,6 +43,7 @@ public final class ModelCard {
     card.training();
     card.results();
     card.data();
+    card.origin();
     card.closing();
     return card.text.toString();
   }
@@ -186,6 +187,29 @@ public final class ModelCard {
                   file.kept() + file.cut() + dropped,
                   String.join(", ", fates)));
     }
+    line("");
+  }
+
+  private void origin() {
+    RunSummary.Origin origin = run.origin();
+    line("## Origin");
+    line("");
+    line("- weights: saved as %s".formatted(plain(origin.saved())));
+    String base = plain(modelName(run.baseModel()));
+    line("- base model %s: weights sha256 `%s`".formatted(base, origin.weightsSha256()));
+    if (!origin.lineage().isEmpty()) {
+      line(
+          "- %s was tuned from %s"
+              .formatted(
+                  base,
+                  origin.lineage().stream()
+                      .map(name -> plain(modelName(name)))
+                      .collect(Collectors.joining(", which was tuned from "))));
+    }
+    origin
+        .dataSha256()
+        .forEach(
+            (file, hash) -> line("- data %s: sha256 `%s`".formatted(plain(lastPart(file)), hash)));
     line("");
   }
 

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param after the last evaluation; null when there was none
  * @param trainSeconds wall time of the run
  * @param versions names and versions of the software used
+ * @param origin what the model is made from, and how it was saved
  */
 public record RunSummary(
     String modelName,
@@ -36,7 +37,21 @@ public record RunSummary(
     @Nullable EvaluationReport before,
     @Nullable EvaluationReport after,
     double trainSeconds,
-    Map<String, String> versions) {
+    Map<String, String> versions,
+    Origin origin) {
+
+  /**
+   * What identifies the inputs, and the form of the result.
+   *
+   * @param lineage what the base model was itself tuned from, the nearest first: hub names or
+   *     folders; empty where its folder does not say
+   * @param weightsSha256 of the base model's weight files, in lower-case hex
+   * @param dataSha256 of each data file, by its path
+   * @param saved the number type of the saved weights, and why: "float32 (bfloat16 would lose 97 %
+   *     of the update)"
+   */
+  public record Origin(
+      List<String> lineage, String weightsSha256, Map<String, String> dataSha256, String saved) {}
 
   /**
    * The fates of one file's rows; the three counts add up to its rows.

@@ -74,12 +74,13 @@ final class DemoComparison {
     this.out = out;
   }
 
-  static void run(DemoConfig config, PrintStream out) {
+  static void run(DemoConfig config, RunOutput output) {
+    PrintStream out = output.out();
     DemoComparison comparison = new DemoComparison(config, out);
     if (config.outputDir().isPresent()) {
       Path target = config.outputDir().get();
       try (OutputFolder folder = OutputFolder.prepare(target, false);
-          ShutdownHook hook = ShutdownHook.closing(folder)) {
+          Interruption interruption = Interruption.watch(output, "picture", folder, target)) {
         List<Result> results = comparison.train();
         folder.write(PICTURE, picture(results)::writePng);
         folder.publish();

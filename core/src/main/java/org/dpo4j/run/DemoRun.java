@@ -51,10 +51,11 @@ public final class DemoRun {
   public static void run(DemoConfig config, RunOutput output) {
     Engine.setThreads(config.threads());
     if (config.compare()) {
-      DemoComparison.run(config, output.out());
+      DemoComparison.run(config, output);
     } else if (config.outputDir().isPresent()) {
       try (OutputFolder folder = OutputFolder.prepare(config.outputDir().get(), false);
-          ShutdownHook hook = ShutdownHook.closing(folder)) {
+          Interruption interruption =
+              Interruption.watch(output, "picture", folder, config.outputDir().get())) {
         RunHistory history = new DemoRun(config, output.out()).run();
         folder.write("curves.png", curves(config, history)::writePng);
         folder.write("trainer_state.json", file -> state(config).write(file, history));

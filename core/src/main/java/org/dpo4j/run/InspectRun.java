@@ -52,7 +52,7 @@ public final class InspectRun {
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
       PairDataset.Walk walk =
           config.output().isPresent()
-              ? write(config, input, config.output().get(), encoder)
+              ? write(config, input, config.output().get(), encoder, output)
               : PairDataset.forEachRow(
                   input,
                   encoder,
@@ -71,10 +71,10 @@ public final class InspectRun {
   }
 
   private static PairDataset.Walk write(
-      InspectConfig config, DataInput input, Path target, PairEncoder encoder) {
-    List<Path> inputs = new ArrayList<>(DataInputs.files(input));
+      InspectConfig config, DataInput input, Path target, PairEncoder encoder, RunOutput output) {
+    List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
-    try (RowWriter writer = RowWriter.open(target, inputs)) {
+    try (RowWriter writer = RowWriter.open(target, inputs, output)) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
               input,

@@ -22,9 +22,21 @@ import org.dpo4j.weights.PeftAdapter;
 record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
     implements AutoCloseable {
 
-  /** A model with the adapter of a folder on it, or without one. */
-  static LoadedInputs open(Path folder, Optional<Path> adapter) {
-    return open(folder, loaded -> adapter.map(path -> PeftAdapter.open("--adapter", path, loaded)));
+  /**
+   * A model with the adapter of a folder on it, or without one.
+   *
+   * @param output hears what is doubtful about the adapter
+   */
+  static LoadedInputs open(Path folder, Optional<Path> adapter, RunOutput output) {
+    return open(
+        folder,
+        loaded ->
+            adapter.map(
+                path -> {
+                  PeftAdapter opened = PeftAdapter.open("--adapter", path, loaded);
+                  AdapterCheck.run(path, opened, loaded, output);
+                  return opened;
+                }));
   }
 
   /** A model with what {@code adapter} puts on it. */

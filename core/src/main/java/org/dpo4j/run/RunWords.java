@@ -121,7 +121,12 @@ final class RunWords {
   }
 
   private static String hash(String sha256) {
-    return "sha256 " + sha256.substring(0, SHOWN_DIGITS);
+    return "sha256 " + shortHash(sha256);
+  }
+
+  /** As many digits of a hash as tell two models apart. */
+  static String shortHash(String sha256) {
+    return sha256.substring(0, Math.min(SHOWN_DIGITS, sha256.length()));
   }
 
   /** The same for the card, which names no folder of somebody's machine. */

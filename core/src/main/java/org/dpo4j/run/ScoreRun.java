@@ -46,8 +46,8 @@ public final class ScoreRun {
     config.checkInputs();
     DataInput input = config.input();
     Engine.setThreads(config.threads());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
-        RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
+    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output);
+        RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
       PairDataset.Walk walk;
@@ -66,7 +66,7 @@ public final class ScoreRun {
   }
 
   private static List<Path> inputs(ScoreConfig config, DataInput input) {
-    List<Path> inputs = new ArrayList<>(DataInputs.files(input));
+    List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
     config.refModel().ifPresent(inputs::add);
     config.adapter().ifPresent(inputs::add);

@@ -15,6 +15,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import org.dpo4j.Dpo4j;
+import org.dpo4j.DpoException;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingCounts;
@@ -32,7 +34,6 @@ import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.report.TimeText;
 import org.dpo4j.report.TrainerState;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.EvaluationReport;
 import org.dpo4j.train.PairMetrics;
@@ -42,7 +43,7 @@ import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingListener;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelWriter;
-import org.dpo4j.weights.UnchangedWeights;
+import org.dpo4j.weights.Sha256;
 
 /** What a training run says and writes. */
 final class TrainingReport implements TrainingListener {
@@ -58,6 +59,7 @@ final class TrainingReport implements TrainingListener {
   private final EarlyAccuracy early = new EarlyAccuracy();
   private final RunHistory history = new RunHistory();
   private final List<RunSummary.DataFile> files = new ArrayList<>();
+  private final Map<String, String> dataHashes = new LinkedHashMap<>();
   private boolean conversational;
   private double referenceSeconds;
   private double trainSeconds;
@@ -81,7 +83,8 @@ final class TrainingReport implements TrainingListener {
     this.console = new ConsoleReport(output.out(), format, settings.maxSteps());
   }
 
-  void header(LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference) {
+  void header(
+      LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
     conversational = inputs.tokenizer().template() != null;
     LoadedModel loaded = inputs.loaded();
     line(
@@ -98,12 +101,13 @@ final class TrainingReport implements TrainingListener {
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
     steps();
+    line("saved as: %s", saving.plan());
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
     noteFewPoints();
   }
 
   private void steps() {
-    int pairs = settings.plan().microBatchSize() * settings.plan().accumulation();
+    long pairs = (long) settings.plan().microBatchSize() * settings.plan().accumulation();
     TrainingConfig.Schedule schedule = config.schedule();
     int warmup = settings.schedule().warmupSteps();
     line(
@@ -143,6 +147,18 @@ final class TrainingReport implements TrainingListener {
     counts.bad().forEach((reason, tally) -> dropped.put("bad row: " + reason, (long) tally.rows()));
     dataset.unused().forEach((reason, pairs) -> dropped.put(reason, (long) pairs));
     file(use, input.paths(), dataset, dropped);
+    DataInputs.files(input).forEach(this::hash);
+  }
+
+  private void hash(Path file) {
+    if (!Files.isRegularFile(file)) {
+      return; // a pipe is empty by now
+    }
+    try {
+      dataHashes.put(file.toString(), Sha256.of(file));
+    } catch (IOException e) {
+      throw new DpoException("[%s] cannot be read: %s".formatted(file, FileTrees.reason(e)), e);
+    }
   }
 
   private void heldOut(TrainingPairs pairs, PairDataset held) {
@@ -256,16 +272,13 @@ final class TrainingReport implements TrainingListener {
   }
 
   /** Writes all files of the output folder. */
-  void write(OutputFolder folder, LoadedInputs inputs) {
+  void write(OutputFolder folder, LoadedInputs inputs, Saving saving) {
+    line("saved as %s", saving.words());
     LoadedModel loaded = inputs.loaded();
-    SaveDtype dtype = config.output().saveDtype();
     if (inputs.adapter().isPresent()) {
-      ElementType type = dtype.elementType(ElementType.F32);
-      inputs.adapter().get().write(folder.pending(), loaded, type);
+      inputs.adapter().get().write(folder.pending(), loaded, saving.type());
     } else {
-      ElementType type = dtype.elementType(loaded.checkpoint().dtype());
-      warnOfRounding(loaded, type);
-      new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+      new ModelWriter().write(folder.pending(), loaded, loaded.model(), saving.type());
     }
     peakMemory = Engine.peakMemoryBytes();
     folder.write("dpo4j.yaml", file -> writeResolved(file));
@@ -278,7 +291,8 @@ final class TrainingReport implements TrainingListener {
     Picture curves = curves(folder.target());
     folder.write("curves.png", curves::writePng);
     folder.write("curves.svg", curves::writeSvg);
-    folder.write("README.md", file -> ModelCard.write(file, summary(folder.target())));
+    folder.write(
+        "README.md", file -> ModelCard.write(file, summary(folder.target(), inputs, saving)));
   }
 
   private Picture curves(Path target) {
@@ -318,32 +332,6 @@ final class TrainingReport implements TrainingListener {
     }
   }
 
-  /** With 16 bits, changes smaller than a rounding step are lost. */
-  private void warnOfRounding(LoadedModel loaded, ElementType type) {
-    if (type.bytes() >= ElementType.F32.bytes()) {
-      return;
-    }
-    long unchanged = 0;
-    long elements = 0;
-    for (UnchangedWeights.Count count : UnchangedWeights.count(loaded, loaded.model(), type)) {
-      unchanged += count.unchanged();
-      elements += count.elements();
-    }
-    double share = (double) unchanged / elements;
-    line(
-        "saved as %s: rounding left %.1f %% of the weights as they were",
-        type.torchName(), 100 * share);
-    if (share > 0.5) {
-      output.warn(
-          String.format(
-              Locale.ROOT,
-              "saving as %s keeps less than half of what was learned (%.1f %% of the"
-                  + " weights are unchanged); pass --save_dtype float32 to keep all of it",
-              type.torchName(),
-              100 * share));
-    }
-  }
-
   private void writeResolved(Path file) throws IOException {
     Files.writeString(
         file,
@@ -366,7 +354,7 @@ final class TrainingReport implements TrainingListener {
         evalSteps);
   }
 
-  private RunSummary summary(Path target) throws IOException {
+  private RunSummary summary(Path target, LoadedInputs inputs, Saving saving) throws IOException {
     List<EvaluationReport> evaluations = history.evaluations();
     Map<String, String> shown = new LinkedHashMap<>();
     TrainingConfig.OPTIONS
@@ -385,7 +373,12 @@ final class TrainingReport implements TrainingListener {
         evaluations.isEmpty() ? null : evaluations.get(0),
         evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
         trainSeconds,
-        versions());
+        versions(),
+        new RunSummary.Origin(
+            Lineage.of(config.model().model()),
+            inputs.loaded().checkpoint().sha256(),
+            dataHashes,
+            saving.words()));
   }
 
   private static Map<String, String> versions() throws IOException {

@@ -57,6 +57,22 @@ class ModelCardTest {
   }
 
   @Test
+  void theOriginHasHashesTheBaseOfTheBaseAndHowTheWeightsWereSaved() {
+    String card = ModelCard.text(run("tuned", "/home/anna/models/second", null));
+    assertThat(card)
+        .contains(
+            """
+            ## Origin
+
+            - weights: saved as float32 (bfloat16 would lose 97 % of the update)
+            - base model second: weights sha256 `0123ab`
+            - second was tuned from first, which was tuned from org/base
+            - data pairs.jsonl: sha256 `4567cd`
+            """)
+        .doesNotContain("anna");
+  }
+
+  @Test
   void withoutAnEvaluationThereIsNoResultsTable() {
     RunSummary full = run("tuned", "org/base", null);
     RunSummary bare = copy(full, null, null);
@@ -86,7 +102,12 @@ class ModelCardTest {
         SampleRuns.evaluation(0, 0.6931472),
         SampleRuns.evaluation(4, 0.5),
         12.5,
-        Map.of("dpo4j", "0.1.0"));
+        Map.of("dpo4j", "0.1.0"),
+        new RunSummary.Origin(
+            List.of("/home/anna/first", "org/base"),
+            "0123ab",
+            Map.of("/data/pairs.jsonl", "4567cd"),
+            "float32 (bfloat16 would lose 97 % of the update)"));
   }
 
   private static RunSummary copy(
@@ -104,7 +125,8 @@ class ModelCardTest {
         before,
         after,
         run.trainSeconds(),
-        run.versions());
+        run.versions(),
+        run.origin());
   }
 
   private static JsonNode frontMatter(String card) {

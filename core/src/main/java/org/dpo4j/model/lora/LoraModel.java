@@ -2,6 +2,8 @@ package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
@@ -171,6 +173,46 @@ public final class LoraModel implements CausalLm {
     }
     factors.clear();
     saved.clear(); // what was trained in full is in the base and stays there
+  }
+
+  /**
+   * How far two states of this adapter are from each other: the Euclidean norm, over all layers and
+   * modules trained in full, of the difference between what they add to the model's weights.
+   *
+   * @param one values of {@link #trained()} by name
+   * @param other the same
+   */
+  public double distance(Map<String, Tensor> one, Map<String, Tensor> other) {
+    double sum = 0;
+    try (NoGrad noGrad = NoGrad.open()) {
+      for (Factors at : factors) {
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor difference = product(one, at).sub_(product(other, at));
+          sum += Math.pow(at.scale() * norm(difference), 2);
+        }
+      }
+      for (Parameters.Parameter parameter : plan.saved()) {
+        try (TensorScope scope = TensorScope.open()) {
+          sum +=
+              Math.pow(norm(value(one, parameter.name()).sub(value(other, parameter.name()))), 2);
+        }
+      }
+    }
+    return Math.sqrt(sum);
+  }
+
+  private static Tensor product(Map<String, Tensor> values, Factors at) {
+    String path = at.layer().path();
+    return value(values, path + B).matmul(value(values, path + A));
+  }
+
+  private static Tensor value(Map<String, Tensor> values, String name) {
+    return Objects.requireNonNull(values.get(name), name);
+  }
+
+  /** In 64 bits: the squares of millions of elements. */
+  private static double norm(Tensor tensor) {
+    return tensor.to(ElementType.F64.scalarType()).norm().item_double();
   }
 
   @Override
