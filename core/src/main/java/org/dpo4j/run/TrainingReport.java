@@ -10,9 +10,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowForm;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.reference.ReferenceFiles;
@@ -46,6 +49,7 @@ final class TrainingReport implements TrainingListener {
   private final RunHistory history = new RunHistory();
   private final List<RunSummary.DataFile> files = new ArrayList<>();
   private boolean conversational;
+  private String rowForm = "";
   private double referenceSeconds;
   private double trainSeconds;
   private long pairsSeen;
@@ -60,7 +64,9 @@ final class TrainingReport implements TrainingListener {
   }
 
   void header(LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference) {
-    conversational = inputs.tokenizer().template() != null;
+    boolean template = inputs.tokenizer().template() != null;
+    rowForm = words(pairs.training().walk().forms());
+    conversational = template && !isText(pairs.training().walk().forms());
     LoadedModel loaded = inputs.loaded();
     line(
         "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
@@ -75,6 +81,13 @@ final class TrainingReport implements TrainingListener {
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
+    DataReport.warn(output, pairs.files(), pairs.training().walk(), template);
+    pairs
+        .heldOutFiles()
+        .ifPresent(
+            files ->
+                DataReport.warn(output, files, pairs.heldOut().orElseThrow().walk(), template));
+    pairs.heldOut().ifPresent(held -> DataReport.overlap(output, pairs.training(), held));
     line(
         "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
         settings.maxSteps(),
@@ -88,6 +101,15 @@ final class TrainingReport implements TrainingListener {
             ? ""
             : ", warm-up " + settings.schedule().warmupSteps() + " steps");
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+  }
+
+  private static String words(Set<RowForm> forms) {
+    return forms.stream().map(RowForm::toString).collect(Collectors.joining("; "));
+  }
+
+  /** Whether no row was a conversation, so that prompts are not to be put into the template. */
+  private static boolean isText(Set<RowForm> forms) {
+    return forms.stream().allMatch(f -> f == RowForm.TEXT || f == RowForm.TRANSCRIPTS);
   }
 
   private void data(String use, DataInput input, PairDataset dataset) {
@@ -273,6 +295,7 @@ final class TrainingReport implements TrainingListener {
         words.referenceOfCard(),
         words.lossNames(),
         conversational,
+        rowForm,
         null,
         shown,
         files,

@@ -78,6 +78,7 @@ class ModelCardTest {
         "a frozen copy of the starting model",
         "sigmoid, beta 0.1",
         true,
+        "conversations, through the chat template",
         license,
         settings,
         List.of(
@@ -98,6 +99,7 @@ class ModelCardTest {
         run.reference(),
         run.loss(),
         run.conversational(),
+        run.rowForm(),
         run.license(),
         run.settings(),
         run.data(),
