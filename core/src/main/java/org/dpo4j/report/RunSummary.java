@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
  * @param adapter whether the folder holds a LoRA adapter and not a whole model
  * @param reference what the reference was, as a phrase: "a frozen copy of the starting model"
  * @param loss what was minimised, as a phrase: "sigmoid (DPO), beta 0.1"
- * @param conversational whether the data were messages, so that prompts go through the chat
- *     template
+ * @param conversational whether prompts go through the chat template, since the data were messages
+ * @param rowForm what the training rows were to the model: "conversations, through the chat
+ *     template", "plain text, without a chat template"
  * @param license of the base model, as its card spells it; null when not known
  * @param settings option names and values in the order to show
  * @param data what became of the rows of each data file
@@ -31,6 +32,7 @@ public record RunSummary(
     String reference,
     String loss,
     boolean conversational,
+    String rowForm,
     @Nullable String license,
     Map<String, String> settings,
     List<DataFile> data,

@@ -61,6 +61,7 @@ public final class ScoreRun {
       }
       writer.publish();
       DataReport.lines(input, walk).forEach(output.out()::println);
+      DataReport.warn(output, input, walk, inputs.tokenizer().template() != null);
       output.out().println("written to " + config.output());
     }
   }

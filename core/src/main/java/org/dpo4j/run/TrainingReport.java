@@ -14,11 +14,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.DpoException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowForm;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.reference.ReferenceFiles;
@@ -61,6 +64,7 @@ final class TrainingReport implements TrainingListener {
   private final List<RunSummary.DataFile> files = new ArrayList<>();
   private final Map<String, String> dataHashes = new LinkedHashMap<>();
   private boolean conversational;
+  private String rowForm = "";
   private double referenceSeconds;
   private double trainSeconds;
   private long firstStepStarted;
@@ -85,7 +89,9 @@ final class TrainingReport implements TrainingListener {
 
   void header(
       LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
-    conversational = inputs.tokenizer().template() != null;
+    boolean template = inputs.tokenizer().template() != null;
+    rowForm = words(pairs.training().walk().forms());
+    conversational = template && !isText(pairs.training().walk().forms());
     LoadedModel loaded = inputs.loaded();
     line(
         "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
@@ -100,6 +106,13 @@ final class TrainingReport implements TrainingListener {
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
+    DataReport.warn(output, pairs.files(), pairs.training().walk(), template);
+    pairs
+        .heldOutFiles()
+        .ifPresent(
+            files ->
+                DataReport.warn(output, files, pairs.heldOut().orElseThrow().walk(), template));
+    pairs.heldOut().ifPresent(held -> DataReport.overlap(output, pairs.training(), held));
     steps();
     line("saved as: %s", saving.plan());
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
@@ -135,6 +148,15 @@ final class TrainingReport implements TrainingListener {
                   settings.loggingSteps(),
                   points == 1 ? "1 point" : points + " points"));
     }
+  }
+
+  private static String words(Set<RowForm> forms) {
+    return forms.stream().map(RowForm::toString).collect(Collectors.joining("; "));
+  }
+
+  /** Whether no row was a conversation, so that prompts are not to be put into the template. */
+  private static boolean isText(Set<RowForm> forms) {
+    return forms.stream().allMatch(f -> f == RowForm.TEXT || f == RowForm.TRANSCRIPTS);
   }
 
   private void data(String use, DataInput input, PairDataset dataset) {
@@ -367,6 +389,7 @@ final class TrainingReport implements TrainingListener {
         words.referenceOfCard(),
         words.lossNames(),
         conversational,
+        rowForm,
         null,
         shown,
         files,

@@ -94,6 +94,7 @@ class ModelCardTest {
         "a frozen copy of the starting model",
         "sigmoid, beta 0.1",
         true,
+        "conversations, through the chat template",
         license,
         settings,
         List.of(
@@ -119,6 +120,7 @@ class ModelCardTest {
         run.reference(),
         run.loss(),
         run.conversational(),
+        run.rowForm(),
         run.license(),
         run.settings(),
         run.data(),
