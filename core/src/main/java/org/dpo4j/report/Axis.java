@@ -87,8 +87,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
         }
       }
     }
-    return new Axis(
-        Math.pow(10, from), Math.min(Double.MAX_VALUE, Math.pow(10, to)), true, ticks);
+    return new Axis(Math.pow(10, from), Math.min(Double.MAX_VALUE, Math.pow(10, to)), true, ticks);
   }
 
   /** Where a value lies: 0 at the beginning of the axis, 1 at its end. */

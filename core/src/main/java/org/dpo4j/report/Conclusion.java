@@ -15,8 +15,10 @@ import org.dpo4j.train.StepReport;
  * @param history every report of the run
  * @param startLoss the loss before any weight moved, where theory gives it; else empty
  * @param beta scale of the rewards where they count from the start of the run; else empty
+ * @param learningRate the highest of the run
  */
-public record Conclusion(RunHistory history, OptionalDouble startLoss, OptionalDouble beta) {
+public record Conclusion(
+    RunHistory history, OptionalDouble startLoss, OptionalDouble beta, double learningRate) {
 
   /** A loss that theory gives is off by less than this share, in a run that did nothing. */
   private static final double ABOVE_KNOWN_START = 0.05;
@@ -83,8 +85,7 @@ public record Conclusion(RunHistory history, OptionalDouble startLoss, OptionalD
     if (steps.isEmpty()) {
       return Optional.empty();
     }
-    double rate = steps.stream().mapToDouble(StepReport::learningRate).max().orElse(0);
-    String lower = "; lower --learning_rate (it went up to %s)".formatted(ShortNumber.of(rate));
+    String rate = ShortNumber.of(learningRate);
     double start = startLoss.orElse(steps.get(0).metrics().loss());
     double end = lateLoss(steps);
     boolean comparable = startLoss.isPresent() || steps.size() >= FEWEST_REPORTS;
@@ -93,7 +94,7 @@ public record Conclusion(RunHistory history, OptionalDouble startLoss, OptionalD
       return Optional.of(
           "the training loss ended above its start (%s -> %s): the model got worse"
                   .formatted(ShortNumber.of(start), ShortNumber.of(end))
-              + lower);
+              + "; lower --learning_rate (it was %s)".formatted(rate));
     }
     if (!compares()) {
       return Optional.empty();
@@ -105,8 +106,7 @@ public record Conclusion(RunHistory history, OptionalDouble startLoss, OptionalD
             "the loss of the held-out pairs ended above its start (%s -> %s): what was learned does"
                     .formatted(ShortNumber.of(before), ShortNumber.of(after))
                 + " not carry over to pairs that were not trained on; train for fewer epochs, with"
-                + " a lower --learning_rate (it went up to %s) or on more pairs"
-                    .formatted(ShortNumber.of(rate)))
+                + " a lower --learning_rate (it was %s) or on more pairs".formatted(rate))
         : Optional.empty();
   }
 

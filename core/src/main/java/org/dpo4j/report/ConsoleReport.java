@@ -31,7 +31,10 @@ public final class ConsoleReport {
     this.out = out;
     this.format = format;
     this.maxSteps = maxSteps;
-    this.row = "%-5s  %" + Math.max("step".length(), steps(maxSteps).length()) + "s  %10s  %13s  %8s  %13s  %10s";
+    this.row =
+        "%-5s  %"
+            + Math.max("step".length(), steps(maxSteps).length())
+            + "s  %10s  %13s  %8s  %13s  %10s";
   }
 
   /**

@@ -1,11 +1,9 @@
 package org.dpo4j.run;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PromptReader;
@@ -40,7 +38,7 @@ public final class GenerateRun {
       Generator generator =
           new Generator(
               inputs.model(),
-              endTokens(inputs),
+              inputs.endTokens(),
               new Sampling(config.temperature(), config.topP()),
               config.seed());
       // All before the first completion: a bad last prompt shows at once.
@@ -87,12 +85,6 @@ public final class GenerateRun {
       return tokenizer.text().encode(String.valueOf(prompt.get(0).content()), true);
     }
     return tokenizer.text().encode(template.render(prompt, true, Map.of()), false);
-  }
-
-  private static Set<Integer> endTokens(LoadedInputs inputs) {
-    Set<Integer> ids = new HashSet<>(inputs.loaded().endTokenIds());
-    inputs.tokenizer().specialTokens().eosId(inputs.tokenizer().text()).ifPresent(ids::add);
-    return ids;
   }
 
   private static Map<String, Object> line(List<Message> prompt, String completion) {

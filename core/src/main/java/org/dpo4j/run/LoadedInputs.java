@@ -1,7 +1,9 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
@@ -59,6 +61,13 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
   /** The model, with its adapter where there is one. */
   CausalLm model() {
     return adapter.<CausalLm>map(PeftAdapter::model).orElse(loaded.model());
+  }
+
+  /** Ids after which a completion is over. */
+  Set<Integer> endTokens() {
+    Set<Integer> ids = new HashSet<>(loaded.endTokenIds());
+    tokenizer.specialTokens().eosId(tokenizer.text()).ifPresent(ids::add);
+    return ids;
   }
 
   /**

@@ -1,6 +1,5 @@
 package org.dpo4j.run;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -141,7 +140,10 @@ final class RunWords {
     String copy = (loss.syncRefModel() ? "a copy" : "a frozen copy") + " of that model";
     String adapter =
         config.model().adapter().isPresent() ? " with the adapter that training went on with" : "";
-    return loss.refModel().map(Path::toString).orElse(copy + adapter) + moving();
+    return loss.refModel()
+            .map(path -> String.valueOf(path.toAbsolutePath().normalize().getFileName()))
+            .orElse(copy + adapter)
+        + moving();
   }
 
   /** What is trained in place of the model's own weights. */

@@ -47,11 +47,16 @@ import org.dpo4j.train.TrainingListener;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.Sha256;
+import org.jspecify.annotations.Nullable;
 
 /** What a training run says and writes. */
 final class TrainingReport implements TrainingListener {
   private static final int FEWEST_POINTS = 4;
   private static final int SUMMARY_WIDTH = 98;
+
+  /** Options that a card does not show: they change nothing about the model. */
+  private static final Set<String> NO_NUMBERS =
+      Set.of("threads", "overwrite_output_dir", "logging_steps", "log_format", "sample_prompts");
 
   private final TrainingConfig config;
   private final Trainer.Settings settings;
@@ -120,21 +125,27 @@ final class TrainingReport implements TrainingListener {
   }
 
   private void steps() {
-    long pairs = (long) settings.plan().microBatchSize() * settings.plan().accumulation();
-    TrainingConfig.Schedule schedule = config.schedule();
-    int warmup = settings.schedule().warmupSteps();
     line(
-        "steps: %d of %d pairs%s, %d in an epoch; learning rate %s, %s%s",
+        "steps: %d of %d pairs%s, %d in an epoch; learning rate %s, %s",
         settings.maxSteps(),
-        pairs,
+        pairsOfStep(),
         settings.plan().accumulation() == 1
             ? ""
             : " (%d x %d)"
                 .formatted(settings.plan().microBatchSize(), settings.plan().accumulation()),
         settings.plan().stepsPerEpoch(),
         OptionType.text(config.optimizer().learningRate()),
-        OptionType.text(schedule.lrSchedulerType()),
-        warmup == 0 ? "" : " after %d warm-up steps".formatted(warmup));
+        schedule());
+  }
+
+  private long pairsOfStep() {
+    return (long) settings.plan().microBatchSize() * settings.plan().accumulation();
+  }
+
+  private String schedule() {
+    int warmup = settings.schedule().warmupSteps();
+    return OptionType.text(config.schedule().lrSchedulerType())
+        + (warmup == 0 ? "" : " after %d warm-up steps".formatted(warmup));
   }
 
   /** TRL's default of 10 leaves a short run without a curve. */
@@ -239,7 +250,8 @@ final class TrainingReport implements TrainingListener {
     return new Conclusion(
         history,
         startLoss,
-        relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty());
+        relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty(),
+        config.optimizer().learningRate());
   }
 
   private Results results() {
@@ -294,7 +306,8 @@ final class TrainingReport implements TrainingListener {
   }
 
   /** Writes all files of the output folder. */
-  void write(OutputFolder folder, LoadedInputs inputs, Saving saving) {
+  void write(
+      OutputFolder folder, LoadedInputs inputs, Saving saving, List<RunSummary.Sample> samples) {
     line("saved as %s", saving.words());
     LoadedModel loaded = inputs.loaded();
     if (inputs.adapter().isPresent()) {
@@ -314,7 +327,8 @@ final class TrainingReport implements TrainingListener {
     folder.write("curves.png", curves::writePng);
     folder.write("curves.svg", curves::writeSvg);
     folder.write(
-        "README.md", file -> ModelCard.write(file, summary(folder.target(), inputs, saving)));
+        "README.md",
+        file -> ModelCard.write(file, summary(folder.target(), inputs, saving, samples)));
   }
 
   private Picture curves(Path target) {
@@ -325,9 +339,9 @@ final class TrainingReport implements TrainingListener {
             .formatted(
                 settings.plan().pairs(),
                 settings.maxSteps(),
-                settings.plan().microBatchSize() * settings.plan().accumulation(),
+                pairsOfStep(),
                 OptionType.text(config.optimizer().learningRate()),
-                OptionType.text(config.schedule().lrSchedulerType()),
+                schedule(),
                 config.trainsAdapter() ? ", LoRA" : "",
                 LocalDate.now(ZoneId.systemDefault())),
         history,
@@ -376,12 +390,10 @@ final class TrainingReport implements TrainingListener {
         evalSteps);
   }
 
-  private RunSummary summary(Path target, LoadedInputs inputs, Saving saving) throws IOException {
+  private RunSummary summary(
+      Path target, LoadedInputs inputs, Saving saving, List<RunSummary.Sample> samples)
+      throws IOException {
     List<EvaluationReport> evaluations = history.evaluations();
-    Map<String, String> shown = new LinkedHashMap<>();
-    TrainingConfig.OPTIONS
-        .write(config)
-        .forEach((name, value) -> shown.put(name, OptionType.text(value)));
     return new RunSummary(
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
@@ -391,7 +403,7 @@ final class TrainingReport implements TrainingListener {
         conversational,
         rowForm,
         null,
-        shown,
+        settingsOfCard(),
         files,
         evaluations.isEmpty() ? null : evaluations.get(0),
         evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
@@ -401,7 +413,47 @@ final class TrainingReport implements TrainingListener {
             Lineage.of(config.model().model()),
             inputs.loaded().checkpoint().sha256(),
             dataHashes,
-            saving.words()));
+            saving.words()),
+        new RunSummary.Account(
+            fromHere(config.output().outputDir()).orElse("."),
+            fromHere(config.model().model()).orElse(name(config.model().model())),
+            "%,d steps of %,d pairs with %s, learning rate %s %s."
+                .formatted(
+                    settings.maxSteps(),
+                    pairsOfStep(),
+                    words.loss(),
+                    OptionType.text(config.optimizer().learningRate()),
+                    schedule()),
+            conclusion().summary(),
+            output.warnings(),
+            samples));
+  }
+
+  /** A path that says nothing of somebody's machine; empty for one that does. */
+  private static Optional<String> fromHere(Path path) {
+    Path plain = path.normalize();
+    return plain.isAbsolute() || plain.startsWith("..") || plain.toString().isEmpty()
+        ? Optional.empty()
+        : Optional.of(plain.toString());
+  }
+
+  /** What differs from the defaults, without paths and without what changes no number. */
+  private Map<String, String> settingsOfCard() {
+    Map<String, Object> defaults =
+        TrainingConfig.OPTIONS.write(
+            TrainingConfig.of(Map.of("model", "m", "data_file", "d", "output_dir", "o")));
+    Map<String, Object> values = TrainingConfig.OPTIONS.write(config);
+    Map<String, String> shown = new LinkedHashMap<>();
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      @Nullable Object value = values.get(option.name());
+      if (value != null
+          && !option.label().startsWith("PATH")
+          && !NO_NUMBERS.contains(option.name())
+          && !value.equals(defaults.get(option.name()))) {
+        shown.put(option.name(), OptionType.text(value));
+      }
+    }
+    return shown;
   }
 
   private static Map<String, String> versions() throws IOException {

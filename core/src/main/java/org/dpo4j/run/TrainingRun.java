@@ -86,6 +86,8 @@ public final class TrainingRun {
           .training(config, pairs, settings.maxSteps() / settings.loggingSteps())
           .require(config.output().outputDir(), disk, pairs.bytes());
 
+      SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output.progress());
+
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
       Objective objective = config.loss().objective();
@@ -104,7 +106,7 @@ public final class TrainingRun {
       }
 
       pairs.close(); // their disk space is needed now
-      report.write(folder, inputs, saving);
+      report.write(folder, inputs, saving, samples.after());
       folder.publish();
       report.published(folder.target());
     }
