@@ -29,7 +29,7 @@ class TerminalProgressTest {
             "reference: 20 of 400 (5 %), 6 min left", // 380 s
             "reference: 40 of 400 (10 %), 6 min left",
             "reference: 60 of 400 (15 %), 6 min left") // 340 s are 5.67 min
-        .contains("reference: 360 of 400 (90 %), 40 s left");
+        .contains("reference: 357 of 400 (89 %), 43 s left");
   }
 
   @Test

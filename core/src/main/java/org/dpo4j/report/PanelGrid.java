@@ -17,7 +17,7 @@ final class PanelGrid {
   private static final int PANEL_TITLE = 28;
   private static final int LEGEND_ROW = 20;
   private static final int BELOW = 62;
-  private static final int LEFT = 78;
+  private static final int LEFT = 90;
   private static final int RIGHT = 66;
   private static final int PLOT_WIDTH = PANEL_WIDTH - LEFT - RIGHT;
 

@@ -352,7 +352,8 @@ final class TrainingReport implements TrainingListener {
     return String.valueOf(path.toAbsolutePath().normalize().getFileName());
   }
 
-  void published(Path folder) {
+  void published() {
+    Path folder = config.output().outputDir();
     line("written to %s", folder);
     line("  the model card %s has the results and sample answers", folder.resolve("README.md"));
     line(
@@ -417,13 +418,17 @@ final class TrainingReport implements TrainingListener {
         new RunSummary.Account(
             fromHere(config.output().outputDir()).orElse("."),
             fromHere(config.model().model()).orElse(name(config.model().model())),
-            "%,d steps of %,d pairs with %s, learning rate %s %s."
+            "%,d steps of %,d pairs with the loss %s, learning rate %s %s.%s"
                 .formatted(
                     settings.maxSteps(),
                     pairsOfStep(),
                     words.loss(),
                     OptionType.text(config.optimizer().learningRate()),
-                    schedule()),
+                    schedule(),
+                    inputs
+                        .adapter()
+                        .map(adapter -> " " + words.adapter(adapter.model()) + ".")
+                        .orElse("")),
             conclusion().summary(),
             output.warnings(),
             samples));

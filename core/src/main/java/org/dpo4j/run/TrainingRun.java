@@ -108,7 +108,7 @@ public final class TrainingRun {
       pairs.close(); // their disk space is needed now
       report.write(folder, inputs, saving, samples.after());
       folder.publish();
-      report.published(folder.target());
+      report.published();
     }
   }
 

@@ -208,7 +208,7 @@ public final class Trainer {
     listener.onStartCheck(check);
     if (!check.passed()) {
       throw new DpoException(
-          "step-0 check failed: policy and reference are one model, so the "
+          "start check failed: policy and reference are one model, so the "
               + objective.loss().name()
               + " loss must be "
               + check.expected()

@@ -75,7 +75,13 @@ class PlotsTest {
     broken.add(SampleRuns.step(2, 8.2e12));
     broken.add(SampleRuns.step(3, Double.MAX_VALUE));
     return Stream.of(
-        new RunHistory(), one, two, broken, SampleRuns.converging(3000, 300), huge(-1e300, 1e300));
+        new RunHistory(),
+        one,
+        two,
+        broken,
+        SampleRuns.converging(3000, 300),
+        huge(-1e300, 1e300),
+        huge(-98_000, 90_000));
   }
 
   private static RunHistory huge(double low, double high) {
@@ -123,9 +129,9 @@ class PlotsTest {
     Picture picture = CurvesPlot.draw("t", "s", SampleRuns.converging(40, 40), 16);
     List<Double> xs = dotted(picture);
     assertThat(xs).hasSize(2 * 8);
-    double plot = 600 - 78 - 66;
-    assertThat(xs.get(0)).isCloseTo(78 + plot * 16 / 40, within(1e-9));
-    assertThat(xs.get(1)).isCloseTo(78 + plot * 32 / 40, within(1e-9));
+    double plot = 600 - 90 - 66;
+    assertThat(xs.get(0)).isCloseTo(90 + plot * 16 / 40, within(1e-9));
+    assertThat(xs.get(1)).isCloseTo(90 + plot * 32 / 40, within(1e-9));
     assertThat(new HashSet<>(xs)).hasSize(4); // two columns
     assertThat(texts(picture)).contains("step (dotted: ends of epochs)");
     assertThat(dotted(curves(SampleRuns.converging(40, 40)))).isEmpty();

@@ -94,7 +94,7 @@ class RunTellsTest {
         .contains(
             "| learning_rate | 0.01 |",
             "| max_steps | 4 |",
-            "4 steps of 2 pairs with sigmoid, beta 0.1")
+            "4 steps of 2 pairs with the loss sigmoid, beta 0.1")
         .doesNotContain("| beta |", "simpo_gamma", "dpop_lambda", "| output_dir |", "| threads |")
         .contains("dpo4j generate --model . --prompt");
   }
