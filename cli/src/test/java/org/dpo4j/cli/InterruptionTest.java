@@ -18,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Closes the gap of a stopped run that ends in silence, with a stack trace, with exit code 0, or
- * with a sentence from which nobody learns whether there is a model.
+ * with a sentence from which nobody learns whether there is a model. A new folder is in {@link
+ * BadInputTest}.
  */
 @DisabledOnOs(OS.WINDOWS)
 class InterruptionTest {
@@ -29,16 +30,6 @@ class InterruptionTest {
 
   InterruptionTest(@TempDir Path folder) {
     this.folder = folder;
-  }
-
-  @Test
-  void aStoppedTrainingSaysThatThereIsNoModelAndNoFolder()
-      throws IOException, InterruptedException {
-    Path out = folder.resolve("out");
-    assertThat(interrupted(training(out))).isEqualTo(130);
-    assertThat(lastLine())
-        .isEqualTo("interrupted: no model was saved (%s was not created)".formatted(out));
-    assertThat(names(folder)).doesNotContain("out").noneMatch(name -> name.contains("pending"));
   }
 
   @Test

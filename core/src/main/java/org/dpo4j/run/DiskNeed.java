@@ -25,6 +25,9 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
   /** Model card, configuration, results and curves. */
   private static final long RECORDS = 1_000_000;
 
+  /** Less is not worth a word. */
+  private static final long SIZEABLE = 1_000_000;
+
   private static final long LOG_LINE = 1_000;
   private static final long CACHE_OF_PAIR = 2 * Double.BYTES;
 
@@ -74,10 +77,10 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
     List<String> parts = new ArrayList<>();
     parts.add("weights as %s %s".formatted(type.torchName(), MemorySize.text(weights)));
     parts.add("other files " + MemorySize.text(files));
-    if (cache > 0) {
+    if (cache >= SIZEABLE) {
       parts.add("reference cache " + MemorySize.text(cache));
     }
-    if (pairs > 0) {
+    if (pairs >= SIZEABLE) {
       parts.add("before that encoded pairs " + MemorySize.text(pairs));
     }
     return String.join(", ", parts);

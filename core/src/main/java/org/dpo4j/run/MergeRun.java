@@ -30,8 +30,8 @@ public final class MergeRun {
   /** The share of what the adapter changes in the logits that a merge may lose. */
   private static final double ALLOWED_OF_EFFECT = 0.1;
 
-  /** Rounding of logits in float32, as a share of the largest: some tens of its steps of 2^-24. */
-  private static final double FLOAT_NOISE = 2e-6;
+  /** Rounding of logits in float32, as a share of the largest: some tens of its steps of 2^-23. */
+  private static final double FLOAT_NOISE = 5e-6;
 
   private MergeRun() {}
 

@@ -84,10 +84,11 @@ final class RowWriter implements AutoCloseable {
 
   private static void refuseInputs(Path output, Path real, List<Path> inputs) {
     for (Path input : inputs) {
-      if (real.startsWith(FileTrees.real(input))) {
+      boolean in = Files.isDirectory(input) && real.startsWith(FileTrees.real(input));
+      if (in || real.equals(FileTrees.real(input))) {
         throw new UsageException(
             "--output must not touch what this run reads but %s is %s; name another file"
-                .formatted(output, Files.isDirectory(input) ? "in " + input : "its input"));
+                .formatted(output, in ? "in " + input : "its input"));
       }
     }
   }

@@ -85,6 +85,7 @@ final class Saving implements AutoCloseable {
     words = words(type, candidate, rounding, "the update");
     if (type == candidate) {
       Rounding.round(inputs.model().trained(), type);
+      inputs.model().parameters().recastMatrices();
       if (rounding.share() > ALLOWED) {
         output.warn(
             "%s; the last evaluation is of the rounded weights; pass --save_dtype float32 to keep"

@@ -381,8 +381,7 @@ public record TrainingConfig(
       @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
       @Option(value = "false", help = "replace the folder if it is not empty")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "auto: as the checkpoint, or float32 if rounding loses much")
-          SaveDtype saveDtype,
+      @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
           StepInterval loggingSteps,
       @Option(value = "table", help = "how log lines are printed; dict: as TRL prints them")

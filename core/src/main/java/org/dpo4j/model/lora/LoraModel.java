@@ -40,6 +40,7 @@ public final class LoraModel implements CausalLm {
 
   private static final String A = ".lora_A.weight";
   private static final String B = ".lora_B.weight";
+  private static final long NORM_PIECE = 1 << 20;
 
   private final CausalLm base;
   private final LoraConfig config;
@@ -186,33 +187,55 @@ public final class LoraModel implements CausalLm {
     double sum = 0;
     try (NoGrad noGrad = NoGrad.open()) {
       for (Factors at : factors) {
-        try (TensorScope scope = TensorScope.open()) {
-          Tensor difference = product(one, at).sub_(product(other, at));
-          sum += Math.pow(at.scale() * norm(difference), 2);
-        }
+        String path = at.layer().path();
+        Tensor[] a = {value(one, path + A), value(other, path + A)};
+        Tensor[] b = {value(one, path + B), value(other, path + B)};
+        double norm =
+            norm(
+                at.layer().out(),
+                at.layer().in(),
+                (from, to) ->
+                    Tensors.rows(b[0], 0, from, to)
+                        .matmul(a[0])
+                        .sub_(Tensors.rows(b[1], 0, from, to).matmul(a[1])));
+        sum += Math.pow(at.scale() * norm, 2);
       }
       for (Parameters.Parameter parameter : plan.saved()) {
-        try (TensorScope scope = TensorScope.open()) {
-          sum +=
-              Math.pow(norm(value(one, parameter.name()).sub(value(other, parameter.name()))), 2);
-        }
+        Tensor before = value(one, parameter.name());
+        Tensor after = value(other, parameter.name());
+        long rows = before.size(0);
+        double norm =
+            norm(
+                rows,
+                before.numel() / rows,
+                (from, to) ->
+                    Tensors.rows(before, 0, from, to).sub(Tensors.rows(after, 0, from, to)));
+        sum += norm * norm;
       }
     }
     return Math.sqrt(sum);
   }
 
-  private static Tensor product(Map<String, Tensor> values, Factors at) {
-    String path = at.layer().path();
-    return value(values, path + B).matmul(value(values, path + A));
+  /** Some rows of a matrix that is never there as a whole. */
+  private interface Rows {
+    Tensor get(long from, long to);
+  }
+
+  /** The Euclidean norm of a matrix, in 64 bits, by pieces that need little memory. */
+  private static double norm(long rows, long columns, Rows matrix) {
+    long step = Math.max(1, NORM_PIECE / columns);
+    double sum = 0;
+    for (long from = 0; from < rows; from += step) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor piece = matrix.get(from, Math.min(rows, from + step));
+        sum += Math.pow(piece.to(ElementType.F64.scalarType()).norm().item_double(), 2);
+      }
+    }
+    return Math.sqrt(sum);
   }
 
   private static Tensor value(Map<String, Tensor> values, String name) {
     return Objects.requireNonNull(values.get(name), name);
-  }
-
-  /** In 64 bits: the squares of millions of elements. */
-  private static double norm(Tensor tensor) {
-    return tensor.to(ElementType.F64.scalarType()).norm().item_double();
   }
 
   @Override
