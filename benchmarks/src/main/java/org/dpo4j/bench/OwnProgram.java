@@ -80,6 +80,8 @@ final class OwnProgram {
                 "false",
                 "--logging_steps",
                 "1",
+                "--sample_prompts",
+                "0", // the peer answers none
                 "--threads",
                 threads + "",
                 "--seed",

@@ -4,14 +4,23 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 
-/** Wipes the line that a progress bar may stand on before a new line of text begins. */
+/**
+ * A terminal's stream on which text and a progress bar share the screen: the line that a bar may
+ * stand on is wiped before a new line of text begins.
+ */
 final class BarClearingStream extends FilterOutputStream {
-  private static final byte[] WIPE = {'\r', 0x1b, '[', 'K'};
+  private static final String WIPE = "\r\u001b[K";
+  private static final byte[] WIPE_BYTES = {'\r', 0x1b, '[', 'K'};
 
   private boolean atLineStart = true;
 
   BarClearingStream(OutputStream terminal) {
     super(terminal);
+  }
+
+  /** A bar that replaces the last one; it is over when the next text comes. */
+  static String bar(String text) {
+    return WIPE + text;
   }
 
   @Override
@@ -24,8 +33,13 @@ final class BarClearingStream extends FilterOutputStream {
     if (length == 0) {
       return;
     }
+    if (bytes[offset] == '\r') {
+      // A bar: it ends without a line break, and yet the next text is a line of its own.
+      out.write(bytes, offset, length);
+      return;
+    }
     if (atLineStart) {
-      out.write(WIPE);
+      out.write(WIPE_BYTES);
     }
     out.write(bytes, offset, length);
     atLineStart = bytes[offset + length - 1] == '\n';

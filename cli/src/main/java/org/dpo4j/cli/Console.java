@@ -18,13 +18,15 @@ record Console(PrintStream out, PrintStream err, boolean interactive) {
   /** The process's own streams, in UTF-8 whatever the locale. */
   static Console system() {
     boolean interactive = Terminal.isTerminal(2);
-    OutputStream out = new FileOutputStream(FileDescriptor.out);
-    if (interactive && Terminal.isTerminal(1)) {
-      out = new BarClearingStream(out);
-    }
     return new Console(
-        new PrintStream(out, true, StandardCharsets.UTF_8),
-        new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8),
+        stream(FileDescriptor.out, interactive && Terminal.isTerminal(1)),
+        stream(FileDescriptor.err, interactive),
         interactive);
+  }
+
+  private static PrintStream stream(FileDescriptor descriptor, boolean besideABar) {
+    OutputStream raw = new FileOutputStream(descriptor);
+    return new PrintStream(
+        besideABar ? new BarClearingStream(raw) : raw, true, StandardCharsets.UTF_8);
   }
 }

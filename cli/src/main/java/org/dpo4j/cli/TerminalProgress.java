@@ -1,54 +1,101 @@
 package org.dpo4j.cli;
 
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
+import java.util.Locale;
+import java.util.function.LongSupplier;
+import org.dpo4j.report.TimeText;
 import org.dpo4j.run.Progress;
-import org.jspecify.annotations.Nullable;
 
-/** A bar on standard error for one task after the other; nothing where that is no terminal. */
+/**
+ * How far a task is and how long it will still take, on standard error: on a terminal a bar that
+ * stays on its line, else now and then a line, so that a log file shows it too.
+ */
 final class TerminalProgress implements Progress, AutoCloseable {
+  private static final int BAR = 24;
+  private static final int WIDTH = 79;
+  private static final double REDRAW_SECONDS = 0.1;
+  private static final double FIRST_LINE_SECONDS = 20;
+  private static final double LAST_LINE_SECONDS = 600;
 
   private final Console console;
+  private final LongSupplier nanos;
   private String task = "";
-  private @Nullable ProgressBar bar;
+  private long started;
+  private int startedAt;
+  private double due;
+  private boolean shown;
 
   TerminalProgress(Console console) {
+    this(console, System::nanoTime);
+  }
+
+  /**
+   * @param nanos the time, as {@link System#nanoTime} gives it
+   */
+  TerminalProgress(Console console, LongSupplier nanos) {
     this.console = console;
+    this.nanos = nanos;
   }
 
   @Override
   public void update(String newTask, int done, int total, String note) {
-    if (!console.interactive()) {
-      return;
-    }
-    ProgressBar current = bar;
-    if (current == null || !newTask.equals(task)) {
+    if (done == 0 || !newTask.equals(task)) {
       close();
-      current =
-          new ProgressBarBuilder()
-              .setTaskName(newTask)
-              .setInitialMax(total)
-              .setStyle(ProgressBarStyle.ASCII)
-              .setConsumer(new ConsoleProgressBarConsumer(console.err()))
-              .build();
-      bar = current;
       task = newTask;
+      started = nanos.getAsLong();
+      startedAt = done;
+      due = console.interactive() ? 0 : FIRST_LINE_SECONDS;
     }
-    current.stepTo(done);
-    current.setExtraMessage(note);
+    double seconds = (nanos.getAsLong() - started) / 1e9;
     if (done == total) {
       close();
+    } else if (seconds >= due) {
+      double left = done > startedAt ? seconds / (done - startedAt) * (total - done) : Double.NaN;
+      if (console.interactive()) {
+        due = seconds + REDRAW_SECONDS;
+        draw(bar(done, total, left, note));
+      } else {
+        // A line for each tenth of the time so far: long tasks do not fill the log.
+        due = seconds + Math.min(LAST_LINE_SECONDS, Math.max(FIRST_LINE_SECONDS, seconds / 10));
+        console.err().println(line(done, total, left, note));
+      }
     }
   }
 
-  /** Ends the bar of the task under way. */
+  private String bar(int done, int total, double left, String note) {
+    int filled = (int) ((long) BAR * done / total);
+    return text(
+        "%s [%s%s] %d/%d"
+            .formatted(task, "=".repeat(filled), " ".repeat(BAR - filled), done, total),
+        left,
+        note);
+  }
+
+  private String line(int done, int total, double left, String note) {
+    String share = String.format(Locale.ROOT, "%.0f %%", 100.0 * done / total);
+    return text("%s: %d of %d (%s)".formatted(task, done, total, share), left, note);
+  }
+
+  private static String text(String start, double left, String note) {
+    return start
+        + (Double.isNaN(left) ? "" : ", %s left".formatted(TimeText.of(left)))
+        + (note.isEmpty() ? "" : ", " + note);
+  }
+
+  /** Writes the bar over the last one; a line that wrapped could not be wiped again. */
+  private void draw(String bar) {
+    console.err().print(BarClearingStream.bar(bar.substring(0, Math.min(WIDTH, bar.length()))));
+    console.err().flush();
+    shown = true;
+  }
+
+  /** Wipes the bar of the task under way. */
   @Override
   public void close() {
-    if (bar != null) {
-      bar.close();
-      bar = null;
+    if (shown) {
+      console.err().print(BarClearingStream.bar(""));
+      console.err().flush();
+      shown = false;
     }
+    task = "";
   }
 }

@@ -55,10 +55,7 @@ final class TrainCommand implements Callable<Integer> {
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();
     options.notices().forEach(notice -> console.err().println("note: " + notice));
-    Interruption.watch(
-        console.err(),
-        options.config().output().outputDir(),
-        () -> runs.train(options.config(), console));
+    runs.train(options.config(), console);
     return 0;
   }
 }

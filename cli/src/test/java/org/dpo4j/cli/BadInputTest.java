@@ -508,8 +508,9 @@ class BadInputTest {
       assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
       assertThat(errors.lines().filter(error -> !error.startsWith("WARNING")))
           .singleElement(InstanceOfAssertFactories.STRING)
-          .startsWith("interrupted; ")
-          .endsWith("unless this run said so: " + folder.resolve("new/out"));
+          .isEqualTo(
+              "interrupted: no model was saved (%s was not created)"
+                  .formatted(folder.resolve("new/out")));
     } finally {
       process.destroyForcibly();
     }

@@ -7,95 +7,109 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.dpo4j.run.DemoConfig;
-import org.dpo4j.run.GenerateConfig;
-import org.dpo4j.run.InspectConfig;
-import org.dpo4j.run.MergeConfig;
-import org.dpo4j.run.PlanConfig;
-import org.dpo4j.run.ScoreConfig;
-import org.dpo4j.run.TrainingConfig;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Closes the gap of a stopped run that ends in silence, with a stack trace or with exit code 0. */
+/**
+ * Closes the gap of a stopped run that ends in silence, with a stack trace, with exit code 0, or
+ * with a sentence from which nobody learns whether there is a model. A new folder is in {@link
+ * BadInputTest}.
+ */
 @DisabledOnOs(OS.WINDOWS)
 class InterruptionTest {
 
+  private static final Path EXAMPLES = Path.of("..", "examples");
+
+  private final Path folder;
+
+  InterruptionTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
   @Test
-  void ctrlCEndsWith130AndSaysThatNothingWasWritten(@TempDir Path folder)
+  void aStoppedTrainingLeavesTheFolderThatItWasToReplace()
       throws IOException, InterruptedException {
-    Files.createDirectory(folder.resolve("model"));
-    Files.writeString(folder.resolve("model/config.json"), "{}");
-    Files.writeString(folder.resolve("pairs.jsonl"), "");
-    Path err = folder.resolve("err");
-    Process process =
-        new ProcessBuilder(
+    Path out = Files.createDirectory(folder.resolve("out"));
+    Files.writeString(out.resolve("dpo4j.yaml"), "of an earlier run");
+    List<String> overwriting = new ArrayList<>(training(out));
+    overwriting.addAll(List.of("--overwrite_output_dir", "--use_peft"));
+    assertThat(interrupted(overwriting)).isEqualTo(130);
+    assertThat(lastLine())
+        .isEqualTo("interrupted: no adapter was saved (%s is as it was)".formatted(out));
+    assertThat(names(out)).containsExactly("dpo4j.yaml");
+  }
+
+  @Test
+  void aStoppedScoringSaysThatTheFileWasNotWritten() throws IOException, InterruptedException {
+    Path pairs = folder.resolve("pairs.jsonl");
+    Files.writeString(pairs, Files.readString(EXAMPLES.resolve("pairs.jsonl")).repeat(500));
+    Path scores = folder.resolve("scores.jsonl");
+    assertThat(
+            interrupted(
+                List.of(
+                    "score",
+                    "--model=" + EXAMPLES.resolve("tiny-chat"),
+                    "--data_file=" + pairs,
+                    "--output=" + scores)))
+        .isEqualTo(130);
+    assertThat(lastLine()).isEqualTo("interrupted: %s was not written".formatted(scores));
+    assertThat(names(folder)).noneMatch(name -> name.contains("scores"));
+  }
+
+  private List<String> training(Path out) {
+    return List.of(
+        "train",
+        "--model=" + EXAMPLES.resolve("tiny-chat"),
+        "--data_file=" + EXAMPLES.resolve("pairs.jsonl"),
+        "--output_dir=" + out,
+        "--reference_cache=off",
+        "--num_train_epochs=10000");
+  }
+
+  /** Runs the command line until it works on its output, stops it, and gives its exit code. */
+  private int interrupted(List<String> words) throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),
-                Endless.class.getName(),
-                folder.toString())
-            .redirectError(err.toFile())
-            .start();
+                Main.class.getName()));
+    command.addAll(words);
+    Process process =
+        new ProcessBuilder(command).redirectError(folder.resolve("err").toFile()).start();
     try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
-      assertThat(out.readLine()).isEqualTo("training");
+      if (words.get(0).equals("train")) {
+        assertThat(out.readLine()).startsWith("model: ");
+      } else {
+        while (process.isAlive() && names(folder).stream().noneMatch(n -> n.contains("pending"))) {
+          TimeUnit.MILLISECONDS.sleep(50);
+        }
+        TimeUnit.MILLISECONDS.sleep(200); // the hook follows the file
+      }
       List<String> interrupt = List.of("kill", "-INT", Long.toString(process.pid()));
       assertThat(new ProcessBuilder(interrupt).start().waitFor()).isZero();
       assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
     } finally {
       process.destroyForcibly();
     }
-    assertThat(process.exitValue()).isEqualTo(130);
-    assertThat(Files.readString(err))
-        .isEqualToNormalizingNewlines(
-            "interrupted; nothing was written unless this run said so: %s\n"
-                .formatted(folder.resolve("out")));
+    return process.exitValue();
   }
 
-  /** The command line over a training run that never ends. */
-  static final class Endless implements Runs {
+  private String lastLine() throws IOException {
+    List<String> lines = Files.readAllLines(folder.resolve("err"));
+    return lines.get(lines.size() - 1);
+  }
 
-    public static void main(String[] args) {
-      Path folder = Path.of(args[0]);
-      System.exit(
-          new Main(new Endless(), Console.system())
-              .run(
-                  "train",
-                  "--model=" + folder.resolve("model"),
-                  "--data_file=" + folder.resolve("pairs.jsonl"),
-                  "--output_dir=" + folder.resolve("out")));
+  private static List<String> names(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> String.valueOf(file.getFileName())).toList();
     }
-
-    @Override
-    public void train(TrainingConfig config, Console console) {
-      console.out().println("training");
-      try {
-        TimeUnit.HOURS.sleep(1);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }
-
-    @Override
-    public void plan(PlanConfig config, Console console) {}
-
-    @Override
-    public void score(ScoreConfig config, Console console) {}
-
-    @Override
-    public void inspect(InspectConfig config, Console console) {}
-
-    @Override
-    public void merge(MergeConfig config, Console console) {}
-
-    @Override
-    public void generate(GenerateConfig config, Console console) {}
-
-    @Override
-    public void demo(DemoConfig config, Console console) {}
   }
 }

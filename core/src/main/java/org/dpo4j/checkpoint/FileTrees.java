@@ -92,6 +92,23 @@ public final class FileTrees {
     }
   }
 
+  /**
+   * Where a path leads, with links resolved as far as its folders exist: absolute, and also for a
+   * file or folder that is still to be made.
+   */
+  public static Path real(Path path) {
+    Path absolute = path.toAbsolutePath().normalize();
+    @Nullable Path there = absolute;
+    while (there != null) {
+      try {
+        return there.toRealPath().resolve(there.relativize(absolute)).normalize();
+      } catch (IOException e) {
+        there = there.getParent(); // not there, or not to be reached: what is above it may be
+      }
+    }
+    return absolute;
+  }
+
   /** What went wrong, in words for people: the system's reason without Java's class names. */
   public static String reason(IOException failure) {
     if (Interruption.caused(failure)) {

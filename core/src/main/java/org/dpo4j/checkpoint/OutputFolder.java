@@ -73,9 +73,10 @@ public final class OutputFolder implements AutoCloseable {
    * @param target where the finished files go; relative, a link, the working directory or an
    *     existing empty folder are all right; missing parents are created
    * @param overwrite whether a folder that an earlier run wrote may be replaced
-   * @param inputs model folders and data files of this run, which must not lie in {@code target}
+   * @param inputs folders and files that this run reads: they must not lie in {@code target}, and
+   *     it must not lie in one of them
    * @throws UsageException when the folder is not empty (or, with {@code overwrite}, not ours), is
-   *     a file, holds an input, is in use by another run, or cannot be created
+   *     a file, holds an input or lies in one, is in use by another run, or cannot be created
    */
   public static OutputFolder prepare(Path target, boolean overwrite, List<Path> inputs) {
     TargetFolder checked = TargetFolder.check(target, overwrite, inputs);
@@ -95,6 +96,16 @@ public final class OutputFolder implements AutoCloseable {
   /** Where the files will be once published: absolute, links resolved. */
   public Path target() {
     return target;
+  }
+
+  /** Whether there was such a folder before, which is as it was until the files are published. */
+  public boolean existed() {
+    return inPlace;
+  }
+
+  /** Whether the files are in place. */
+  public synchronized boolean published() {
+    return state == State.FINISHED;
   }
 
   /** Where the files are until then. */

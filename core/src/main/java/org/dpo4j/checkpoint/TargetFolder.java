@@ -30,6 +30,10 @@ record TargetFolder(Path path, boolean exists) {
               + given
               + "; remove the link or name another folder");
     }
+    Path target = FileTrees.real(absolute);
+    for (Path input : inputs) {
+      refuseInside(given, target, input);
+    }
     if (!Files.exists(absolute)) {
       return new TargetFolder(absolute, false);
     }
@@ -101,9 +105,19 @@ record TargetFolder(Path path, boolean exists) {
       throw new UsageException(
           "--output_dir must not hold what this run reads but "
               + given
-              + " holds "
-              + input
+              + (real(absolute).equals(target) ? " is read itself" : " holds " + input)
               + "; name another folder");
+    }
+  }
+
+  /** The model's folder would become one of a model and of its successor, too. */
+  private static void refuseInside(Path given, Path target, Path input) {
+    Path folder = FileTrees.real(input);
+    if (target.startsWith(folder) && !target.equals(folder) && Files.isDirectory(folder)) {
+      throw new UsageException(
+          "--output_dir must not lie in a folder that this run reads but %s is in %s; name a folder"
+                  .formatted(given, input)
+              + " outside it");
     }
   }
 

@@ -18,6 +18,16 @@ public final class BadRowException extends DpoException {
     this.reason = reason;
   }
 
+  private BadRowException(BadRowException first, String more) {
+    super(first.getMessage() + more, first);
+    this.reason = first.reason;
+  }
+
+  /** The same with something said after it. */
+  public BadRowException followedBy(String more) {
+    return new BadRowException(this, more);
+  }
+
   /** What rows are counted by, as in {@code missing field "rejected"}. */
   public String reason() {
     return reason;

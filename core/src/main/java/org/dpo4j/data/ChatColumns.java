@@ -11,6 +11,16 @@ final class ChatColumns {
 
   /** LLaMA-Factory's alpaca ranking: what its {@code AlpacaDatasetConverter} makes of a row. */
   static RowContent alpaca(RowFields row) {
+    List<Message> prompt = before(row);
+    String instruction = row.optionalText("instruction");
+    String input = row.optionalText("input");
+    String separator = instruction.isEmpty() || input.isEmpty() ? "" : "\n";
+    prompt.add(user(row, instruction + separator + input));
+    return answers(row, prompt);
+  }
+
+  /** What stands before the last question: a system message, and questions with their answers. */
+  private static List<Message> before(RowFields row) {
     List<Message> prompt = system(row);
     if (row.get("history") != null) {
       for (Object exchange : row.list("history")) {
@@ -27,24 +37,55 @@ final class ChatColumns {
         prompt.add(Message.of("assistant", answer));
       }
     }
-    String instruction = row.optionalText("instruction");
-    String input = row.optionalText("input");
-    String separator = instruction.isEmpty() || input.isEmpty() ? "" : "\n";
-    prompt.add(user(row, instruction + separator + input));
-    return answers(row, prompt);
+    return prompt;
   }
 
-  /** Intel's orca_dpo_pairs, where the column is {@code question}. */
+  /** Intel's orca_dpo_pairs, where the column is {@code question}, and others like it. */
   static RowContent question(RowFields row, String column) {
-    List<Message> prompt = system(row);
+    List<Message> prompt = before(row);
     prompt.add(user(row, row.text(column)));
     return answers(row, prompt);
   }
 
-  /** LLaMA-Factory's sharegpt ranking: chosen and rejected are the next message each. */
+  /**
+   * LLaMA-Factory's sharegpt ranking, where chosen and rejected are the next message each; strings
+   * and lists of messages continue the conversation likewise.
+   */
   static RowContent sharegpt(RowFields row, String column) {
+    List<Message> prompt =
+        conversation(row, column, MessageReader.all(row, column, row.list(column)));
+    return continuations(row, prompt);
+  }
+
+  /** ms-swift: the conversation ends in the chosen answer; the rejected one takes its place. */
+  static RowContent swift(RowFields row) {
+    List<Message> turns = MessageReader.all(row, "messages", row.list("messages"));
+    int last = turns.size() - 1;
+    if (last < 1 || !turns.get(last).role().equals("assistant")) {
+      throw row.bad(
+          "conversation without the chosen answer",
+          "\"messages\" must end in the assistant's turn, which \"rejected_response\" replaces");
+    }
+    List<Message> prompt = conversation(row, "messages", turns.subList(0, last));
+    return answers(row, prompt, List.of(turns.get(last)), "rejected_response");
+  }
+
+  /**
+   * Whether a list of messages begins with an answer, so that the turns before it are elsewhere.
+   */
+  static boolean answers(List<?> turns) {
+    return !turns.isEmpty()
+        && turns.get(0) instanceof Map<?, ?> first
+        && (List.of("assistant", "tool").contains(String.valueOf(first.get("role")))
+            || List.of("gpt", "assistant", "function_call")
+                .contains(String.valueOf(first.get("from"))));
+  }
+
+  /**
+   * A conversation that waits for an answer, behind the column {@code system} where it is there.
+   */
+  private static List<Message> conversation(RowFields row, String column, List<Message> turns) {
     List<Message> prompt = system(row);
-    List<Message> turns = MessageReader.all(row, column, row.list(column));
     if (turns.isEmpty()) {
       throw row.bad("prompt without messages", "write at least one turn in \"" + column + "\"");
     }
@@ -61,16 +102,27 @@ final class ChatColumns {
               + " user's or a tool's");
     }
     prompt.addAll(turns);
-    boolean listed = row.present("rejected") instanceof List<?>;
-    List<List<Message>> rejected = new ArrayList<>();
-    for (Object message : listed ? row.list("rejected") : List.of(row.present("rejected"))) {
-      rejected.add(answer(row, "rejected", message));
+    return prompt;
+  }
+
+  /** Chosen and rejected, each a list of turns or one answer. */
+  private static RowContent continuations(RowFields row, List<Message> prompt) {
+    Object chosen = row.present("chosen");
+    return chosen instanceof List<?>
+        ? new RowContent.Chat(
+            prompt, null, TrlColumns.chosenMessages(row), TrlColumns.rejectedMessages(row))
+        : answers(row, prompt, answer(row, "chosen", chosen), "rejected");
+  }
+
+  private static RowContent answers(
+      RowFields row, List<Message> prompt, List<Message> chosen, String column) {
+    Object rejected = row.present(column);
+    boolean listed = rejected instanceof List<?>;
+    List<List<Message>> answers = new ArrayList<>();
+    for (Object answer : listed ? row.list(column) : List.of(rejected)) {
+      answers.add(answer(row, column, answer));
     }
-    return new RowContent.Chat(
-        prompt,
-        null,
-        answer(row, "chosen", row.present("chosen")),
-        new RowContent.Rejected<>(rejected, listed));
+    return new RowContent.Chat(prompt, null, chosen, new RowContent.Rejected<>(answers, listed));
   }
 
   /** The turns of both transcripts; those that they share are the prompt. */
@@ -109,11 +161,16 @@ final class ChatColumns {
         prompt, null, TrlColumns.assistant(row.text("chosen")), TrlColumns.rejectedAnswers(row));
   }
 
+  /** One answer: the message, or what the assistant says. */
   private static List<Message> answer(RowFields row, String field, @Nullable Object value) {
+    if (value instanceof String text) {
+      return TrlColumns.assistant(text);
+    }
     if (!(value instanceof Map<?, ?>)) {
       throw row.bad(
           "message that is not an object in \"" + field + "\"",
-          "found %s; write {\"from\": \"gpt\", \"value\": ...}".formatted(JsonKind.of(value)));
+          "found %s; write {\"role\": \"assistant\", \"content\": ...}"
+              .formatted(JsonKind.of(value)));
     }
     Message message = MessageReader.one(row, field, value);
     if (!message.role().equals("assistant")) {

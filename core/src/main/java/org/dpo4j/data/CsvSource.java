@@ -1,8 +1,11 @@
 package org.dpo4j.data;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.SequenceInputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,14 +16,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One row per record of a CSV file (RFC 4180) whose first record names the columns. A cell in
- * quotes may hold line breaks and, doubled, quotes. Blank lines are passed over but counted.
+ * quotes may hold line breaks and, doubled, quotes. Blank lines are passed over but counted. Where
+ * the first line has no separator of the file's kind it shows which one the file has: a comma, a
+ * semicolon (as spreadsheets write in many languages) or a tab.
  */
 final class CsvSource implements RowSource {
   private static final int MAX_CELLS = 10_000;
 
   private final String file;
-  private final InputStream in;
-  private final char separator;
+  private InputStream in;
+  private char separator;
   private int line = 1;
   private @Nullable List<String> header;
 
@@ -57,6 +62,12 @@ final class CsvSource implements RowSource {
             "text behind a closing quote",
             "a cell in quotes must end at its quote; write a quote inside it twice");
       }
+      if (cells.size() == header.size() && isHeader()) {
+        throw new BadRowException(
+            origin,
+            "first line repeated",
+            "the row is the line that names the columns; files were joined, remove the line");
+      }
       if (cells.size() != header.size()) {
         throw new BadRowException(
             origin,
@@ -72,14 +83,53 @@ final class CsvSource implements RowSource {
       }
       return columns;
     }
+
+    private boolean isHeader() {
+      for (int i = 0; i < header.size(); i++) {
+        String cell = new String(cells.get(i).text(), StandardCharsets.UTF_8).replace("\uFEFF", "");
+        boolean index = i == 0 && cell.isBlank();
+        if (!index && !cell.strip().equals(header.get(i))) {
+          return false;
+        }
+      }
+      return true;
+    }
   }
 
   @Override
   public Optional<CsvRow> next() throws IOException {
     if (header == null) {
+      findSeparator();
       header = header();
     }
     return record(header);
+  }
+
+  /** Looks at the first line, outside of quotes. */
+  private void findSeparator() throws IOException {
+    ByteArrayOutputStream seen = new ByteArrayOutputStream();
+    int[] counts = new int[128];
+    boolean inQuotes = false;
+    boolean blank = true;
+    int b = in.read();
+    while (b != -1 && seen.size() < MAX_ROW_BYTES && (blank || inQuotes || b != '\n')) {
+      seen.write(b);
+      blank &= b == '\n' || b == '\r';
+      inQuotes ^= b == '"';
+      if (!inQuotes && b < counts.length) {
+        counts[b]++;
+      }
+      b = in.read();
+    }
+    if (b != -1) {
+      seen.write(b);
+    }
+    if (counts[separator] == 0) {
+      for (char other : new char[] {',', ';', '\t'}) {
+        separator = counts[other] > counts[separator] ? other : separator;
+      }
+    }
+    in = new SequenceInputStream(new ByteArrayInputStream(seen.toByteArray()), in);
   }
 
   private List<String> header() throws IOException {
@@ -92,6 +142,9 @@ final class CsvSource implements RowSource {
     List<String> names = new ArrayList<>();
     for (Cell cell : row.cells()) {
       String name = RowJson.decode(origin, cell.text()).strip();
+      if (name.isEmpty() && names.isEmpty() && row.cells().size() > 1) {
+        name = "Unnamed: 0"; // the index that pandas writes, under the name that it gives it
+      }
       if (name.isEmpty() || names.contains(name) || row.tooLong() || row.afterQuote()) {
         throw new DpoException(
             "%s the first line must name each column once but cell %d is %s; write a first line such as prompt,chosen,rejected"

@@ -3,12 +3,13 @@ package org.dpo4j.data;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PushbackInputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 
@@ -20,6 +21,10 @@ import org.dpo4j.UsageException;
  * @param packing of the whole file
  */
 public record DataFile(Path path, DataFormat format, Packing packing) {
+
+  private static final int BUFFER = 1 << 16;
+  private static final Pattern SEVERAL_LINES =
+      Pattern.compile("\\{\\s*(\"[^\"]*\"\\s*:\\s*[\\[{]\\s*)?\\n");
 
   /** The file, if its name is that of a format; whether it is there does not matter. */
   static Optional<DataFile> named(Path path) {
@@ -63,20 +68,38 @@ public record DataFile(Path path, DataFormat format, Packing packing) {
   RowSource open() throws IOException {
     String file = path.toString();
     return switch (format) {
-      case JSON_LINES -> new JsonLinesSource(text());
-      case JSON -> new JsonArraySource(file, text());
+      case JSON_LINES, JSON -> json(file, text());
       case CSV -> new CsvSource(file, text(), ',');
       case TSV -> new CsvSource(file, text(), '\t');
       case PARQUET -> ParquetSource.open(path);
     };
   }
 
+  /**
+   * An array of objects or one object a line, whatever the name says: tools write either under both
+   * names. The beginning tells which it is.
+   */
+  private static RowSource json(String file, BufferedInputStream in) throws IOException {
+    in.mark(BUFFER);
+    String head = new String(in.readNBytes(BUFFER / 2), StandardCharsets.ISO_8859_1).stripLeading();
+    in.reset();
+    boolean array = head.startsWith("[") && !head.substring(1).stripLeading().startsWith("\"");
+    if (SEVERAL_LINES.matcher(head).lookingAt()) {
+      throw new DpoException(
+          ("[%s:1] a file of JSON must be an array of objects, or hold one object a line, but its"
+                  + " first object goes on over several lines; write [ ... ] around the objects with"
+                  + " commas between them, or each on a line of its own")
+              .formatted(file));
+    }
+    return array ? new JsonArraySource(file, in) : new JsonLinesSource(in);
+  }
+
   /** The unpacked bytes behind a byte order mark. */
-  private InputStream text() throws IOException {
+  private BufferedInputStream text() throws IOException {
     InputStream raw = Files.newInputStream(path);
     try {
-      PushbackInputStream in =
-          new PushbackInputStream(new BufferedInputStream(packing.unpack(raw), 1 << 16), 3);
+      BufferedInputStream in = new BufferedInputStream(packing.unpack(raw), BUFFER);
+      in.mark(3);
       byte[] head = in.readNBytes(3);
       String mark = HexFormat.of().formatHex(head);
       if (mark.startsWith("feff") || mark.startsWith("fffe")) {
@@ -85,7 +108,7 @@ public record DataFile(Path path, DataFormat format, Packing packing) {
                 .formatted(path));
       }
       if (!mark.equals("efbbbf")) {
-        in.unread(head);
+        in.reset();
       }
       return in;
     } catch (IOException | RuntimeException e) {

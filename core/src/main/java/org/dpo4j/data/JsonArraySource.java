@@ -25,13 +25,7 @@ final class JsonArraySource implements RowSource {
   public Optional<JsonRow> next() throws IOException {
     if (!started) {
       started = true;
-      int first = skipBlanks();
-      if (first != '[') {
-        throw new DpoException(
-            ("[%s:%d] a .json file must be an array of objects but %s;"
-                    + " write [ ... ], or name a file with one object per line .jsonl")
-                .formatted(file, line, first == -1 ? "is empty" : "begins with " + shown(first)));
-      }
+      skipBlanks(); // the bracket that shows an array
       int b = skipBlanks();
       if (b == ']') {
         return end();

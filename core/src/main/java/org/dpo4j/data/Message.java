@@ -2,6 +2,7 @@ package org.dpo4j.data;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +13,10 @@ import org.jspecify.annotations.Nullable;
  * @param fields JSON values as plain Java: String, Boolean, Integer, Long, Double, List, Map, null
  */
 public record Message(Map<String, @Nullable Object> fields) {
+
+  /** The roles that chat templates know. */
+  public static final List<String> ROLES =
+      List.of("assistant", "user", "system", "tool", "developer");
 
   public Message {
     if (!(fields.get("role") instanceof String)) {

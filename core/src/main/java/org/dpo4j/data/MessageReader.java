@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -62,11 +63,12 @@ final class MessageReader {
     if (fields.containsKey("from") && !fields.containsKey("role")) {
       return fromAndValue(row, quoted, where, fields);
     }
-    if (!(fields.get("role") instanceof String)) {
+    if (!(fields.get("role") instanceof String role)) {
       throw row.bad(
           "message without role in " + quoted,
           where + " must have a string \"role\"; found " + RowFields.listed(fields));
     }
+    checkSpelling(row, quoted, where, role);
     Object content = fields.get("content");
     if (!(content instanceof String)
         && !(content == null && fields.get("tool_calls") != null)
@@ -79,6 +81,39 @@ final class MessageReader {
     Map<String, @Nullable Object> copy = new LinkedHashMap<>();
     fields.forEach((key, value) -> copy.put((String) key, value));
     return new Message(copy);
+  }
+
+  /** A template writes any role as it stands, so that a slip would be trained on. */
+  private static void checkSpelling(RowFields row, String quoted, String where, String role) {
+    if (Message.ROLES.contains(role)) {
+      return;
+    }
+    String plain = role.strip().toLowerCase(Locale.ROOT);
+    for (String known : Message.ROLES) {
+      if (plain.equals(known) || isOneSlip(plain, known)) {
+        throw row.bad(
+            "misspelt role in " + quoted,
+            "%s has the role \"%s\"; write \"%s\"".formatted(where, role, known));
+      }
+    }
+  }
+
+  /** Whether one letter is wrong, missing or too much, or two neighbours are swapped. */
+  private static boolean isOneSlip(String role, String known) {
+    int shorter = Math.min(role.length(), known.length());
+    int start = 0;
+    while (start < shorter && role.charAt(start) == known.charAt(start)) {
+      start++;
+    }
+    int end = 0;
+    while (end < shorter - start
+        && role.charAt(role.length() - 1 - end) == known.charAt(known.length() - 1 - end)) {
+      end++;
+    }
+    String is = role.substring(start, role.length() - end);
+    String must = known.substring(start, known.length() - end);
+    return (is.length() <= 1 && must.length() <= 1)
+        || (is.length() == 2 && new StringBuilder(is).reverse().toString().equals(must));
   }
 
   private static Message fromAndValue(

@@ -19,7 +19,7 @@ public enum Packing {
   GZIP(".gz") {
     @Override
     InputStream unpack(InputStream packed) throws IOException {
-      return new GZIPInputStream(packed, BUFFER);
+      return new Gunzip(packed);
     }
   },
   ZSTD(".zst") {
@@ -50,6 +50,36 @@ public enum Packing {
 
   /** The content of a packed stream; damage shows as an IOException when it is met. */
   abstract InputStream unpack(InputStream packed) throws IOException;
+
+  /** The JDK takes whatever follows a packed file for its end, a second damaged one too. */
+  private static final class Gunzip extends GZIPInputStream {
+    private static final int TRAILER = 8;
+
+    Gunzip(InputStream packed) throws IOException {
+      super(packed, BUFFER);
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      int read = super.read(target, offset, length);
+      if (read < 0) {
+        for (int i = Math.max(0, len - inf.getRemaining() + TRAILER); i < len; i++) {
+          requireZero(buf[i]);
+        }
+        for (int b = in.read(); b > -1; b = in.read()) {
+          requireZero(b);
+        }
+      }
+      return read;
+    }
+
+    /** Tapes and some tools pad with zeros. */
+    private static void requireZero(int b) throws IOException {
+      if (b != 0) {
+        throw new IOException("something that is not packed by gzip follows the packed data");
+      }
+    }
+  }
 
   /** The library reports damage by unchecked exceptions of its own. */
   private static final class Unzstd extends FilterInputStream {

@@ -33,7 +33,7 @@ public final class PairReader implements AutoCloseable {
     this.file = file;
     this.columns = columns;
     this.source = source;
-    this.parser = new RowParser(format);
+    this.parser = new RowParser(format, file.format().untyped());
   }
 
   /** Rows are read as the first of them shows. */
@@ -100,6 +100,19 @@ public final class PairReader implements AutoCloseable {
     return parser.description();
   }
 
+  /** What the rows are to a model; empty before the first usable row. */
+  public Optional<RowForm> form() {
+    return parser.form();
+  }
+
+  /**
+   * Columns that belong to a prompt in other rows, are ignored in these and hold something, with
+   * the first row in which they do.
+   */
+  public Map<String, RowOrigin> lostColumns() {
+    return parser.lostColumns();
+  }
+
   @Override
   public void close() {
     try {
@@ -118,7 +131,7 @@ public final class PairReader implements AutoCloseable {
     }
   }
 
-  /** The row's columns under the names here, with the types that they have here. */
+  /** The row's columns under the names here. */
   private Map<?, ?> columns(RowOrigin origin, RowSource.RawRow raw) {
     Map<?, ?> found = raw.columns(origin);
     if (!mapped) {
@@ -126,8 +139,7 @@ public final class PairReader implements AutoCloseable {
       mapped = true;
     }
     hiddenColumns.addAll(columns.hidden(found));
-    Map<?, ?> named = columns.apply(found);
-    return file.format().untyped() ? CsvCells.read(origin, named) : named;
+    return columns.apply(found);
   }
 
   private static DpoException unreadable(DataFile file, IOException e) {

@@ -5,8 +5,13 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The columns of one row with its origin, and the words for what is wrong with them. */
-record RowFields(RowOrigin origin, Map<?, ?> values) {
+/**
+ * The columns of one row with its origin, and the words for what is wrong with them.
+ *
+ * @param first whether no row before it could be read, so that the whole file may be named
+ *     otherwise
+ */
+record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
 
   boolean has(String column) {
     return values.containsKey(column);
@@ -55,7 +60,9 @@ record RowFields(RowOrigin origin, Map<?, ?> values) {
   }
 
   BadRowException missing(String column) {
-    return bad("missing field \"" + column + "\"", "found " + listed(values));
+    return bad(
+        "missing field \"" + column + "\"",
+        "found " + listed(values) + (first ? "; " + ColumnHint.of(column, values) : ""));
   }
 
   BadRowException bad(String reason, String detail) {

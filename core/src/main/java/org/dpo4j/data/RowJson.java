@@ -9,30 +9,48 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The bytes of a row as a JSON object, strictly: what Python's json would refuse is refused. */
+/**
+ * The bytes of a row as a JSON object, strictly: what Python's json would refuse is refused. Values
+ * that no template or tokenizer can take are refused where they are used.
+ */
 final class RowJson {
   private static final JsonMapper STRICT =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          // Python writes these, and in a column that is ignored they do no harm; see check().
+          .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
           .build();
+
+  private static final Pattern PYTHON = Pattern.compile("\\s*\\{\\s*'");
 
   private RowJson() {}
 
   static Map<?, ?> read(RowOrigin origin, byte[] bytes) {
     String text = decode(origin, bytes);
+    if (text.startsWith("\uFEFF")) { // files with byte order marks, joined
+      text = text.substring(1);
+    }
     if (text.isBlank()) {
       throw new BadRowException(
           origin, "invalid JSON", "nothing stands before the comma or the end; remove the comma");
     }
-    Object value = parse(origin, text);
+    if (PYTHON.matcher(text).lookingAt()) {
+      throw new BadRowException(
+          origin,
+          "invalid JSON",
+          "the row is in Python's notation, with single quotes; write rows with json.dumps(row)");
+    }
+    Object value = unchecked(origin, text);
     if (!(value instanceof Map<?, ?> object)) {
       throw new BadRowException(
           origin, "row is not an object", "found " + JsonKind.of(value) + "; write {...}");
@@ -42,10 +60,14 @@ final class RowJson {
 
   /** Any JSON value as plain Java: Map, List, String, number, Boolean or null. */
   static @Nullable Object parse(RowOrigin origin, String text) {
+    Object value = unchecked(origin, text);
+    check(origin, value);
+    return value;
+  }
+
+  private static @Nullable Object unchecked(RowOrigin origin, String text) {
     try {
-      Object value = STRICT.readValue(text, Object.class);
-      checkValues(origin, value);
-      return value;
+      return STRICT.readValue(text, Object.class);
     } catch (JacksonException e) {
       boolean duplicate = e.getOriginalMessage().startsWith("Duplicate");
       throw new BadRowException(
@@ -87,8 +109,13 @@ final class RowJson {
     return out.flip().toString();
   }
 
-  /** Half of a surrogate pair cannot be tokenized; an integer beyond a long fits no template. */
-  private static void checkValues(RowOrigin origin, @Nullable Object value) {
+  /**
+   * Checks a value that is used: half of a surrogate pair cannot be tokenized, and a template takes
+   * neither an integer beyond a long nor NaN.
+   *
+   * @throws BadRowException if there is one of these in it
+   */
+  static void check(RowOrigin origin, @Nullable Object value) {
     if (value instanceof String text) {
       int at = loneSurrogate(text);
       if (at >= 0) {
@@ -99,16 +126,19 @@ final class RowJson {
                 .formatted((int) text.charAt(at)));
       }
     } else if (value instanceof List<?> list) {
-      list.forEach(item -> checkValues(origin, item));
+      list.forEach(item -> check(origin, item));
     } else if (value instanceof Map<?, ?> map) {
       map.forEach(
           (key, item) -> {
-            checkValues(origin, key);
-            checkValues(origin, item);
+            check(origin, key);
+            check(origin, item);
           });
     } else if (value instanceof BigInteger number) {
       throw new BadRowException(
           origin, "number out of range", number.bitLength() + " bits; at most 64 can be read");
+    } else if (value instanceof Double number && !Double.isFinite(number)) {
+      throw new BadRowException(
+          origin, "number out of range", number + "; JSON has finite numbers only");
     }
   }
 

@@ -2,14 +2,18 @@ package org.dpo4j.data;
 
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,16 +26,45 @@ final class RowParser {
 
   /** Sums of weights times losses must not leave the range of a double, nor lose digits. */
   private static final double LARGEST_WEIGHT = 1e100;
+  /** A prompt shorter than this may well begin an answer by chance. */
+  private static final int LONG_PROMPT = 12;
+
+  /** Columns that are part of the prompt where a shape has them. */
+  private static final List<String> PARTS_OF_PROMPT =
+      List.of("system", "system_prompt", "system_message", "history");
 
   private final RowFormat format;
+  private final boolean untyped;
   private final Set<String> ignoredColumns = new TreeSet<>();
+  private final Map<String, RowOrigin> lostColumns = new TreeMap<>();
   private @Nullable First first;
 
   /** What the first row that has a shape says of the file. */
-  private record First(RowOrigin origin, RowShape shape, boolean hasWeight, boolean transcript) {}
+  private record First(
+      RowOrigin origin,
+      RowShape shape,
+      boolean hasWeight,
+      boolean transcript,
+      Optional<OtherNames.Sides> sides) {}
 
-  RowParser(RowFormat format) {
+  /**
+   * @param untyped whether the rows come from a table, where every value is text at first
+   */
+  RowParser(RowFormat format, boolean untyped) {
     this.format = format;
+    this.untyped = untyped;
+  }
+
+  /**
+   * Ignored columns that would be part of a prompt elsewhere, with the first row that fills one.
+   */
+  Map<String, RowOrigin> lostColumns() {
+    return Collections.unmodifiableMap(lostColumns);
+  }
+
+  Optional<RowForm> form() {
+    return Optional.ofNullable(first)
+        .map(row -> row.transcript ? RowForm.TRANSCRIPTS : row.shape.form());
   }
 
   Set<String> ignoredColumns() {
@@ -44,18 +77,30 @@ final class RowParser {
       return "";
     }
     return first.shape.description
+        + first
+            .sides
+            .map(
+                names ->
+                    ", the sides \"%s\" and \"%s\"".formatted(names.chosen(), names.rejected()))
+            .orElse("")
         + (first.transcript
             ? " (Human/Assistant transcripts; --data_format hh makes conversations of them)"
             : "")
         + (first.hasWeight ? ", weighted" : "");
   }
 
-  List<PreferencePair> parse(RowOrigin origin, Map<?, ?> values) {
-    RowFields row = new RowFields(origin, values);
+  List<PreferencePair> parse(RowOrigin origin, Map<?, ?> columns) {
+    Optional<OtherNames.Sides> sides = OtherNames.of(columns);
+    Map<?, ?> values = OtherNames.replaced(columns, sides);
+    if (format != RowFormat.TEXT) {
+      values = JsonCells.read(origin, values, untyped);
+    }
+    RowFields row = new RowFields(origin, values, first == null);
     RowShape shape = RowShape.of(row, format);
     checkFormat(row, shape);
+    checkUsed(row, shape);
     ignore(row, shape);
-    checkSameAsFirst(row, shape);
+    checkSameAsFirst(row, shape, sides);
     OptionalDouble weight = weight(row);
     RowContent content = shape.read(row);
     if (content instanceof RowContent.Text text) {
@@ -80,6 +125,7 @@ final class RowParser {
       checkSides(origin, w, l, String::isEmpty);
       String prompt = text.prompt();
       if (prompt != null) {
+        checkRepeated(origin, prompt, w, l);
         pairs.add(new PreferencePair.Text(origin, prompt, w, l, weight));
       } else {
         int cut = ImplicitPrompt.lengthOf(w, l);
@@ -89,6 +135,26 @@ final class RowParser {
       }
     }
     return pairs;
+  }
+
+  /**
+   * Text that both sides begin with is hardly an answer, unless it is short. One side alone may be
+   * an answer that parrots the question, which is worth preferring something over.
+   */
+  private static void checkRepeated(RowOrigin origin, String prompt, String w, String l) {
+    String text = prompt.strip();
+    if (text.length() >= LONG_PROMPT
+        && w.stripLeading().startsWith(text)
+        && l.stripLeading().startsWith(text)) {
+      throw repeated(origin, "chosen and rejected", "text");
+    }
+  }
+
+  private static BadRowException repeated(RowOrigin origin, String sides, String what) {
+    return new BadRowException(
+        origin,
+        "prompt repeated inside " + sides,
+        "the model would read it twice; remove the column \"prompt\" or that " + what);
   }
 
   private static List<PreferencePair> chats(
@@ -118,17 +184,49 @@ final class RowParser {
     if (prompt.isEmpty()) {
       throw new BadRowException(origin, "prompt without messages", "write at least one turn");
     }
-    if (beginsWith(chosen, prompt) && beginsWith(rejected, prompt)) {
-      throw new BadRowException(
+    boolean inChosen = beginsWith(chosen, prompt);
+    boolean inRejected = beginsWith(rejected, prompt);
+    if (inChosen || inRejected) {
+      throw repeated(
           origin,
-          "prompt repeated inside chosen and rejected",
-          "the model would read it twice; remove the column \"prompt\" or those turns");
+          inChosen && inRejected ? "chosen and rejected" : inChosen ? "chosen" : "rejected",
+          "part of the completions");
     }
+    checkAnswers(origin, chosen, rejected);
     return new PreferencePair.Chat(origin, prompt, chosen, rejected, variables, weight);
   }
 
+  /** Whether turns begin with the prompt's, system turns on either side left out. */
   private static boolean beginsWith(List<Message> turns, List<Message> prompt) {
-    return turns.size() >= prompt.size() && turns.subList(0, prompt.size()).equals(prompt);
+    List<Message> said = withoutSystem(turns);
+    List<Message> asked = withoutSystem(prompt);
+    return !asked.isEmpty()
+        && said.size() >= asked.size()
+        && said.subList(0, asked.size()).equals(asked);
+  }
+
+  private static List<Message> withoutSystem(List<Message> turns) {
+    return turns.stream().dropWhile(turn -> isSystem(turn.role())).toList();
+  }
+
+  private static boolean isSystem(String role) {
+    return role.equals("system") || role.equals("developer");
+  }
+
+  /** What is scored is what the model writes, so that it begins with a turn of the model's. */
+  private static void checkAnswers(RowOrigin origin, List<Message> chosen, List<Message> rejected) {
+    checkAnswer(origin, "chosen", chosen.get(0).role());
+    checkAnswer(origin, "rejected", rejected.get(0).role());
+  }
+
+  private static void checkAnswer(RowOrigin origin, String side, String role) {
+    if (role.equals("user") || isSystem(role)) {
+      throw new BadRowException(
+          origin,
+          side + " that begins with the " + role + "'s turn",
+          "a completion must begin with the assistant's turn; move what comes before it into the"
+              + " prompt");
+    }
   }
 
   private static PreferencePair withSharedPrompt(
@@ -170,6 +268,7 @@ final class RowParser {
             variables,
             weight);
     checkSides(origin, pair.chosen(), pair.rejected(), RowParser::saysNothing);
+    checkAnswers(origin, pair.chosen(), pair.rejected());
     return pair;
   }
 
@@ -195,13 +294,13 @@ final class RowParser {
   }
 
   /** One missing prompt in a file that has them would otherwise be guessed from the completions. */
-  private void checkSameAsFirst(RowFields row, RowShape shape) {
+  private void checkSameAsFirst(RowFields row, RowShape shape, Optional<OtherNames.Sides> sides) {
     if (first == null) {
       boolean transcript =
           shape == RowShape.IMPLICIT_TEXT
               && HhTranscript.is(row.get("chosen"))
               && HhTranscript.is(row.get("rejected"));
-      first = new First(row.origin(), shape, row.has(WEIGHT), transcript);
+      first = new First(row.origin(), shape, hasWeight(row), transcript, sides);
       return;
     }
     if (shape != first.shape) {
@@ -215,7 +314,7 @@ final class RowParser {
           "this row is %s but %s is %s; write all rows of a file alike"
               .formatted(quoted(shape), first.origin, quoted(first.shape)));
     }
-    if (row.has(WEIGHT) != first.hasWeight) {
+    if (hasWeight(row) != first.hasWeight) {
       throw first.hasWeight
           ? row.missing(WEIGHT)
           : row.bad(
@@ -228,8 +327,13 @@ final class RowParser {
     return "\"" + shape.description.replace("\"", "") + "\"";
   }
 
+  /** Null is no weight: some data sets have the column for their own ends and fill it nowhere. */
+  private static boolean hasWeight(RowFields row) {
+    return row.get(WEIGHT) != null;
+  }
+
   private static OptionalDouble weight(RowFields row) {
-    if (!row.has(WEIGHT)) {
+    if (!hasWeight(row)) {
       return OptionalDouble.empty();
     }
     double weight;
@@ -283,10 +387,27 @@ final class RowParser {
   private void ignore(RowFields row, RowShape shape) {
     Set<String> extra = new LinkedHashSet<>();
     row.values().keySet().forEach(key -> extra.add((String) key));
-    extra.removeAll(shape.required());
-    extra.removeAll(shape.optional());
-    extra.removeAll(TemplateColumns.NAMES);
+    extra.removeAll(used(shape));
     extra.remove(WEIGHT);
     ignoredColumns.addAll(extra);
+    for (String column : PARTS_OF_PROMPT) {
+      Object value = row.get(column);
+      if (extra.contains(column)
+          && ((value instanceof String text && !text.isBlank())
+              || (value instanceof List<?> list && !list.isEmpty()))) {
+        lostColumns.putIfAbsent(column, row.origin());
+      }
+    }
+  }
+
+  private static List<String> used(RowShape shape) {
+    return Stream.of(shape.required(), shape.optional(), TemplateColumns.NAMES)
+        .flatMap(List::stream)
+        .toList();
+  }
+
+  /** What is not used may hold what cannot be read: the NaN of a score, an id of 100 digits. */
+  private static void checkUsed(RowFields row, RowShape shape) {
+    used(shape).forEach(column -> RowJson.check(row.origin(), row.get(column)));
   }
 }

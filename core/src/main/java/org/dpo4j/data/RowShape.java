@@ -15,13 +15,18 @@ enum RowShape {
   ALPACA("conversations, from alpaca columns", "instruction"),
   SHAREGPT("conversations, from sharegpt columns", "conversations"),
   SHAREGPT_MESSAGES("conversations, from the column \"messages\"", "messages"),
+  SWIFT("conversations, from ms-swift's columns", "messages"),
   QUESTION("conversations, from the column \"question\"", "question"),
+  QUERY("conversations, from the column \"query\"", "query"),
   INPUT("conversations, from the column \"input\"", "input"),
   PROMPT("conversations, from the strings of the column \"prompt\"", "prompt"),
   TOKEN_IDS("token ids", "");
 
   static final List<String> SIDES = List.of("chosen", "rejected");
   static final List<String> IDS = List.of("prompt_ids", "chosen_ids", "rejected_ids");
+
+  /** Columns that may hold the conversation that the sides answer. */
+  private static final List<String> CONVERSATIONS = List.of("conversations", "messages");
 
   /** What a person is told. */
   final String description;
@@ -35,10 +40,11 @@ enum RowShape {
 
   /** Columns that every row of this shape has. */
   List<String> required() {
-    if (this == TOKEN_IDS) {
-      return IDS;
-    }
-    return promptColumn.isEmpty() ? SIDES : List.of(promptColumn, SIDES.get(0), SIDES.get(1));
+    return switch (this) {
+      case TOKEN_IDS -> IDS;
+      case SWIFT -> List.of(promptColumn, "rejected_response");
+      default -> promptColumn.isEmpty() ? SIDES : List.of(promptColumn, SIDES.get(0), SIDES.get(1));
+    };
   }
 
   /** Columns that mean something in this shape and need not be there. */
@@ -46,8 +52,18 @@ enum RowShape {
     return switch (this) {
       case HH -> List.of("prompt");
       case ALPACA -> List.of("input", "history", "system");
-      case SHAREGPT, SHAREGPT_MESSAGES, QUESTION, INPUT, PROMPT -> List.of("system");
+      case QUESTION, QUERY, INPUT, PROMPT -> List.of("history", "system");
+      case SHAREGPT, SHAREGPT_MESSAGES, SWIFT -> List.of("system");
       default -> List.of();
+    };
+  }
+
+  /** What the rows are to a model; transcripts are told by what they say. */
+  RowForm form() {
+    return switch (this) {
+      case TEXT, IMPLICIT_TEXT -> RowForm.TEXT;
+      case TOKEN_IDS -> RowForm.TOKEN_IDS;
+      default -> RowForm.CONVERSATIONS;
     };
   }
 
@@ -60,7 +76,8 @@ enum RowShape {
       case HH -> ChatColumns.hh(row);
       case ALPACA -> ChatColumns.alpaca(row);
       case SHAREGPT, SHAREGPT_MESSAGES -> ChatColumns.sharegpt(row, promptColumn);
-      case QUESTION, INPUT, PROMPT -> ChatColumns.question(row, promptColumn);
+      case SWIFT -> ChatColumns.swift(row);
+      case QUESTION, QUERY, INPUT, PROMPT -> ChatColumns.question(row, promptColumn);
       case TOKEN_IDS -> TrlColumns.ids(row);
     };
   }
@@ -74,13 +91,13 @@ enum RowShape {
     return switch (format) {
       case AUTO -> detect(row);
       case TEXT -> row.has("prompt") ? TEXT : IMPLICIT_TEXT;
-      case MESSAGES -> row.has("prompt") ? withPrompt(row, true) : IMPLICIT_MESSAGES;
+      case MESSAGES -> messages(row);
       case TOKEN_IDS -> TOKEN_IDS;
       case HH -> HH;
       case ALPACA -> ALPACA;
       case SHAREGPT ->
           row.has("messages") && !row.has("conversations") ? SHAREGPT_MESSAGES : SHAREGPT;
-      case ORCA -> question(row);
+      case ORCA -> row.has("question") ? QUESTION : row.has("input") ? INPUT : PROMPT;
     };
   }
 
@@ -94,6 +111,9 @@ enum RowShape {
     if (hasIds) {
       return TOKEN_IDS;
     }
+    if (!row.has("chosen") && row.has("rejected_response") && row.get("messages") != null) {
+      return SWIFT;
+    }
     Object chosen = row.present("chosen");
     if (chosen instanceof Map<?, ?>) {
       return continued(row);
@@ -101,37 +121,74 @@ enum RowShape {
     if (row.has("prompt")) {
       return withPrompt(row, false);
     }
-    if (chosen instanceof List<?>) {
-      return IMPLICIT_MESSAGES;
+    if (chosen instanceof List<?> turns) {
+      return hasConversation(row) && ChatColumns.answers(turns)
+          ? continued(row)
+          : IMPLICIT_MESSAGES;
     }
     if (!(chosen instanceof String)) {
       throw row.wrongType("chosen", "a string or a list of messages");
     }
-    return namedPrompt(row);
+    return hasConversation(row) ? continued(row) : namedPrompt(row);
+  }
+
+  /** The template renders these rows whatever their columns hold. */
+  private static RowShape messages(RowFields row) {
+    if (row.has("prompt")) {
+      return withPrompt(row, true);
+    }
+    if (row.get("chosen") instanceof String) {
+      RowShape shape = detect(row);
+      if (shape.form() == RowForm.CONVERSATIONS) {
+        return shape;
+      }
+      throw row.bad(
+          "text without a prompt",
+          "--data_format messages makes the user's turn of a column \"prompt\" but there is none;"
+              + " pass --columns prompt=NAME, or --data_format hh for Human/Assistant transcripts");
+    }
+    return IMPLICIT_MESSAGES;
   }
 
   /** Two columns of these would be two prompts; {@code input} beside {@code instruction} is not. */
   private static RowShape namedPrompt(RowFields row) {
-    boolean instruction = row.has("instruction");
-    boolean question = row.has("question");
-    boolean input = row.has("input");
-    if (question && (instruction || input)) {
+    List<String> found =
+        List.of("instruction", "question", "query", "input").stream().filter(row::has).toList();
+    if (found.size() > 1 && !found.equals(List.of("instruction", "input"))) {
       throw row.bad(
           "two columns that could be the prompt",
-          "found \"question\" and \"%s\"; say which format it is with --data_format, or remove one"
-              .formatted(instruction ? "instruction" : "input"));
+          "found \"%s\" and \"%s\"; say which format it is with --data_format, or remove one"
+              .formatted(found.get(0), found.get(1)));
     }
-    if (instruction) {
-      return ALPACA;
+    if (!found.isEmpty()) {
+      return switch (found.get(0)) {
+        case "instruction" -> ALPACA;
+        case "question" -> QUESTION;
+        case "query" -> QUERY;
+        default -> INPUT;
+      };
     }
-    return question || input ? question(row) : IMPLICIT_TEXT;
+    for (List<String> names : List.of(CONVERSATIONS, ColumnHint.PROMPTS)) {
+      for (String name : names) {
+        Object value = row.get(name);
+        if ((value instanceof String text && !text.isBlank())
+            || (value instanceof List<?> list && !list.isEmpty())) {
+          throw row.bad(
+              "no prompt, but a column \"" + name + "\"",
+              ("chosen and rejected would be trained without it; pass --columns prompt=%s if it is"
+                      + " the prompt, else --data_format text")
+                  .formatted(name));
+        }
+      }
+    }
+    return IMPLICIT_TEXT;
   }
 
-  private static RowShape question(RowFields row) {
-    return row.has("question") ? QUESTION : row.has("input") ? INPUT : PROMPT;
+  private static boolean hasConversation(RowFields row) {
+    return CONVERSATIONS.stream().anyMatch(name -> row.get(name) instanceof List<?>);
   }
 
-  /** Chosen is one message: the next turn of a conversation in a column of its own. */
+  /** Chosen is what comes next in a conversation that has a column of its own. */
   private static RowShape continued(RowFields row) {
     boolean conversations = row.get("conversations") instanceof List<?>;
     boolean messages = row.get("messages") instanceof List<?>;
@@ -154,16 +211,12 @@ enum RowShape {
       return TEXT_AFTER_MESSAGES;
     } else if (prompt instanceof String && chosen instanceof List<?>) {
       return MESSAGES_AFTER_TEXT;
-    } else if (prompt instanceof String && chosen instanceof String && !messages) {
-      return TEXT;
+    } else if (prompt instanceof String && chosen instanceof String) {
+      return messages ? PROMPT : TEXT;
     }
     throw row.bad(
         "prompt, chosen and rejected of different kinds",
-        "prompt is %s, chosen is %s, rejected is %s; make each a string or a list of messages%s"
-            .formatted(
-                JsonKind.of(prompt),
-                JsonKind.of(chosen),
-                JsonKind.of(row.get("rejected")),
-                messages ? ", and one of them a list" : ""));
+        "prompt is %s, chosen is %s, rejected is %s; make each a string or a list of messages"
+            .formatted(JsonKind.of(prompt), JsonKind.of(chosen), JsonKind.of(row.get("rejected"))));
   }
 }

@@ -83,12 +83,12 @@ final class TrlColumns {
     return List.of(Message.of("assistant", answer));
   }
 
-  private static List<Message> chosenMessages(RowFields row) {
+  static List<Message> chosenMessages(RowFields row) {
     return MessageReader.all(row, "chosen", row.list("chosen"));
   }
 
   /** A list of messages, or a list of such lists. */
-  private static RowContent.Rejected<List<Message>> rejectedMessages(RowFields row) {
+  static RowContent.Rejected<List<Message>> rejectedMessages(RowFields row) {
     if (!(row.present("rejected") instanceof List<?> list)) {
       throw row.wrongType("rejected", "a list of messages, as chosen is,");
     }

@@ -58,6 +58,11 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
     return selected == null ? file.size() : selected.length;
   }
 
+  /** Size of the file, which selections share, in bytes. */
+  public long bytes() {
+    return file.bytes();
+  }
+
   private int place(int index) {
     Objects.checkIndex(index, size());
     return selected == null ? index : selected[index];

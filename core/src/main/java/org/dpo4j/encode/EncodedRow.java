@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
  *     completion follows; they are left out of the pair, as in TRL. Usually empty
  * @param warnings what is legal in this row and rarely meant, the same text for all rows with it
+ * @param notes what the chat template does to every row and a person may want to know
  * @param weight what the row's column says, empty without one
  */
 public record EncodedRow(
@@ -33,6 +34,7 @@ public record EncodedRow(
     RenderedTexts texts,
     List<Integer> unmatchedPromptIds,
     Set<String> warnings,
+    Set<String> notes,
     OptionalDouble weight) {
 
   /** Ids of prompt, chosen and rejected. */
@@ -62,6 +64,7 @@ public record EncodedRow(
   public EncodedRow {
     unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
     warnings = Collections.unmodifiableSet(new TreeSet<>(warnings));
+    notes = Collections.unmodifiableSet(new TreeSet<>(notes));
     if ((pair == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has a pair unless it is dropped");
     }
@@ -76,7 +79,8 @@ public record EncodedRow(
       Lengths uncut,
       RenderedTexts texts,
       List<Integer> unmatchedPromptIds,
-      Set<String> warnings) {
+      Set<String> warnings,
+      Set<String> notes) {
     this(
         origin,
         status,
@@ -86,6 +90,7 @@ public record EncodedRow(
         texts,
         unmatchedPromptIds,
         warnings,
+        notes,
         OptionalDouble.empty());
   }
 
@@ -105,6 +110,7 @@ public record EncodedRow(
         texts,
         unmatchedPromptIds,
         warnings,
+        notes,
         OptionalDouble.of(rowWeight));
   }
 
@@ -118,6 +124,7 @@ public record EncodedRow(
         Lengths.NONE,
         RenderedTexts.NONE,
         List.of(),
+        Set.of(),
         Set.of());
   }
 

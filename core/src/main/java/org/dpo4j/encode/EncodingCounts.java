@@ -28,6 +28,7 @@ public final class EncodingCounts {
   private final Map<String, Tally> dropped = new TreeMap<>();
   private final Map<String, Tally> bad = new TreeMap<>();
   private final Map<String, Tally> warnings = new TreeMap<>();
+  private final Map<String, Tally> notes = new TreeMap<>();
   private int rows;
   private int pairs;
 
@@ -43,6 +44,7 @@ public final class EncodingCounts {
     }
     if (row.usable().isPresent()) {
       row.warnings().forEach(warning -> tally(warnings, warning, row.origin()));
+      row.notes().forEach(note -> tally(notes, note, row.origin()));
     }
   }
 
@@ -93,6 +95,11 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(warnings);
   }
 
+  /** What the chat template does to used pairs, by what it is. */
+  public Map<String, Tally> notes() {
+    return Collections.unmodifiableMap(notes);
+  }
+
   /** One line for people, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
   public String summary() {
     List<String> parts = new ArrayList<>();
@@ -102,7 +109,6 @@ public final class EncodingCounts {
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);
-    add(parts, "kept with a warning", warnings);
     return String.join("; ", parts);
   }
 

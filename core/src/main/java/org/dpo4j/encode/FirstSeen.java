@@ -28,17 +28,28 @@ final class FirstSeen {
    * @param like whether an earlier thing of the same hash is like this one
    */
   int firstLike(int hash, int thing, IntPredicate like) {
-    int spread = hash * 0x9E3779B9; // of neighbours, which would fill the table in long runs
-    int place = (int) ((Integer.toUnsignedLong(spread) * things.length) >>> Integer.SIZE);
-    while (things[place] != 0) {
-      if (hashes[place] == hash && like.test(things[place] - 1)) {
-        return things[place] - 1;
-      }
-      place = place + 1 == things.length ? 0 : place + 1;
+    int place = place(hash, like);
+    if (things[place] != 0) {
+      return things[place] - 1;
     }
     hashes[place] = hash;
     things[place] = thing + 1;
     return thing;
+  }
+
+  /** The first thing like one that is not added itself, or -1 if there is none. */
+  int find(int hash, IntPredicate like) {
+    return things[place(hash, like)] - 1;
+  }
+
+  /** Where the first thing like this one is, or the free place where it would be. */
+  private int place(int hash, IntPredicate like) {
+    int spread = hash * 0x9E3779B9; // of neighbours, which would fill the table in long runs
+    int place = (int) ((Integer.toUnsignedLong(spread) * things.length) >>> Integer.SIZE);
+    while (things[place] != 0 && !(hashes[place] == hash && like.test(things[place] - 1))) {
+      place = place + 1 == things.length ? 0 : place + 1;
+    }
+    return place;
   }
 
   /** Forgets all things. */

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowOrigin;
 
@@ -98,16 +99,20 @@ public record HeldOutSplit(double size, long seed) {
 
   private static void joinPrompts(int[] first, EncodedPairs pairs, FirstSeen prompts) {
     for (int i = 0; i < first.length; i++) {
-      int[] prompt = pairs.get(i).promptIds();
-      if (prompt.length > 0) { // a pair without a prompt shares none
-        int hash = Arrays.hashCode(prompt);
-        join(
-            first,
-            i,
-            prompts.firstLike(
-                hash, i, other -> Arrays.equals(prompt, pairs.get(other).promptIds())));
-      }
+      int[] key = key(pairs.get(i));
+      int hash = Arrays.hashCode(key);
+      join(
+          first, i, prompts.firstLike(hash, i, other -> Arrays.equals(key, key(pairs.get(other)))));
     }
+  }
+
+  /** The prompt; a pair without one is like another only if all of it is. */
+  private static int[] key(EncodedPair pair) {
+    return pair.promptIds().length > 0
+        ? pair.promptIds()
+        : Stream.of(new int[] {-1}, pair.chosenIds(), new int[] {-1}, pair.rejectedIds())
+            .flatMapToInt(Arrays::stream)
+            .toArray();
   }
 
   private static void join(int[] first, int pair, int other) {

@@ -3,6 +3,7 @@ package org.dpo4j.encode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -20,31 +22,30 @@ import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.PairReader;
 import org.dpo4j.data.Row;
+import org.dpo4j.data.RowForm;
+import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
  * All usable pairs of some data files in their order, and what became of the others.
  *
  * @param pairs on disk; closed with the data set
- * @param counts every pair of the files by its fate
- * @param ignoredColumns columns of the files that mean nothing here
- * @param description what the rows are, for people
+ * @param walk what was seen in the files
  * @param unused pairs that could be used and are not, by reason
  */
-public record PairDataset(
-    EncodedPairs pairs,
-    EncodingCounts counts,
-    Set<String> ignoredColumns,
-    String description,
-    Map<String, Integer> unused)
+public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> unused)
     implements AutoCloseable {
   // A piece of work: enough rows to be worth handing over, and no more text than the caches hold.
   private static final int PIECE_ROWS = 16;
   private static final long PIECE_CHARACTERS = 1 << 16;
 
   public PairDataset {
-    ignoredColumns = Collections.unmodifiableSet(new TreeSet<>(ignoredColumns));
     unused = Collections.unmodifiableMap(new LinkedHashMap<>(unused));
+  }
+
+  /** Every pair of the files by its fate. */
+  public EncodingCounts counts() {
+    return walk.counts();
   }
 
   /** The pairs of one file; see {@link #load(DataInput, List, PairEncoder, OnBadRow)}. */
@@ -64,7 +65,7 @@ public record PairDataset(
   /**
    * @param weights the share of each of the input's entries in the mixture; empty for all pairs of
    *     all entries
-   * @throws BadRowException the first bad row, if {@code onBadRow} says stop
+   * @throws BadRowException the first bad row and how many there are, if {@code onBadRow} says stop
    * @throws DpoException if a file cannot be read, no pair can be used or the disk is full
    */
   public static PairDataset load(
@@ -92,13 +93,7 @@ public record PairDataset(
             "[%s] at least one pair must be usable but none is: %s"
                 .formatted(input.paths(), walk.counts().summary()));
       }
-      PairDataset all =
-          new PairDataset(
-              new EncodedPairs(file),
-              walk.counts(),
-              walk.ignoredColumns(),
-              walk.description(),
-              Map.of());
+      PairDataset all = new PairDataset(new EncodedPairs(file), walk, Map.of());
       return weights.isEmpty() ? all : all.mixed(ends, weights);
     } catch (RuntimeException | Error e) {
       file.close();
@@ -133,7 +128,7 @@ public record PairDataset(
     if (indices.length < pairs.size()) {
       more.merge(reason, pairs.size() - indices.length, Integer::sum);
     }
-    return new PairDataset(pairs.select(indices), counts, ignoredColumns, description, more);
+    return new PairDataset(pairs.select(indices), walk, more);
   }
 
   /** Pairs that are used after a cut. */
@@ -154,10 +149,30 @@ public record PairDataset(
     pairs.close();
   }
 
-  /** What was seen so far: every pair by its fate, the ignored columns, and what the rows are. */
-  public record Walk(EncodingCounts counts, Set<String> ignoredColumns, Set<String> descriptions) {
-    private Walk() {
-      this(new EncodingCounts(), new TreeSet<>(), new LinkedHashSet<>());
+  /**
+   * What was seen so far.
+   *
+   * @param counts every pair by its fate
+   * @param ignoredColumns columns that mean nothing here
+   * @param lostColumns those of them that would be part of a prompt elsewhere and hold something,
+   *     with the first row in which they do
+   * @param descriptions what the rows are, for people
+   * @param forms what the rows are to a model
+   */
+  public record Walk(
+      EncodingCounts counts,
+      Set<String> ignoredColumns,
+      Map<String, RowOrigin> lostColumns,
+      Set<String> descriptions,
+      Set<RowForm> forms) {
+    /** Nothing. */
+    public Walk() {
+      this(
+          new EncodingCounts(),
+          new TreeSet<>(),
+          new TreeMap<>(),
+          new LinkedHashSet<>(),
+          EnumSet.noneOf(RowForm.class));
     }
 
     /** What the rows are, for people; "" if that cannot be told. */
@@ -167,6 +182,8 @@ public record PairDataset(
 
     private void ended(PairReader reader) {
       ignoredColumns.addAll(reader.ignoredColumns());
+      reader.lostColumns().forEach(lostColumns::putIfAbsent);
+      reader.form().ifPresent(forms::add);
       if (!reader.description().isEmpty()) {
         descriptions.add(reader.description());
       }
@@ -189,7 +206,7 @@ public record PairDataset(
    *
    * @param threads that tokenize, the calling one included
    * @param action called on the calling thread
-   * @throws BadRowException the first bad row, if {@code onBadRow} says stop
+   * @throws BadRowException the first bad row and how many there are, if {@code onBadRow} says stop
    */
   public static Walk forEachRow(
       DataInput input,
@@ -208,12 +225,13 @@ public record PairDataset(
       Consumer<EncodedRow> action,
       Consumer<DataEntry> endOfEntry) {
     Walk walk = new Walk();
+    BadRows bad = new BadRows();
     try (OrderedWork<List<Result>> work =
         new OrderedWork<>(
             threads,
             results ->
                 results.forEach(
-                    result -> result.settle(onBadRow, walk.counts()).forEach(action)))) {
+                    result -> settle(result, onBadRow, walk.counts(), bad).forEach(action)))) {
       for (DataEntry entry : input.entries()) {
         for (DataFile file : entry.files()) {
           try (PairReader reader = PairReader.open(file, input.columns(), input.format())) {
@@ -223,8 +241,32 @@ public record PairDataset(
         }
         endOfEntry.accept(entry);
       }
+    } catch (RuntimeException problem) {
+      // A bad row before it comes first.
+      throw bad.any() ? bad.all(walk.counts(), problem) : problem;
+    }
+    if (bad.any()) {
+      throw bad.all(walk.counts(), null);
     }
     return walk;
+  }
+
+  /** Counts a row; after a bad one that ends the run the others are only counted. */
+  private static List<EncodedRow> settle(
+      Result result, OnBadRow onBadRow, EncodingCounts counts, BadRows badRows) {
+    if (result.problem() == null) {
+      result.encoded().forEach(counts::count);
+      return badRows.any() ? List.of() : result.encoded();
+    }
+    if (!(result.problem() instanceof BadRowException bad)) {
+      throw result.problem();
+    }
+    counts.countBad(result.row().origin(), bad);
+    if (onBadRow == OnBadRow.SKIP) {
+      return List.of(EncodedRow.skipped(result.row().origin(), bad));
+    }
+    badRows.add(bad);
+    return List.of();
   }
 
   /** Tokenizing is most of what loading costs, and rows are independent of each other. */
@@ -272,18 +314,6 @@ public record PairDataset(
         // Kept for its turn: the rows before it are handed over first, and one may be bad as well.
         return new Result(row, List.of(), problem);
       }
-    }
-
-    List<EncodedRow> settle(OnBadRow onBadRow, EncodingCounts counts) {
-      if (problem == null) {
-        encoded.forEach(counts::count);
-        return encoded;
-      }
-      if (onBadRow == OnBadRow.SKIP && problem instanceof BadRowException bad) {
-        counts.countBad(row.origin(), bad);
-        return List.of(EncodedRow.skipped(row.origin(), bad));
-      }
-      throw problem;
     }
   }
 }

@@ -2,6 +2,8 @@ package org.dpo4j.encode;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -97,7 +99,8 @@ public final class PairEncoder {
         texts.prompt() + texts.chosen(),
         texts.prompt() + texts.rejected(),
         true,
-        texts);
+        texts,
+        RowDoubts.of(pair));
   }
 
   private static String endingIn(String eos, String completion) {
@@ -116,7 +119,17 @@ public final class PairEncoder {
         rejected,
         false,
         new RenderedTexts(
-            prompt.substring(0, shared), chosen.substring(shared), rejected.substring(shared)));
+            prompt.substring(0, shared), chosen.substring(shared), rejected.substring(shared)),
+        RowDoubts.of(pair, prompt, chosen, rejected, this::rendered));
+  }
+
+  /** For a comparison; a template that refuses shows a difference. */
+  private String rendered(List<Message> turns, Map<String, @Nullable Object> variables) {
+    try {
+      return Objects.requireNonNull(template).render(turns, false, variables);
+    } catch (DpoException e) {
+      return "";
+    }
   }
 
   private String render(PreferencePair.Chat pair, List<Message> completion, boolean header) {
@@ -143,7 +156,8 @@ public final class PairEncoder {
       String chosenText,
       String rejectedText,
       boolean addSpecialTokens,
-      RenderedTexts texts) {
+      RenderedTexts texts,
+      Set<String> doubts) {
     int[] prompt = tokenizer.encode(promptText, addSpecialTokens);
     int[] chosen = tokenizer.encode(chosenText, addSpecialTokens);
     int[] rejected = tokenizer.encode(rejectedText, addSpecialTokens);
@@ -162,7 +176,12 @@ public final class PairEncoder {
               .formatted(origin, limits.vocabSize(), stranger.getAsInt()));
     }
     List<Integer> unmatched = Arrays.stream(prompt, boundary, prompt.length).boxed().toList();
-    return finish(pair, texts, unmatched);
+    if (!unmatched.isEmpty()
+        && !doubts.contains(RowDoubts.LOST_HEADER)
+        && !doubts.contains(RowDoubts.OTHER_TURN)) {
+      doubts.add(RowDoubts.CROSSING_TOKEN);
+    }
+    return finish(pair, texts, unmatched, doubts, !addSpecialTokens);
   }
 
   private EncodedRow encodeIds(PreferencePair.Ids ids) {
@@ -182,10 +201,15 @@ public final class PairEncoder {
             tokenizer.decode(pair.promptIds()),
             tokenizer.decode(pair.chosenIds()),
             tokenizer.decode(pair.rejectedIds()));
-    return finish(pair, texts, List.of());
+    return finish(pair, texts, List.of(), Set.of(), false);
   }
 
-  private EncodedRow finish(EncodedPair pair, RenderedTexts texts, List<Integer> unmatched) {
+  private EncodedRow finish(
+      EncodedPair pair,
+      RenderedTexts texts,
+      List<Integer> unmatched,
+      Set<String> doubts,
+      boolean rendered) {
     RowOrigin origin = pair.origin();
     if (pair.chosenIds().length == 0 || pair.rejectedIds().length == 0) {
       throw new BadRowException(
@@ -215,24 +239,38 @@ public final class PairEncoder {
           "the row has %d tokens, the model %d positions; set max_length to cut"
               .formatted(longest, limits.maxPositions()));
     }
-    Set<String> warnings = surprises.of(pair, unmatched);
-    if (!limits.cuts() || longest <= limits.maxLength()) {
-      return new EncodedRow(origin, Status.KEPT, "", pair, uncut, texts, unmatched, warnings);
+    Set<String> warnings = surprises.of(pair);
+    warnings.addAll(doubts);
+    // What the template writes behind every answer is nothing that a row could change.
+    Set<String> notes =
+        rendered && warnings.remove(Surprises.AFTER_EOS)
+            ? Set.of(Surprises.TEMPLATE_AFTER_EOS)
+            : Set.of();
+    Status status = Status.KEPT;
+    String reason = "";
+    @Nullable EncodedPair used = pair;
+    if (limits.cuts() && longest > limits.maxLength()) {
+      if (prompt >= limits.maxLength()) {
+        status = Status.DROPPED;
+        reason = PROMPT_TOO_LONG;
+        used = null;
+      } else {
+        status = Status.CUT;
+        reason = CUT;
+        used =
+            new EncodedPair(
+                origin,
+                pair.promptIds(),
+                first(pair.chosenIds(), limits.maxLength() - prompt),
+                first(pair.rejectedIds(), limits.maxLength() - prompt));
+        if (Arrays.equals(used.chosenIds(), used.rejectedIds())) {
+          status = Status.DROPPED;
+          reason = SAME_AFTER_CUT;
+          used = null;
+        }
+      }
     }
-    if (prompt >= limits.maxLength()) {
-      return new EncodedRow(
-          origin, Status.DROPPED, PROMPT_TOO_LONG, null, uncut, texts, unmatched, warnings);
-    }
-    EncodedPair cut =
-        new EncodedPair(
-            origin,
-            pair.promptIds(),
-            first(pair.chosenIds(), limits.maxLength() - prompt),
-            first(pair.rejectedIds(), limits.maxLength() - prompt));
-    return Arrays.equals(cut.chosenIds(), cut.rejectedIds())
-        ? new EncodedRow(
-            origin, Status.DROPPED, SAME_AFTER_CUT, null, uncut, texts, unmatched, warnings)
-        : new EncodedRow(origin, Status.CUT, CUT, cut, uncut, texts, unmatched, warnings);
+    return new EncodedRow(origin, status, reason, used, uncut, texts, unmatched, warnings, notes);
   }
 
   private OptionalInt idOutOfRange(EncodedPair pair) {

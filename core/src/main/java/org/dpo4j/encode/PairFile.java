@@ -158,6 +158,11 @@ final class PairFile implements AutoCloseable {
     return size;
   }
 
+  /** Bytes on the disk, after {@link #finish}. */
+  long bytes() {
+    return flushed - start;
+  }
+
   /** Whether truncation shortened a pair. */
   boolean isCut(int index) {
     return cut.get(index);

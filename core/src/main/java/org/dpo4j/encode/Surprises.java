@@ -1,7 +1,6 @@
 package org.dpo4j.encode;
 
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.HashSet;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -12,15 +11,18 @@ import org.dpo4j.tokenizer.TextTokenizer;
 
 /**
  * What is in a row's ids that TRL trains on as well and that is rarely meant. Seen before
- * truncation: an EOS that only the cut took away is no surprise.
+ * truncation: an EOS that only the cut took away is no surprise. What is in its texts and turns is
+ * in {@link RowDoubts}.
  */
 final class Surprises {
-  static final String UNMATCHED_PROMPT =
-      "the end of the prompt merges into the completion's tokens";
   static final String TWO_BOS = "BOS stands twice at the start";
   static final String NO_EOS = "a completion does not end in EOS";
   static final String TWO_EOS = "EOS stands twice at the end of a completion";
   static final String AFTER_EOS = "white space after EOS is scored";
+
+  /** The end of every answer of the model, which no row can change. */
+  static final String TEMPLATE_AFTER_EOS =
+      "the chat template ends an answer with white space behind EOS, which is scored as in TRL";
 
   private final TextTokenizer tokenizer;
   private final int bos; // -1: the model has none
@@ -33,16 +35,14 @@ final class Surprises {
     eosId.ifPresent(ends::add);
   }
 
-  /**
-   * @param unmatched last ids of the prompt alone that are not there before a completion
-   */
-  Set<String> of(EncodedPair uncut, Collection<Integer> unmatched) {
+  Set<String> of(EncodedPair uncut) {
     Set<String> found = new TreeSet<>();
-    if (!unmatched.isEmpty()) {
-      found.add(UNMATCHED_PROMPT);
+    int[] prompt = uncut.promptIds();
+    if (prompt.length == 0 || (prompt.length == 1 && prompt[0] == bos)) {
+      found.add(RowDoubts.EMPTY_PROMPT);
     }
     int[] start =
-        IntStream.concat(Arrays.stream(uncut.promptIds()), Arrays.stream(uncut.chosenIds()))
+        IntStream.concat(Arrays.stream(prompt), Arrays.stream(uncut.chosenIds()))
             .limit(2)
             .toArray();
     if (start.length == 2 && start[0] == bos && start[1] == bos) {

@@ -12,6 +12,7 @@ import org.dpo4j.Interruption;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.ModelFolder;
 import org.dpo4j.weights.PeftAdapter;
+import org.dpo4j.weights.Sha256;
 
 /**
  * Which model a reference is, by the SHA-256 of the files that it was read from.
@@ -38,19 +39,25 @@ public record ReferenceFiles(String weights, String config, Optional<Adapter> ad
    * @throws DpoException if a file cannot be read
    */
   public static ReferenceFiles of(String option, Path model, Optional<Path> adapter) {
-    String weights = Checkpoint.open(model).sha256();
+    return of(option, Checkpoint.open(model), adapter);
+  }
+
+  /** The same of a checkpoint that is open, whose weights are hashed once. */
+  public static ReferenceFiles of(String option, Checkpoint checkpoint, Optional<Path> adapter) {
+    Path model = checkpoint.folder();
+    String weights = checkpoint.sha256();
     Optional<String> adapterWeights = adapter.map(path -> Checkpoint.openAdapter(path).sha256());
     Path config = ModelFolder.of(option, model).config().file();
     try {
       return new ReferenceFiles(
           weights,
-          sha256(config),
+          Sha256.of(config),
           adapterWeights.isEmpty()
               ? Optional.empty()
               : Optional.of(
                   new Adapter(
                       adapterWeights.get(),
-                      sha256(adapter.orElseThrow().resolve(PeftAdapter.CONFIG)))));
+                      Sha256.of(adapter.orElseThrow().resolve(PeftAdapter.CONFIG)))));
     } catch (IOException e) {
       throw new DpoException(
           "["
@@ -81,13 +88,9 @@ public record ReferenceFiles(String weights, String config, Optional<Adapter> ad
     Map<String, String> hashes = new LinkedHashMap<>();
     for (String name : List.of("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")) {
       if (Files.isRegularFile(model.resolve(name))) {
-        hashes.put(name, sha256(model.resolve(name)));
+        hashes.put(name, Sha256.of(model.resolve(name)));
       }
     }
     return hashes;
-  }
-
-  private static String sha256(Path file) throws IOException {
-    return Sha256.of(Files.readAllBytes(file));
   }
 }

@@ -14,6 +14,7 @@ import java.security.DigestOutputStream;
 import java.util.Arrays;
 import java.util.HexFormat;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.weights.Sha256;
 
 /**
  * How a table lies in a file, all numbers big-endian: 8 bytes {@code DPO4JREF}, the version of the

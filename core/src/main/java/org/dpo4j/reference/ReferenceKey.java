@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.weights.Sha256;
 
 /**
  * Everything that decides the log-probabilities of a data set under a reference beyond rounding,

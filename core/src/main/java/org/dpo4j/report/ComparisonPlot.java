@@ -1,14 +1,12 @@
 package org.dpo4j.report;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Draws several runs side by side in one PNG: one panel per quantity, one curve per run, with a
- * logarithmic axis where values are positive and far apart.
+ * Draws several runs side by side: one panel per quantity, one curve per run, with a logarithmic
+ * axis where values are positive and far apart.
  */
 public final class ComparisonPlot {
   private ComparisonPlot() {}
@@ -30,12 +28,8 @@ public final class ComparisonPlot {
    */
   public record Series(String name, List<Double> values) {}
 
-  /**
-   * Writes the picture; on a system that cannot draw (no fonts) a warning is logged instead.
-   *
-   * @throws IOException when the file cannot be written
-   */
-  public static void write(Path png, String title, List<Quantity> quantities) throws IOException {
+  /** Draws the picture. */
+  public static Picture draw(String title, List<Quantity> quantities) {
     List<Panel> panels = new ArrayList<>();
     for (Quantity quantity : quantities) {
       List<Panel.Curve> curves = new ArrayList<>();
@@ -52,6 +46,6 @@ public final class ComparisonPlot {
       }
       panels.add(new Panel(quantity.title(), quantity.unit(), curves, Panel.Range.LOG_WHEN_WIDE));
     }
-    PanelGrid.write(png, title, panels, Math.min(2, panels.size()));
+    return PanelGrid.draw(title, "", panels, Math.min(2, panels.size()), 0);
   }
 }

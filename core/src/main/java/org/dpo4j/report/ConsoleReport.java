@@ -1,39 +1,125 @@
 package org.dpo4j.report;
 
 import java.io.PrintStream;
+import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
 import org.dpo4j.train.StepReport;
 
 /**
- * Prints one line per report, in the form of a Python dictionary as TRL's users know it: {@code
- * {'loss': 0.6931, 'grad_norm': 1.2, ..., 'epoch': 0.01}}. Numbers have four significant digits;
- * the files have all.
+ * Prints one line for each report of a run, in the {@link LogFormat} that was asked for. In {@code
+ * TABLE} and {@code DICT} numbers are shortened for people; {@code JSON} and the files have all
+ * digits.
  */
 public final class ConsoleReport {
-  private final PrintStream out;
+  private static final double LARGEST_PLAIN = 1e5;
 
-  public ConsoleReport(PrintStream out) {
+  private final PrintStream out;
+  private final LogFormat format;
+  private final int maxSteps;
+  private final String row;
+  private boolean headed;
+
+  /**
+   * @param out where the lines go
+   * @param maxSteps optimizer steps of the whole run
+   */
+  public ConsoleReport(PrintStream out, LogFormat format, int maxSteps) {
     this.out = out;
+    this.format = format;
+    this.maxSteps = maxSteps;
+    this.row =
+        "%-5s  %"
+            + Math.max("step".length(), steps(maxSteps).length())
+            + "s  %10s  %13s  %8s  %13s  %10s";
   }
 
-  /** The line of a logged step. */
-  public void print(StepReport report) {
-    print(MetricNames.of(report));
+  /**
+   * The line of a logged step.
+   *
+   * @param secondsLeft until the last step, estimated; NaN where that cannot be told
+   */
+  public void print(StepReport report, double secondsLeft) {
+    switch (format) {
+      case TABLE ->
+          row(
+              "train",
+              report.step(),
+              report.metrics(),
+              ShortNumber.of(report.learningRate()),
+              TimeText.of(secondsLeft));
+      default -> print(MetricNames.of(report), report.step());
+    }
   }
 
   /** The line of an evaluation. */
   public void print(EvaluationReport report) {
-    print(MetricNames.of(report));
+    switch (format) {
+      case TABLE -> row("eval", report.step(), report.metrics(), "", "");
+      default -> print(MetricNames.of(report), report.step());
+    }
   }
 
-  /** The line of any named numbers, such as {@link Results#train()} at the end of a run. */
-  public void print(Map<String, ? extends Number> named) {
-    out.println(
-        named.entrySet().stream()
-            .map(entry -> "'" + entry.getKey() + "': " + ShortNumber.of(entry.getValue()))
-            .collect(Collectors.joining(", ", "{", "}")));
+  /**
+   * The totals of {@link Results#train()}; not in a table, which the summary of the run ends.
+   *
+   * @param step that the run ended with
+   */
+  public void finish(Map<String, ? extends Number> totals, int step) {
+    if (format != LogFormat.TABLE) {
+      print(totals, step);
+    }
+  }
+
+  private void print(Map<String, ? extends Number> named, int step) {
+    if (format == LogFormat.DICT) {
+      line(
+          named.entrySet().stream()
+              .map(entry -> "'" + entry.getKey() + "': " + ShortNumber.of(entry.getValue()))
+              .collect(Collectors.joining(", ", "{", "}")));
+    } else {
+      Map<String, Number> withStep = new LinkedHashMap<>(named);
+      withStep.put("step", step);
+      line(JsonFile.line(withStep));
+    }
+  }
+
+  private void row(String kind, int step, PairMetrics metrics, String rate, String left) {
+    if (!headed) {
+      headed = true;
+      cells("", "step", "loss", "reward margin", "accuracy", "learning rate", "time left");
+    }
+    cells(
+        kind,
+        steps(step),
+        number("%.4f", metrics.loss()),
+        number("%+.3f", metrics.rewardsMargins()),
+        // Before a weight moves each pair is a tie: its accuracy of 0 means nothing.
+        metrics.tied() ? "-" : number("%.1f %%", 100 * metrics.rewardsAccuracies()),
+        rate,
+        left);
+  }
+
+  private void cells(Object... cells) {
+    line(String.format(Locale.ROOT, row, cells).stripTrailing());
+  }
+
+  private String steps(int step) {
+    return step + "/" + maxSteps;
+  }
+
+  /** Numbers too large for their column in short form. */
+  private static String number(String format, double value) {
+    return Math.abs(value) < LARGEST_PLAIN
+        ? String.format(Locale.ROOT, format, value)
+        : ShortNumber.of(value);
+  }
+
+  private void line(String line) {
+    out.println(line);
     out.flush();
   }
 }

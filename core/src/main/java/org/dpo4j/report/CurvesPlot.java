@@ -1,7 +1,5 @@
 package org.dpo4j.report;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
@@ -10,9 +8,9 @@ import org.dpo4j.train.PairMetrics;
 import org.dpo4j.train.StepReport;
 
 /**
- * Draws {@code curves.png}: loss, reward margin, accuracy, rewards, log-probabilities and gradient
- * norm over the logged steps, with the evaluations as dots. Long runs are shown pale, under their
- * running mean.
+ * Draws the curves of a run: loss, accuracy, rewards, log-probabilities, entropy, gradient norm and
+ * learning rate over the logged steps, with the evaluations as dots. Long runs are shown pale,
+ * under their running mean.
  */
 public final class CurvesPlot {
   private static final int COLUMNS = 2;
@@ -27,92 +25,121 @@ public final class CurvesPlot {
   }
 
   /**
-   * Writes the picture; on a system that cannot draw (no fonts) a warning is logged instead.
+   * Draws the curves.
    *
-   * @throws IOException when the file cannot be written
+   * @param title what was trained
+   * @param subtitle how it was trained
+   * @param stepsPerEpoch steps between the vertical lines; 0 for none
    */
-  public static void write(Path png, String title, RunHistory history) throws IOException {
-    PanelGrid.write(png, title, new CurvesPlot(history).panels(), COLUMNS);
+  public static Picture draw(
+      String title, String subtitle, RunHistory history, double stepsPerEpoch) {
+    int window = window(history.steps().size());
+    String means =
+        window > 1 ? "; thick lines: means of the last %d logged values".formatted(window) : "";
+    return PanelGrid.draw(
+        title, subtitle + means, new CurvesPlot(history).panels(), COLUMNS, stepsPerEpoch);
   }
 
   private List<Panel> panels() {
     return List.of(
-        panel("Loss", "loss", Panel.Range.FREE, new Metric("", PairMetrics::loss)),
+        panel("Loss", "loss", Panel.Range.LOG_WHEN_WIDE, new Metric("", PairMetrics::loss)),
+        panel(
+            "Accuracy (reward margin above 0)",
+            "share of pairs",
+            Panel.Range.SHARE,
+            new Metric("", CurvesPlot::accuracy)),
         panel(
             "Reward margin (chosen - rejected)",
-            "β × log-ratio, nats",
+            "nats × beta",
             Panel.Range.FREE,
             new Metric("", PairMetrics::rewardsMargins)),
         panel(
-            "Implicit rewards",
-            "β × log-ratio, nats",
+            "Rewards",
+            "nats × beta",
             Panel.Range.FREE,
             new Metric("chosen", PairMetrics::rewardsChosen),
             new Metric("rejected", PairMetrics::rewardsRejected)),
         panel(
-            "Accuracy (reward margin > 0)",
-            "share of pairs",
-            Panel.Range.SHARE,
-            new Metric("", PairMetrics::rewardsAccuracies)),
-        panel(
             "Log-probability of the completion",
-            "sum over tokens, nats",
+            "nats",
             Panel.Range.FREE,
             new Metric("chosen", PairMetrics::logpsChosen),
             new Metric("rejected", PairMetrics::logpsRejected)),
-        gradientNorm());
+        panel(
+            "Entropy of the next token",
+            "nats",
+            Panel.Range.FREE,
+            new Metric("", PairMetrics::entropy)),
+        new Panel(
+            "Gradient norm before clipping",
+            "L2 norm",
+            training("train", StepReport::gradNorm, 0),
+            Panel.Range.LOG_WHEN_WIDE),
+        new Panel(
+            "Learning rate", "rate", List.of(exact(StepReport::learningRate)), Panel.Range.FREE));
+  }
+
+  /** Nothing before a weight has moved: the accuracy of ties is 0 and means nothing. */
+  private static double accuracy(PairMetrics metrics) {
+    return metrics.tied() ? Double.NaN : metrics.rewardsAccuracies();
   }
 
   private record Metric(String side, ToDoubleFunction<PairMetrics> value) {
-    String name(String source) {
-      return side.isEmpty() ? source : side + ", " + source;
+    String trained() {
+      return side.isEmpty() ? "train" : side;
+    }
+
+    String heldOut() {
+      return side.isEmpty() ? "eval" : side + " eval";
     }
   }
 
   private Panel panel(String title, String unit, Panel.Range range, Metric... metrics) {
     List<Panel.Curve> curves = new ArrayList<>();
     for (int i = 0; i < metrics.length; i++) {
-      Metric metric = metrics[i];
-      // One metric: training and evaluation differ in colour. Two: the sides do.
-      int evaluationColour = metrics.length == 1 ? 1 : i;
+      ToDoubleFunction<PairMetrics> value = metrics[i].value();
       curves.addAll(
-          training(
-              metric.name("train"), report -> metric.value().applyAsDouble(report.metrics()), i));
-      curves.add(evaluation(metric, evaluationColour));
+          training(metrics[i].trained(), report -> value.applyAsDouble(report.metrics()), i));
+    }
+    for (int i = 0; i < metrics.length; i++) {
+      // One metric: training and evaluation differ in colour. Two: the sides do.
+      curves.add(evaluation(metrics[i], metrics.length == 1 ? 1 : i));
     }
     return new Panel(title, unit, curves, range);
   }
 
-  private Panel gradientNorm() {
-    return new Panel(
-        "Gradient norm before clipping",
-        "global L2 norm",
-        training("train", StepReport::gradNorm, 0),
-        Panel.Range.LOG_WHEN_WIDE);
+  /** Every value as it is: a schedule has no noise. */
+  private Panel.Curve exact(ToDoubleFunction<StepReport> value) {
+    return new Panel.Curve(
+        "train",
+        history.steps().stream().map(report -> (double) report.step()).toList(),
+        history.steps().stream().map(value::applyAsDouble).toList(),
+        Panel.Style.LINE,
+        0);
   }
 
   private List<Panel.Curve> training(String name, ToDoubleFunction<StepReport> value, int colour) {
     List<StepReport> reports = history.steps();
     List<Double> steps = reports.stream().map(report -> (double) report.step()).toList();
     List<Double> values = reports.stream().map(value::applyAsDouble).toList();
-    if (values.size() < SMOOTH_FROM) {
+    int window = window(values.size());
+    if (window == 1) {
       return List.of(new Panel.Curve(name, steps, values, Panel.Style.LINE, colour));
     }
-    int window = Math.max(SMALLEST_WINDOW, values.size() / WINDOWS_PER_RUN);
     return List.of(
         new Panel.Curve(name, steps, values, Panel.Style.FAINT, colour),
-        new Panel.Curve(
-            name + " (mean of " + window + ")",
-            steps,
-            runningMean(values, window),
-            Panel.Style.LINE,
-            colour));
+        new Panel.Curve(name, steps, runningMean(values, window), Panel.Style.LINE, colour));
+  }
+
+  /** How many values a mean is of; 1 for a run too short to be smoothed. */
+  private static int window(int values) {
+    return values < SMOOTH_FROM ? 1 : Math.max(SMALLEST_WINDOW, values / WINDOWS_PER_RUN);
   }
 
   private Panel.Curve evaluation(Metric metric, int colour) {
     List<EvaluationReport> reports = history.evaluations();
     return new Panel.Curve(
-        metric.name("eval"),
+        metric.heldOut(),
         reports.stream().map(report -> (double) report.step()).toList(),
         reports.stream().map(r -> metric.value().applyAsDouble(r.metrics())).toList(),
         Panel.Style.DOTS,

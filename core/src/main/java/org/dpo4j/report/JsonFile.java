@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -37,6 +38,13 @@ final class JsonFile {
                     .withObjectIndenter(lines)
                     .withArrayIndenter(lines));
     Files.writeString(file, writer.writeValueAsString(plain(content)) + "\n");
+  }
+
+  /** An object on one line, in the order of its keys. */
+  static String line(Map<String, ?> content) {
+    Map<String, @Nullable Object> plain = new LinkedHashMap<>();
+    content.forEach((name, value) -> plain.put(name, plain(value)));
+    return JSON.writeValueAsString(plain);
   }
 
   /** A JSON string, which is also a YAML and a Python string. */

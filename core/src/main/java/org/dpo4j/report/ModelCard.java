@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -21,6 +20,16 @@ public final class ModelCard {
   private static final Pattern LINE_BREAKS = Pattern.compile("[\\s\\p{Cntrl}]+");
   private static final Pattern HUB_NAME =
       Pattern.compile("[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)?");
+
+  private static final Pattern PLAIN_WORD = Pattern.compile("[\\w./-]+");
+  private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}&&[^\\n\\t]]");
+  private static final Pattern BACKTICKS = Pattern.compile("`+");
+
+  /** The folders of an absolute path, on Unix or Windows. */
+  private static final Pattern FOLDERS =
+      Pattern.compile("(?<![\\w.~/\\\\-])(?:[A-Za-z]:)?[/\\\\](?:[^\\s/\\\\:;,()\\[\\]]+[/\\\\])+");
+
+  private static final String PROMPT = "Which would you rather visit, the past or the future?";
 
   private final RunSummary run;
   private final StringBuilder text = new StringBuilder();
@@ -40,9 +49,12 @@ public final class ModelCard {
     card.frontMatter();
     card.introduction();
     card.quickStart();
-    card.training();
     card.results();
+    card.samples();
+    card.warnings();
+    card.training();
     card.data();
+    card.origin();
     card.closing();
     return card.text.toString();
   }
@@ -88,15 +100,35 @@ public final class ModelCard {
   }
 
   private void quickStart() {
+    String folder = run.account().folder();
+    String weights =
+        run.adapter()
+            ? "--model %s --adapter %s".formatted(word(run.account().base()), word(folder))
+            : "--model " + word(folder);
     line("## Quick start");
+    line("");
+    line(
+        folder.equals(".")
+            ? "From inside this folder, with dpo4j:"
+            : "From where `%s` is, with dpo4j:".formatted(folder.replace('`', '\'')));
+    line("");
+    line("```sh");
+    line(
+        "%s generate %s --prompt \"%s\"%s"
+            .formatted(
+                folder.equals(".") ? "dpo4j" : "./dpo4j",
+                weights,
+                PROMPT,
+                run.conversational() ? "" : " --raw"));
+    line("```");
+    line("");
+    line("or with transformers%s:".formatted(run.adapter() ? " and peft" : ""));
     line("");
     line("```python");
     line("from transformers import pipeline");
     line("");
-    line(
-        "generator = pipeline(\"text-generation\", model=%s)"
-            .formatted(JsonFile.quote(run.modelName())));
-    line("prompt = \"Which would you rather visit, the past or the future?\"");
+    line("generator = pipeline(\"text-generation\", model=%s)".formatted(JsonFile.quote(folder)));
+    line("prompt = \"%s\"".formatted(PROMPT));
     if (run.conversational()) {
       line("messages = [{\"role\": \"user\", \"content\": prompt}]");
     }
@@ -106,40 +138,101 @@ public final class ModelCard {
     line("print(output[\"generated_text\"])");
     line("```");
     line("");
-    line("`model` is the path of this folder, or its name on the hub once it is there.");
-    if (run.adapter()) {
-      line("With `peft` installed, the adapter is put on the model that its config names.");
-    }
+    line("Elsewhere, `model` is the path of this folder, or its name on the hub.");
     line("");
+  }
+
+  /** A word of a shell, in quotes where it needs them. */
+  private static String word(String text) {
+    return PLAIN_WORD.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'";
+  }
+
+  private void samples() {
+    if (run.account().samples().isEmpty()) {
+      return;
+    }
+    line("## Sample answers");
+    line("");
+    line(
+        "To the first prompts of the %s, the likeliest token each time, at most 48 tokens (… where"
+                .formatted(run.after() == null ? "training pairs" : "held-out pairs")
+            + " the answer was longer). Prompts are shown as the model sees them.");
+    line("");
+    for (RunSummary.Sample sample : run.account().samples()) {
+      block("Prompt:", sample.prompt());
+      block("Before:", sample.before());
+      block("After:", sample.after());
+      line("---");
+      line("");
+    }
+  }
+
+  /** Any text as it is, in a fence that is longer than any in it. */
+  private void block(String heading, String raw) {
+    String shown = CONTROL.matcher(raw.replaceAll("\\R", "\n").strip()).replaceAll("\ufffd");
+    int longest =
+        BACKTICKS.matcher(shown).results().mapToInt(run -> run.group().length()).max().orElse(0);
+    String fence = "`".repeat(Math.max(3, longest + 1));
+    line(heading);
+    line("");
+    line(fence + "text");
+    line(shown.isEmpty() ? "(nothing)" : shown);
+    line(fence);
+    line("");
+  }
+
+  private void warnings() {
+    if (run.account().warnings().isEmpty()) {
+      return;
+    }
+    line("## Warnings of the run");
+    line("");
+    run.account().warnings().forEach(warning -> line("- " + plain(withoutFolders(warning))));
+    line("");
+  }
+
+  /** A card is published: of a path to somebody's machine only the last part is left. */
+  private static String withoutFolders(String text) {
+    return FOLDERS.matcher(text).replaceAll("");
   }
 
   private void training() {
-    line("## Training procedure");
+    line("## Training");
     line("");
-    line("| setting | value |");
-    line("|---|---|");
-    run.settings()
-        .forEach((name, value) -> line("| %s | %s |".formatted(plain(name), plain(value))));
+    line(
+        plain(run.account().training())
+            + " Rows: %s. The run took %s.".formatted(plain(run.rowForm()), took()));
     line("");
-    line("The run took %s seconds; `dpo4j.yaml` repeats it.".formatted(seconds()));
+    if (run.settings().isEmpty()) {
+      line("All settings had their defaults;");
+    } else {
+      line("| setting that differs from its default | value |");
+      line("|---|---|");
+      run.settings()
+          .forEach((name, value) -> line("| %s | %s |".formatted(plain(name), plain(value))));
+      line("");
+    }
+    line("`dpo4j.yaml` has all settings and repeats the run.");
     line("");
-    line("![Loss, reward margin, rewards, accuracy and log-probabilities over steps](curves.png)");
+    line("![Loss, accuracy, rewards and log-probabilities over steps](curves.png)");
     line("");
   }
 
-  private String seconds() {
-    return String.format(Locale.ROOT, "%.1f", run.trainSeconds());
+  private String took() {
+    return TimeText.of(run.trainSeconds());
   }
 
   private void results() {
+    line("## Results");
+    line("");
+    run.account().results().forEach(sentence -> line("- " + plain(sentence)));
+    line("");
     @Nullable EvaluationReport last = run.after();
     if (last == null) {
       return;
     }
     @Nullable EvaluationReport first = run.before();
     boolean compares = first != null && first.step() < last.step();
-    line("## Results");
-    line("");
     line(
         "On %d held-out pairs, %safter step %d."
             .formatted(last.pairs(), compares ? "before training and " : "", last.step()));
@@ -156,7 +249,10 @@ public final class ModelCard {
                 return;
               }
               @Nullable Number was = before.get(name);
-              String old = compares && was != null ? " | " + ShortNumber.of(was) : "";
+              boolean tie =
+                  first != null && first.metrics().tied() && name.equals("eval_rewards/accuracies");
+              String old =
+                  !compares || was == null ? "" : " | " + (tie ? "(ties)" : ShortNumber.of(was));
               line("| %s%s | %s |".formatted(plain(name), old, ShortNumber.of(value)));
             });
     line("");
@@ -186,6 +282,29 @@ public final class ModelCard {
                   file.kept() + file.cut() + dropped,
                   String.join(", ", fates)));
     }
+    line("");
+  }
+
+  private void origin() {
+    RunSummary.Origin origin = run.origin();
+    line("## Origin");
+    line("");
+    line("- weights: saved as %s".formatted(plain(origin.saved())));
+    String base = plain(modelName(run.baseModel()));
+    line("- base model %s: weights sha256 `%s`".formatted(base, origin.weightsSha256()));
+    if (!origin.lineage().isEmpty()) {
+      line(
+          "- %s was tuned from %s"
+              .formatted(
+                  base,
+                  origin.lineage().stream()
+                      .map(name -> plain(modelName(name)))
+                      .collect(Collectors.joining(", which was tuned from "))));
+    }
+    origin
+        .dataSha256()
+        .forEach(
+            (file, hash) -> line("- data %s: sha256 `%s`".formatted(plain(lastPart(file)), hash)));
     line("");
   }
 

@@ -1,6 +1,7 @@
 package org.dpo4j.report;
 
 import java.util.List;
+import java.util.stream.DoubleStream;
 
 /**
  * One chart of a picture: curves over steps.
@@ -15,7 +16,7 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
   enum Range {
     /** From the values. */
     FREE,
-    /** 0 to 1. */
+    /** Shares of pairs: up to 1, down to 0.5, the share that chance gives, or below. */
     SHARE,
     /** From the values, by powers of ten when they are positive and far apart. */
     LOG_WHEN_WIDE
@@ -34,12 +35,28 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
    * One named series.
    *
    * @param steps x values, ascending
-   * @param values y values; NaN and infinite ones are gaps
+   * @param values y values, as many; NaN and infinite ones are gaps
    * @param colour a number; the same number is the same colour in every panel
    */
   record Curve(String name, List<Double> steps, List<Double> values, Style style, int colour) {
+    Curve {
+      if (steps.size() != values.size()) {
+        throw new IllegalArgumentException(
+            "a curve must have a value for each step but has %d steps and %d values"
+                .formatted(steps.size(), values.size()));
+      }
+    }
+
     boolean isEmpty() {
       return values.stream().noneMatch(Double::isFinite);
     }
+  }
+
+  /** All values that can be drawn. */
+  DoubleStream finiteValues() {
+    return curves.stream()
+        .flatMap(curve -> curve.values().stream())
+        .mapToDouble(Double::doubleValue)
+        .filter(Double::isFinite);
   }
 }

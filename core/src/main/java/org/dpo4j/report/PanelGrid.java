@@ -1,285 +1,295 @@
 package org.dpo4j.report;
 
-import java.awt.BasicStroke;
-import java.awt.Color;
-import java.awt.Font;
-import java.awt.Graphics2D;
-import java.awt.RenderingHints;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
 import java.util.stream.DoubleStream;
-import javax.imageio.ImageIO;
-import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYChartBuilder;
-import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.style.Styler;
-import org.knowm.xchart.style.XYStyler;
-import org.knowm.xchart.style.markers.SeriesMarkers;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import org.dpo4j.report.Picture.Anchor;
 
-/** Draws panels side by side into one PNG, without a screen. */
+/**
+ * Lays panels out side by side. All have the same size, their plots the same place in it, and the
+ * same axis of steps, so that one can look from one panel to the next.
+ */
 final class PanelGrid {
-  private static final Logger LOG = LoggerFactory.getLogger(PanelGrid.class);
-
   private static final int PANEL_WIDTH = 600;
-  private static final int PANEL_HEIGHT = 380;
-  private static final int LEGEND_LINE_HEIGHT = 22;
-  private static final int LEGEND_LINE_CHARACTERS = 75;
-  private static final int LEGEND_SYMBOL_CHARACTERS = 6;
-  private static final int TICK_SPACING = 90;
-  private static final int MOST_TICKS = 12;
-  private static final int TITLE_HEIGHT = 52;
-  private static final double WIDE_RATIO = 50;
+  private static final int PLOT_HEIGHT = 210;
+  private static final int TITLE_HEIGHT = 64;
+  private static final int PANEL_TITLE = 28;
+  private static final int LEGEND_ROW = 20;
+  private static final int BELOW = 62;
+  private static final int LEFT = 90;
+  private static final int RIGHT = 66;
+  private static final int PLOT_WIDTH = PANEL_WIDTH - LEFT - RIGHT;
+
+  private static final int TITLE_TYPE = 19;
+  private static final int PANEL_TYPE = 15;
+  private static final int TYPE = 13;
+
+  /** Width of a letter as a share of the type size, not less than in usual sans-serif fonts. */
+  private static final double LETTER = 0.6;
+
+  private static final int LEGEND_SYMBOL = 30;
+  private static final int LEGEND_GAP = 14;
+  private static final int MOST_BOUNDARIES = 24;
 
   // Okabe and Ito's colours, which colour-blind readers can tell apart.
-  private static final List<Color> COLOURS =
-      List.of(
-          new Color(0x0072B2),
-          new Color(0xD55E00),
-          new Color(0x009E73),
-          new Color(0xCC79A7),
-          new Color(0xE69F00),
-          new Color(0x56B4E9),
-          new Color(0x555555));
-  private static final Color INK = new Color(0x333333);
-  private static final Color GRID = new Color(0xE4E4E4);
+  private static final List<Integer> COLOURS =
+      List.of(0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x555555);
+  private static final int INK = 0x333333;
+  private static final int PALE_INK = 0x777777;
+  private static final int GRID = 0xE4E4E4;
+  private static final int RULE = 0xAAAAAA;
 
-  private PanelGrid() {}
+  private final int panelHeight;
+  private final int legendRows;
+  private final Axis steps;
+  private final List<Double> boundaries;
+  private final Picture picture;
 
-  /**
-   * Writes the picture; where it cannot be drawn (a system without any font, for one), a warning
-   * says so and there is no file, because a finished run must not be lost to its picture.
-   *
-   * @throws IOException when the file cannot be written
-   */
-  static void write(Path png, String title, List<Panel> panels, int columns) throws IOException {
-    System.setProperty("java.awt.headless", System.getProperty("java.awt.headless", "true"));
-    byte[] bytes;
-    try {
-      bytes = png(draw(title, panels, columns));
-    } catch (OutOfMemoryError e) {
-      throw e;
-    } catch (RuntimeException | Error e) {
-      // Without fonts AWT fails with plain Errors.
-      LOG.warn(
-          "{} is left out: it cannot be drawn on this system ({})",
-          png.getFileName(),
-          e.toString());
-      return;
-    }
-    Files.write(png, bytes);
-  }
-
-  private static byte[] png(BufferedImage image) throws IOException {
-    try (ByteArrayOutputStream out = new ByteArrayOutputStream()) {
-      // No disk cache: the folder for temporary files may be read-only.
-      ImageIO.setUseCache(false);
-      ImageIO.write(image, "png", out);
-      return out.toByteArray();
-    }
-  }
-
-  private static BufferedImage draw(String title, List<Panel> panels, int columns) {
+  private PanelGrid(List<Panel> panels, int columns, double stepsPerEpoch) {
+    this.legendRows = panels.stream().mapToInt(panel -> legend(panel).size()).max().orElse(1);
+    this.panelHeight = PANEL_TITLE + legendRows * LEGEND_ROW + PLOT_HEIGHT + BELOW;
+    this.steps = Axis.ofSteps(allSteps(panels).min().orElse(0), allSteps(panels).max().orElse(1));
+    this.boundaries = boundaries(stepsPerEpoch);
     int rows = (panels.size() + columns - 1) / columns;
-    int height = PANEL_HEIGHT + panels.stream().mapToInt(PanelGrid::legendHeight).max().orElse(0);
-    BufferedImage image =
-        new BufferedImage(
-            columns * PANEL_WIDTH, TITLE_HEIGHT + rows * height, BufferedImage.TYPE_INT_RGB);
-    Graphics2D graphics = image.createGraphics();
-    try {
-      graphics.setColor(Color.WHITE);
-      graphics.fillRect(0, 0, image.getWidth(), image.getHeight());
-      drawTitle(graphics, title, image.getWidth());
-      for (int i = 0; i < panels.size(); i++) {
-        int x = i % columns * PANEL_WIDTH;
-        int y = TITLE_HEIGHT + i / columns * height;
-        Graphics2D cell = (Graphics2D) graphics.create(x, y, PANEL_WIDTH, height);
-        chart(panels.get(i), height).paint(cell, PANEL_WIDTH, height);
-        cell.dispose();
-      }
-    } finally {
-      graphics.dispose();
-    }
-    return image;
-  }
-
-  private static void drawTitle(Graphics2D graphics, String title, int width) {
-    graphics.setRenderingHint(
-        RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
-    graphics.setColor(INK);
-    graphics.setFont(font(Font.BOLD, 18));
-    String line = title.replaceAll("\\s+", " ").strip();
-    while (line.length() > 4 && graphics.getFontMetrics().stringWidth(line) > width - 40) {
-      line = line.substring(0, line.length() - 2).stripTrailing() + "…";
-    }
-    graphics.drawString(line, 20, 34);
-  }
-
-  /** Extra height for names that do not fit on one line and so get one each; else 0. */
-  private static int legendHeight(Panel panel) {
-    List<String> names =
-        panel.curves().stream()
-            .filter(curve -> curve.style() != Panel.Style.FAINT)
-            .map(Panel.Curve::name)
-            .toList();
-    int characters = names.stream().mapToInt(n -> n.length() + LEGEND_SYMBOL_CHARACTERS).sum();
-    return characters > LEGEND_LINE_CHARACTERS ? names.size() * LEGEND_LINE_HEIGHT : 0;
-  }
-
-  private static XYChart chart(Panel panel, int height) {
-    XYChart chart =
-        new XYChartBuilder()
-            .width(PANEL_WIDTH)
-            .height(height)
-            .title(panel.title())
-            .xAxisTitle("step")
-            .yAxisTitle(panel.unit())
-            .build();
-    List<Panel.Curve> curves =
-        panel.curves().stream()
-            .filter(curve -> !curve.isEmpty())
-            .sorted(Comparator.comparing(Panel.Curve::style))
-            .toList();
-    style(chart.getStyler());
-    if (legendHeight(panel) > 0) {
-      chart.getStyler().setLegendLayout(Styler.LegendLayout.Vertical);
-    }
-    if (curves.isEmpty()) {
-      chart.setTitle(panel.title() + " (no finite values)");
-      return chart;
-    }
-    boolean logarithmic = panel.range() == Panel.Range.LOG_WHEN_WIDE && isWide(curves);
-    Set<String> names = new HashSet<>();
-    for (Panel.Curve curve : curves) {
-      String name = curve.name();
-      // The chart refuses a name twice.
-      for (int copy = 2; !names.add(name); copy++) {
-        name = curve.name() + " (" + copy + ")";
-      }
-      addCurve(chart, name, curve);
-    }
-    axes(chart, panel, curves, logarithmic);
-    return chart;
-  }
-
-  private static void addCurve(XYChart chart, String name, Panel.Curve curve) {
-    List<Double> values =
-        curve.values().stream().map(v -> Double.isFinite(v) ? v : Double.NaN).toList();
-    XYSeries series = chart.addSeries(name, curve.steps(), values);
-    Color colour = COLOURS.get(curve.colour() % COLOURS.size());
-    series.setShowInLegend(curve.style() != Panel.Style.FAINT);
-    boolean dots = curve.style() == Panel.Style.DOTS || values.size() == 1;
-    series.setLineColor(curve.style() == Panel.Style.FAINT ? mixWithWhite(colour) : colour);
-    series.setMarkerColor(colour);
-    series.setMarker(dots ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
-    series.setLineStyle(
-        switch (curve.style()) {
-          case LINE -> new BasicStroke(2f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
-          case FAINT -> new BasicStroke(1f, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND);
-          case DOTS ->
-              new BasicStroke(
-                  1.2f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1f, new float[] {5f, 4f}, 0f);
-        });
-  }
-
-  private static Color mixWithWhite(Color colour) {
-    return new Color(
-        (colour.getRed() + 2 * 255) / 3,
-        (colour.getGreen() + 2 * 255) / 3,
-        (colour.getBlue() + 2 * 255) / 3);
-  }
-
-  private static void axes(
-      XYChart chart, Panel panel, List<Panel.Curve> curves, boolean logarithmic) {
-    XYStyler styler = chart.getStyler();
-    double firstStep = steps(curves).min().orElse(0);
-    double lastStep = steps(curves).max().orElse(1);
-    if (firstStep == lastStep) {
-      styler.setXAxisMin(firstStep - 1).setXAxisMax(lastStep + 1);
-    } else if (lastStep - firstStep > MOST_TICKS) {
-      roundStepNumbers(chart, firstStep + 0.5, finite(curves).findFirst().orElse(0));
-    }
-    if (panel.range() == Panel.Range.SHARE) {
-      styler.setYAxisMin(0.0).setYAxisMax(1.0);
-      return;
-    }
-    double low = finite(curves).min().orElse(0);
-    double high = finite(curves).max().orElse(0);
-    if (logarithmic) {
-      styler.setYAxisLogarithmic(true);
-      styler.setYAxisDecimalPattern("0.#E0");
-    } else if (high - low <= 1e-9 * Math.max(1, Math.abs(high))) {
-      double around = Math.max(0.1, Math.abs(high) * 0.1);
-      styler.setYAxisMin(low - around).setYAxisMax(high + around);
-    }
+    this.picture = new Picture(columns * PANEL_WIDTH, TITLE_HEIGHT + rows * panelHeight);
   }
 
   /**
-   * Of evenly spaced x values XChart labels every n-th, from the first and however crowded; one
-   * invisible point between two of them makes it choose round numbers instead.
+   * Draws the panels.
+   *
+   * @param title in large type
+   * @param subtitle below it
+   * @param stepsPerEpoch where the thin vertical lines are; 0 for none
    */
-  private static void roundStepNumbers(XYChart chart, double step, double value) {
-    XYSeries invisible = chart.addSeries(" ", new double[] {step}, new double[] {value});
-    invisible.setShowInLegend(false);
-    invisible.setMarker(SeriesMarkers.NONE);
+  static Picture draw(
+      String title, String subtitle, List<Panel> panels, int columns, double stepsPerEpoch) {
+    PanelGrid grid = new PanelGrid(panels, columns, stepsPerEpoch);
+    int width = columns * PANEL_WIDTH - 40;
+    grid.words(fitting(title, TITLE_TYPE, width), 20, 30, Anchor.START, TITLE_TYPE, true, INK);
+    grid.words(fitting(subtitle, TYPE, width), 20, 52, Anchor.START, TYPE, false, INK);
+    for (int i = 0; i < panels.size(); i++) {
+      grid.panel(
+          panels.get(i),
+          i % columns * PANEL_WIDTH + LEFT,
+          TITLE_HEIGHT + i / columns * grid.panelHeight);
+    }
+    return grid.picture;
   }
 
-  private static boolean isWide(List<Panel.Curve> curves) {
-    double low = finite(curves).min().orElse(0);
-    return low > 0 && finite(curves).max().orElse(0) / low > WIDE_RATIO;
-  }
-
-  private static DoubleStream finite(List<Panel.Curve> curves) {
-    return curves.stream()
-        .flatMap(curve -> curve.values().stream())
-        .mapToDouble(Double::doubleValue)
-        .filter(Double::isFinite);
-  }
-
-  private static DoubleStream steps(List<Panel.Curve> curves) {
-    return curves.stream()
+  private static DoubleStream allSteps(List<Panel> panels) {
+    return panels.stream()
+        .flatMap(panel -> panel.curves().stream())
         .flatMap(curve -> curve.steps().stream())
         .mapToDouble(Double::doubleValue);
   }
 
-  private static void style(XYStyler styler) {
-    styler.setLocale(Locale.ROOT);
-    styler.setAntiAlias(true);
-    styler.setChartBackgroundColor(Color.WHITE);
-    styler.setPlotBackgroundColor(Color.WHITE);
-    styler.setPlotBorderColor(GRID);
-    styler.setPlotGridLinesColor(GRID);
-    styler.setPlotGridLinesStroke(new BasicStroke(1f));
-    styler.setPlotGridVerticalLinesVisible(false);
-    styler.setChartFontColor(INK);
-    styler.setAxisTickLabelsColor(INK);
-    styler.setChartTitleFont(font(Font.BOLD, 15));
-    styler.setChartTitleBoxVisible(false);
-    styler.setAxisTitleFont(font(Font.PLAIN, 13));
-    styler.setAxisTickLabelsFont(font(Font.PLAIN, 12));
-    styler.setLegendFont(font(Font.PLAIN, 12));
-    styler.setLegendPosition(Styler.LegendPosition.OutsideS);
-    styler.setLegendLayout(Styler.LegendLayout.Horizontal);
-    styler.setLegendBorderColor(Color.WHITE);
-    styler.setLegendPadding(4);
-    styler.setMarkerSize(7);
-    styler.setChartPadding(10);
-    styler.setXAxisDecimalPattern("#,##0.##");
-    styler.setYAxisDecimalPattern("#,##0.####");
-    styler.setYAxisLogarithmicDecadeOnly(true);
-    styler.setXAxisTickMarkSpacingHint(TICK_SPACING);
+  /** Ends of epochs inside the axis; of very many only each second, third, ... */
+  private List<Double> boundaries(double stepsPerEpoch) {
+    List<Double> all = new ArrayList<>();
+    if (stepsPerEpoch > 0) {
+      long epochs = (long) (steps.high() / stepsPerEpoch);
+      long every = epochs / MOST_BOUNDARIES + 1;
+      for (long epoch = every; epoch * stepsPerEpoch < steps.high(); epoch += every) {
+        all.add(epoch * stepsPerEpoch);
+      }
+    }
+    return all;
   }
 
-  private static Font font(int style, int size) {
-    return new Font(Font.SANS_SERIF, style, size);
+  /** The names of a panel in rows that fit. */
+  private static List<List<Panel.Curve>> legend(Panel panel) {
+    List<List<Panel.Curve>> rows = new ArrayList<>(List.of(new ArrayList<>()));
+    double x = 0;
+    for (Panel.Curve curve : panel.curves()) {
+      if (curve.style() == Panel.Style.FAINT || curve.isEmpty()) {
+        continue;
+      }
+      double width = entryWidth(curve);
+      if (x > 0 && x + width > PLOT_WIDTH + RIGHT) {
+        rows.add(new ArrayList<>());
+        x = 0;
+      }
+      rows.get(rows.size() - 1).add(curve);
+      x += width;
+    }
+    return rows;
+  }
+
+  private static double entryWidth(Panel.Curve curve) {
+    return LEGEND_SYMBOL + width(curve.name(), TYPE) + LEGEND_GAP;
+  }
+
+  /**
+   * @param x of the left side of the plot
+   * @param y of the top of the panel
+   */
+  private void panel(Panel panel, double x, double y) {
+    boolean empty = panel.finiteValues().findAny().isEmpty();
+    words(
+        panel.title() + (empty ? " (no finite values)" : ""),
+        x,
+        y + 18,
+        Anchor.START,
+        PANEL_TYPE,
+        true,
+        INK);
+    legend(panel, x, y + PANEL_TITLE);
+    double top = y + PANEL_TITLE + legendRows * LEGEND_ROW + 6;
+    double bottom = top + PLOT_HEIGHT;
+    Axis values = Axis.ofValues(panel);
+    frame(panel, values, x, top, bottom);
+    panel.curves().stream()
+        .filter(curve -> !curve.isEmpty())
+        .sorted(Comparator.comparing(Panel.Curve::style))
+        .forEach(curve -> curve(curve, values, x, top));
+    lastValues(panel, values, x, top);
+  }
+
+  private void legend(Panel panel, double left, double top) {
+    double y = top + 12;
+    for (List<Panel.Curve> row : legend(panel)) {
+      double x = left;
+      for (Panel.Curve curve : row) {
+        boolean dots = curve.style() == Panel.Style.DOTS;
+        line(x, y - 4, x + 22, y - 4, colour(curve), dots ? 1.3 : 2.2, dots ? 4 : 0);
+        if (dots) {
+          picture.add(new Picture.Dot(x + 11, y - 4, 3.5, colour(curve)));
+        }
+        words(curve.name(), x + LEGEND_SYMBOL - 2, y, Anchor.START, TYPE, false, INK);
+        x += entryWidth(curve);
+      }
+      y += LEGEND_ROW;
+    }
+  }
+
+  private void frame(Panel panel, Axis values, double left, double top, double bottom) {
+    double right = left + PLOT_WIDTH;
+    for (Axis.Tick tick : values.ticks()) {
+      double y = bottom - values.at(tick.value()) * PLOT_HEIGHT;
+      line(left, y, right, y, GRID, 1, 0);
+      words(tick.label(), left - 8, y + 4.5, Anchor.END, TYPE, false, INK);
+    }
+    // What an untrained model has: no margin, and half of the pairs.
+    double level = panel.range() == Panel.Range.SHARE ? 0.5 : 0;
+    if (!values.logarithmic() && values.shows(level)) {
+      double y = bottom - values.at(level) * PLOT_HEIGHT;
+      line(left, y, right, y, RULE, 1, 0);
+    }
+    for (double boundary : boundaries) {
+      double x = left + steps.at(boundary) * PLOT_WIDTH;
+      line(x, top, x, bottom, RULE, 1, 2);
+    }
+    line(left, bottom, right, bottom, PALE_INK, 1, 0);
+    line(left, top, left, bottom, PALE_INK, 1, 0);
+    for (Axis.Tick tick : steps.ticks()) {
+      double x = left + steps.at(tick.value()) * PLOT_WIDTH;
+      line(x, bottom, x, bottom + 5, PALE_INK, 1, 0);
+      words(tick.label(), x, bottom + 19, Anchor.MIDDLE, TYPE, false, INK);
+    }
+    words(
+        boundaries.isEmpty() ? "step" : "step (dotted: ends of epochs)",
+        left + PLOT_WIDTH / 2.0,
+        bottom + 37,
+        Anchor.MIDDLE,
+        TYPE,
+        false,
+        PALE_INK);
+    picture.add(
+        new Picture.Words(
+            panel.unit(),
+            left - LEFT + 16,
+            top + PLOT_HEIGHT / 2.0,
+            Anchor.MIDDLE,
+            TYPE,
+            false,
+            PALE_INK,
+            true));
+  }
+
+  /** Lines between neighbours that are both there; a dot for a value without any. */
+  private void curve(Panel.Curve curve, Axis values, double left, double top) {
+    boolean dots = curve.style() == Panel.Style.DOTS;
+    int colour = curve.style() == Panel.Style.FAINT ? paler(colour(curve)) : colour(curve);
+    double width = curve.style() == Panel.Style.LINE ? 2.2 : dots ? 1.3 : 1;
+    List<double[]> run = new ArrayList<>();
+    for (int i = 0; i <= curve.values().size(); i++) {
+      double value = i < curve.values().size() ? curve.values().get(i) : Double.NaN;
+      if (Double.isFinite(value)) {
+        double x = left + steps.at(curve.steps().get(i)) * PLOT_WIDTH;
+        double[] point = {x, top + (1 - values.at(value)) * PLOT_HEIGHT};
+        run.add(point);
+        if (dots) {
+          picture.add(new Picture.Dot(point[0], point[1], 3.5, colour));
+        }
+      } else {
+        if (run.size() > 1) {
+          picture.add(new Picture.Line(run, colour, width, dots ? 4 : 0));
+        } else if (run.size() == 1 && !dots) {
+          picture.add(new Picture.Dot(run.get(0)[0], run.get(0)[1], 3.5, colour));
+        }
+        run = new ArrayList<>();
+      }
+    }
+  }
+
+  /** The last value of each curve beside the plot, moved apart where they would overlap. */
+  private void lastValues(Panel panel, Axis values, double left, double top) {
+    record Label(String text, double y, int colour) {}
+    List<Label> labels = new ArrayList<>();
+    for (Panel.Curve curve : panel.curves()) {
+      if (curve.style() != Panel.Style.FAINT && !curve.isEmpty()) {
+        double last =
+            curve.values().stream().filter(Double::isFinite).reduce((a, b) -> b).orElseThrow();
+        double y = top + (1 - values.at(last)) * PLOT_HEIGHT;
+        labels.add(new Label(Axis.brief(last), y, colour(curve)));
+      }
+    }
+    labels.sort(Comparator.comparingDouble(Label::y));
+    double height = TYPE + 1;
+    double lowest = top + PLOT_HEIGHT - height * (labels.size() - 1);
+    double free = Double.NEGATIVE_INFINITY;
+    for (Label label : labels) {
+      double y = Math.max(free, Math.min(label.y(), lowest));
+      words(
+          label.text(), left + PLOT_WIDTH + 6, y + 4.5, Anchor.START, TYPE, false, label.colour());
+      free = y + height;
+      lowest += height;
+    }
+  }
+
+  private static int colour(Panel.Curve curve) {
+    return COLOURS.get(curve.colour() % COLOURS.size());
+  }
+
+  private static int paler(int colour) {
+    int red = ((colour >> 16 & 0xFF) + 2 * 255) / 3;
+    int green = ((colour >> 8 & 0xFF) + 2 * 255) / 3;
+    int blue = ((colour & 0xFF) + 2 * 255) / 3;
+    return red << 16 | green << 8 | blue;
+  }
+
+  private void line(
+      double fromX, double fromY, double toX, double toY, int colour, double width, double dash) {
+    picture.add(
+        new Picture.Line(
+            List.of(new double[] {fromX, fromY}, new double[] {toX, toY}), colour, width, dash));
+  }
+
+  private void words(
+      String text, double x, double y, Anchor anchor, int size, boolean bold, int colour) {
+    picture.add(new Picture.Words(text, x, y, anchor, size, bold, colour, false));
+  }
+
+  /** An upper bound of the width of a text; how wide it is, only its font knows. */
+  static double width(String text, int size) {
+    return text.length() * size * LETTER;
+  }
+
+  /** One line of text, its end left out where it is too long. */
+  private static String fitting(String text, int size, int width) {
+    String line = text.replaceAll("[\\s\\p{Cntrl}]+", " ").strip();
+    int most = (int) (width / (size * LETTER));
+    return line.length() <= most ? line : line.substring(0, most - 1).stripTrailing() + "…";
   }
 }

@@ -13,15 +13,18 @@ import org.jspecify.annotations.Nullable;
  * @param adapter whether the folder holds a LoRA adapter and not a whole model
  * @param reference what the reference was, as a phrase: "a frozen copy of the starting model"
  * @param loss what was minimised, as a phrase: "sigmoid (DPO), beta 0.1"
- * @param conversational whether the data were messages, so that prompts go through the chat
- *     template
+ * @param conversational whether prompts go through the chat template, since the data were messages
+ * @param rowForm what the training rows were to the model: "conversations, through the chat
+ *     template", "plain text, without a chat template"
  * @param license of the base model, as its card spells it; null when not known
- * @param settings option names and values in the order to show
+ * @param settings options that differ from their defaults, in the order to show
  * @param data what became of the rows of each data file
  * @param before the evaluation before the first step; null when there was none
  * @param after the last evaluation; null when there was none
  * @param trainSeconds wall time of the run
  * @param versions names and versions of the software used
+ * @param origin what the model is made from, and how it was saved
+ * @param account what happened, and how to try the result
  */
 public record RunSummary(
     String modelName,
@@ -30,13 +33,57 @@ public record RunSummary(
     String reference,
     String loss,
     boolean conversational,
+    String rowForm,
     @Nullable String license,
     Map<String, String> settings,
     List<DataFile> data,
     @Nullable EvaluationReport before,
     @Nullable EvaluationReport after,
     double trainSeconds,
-    Map<String, String> versions) {
+    Map<String, String> versions,
+    Origin origin,
+    Account account) {
+
+  /**
+   * What happened, and how to try the result.
+   *
+   * @param folder of the model from where the run was started; "." where only its own machine has
+   *     that place
+   * @param base of the base model, likewise; its name where only its own machine has that place
+   * @param training how it was trained, as a sentence
+   * @param results what came of it, as sentences; see {@link Conclusion#summary}
+   * @param warnings of the run
+   * @param samples answers before and after
+   */
+  public record Account(
+      String folder,
+      String base,
+      String training,
+      List<String> results,
+      List<String> warnings,
+      List<Sample> samples) {}
+
+  /**
+   * One prompt and what was answered to it.
+   *
+   * @param prompt as the model sees it, with its special tokens
+   * @param before the answer of the model that training started from
+   * @param after the answer of the tuned model
+   */
+  public record Sample(String prompt, String before, String after) {}
+
+  /**
+   * What identifies the inputs, and the form of the result.
+   *
+   * @param lineage what the base model was itself tuned from, the nearest first: hub names or
+   *     folders; empty where its folder does not say
+   * @param weightsSha256 of the base model's weight files, in lower-case hex
+   * @param dataSha256 of each data file, by its path
+   * @param saved the number type of the saved weights, and why: "float32 (bfloat16 would lose 97 %
+   *     of the update)"
+   */
+  public record Origin(
+      List<String> lineage, String weightsSha256, Map<String, String> dataSha256, String saved) {}
 
   /**
    * The fates of one file's rows; the three counts add up to its rows.

@@ -1,5 +1,6 @@
 package org.dpo4j.run;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -46,11 +47,18 @@ final class DataInputs {
     return new DataInput(entries, columns(columns), format);
   }
 
-  /** Every file, for what must not touch them. */
+  /** Every file. */
   static List<Path> files(DataInput input) {
     return input.entries().stream()
         .flatMap(entry -> entry.files().stream().map(DataFile::path))
         .toList();
+  }
+
+  /** What a run must not write: the files, and folders whose new files the next run would read. */
+  static List<Path> inputs(DataInput input) {
+    List<Path> inputs = new ArrayList<>(files(input));
+    input.entries().stream().map(DataEntry::path).filter(Files::isDirectory).forEach(inputs::add);
+    return inputs;
   }
 
   /**

@@ -6,7 +6,10 @@ import java.util.Set;
 import org.dpo4j.data.DataEntry;
 import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowForm;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.EncodingCounts;
+import org.dpo4j.encode.Overlap;
 import org.dpo4j.encode.PairDataset;
 
 /** What was read, for people. */
@@ -14,13 +17,8 @@ final class DataReport {
   private DataReport() {}
 
   /** First the files with their formats and what became of the rows, then what else there is. */
-  static List<String> lines(DataInput input, PairDataset.Walk walk) {
-    return lines(input, walk.counts(), walk.description(), walk.ignoredColumns());
-  }
-
-  /** The same with the pairs of a data set, which may be some of those that the files hold. */
   static List<String> lines(DataInput input, PairDataset data) {
-    List<String> lines = lines(input, data.counts(), data.description(), data.ignoredColumns());
+    List<String> lines = lines(input, data.walk());
     if (!data.unused().isEmpty()) {
       data.unused()
           .forEach((reason, pairs) -> lines.add("  pairs %s: %d".formatted(reason, pairs)));
@@ -33,10 +31,10 @@ final class DataReport {
     return lines;
   }
 
-  private static List<String> lines(
-      DataInput input, EncodingCounts counts, String description, Set<String> ignoredColumns) {
+  /** The same of files whose pairs are not kept. */
+  static List<String> lines(DataInput input, PairDataset.Walk walk) {
     List<String> lines = new ArrayList<>();
-    lines.add(input + ": " + counts.summary());
+    lines.add(input + ": " + walk.counts().summary());
     for (DataEntry entry : input.entries()) {
       if (entry.files().size() > 1) {
         lines.add(
@@ -53,15 +51,90 @@ final class DataReport {
         lines.add("  not read in %s: %s".formatted(entry.path(), DataEntry.shown(entry.notRead())));
       }
     }
-    if (!description.isEmpty()) {
-      lines.add("  rows: " + description);
+    if (!walk.description().isEmpty()) {
+      lines.add("  rows: " + walk.description());
     }
     if (!input.columns().sources().isEmpty()) {
       lines.add("  columns: " + input.columns());
     }
-    if (!ignoredColumns.isEmpty()) {
-      lines.add("  columns ignored: " + String.join(", ", ignoredColumns));
+    if (!walk.ignoredColumns().isEmpty()) {
+      lines.add("  columns ignored: " + String.join(", ", walk.ignoredColumns()));
     }
     return lines;
+  }
+
+  /**
+   * Warns of what is in the rows and rarely meant, and notes what the chat template does to them.
+   *
+   * @param template whether the model has a chat template
+   */
+  static void warn(RunOutput output, DataInput input, PairDataset.Walk walk, boolean template) {
+    EncodingCounts counts = walk.counts();
+    if (template && input.format() == RowFormat.AUTO) {
+      if (walk.forms().contains(RowForm.TEXT)) {
+        output.warn(
+            ("%s: the rows are plain text and are trained without the chat template, which generate"
+                    + " puts around a prompt; pass --data_format messages to train on a user's and"
+                    + " an assistant's turn, or --data_format text if the texts are meant as they"
+                    + " are")
+                .formatted(input.paths()));
+      }
+      if (walk.forms().contains(RowForm.TRANSCRIPTS)) {
+        output.warn(
+            ("%s: the rows are Human/Assistant transcripts and are trained as plain text, without"
+                    + " the chat template, which generate puts around a prompt; pass --data_format"
+                    + " hh to make conversations of them, or --data_format text to keep them as they"
+                    + " are")
+                .formatted(input.paths()));
+      }
+    }
+    walk.lostColumns()
+        .forEach(
+            (column, first) ->
+                output.warn(
+                    "the column \"%s\" is filled but ignored, as in TRL (first %s); %s"
+                        .formatted(column, first, advice(column, walk.forms()))));
+    counts
+        .warnings()
+        .forEach(
+            (text, tally) ->
+                output.warn(
+                    "%d of %d pairs: %s (first %s)"
+                        .formatted(tally.rows(), counts.kept(), text, tally.first())));
+    counts
+        .notes()
+        .forEach((text, tally) -> output.note("%s (%d pairs)".formatted(text, tally.rows())));
+  }
+
+  private static String advice(String column, Set<RowForm> forms) {
+    String name = column.startsWith("system") ? "system" : column;
+    String mapping = name.equals(column) ? "" : " --columns " + name + "=" + column;
+    return forms.contains(RowForm.CONVERSATIONS)
+        ? "write it into the turns of the prompt"
+        : "pass --data_format messages%s to put it before the prompt".formatted(mapping);
+  }
+
+  /** Warns of held-out pairs that are trained on too. */
+  static void overlap(RunOutput output, PairDataset training, PairDataset heldOut) {
+    Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs());
+    if (overlap.pairs() > 0) {
+      output.warn(
+          ("%d of %d held-out pairs are also trained on (first %s, which is %s); the evaluation"
+                  + " shows there what the model has memorized; leave them out of one of the files,"
+                  + " or hold pairs out with --eval_split")
+              .formatted(
+                  overlap.pairs(), heldOut.pairs().size(), overlap.held(), overlap.trained()));
+    }
+    if (overlap.prompts() > 0) {
+      output.note(
+          "%d of %d held-out pairs have a prompt that is trained on with other answers%s"
+              .formatted(
+                  overlap.prompts(),
+                  heldOut.pairs().size(),
+                  overlap.pairs() > 0
+                      ? ""
+                      : " (first %s, which is that of %s)"
+                          .formatted(overlap.held(), overlap.trained())));
+    }
   }
 }

@@ -22,6 +22,7 @@ import org.dpo4j.loss.UnitMarginLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.gpt.TinyGpt;
 import org.dpo4j.report.ComparisonPlot;
+import org.dpo4j.report.Picture;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.PairMetrics;
 import org.dpo4j.train.StepReport;
@@ -74,21 +75,22 @@ final class DemoComparison {
     this.out = out;
   }
 
-  static void run(DemoConfig config, PrintStream out) {
+  static void run(DemoConfig config, RunOutput output) {
+    PrintStream out = output.out();
     DemoComparison comparison = new DemoComparison(config, out);
     if (config.outputDir().isPresent()) {
       Path target = config.outputDir().get();
       try (OutputFolder folder = OutputFolder.prepare(target, false);
-          ShutdownHook hook = ShutdownHook.closing(folder)) {
+          Interruption interruption = Interruption.watch(output, "picture", folder, target)) {
         List<Result> results = comparison.train();
-        folder.write(PICTURE, png -> comparison.plot(png, results));
+        folder.write(PICTURE, picture(results)::writePng);
         folder.publish();
         out.println("curves: " + target.resolve(PICTURE));
       }
     } else {
       List<Result> results = comparison.train();
       try {
-        comparison.plot(Path.of(PICTURE), results);
+        picture(results).writePng(Path.of(PICTURE));
         out.println("curves: " + PICTURE);
       } catch (IOException e) {
         throw new DpoException(
@@ -200,9 +202,8 @@ final class DemoComparison {
         furthest.distance());
   }
 
-  private void plot(Path png, List<Result> results) throws IOException {
-    ComparisonPlot.write(
-        png,
+  private static Picture picture(List<Result> results) {
+    return ComparisonPlot.draw(
         "dpo4j demo: losses on the twelve triples",
         List.of(
             quantity(results, "Loss", "loss", PairMetrics::loss),

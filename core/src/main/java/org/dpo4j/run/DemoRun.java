@@ -4,6 +4,8 @@ import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DemoTriples;
@@ -15,7 +17,9 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.gpt.TinyGpt;
 import org.dpo4j.model.gpt.TinyGptConfig;
 import org.dpo4j.reference.PrecomputedReference;
+import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.Picture;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.Engine;
@@ -55,12 +59,13 @@ public final class DemoRun {
 
   private static void runOnThem(DemoConfig config, RunOutput output) {
     if (config.compare()) {
-      DemoComparison.run(config, output.out());
+      DemoComparison.run(config, output);
     } else if (config.outputDir().isPresent()) {
       try (OutputFolder folder = OutputFolder.prepare(config.outputDir().get(), false);
-          ShutdownHook hook = ShutdownHook.closing(folder)) {
+          Interruption interruption =
+              Interruption.watch(output, "picture", folder, config.outputDir().get())) {
         RunHistory history = new DemoRun(config, output.out()).run();
-        folder.write("curves.png", png -> CurvesPlot.write(png, "dpo4j demo", history));
+        folder.write("curves.png", curves(config, history)::writePng);
         folder.write("trainer_state.json", file -> state(config).write(file, history));
         folder.publish();
         output.out().println("written to " + config.outputDir().get());
@@ -68,6 +73,19 @@ public final class DemoRun {
     } else {
       new DemoRun(config, output.out()).run();
     }
+  }
+
+  private static Picture curves(DemoConfig config, RunHistory history) {
+    return CurvesPlot.draw(
+        "dpo4j demo",
+        "loss %s, beta %s, learning rate %s, %d triples"
+            .formatted(
+                loss(config).name(),
+                OptionType.text(config.beta()),
+                OptionType.text(config.learningRate()),
+                DemoTriples.all().size()),
+        history,
+        0);
   }
 
   private static TrainerState state(DemoConfig config) {
@@ -168,7 +186,7 @@ public final class DemoRun {
     RunHistory history = new RunHistory();
     boolean startsAtReference = config.reference() == DemoConfig.Reference.START;
     if (!startsAtReference) {
-      line("step-0 check skipped: the reference is not the model that training starts from");
+      line("start check skipped: training does not start from the reference");
     }
     DemoTraining.trainDpo(
         policy,
@@ -182,7 +200,9 @@ public final class DemoRun {
         new TrainingListener() {
           @Override
           public void onStartCheck(StartCheck check) {
-            line("step-0 check: loss %.6f, theory %.6f", check.measured(), check.expected());
+            line(
+                "start check: initial loss %.6f (expected %.6f)",
+                check.measured(), check.expected());
           }
 
           @Override
@@ -260,6 +280,25 @@ public final class DemoRun {
               after.meanMargin()));
     }
     line("the margin grew and the loss fell");
+    explain(before, after);
+  }
+
+  /**
+   * A falling chosen log-probability looks like a failure to whoever sees DPO for the first time.
+   */
+  private void explain(LogProbTable before, LogProbTable after) {
+    double chosen = mean(after, after::chosen) - mean(before, before::chosen);
+    double rejected = mean(after, after::rejected) - mean(before, before::rejected);
+    line("");
+    line(
+        "On average the log-probability of the chosen answers moved by %+.1f nats and that of the"
+            + " rejected ones by %+.1f.",
+        chosen, rejected);
+    line("%s", Conclusion.meaning(chosen, rejected));
+  }
+
+  private static double mean(LogProbTable table, IntToDoubleFunction side) {
+    return IntStream.range(0, table.size()).mapToDouble(side).average().orElse(Double.NaN);
   }
 
   private void line(String format, Object... values) {

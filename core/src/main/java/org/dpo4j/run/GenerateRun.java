@@ -1,27 +1,17 @@
 package org.dpo4j.run;
 
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.dpo4j.DpoException;
-import org.dpo4j.checkpoint.FileTrees;
-import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Message;
+import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.Sampling;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Completions of prompts, on standard output. */
@@ -40,13 +30,15 @@ public final class GenerateRun {
     List<Prompt> prompts =
         config.prompt().isPresent()
             ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
-            : read(config.promptsFile().orElseThrow());
+            : PromptReader.read(config.promptsFile().orElseThrow()).stream()
+                .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
+                .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
-        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter())) {
+        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output)) {
       Generator generator =
           new Generator(
               inputs.model(),
-              endTokens(inputs),
+              inputs.endTokens(),
               new Sampling(config.temperature(), config.topP()),
               config.seed());
       // All before the first completion: a bad last prompt shows at once.
@@ -95,12 +87,6 @@ public final class GenerateRun {
     return tokenizer.text().encode(template.render(prompt, true, Map.of()), false);
   }
 
-  private static Set<Integer> endTokens(LoadedInputs inputs) {
-    Set<Integer> ids = new HashSet<>(inputs.loaded().endTokenIds());
-    inputs.tokenizer().specialTokens().eosId(inputs.tokenizer().text()).ifPresent(ids::add);
-    return ids;
-  }
-
   private static Map<String, Object> line(List<Message> prompt, String completion) {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put(
@@ -110,63 +96,5 @@ public final class GenerateRun {
             : prompt.stream().map(Message::fields).toList());
     line.put("completion", completion);
     return line;
-  }
-
-  /**
-   * A .jsonl file has {@code prompt}, a text or messages, in each row; any other one prompt a line.
-   */
-  private static List<Prompt> read(Path file) {
-    List<Prompt> prompts = new ArrayList<>();
-    try {
-      List<String> lines = Files.readAllLines(file, StandardCharsets.UTF_8);
-      boolean json = file.getFileName().toString().endsWith(".jsonl");
-      for (int i = 0; i < lines.size(); i++) {
-        if (!lines.get(i).isBlank()) {
-          String place = "[" + file + ":" + (i + 1) + "] ";
-          prompts.add(
-              new Prompt(
-                  place,
-                  json
-                      ? messages(place, lines.get(i))
-                      : List.of(Message.of("user", lines.get(i)))));
-        }
-      }
-    } catch (CharacterCodingException e) {
-      throw new DpoException("[" + file + "] must be text in UTF-8 but is not; convert it", e);
-    } catch (IOException e) {
-      throw new DpoException("[" + file + "] cannot be read: " + FileTrees.reason(e), e);
-    }
-    if (prompts.isEmpty()) {
-      throw new DpoException(
-          "[" + file + "] must hold at least one prompt but holds none; write one a line");
-    }
-    return prompts;
-  }
-
-  private static List<Message> messages(String place, String line) {
-    try {
-      JsonNode prompt = JSON.readTree(line).path("prompt");
-      if (prompt.isString()) {
-        return List.of(Message.of("user", prompt.asString()));
-      }
-      if (prompt.isArray() && !prompt.isEmpty()) {
-        List<Message> messages = new ArrayList<>();
-        for (JsonNode message : prompt) {
-          if (!message.path("role").isString() || !message.path("content").isString()) {
-            throw new DpoException(
-                place + "a message must have a text as role and as content but was " + message);
-          }
-          messages.add(
-              Message.of(message.get("role").stringValue(), message.get("content").stringValue()));
-        }
-        return messages;
-      }
-      throw new DpoException(
-          place
-              + "\"prompt\" must be a text or a list of messages but was "
-              + prompt.getNodeType());
-    } catch (JacksonException e) {
-      throw new DpoException(place + "must be JSON but was not: " + JsonFault.words(e), e);
-    }
   }
 }

@@ -50,16 +50,21 @@ public final class InspectRun {
                   config.maxLength(),
                   positions(model),
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
+      InspectRun inspection = new InspectRun(tokenizer.text(), output.out(), config.rows());
       PairDataset.Walk walk =
           config.output().isPresent()
-              ? write(config, input, config.output().get(), encoder)
+              ? write(config, input, config.output().get(), encoder, output)
               : PairDataset.forEachRow(
-                  input,
-                  encoder,
-                  config.onBadRow(),
-                  EncodingMeans.threads(0),
-                  new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
+                  input, encoder, config.onBadRow(), EncodingMeans.threads(0), inspection::show);
       DataReport.lines(input, walk).forEach(output.out()::println);
+      if (config.output().isEmpty() && inspection.shown < walk.counts().pairs()) {
+        output
+            .out()
+            .printf(
+                "the first %d of %d pairs are shown; --rows 0 shows all%n",
+                inspection.shown, walk.counts().pairs());
+      }
+      DataReport.warn(output, input, walk, tokenizer.template() != null);
       config.output().ifPresent(path -> output.out().println("written to " + path));
     }
   }
@@ -71,10 +76,10 @@ public final class InspectRun {
   }
 
   private static PairDataset.Walk write(
-      InspectConfig config, DataInput input, Path target, PairEncoder encoder) {
-    List<Path> inputs = new ArrayList<>(DataInputs.files(input));
+      InspectConfig config, DataInput input, Path target, PairEncoder encoder, RunOutput output) {
+    List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
-    try (RowWriter writer = RowWriter.open(target, inputs)) {
+    try (RowWriter writer = RowWriter.open(target, inputs, output)) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
               input,
@@ -100,6 +105,7 @@ public final class InspectRun {
     values.put("chosen_text", row.texts().chosen());
     values.put("rejected_text", row.texts().rejected());
     values.put("warnings", row.warnings());
+    values.put("notes", row.notes());
     return values;
   }
 
@@ -132,6 +138,7 @@ public final class InspectRun {
               + "); the boundary is before them");
     }
     row.warnings().forEach(warning -> out.println("  warning: " + warning));
+    row.notes().forEach(note -> out.println("  note: " + note));
     out.println();
   }
 

@@ -1,7 +1,9 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
@@ -22,9 +24,21 @@ import org.dpo4j.weights.PeftAdapter;
 record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
     implements AutoCloseable {
 
-  /** A model with the adapter of a folder on it, or without one. */
-  static LoadedInputs open(Path folder, Optional<Path> adapter) {
-    return open(folder, loaded -> adapter.map(path -> PeftAdapter.open("--adapter", path, loaded)));
+  /**
+   * A model with the adapter of a folder on it, or without one.
+   *
+   * @param output hears what is doubtful about the adapter
+   */
+  static LoadedInputs open(Path folder, Optional<Path> adapter, RunOutput output) {
+    return open(
+        folder,
+        loaded ->
+            adapter.map(
+                path -> {
+                  PeftAdapter opened = PeftAdapter.open("--adapter", path, loaded);
+                  AdapterCheck.run(path, opened, loaded, output);
+                  return opened;
+                }));
   }
 
   /** A model with what {@code adapter} puts on it. */
@@ -47,6 +61,13 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
   /** The model, with its adapter where there is one. */
   CausalLm model() {
     return adapter.<CausalLm>map(PeftAdapter::model).orElse(loaded.model());
+  }
+
+  /** Ids after which a completion is over. */
+  Set<Integer> endTokens() {
+    Set<Integer> ids = new HashSet<>(loaded.endTokenIds());
+    tokenizer.specialTokens().eosId(tokenizer.text()).ifPresent(ids::add);
+    return ids;
   }
 
   /**

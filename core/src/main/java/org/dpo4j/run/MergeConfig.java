@@ -15,7 +15,7 @@ public record MergeConfig(
         Path model,
     @Option(help = "folder of the LoRA adapter") Path adapter,
     @Option(help = "folder for the merged checkpoint, new or empty") Path outputDir,
-    @Option(value = "auto", help = "auto: as the checkpoint") SaveDtype saveDtype,
+    @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
     @Option(value = "false", help = "read the result again and compare its logits") boolean verify,
     @Option(value = "cpu", help = "where to compute") Device device,
     @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {

@@ -2,7 +2,6 @@ package org.dpo4j.run;
 
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -11,6 +10,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodingLimits;
@@ -26,6 +26,7 @@ import org.dpo4j.plan.StepCost;
 import org.dpo4j.plan.TokenLoad;
 import org.dpo4j.plan.Trial;
 import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.ModelBlueprint;
@@ -35,16 +36,20 @@ public final class PlanRun {
 
   private final PlanConfig config;
   private final TrainingConfig training;
+  private final RunOutput output;
   private final PrintStream out;
+  private final DiskSpace disk;
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
   private final Optional<LoraConfig> lora;
   private final Map<String, Object> figures = new LinkedHashMap<>();
 
-  private PlanRun(PlanConfig config, RunOutput output) {
+  private PlanRun(PlanConfig config, RunOutput output, DiskSpace disk) {
     this.config = config;
     this.training = config.training();
+    this.output = output;
     this.out = output.out();
+    this.disk = disk;
     this.blueprint = ModelBlueprint.read("--model", training.model().model());
     this.shape = blueprint.shape();
     this.lora = TrainedAdapter.config(training, blueprint.config().modelType());
@@ -57,9 +62,14 @@ public final class PlanRun {
    * @throws org.dpo4j.DpoException if an input cannot be used
    */
   public static void run(PlanConfig config, RunOutput output) {
+    run(config, output, DiskSpace.OF_MACHINE);
+  }
+
+  /** The same on another disk, for tests. */
+  static void run(PlanConfig config, RunOutput output, DiskSpace disk) {
     config.checkInputs();
     try (Engine.Threads threads = Engine.use(config.training().engine().threads())) {
-      new PlanRun(config, output).run();
+      new PlanRun(config, output, disk).run();
     }
   }
 
@@ -107,11 +117,12 @@ public final class PlanRun {
     figures.put("largest_micro_batch_tokens", largest.tokens());
     long memory = config.plan().memory().map(MemorySize::parse).orElseGet(MemorySize::ofMachine);
     memory(pairs, largest, memory);
+    disk(checkpoint, pairs, steps);
     fits(pairs, steps, memory);
     if (config.plan().trial()) {
       time(pairs, batches, plan, steps, memory);
     }
-    config.plan().output().ifPresent(path -> write(path, files));
+    config.plan().output().ifPresent(this::write);
   }
 
   private TrainingPairs pairs(DataInput files) {
@@ -163,6 +174,29 @@ public final class PlanRun {
     if (total > memory) {
       line("  which is more than the %s that there are", MemorySize.text(memory));
     }
+  }
+
+  /** What the run will write, and whether there is room for it. */
+  private void disk(Checkpoint checkpoint, TrainingPairs pairs, int steps) {
+    SaveDtype asked = training.output().saveDtype();
+    ElementType own = lora.isPresent() ? ElementType.F32 : checkpoint.dtype();
+    ElementType largest = Saving.largest(asked, asked.elementType(own));
+    DiskNeed result =
+        adapter()
+            .map(shapes -> DiskNeed.of(checkpoint, shapes.parameters(), largest))
+            .orElseGet(() -> DiskNeed.ofModel(checkpoint, largest));
+    DiskNeed need =
+        result.training(training, pairs, steps / training.output().loggingSteps().steps(steps));
+    Path folder = training.output().outputDir();
+    line("disk, at most %s in %s: %s", MemorySize.text(need.most()), folder, need.words());
+    figures.put("disk_bytes", need.most());
+    disk.usable(folder)
+        .ifPresent(
+            free -> {
+              if (free < need.most()) {
+                line("  which is more than the %s that are free there", MemorySize.text(free));
+              }
+            });
   }
 
   private Map<MemoryModel.Part, Long> peak(TrainingPairs pairs, TokenLoad largest) {
@@ -309,10 +343,8 @@ public final class PlanRun {
         : "%d h %02d min".formatted(whole / 3600, whole % 3600 / 60);
   }
 
-  private void write(Path target, DataInput files) {
-    List<Path> inputs = new ArrayList<>(DataInputs.files(files));
-    inputs.add(training.model().model());
-    try (RowWriter writer = RowWriter.open(target, inputs)) {
+  private void write(Path target) {
+    try (RowWriter writer = RowWriter.open(target, TrainingRun.inputs(training), output)) {
       writer.write(figures);
       writer.publish();
     }

@@ -1,6 +1,6 @@
 package org.dpo4j.run;
 
-/** Hears how far a long task is; on a terminal a bar, else nothing. */
+/** Hears how far a long task is. */
 @FunctionalInterface
 public interface Progress {
 
@@ -8,7 +8,7 @@ public interface Progress {
   Progress NONE = (task, done, total, note) -> {};
 
   /**
-   * Called after each piece of a task.
+   * Called when a task begins and after each of its pieces.
    *
    * @param task what is being done, as in {@code reference}
    * @param done pieces done

@@ -123,6 +123,7 @@ final class ReferenceTables {
         continue;
       }
       int pairs = entry.dataset.pairs().size();
+      progress.update("reference", 0, pairs, "");
       LogProbTable table =
           LogProbTable.compute(
               model,

@@ -12,6 +12,7 @@ import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.tokenizer.TokenizerVocabulary;
 import org.dpo4j.train.PreferenceData;
+import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 
@@ -37,9 +38,12 @@ final class References {
     this.cacheWords = cacheWords;
   }
 
-  /** The files that the run's reference is read from; hashes all of them. */
-  static Optional<ReferenceFiles> files(TrainingConfig config) {
-    Path model = config.model().model();
+  /**
+   * The files that the run's reference is read from; hashes all of them.
+   *
+   * @param model that training starts from
+   */
+  static Optional<ReferenceFiles> files(TrainingConfig config, Checkpoint model) {
     return switch (config.loss().referenceChoice()) {
       case NONE -> Optional.empty();
       case BASE -> Optional.of(ReferenceFiles.of("--model", model, Optional.empty()));

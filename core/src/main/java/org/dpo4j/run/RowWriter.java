@@ -24,11 +24,27 @@ final class RowWriter implements AutoCloseable {
   private final Path target;
   private final Path pending; // the target itself where that is no regular file
   private final BufferedWriter writer;
+  private final Interruption interruption;
+  private volatile boolean published;
 
-  private RowWriter(Path target, Path pending, BufferedWriter writer) {
+  private RowWriter(
+      Path output, Path target, Path pending, BufferedWriter writer, RunOutput console) {
     this.target = target;
     this.pending = pending;
     this.writer = writer;
+    boolean existed = Files.exists(target);
+    this.interruption =
+        Interruption.watch(
+            console,
+            () ->
+                published
+                    ? "interrupted after %s was written".formatted(output)
+                    : "interrupted: %s %s"
+                        .formatted(
+                            output,
+                            pending.equals(target)
+                                ? "is not complete"
+                                : existed ? "is as it was" : "was not written"));
   }
 
   /**
@@ -36,9 +52,10 @@ final class RowWriter implements AutoCloseable {
    *
    * @param output replaced if it is there; behind a link, what the link names
    * @param inputs files that it must not replace and folders that it must not lie in
+   * @param console hears what became of the file if the process is stopped
    * @throws UsageException if the file cannot be written
    */
-  static RowWriter open(Path output, List<Path> inputs) {
+  static RowWriter open(Path output, List<Path> inputs, RunOutput console) {
     if (Files.isDirectory(output)) {
       throw new UsageException(
           "--output must be a file but " + output + " is a folder; name a file");
@@ -47,17 +64,16 @@ final class RowWriter implements AutoCloseable {
       Path target =
           Files.exists(output) ? output.toRealPath() : output.toAbsolutePath().normalize();
       if (Files.exists(target) && !Files.isRegularFile(target)) {
-        return new RowWriter(target, target, Files.newBufferedWriter(target));
+        return new RowWriter(output, target, target, Files.newBufferedWriter(target), console);
       }
-      Path parent = Objects.requireNonNull(target.getParent(), "a root is a folder");
-      Files.createDirectories(parent);
-      refuseInputs(output, Files.exists(target) ? target : parent.toRealPath(), inputs);
+      refuseInputs(output, FileTrees.real(target), inputs);
+      Files.createDirectories(Objects.requireNonNull(target.getParent(), "a root is a folder"));
       Path pending =
           target.resolveSibling(
               "." + target.getFileName() + ".pending-" + ProcessHandle.current().pid());
       BufferedWriter writer = Files.newBufferedWriter(pending);
       pending.toFile().deleteOnExit(); // Ctrl-C
-      return new RowWriter(target, pending, writer);
+      return new RowWriter(output, target, pending, writer, console);
     } catch (IOException e) {
       throw new UsageException(
           "--output must be a file that can be written but %s was not: %s; check the path"
@@ -66,12 +82,13 @@ final class RowWriter implements AutoCloseable {
     }
   }
 
-  private static void refuseInputs(Path output, Path real, List<Path> inputs) throws IOException {
+  private static void refuseInputs(Path output, Path real, List<Path> inputs) {
     for (Path input : inputs) {
-      if (real.startsWith(input.toRealPath())) {
+      boolean in = Files.isDirectory(input) && real.startsWith(FileTrees.real(input));
+      if (in || real.equals(FileTrees.real(input))) {
         throw new UsageException(
             "--output must not touch what this run reads but %s is %s; name another file"
-                .formatted(output, Files.isDirectory(input) ? "in " + input : "its input"));
+                .formatted(output, in ? "in " + input : "its input"));
       }
     }
   }
@@ -107,6 +124,7 @@ final class RowWriter implements AutoCloseable {
       if (!pending.equals(target)) {
         Files.move(pending, target, StandardCopyOption.REPLACE_EXISTING);
       }
+      published = true;
     } catch (IOException e) {
       throw failed(e);
     }
@@ -122,6 +140,7 @@ final class RowWriter implements AutoCloseable {
   /** Removes what was not published. */
   @Override
   public void close() {
+    interruption.close();
     try {
       writer.close();
     } catch (IOException e) {

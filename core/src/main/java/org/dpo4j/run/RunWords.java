@@ -1,6 +1,5 @@
 package org.dpo4j.run;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -82,15 +81,15 @@ final class RunWords {
   String reference(Optional<ReferenceFiles> files) {
     TrainingConfig.Loss loss = config.loss();
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
-      return "none; step-0 check skipped: there is nothing that the policy starts from";
+      return "none; start check skipped: without a reference nothing is known of the initial loss";
     }
     String words = referenceModel() + moving() + " (" + hashes(files.orElseThrow()) + ")";
     if (!config.startsAtReference()) {
-      return words + "; step-0 check skipped: it is not what training starts from";
+      return words + "; start check skipped: training does not start from it";
     }
     return loss.objective().valueAtZero().isPresent()
         ? words
-        : words + "; step-0 check skipped: the first loss depends on the pairs";
+        : words + "; start check skipped: the first loss depends on the pairs";
   }
 
   private String referenceModel() {
@@ -121,7 +120,12 @@ final class RunWords {
   }
 
   private static String hash(String sha256) {
-    return "sha256 " + sha256.substring(0, SHOWN_DIGITS);
+    return "sha256 " + shortHash(sha256);
+  }
+
+  /** As many digits of a hash as tell two models apart. */
+  static String shortHash(String sha256) {
+    return sha256.substring(0, Math.min(SHOWN_DIGITS, sha256.length()));
   }
 
   /** The same for the card, which names no folder of somebody's machine. */
@@ -136,7 +140,10 @@ final class RunWords {
     String copy = (loss.syncRefModel() ? "a copy" : "a frozen copy") + " of that model";
     String adapter =
         config.model().adapter().isPresent() ? " with the adapter that training went on with" : "";
-    return loss.refModel().map(Path::toString).orElse(copy + adapter) + moving();
+    return loss.refModel()
+            .map(path -> String.valueOf(path.toAbsolutePath().normalize().getFileName()))
+            .orElse(copy + adapter)
+        + moving();
   }
 
   /** What is trained in place of the model's own weights. */

@@ -4,7 +4,7 @@ import org.dpo4j.torch.ElementType;
 
 /** The names of {@code --save_dtype}: the number format of the weights that are written. */
 public enum SaveDtype {
-  /** That of the checkpoint that training starts from. */
+  /** The checkpoint's own where rounding to it keeps what was learned, else float32. */
   AUTO,
   FLOAT32,
   FLOAT16,

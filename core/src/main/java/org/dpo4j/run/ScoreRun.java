@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.data.DataInput;
@@ -28,6 +29,11 @@ public final class ScoreRun {
   private final RowWriter writer;
   private final List<EncodedRow> waiting = new ArrayList<>();
 
+  // Of all pairs so far.
+  private int pairs;
+  private int positive;
+  private double margins;
+
   private ScoreRun(
       ScoreConfig config,
       DataInput input,
@@ -46,27 +52,31 @@ public final class ScoreRun {
     config.checkInputs();
     DataInput input = config.input();
     try (Engine.Threads threads = Engine.use(config.threads());
-        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
-        RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
+        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output);
+        RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
       PairDataset.Walk walk;
+      ScoreRun run;
       if (refModel.isEmpty()) {
-        walk = new ScoreRun(config, input, inputs.model(), null, writer).score(encoder);
+        run = new ScoreRun(config, input, inputs.model(), null, writer);
+        walk = run.score(encoder);
       } else {
         try (LoadedModel reference = ModelReader.open("--ref_model", refModel.get())) {
-          walk =
-              new ScoreRun(config, input, inputs.model(), reference.model(), writer).score(encoder);
+          run = new ScoreRun(config, input, inputs.model(), reference.model(), writer);
+          walk = run.score(encoder);
         }
       }
       writer.publish();
       DataReport.lines(input, walk).forEach(output.out()::println);
+      DataReport.warn(output, input, walk, inputs.tokenizer().template() != null);
+      output.err().println(run.summary());
       output.out().println("written to " + config.output());
     }
   }
 
   private static List<Path> inputs(ScoreConfig config, DataInput input) {
-    List<Path> inputs = new ArrayList<>(DataInputs.files(input));
+    List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
     config.refModel().ifPresent(inputs::add);
     config.adapter().ifPresent(inputs::add);
@@ -116,6 +126,7 @@ public final class ScoreRun {
       LogProbTable policy,
       @Nullable LogProbTable frozen,
       int i) {
+    double margin = policy.margin(i);
     values.put("chosen_logps", policy.chosen(i));
     values.put("rejected_logps", policy.rejected(i));
     values.put("chosen_tokens", pair.chosenIds().length);
@@ -128,6 +139,28 @@ public final class ScoreRun {
       values.put("rewards/chosen", chosen);
       values.put("rewards/rejected", rejected);
       values.put("rewards/margins", chosen - rejected);
+      margin = chosen - rejected;
     }
+    pairs++;
+    positive += margin > 0 ? 1 : 0;
+    margins += margin;
+  }
+
+  /** What the rows say together. */
+  private String summary() {
+    if (pairs == 0) {
+      return "no pair could be scored";
+    }
+    String share =
+        String.format(
+            Locale.ROOT, "%d of %d pairs (%.1f %%)", positive, pairs, 100.0 * positive / pairs);
+    return String.format(
+        Locale.ROOT,
+        reference == null
+            ? "in %s the chosen answer is the likelier one; mean margin %+.3f nats"
+            : "in %s the model moved towards the chosen answer more than towards the rejected one"
+                + " (accuracy); mean reward margin %+.3f",
+        share,
+        margins / pairs);
   }
 }

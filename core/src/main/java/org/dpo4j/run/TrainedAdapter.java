@@ -31,10 +31,11 @@ final class TrainedAdapter {
    * Puts the run's adapter on its model; empty where the model's own weights are trained. First
    * values and dropout come from the run's seed.
    *
+   * @param output hears what is doubtful about the adapter of {@code --adapter}
    * @throws UsageException if options do not fit the model or contradict the adapter of {@code
    *     --adapter}
    */
-  static Optional<PeftAdapter> of(TrainingConfig config, LoadedModel base) {
+  static Optional<PeftAdapter> of(TrainingConfig config, LoadedModel base, RunOutput output) {
     if (!config.trainsAdapter()) {
       return Optional.empty();
     }
@@ -51,6 +52,7 @@ final class TrainedAdapter {
       adapter.close();
       throw e;
     }
+    config.model().adapter().ifPresent(folder -> AdapterCheck.run(folder, adapter, base, output));
     if (!config.lora().disableDropout()) {
       adapter.model().useDropout(random);
     }

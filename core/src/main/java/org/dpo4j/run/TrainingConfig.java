@@ -13,6 +13,7 @@ import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.report.LogFormat;
 import org.dpo4j.train.Computation;
 
 /**
@@ -380,9 +381,17 @@ public record TrainingConfig(
       @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
       @Option(value = "false", help = "replace the folder if it is not empty")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "auto: as the checkpoint") SaveDtype saveDtype,
+      @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
-          StepInterval loggingSteps) {}
+          StepInterval loggingSteps,
+      @Option(value = "table", help = "how log lines are printed; dict: as TRL prints them")
+          LogFormat logFormat,
+      @Option(value = "3", help = "held-out prompts answered before and after, for the model card")
+          int samplePrompts) {
+    public Output {
+      Rule.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
+    }
+  }
 
   /** The machine's side. */
   public record Engine(

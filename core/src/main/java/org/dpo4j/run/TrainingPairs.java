@@ -82,6 +82,12 @@ record TrainingPairs(
     return Stream.concat(Stream.of(training), heldOut.stream()).toList();
   }
 
+  /** What the encoded pairs take of the disk; a held-out share is in the training pairs' file. */
+  long bytes() {
+    return training.pairs().bytes()
+        + (heldOutFiles.isEmpty() ? 0 : heldOut.orElseThrow().pairs().bytes());
+  }
+
   @Override
   public void close() {
     datasets().forEach(PairDataset::close);

@@ -1,29 +1,42 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
+import org.dpo4j.DpoException;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowForm;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ConsoleReport;
 import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.EarlyAccuracy;
+import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.ModelCard;
+import org.dpo4j.report.Picture;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
+import org.dpo4j.report.TimeText;
 import org.dpo4j.report.TrainerState;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.EvaluationReport;
 import org.dpo4j.train.PairMetrics;
@@ -33,21 +46,36 @@ import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingListener;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelWriter;
-import org.dpo4j.weights.UnchangedWeights;
+import org.dpo4j.weights.Sha256;
+import org.jspecify.annotations.Nullable;
 
 /** What a training run says and writes. */
 final class TrainingReport implements TrainingListener {
+  private static final int FEWEST_POINTS = 4;
+  private static final int SUMMARY_WIDTH = 98;
+
+  /** Options that a card does not show: they change nothing about the model. */
+  private static final Set<String> NO_NUMBERS =
+      Set.of("threads", "overwrite_output_dir", "logging_steps", "log_format", "sample_prompts");
 
   private final TrainingConfig config;
   private final Trainer.Settings settings;
   private final RunOutput output;
   private final RunWords words;
+  private final PrintStream prose;
   private final ConsoleReport console;
+  private final EarlyAccuracy early = new EarlyAccuracy();
   private final RunHistory history = new RunHistory();
   private final List<RunSummary.DataFile> files = new ArrayList<>();
+  private final Map<String, String> dataHashes = new LinkedHashMap<>();
   private boolean conversational;
+  private String rowForm = "";
   private double referenceSeconds;
   private double trainSeconds;
+  private long firstStepStarted;
+  private OptionalDouble startLoss = OptionalDouble.empty();
+  private final boolean checksStart;
+  private Optional<EvaluationReport> waiting = Optional.empty();
   private long pairsSeen;
   private OptionalLong peakMemory = OptionalLong.empty();
 
@@ -56,11 +84,19 @@ final class TrainingReport implements TrainingListener {
     this.settings = settings;
     this.output = output;
     this.words = new RunWords(config);
-    this.console = new ConsoleReport(output.out());
+    LogFormat format = config.output().logFormat();
+    this.checksStart =
+        settings.startsAtReference() && config.loss().objective().valueAtZero().isPresent();
+    // JSON lines go to programs, which must find nothing else on standard output.
+    this.prose = format == LogFormat.JSON ? output.err() : output.out();
+    this.console = new ConsoleReport(output.out(), format, settings.maxSteps());
   }
 
-  void header(LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference) {
-    conversational = inputs.tokenizer().template() != null;
+  void header(
+      LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
+    boolean template = inputs.tokenizer().template() != null;
+    rowForm = words(pairs.training().walk().forms());
+    conversational = template && !isText(pairs.training().walk().forms());
     LoadedModel loaded = inputs.loaded();
     line(
         "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
@@ -75,31 +111,87 @@ final class TrainingReport implements TrainingListener {
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
+    DataReport.warn(output, pairs.files(), pairs.training().walk(), template);
+    pairs
+        .heldOutFiles()
+        .ifPresent(
+            files ->
+                DataReport.warn(output, files, pairs.heldOut().orElseThrow().walk(), template));
+    pairs.heldOut().ifPresent(held -> DataReport.overlap(output, pairs.training(), held));
+    steps();
+    line("saved as: %s", saving.plan());
+    line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+    noteFewPoints();
+  }
+
+  private void steps() {
     line(
-        "steps: %d of %d pairs (%d x %d), %d in an epoch; learning rate %s, %s%s",
+        "steps: %d of %d pairs%s, %d in an epoch; learning rate %s, %s",
         settings.maxSteps(),
-        (long) settings.plan().microBatchSize() * settings.plan().accumulation(),
-        settings.plan().microBatchSize(),
-        settings.plan().accumulation(),
+        pairsOfStep(),
+        settings.plan().accumulation() == 1
+            ? ""
+            : " (%d x %d)"
+                .formatted(settings.plan().microBatchSize(), settings.plan().accumulation()),
         settings.plan().stepsPerEpoch(),
         OptionType.text(config.optimizer().learningRate()),
-        OptionType.text(config.schedule().lrSchedulerType()),
-        config.schedule().lrSchedulerType() == LrSchedulerType.CONSTANT
-            ? ""
-            : ", warm-up " + settings.schedule().warmupSteps() + " steps");
-    line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+        schedule());
+  }
+
+  private long pairsOfStep() {
+    return (long) settings.plan().microBatchSize() * settings.plan().accumulation();
+  }
+
+  private String schedule() {
+    int warmup = settings.schedule().warmupSteps();
+    return OptionType.text(config.schedule().lrSchedulerType())
+        + (warmup == 0 ? "" : " after %d warm-up steps".formatted(warmup));
+  }
+
+  /** TRL's default of 10 leaves a short run without a curve. */
+  private void noteFewPoints() {
+    int points = (settings.maxSteps() - 1) / settings.loggingSteps() + 1;
+    if (points < FEWEST_POINTS && settings.loggingSteps() > 1 && settings.maxSteps() > 1) {
+      output.note(
+          "%d steps with a log line every %d give %s, too few for a curve; pass --logging_steps 1"
+              .formatted(
+                  settings.maxSteps(),
+                  settings.loggingSteps(),
+                  points == 1 ? "1 point" : points + " points"));
+    }
+  }
+
+  private static String words(Set<RowForm> forms) {
+    return forms.stream().map(RowForm::toString).collect(Collectors.joining("; "));
+  }
+
+  /** Whether no row was a conversation, so that prompts are not to be put into the template. */
+  private static boolean isText(Set<RowForm> forms) {
+    return forms.stream().allMatch(f -> f == RowForm.TEXT || f == RowForm.TRANSCRIPTS);
   }
 
   private void data(String use, DataInput input, PairDataset dataset) {
     List<String> lines = DataReport.lines(input, dataset);
     line("%s: %s", use, lines.get(0));
-    lines.subList(1, lines.size()).forEach(output.out()::println);
+    lines.subList(1, lines.size()).forEach(prose::println);
     EncodingCounts counts = dataset.counts();
     Map<String, Long> dropped = new LinkedHashMap<>();
     counts.dropped().forEach((reason, tally) -> dropped.put(reason, (long) tally.rows()));
     counts.bad().forEach((reason, tally) -> dropped.put("bad row: " + reason, (long) tally.rows()));
     dataset.unused().forEach((reason, pairs) -> dropped.put(reason, (long) pairs));
     file(use, input.paths(), dataset, dropped);
+    DataInputs.files(input).forEach(this::hash);
+  }
+
+  private void hash(Path file) {
+    if (!Files.isRegularFile(file)) {
+      return; // a pipe is empty by now
+    }
+    try {
+      dataHashes.put(file.toString(), Sha256.of(file));
+    } catch (IOException e) {
+      throw new DpoException("[%s] cannot be read: %s".formatted(file, FileTrees.reason(e)), e);
+    }
   }
 
   private void heldOut(TrainingPairs pairs, PairDataset held) {
@@ -129,12 +221,37 @@ final class TrainingReport implements TrainingListener {
 
   void referenceDone(double seconds) {
     referenceSeconds = seconds;
+    stepsBegin(); // where there is an evaluation first, they begin after it
+  }
+
+  private void stepsBegin() {
+    firstStepStarted = System.nanoTime();
+    output.progress().update("training", 0, settings.maxSteps(), "");
   }
 
   void trainingDone(double seconds) {
     trainSeconds = seconds;
     history.finish(results().train());
-    console.print(results().train());
+    console.finish(results().train(), settings.maxSteps());
+    conclude();
+  }
+
+  /** What the run did, in sentences. */
+  private void conclude() {
+    Conclusion conclusion = conclusion();
+    line("done: %d steps in %s", settings.maxSteps(), TimeText.of(trainSeconds));
+    conclusion.summary().forEach(this::wrapped);
+    conclusion.warnings().forEach(output::warn);
+    early.warning().ifPresent(output::warn);
+  }
+
+  private Conclusion conclusion() {
+    boolean relative = settings.startsAtReference() && !config.loss().syncRefModel();
+    return new Conclusion(
+        history,
+        startLoss,
+        relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty(),
+        config.optimizer().learningRate());
   }
 
   private Results results() {
@@ -144,17 +261,20 @@ final class TrainingReport implements TrainingListener {
 
   @Override
   public void onStartCheck(StartCheck check) {
+    startLoss = OptionalDouble.of(check.expected());
     line(
-        "step-0 check %s: loss %.6f, theory %.6f; largest |log-ratio| %.0e of a log-probability",
-        check.passed() ? "passed" : "failed",
-        check.measured(),
-        check.expected(),
-        check.largestLogRatio());
+        "start check %s: initial loss %.4f (expected %.4f)",
+        check.passed() ? "passed" : "failed", check.measured(), check.expected());
+    waiting.ifPresent(console::print);
+    waiting = Optional.empty();
   }
 
   @Override
   public void onStep(int step, int maxSteps, int pairs, PairMetrics metrics) {
     pairsSeen += pairs;
+    if (pairsSeen <= settings.plan().pairs()) {
+      early.add(pairs, metrics);
+    }
     output
         .progress()
         .update(
@@ -168,26 +288,32 @@ final class TrainingReport implements TrainingListener {
   @Override
   public void onReport(StepReport report) {
     history.add(report);
-    console.print(report);
+    double perStep = (System.nanoTime() - firstStepStarted) / 1e9 / report.step();
+    console.print(report, perStep * (report.maxSteps() - report.step()));
   }
 
   @Override
   public void onEvaluation(EvaluationReport report) {
     history.add(report);
-    console.print(report);
+    if (report.step() == 0) {
+      stepsBegin();
+    }
+    if (report.step() == 0 && checksStart) {
+      waiting = Optional.of(report); // so that the line of the check is not inside the table
+    } else {
+      console.print(report);
+    }
   }
 
   /** Writes all files of the output folder. */
-  void write(OutputFolder folder, LoadedInputs inputs) {
+  void write(
+      OutputFolder folder, LoadedInputs inputs, Saving saving, List<RunSummary.Sample> samples) {
+    line("saved as %s", saving.words());
     LoadedModel loaded = inputs.loaded();
-    SaveDtype dtype = config.output().saveDtype();
     if (inputs.adapter().isPresent()) {
-      ElementType type = dtype.elementType(ElementType.F32);
-      inputs.adapter().get().write(folder.pending(), loaded, type);
+      inputs.adapter().get().write(folder.pending(), loaded, saving.type());
     } else {
-      ElementType type = dtype.elementType(loaded.checkpoint().dtype());
-      warnOfRounding(loaded, type);
-      new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
+      new ModelWriter().write(folder.pending(), loaded, loaded.model(), saving.type());
     }
     peakMemory = Engine.peakMemoryBytes();
     folder.write("dpo4j.yaml", file -> writeResolved(file));
@@ -197,44 +323,49 @@ final class TrainingReport implements TrainingListener {
       folder.write("eval_results.json", results()::writeEvaluation);
     }
     folder.write("all_results.json", results()::writeAll);
+    Picture curves = curves(folder.target());
+    folder.write("curves.png", curves::writePng);
+    folder.write("curves.svg", curves::writeSvg);
     folder.write(
-        "curves.png", file -> CurvesPlot.write(file, folder.target().getFileName() + "", history));
-    folder.write("README.md", file -> ModelCard.write(file, summary(folder.target())));
+        "README.md",
+        file -> ModelCard.write(file, summary(folder.target(), inputs, saving, samples)));
   }
 
-  void published(Path folder) {
+  private Picture curves(Path target) {
+    return CurvesPlot.draw(
+        "%s: %s tuned with %s"
+            .formatted(target.getFileName(), name(config.model().model()), words.loss()),
+        "%,d pairs, %d steps of %d, learning rate %s %s%s, %s"
+            .formatted(
+                settings.plan().pairs(),
+                settings.maxSteps(),
+                pairsOfStep(),
+                OptionType.text(config.optimizer().learningRate()),
+                schedule(),
+                config.trainsAdapter() ? ", LoRA" : "",
+                LocalDate.now(ZoneId.systemDefault())),
+        history,
+        settings.plan().stepsPerEpoch());
+  }
+
+  private static String name(Path path) {
+    return String.valueOf(path.toAbsolutePath().normalize().getFileName());
+  }
+
+  void published() {
+    Path folder = config.output().outputDir();
     line("written to %s", folder);
+    line("  the model card %s has the results and sample answers", folder.resolve("README.md"));
+    line(
+        "  to try it: ./dpo4j generate --model %s --prompt \"...\"",
+        config.trainsAdapter()
+            ? "%s --adapter %s".formatted(config.model().model(), folder)
+            : folder);
     List<String> warnings = output.warnings();
     if (!warnings.isEmpty()) {
       // The first ones have scrolled away by now.
       output.err().println("warnings of this run:");
       warnings.forEach(warning -> output.err().println("  - " + warning));
-    }
-  }
-
-  /** With 16 bits, changes smaller than a rounding step are lost. */
-  private void warnOfRounding(LoadedModel loaded, ElementType type) {
-    if (type.bytes() >= ElementType.F32.bytes()) {
-      return;
-    }
-    long unchanged = 0;
-    long elements = 0;
-    for (UnchangedWeights.Count count : UnchangedWeights.count(loaded, loaded.model(), type)) {
-      unchanged += count.unchanged();
-      elements += count.elements();
-    }
-    double share = (double) unchanged / elements;
-    line(
-        "saved as %s: rounding left %.1f %% of the weights as they were",
-        type.torchName(), 100 * share);
-    if (share > 0.5) {
-      output.warn(
-          String.format(
-              Locale.ROOT,
-              "saving as %s keeps less than half of what was learned (%.1f %% of the"
-                  + " weights are unchanged); pass --save_dtype float32 to keep all of it",
-              type.torchName(),
-              100 * share));
     }
   }
 
@@ -260,12 +391,10 @@ final class TrainingReport implements TrainingListener {
         evalSteps);
   }
 
-  private RunSummary summary(Path target) throws IOException {
+  private RunSummary summary(
+      Path target, LoadedInputs inputs, Saving saving, List<RunSummary.Sample> samples)
+      throws IOException {
     List<EvaluationReport> evaluations = history.evaluations();
-    Map<String, String> shown = new LinkedHashMap<>();
-    TrainingConfig.OPTIONS
-        .write(config)
-        .forEach((name, value) -> shown.put(name, OptionType.text(value)));
     return new RunSummary(
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
@@ -273,13 +402,63 @@ final class TrainingReport implements TrainingListener {
         words.referenceOfCard(),
         words.lossNames(),
         conversational,
+        rowForm,
         null,
-        shown,
+        settingsOfCard(),
         files,
         evaluations.isEmpty() ? null : evaluations.get(0),
         evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
         trainSeconds,
-        versions());
+        versions(),
+        new RunSummary.Origin(
+            Lineage.of(config.model().model()),
+            inputs.loaded().checkpoint().sha256(),
+            dataHashes,
+            saving.words()),
+        new RunSummary.Account(
+            fromHere(config.output().outputDir()).orElse("."),
+            fromHere(config.model().model()).orElse(name(config.model().model())),
+            "%,d steps of %,d pairs with the loss %s, learning rate %s %s.%s"
+                .formatted(
+                    settings.maxSteps(),
+                    pairsOfStep(),
+                    words.loss(),
+                    OptionType.text(config.optimizer().learningRate()),
+                    schedule(),
+                    inputs
+                        .adapter()
+                        .map(adapter -> " " + words.adapter(adapter.model()) + ".")
+                        .orElse("")),
+            conclusion().summary(),
+            output.warnings(),
+            samples));
+  }
+
+  /** A path that says nothing of somebody's machine; empty for one that does. */
+  private static Optional<String> fromHere(Path path) {
+    Path plain = path.normalize();
+    return plain.isAbsolute() || plain.startsWith("..") || plain.toString().isEmpty()
+        ? Optional.empty()
+        : Optional.of(plain.toString());
+  }
+
+  /** What differs from the defaults, without paths and without what changes no number. */
+  private Map<String, String> settingsOfCard() {
+    Map<String, Object> defaults =
+        TrainingConfig.OPTIONS.write(
+            TrainingConfig.of(Map.of("model", "m", "data_file", "d", "output_dir", "o")));
+    Map<String, Object> values = TrainingConfig.OPTIONS.write(config);
+    Map<String, String> shown = new LinkedHashMap<>();
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      @Nullable Object value = values.get(option.name());
+      if (value != null
+          && !option.label().startsWith("PATH")
+          && !NO_NUMBERS.contains(option.name())
+          && !value.equals(defaults.get(option.name()))) {
+        shown.put(option.name(), OptionType.text(value));
+      }
+    }
+    return shown;
   }
 
   private static Map<String, String> versions() throws IOException {
@@ -290,7 +469,20 @@ final class TrainingReport implements TrainingListener {
     return versions;
   }
 
+  /** A sentence of the summary, indented. */
+  private void wrapped(String sentence) {
+    StringBuilder row = new StringBuilder("  ");
+    for (String word : sentence.split(" ", -1)) {
+      if (row.length() + word.length() > SUMMARY_WIDTH) {
+        prose.println(row.toString().stripTrailing());
+        row = new StringBuilder("    ");
+      }
+      row.append(word).append(' ');
+    }
+    prose.println(row.toString().stripTrailing());
+  }
+
   private void line(String format, Object... values) {
-    output.out().println(String.format(Locale.ROOT, format, values));
+    prose.println(String.format(Locale.ROOT, format, values));
   }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.loss.Objective;
@@ -27,10 +28,12 @@ public final class TrainingRun {
 
   private final TrainingConfig config;
   private final RunOutput output;
+  private final DiskSpace disk;
 
-  private TrainingRun(TrainingConfig config, RunOutput output) {
+  private TrainingRun(TrainingConfig config, RunOutput output, DiskSpace disk) {
     this.config = config;
     this.output = output;
+    this.disk = disk;
   }
 
   /**
@@ -41,7 +44,12 @@ public final class TrainingRun {
    * @throws org.dpo4j.DpoException if an input cannot be used or the training fails
    */
   public static void run(TrainingConfig config, RunOutput output) {
-    new TrainingRun(config, output).run();
+    run(config, output, DiskSpace.OF_MACHINE);
+  }
+
+  /** The same on another disk, for tests. */
+  static void run(TrainingConfig config, RunOutput output, DiskSpace disk) {
+    new TrainingRun(config, output, disk).run();
   }
 
   private void run() {
@@ -51,23 +59,34 @@ public final class TrainingRun {
     try (Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
             OutputFolder.prepare(
-                config.output().outputDir(),
-                config.output().overwriteOutputDir(),
-                inputs(training, heldOut));
-        ShutdownHook hook = ShutdownHook.closing(folder);
+                config.output().outputDir(), config.output().overwriteOutputDir(), inputs(config));
+        Interruption interruption =
+            Interruption.watch(
+                output,
+                config.trainsAdapter() ? "adapter" : "model",
+                folder,
+                config.output().outputDir());
         LoadedInputs inputs =
-            LoadedInputs.open(config.model().model(), loaded -> TrainedAdapter.of(config, loaded));
+            LoadedInputs.open(
+                config.model().model(), loaded -> TrainedAdapter.of(config, loaded, output));
         TrainingPairs pairs =
             TrainingPairs.load(
                 config,
                 training,
                 heldOut,
                 inputs.encoder(config.data().maxLength()),
-                folder.pending())) {
+                folder.pending());
+        Saving saving = new Saving(config.output().saveDtype(), inputs)) {
       Trainer.Settings settings = settings(pairs.training().pairs().size());
       TrainingReport report = new TrainingReport(config, settings, output);
-      Optional<ReferenceFiles> files = References.files(config);
-      report.header(inputs, pairs, files);
+      Optional<ReferenceFiles> files = References.files(config, inputs.loaded().checkpoint());
+      report.header(inputs, pairs, files, saving);
+      saving
+          .disk()
+          .training(config, pairs, settings.maxSteps() / settings.loggingSteps())
+          .require(config.output().outputDir(), disk, pairs.bytes());
+
+      SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output.progress());
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
@@ -81,14 +100,15 @@ public final class TrainingRun {
             pairs.heldOut().isEmpty() ? null : evaluation(data.get(1), settings);
         inputs.tokenizer().close(); // tens of megabytes that nothing needs any more
         Engine.releaseFreeMemory();
-        new Trainer(policy, objective, settings, report).train(data.get(0), evaluation);
+        new Trainer(policy, objective, settings, report)
+            .train(data.get(0), evaluation, () -> saving.finish(output));
         report.trainingDone((System.nanoTime() - started) / 1e9);
       }
 
       pairs.close(); // their disk space is needed now
-      report.write(folder, inputs);
+      report.write(folder, inputs, saving, samples.after());
       folder.publish();
-      report.published(folder.target());
+      report.published();
     }
   }
 
@@ -133,10 +153,11 @@ public final class TrainingRun {
         strategy == EvalStrategy.EPOCH);
   }
 
-  private List<Path> inputs(DataInput training, Optional<DataInput> heldOut) {
+  /** Files and folders that a run reads. */
+  static List<Path> inputs(TrainingConfig config) {
     List<Path> inputs = new ArrayList<>(List.of(config.model().model()));
-    inputs.addAll(DataInputs.files(training));
-    heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
+    inputs.addAll(DataInputs.inputs(config.data().training()));
+    config.data().heldOut().ifPresent(input -> inputs.addAll(DataInputs.inputs(input)));
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
     return inputs;

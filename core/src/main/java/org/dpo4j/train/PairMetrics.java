@@ -31,4 +31,20 @@ public record PairMetrics(
     double logitsChosen,
     double logitsRejected,
     double entropy,
-    double meanTokenAccuracy) {}
+    double meanTokenAccuracy) {
+
+  /**
+   * A mean reward margin this small, as a share of the log-probabilities, is rounding: several
+   * times what tells a single tie in {@link MetricSums}, for large values of beta.
+   */
+  private static final double ROUNDING = 0x1p-18;
+
+  /**
+   * Whether every pair is a tie, as before the first weight moves: no pair has a positive reward
+   * margin and their mean is 0 up to rounding. An accuracy of 0 then means nothing.
+   */
+  public boolean tied() {
+    double size = Math.max(1, Math.max(Math.abs(logpsChosen), Math.abs(logpsRejected)));
+    return rewardsAccuracies == 0 && Math.abs(rewardsMargins) <= ROUNDING * size;
+  }
+}

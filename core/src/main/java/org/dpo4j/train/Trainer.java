@@ -50,6 +50,7 @@ public final class Trainer {
 
   // Of the run under way.
   private int step;
+  private double epochs;
   private long numTokens;
   private MetricSums sinceReport = new MetricSums();
   private StepClock clock = new StepClock();
@@ -69,16 +70,27 @@ public final class Trainer {
    * @throws DpoException if the first batch contradicts theory or a number stops being finite
    */
   public void train(PreferenceData data, @Nullable Evaluation evaluation) {
+    train(data, evaluation, () -> {});
+  }
+
+  /**
+   * The same, with something to do between the last step and the last evaluation.
+   *
+   * @param trained may change the policy's weights, which the last evaluation then sees
+   * @throws DpoException as {@link #train(PreferenceData, Evaluation)} does
+   */
+  public void train(PreferenceData data, @Nullable Evaluation evaluation, Runnable trained) {
     if (step > 0) {
       throw new IllegalStateException("a trainer trains once; make a new one");
     }
     try (Engine.Threads threads = Engine.use(Engine.threads())) { // the same to the end
-      trainOnThem(data, evaluation);
+      runSteps(data, evaluation, trained);
     }
   }
 
-  private void trainOnThem(PreferenceData data, @Nullable Evaluation evaluation) {
-    evaluate(evaluation, 0);
+  private void runSteps(
+      PreferenceData data, @Nullable Evaluation evaluation, Runnable trained) {
+    evaluate(evaluation);
     Team.get().freeUnused(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
@@ -87,6 +99,8 @@ public final class Trainer {
       }
       requireFiniteWeights(parameters);
     }
+    trained.run();
+    evaluate(evaluation);
   }
 
   private void runEpoch(
@@ -99,21 +113,17 @@ public final class Trainer {
     int microBatches = 0;
     for (int i = 0; i < steps.size() && step < settings.maxSteps(); i++) {
       microBatches += steps.get(i).size();
-      double epochs = epoch + (double) microBatches / settings.plan().microBatchesPerEpoch();
-      runStep(data, steps.get(i), epochs, parameters, optimizer);
-      boolean last = step == settings.maxSteps();
-      if (evaluation != null && (last || evaluation.due(step, i == steps.size() - 1))) {
-        evaluate(evaluation, epochs);
+      epochs = epoch + (double) microBatches / settings.plan().microBatchesPerEpoch();
+      runStep(data, steps.get(i), parameters, optimizer);
+      boolean last = step == settings.maxSteps(); // evaluated when all is done
+      if (evaluation != null && !last && evaluation.due(step, i == steps.size() - 1)) {
+        evaluate(evaluation);
       }
     }
   }
 
   private void runStep(
-      PreferenceData data,
-      List<int[]> microBatches,
-      double epochs,
-      FlatParameters parameters,
-      AdamW optimizer) {
+      PreferenceData data, List<int[]> microBatches, FlatParameters parameters, AdamW optimizer) {
     Interruption.check("before step %d of %d".formatted(step + 1, settings.maxSteps()));
     int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
     double[] weights =
@@ -154,7 +164,7 @@ public final class Trainer {
     listener.onStep(step, settings.maxSteps(), pairs, sums.means());
     // The last steps are reported even where they are fewer than loggingSteps.
     if (step % settings.loggingSteps() == 0 || step == settings.maxSteps()) {
-      report(epochs, gradNorm, learningRate);
+      report(gradNorm, learningRate);
     }
   }
 
@@ -167,7 +177,7 @@ public final class Trainer {
         : microBatches;
   }
 
-  private void report(double epochs, double gradNorm, double learningRate) {
+  private void report(double gradNorm, double learningRate) {
     listener.onReport(
         new StepReport(
             step,
@@ -183,7 +193,7 @@ public final class Trainer {
     clock = new StepClock();
   }
 
-  private void evaluate(@Nullable Evaluation evaluation, double epochs) {
+  private void evaluate(@Nullable Evaluation evaluation) {
     if (evaluation == null) {
       return;
     }
@@ -212,7 +222,7 @@ public final class Trainer {
     listener.onStartCheck(check);
     if (!check.passed()) {
       throw new DpoException(
-          "step-0 check failed: policy and reference are one model, so the "
+          "start check failed: policy and reference are one model, so the "
               + objective.loss().name()
               + " loss must be "
               + check.expected()

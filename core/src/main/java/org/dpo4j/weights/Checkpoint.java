@@ -3,7 +3,6 @@ package org.dpo4j.weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -11,10 +10,13 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.torch.ElementType;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -30,6 +32,7 @@ public final class Checkpoint {
 
   private final Path folder;
   private final Map<String, SafetensorsFile> fileOf;
+  private @Nullable String sha256;
 
   private Checkpoint(Path folder, Map<String, SafetensorsFile> fileOf) {
     this.folder = folder;
@@ -168,6 +171,14 @@ public final class Checkpoint {
     return file(name).entry(name);
   }
 
+  /** A text of the files' headers; empty where none has it. */
+  Optional<String> metadata(String name) {
+    return fileOf.values().stream()
+        .map(file -> file.metadata().get(name))
+        .filter(Objects::nonNull)
+        .findFirst();
+  }
+
   /** Copies a tensor's elements as {@link SafetensorsFile#copyTo} does. */
   public void copyTo(String name, Tensor target) {
     file(name).copyTo(name, target);
@@ -190,20 +201,21 @@ public final class Checkpoint {
 
   /**
    * The SHA-256 of the weight files one behind the other in the order of their names, in lower-case
-   * hex: for a checkpoint of one file what {@code sha256sum} prints.
+   * hex: for a checkpoint of one file what {@code sha256sum} prints. Read once.
    */
   public String sha256() {
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every JDK has it
+    String known = sha256;
+    if (known != null) {
+      return known;
     }
+    MessageDigest digest = Sha256.digest();
     fileOf.values().stream()
         .distinct()
         .sorted(Comparator.comparing(SafetensorsFile::path))
         .forEach(file -> file.digestInto(digest));
-    return HexFormat.of().formatHex(digest.digest());
+    String computed = HexFormat.of().formatHex(digest.digest());
+    sha256 = computed;
+    return computed;
   }
 
   /** The file that has a tensor. */

@@ -87,6 +87,15 @@ public record ModelFolder(Path path) {
     return Files.isRegularFile(file) ? Optional.of(file) : Optional.empty();
   }
 
+  /** Size of the files that are copied when a model is saved, in bytes: the tokenizer's. */
+  public long copiedBytes() {
+    return TOKENIZER_FILES.stream()
+        .map(this::find)
+        .flatMap(Optional::stream)
+        .mapToLong(file -> file.toFile().length())
+        .sum();
+  }
+
   private void require(String name, String otherwise) {
     if (find(name).isEmpty()) {
       throw new DpoException("[" + path + "] has no " + name + "; " + otherwise);

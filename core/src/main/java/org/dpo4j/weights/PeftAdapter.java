@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -41,12 +42,22 @@ public final class PeftAdapter implements AutoCloseable {
   private static final WeightRules RULES =
       new WeightRules("", Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty());
 
+  /**
+   * The SHA-256 of the base model's weights, in the header of the weight file: PEFT warns of keys
+   * that it does not know in {@link #CONFIG}, and reads past this.
+   */
+  private static final String BASE_SHA256 = "base_model_sha256";
+
+  private static final String BASE_NAME = "base_model_name_or_path";
+
   private final LoraModel model;
   private final ObjectNode json;
+  private final Optional<String> baseSha256;
 
-  private PeftAdapter(LoraModel model, ObjectNode json) {
+  private PeftAdapter(LoraModel model, ObjectNode json, Optional<String> baseSha256) {
     this.model = model;
     this.json = json;
+    this.baseSha256 = baseSha256;
   }
 
   /**
@@ -79,7 +90,7 @@ public final class PeftAdapter implements AutoCloseable {
         model.close();
         throw e;
       }
-      return new PeftAdapter(model, json.copy());
+      return new PeftAdapter(model, json.copy(), checkpoint.metadata(BASE_SHA256));
     }
   }
 
@@ -183,7 +194,8 @@ public final class PeftAdapter implements AutoCloseable {
       model.close();
       throw e;
     }
-    return new PeftAdapter(model, PeftConfig.write(config, model.plan(), base.folder().path()));
+    return new PeftAdapter(
+        model, PeftConfig.write(config, model.plan(), base.folder().path()), Optional.empty());
   }
 
   /**
@@ -210,8 +222,27 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * Writes the adapter, and the tokenizer of its model byte for byte. Files are made, never
-   * replaced.
+   * The SHA-256 of the weights of the model that the adapter was trained on, as {@link
+   * Checkpoint#sha256} gives it; empty unless this program wrote the adapter.
+   */
+  public Optional<String> baseSha256() {
+    return baseSha256;
+  }
+
+  /** The name or path of that model, as the config has it. */
+  public Optional<String> baseName() {
+    String name = json.path(BASE_NAME).asString("");
+    return name.isBlank() ? Optional.empty() : Optional.of(name);
+  }
+
+  /** Keys of the config that PEFT 0.21 does not know and that are not null, false or empty. */
+  public List<String> unknownKeys() {
+    return PeftConfig.unknownKeys(json);
+  }
+
+  /**
+   * Writes the adapter with the hash of its model's weights, and the tokenizer of its model byte
+   * for byte. Files are made, never replaced.
    *
    * @param folder exists
    * @param type of the saved weights
@@ -231,7 +262,11 @@ public final class PeftAdapter implements AutoCloseable {
       throw new DpoException(
           "[" + Failure.file(e, folder) + "] could not be written: " + Failure.why(e), e);
     }
-    SafetensorsWriter.write(folder.resolve(Checkpoint.ADAPTER), tensors, type);
+    SafetensorsWriter.write(
+        folder.resolve(Checkpoint.ADAPTER),
+        tensors,
+        type,
+        Map.of(BASE_SHA256, base.checkpoint().sha256()));
   }
 
   /** Takes the adapter off its model and frees it. */

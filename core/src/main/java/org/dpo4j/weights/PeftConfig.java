@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.dpo4j.DpoException;
@@ -18,7 +19,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * An {@code adapter_config.json} of PEFT 0.21, read and made. What it asks for is done or refused
- * by key and value; keys that PEFT itself does not know are kept.
+ * by key and value; keys that PEFT itself does not know are kept, and named by {@link
+ * #unknownKeys}.
  */
 final class PeftConfig {
 
@@ -62,7 +64,62 @@ final class PeftConfig {
           "use_qalora",
           "velora_config");
 
+  /** Keys whose values decide nothing about the numbers of an adapter that is read here. */
+  private static final List<String> WITHOUT_EFFECT =
+      List.of(
+          "auto_mapping",
+          "base_model_name_or_path", // compared with the model by those who open the adapter
+          "fan_in_fan_out", // the layer decides, in PEFT too
+          "inference_mode",
+          "megatron_core", // of megatron_config
+          "peft_version",
+          "qalora_group_size", // of use_qalora
+          "revision",
+          "runtime_config");
+
+  /** Keys that are read. */
+  private static final List<String> READ =
+      List.of(
+          "alpha_pattern",
+          "bias",
+          "init_lora_weights",
+          "lora_alpha",
+          "lora_dropout",
+          "modules_to_save",
+          "peft_type",
+          "r",
+          "rank_pattern",
+          TARGETS,
+          "task_type",
+          "use_rslora");
+
   private PeftConfig() {}
+
+  /** Every key that PEFT 0.21 writes. */
+  static Set<String> known() {
+    Set<String> known = new TreeSet<>(NOT_HERE);
+    known.addAll(WITHOUT_EFFECT);
+    known.addAll(READ);
+    return known;
+  }
+
+  /** Keys that PEFT 0.21 does not know and whose values are not null, false or empty. */
+  static List<String> unknownKeys(JsonNode tree) {
+    return tree.properties().stream()
+        .filter(property -> !isOff(property.getValue()))
+        .map(Map.Entry::getKey)
+        .filter(key -> !known().contains(key))
+        .sorted()
+        .toList();
+  }
+
+  private static boolean isOff(JsonNode value) {
+    return value.isMissingNode()
+        || value.isNull()
+        || (value.isBoolean() && !value.booleanValue())
+        || (value.isString() && value.stringValue().isEmpty())
+        || (value.isContainer() && value.isEmpty());
+  }
 
   /**
    * PEFT's targets for a family.
@@ -100,13 +157,7 @@ final class PeftConfig {
     require(json, "bias", Set.of("none"), "none");
     JsonNode tree = json.copy();
     for (String key : NOT_HERE) {
-      JsonNode value = tree.path(key);
-      boolean off =
-          value.isMissingNode()
-              || value.isNull()
-              || (value.isBoolean() && !value.booleanValue())
-              || (value.isContainer() && value.isEmpty());
-      if (!off) {
+      if (!isOff(tree.path(key))) {
         throw json.notSupported(key, "an adapter without it");
       }
     }

@@ -9,6 +9,7 @@ import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.torch.ElementType;
@@ -75,6 +76,11 @@ public final class SafetensorsFile {
 
   public boolean has(String name) {
     return header.entries().containsKey(name);
+  }
+
+  /** Texts of the header that are not about tensors, by name. */
+  public Map<String, String> metadata() {
+    return header.metadata();
   }
 
   /**

@@ -23,8 +23,12 @@ import tools.jackson.databind.JsonNode;
  * @param entries by name, in the order of the file's bytes
  * @param dataStart where the tensors' bytes begin in the file
  * @param fileSize size of the whole file
+ * @param metadata texts by name, which say nothing about the tensors
  */
-record SafetensorsHeader(Map<String, TensorEntry> entries, long dataStart, long fileSize) {
+record SafetensorsHeader(
+    Map<String, TensorEntry> entries, long dataStart, long fileSize, Map<String, String> metadata) {
+
+  static final String METADATA = "__metadata__";
 
   private static final int LENGTH_BYTES = 8;
   private static final long MAX_LENGTH = 100_000_000; // the format's own limit
@@ -95,7 +99,16 @@ record SafetensorsHeader(Map<String, TensorEntry> entries, long dataStart, long 
     }
     long dataStart = LENGTH_BYTES + length;
     JsonNode tree = parse(path, read(channel, LENGTH_BYTES, (int) length));
-    return new SafetensorsHeader(entries(path, tree, size - dataStart), dataStart, size);
+    return new SafetensorsHeader(
+        entries(path, tree, size - dataStart), dataStart, size, metadata(tree));
+  }
+
+  private static Map<String, String> metadata(JsonNode tree) {
+    Map<String, String> metadata = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> property : tree.path(METADATA).properties()) {
+      metadata.put(property.getKey(), property.getValue().asString(""));
+    }
+    return metadata;
   }
 
   private static byte[] read(FileChannel channel, long position, int count) throws IOException {
@@ -145,7 +158,7 @@ record SafetensorsHeader(Map<String, TensorEntry> entries, long dataStart, long 
   private static Map<String, TensorEntry> entries(Path path, JsonNode tree, long dataSize) {
     List<TensorEntry> entries = new ArrayList<>();
     for (Map.Entry<String, JsonNode> property : tree.properties()) {
-      if (!property.getKey().equals("__metadata__")) {
+      if (!property.getKey().equals(METADATA)) {
         entries.add(entry(path, property.getKey(), property.getValue()));
       }
     }

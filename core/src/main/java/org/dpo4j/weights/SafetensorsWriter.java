@@ -40,10 +40,16 @@ public final class SafetensorsWriter {
    *     {@code type}
    */
   public static void write(Path path, Map<String, Tensor> tensors, ElementType type) {
+    write(path, tensors, type, Map.of());
+  }
+
+  /** The same with texts in the header, by name, which readers of tensors pass over. */
+  static void write(
+      Path path, Map<String, Tensor> tensors, ElementType type, Map<String, String> metadata) {
     SortedMap<String, Tensor> sorted = new TreeMap<>(tensors);
     try (FileChannel channel =
         FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      writeFully(channel, header(sorted, type));
+      writeFully(channel, header(sorted, type, metadata));
       ByteBuffer room = room(type);
       for (Map.Entry<String, Tensor> entry : sorted.entrySet()) {
         writeElements(path, channel, entry.getKey(), entry.getValue(), type, room);
@@ -85,9 +91,11 @@ public final class SafetensorsWriter {
     }
   }
 
-  private static ByteBuffer header(SortedMap<String, Tensor> tensors, ElementType type) {
+  private static ByteBuffer header(
+      SortedMap<String, Tensor> tensors, ElementType type, Map<String, String> metadata) {
     ObjectNode header = Json.STRICT.createObjectNode();
-    header.putObject("__metadata__").put("format", "pt");
+    ObjectNode texts = header.putObject(SafetensorsHeader.METADATA).put("format", "pt");
+    new TreeMap<>(metadata).forEach(texts::put);
     long begin = 0;
     for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
       long end = begin + entry.getValue().numel() * type.bytes();

@@ -86,6 +86,21 @@ class OutputFolderTest {
   }
 
   @Test
+  void aFolderInsideAnInputIsRefusedAlsoThroughLinksAndBeforeItIsMade() throws IOException {
+    Path model = ours("model", "old");
+    Path link = Files.createSymbolicLink(dir.resolve("modellink"), model);
+    for (Path input : List.of(model, link)) {
+      for (Path given : List.of(model.resolve("out"), link.resolve("a/b/out"))) {
+        assertThatThrownBy(() -> OutputFolder.prepare(given, true, List.of(input)))
+            .isInstanceOf(UsageException.class)
+            .hasMessageContaining("must not lie in a folder that this run reads");
+      }
+    }
+    assertThat(names(model)).containsExactly("config.json", "dpo4j.yaml");
+    OutputFolder.prepare(dir.resolve("model2/out"), true, List.of(model)).close();
+  }
+
+  @Test
   void aFolderThatHoldsAnInputIsRefusedAlsoThroughLinks() throws IOException {
     Path target = ours("out", "old");
     Path data = Files.writeString(target.resolve("pairs.jsonl"), "");

@@ -105,7 +105,7 @@ class PairReaderTest {
 
   @Test
   void aBadElementOfAnArrayDoesNotEndTheReading() throws IOException {
-    List<Row> rows = read("a.json", "[" + GOOD + ",{\"prompt\":NaN},,42," + GOOD + ",]");
+    List<Row> rows = read("a.json", "[" + GOOD + ",{\"prompt\":nan},,42," + GOOD + ",]");
     assertThat(rows)
         .extracting(PairReaderTest::reason)
         .containsExactly(
@@ -140,9 +140,10 @@ class PairReaderTest {
           {"prompt":"p","chosen":"w","rejected":"l"          | invalid JSON
           {"prompt":"p","chosen":"w","rejected":"l"} x       | invalid JSON
           {'prompt':'p'}                                     | invalid JSON
-          {"prompt":"p","chosen":"w","rejected":"l","s":NaN} | invalid JSON
+          {"prompt":"p","chosen":"w","rejected":"l","s":nan} | invalid JSON
           {"prompt":"p","chosen":"\\ud800","rejected":"l"}   | invalid Unicode
-          {"prompt":"p","chosen":"w","rejected":"l","s":99999999999999999999} | number out of range
+          {"prompt_ids":[1],"chosen_ids":[99999999999999999999],"rejected_ids":[2]} | number out of range
+          {"prompt":[{"role":"user","content":"p","n":-Infinity}],"chosen":[{"role":"assistant","content":"w"}],"rejected":[{"role":"assistant","content":"l"}]} | number out of range
           ["p","w","l"]                                      | row is not an object
           {"prompt":"p","chosen":"w","rejected":"l","chosen_ids":[1]} | text and token ids in one row
           {"prompt_ids":[1],"chosen_ids":[2]}                | missing field "rejected_ids"
@@ -300,9 +301,11 @@ class PairReaderTest {
     assertThatThrownBy(() -> PairReader.open(folder)).hasMessageContaining("this is a folder");
     assertThatThrownBy(() -> read("a.txt", GOOD)).hasMessageContaining("must be named .jsonl");
     assertThatThrownBy(() -> read("a.jsonl", "\n \n")).hasMessageContaining("holds none");
-    assertThatThrownBy(() -> read("a.json", "")).hasMessageContaining("is empty");
+    assertThatThrownBy(() -> read("a.json", "")).hasMessageContaining("holds none");
     assertThatThrownBy(() -> read("a.json", "[]")).hasMessageContaining("holds none");
-    assertThatThrownBy(() -> read("a.json", GOOD)).hasMessageContaining("begins with '{'");
+    assertThatThrownBy(() -> read("a.json", GOOD.replace("{", "{\n")))
+        .hasMessageContaining("a.json:1] a file of JSON must be an array of objects")
+        .hasMessageContaining("goes on over several lines");
     assertThatThrownBy(() -> read("a.json", "[" + GOOD + "]]"))
         .hasMessageContaining("nothing must follow");
     assertThatThrownBy(() -> read("a.json", "[" + GOOD + ",\n{\"prompt\":\"p"))
@@ -314,6 +317,68 @@ class PairReaderTest {
     assertThatThrownBy(() -> read("cut.jsonl.gz", Arrays.copyOf(packed, packed.length / 2)))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("readable to its end");
+  }
+
+  @Test
+  void theContentTellsAnArrayFromLinesWhateverTheNameSays() throws IOException {
+    String array = "[\n" + GOOD + ",\n" + GOOD + "\n]\n";
+    String lines = GOOD + "\n\n" + GOOD + "\n";
+    assertThat(read("array.jsonl", array)).extracting(r -> r.origin().line()).containsExactly(2, 3);
+    assertThat(read("lines.json", lines)).extracting(r -> r.origin().line()).containsExactly(1, 3);
+    assertThat(read("lines.json", "\uFEFF" + lines)).hasSize(2);
+  }
+
+  @Test
+  void pythonsNotationIsNamed() throws IOException {
+    assertThat(read("a.jsonl", "{'prompt': 'p', 'chosen': 'w'}").get(0).problem())
+        .hasMessageEndingWith(
+            "the row is in Python's notation, with single quotes; write rows with json.dumps(row)");
+  }
+
+  /** cat of files that begin with byte order marks. */
+  @Test
+  void aByteOrderMarkAtTheStartOfALineIsNoPartOfIt() throws IOException {
+    assertThat(read("a.jsonl", GOOD + "\n\uFEFF" + GOOD))
+        .extracting(PairReaderTest::reason)
+        .containsExactly("good", "good");
+  }
+
+  @Test
+  void bytesBehindPackedDataAreNotTakenForItsEnd() throws IOException {
+    byte[] one = gzip(GOOD + "\n");
+    byte[] two = Arrays.copyOf(one, 2 * one.length);
+    System.arraycopy(one, 0, two, one.length, one.length);
+    assertThat(read(Files.write(folder.resolve("two.jsonl.gz"), two))).hasSize(2);
+    byte[] padded = Arrays.copyOf(one, one.length + 512);
+    assertThat(read(Files.write(folder.resolve("padded.jsonl.gz"), padded))).hasSize(1);
+    two[one.length + 1] ^= 1; // the second file's magic number
+    assertThatThrownBy(() -> read("damaged.jsonl.gz", two))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("something that is not packed by gzip follows");
+    byte[] garbage = Arrays.copyOf(one, one.length + 3);
+    garbage[one.length] = 'x';
+    assertThatThrownBy(() -> read("garbage.jsonl.gz", garbage))
+        .hasMessageContaining("something that is not packed by gzip follows");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          {"prompt":"p","good":"w","bad":"l"} | name the columns with --columns chosen=good,rejected=bad
+          {"prompt":"p","Answer_better":"w","answer_worse":"l"} | name the columns with --columns chosen=Answer_better,rejected=answer_worse
+          {"context":"p","winner":"w","loser":"l"} | name the columns with --columns prompt=context,chosen=winner,rejected=loser
+          {"prompt":"p","a":"w","b":"l"} | where it has another name, pass --columns chosen=NAME
+          """)
+  void aMissingColumnNamesTheOnesThatMayBeMeant(String row, String hint) throws IOException {
+    assertThat(read("a.jsonl", row).get(0).problem())
+        .hasMessageContaining("missing field \"chosen\": found ")
+        .hasMessageEndingWith("; " + hint);
+    assertThat(read("b.jsonl", GOOD + "\n" + row).get(1).problem())
+        .hasMessageContaining("missing field")
+        .hasMessageNotContaining("--columns");
   }
 
   private static String reason(Row row) {

@@ -41,6 +41,16 @@ class RowShapeTest {
           {"prompt_ids":[1],"chosen_ids":[2],"rejected_ids":[3]} | token ids
           {"instruction":"i","chosen":[{"role":"user","content":"p"},{"role":"assistant","content":"w"}],"rejected":[{"role":"user","content":"p"},{"role":"assistant","content":"l"}]} | conversations, the prompt inside chosen and rejected
           {"conversations":[{"from":"human","value":"p"}],"chosen":{"from":"gpt","value":"w"},"rejected":{"from":"gpt","value":"l"}} | conversations, from sharegpt columns
+          {"conversations":[{"from":"human","value":"p"}],"chosen":"w","rejected":["l"]} | conversations, from sharegpt columns
+          {"messages":[{"role":"user","content":"p"}],"chosen":"w","rejected":"l"} | conversations, from the column "messages"
+          {"messages":[{"role":"user","content":"p"}],"chosen":[{"role":"assistant","content":"w"}],"rejected":[{"role":"assistant","content":"l"}]} | conversations, from the column "messages"
+          {"messages":[{"role":"user","content":"x"}],"chosen":[{"role":"user","content":"p"},{"role":"assistant","content":"w"}],"rejected":[{"role":"user","content":"p"},{"role":"assistant","content":"l"}]} | conversations, the prompt inside chosen and rejected
+          {"conversation":[{"role":"user","content":"p"}],"chosen":{"role":"assistant","content":"w"},"rejected":{"role":"assistant","content":"l"}} | conversations, from sharegpt columns
+          {"query":"q","chosen":"w","rejected":"l"} | conversations, from the column "query"
+          {"prompt":"p","chosen_response":"w","rejected_response":"l"} | text, the sides "chosen_response" and "rejected_response"
+          {"messages":[{"role":"user","content":"p"},{"role":"assistant","content":"w"}],"rejected_response":"l"} | conversations, from ms-swift's columns
+          {"prompt":"[{\\"role\\":\\"user\\",\\"content\\":\\"p\\"}]","chosen":"w","rejected":"l"} | conversations, the completions as strings
+          {"weight":null,"prompt":"p","chosen":"w","rejected":"l"} | text
           """)
   void theFirstRowSaysWhatTheRowsAre(String row, String description) throws IOException {
     Path file = Files.writeString(folder.resolve("a.jsonl"), row);
@@ -171,15 +181,27 @@ class RowShapeTest {
           ALPACA | {"prompt":"p",S} | row that does not fit --data_format alpaca
           TOKEN_IDS | {"prompt":"p",S} | row that does not fit --data_format token_ids
           TEXT | {"prompt":[U],"chosen":[A],"rejected":[U]} | wrong type of field "prompt"
-          MESSAGES | {"prompt":"p",S} | prompt, chosen and rejected of different kinds
-          MESSAGES | {S} | wrong type of field "chosen"
+          MESSAGES | {S} | text without a prompt
+          AUTO | {"history":"p",S} | no prompt, but a column "history"
+          AUTO | {"messages":"p",S} | no prompt, but a column "messages"
+          AUTO | {"query":"q","question":"i",S} | two columns that could be the prompt
+          AUTO | {"messages":[U],"rejected_response":"l"} | conversation without the chosen answer
+          AUTO | {"input":{"prompt":"p"},"preferred_output":[A],"non_preferred_output":[A]} | null in field "prompt"
+          AUTO | {"prompt":[U],"chosen":[A],"rejected":[U]} | prompt repeated inside rejected
+          AUTO | {"prompt":[U],"chosen":[{"role":"user","content":"q"}],"rejected":[A]} | chosen that begins with the user's turn
+          AUTO | {"prompt":[U],"chosen":[{"role":"system","content":"s"},A],"rejected":[A]} | chosen that begins with the system's turn
+          AUTO | {"chosen":[{"role":"system","content":"s"},U,A],"rejected":[{"role":"system","content":"s"},{"role":"user","content":"q"},A]} | chosen that begins with the user's turn
+          AUTO | {"prompt":[{"role":"User","content":"p"}],"chosen":[A],"rejected":[A]} | misspelt role in "prompt"
+          AUTO | {"prompt":[U],"chosen":[{"role":"assistnat","content":"w"}],"rejected":[A]} | misspelt role in "chosen"
+          AUTO | {"prompt":[U],"chosen":[A],"rejected":[{"role":"asistant ","content":"l"}]} | misspelt role in "rejected"
+          AUTO | {"prompt":"Name a fruit.","chosen":"Name a fruit.  Apple","rejected":"\n Name a fruit."} | prompt repeated inside chosen and rejected
+          AUTO | {"prompt":"[{'role': 'user', 'content': 'p'}]",S} | messages in Python's notation in "prompt"
           AUTO | {"weight":0,"prompt":"p",S} | weight that is not above 0 and finite
           AUTO | {"weight":-1,"prompt":"p",S} | weight that is not above 0 and finite
           AUTO | {"weight":1e999,"prompt":"p",S} | weight that is not above 0 and finite
           AUTO | {"weight":"x","prompt":"p",S} | weight that is not above 0 and finite
           AUTO | {"weight":"NaN","prompt":"p",S} | weight that is not above 0 and finite
           AUTO | {"weight":true,"prompt":"p",S} | wrong type of field "weight"
-          AUTO | {"weight":null,"prompt":"p",S} | null in field "weight"
           """)
   void whatIsAmbiguousOrBrokenIsABadRow(RowFormat format, String row, String reason)
       throws IOException {
@@ -192,6 +214,63 @@ class RowShapeTest {
         .hasMessageStartingWith("[" + folder.resolve("a.jsonl"))
         .extracting(problem -> problem.reason())
         .isEqualTo(reason);
+  }
+
+  /** With fewer than 12 characters an answer may begin like its prompt by chance. */
+  @ParameterizedTest
+  @CsvSource({
+    "a,a b,a c",
+    "Hello there,Hello there you,Hello there",
+    "Name a fruit.,Name a fruit. Apple,Kiwi"
+  })
+  void anAnswerMayBeginLikeAShortPromptOrOneAnswerLikeALongOne(
+      String prompt, String chosen, String rejected) throws IOException {
+    String row =
+        "{\"prompt\":\"%s\",\"chosen\":\"%s\",\"rejected\":\"%s\"}"
+            .formatted(prompt, chosen, rejected);
+    assertThat(pairs(row, RowFormat.AUTO)).hasSize(1);
+  }
+
+  @Test
+  void textBecomesTurnsWithTheFormatMessages() throws IOException {
+    String row = "{\"prompt\":\" p\",\"system\":\"s\"," + SIDES + "}";
+    PreferencePair pair = pairs(row, RowFormat.MESSAGES).get(0);
+    assertThat(pair)
+        .isEqualTo(
+            new PreferencePair.Chat(
+                pair.origin(),
+                List.of(Message.of("system", "s"), Message.of("user", " p")),
+                List.of(Message.of("assistant", "w")),
+                List.of(Message.of("assistant", "l")),
+                Map.of()));
+  }
+
+  @Test
+  void messagesAsJsonTextStayTextWithTheFormatText() throws IOException {
+    String row = "{\"prompt\":\"[{\\\"role\\\":\\\"user\\\"}]\"," + SIDES + "}";
+    PreferencePair pair = pairs(row, RowFormat.TEXT).get(0);
+    assertThat(((PreferencePair.Text) pair).prompt()).isEqualTo("[{\"role\":\"user\"}]");
+  }
+
+  @Test
+  void aSystemColumnThatIsNotTrainedOnIsKnown() throws IOException {
+    String rows =
+        """
+        {"prompt":"p",S,"system":"","history":[]}
+        {"prompt":"p",S,"system":"Be brief.","history":[]}
+        """
+            .replace("S", SIDES);
+    Path file = Files.writeString(folder.resolve("a.jsonl"), rows);
+    try (PairReader reader = PairReader.open(file)) {
+      reader.forEach(row -> assertThat(row.pairs()).hasSize(1));
+      assertThat(reader.lostColumns())
+          .isEqualTo(Map.of("system", new RowOrigin(file.toString(), 2, 2)));
+      assertThat(reader.form()).contains(RowForm.TEXT);
+    }
+    try (PairReader reader = PairReader.open(file, RowFormat.MESSAGES)) {
+      reader.forEach(row -> assertThat(row.pairs()).hasSize(1));
+      assertThat(reader.lostColumns()).isEmpty();
+    }
   }
 
   @Test

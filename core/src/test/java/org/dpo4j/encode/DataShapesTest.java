@@ -65,7 +65,7 @@ class DataShapesTest {
                 }));
       }
     }
-    assertThat(tests).hasSize(12);
+    assertThat(tests).hasSize(18);
     return tests;
   }
 
@@ -83,7 +83,14 @@ class DataShapesTest {
     shapes.put("ALPACA listed", pair -> Optional.of(pair.alpaca()).map(Pair::listedText));
     shapes.put("AUTO question", pair -> pair.question("question"));
     shapes.put("AUTO input", pair -> pair.question("input"));
+    shapes.put("AUTO query", pair -> pair.question("query"));
     shapes.put("ORCA prompt", pair -> pair.question("prompt"));
+    shapes.put("MESSAGES prompt", pair -> pair.question("prompt"));
+    shapes.put("AUTO messages and strings", pair -> Optional.of(pair.conversationAndStrings()));
+    shapes.put("AUTO ms-swift", pair -> Optional.of(pair.swift()));
+    shapes.put("AUTO OpenAI's preference format", pair -> Optional.of(pair.preferences()));
+    shapes.put("AUTO torchtune", pair -> Optional.of(pair.torchtune()));
+    shapes.put("AUTO JSON texts", Pair::jsonTexts);
     shapes.put("HH transcripts", Pair::transcripts);
     return shapes.entrySet().stream()
         .map(
@@ -221,6 +228,38 @@ class DataShapesTest {
           with(new Turn("assistant", rejected)),
           "score_chosen",
           8.5);
+    }
+
+    Map<String, ?> conversationAndStrings() {
+      return Map.of("messages", prompt, "chosen", chosen, "rejected", rejected);
+    }
+
+    Map<String, ?> swift() {
+      return Map.of("messages", with(new Turn("assistant", chosen)), "rejected_response", rejected);
+    }
+
+    Map<String, ?> preferences() {
+      return Map.of(
+          "input",
+          Map.of("messages", prompt, "tools", List.of(), "parallel_tool_calls", true),
+          "preferred_output",
+          List.of(new Turn("assistant", chosen)),
+          "non_preferred_output",
+          List.of(new Turn("assistant", rejected)));
+    }
+
+    Map<String, ?> torchtune() {
+      return Map.of(
+          "chosen_conversations", with(new Turn("assistant", chosen)),
+          "rejected_conversations", with(new Turn("assistant", rejected)));
+    }
+
+    Optional<Map<String, ?>> jsonTexts() {
+      return Optional.of(
+          Map.of(
+              "prompt", JSON.writeValueAsString(prompt),
+              "chosen", JSON.writeValueAsString(List.of(new Turn("assistant", chosen))),
+              "rejected", JSON.writeValueAsString(List.of(new Turn("assistant", rejected)))));
     }
 
     private List<Turn> with(Turn last) {

@@ -71,6 +71,19 @@ class HeldOutSplitTest {
   }
 
   @Test
+  void equalPairsWithoutAPromptStayOnOneSide() {
+    List<EncodedPair> pairs = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      pairs.add(
+          new EncodedPair(
+              new RowOrigin("f", i + 1, i + 1), new int[0], new int[] {i / 2}, new int[] {99}));
+    }
+    HeldOutSplit.Sides sides = new HeldOutSplit(0.5, 1).of(dataset(pairs));
+    assertThat(sides.held().pairs()).hasSize(10);
+    assertThat(Overlap.of(sides.train().pairs(), sides.held().pairs()).pairs()).isZero();
+  }
+
+  @Test
   void aSideWithoutPairsIsRefusedWithTheNumbers() {
     assertThatThrownBy(() -> new HeldOutSplit(0.5, 3).of(data(10, i -> 1)))
         .isInstanceOf(UsageException.class)
@@ -118,12 +131,12 @@ class HeldOutSplitTest {
 
   private static PairDataset dataset(List<EncodedPair> pairs) {
     EncodedPairs stored = EncodedPairs.of(pairs, EncodingMeans.ofMachine().folder());
-    return new PairDataset(stored, new EncodingCounts(), Set.of(), "", Map.of());
+    return new PairDataset(stored, new PairDataset.Walk(), Map.of());
   }
 
-  /** Prompt 0 is no prompt. */
+  /** Prompt 0 is no prompt; no two rows have the same answers. */
   private static EncodedPair pair(int row, int prompt) {
     int[] ids = prompt == 0 ? new int[0] : new int[] {prompt};
-    return new EncodedPair(new RowOrigin("f", row, row), ids, new int[] {2}, new int[] {3});
+    return new EncodedPair(new RowOrigin("f", row, row), ids, new int[] {row}, new int[] {0});
   }
 }

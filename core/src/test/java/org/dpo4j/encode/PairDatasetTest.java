@@ -68,7 +68,7 @@ class PairDatasetTest {
             "identical chosen and rejected",
             "missing field \"chosen_ids\"",
             "token id out of range");
-    assertThat(data.ignoredColumns()).containsExactly("n");
+    assertThat(data.walk().ignoredColumns()).containsExactly("n");
     assertThat(counts.summary())
         .isEqualTo(
             ("3 of 8 pairs kept, 1 of them cut by max_length;"
@@ -172,8 +172,8 @@ class PairDatasetTest {
     assertThat(words(several.pairs())).isEqualTo(words(one.pairs()));
     assertThat(several.counts().summary()).isEqualTo(one.counts().summary());
     assertThat(several.cut()).isEqualTo(one.cut()).isEqualTo(one.counts().cut());
-    assertThat(several.ignoredColumns()).isEqualTo(one.ignoredColumns());
-    assertThat(several.description()).isEqualTo(one.description());
+    assertThat(several.walk().ignoredColumns()).isEqualTo(one.walk().ignoredColumns());
+    assertThat(several.walk().description()).isEqualTo(one.walk().description());
   }
 
   @ParameterizedTest

@@ -29,7 +29,8 @@ class SurprisesTest {
   @Test
   void bosTwiceIsReported() {
     assertThat(text("^^p", "w", "l").warnings()).containsExactly(Surprises.TWO_BOS);
-    assertThat(ids("", "^^w$", "l$").warnings()).containsExactly(Surprises.TWO_BOS);
+    assertThat(ids("", "^^w$", "l$").warnings())
+        .containsExactlyInAnyOrder(Surprises.TWO_BOS, RowDoubts.EMPTY_PROMPT);
     assertThat(chat("^^", "$").warnings()).containsExactly(Surprises.TWO_BOS);
     assertThat(chat("^x^", "$").warnings()).isEmpty();
   }
@@ -57,7 +58,20 @@ class SurprisesTest {
 
   @Test
   void aLineBreakAfterEosIsScoredAndReported() {
-    assertThat(chat("", "$\n").warnings()).containsExactly(Surprises.AFTER_EOS);
+    assertThat(ids("p", "w$\n", "l$").warnings()).containsExactly(Surprises.AFTER_EOS);
+  }
+
+  /** No row can change it, so that a warning for each would hide those that count. */
+  @Test
+  void aLineBreakThatTheTemplateWritesAfterEosIsANoteAndNoWarning() {
+    assertThat(chat("", "$\n").warnings()).isEmpty();
+    assertThat(chat("", "$\n").notes()).containsExactly(Surprises.TEMPLATE_AFTER_EOS);
+    EncodingCounts counts = new EncodingCounts();
+    counts.count(chat("", "$\n"));
+    counts.count(chat("", "$\n"));
+    assertThat(counts.warnings()).isEmpty();
+    assertThat(counts.notes())
+        .isEqualTo(Map.of(Surprises.TEMPLATE_AFTER_EOS, new EncodingCounts.Tally(2, ORIGIN)));
     EncodedPair pair = chat("", "$\n").usable().orElseThrow();
     assertThat(pair.chosenIds()).containsExactly('w', '$', '\n');
   }
@@ -66,8 +80,7 @@ class SurprisesTest {
   void eosTwiceIsReported() {
     assertThat(chat("", "$$").warnings()).containsExactly(Surprises.TWO_EOS);
     assertThat(text("p", "w$\n", "l").warnings()).containsExactly(Surprises.TWO_EOS); // "w$\n$"
-    assertThat(chat("", "$\n$\n").warnings())
-        .containsExactlyInAnyOrder(Surprises.TWO_EOS, Surprises.AFTER_EOS);
+    assertThat(chat("", "$\n$\n").warnings()).containsExactly(Surprises.TWO_EOS);
     assertThat(ids("p", "a$b$", "l$").warnings()).isEmpty(); // two turns
   }
 
@@ -103,9 +116,13 @@ class SurprisesTest {
     counts.count(encoder(special, 1, null).encode(pair("p", "w", "l"))); // dropped
     assertThat(counts.warnings())
         .isEqualTo(Map.of(Surprises.NO_EOS, new EncodingCounts.Tally(2, ORIGIN)));
-    assertThat(counts.summary())
-        .endsWith(
-            "2 kept with a warning: a completion does not end in EOS (first [pairs.jsonl:1])");
+  }
+
+  @Test
+  void aPromptWithoutATokenOrWithBosAloneIsReported() {
+    assertThat(ids("", "ww$", "ll$").warnings()).containsExactly(RowDoubts.EMPTY_PROMPT);
+    assertThat(ids("^", "w$", "l$").warnings()).containsExactly(RowDoubts.EMPTY_PROMPT);
+    assertThat(text(" ", "w", "l").warnings()).containsExactly(RowDoubts.EMPTY_PROMPT);
   }
 
   private static EncodedRow text(String prompt, String chosen, String rejected) {

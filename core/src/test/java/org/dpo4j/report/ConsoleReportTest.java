@@ -5,18 +5,56 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
 import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Closes: a metric under a wrong name, and a number that a person reads wrongly. */
 class ConsoleReportTest {
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-  private final ConsoleReport console =
-      new ConsoleReport(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+
+  @Test
+  void aTableHasTheStepOfAllStepsAndEvaluationsAreMarked() {
+    ConsoleReport console = console(LogFormat.TABLE, 4);
+    PairMetrics ties = new PairMetrics(0.6931472, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    console.print(new EvaluationReport(0, 0, ties, 12, 1));
+    console.print(SampleRuns.step(2, 0.6), 125);
+    console.print(SampleRuns.step(4, 0.5), 0);
+    console.print(SampleRuns.evaluation(4, 0.55));
+    console.finish(Map.of("train_loss", 0.5), 4);
+    // 125 s are 2 minutes. Before the first step each pair is a tie: no accuracy.
+    assertThat(printed())
+        .isEqualTo(
+            """
+                   step        loss  reward margin  accuracy  learning rate   time left
+            eval    0/4      0.6931         +0.000         -
+            train   2/4      0.6000         +0.750    75.0 %          1e-06       2 min
+            train   4/4      0.5000         +0.750    75.0 %          1e-06         0 s
+            eval    4/4      0.5500         +0.750    75.0 %
+            """);
+  }
+
+  @Test
+  void aTableFitsInAHundredColumnsAndStaysAlignedWithHugeNumbers() {
+    ConsoleReport console = console(LogFormat.TABLE, 1_234_567);
+    console.print(SampleRuns.step(9, 0.6), Double.NaN);
+    console.print(SampleRuns.step(1_234_567, 8.23e22), 4e5);
+    console.print(SampleRuns.step(1_234_567, Double.NaN), 4e5);
+    List<String> lines = printed().lines().toList();
+    assertThat(lines).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100));
+    assertThat(lines.subList(1, 4))
+        .allSatisfy(line -> assertThat(line).hasSize(lines.get(0).length()));
+    assertThat(lines.get(2)).contains("1234567/1234567  ", "8.23e+22", "4 d 15 h");
+    assertThat(lines.get(3)).contains(" nan ");
+  }
 
   @Test
   void aStepIsOneDictionaryLineWithTrlsNamesInItsOrder() {
-    console.print(SampleRuns.step(1, 0.6931472));
+    console(LogFormat.DICT, 4).print(SampleRuns.step(1, 0.6931472), 5);
     assertThat(printed())
         .isEqualTo(
             "{'loss': 0.6931, 'grad_norm': 33.54, 'learning_rate': 1e-06, 'entropy': 3.948,"
@@ -29,7 +67,7 @@ class ConsoleReportTest {
   @Test
   void anEvaluationHasThePrefixAndItsSpeed() {
     // 33 pairs in 7.7762 s are 4.2437 a second.
-    console.print(SampleRuns.evaluation(0, 0.7));
+    console(LogFormat.DICT, 4).print(SampleRuns.evaluation(0, 0.7));
     assertThat(printed())
         .startsWith("{'eval_loss': 0.7, 'eval_runtime': 7.776, 'eval_samples_per_second': 4.244,")
         .contains("'eval_rewards/accuracies': 0.75, 'eval_rewards/margins': 0.75,")
@@ -38,9 +76,44 @@ class ConsoleReportTest {
 
   @Test
   void nanAndInfinityAreVisible() {
-    console.print(SampleRuns.step(1, Double.NaN));
-    console.print(Map.of("x", Double.NEGATIVE_INFINITY));
+    ConsoleReport console = console(LogFormat.DICT, 4);
+    console.print(SampleRuns.step(1, Double.NaN), 0);
+    console.finish(Map.of("x", Double.NEGATIVE_INFINITY), 1);
     assertThat(printed()).startsWith("{'loss': nan,").endsWith("{'x': -inf}\n");
+  }
+
+  @Test
+  void aJsonLineHasTheSameKeysAndTheStepWithAllDigits() {
+    ConsoleReport json = console(LogFormat.JSON, 4);
+    json.print(SampleRuns.step(1, 0.69314718), 5);
+    json.print(SampleRuns.evaluation(4, Double.NaN));
+    json.finish(Map.of("train_loss", 0.5), 4);
+    List<JsonNode> lines = printed().lines().map(JsonMapper.shared()::readTree).toList();
+    assertThat(lines.get(0).get("loss").isNumber()).isTrue();
+    assertThat(lines.get(0).get("loss").doubleValue()).isEqualTo(0.69314718);
+    assertThat(lines.get(0).get("step").intValue()).isEqualTo(1);
+    assertThat(lines.get(0).propertyNames())
+        .containsExactlyElementsOf(
+            java.util.stream.Stream.concat(
+                    MetricNames.of(SampleRuns.step(1, 0.7)).keySet().stream(),
+                    java.util.stream.Stream.of("step"))
+                .toList());
+    assertThat(lines.get(1).get("eval_loss").isNull()).isTrue();
+    assertThat(lines.get(1).get("step").intValue()).isEqualTo(4);
+    assertThat(lines.get(2).get("train_loss").doubleValue()).isEqualTo(0.5);
+    assertThat(lines).hasSize(3);
+  }
+
+  @Test
+  void timesHaveTheirLargestUnits() {
+    assertThat(TimeText.of(0.4)).isEqualTo("0 s");
+    assertThat(TimeText.of(59.4)).isEqualTo("59 s");
+    assertThat(TimeText.of(59.7)).isEqualTo("1 min");
+    assertThat(TimeText.of(3599)).isEqualTo("1 h 00 min");
+    assertThat(TimeText.of(2 * 3600 + 5 * 60)).isEqualTo("2 h 05 min");
+    assertThat(TimeText.of(24 * 3600 - 1)).isEqualTo("1 d 00 h");
+    assertThat(TimeText.of(51 * 3600)).isEqualTo("2 d 03 h");
+    assertThat(TimeText.of(Double.NaN)).isEqualTo("-");
   }
 
   @Test
@@ -55,6 +128,11 @@ class ConsoleReportTest {
     assertThat(ShortNumber.of(1e16)).isEqualTo("1e+16");
     assertThat(ShortNumber.of(1e-300)).isEqualTo("1e-300");
     assertThat(ShortNumber.of(123_456_789L)).isEqualTo("123456789");
+  }
+
+  private ConsoleReport console(LogFormat format, int maxSteps) {
+    return new ConsoleReport(
+        new PrintStream(bytes, true, StandardCharsets.UTF_8), format, maxSteps);
   }
 
   private String printed() {

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -32,7 +33,6 @@ class ModelCardTest {
     assertThat(card)
         .contains("# a \\# b \\<script\\> \\`c\\` \\| d_e \\_f\\_\n")
         .contains("license: \"mit\"\n")
-        .contains("model=\"a\\n# b <script> `c` | d_e _f_\"")
         .contains("| learning_rate | 1e-06 |\n");
   }
 
@@ -57,10 +57,88 @@ class ModelCardTest {
   }
 
   @Test
+  void theOriginHasHashesTheBaseOfTheBaseAndHowTheWeightsWereSaved() {
+    String card = ModelCard.text(run("tuned", "/home/anna/models/second", null));
+    assertThat(card)
+        .contains(
+            """
+            ## Origin
+
+            - weights: saved as float32 (bfloat16 would lose 97 % of the update)
+            - base model second: weights sha256 `0123ab`
+            - second was tuned from first, which was tuned from org/base
+            - data pairs.jsonl: sha256 `4567cd`
+            """)
+        .doesNotContain("anna");
+  }
+
+  @Test
+  void theQuickStartWorksFromWhereTheRunWasStarted() {
+    RunSummary run = run("tuned", "org/base", null);
+    assertThat(ModelCard.text(run))
+        .contains("From where `runs/tuned` is, with dpo4j:")
+        .contains("./dpo4j generate --model runs/tuned --prompt \"Which would")
+        .contains("model=\"runs/tuned\")");
+    // An adapter goes on its model; a path with a space is one word of the shell.
+    assertThat(ModelCard.text(with(run, true, account("runs/it's", List.of()))))
+        .contains("--model 'models/my base' --adapter 'runs/it'\\''s' --prompt");
+    // A place that only one machine has is not named.
+    assertThat(ModelCard.text(with(run, false, account(".", List.of()))))
+        .contains("From inside this folder", "dpo4j generate --model . --prompt", "model=\".\")");
+  }
+
+  @Test
+  void sampleAnswersAreShownAsTheyAreWhateverIsInThem() {
+    RunSummary run = run("tuned", "org/base", null);
+    RunSummary.Sample sample =
+        new RunSummary.Sample(
+            "<b>Hi</b>\r\n# *no heading*", "````\ncode\n````", "\u001b[31mred\u0000 | a\tb");
+    assertThat(ModelCard.text(with(run, false, account(".", List.of(sample)))))
+        .contains("To the first prompts of the held-out pairs")
+        .contains("Prompt:\n\n```text\n<b>Hi</b>\n# *no heading*\n```\n")
+        // Four backticks inside need five around them.
+        .contains("Before:\n\n`````text\n````\ncode\n````\n`````\n")
+        // Escape sequences would reach the terminal of whoever prints the card.
+        .contains("After:\n\n```text\n\ufffd[31mred\ufffd | a\tb\n```\n");
+    assertThat(ModelCard.text(run)).doesNotContain("## Sample answers");
+  }
+
+  @Test
+  void warningsOfTheRunStandInTheCardWithoutFoldersOfTheMachine() {
+    assertThat(ModelCard.text(run("tuned", "org/base", null)))
+        .contains(
+            "## Warnings of the run\n\n- \\[pairs.jsonl:3\\] is odd; see x.csv or docs/reference\n")
+        .contains("- the loss of 1/2 rose\n")
+        .doesNotContain("anna");
+  }
+
+  @Test
+  void theTrainingSectionHasTheFormOfTheRowsAndOnlySettingsThatDiffer() {
+    assertThat(ModelCard.text(run("tuned", "org/base", null)))
+        .contains(
+            "32 steps of 4 pairs with sigmoid, beta 0.1. Rows: conversations, through the chat"
+                + " template. The run took 13 s.")
+        .contains("| setting that differs from its default | value |");
+  }
+
+  @Test
+  void theAccuracyOfTiesIsNoNumber() {
+    PairMetrics ties = new PairMetrics(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    RunSummary run =
+        copy(
+            run("tuned", "org/base", null),
+            new EvaluationReport(0, 0, ties, 33, 1),
+            SampleRuns.evaluation(4, 0.5));
+    assertThat(ModelCard.text(run)).contains("| eval_rewards/accuracies | (ties) | 0.75 |");
+  }
+
+  @Test
   void withoutAnEvaluationThereIsNoResultsTable() {
     RunSummary full = run("tuned", "org/base", null);
     RunSummary bare = copy(full, null, null);
-    assertThat(ModelCard.text(bare)).doesNotContain("## Results");
+    assertThat(ModelCard.text(bare))
+        .contains("## Results\n\n- training loss 0.6931 -\\> 0.5\n")
+        .doesNotContain("| metric |");
     EvaluationReport start = SampleRuns.evaluation(0, 0.7);
     assertThat(ModelCard.text(copy(full, start, start))).contains("| metric | after |");
   }
@@ -78,6 +156,7 @@ class ModelCardTest {
         "a frozen copy of the starting model",
         "sigmoid, beta 0.1",
         true,
+        "conversations, through the chat template",
         license,
         settings,
         List.of(
@@ -86,7 +165,25 @@ class ModelCardTest {
         SampleRuns.evaluation(0, 0.6931472),
         SampleRuns.evaluation(4, 0.5),
         12.5,
-        Map.of("dpo4j", "0.1.0"));
+        Map.of("dpo4j", "0.1.0"),
+        new RunSummary.Origin(
+            List.of("/home/anna/first", "org/base"),
+            "0123ab",
+            Map.of("/data/pairs.jsonl", "4567cd"),
+            "float32 (bfloat16 would lose 97 % of the update)"),
+        account("runs/tuned", List.of()));
+  }
+
+  private static RunSummary.Account account(String folder, List<RunSummary.Sample> samples) {
+    return new RunSummary.Account(
+        folder,
+        "models/my base",
+        "32 steps of 4 pairs with sigmoid, beta 0.1.",
+        List.of("training loss 0.6931 -> 0.5"),
+        List.of(
+            "[/home/anna/data/pairs.jsonl:3] is odd; see C:\\Users\\anna\\x.csv or docs/reference",
+            "the loss of 1/2 rose"),
+        samples);
   }
 
   private static RunSummary copy(
@@ -98,13 +195,36 @@ class ModelCardTest {
         run.reference(),
         run.loss(),
         run.conversational(),
+        run.rowForm(),
         run.license(),
         run.settings(),
         run.data(),
         before,
         after,
         run.trainSeconds(),
-        run.versions());
+        run.versions(),
+        run.origin(),
+        run.account());
+  }
+
+  private static RunSummary with(RunSummary run, boolean adapter, RunSummary.Account account) {
+    return new RunSummary(
+        run.modelName(),
+        run.baseModel(),
+        adapter,
+        run.reference(),
+        run.loss(),
+        run.conversational(),
+        run.rowForm(),
+        run.license(),
+        run.settings(),
+        run.data(),
+        run.before(),
+        run.after(),
+        run.trainSeconds(),
+        run.versions(),
+        run.origin(),
+        account);
   }
 
   private static JsonNode frontMatter(String card) {

@@ -1,40 +1,53 @@
 package org.dpo4j.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.w3c.dom.Document;
+import org.w3c.dom.NodeList;
 
-/** Closes: a plot that fails, or stays empty, for a short, odd or broken run. */
+/** Closes: a plot that fails, stays empty or cannot be read, for a short, odd or broken run. */
 class PlotsTest {
   private static final int BLUE = 0x0072B2;
   private static final int ORANGE = 0xD55E00;
 
-  private final Path png;
+  private final Path folder;
 
-  PlotsTest(@TempDir Path dir) {
-    this.png = dir.resolve("curves.png");
+  PlotsTest(@TempDir Path folder) {
+    this.folder = folder;
   }
 
   @Test
   void aLongRunShowsTrainingAndEvaluation() throws IOException {
-    CurvesPlot.write(png, "a run", SampleRuns.converging(1000, 100));
-    assertThat(colours()).contains(BLUE, ORANGE);
+    assertThat(colours(curves(SampleRuns.converging(1000, 100)))).contains(BLUE, ORANGE);
   }
 
   @Test
-  void oneStepWithoutEvaluationIsADot() throws IOException {
+  void oneStepWithoutEvaluationIsADotInEachPanel() throws IOException {
     RunHistory history = new RunHistory();
     history.add(SampleRuns.step(1, 0.6931));
-    CurvesPlot.write(png, "one step", history);
-    assertThat(colours()).contains(BLUE);
+    Picture picture = curves(history);
+    assertThat(colours(picture)).contains(BLUE);
+    // Six panels of one curve and two of two.
+    assertThat(dots(picture)).hasSize(6 + 2 * 2);
   }
 
   @Test
@@ -44,18 +57,167 @@ class PlotsTest {
     history.add(SampleRuns.step(2, Double.NaN));
     history.add(SampleRuns.step(3, Double.POSITIVE_INFINITY));
     history.add(SampleRuns.step(4, 0.5));
-    CurvesPlot.write(png, "gaps", history);
-    assertThat(colours()).contains(BLUE);
-    CurvesPlot.write(png, "nothing", new RunHistory());
-    assertThat(colours()).doesNotContain(BLUE);
+    assertThat(colours(curves(history))).contains(BLUE);
+    assertThat(colours(curves(new RunHistory()))).doesNotContain(BLUE);
+    assertThat(texts(curves(new RunHistory()))).contains("Loss (no finite values)");
+  }
+
+  static Stream<RunHistory> runs() {
+    RunHistory one = new RunHistory();
+    one.add(SampleRuns.step(1, 0.6931));
+    RunHistory two = new RunHistory();
+    two.add(SampleRuns.evaluation(0, 0.6931));
+    two.add(SampleRuns.step(2, 0.6));
+    two.add(SampleRuns.step(4, 0.5));
+    two.add(SampleRuns.evaluation(4, 0.55));
+    RunHistory broken = new RunHistory();
+    broken.add(SampleRuns.step(1, 1e-7));
+    broken.add(SampleRuns.step(2, 8.2e12));
+    broken.add(SampleRuns.step(3, Double.MAX_VALUE));
+    return Stream.of(
+        new RunHistory(),
+        one,
+        two,
+        broken,
+        SampleRuns.converging(3000, 300),
+        huge(-1e300, 1e300),
+        huge(-98_000, 90_000));
+  }
+
+  private static RunHistory huge(double low, double high) {
+    RunHistory history = new RunHistory();
+    history.add(new EvaluationReport(0, 0, margins(low), 1, 1));
+    history.add(new EvaluationReport(1, 1, margins(high), 1, 1));
+    return history;
+  }
+
+  private static PairMetrics margins(double margin) {
+    return new PairMetrics(1, margin, -margin, 0.5, margin, margin, -margin, 0, 0, 0, 0);
+  }
+
+  @ParameterizedTest
+  @MethodSource("runs")
+  void noWordsOverlapAndNoneLeaveThePicture(RunHistory history) throws IOException {
+    Picture picture = curves(history);
+    BufferedImage image = png(picture);
+    Rectangle2D whole =
+        new Rectangle2D.Double(0, 0, image.getWidth() / 1.5, image.getHeight() / 1.5);
+    List<Picture.Words> words = words(picture);
+    for (int i = 0; i < words.size(); i++) {
+      assertThat(whole.contains(box(words.get(i)))).as(words.get(i).text()).isTrue();
+      for (int j = 0; j < i; j++) {
+        assertThat(box(words.get(i)).intersects(box(words.get(j))))
+            .as(words.get(i) + " and " + words.get(j))
+            .isFalse();
+      }
+    }
+  }
+
+  @Test
+  void theTitleSaysWhatWasTrainedAndHowAndIsCutWhereItIsTooLong() {
+    Picture picture =
+        CurvesPlot.draw("x".repeat(500), "64 pairs,\nbeta 0.1", SampleRuns.converging(60, 30), 0);
+    assertThat(texts(picture).get(0)).startsWith("xxxx").endsWith("…").hasSizeLessThan(120);
+    // 60 logged values are smoothed: the mean of 5 at a time.
+    assertThat(texts(picture))
+        .contains("64 pairs, beta 0.1; thick lines: means of the last 5 logged values");
+  }
+
+  @Test
+  void epochsEndAtDottedLinesAtOneStepInAllPanels() {
+    // Steps 0 to 40, 16 in an epoch: lines at 16 and 32 of 40.
+    Picture picture = CurvesPlot.draw("t", "s", SampleRuns.converging(40, 40), 16);
+    List<Double> xs = dotted(picture);
+    assertThat(xs).hasSize(2 * 8);
+    double plot = 600 - 90 - 66;
+    assertThat(xs.get(0)).isCloseTo(90 + plot * 16 / 40, within(1e-9));
+    assertThat(xs.get(1)).isCloseTo(90 + plot * 32 / 40, within(1e-9));
+    assertThat(new HashSet<>(xs)).hasSize(4); // two columns
+    assertThat(texts(picture)).contains("step (dotted: ends of epochs)");
+    assertThat(dotted(curves(SampleRuns.converging(40, 40)))).isEmpty();
+    // A thousand epochs do not make a cage: each 42nd is drawn.
+    assertThat(dotted(CurvesPlot.draw("t", "s", SampleRuns.converging(1000, 100), 1)))
+        .hasSize(8 * 24 - 8);
+  }
+
+  @Test
+  void theAccuracyOfTiesIsNotDrawnAndHalfIs() {
+    RunHistory history = new RunHistory();
+    PairMetrics ties = new PairMetrics(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    assertThat(ties.tied()).isTrue();
+    history.add(new EvaluationReport(0, 0, ties, 12, 1));
+    history.add(SampleRuns.evaluation(4, 0.5));
+    // Loss, margin and entropy have two dots, rewards and log-probabilities two of each side, the
+    // accuracy one; and as many curves have a dot in their legend.
+    int evaluated = 3 * 2 + 2 * 2 * 2 + 1;
+    int legends = 3 + 2 * 2 + 1;
+    assertThat(dots(curves(history))).hasSize(evaluated + legends);
+    assertThat(texts(curves(history))).contains("0.5", "0.6", "0.7");
+  }
+
+  @Test
+  void theLastValueOfEachCurveIsWritten() {
+    RunHistory history = new RunHistory();
+    history.add(SampleRuns.evaluation(0, 0.7));
+    history.add(SampleRuns.step(4, 0.12345));
+    history.add(SampleRuns.evaluation(4, 0.55));
+    assertThat(texts(curves(history)))
+        .contains("0.123", "0.550") // loss
+        .contains("-1230", "-771") // log-probabilities
+        .contains("33.5", "1e-6"); // gradient norm and learning rate
+  }
+
+  @Test
+  void aLogarithmicAxisHasLabelsThatOneReads() {
+    Panel.Curve wide =
+        new Panel.Curve("x", List.of(1.0, 2.0), List.of(0.02, 30.0), Panel.Style.LINE, 0);
+    Axis axis = Axis.ofValues(new Panel("t", "u", List.of(wide), Panel.Range.LOG_WHEN_WIDE));
+    assertThat(axis.logarithmic()).isTrue();
+    assertThat(labels(axis)).containsExactly("0.1", "1", "10");
+    assertThat(axis.at(1) - axis.at(0.1)).isCloseTo(axis.at(10) - axis.at(1), within(1e-12));
+    Panel.Curve vast =
+        new Panel.Curve("x", List.of(1.0, 2.0), List.of(1e-3, 1e12), Panel.Style.LINE, 0);
+    assertThat(labels(Axis.ofValues(new Panel("t", "u", List.of(vast), Panel.Range.LOG_WHEN_WIDE))))
+        .containsExactly("0.001", "1", "1,000", "1e6", "1e9", "1e12");
+  }
+
+  @Test
+  void axesHaveRoundNumbers() {
+    assertThat(labels(Axis.ofSteps(0, 32))).containsExactly("0", "5", "10", "15", "20", "25", "30");
+    assertThat(labels(Axis.ofSteps(1, 1))).containsExactly("0", "1", "2");
+    assertThat(labels(Axis.ofSteps(10, 3000))).contains("500", "1,000", "3,000");
+    Panel.Curve flat = new Panel.Curve("x", List.of(1.0), List.of(0.0), Panel.Style.LINE, 0);
+    assertThat(labels(Axis.ofValues(new Panel("t", "u", List.of(flat), Panel.Range.FREE))))
+        .contains("0", "0.05", "-0.05");
+  }
+
+  @Test
+  void theSvgIsXmlWhateverTheNames() throws Exception {
+    Picture picture =
+        CurvesPlot.draw("a <b> & \"c\" \u0001\ud800", "s", SampleRuns.converging(60, 30), 20);
+    Path svg = folder.resolve("curves.svg");
+    picture.writeSvg(svg);
+    Document document =
+        DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(svg.toFile());
+    NodeList texts = document.getElementsByTagName("text");
+    assertThat(texts.item(0).getTextContent().strip()).isEqualTo("a <b> & \"c\"");
+    assertThat(texts.getLength()).isEqualTo(words(picture).size());
+    assertThat(document.getElementsByTagName("circle").getLength()).isEqualTo(dots(picture).size());
   }
 
   @Test
   void whatCannotBeDrawnIsLeftOutAndTheRunGoesOn() throws IOException {
-    // Two steps and one value: the drawing library refuses.
-    Panel.Curve bad = new Panel.Curve("bad", List.of(1.0, 2.0), List.of(1.0), Panel.Style.LINE, 0);
-    PanelGrid.write(png, "bad", List.of(new Panel("bad", "", List.of(bad), Panel.Range.FREE)), 1);
+    Path png = folder.resolve("large.png");
+    // More pixels than an image can have.
+    new Picture(1 << 20, 1 << 20).writePng(png);
     assertThat(png).doesNotExist();
+  }
+
+  @Test
+  void aCurveHasAValueForEachStep() {
+    assertThatThrownBy(
+            () -> new Panel.Curve("x", List.of(1.0, 2.0), List.of(1.0), Panel.Style.LINE, 0))
+        .hasMessageContaining("2 steps and 1 values");
   }
 
   @Test
@@ -72,13 +234,72 @@ class PlotsTest {
             new ComparisonPlot.Series("same", List.of(1.0, 0.1, 0.001)),
             new ComparisonPlot.Series("same", List.of(1.0, 0.5, 0.25)),
             new ComparisonPlot.Series("empty", List.of()));
-    ComparisonPlot.write(
-        png, "compared", List.of(new ComparisonPlot.Quantity("Loss", "loss", runs)));
-    assertThat(colours()).contains(BLUE, ORANGE);
+    Picture picture =
+        ComparisonPlot.draw("compared", List.of(new ComparisonPlot.Quantity("Loss", "loss", runs)));
+    assertThat(colours(picture)).contains(BLUE, ORANGE);
+    assertThat(texts(picture)).contains("same").doesNotContain("empty");
   }
 
-  private Set<Integer> colours() throws IOException {
-    BufferedImage image = ImageIO.read(png.toFile());
+  private static Picture curves(RunHistory history) {
+    return CurvesPlot.draw("a run", "of pairs", history, 0);
+  }
+
+  private static List<Picture.Words> words(Picture picture) {
+    return picture.marks().stream()
+        .filter(mark -> mark instanceof Picture.Words)
+        .map(mark -> (Picture.Words) mark)
+        .toList();
+  }
+
+  private static List<String> texts(Picture picture) {
+    return words(picture).stream().map(Picture.Words::text).toList();
+  }
+
+  private static List<String> labels(Axis axis) {
+    return axis.ticks().stream().map(Axis.Tick::label).toList();
+  }
+
+  private static List<Picture.Mark> dots(Picture picture) {
+    return picture.marks().stream().filter(mark -> mark instanceof Picture.Dot).toList();
+  }
+
+  /** x of the dotted vertical lines. */
+  private static List<Double> dotted(Picture picture) {
+    List<Double> xs = new ArrayList<>();
+    for (Picture.Mark mark : picture.marks()) {
+      if (mark instanceof Picture.Line line
+          && line.dash() > 0
+          && line.points().size() == 2
+          && line.points().get(0)[0] == line.points().get(1)[0]) {
+        xs.add(line.points().get(0)[0]);
+      }
+    }
+    return xs;
+  }
+
+  /** Where the words are at most, as the layout assumes. */
+  private static Rectangle2D box(Picture.Words words) {
+    double width = PanelGrid.width(words.text(), words.size());
+    double height = words.size() * 0.8; // above the base line; letters below it are narrow
+    double shift =
+        switch (words.anchor()) {
+          case START -> 0;
+          case MIDDLE -> -width / 2;
+          case END -> -width;
+        };
+    return words.upright()
+        ? new Rectangle2D.Double(words.x() - height, words.y() + shift, height, width)
+        : new Rectangle2D.Double(words.x() + shift, words.y() - height, width, height);
+  }
+
+  private BufferedImage png(Picture picture) throws IOException {
+    Path png = folder.resolve("picture.png");
+    picture.writePng(png);
+    return ImageIO.read(png.toFile());
+  }
+
+  private Set<Integer> colours(Picture picture) throws IOException {
+    BufferedImage image = png(picture);
     Set<Integer> colours = new HashSet<>();
     for (int y = 0; y < image.getHeight(); y++) {
       for (int x = 0; x < image.getWidth(); x++) {

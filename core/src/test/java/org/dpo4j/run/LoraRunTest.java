@@ -47,7 +47,7 @@ class LoraRunTest {
         .contains("LoRA, 1,792 of 350,272 parameters trained")
         .contains("dropout 0.05 off (disable_dropout)")
         .contains("reference: start: a frozen copy of the model (weights sha256 6972034bea06)\n")
-        .contains("step-0 check passed");
+        .contains("start check passed");
     assertThat(names(folder.resolve("first")))
         .contains("adapter_config.json", "adapter_model.safetensors", "tokenizer.json")
         .contains("README.md", "dpo4j.yaml", "trainer_state.json", "tokenizer_config.json")
@@ -98,13 +98,13 @@ class LoraRunTest {
         .contains("reference: start: a frozen copy of the model with the adapter " + adapter)
         // What sha256sum prints for the two files.
         .contains("(weights sha256 6972034bea06, adapter sha256 43d34524666b)\n")
-        .contains("step-0 check passed");
+        .contains("start check passed");
     out.reset();
     train("base", Map.of("adapter", adapter, "reference", "base"));
     assertThat(out.toString(StandardCharsets.UTF_8))
         .contains("reference: base: the model with its adapter off (weights sha256 6972034bea06)")
-        .contains("; step-0 check skipped")
-        .doesNotContain("step-0 check passed");
+        .contains("; start check skipped")
+        .doesNotContain("start check passed");
   }
 
   @ParameterizedTest

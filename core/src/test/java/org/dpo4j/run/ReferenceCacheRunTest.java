@@ -54,7 +54,7 @@ class ReferenceCacheRunTest {
     assertThat(again)
         .contains("reference cache: 23 training pairs read from " + cache())
         .contains("reference cache: 4 held-out pairs read from " + cache())
-        .contains("step-0 check passed");
+        .contains("start check passed");
     assertThat(folder.resolve("again/model.safetensors"))
         .hasBinaryContent(Files.readAllBytes(folder.resolve("first/model.safetensors")));
 

@@ -222,7 +222,7 @@ class TrainerTest {
       SmallRun run = new SmallRun(PAIRS);
       assertThatThrownBy(() -> run.train(policy, reference))
           .isInstanceOf(DpoException.class)
-          .hasMessageContaining("step-0 check failed")
+          .hasMessageContaining("start check failed")
           .hasMessageContaining("the sigmoid loss must be 0.693147");
       assertThat(SmallModel.weights(policy)).isEqualTo(weights);
 

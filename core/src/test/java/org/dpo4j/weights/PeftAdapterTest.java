@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.model.lora.LoraConfig;
@@ -30,6 +33,18 @@ import tools.jackson.databind.node.ObjectNode;
  * that is taken although it is not of the model, and a setting that is read past.
  */
 class PeftAdapterTest {
+
+  /** The fields of PEFT 0.21.2's LoraConfig. */
+  private static final String PEFT_KEYS =
+      """
+      alora_invocation_tokens alpha_pattern arrow_config auto_mapping base_model_name_or_path bias
+      corda_config ensure_weight_tying eva_config exclude_modules fan_in_fan_out inference_mode
+      init_lora_weights kasa_config layer_replication layers_pattern layers_to_transform
+      loftq_config lora_alpha lora_bias lora_dropout lora_ga_config megatron_config megatron_core
+      modules_to_save monteclora_config peft_type peft_version qalora_group_size r rank_pattern
+      revision runtime_config target_modules target_parameters task_type trainable_token_indices
+      use_bdlora use_dora use_qalora use_rslora velora_config
+      """;
 
   private final Path folder;
 
@@ -56,6 +71,21 @@ class PeftAdapterTest {
     assertThat(config).isEqualTo(HuggingFaceConfig.tree(adapter.resolve(PeftAdapter.CONFIG)));
     assertThat(written.resolve("config.json")).doesNotExist();
     assertThat(written.resolve("tokenizer_config.json")).exists();
+  }
+
+  /** The page lists what PEFT 0.21's LoraConfig has; the program must know the same keys. */
+  @Test
+  void thePageSaysOfEveryKnownKeyWhatHappensToIt() throws IOException {
+    List<String> listed = new ArrayList<>();
+    for (String line : Files.readAllLines(Path.of("..", "docs", "reference", "adapters.md"))) {
+      if (line.startsWith("| `")) {
+        Matcher keys = Pattern.compile("`(\\w+)`").matcher(line.substring(0, line.indexOf('|', 2)));
+        keys.results().forEach(key -> listed.add(key.group(1)));
+      }
+    }
+    assertThat(listed)
+        .containsExactlyInAnyOrderElementsOf(PeftConfig.known())
+        .containsExactlyInAnyOrder(PEFT_KEYS.split("\\s+"));
   }
 
   @Test

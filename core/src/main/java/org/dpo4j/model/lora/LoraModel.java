@@ -2,6 +2,8 @@ package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
@@ -39,6 +41,7 @@ public final class LoraModel implements CausalLm {
 
   private static final String A = ".lora_A.weight";
   private static final String B = ".lora_B.weight";
+  private static final long NORM_PIECE = 1 << 20;
 
   private final CausalLm base;
   private final LoraConfig config;
@@ -179,6 +182,68 @@ public final class LoraModel implements CausalLm {
     }
     factors.clear();
     saved.clear(); // what was trained in full is in the base and stays there
+  }
+
+  /**
+   * How far two states of this adapter are from each other: the Euclidean norm, over all layers and
+   * modules trained in full, of the difference between what they add to the model's weights.
+   *
+   * @param one values of {@link #trained()} by name
+   * @param other the same
+   */
+  public double distance(Map<String, Tensor> one, Map<String, Tensor> other) {
+    double sum = 0;
+    try (NoGrad noGrad = NoGrad.open()) {
+      for (Factors at : factors) {
+        String path = at.layer().path();
+        Tensor[] a = {value(one, path + A), value(other, path + A)};
+        Tensor[] b = {value(one, path + B), value(other, path + B)};
+        double norm =
+            norm(
+                at.layer().out(),
+                at.layer().in(),
+                (from, to) ->
+                    Tensors.rows(b[0], 0, from, to)
+                        .matmul(a[0])
+                        .sub_(Tensors.rows(b[1], 0, from, to).matmul(a[1])));
+        sum += Math.pow(at.scale() * norm, 2);
+      }
+      for (Parameters.Parameter parameter : plan.saved()) {
+        Tensor before = value(one, parameter.name());
+        Tensor after = value(other, parameter.name());
+        long rows = before.size(0);
+        double norm =
+            norm(
+                rows,
+                before.numel() / rows,
+                (from, to) ->
+                    Tensors.rows(before, 0, from, to).sub(Tensors.rows(after, 0, from, to)));
+        sum += norm * norm;
+      }
+    }
+    return Math.sqrt(sum);
+  }
+
+  /** Some rows of a matrix that is never there as a whole. */
+  private interface Rows {
+    Tensor get(long from, long to);
+  }
+
+  /** The Euclidean norm of a matrix, in 64 bits, by pieces that need little memory. */
+  private static double norm(long rows, long columns, Rows matrix) {
+    long step = Math.max(1, NORM_PIECE / columns);
+    double sum = 0;
+    for (long from = 0; from < rows; from += step) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor piece = matrix.get(from, Math.min(rows, from + step));
+        sum += Math.pow(piece.to(ElementType.F64.scalarType()).norm().item_double(), 2);
+      }
+    }
+    return Math.sqrt(sum);
+  }
+
+  private static Tensor value(Map<String, Tensor> values, String name) {
+    return Objects.requireNonNull(values.get(name), name);
   }
 
   @Override

@@ -25,7 +25,7 @@ class TrainAndScoreTest {
     }
     assertThat(work.resolve("tuned/model.safetensors")).exists();
     assertThat(printed.toString(StandardCharsets.UTF_8))
-        .contains("step-0 check passed")
+        .contains("start check passed")
         .containsPattern("loss 0\\.\\d{4}, reward margin [+-]\\d+\\.\\d{4}");
   }
 }

@@ -1,0 +1,74 @@
+package org.dpo4j.data;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/** Which of a row's columns a missing one may be, for the option {@code columns}. */
+final class ColumnHint {
+  /** Columns that often hold a prompt and that are not read as one: what they hold varies. */
+  static final List<String> PROMPTS =
+      List.of("history", "context", "dialogue", "dialog", "user_prompt", "user_input", "post");
+
+  /** Words that tell the better side from the worse one in the names of two columns. */
+  private static final List<List<String>> OPPOSITES =
+      List.of(
+          List.of("chosen", "rejected"),
+          List.of("good", "bad"),
+          List.of("better", "worse"),
+          List.of("best", "worst"),
+          List.of("winner", "loser"),
+          List.of("winning", "losing"),
+          List.of("win", "lose"),
+          List.of("preferred", "dispreferred"),
+          List.of("preferred", "rejected"),
+          List.of("preferred", "other"),
+          List.of("accepted", "rejected"),
+          List.of("positive", "negative"),
+          List.of("correct", "incorrect"));
+
+  private ColumnHint() {}
+
+  /** What to do about a column that the first row of a file does not have. */
+  static String of(String missing, Map<?, ?> row) {
+    List<String> columns = row.keySet().stream().map(String::valueOf).toList();
+    List<String> items = new ArrayList<>();
+    if (!columns.contains("prompt")) {
+      PROMPTS.stream()
+          .filter(columns::contains)
+          .findFirst()
+          .ifPresent(name -> items.add("prompt=" + name));
+    }
+    Optional<OtherNames.Sides> sides = sides(columns);
+    sides.ifPresent(
+        found -> {
+          items.add("chosen=" + found.chosen());
+          items.add("rejected=" + found.rejected());
+        });
+    return sides.isPresent()
+        ? "name the columns with --columns " + String.join(",", items)
+        : "where it has another name, pass --columns %s=NAME".formatted(missing);
+  }
+
+  private static Optional<OtherNames.Sides> sides(List<String> columns) {
+    for (List<String> words : OPPOSITES) {
+      for (String chosen : columns) {
+        String lower = chosen.toLowerCase(Locale.ROOT);
+        if (lower.contains(words.get(0))) {
+          String other = lower.replace(words.get(0), words.get(1));
+          Optional<String> rejected =
+              columns.stream()
+                  .filter(
+                      name -> !name.equals(chosen) && name.toLowerCase(Locale.ROOT).equals(other))
+                  .findFirst();
+          if (rejected.isPresent()) {
+            return Optional.of(new OtherNames.Sides(chosen, rejected.get()));
+          }
+        }
+      }
+    }
+    return Optional.empty();
+  }
+}

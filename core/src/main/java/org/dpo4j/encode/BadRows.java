@@ -1,0 +1,56 @@
+package org.dpo4j.encode;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.dpo4j.data.BadRowException;
+import org.jspecify.annotations.Nullable;
+
+/** The bad rows of a reading that ends with them: all are counted, and the first few are kept. */
+final class BadRows {
+  private static final int SHOWN = 5;
+
+  private final List<BadRowException> first = new ArrayList<>();
+
+  boolean any() {
+    return !first.isEmpty();
+  }
+
+  void add(BadRowException problem) {
+    if (first.size() < SHOWN) {
+      first.add(problem);
+    }
+  }
+
+  /**
+   * The first bad row, then the others.
+   *
+   * @param counts of all rows that were read
+   * @param cause what ended the reading before the last row, or null
+   */
+  BadRowException all(EncodingCounts counts, @Nullable RuntimeException cause) {
+    int bad = counts.bad().values().stream().mapToInt(EncodingCounts.Tally::rows).sum();
+    StringBuilder text = new StringBuilder();
+    first
+        .subList(1, first.size())
+        .forEach(problem -> text.append('\n').append(problem.getMessage()));
+    String reasons =
+        counts.bad().size() == 1
+            ? ""
+            : counts.bad().entrySet().stream()
+                .map(entry -> entry.getValue().rows() + " " + entry.getKey())
+                .collect(Collectors.joining(", ", ": ", ""));
+    text.append(
+            "\n%d of %d rows %s bad%s; "
+                .formatted(bad, counts.rows(), bad == 1 ? "is" : "are", reasons))
+        .append(
+            bad == counts.rows()
+                ? "mend them"
+                : "mend %s, or leave %s out with --on_bad_row skip"
+                    .formatted(bad == 1 ? "it" : "them", bad == 1 ? "it" : "them"));
+    if (cause != null) {
+      text.append("\nthe reading ended there: ").append(cause.getMessage());
+    }
+    return first.get(0).followedBy(text.toString());
+  }
+}

@@ -1,0 +1,88 @@
+package org.dpo4j.encode;
+
+import java.util.Arrays;
+import java.util.List;
+import org.dpo4j.data.RowOrigin;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Held-out pairs that are trained on as well. Pairs are compared by their ids after truncation, and
+ * stay on disk; while it counts, 11 bytes a training pair are in memory.
+ *
+ * @param pairs held-out pairs whose three sides are those of a training pair
+ * @param prompts further ones whose prompt is that of a training pair; pairs without a prompt share
+ *     none
+ * @param held the first held-out pair of the first kind there is, or null
+ * @param trained the training pair that is like it, or null
+ */
+public record Overlap(
+    int pairs, int prompts, @Nullable RowOrigin held, @Nullable RowOrigin trained) {
+
+  /** Compares each held-out pair with all training pairs. */
+  public static Overlap of(List<EncodedPair> training, List<EncodedPair> heldOut) {
+    boolean[] samePair = new boolean[heldOut.size()];
+    boolean[] samePrompt = new boolean[heldOut.size()];
+    First pair = mark(training, heldOut, samePair, Overlap::wholeHash, Overlap::isSame);
+    First prompt = mark(training, heldOut, samePrompt, Overlap::promptHash, Overlap::hasSamePrompt);
+    int pairs = 0;
+    int prompts = 0;
+    for (int i = 0; i < samePair.length; i++) {
+      pairs += samePair[i] ? 1 : 0;
+      prompts += samePrompt[i] && !samePair[i] ? 1 : 0;
+    }
+    First first = pairs > 0 ? pair : prompt;
+    return new Overlap(pairs, prompts, first.held(), first.trained());
+  }
+
+  private record First(@Nullable RowOrigin held, @Nullable RowOrigin trained) {}
+
+  private interface Hash {
+    int of(EncodedPair pair);
+  }
+
+  private interface Likeness {
+    boolean of(EncodedPair a, EncodedPair b);
+  }
+
+  private static First mark(
+      List<EncodedPair> training,
+      List<EncodedPair> heldOut,
+      boolean[] marks,
+      Hash hash,
+      Likeness like) {
+    FirstSeen seen = new FirstSeen(training.size() + 1);
+    for (int i = 0; i < training.size(); i++) {
+      EncodedPair pair = training.get(i);
+      seen.firstLike(hash.of(pair), i, other -> like.of(pair, training.get(other)));
+    }
+    First first = new First(null, null);
+    for (int i = 0; i < marks.length; i++) {
+      EncodedPair pair = heldOut.get(i);
+      int found = seen.find(hash.of(pair), other -> like.of(pair, training.get(other)));
+      marks[i] = found >= 0;
+      if (found >= 0 && first.held() == null) {
+        first = new First(pair.origin(), training.get(found).origin());
+      }
+    }
+    return first;
+  }
+
+  private static int promptHash(EncodedPair pair) {
+    return Arrays.hashCode(pair.promptIds());
+  }
+
+  private static boolean hasSamePrompt(EncodedPair a, EncodedPair b) {
+    return a.promptIds().length > 0 && Arrays.equals(a.promptIds(), b.promptIds());
+  }
+
+  private static int wholeHash(EncodedPair pair) {
+    return 31 * (31 * promptHash(pair) + Arrays.hashCode(pair.chosenIds()))
+        + Arrays.hashCode(pair.rejectedIds());
+  }
+
+  private static boolean isSame(EncodedPair a, EncodedPair b) {
+    return Arrays.equals(a.promptIds(), b.promptIds())
+        && Arrays.equals(a.chosenIds(), b.chosenIds())
+        && Arrays.equals(a.rejectedIds(), b.rejectedIds());
+  }
+}

@@ -1,0 +1,225 @@
+package org.dpo4j.encode;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiFunction;
+import java.util.function.BiPredicate;
+import java.util.stream.Stream;
+import org.dpo4j.data.Message;
+import org.dpo4j.data.PreferencePair;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is in a row's texts and turns that TRL trains on as well and that is rarely meant. Each text
+ * says what to do.
+ */
+final class RowDoubts {
+  static final String EMPTY_PROMPT =
+      "the prompt is empty; give it in the column \"prompt\", or name its column with --columns"
+          + " prompt=NAME";
+  static final String CROSSING_TOKEN =
+      "a token crosses the end of the prompt, and the prompt is cut before it; end prompts where a"
+          + " token ends, with the space at the start of the completion";
+  static final String LOST_HEADER =
+      "the chat template ends the prompt in a text that the whole conversation does not repeat, such"
+          + " as <think>, and it is left out of the prompt; begin the answers with that text, or use"
+          + " a template that renders both alike";
+  static final String OTHER_TURN =
+      "a completion begins with a turn that is not the assistant's, and the prompt is cut before its"
+          + " role; write the role as assistant";
+  static final String PROMPT_ENDS_IN_ANSWER =
+      "the prompt ends in the assistant's turn, and the completions are another answer after it; end"
+          + " prompts in the user's or a tool's turn";
+  static final String REPEATED_PROMPT =
+      "a completion begins with the text of the prompt; remove it there if the answer does not say"
+          + " it";
+  static final String BLANK_COMPLETION = "a completion is only white space; remove the row";
+  static final String SAME_BUT_SPACE =
+      "chosen and rejected differ only in white space at their ends; remove the row";
+  static final String ALIAS_ROLE =
+      "a role is one that chat templates seldom know (human, gpt, bot, ...); write user or assistant";
+  static final String SYSTEM_NOT_SHOWN =
+      "the chat template does not show a system message; put its text into the first user's turn, or"
+          + " use a template that shows it";
+  static final String TOOL_NOT_SHOWN =
+      "the chat template does not show what a tool answered; use a template for tools";
+  static final String CALLS_NOT_SHOWN =
+      "the chat template does not show tool_calls; use a template for tools";
+  static final String TOOLS_NOT_SHOWN =
+      "the chat template does not show the tools of the row; use a template for tools";
+  static final String THOUGHT_NOT_SHOWN =
+      "the chat template does not show the reasoning of an answer that is trained on; write it into"
+          + " its content";
+  static final String PARTS_NOT_READ =
+      "the chat template writes a list of text parts in Python's notation; write content as a string";
+
+  private static final Set<String> ALIASES =
+      Set.of(
+          "human",
+          "gpt",
+          "chatgpt",
+          "bot",
+          "chatbot",
+          "ai",
+          "instruction",
+          "response",
+          "question",
+          "answer");
+  private static final List<String> THOUGHTS =
+      List.of("reasoning_content", "reasoning", "thinking");
+
+  /** A shorter prompt may well begin an answer by chance. */
+  private static final int LONG_PROMPT = 12;
+
+  private RowDoubts() {}
+
+  static Set<String> of(PreferencePair.Text pair) {
+    Set<String> found = new TreeSet<>();
+    if (pair.prompt().isBlank()) {
+      found.add(EMPTY_PROMPT);
+    }
+    String prompt = pair.prompt().strip();
+    if (begins(pair.chosen(), prompt) || begins(pair.rejected(), prompt)) {
+      found.add(REPEATED_PROMPT);
+    }
+    sides(pair.chosen(), pair.rejected(), found);
+    return found;
+  }
+
+  /**
+   * @param prompt the prompt as the template renders it for an answer
+   * @param chosen the whole conversation with the chosen answer, rendered
+   * @param rejected likewise
+   * @param render the conversation of some turns with some variables, for a comparison
+   */
+  static Set<String> of(
+      PreferencePair.Chat pair,
+      String prompt,
+      String chosen,
+      String rejected,
+      BiFunction<List<Message>, Map<String, @Nullable Object>, String> render) {
+    Set<String> found = new TreeSet<>();
+    boolean answers = isAssistant(pair.chosen().get(0)) && isAssistant(pair.rejected().get(0));
+    if (!chosen.startsWith(prompt) || !rejected.startsWith(prompt)) {
+      found.add(answers ? LOST_HEADER : OTHER_TURN);
+    }
+    Message last = pair.prompt().get(pair.prompt().size() - 1);
+    if (isAssistant(last)) {
+      found.add(PROMPT_ENDS_IN_ANSWER);
+    }
+    String question = text(last).strip();
+    if (question.isEmpty() && last.role().equals("user")) {
+      found.add(EMPTY_PROMPT);
+    }
+    String w = text(pair.chosen().get(0));
+    String l = text(pair.rejected().get(0));
+    if (begins(w, question) && begins(l, question)) {
+      found.add(REPEATED_PROMPT);
+    }
+    if (pair.chosen().size() == 1
+        && pair.rejected().size() == 1
+        && Stream.of(pair.chosen().get(0), pair.rejected().get(0))
+            .allMatch(RowDoubts::onlySpeaks)) {
+      sides(w, l, found);
+    }
+    turns(pair.prompt(), pair.chosen(), chosen, pair.templateVariables(), render, found);
+    turns(pair.prompt(), pair.rejected(), rejected, pair.templateVariables(), render, found);
+    return found;
+  }
+
+  private static void sides(String chosen, String rejected, Set<String> found) {
+    if (chosen.isBlank() || rejected.isBlank()) {
+      found.add(BLANK_COMPLETION);
+    } else if (chosen.strip().equals(rejected.strip())) {
+      found.add(SAME_BUT_SPACE);
+    }
+  }
+
+  private static boolean begins(String completion, String prompt) {
+    return prompt.length() >= LONG_PROMPT && completion.stripLeading().startsWith(prompt);
+  }
+
+  private static boolean isAssistant(Message turn) {
+    return turn.role().equals("assistant");
+  }
+
+  private static boolean onlySpeaks(Message turn) {
+    return turn.content() != null && turn.fields().size() == 2;
+  }
+
+  private static String text(Message turn) {
+    return turn.content() instanceof String text ? text : "";
+  }
+
+  /** What one side's conversation holds and its rendering does not. */
+  private static void turns(
+      List<Message> prompt,
+      List<Message> completion,
+      String rendered,
+      Map<String, @Nullable Object> variables,
+      BiFunction<List<Message>, Map<String, @Nullable Object>, String> render,
+      Set<String> found) {
+    List<Message> all = new ArrayList<>(prompt);
+    all.addAll(completion);
+    for (int i = 0; i < all.size(); i++) {
+      Message turn = all.get(i);
+      if (ALIASES.contains(turn.role())) {
+        found.add(ALIAS_ROLE);
+      }
+      int index = i;
+      BiPredicate<String, Object> shows =
+          (field, value) ->
+              !rendered.equals(render.apply(with(all, index, field, value), variables));
+      if (isLost(text(turn), rendered, "content", shows)) {
+        if (turn.role().equals("system") || turn.role().equals("developer")) {
+          found.add(SYSTEM_NOT_SHOWN);
+        } else if (turn.role().equals("tool")) {
+          found.add(TOOL_NOT_SHOWN);
+        }
+      }
+      if (turn.content() instanceof List<?> && rendered.contains("'type': 'text'")) {
+        found.add(PARTS_NOT_READ);
+      }
+      if (hasEntries(turn.fields().get("tool_calls")) && !shows.test("tool_calls", List.of())) {
+        found.add(CALLS_NOT_SHOWN);
+      }
+      for (String thought : THOUGHTS) {
+        if (i >= prompt.size()
+            && turn.fields().get(thought) instanceof String thinking
+            && isLost(thinking, rendered, thought, shows)) {
+          found.add(THOUGHT_NOT_SHOWN);
+        }
+      }
+    }
+    if (hasEntries(variables.get("tools"))) {
+      Map<String, @Nullable Object> others = new LinkedHashMap<>(variables);
+      others.remove("tools");
+      if (rendered.equals(render.apply(all, others))) {
+        found.add(TOOLS_NOT_SHOWN);
+      }
+    }
+  }
+
+  private static boolean hasEntries(@Nullable Object value) {
+    return value instanceof List<?> list && !list.isEmpty();
+  }
+
+  /** Whether a text is not there, not even in another notation, such as JSON's. */
+  private static boolean isLost(
+      String text, String rendered, String field, BiPredicate<String, Object> shows) {
+    return !text.isBlank() && !rendered.contains(text.strip()) && !shows.test(field, text + " x");
+  }
+
+  private static List<Message> with(List<Message> turns, int index, String field, Object value) {
+    Map<String, @Nullable Object> fields = new LinkedHashMap<>(turns.get(index).fields());
+    fields.put(field, value);
+    fields.putIfAbsent("content", ""); // where only calls stood
+    List<Message> others = new ArrayList<>(turns);
+    others.set(index, new Message(fields));
+    return others;
+  }
+}

@@ -1,0 +1,53 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.dpo4j.checkpoint.OutputFolder;
+
+/**
+ * What is done when the process is stopped (Ctrl-C) in the middle of a run: unfinished output is
+ * removed, and a sentence says what there is and what there is not. The JVM then ends with 130.
+ */
+final class Interruption implements AutoCloseable {
+
+  private final Thread thread;
+
+  private Interruption(Thread thread) {
+    this.thread = thread;
+  }
+
+  /** Cleans up and says what the supplier gives. */
+  static Interruption watch(RunOutput output, Supplier<String> cleanUp) {
+    Thread thread = new Thread(() -> output.err().println(cleanUp.get()), "interrupted");
+    Runtime.getRuntime().addShutdownHook(thread);
+    return new Interruption(thread);
+  }
+
+  /**
+   * Removes a folder that is not published.
+   *
+   * @param what the folder will hold: "model"
+   * @param path of the folder as the user gave it
+   */
+  static Interruption watch(RunOutput output, String what, OutputFolder folder, Path path) {
+    return watch(
+        output,
+        () -> {
+          folder.close(); // waits while the files are being put in place
+          if (folder.published()) {
+            return "interrupted after the %s was saved in %s".formatted(what, path);
+          }
+          return "interrupted: no %s was saved (%s %s)"
+              .formatted(what, path, folder.existed() ? "is as it was" : "was not created");
+        });
+  }
+
+  @Override
+  public void close() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(thread);
+    } catch (IllegalStateException e) {
+      // The process is being stopped: the hook runs already.
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package org.dpo4j.run;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.generate.Generator;
+import org.dpo4j.generate.Sampling;
+import org.dpo4j.report.RunSummary;
+import org.dpo4j.tokenizer.ModelTokenizer;
+
+/**
+ * What the model answers to a few prompts of the data before the first step and after the last:
+ * what people want to see of a tuned model. Answers are greedy and short, so that they cost little
+ * and draw no random numbers.
+ */
+final class SampleAnswers {
+  private static final int TOKENS = 48;
+  private static final int LONGEST_PROMPT = 512;
+
+  /** Rows that are looked through for prompts that differ. */
+  private static final int LOOKED_AT = 64;
+
+  private final TrainingConfig config;
+  private final Progress progress;
+  private final Generator generator;
+  private final List<int[]> prompts;
+  private final List<String> texts = new ArrayList<>();
+  private final List<String> before = new ArrayList<>();
+
+  /**
+   * Chooses the first prompts of the held-out pairs, else of the training pairs, and answers them.
+   * The tokenizer is not needed any longer.
+   */
+  SampleAnswers(
+      TrainingConfig config, LoadedInputs inputs, TrainingPairs pairs, Progress progress) {
+    this.config = config;
+    this.progress = progress;
+    this.generator = new Generator(inputs.model(), inputs.endTokens(), new Sampling(0, 1), 0);
+    this.prompts =
+        choose(
+            pairs.heldOut().orElse(pairs.training()).pairs(),
+            config.output().samplePrompts(),
+            Math.min(LONGEST_PROMPT, inputs.model().maxPositions() - TOKENS));
+    prompts.forEach(prompt -> texts.add(inputs.tokenizer().text().decode(prompt)));
+    answer(before, inputs.tokenizer());
+  }
+
+  /** The first prompts that differ, and that leave room for an answer. */
+  private static List<int[]> choose(List<EncodedPair> pairs, int count, int longest) {
+    List<int[]> prompts = new ArrayList<>();
+    for (int i = 0; i < Math.min(LOOKED_AT, pairs.size()) && prompts.size() < count; i++) {
+      int[] prompt = pairs.get(i).promptIds();
+      boolean fits = prompt.length > 0 && prompt.length <= longest;
+      if (fits && prompts.stream().noneMatch(other -> Arrays.equals(other, prompt))) {
+        prompts.add(prompt);
+      }
+    }
+    return prompts;
+  }
+
+  private void answer(List<String> answers, ModelTokenizer tokenizer) {
+    for (int[] prompt : prompts) {
+      progress.update("sample answers", answers.size(), prompts.size(), "");
+      int[] ids = generator.generate(prompt, TOKENS);
+      // One that is not over is shown as such.
+      answers.add(tokenizer.text().decode(ids) + (ids.length == TOKENS ? " …" : ""));
+    }
+    progress.update("sample answers", prompts.size(), prompts.size(), "");
+  }
+
+  /** The same prompts again, answered by the model as it is now. */
+  List<RunSummary.Sample> after() {
+    if (prompts.isEmpty()) {
+      return List.of();
+    }
+    List<String> after = new ArrayList<>();
+    // The tokenizer of before is closed, to leave its memory to training.
+    try (ModelTokenizer tokenizer = ModelTokenizer.load(config.model().model())) {
+      answer(after, tokenizer);
+    }
+    List<RunSummary.Sample> samples = new ArrayList<>();
+    for (int i = 0; i < prompts.size(); i++) {
+      samples.add(new RunSummary.Sample(texts.get(i), before.get(i), after.get(i)));
+    }
+    return samples;
+  }
+}

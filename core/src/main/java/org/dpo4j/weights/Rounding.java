@@ -1,0 +1,126 @@
+package org.dpo4j.weights;
+
+import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * What is lost when weights w, which were w0 before training, are rounded to an element type: the
+ * Euclidean norms |round(w) - w| and |w - w0| over all weights together. A change of a weight that
+ * is smaller than half a rounding step is lost whole.
+ *
+ * <p>Of an adapter w is what it adds to the model's weights, s B A for each layer, and the modules
+ * that it stores in full: its factors are rounded, and their product is compared.
+ *
+ * @param lost |round(w) - w|; infinite where a value is too large for the type
+ * @param update |w - w0|
+ */
+public record Rounding(double lost, double update) {
+
+  /**
+   * What rounding a whole model loses.
+   *
+   * @param original what the model started from; its files are read again
+   * @param model of the same weights, as they are now
+   */
+  public static Rounding of(LoadedModel original, CausalLm model, ElementType type) {
+    double lost = 0;
+    double update = 0;
+    for (Parameters.Parameter parameter : model.parameters().all()) {
+      String name = original.names().inFile().get(parameter.name());
+      if (name == null) {
+        throw new IllegalArgumentException("no weight " + parameter.name() + " was loaded");
+      }
+      SafetensorsFile file = original.checkpoint().file(name);
+      long total = parameter.tensor().numel();
+      for (long done = 0; done < total; done += SafetensorsWriter.PIECE) {
+        long piece = Math.min(SafetensorsWriter.PIECE, total - done);
+        try (TensorScope scope = TensorScope.open();
+            NoGrad noGrad = NoGrad.open()) {
+          Tensor before = Tensors.empty(ElementType.F32, piece);
+          file.copyPart(name, done, before);
+          Tensor now = parameter.tensor().contiguous().view(-1).narrow(0, done, piece);
+          lost += squares(rounded(now, type).sub(now));
+          update += squares(now.sub(before));
+        }
+      }
+    }
+    return new Rounding(Math.sqrt(lost), Math.sqrt(update));
+  }
+
+  /**
+   * What rounding an adapter loses.
+   *
+   * @param start the adapter's weights as they were, as {@link #copies} gives them
+   */
+  public static Rounding of(Map<String, Tensor> start, LoraModel model, ElementType type) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Map<String, Tensor> now = new TreeMap<>();
+      Map<String, Tensor> saved = new TreeMap<>();
+      for (Parameters.Parameter parameter : model.trained().all()) {
+        now.put(parameter.name(), parameter.tensor());
+        saved.put(parameter.name(), rounded(parameter.tensor(), type));
+      }
+      return new Rounding(model.distance(saved, now), model.distance(now, start));
+    }
+  }
+
+  /** Copies of weights by name, to be freed by the caller. */
+  public static Map<String, Tensor> copies(Parameters parameters) {
+    Map<String, Tensor> copies = new TreeMap<>();
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      parameters.all().forEach(p -> copies.put(p.name(), scope.keep(p.tensor().detach().clone())));
+    }
+    return copies;
+  }
+
+  /**
+   * Rounds weights in place, so that they are what a file of this type will hold. Copies of
+   * matrices in bfloat16 are left to the caller ({@link Parameters#recastMatrices}).
+   *
+   * @throws DpoException if a weight is not finite in {@code type}
+   */
+  public static void round(Parameters parameters, ElementType type) {
+    for (Parameters.Parameter parameter : parameters.all()) {
+      long total = parameter.tensor().numel();
+      for (long done = 0; done < total; done += SafetensorsWriter.PIECE) {
+        try (TensorScope scope = TensorScope.open();
+            NoGrad noGrad = NoGrad.open()) {
+          long piece = Math.min(SafetensorsWriter.PIECE, total - done);
+          Tensor part = parameter.tensor().view(-1).narrow(0, done, piece);
+          part.copy_(rounded(part, type));
+          if (!Tensors.finite(part)) {
+            throw new DpoException(
+                "%s has values that are infinite as %s; pass --save_dtype bfloat16 or float32"
+                    .formatted(parameter.name(), type.torchName()));
+          }
+        }
+      }
+    }
+  }
+
+  /** The share of the update that is lost: 0 for nothing, 1 for as much as was learned, or more. */
+  public double share() {
+    return lost == 0 ? 0 : lost / update;
+  }
+
+  private static Tensor rounded(Tensor tensor, ElementType type) {
+    return tensor.to(type.scalarType()).to(ElementType.F32.scalarType());
+  }
+
+  /** In 64 bits: the squares of millions of elements. */
+  private static double squares(Tensor difference) {
+    double norm = difference.to(ElementType.F64.scalarType()).norm().item_double();
+    return norm * norm;
+  }
+}

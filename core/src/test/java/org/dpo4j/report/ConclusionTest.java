@@ -1,0 +1,172 @@
+package org.dpo4j.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.OptionalDouble;
+import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.train.PairMetrics;
+import org.dpo4j.train.StepReport;
+import org.junit.jupiter.api.Test;
+
+/** Closes: a run that went wrong without a word, and a healthy one that is doubted. */
+class ConclusionTest {
+  private static final OptionalDouble LN2 = OptionalDouble.of(Math.log(2));
+  private static final OptionalDouble BETA = OptionalDouble.of(0.1);
+
+  @Test
+  void aHealthyRunIsSummedUpWithoutAWarning() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -109.4, -108.9));
+    history.add(step(16, 0.4, 0.65));
+    history.add(step(32, 0.0955, 2.613));
+    history.add(evaluation(32, 0.2445, 1, 1.346, -112.7, -125.6));
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-4);
+    assertThat(conclusion.summary())
+        .containsExactly(
+            "training loss 0.6931 -> 0.0955",
+            "12 held-out pairs: loss 0.6931 -> 0.2445, reward margin +0.000 -> +1.346",
+            "held-out accuracy 100.0 %: the share of pairs in which the model moved towards the"
+                + " chosen answer more than towards the rejected one",
+            // -112.7 + 109.4 and -125.6 + 108.9
+            "log-probabilities of the held-out pairs: chosen -3.3 nats, rejected -16.7 nats",
+            "Both sides became less likely, the rejected answers far more. That is normal: DPO"
+                + " widens the gap between the two and does not hold the chosen answers where they"
+                + " were.");
+    assertThat(conclusion.warnings()).isEmpty();
+  }
+
+  @Test
+  void withoutHeldOutPairsTheRewardsTellHowFarBothSidesMoved() {
+    RunHistory history = new RunHistory();
+    // Rewards 0.2 and -0.3 with beta 0.1 are +2 and -3 nats.
+    history.add(new StepReport(4, 4, 1, metrics(0.5, 1, 0.2, -0.3, -9, -9), 1, 1e-6, 9, 1, 1));
+    assertThat(new Conclusion(history, LN2, BETA, 1e-6).summary())
+        .containsExactly(
+            "training loss 0.6931 -> 0.5",
+            "log-probabilities of the training pairs of the last logged steps: chosen +2.0 nats,"
+                + " rejected -3.0 nats",
+            "The chosen answers became more likely and the rejected ones less: what DPO is for.");
+    // Another reference: rewards do not count from the start.
+    assertThat(new Conclusion(history, LN2, OptionalDouble.empty(), 1e-6).summary()).hasSize(1);
+  }
+
+  @Test
+  void aLossThatEndsAboveItsStartIsAWarningWithTheRate() {
+    RunHistory history = new RunHistory();
+    history.add(step(10, 8190, -2069));
+    history.add(step(16, 233, 63));
+    assertThat(new Conclusion(history, LN2, BETA, 10).warnings())
+        .containsExactly(
+            "the training loss ended above its start (0.6931 -> 233.0): the model got worse; lower"
+                + " --learning_rate (it was 10.0)");
+  }
+
+  @Test
+  void noiseAroundTheStartIsNoWarning() {
+    RunHistory history = new RunHistory();
+    for (int step = 1; step <= 8; step++) {
+      history.add(step(step, 0.6931 + 0.02 * (step % 2), 0));
+    }
+    // 3 % above ln 2 at most.
+    assertThat(new Conclusion(history, LN2, BETA, 1e-6).warnings()).isEmpty();
+    // Where theory gives no start, batches differ: 4.0 after 3.5 is 14 % more.
+    RunHistory orpo = new RunHistory();
+    for (double loss : new double[] {3.5, 3.9, 3.4, 4.0}) {
+      orpo.add(step(orpo.steps().size() + 1, loss, 0));
+    }
+    assertThat(
+            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6).warnings())
+        .isEmpty();
+    orpo.add(step(5, 5.0, 0)); // 43 % more
+    assertThat(
+            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6).warnings())
+        .hasSize(1);
+  }
+
+  @Test
+  void aHeldOutLossThatRoseIsOverfitting() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(32, 0.01, 5));
+    history.add(evaluation(32, 0.9, 0.5, 0.1, -110, -111));
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4).warnings())
+        .singleElement()
+        .asString()
+        .startsWith("the loss of the held-out pairs ended above its start (0.6931 -> 0.9)");
+  }
+
+  @Test
+  void columnsThatAreSwappedAreSuspected() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(32, 0.6, 0.1));
+    history.add(evaluation(32, 0.7, 0.25, -0.4, -104, -100));
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4).warnings())
+        .singleElement()
+        .asString()
+        .contains("chosen -4.0 nats, rejected +0.0 nats", "columns are not swapped");
+  }
+
+  @Test
+  void eachMovementHasItsMeaning() {
+    assertThat(Conclusion.meaning(0.01, -0.02)).startsWith("Hardly anything moved");
+    assertThat(Conclusion.meaning(-0.3, -30)).contains("That is normal");
+    assertThat(Conclusion.meaning(-20, -30)).contains("The chosen ones lost much too");
+    assertThat(Conclusion.meaning(3, 1)).startsWith("Both sides became more likely");
+    assertThat(Conclusion.meaning(1, -1)).contains("what DPO is for");
+    assertThat(Conclusion.meaning(-2, -1)).contains("the wrong way");
+  }
+
+  @Test
+  void allRightAtOnceIsAGiveaway() {
+    EarlyAccuracy early = new EarlyAccuracy();
+    early.add(16, metrics(0.6931, 0, 0, 0, -100, -100)); // ties: no weight has moved
+    for (int step = 0; step < 3; step++) {
+      assertThat(early.warning()).isEmpty(); // 0, 12 and 24 pairs are too few
+      early.add(12, metrics(0.5, 1, 1, -1, -100, -100));
+    }
+    assertThat(early.warning()).get().asString().contains("first 36 pairs").contains("length");
+    early.add(12, metrics(0.7, 0, -1, 1, -100, -100)); // late mistakes change nothing
+    assertThat(early.warning()).isPresent();
+  }
+
+  @Test
+  void oneWrongPairAmongTheFirstIsHealthy() {
+    EarlyAccuracy early = new EarlyAccuracy();
+    early.add(16, metrics(0.5, 15.0 / 16, 1, -1, -100, -100));
+    early.add(16, metrics(0.5, 1, 1, -1, -100, -100));
+    assertThat(early.warning()).isEmpty();
+  }
+
+  private static StepReport step(int step, double loss, double margin) {
+    return new StepReport(
+        step, 32, step / 16.0, metrics(loss, 0.8, margin, 0, -100, -100), 1, 1e-4, 1, 1, 1);
+  }
+
+  private static EvaluationReport evaluation(
+      int step, double loss, double accuracy, double margin, double chosen, double rejected) {
+    return new EvaluationReport(
+        step, step / 16.0, metrics(loss, accuracy, margin, 0, chosen, rejected), 12, 1);
+  }
+
+  private static PairMetrics metrics(
+      double loss,
+      double accuracy,
+      double chosenReward,
+      double rejectedReward,
+      double chosen,
+      double rejected) {
+    return new PairMetrics(
+        loss,
+        chosenReward,
+        rejectedReward,
+        accuracy,
+        chosenReward - rejectedReward,
+        chosen,
+        rejected,
+        0,
+        0,
+        4,
+        0.3);
+  }
+}
