@@ -114,8 +114,19 @@ final class DataReport {
         : "pass --data_format messages%s to put it before the prompt".formatted(mapping);
   }
 
-  /** Warns of held-out pairs that are trained on too. */
-  static void overlap(RunOutput output, PairDataset training, PairDataset heldOut) {
+  /** The same for all pairs of a run, and for held-out pairs that are trained on too. */
+  static void warn(RunOutput output, TrainingPairs pairs, boolean template) {
+    warn(output, pairs.files(), pairs.training().walk(), template);
+    pairs
+        .heldOut()
+        .ifPresent(
+            held -> {
+              pairs.heldOutFiles().ifPresent(files -> warn(output, files, held.walk(), template));
+              overlap(output, pairs.training(), held);
+            });
+  }
+
+  private static void overlap(RunOutput output, PairDataset training, PairDataset heldOut) {
     Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs());
     if (overlap.pairs() > 0) {
       output.warn(

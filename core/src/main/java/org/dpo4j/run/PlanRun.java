@@ -35,6 +35,7 @@ public final class PlanRun {
 
   private final PlanConfig config;
   private final TrainingConfig training;
+  private final RunOutput output;
   private final PrintStream out;
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
@@ -44,6 +45,7 @@ public final class PlanRun {
   private PlanRun(PlanConfig config, RunOutput output) {
     this.config = config;
     this.training = config.training();
+    this.output = output;
     this.out = output.out();
     this.blueprint = ModelBlueprint.read("--model", training.model().model());
     this.shape = blueprint.shape();
@@ -123,8 +125,15 @@ public final class PlanRun {
               tokenizer.template(),
               tokenizer.specialTokens(),
               new EncodingLimits(maxLength, blueprint.maxPositions(), shape.vocabSize()));
-      return TrainingPairs.load(
-          training, files, training.data().heldOut(), encoder, EncodingMeans.ofMachine().folder());
+      TrainingPairs pairs =
+          TrainingPairs.load(
+              training,
+              files,
+              training.data().heldOut(),
+              encoder,
+              EncodingMeans.ofMachine().folder());
+      DataReport.warn(output, pairs, tokenizer.template() != null);
+      return pairs;
     }
   }
 
