@@ -60,11 +60,14 @@ final class DataReport {
     if (!walk.ignoredColumns().isEmpty()) {
       lines.add("  columns ignored: " + String.join(", ", walk.ignoredColumns()));
     }
+    walk.counts()
+        .notes()
+        .forEach((text, tally) -> lines.add("  note: %s (%d pairs)".formatted(text, tally.rows())));
     return lines;
   }
 
   /**
-   * Warns of what is in the rows and rarely meant, and notes what the chat template does to them.
+   * Warns of what is in the rows and rarely meant.
    *
    * @param template whether the model has a chat template
    */
@@ -101,9 +104,6 @@ final class DataReport {
                 output.warn(
                     "%d of %d pairs: %s (first %s)"
                         .formatted(tally.rows(), counts.kept(), text, tally.first())));
-    counts
-        .notes()
-        .forEach((text, tally) -> output.note("%s (%d pairs)".formatted(text, tally.rows())));
   }
 
   private static String advice(String column, Set<RowForm> forms) {
