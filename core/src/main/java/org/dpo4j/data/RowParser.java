@@ -26,6 +26,7 @@ final class RowParser {
 
   /** Sums of weights times losses must not leave the range of a double, nor lose digits. */
   private static final double LARGEST_WEIGHT = 1e100;
+
   /** A prompt shorter than this may well begin an answer by chance. */
   private static final int LONG_PROMPT = 12;
 

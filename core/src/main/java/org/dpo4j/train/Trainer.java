@@ -88,8 +88,7 @@ public final class Trainer {
     }
   }
 
-  private void runSteps(
-      PreferenceData data, @Nullable Evaluation evaluation, Runnable trained) {
+  private void runSteps(PreferenceData data, @Nullable Evaluation evaluation, Runnable trained) {
     evaluate(evaluation);
     Team.get().freeUnused(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
