@@ -10,7 +10,6 @@ import org.dpo4j.DpoException;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -66,8 +65,7 @@ public final class Generator {
 
   /** Logits of the token after the fed ones, shape (vocab). */
   private float[] lastLogits(int[] fed, int position, CachedAttention attention) {
-    try (Pools.Hold spread = Pools.spread();
-        TensorScope scope = TensorScope.open();
+    try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor hidden =
           model.hiddenStates(

@@ -6,6 +6,7 @@ import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
@@ -132,7 +133,8 @@ public interface CausalLm extends AutoCloseable {
   }
 
   /**
-   * The hidden states after the last norm.
+   * The hidden states after the last norm, computed on the threads of single operations; waits
+   * while passes compute.
    *
    * @param ids as for {@link #embed}
    * @param positions likewise
@@ -140,7 +142,8 @@ public interface CausalLm extends AutoCloseable {
    * @return shape (tokens, hidden)
    */
   default Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    try (Use use = use()) {
+    try (Pools.Hold spread = Pools.spread();
+        Use use = use()) {
       RotaryEmbedding rotary = rotary(positions);
       Tensor states = embed(ids, positions);
       for (DecoderBlock block : blocks()) {
@@ -158,7 +161,8 @@ public interface CausalLm extends AutoCloseable {
    * @return shape (rows, vocab)
    */
   default Tensor logits(Tensor hidden) {
-    try (Use use = use()) {
+    try (Pools.Hold spread = Pools.spread();
+        Use use = use()) {
       return head().apply(Node.of(hidden)).value();
     }
   }

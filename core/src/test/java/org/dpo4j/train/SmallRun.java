@@ -16,7 +16,7 @@ import org.dpo4j.reference.PrecomputedReference;
 /** A run of the trainer with what matters to a test, and what it reported. */
 final class SmallRun {
 
-  final PreferenceLoss loss = new SigmoidLoss(0.1);
+  PreferenceLoss loss = new SigmoidLoss(0.1);
   private final List<EncodedPair> pairs;
   EpochPlan plan;
   int steps = 6;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.dpo4j.Closeness.relative;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -11,7 +12,10 @@ import org.dpo4j.DpoException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.DpopLoss;
 import org.dpo4j.loss.Objective;
+import org.dpo4j.loss.PreferenceLoss;
+import org.dpo4j.loss.SftLoss;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
@@ -96,6 +100,63 @@ class TrainerTest {
         .usingElementComparator(relative(1e-12))
         .containsExactly(whole);
     assertThat(weightsAfter(PAIRS, SmallModel.TINY_GPT, ElementType.F64, 8, 1)).isNotEqualTo(whole);
+  }
+
+  /**
+   * Powers of two change no digit, so that every byte must be the same; in 32 bits the weights
+   * would be infinite or 0. 1e38 and 1e-40 may change the last digit of a weight.
+   */
+  @Test
+  void aCommonFactorOfAllWeightsChangesNothing() {
+    for (PreferenceLoss loss :
+        List.of(new SigmoidLoss(0.1), new SftLoss(0.1), new DpopLoss(0.1, 50))) {
+      double[] plain = weightsTimes(1, loss);
+      for (double factor : new double[] {0x1p126, 0x1p-140, 0x1p300, 0x1p-300}) {
+        assertThat(weightsTimes(factor, loss)).isEqualTo(plain);
+      }
+      for (double factor : new double[] {1e38, 1e-40, 1e100, 1e-99}) {
+        assertThat(weightsTimes(factor, loss)).containsExactly(plain, within(1e-5));
+      }
+    }
+  }
+
+  private static double[] weightsTimes(double factor, PreferenceLoss loss) {
+    List<EncodedPair> pairs = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      pairs.add(weighing(PAIRS.get(i), factor * (1 + i % 3)));
+    }
+    try (CausalLm reference = SmallModel.LLAMA.create(ElementType.F32, 3);
+        CausalLm policy = reference.copy()) {
+      SmallRun run = new SmallRun(pairs);
+      run.loss = loss;
+      run.plan = new EpochPlan(8, 4, 2, false, 0);
+      List<StepReport> reports = run.train(policy, reference);
+      assertThat(reports.get(0).gradNorm()).isGreaterThan(0.01);
+      return SmallModel.weights(policy);
+    }
+  }
+
+  /** An interrupt is a wish to stop: a cancelled future, an executor that is shut down. */
+  @Test
+  void anInterruptedThreadStopsBeforeTheNextStepAndSaysSo() {
+    try (CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F32, 3);
+        CausalLm policy = reference.copy()) {
+      TrainingListener interrupts =
+          new TrainingListener() {
+            @Override
+            public void onReport(StepReport report) {
+              if (report.step() == 2) {
+                Thread.currentThread().interrupt();
+              }
+            }
+          };
+      assertThatThrownBy(() -> new SmallRun(PAIRS).train(policy, reference, interrupts))
+          .isInstanceOf(DpoException.class)
+          .hasMessageStartingWith("the thread was interrupted before step 3 of 6");
+      assertThat(Thread.interrupted()).isTrue();
+    } finally {
+      Thread.interrupted(); // the next test is not meant
+    }
   }
 
   /** (3 a + b) / 4, where rewards stay plain means: (a + b) / 2. */

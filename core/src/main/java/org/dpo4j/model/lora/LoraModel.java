@@ -18,6 +18,7 @@ import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -171,7 +172,8 @@ public final class LoraModel implements CausalLm {
    * takes it off.
    */
   public void merge() {
-    try (NoGrad noGrad = NoGrad.open()) {
+    try (Pools.Hold spread = Pools.spread();
+        NoGrad noGrad = NoGrad.open()) {
       for (Factors at : factors) {
         try (TensorScope scope = TensorScope.open()) {
           Tensor product = at.b().matmul(at.a()).mul_(Tensors.scalar(at.scale()));
