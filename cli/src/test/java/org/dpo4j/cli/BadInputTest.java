@@ -263,7 +263,23 @@ class BadInputTest {
             "deep JSON", second("{\"prompt\": " + deep + "}"), SHORT, ":2] invalid JSON", "depth"),
         failed("huge row", second(row("a".repeat(17 << 20), "b", "c")), SHORT, ":2] row too long"),
         failed("invalid UTF-8", second("\u00ff"), SHORT, ":2] invalid UTF-8"),
-        failed("no field", second("{\"prompt\": \"a\"}"), SHORT, ":2] missing field"),
+        failed(
+            "no field",
+            second("{\"prompt\": \"a\"}"),
+            SHORT,
+            ":2] missing field",
+            "1 of 2 rows is bad; mend it, or leave it out with --on_bad_row skip"),
+        failed(
+            "other names",
+            text("pairs.jsonl", "{\"prompt\": \"a\", \"good\": \"b\", \"bad\": \"c\"}"),
+            SHORT,
+            ":1] missing field \"chosen\"",
+            "--columns chosen=good,rejected=bad"),
+        failed(
+            "no prompt in a line of prompts",
+            text("p.jsonl", "{\"text\": \"a\"}"),
+            prompts("p.jsonl"),
+            "p.jsonl:1] missing field \"prompt\": found \"text\" (a string)"),
         failed("null", second("{\"prompt\": null, " + completions + "}"), SHORT, ":2] null in"),
         failed(
             "wrong type", second("{\"prompt\": 5, " + completions + "}"), SHORT, ":2] ", "number"),
@@ -288,7 +304,7 @@ class BadInputTest {
         failed("weight below 0", weights("-1"), SHORT, ":2] weight that is not", "is -1"),
         failed("weight 0", weights("0"), SHORT, ":2] weight that is not", "is 0"),
         failed("weight in words", weights("\"x\""), SHORT, ":2] weight that is not", "x"),
-        failed("NaN weight", weights("NaN"), SHORT, ":2] invalid JSON"),
+        failed("NaN weight", weights("NaN"), SHORT, ":2] weight that is not", "is NaN"),
         failed("weight in one row", second(withWeight("2")), SHORT, ":2] field \"weight\""),
         failed(
             "unknown role",

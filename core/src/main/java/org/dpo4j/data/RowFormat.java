@@ -9,7 +9,7 @@ public enum RowFormat {
   AUTO,
   /** Strings {@code chosen} and {@code rejected}, and {@code prompt} unless both begin with it. */
   TEXT,
-  /** Lists of messages; {@code prompt} or the completions may be strings. */
+  /** Lists of messages, or strings that are a user's and an assistant's turns. */
   MESSAGES,
   /** {@code prompt_ids}, {@code chosen_ids}, {@code rejected_ids}. */
   TOKEN_IDS,

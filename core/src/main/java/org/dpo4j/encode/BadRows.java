@@ -34,20 +34,26 @@ final class BadRows {
     first
         .subList(1, first.size())
         .forEach(problem -> text.append('\n').append(problem.getMessage()));
-    String reasons =
-        counts.bad().size() == 1
-            ? ""
-            : counts.bad().entrySet().stream()
-                .map(entry -> entry.getValue().rows() + " " + entry.getKey())
-                .collect(Collectors.joining(", ", ": ", ""));
-    text.append(
-            "\n%d of %d rows %s bad%s; "
-                .formatted(bad, counts.rows(), bad == 1 ? "is" : "are", reasons))
-        .append(
-            bad == counts.rows()
-                ? "mend them"
-                : "mend %s, or leave %s out with --on_bad_row skip"
-                    .formatted(bad == 1 ? "it" : "them", bad == 1 ? "it" : "them"));
+    if (counts.rows() > 1) {
+      String reasons =
+          counts.bad().size() == 1
+              ? ""
+              : counts.bad().entrySet().stream()
+                  .map(entry -> entry.getValue().rows() + " " + entry.getKey())
+                  .collect(Collectors.joining(", ", ": ", ""));
+      String them = bad == 1 ? "it" : "them";
+      text.append(
+          "\n%d of %d rows %s bad%s; mend %s%s"
+              .formatted(
+                  bad,
+                  counts.rows(),
+                  bad == 1 ? "is" : "are",
+                  reasons,
+                  them,
+                  bad == counts.rows()
+                      ? "" // skipping all would leave none
+                      : ", or leave %s out with --on_bad_row skip".formatted(them)));
+    }
     if (cause != null) {
       text.append("\nthe reading ended there: ").append(cause.getMessage());
     }

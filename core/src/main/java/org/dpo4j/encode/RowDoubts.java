@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PreferencePair;
@@ -152,6 +153,11 @@ final class RowDoubts {
   }
 
   private static String text(Message turn) {
+    if (turn.content() instanceof List<?> parts) {
+      return parts.stream()
+          .map(part -> part instanceof Map<?, ?> fields ? String.valueOf(fields.get("text")) : "")
+          .collect(Collectors.joining());
+    }
     return turn.content() instanceof String text ? text : "";
   }
 

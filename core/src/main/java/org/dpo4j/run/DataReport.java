@@ -60,11 +60,14 @@ final class DataReport {
     if (!walk.ignoredColumns().isEmpty()) {
       lines.add("  columns ignored: " + String.join(", ", walk.ignoredColumns()));
     }
+    walk.counts()
+        .notes()
+        .forEach((text, tally) -> lines.add("  note: %s (%d pairs)".formatted(text, tally.rows())));
     return lines;
   }
 
   /**
-   * Warns of what is in the rows and rarely meant, and notes what the chat template does to them.
+   * Warns of what is in the rows and rarely meant.
    *
    * @param template whether the model has a chat template
    */
@@ -101,9 +104,6 @@ final class DataReport {
                 output.warn(
                     "%d of %d pairs: %s (first %s)"
                         .formatted(tally.rows(), counts.kept(), text, tally.first())));
-    counts
-        .notes()
-        .forEach((text, tally) -> output.note("%s (%d pairs)".formatted(text, tally.rows())));
   }
 
   private static String advice(String column, Set<RowForm> forms) {
@@ -114,8 +114,19 @@ final class DataReport {
         : "pass --data_format messages%s to put it before the prompt".formatted(mapping);
   }
 
-  /** Warns of held-out pairs that are trained on too. */
-  static void overlap(RunOutput output, PairDataset training, PairDataset heldOut) {
+  /** The same for all pairs of a run, and for held-out pairs that are trained on too. */
+  static void warn(RunOutput output, TrainingPairs pairs, boolean template) {
+    warn(output, pairs.files(), pairs.training().walk(), template);
+    pairs
+        .heldOut()
+        .ifPresent(
+            held -> {
+              pairs.heldOutFiles().ifPresent(files -> warn(output, files, held.walk(), template));
+              overlap(output, pairs.training(), held);
+            });
+  }
+
+  private static void overlap(RunOutput output, PairDataset training, PairDataset heldOut) {
     Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs());
     if (overlap.pairs() > 0) {
       output.warn(

@@ -12,10 +12,7 @@ public record GenerateConfig(
             aliases = "model_name_or_path")
         Path model,
     @Option(help = "the text to answer") Optional<String> prompt,
-    @Option(
-            help =
-                "file of prompts to answer: text with one a line, or rows (.jsonl, .csv, ...) with a"
-                    + " column prompt; an answer is a JSON line")
+    @Option(help = "file of prompts: one on each line, or rows with a column prompt")
         Optional<Path> promptsFile,
     @Option(help = "folder of a LoRA adapter for the model") Optional<Path> adapter,
     @Option(value = "128", help = "most ids to write for one prompt") int maxNewTokens,

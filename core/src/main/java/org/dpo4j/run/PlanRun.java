@@ -134,8 +134,15 @@ public final class PlanRun {
               tokenizer.template(),
               tokenizer.specialTokens(),
               new EncodingLimits(maxLength, blueprint.maxPositions(), shape.vocabSize()));
-      return TrainingPairs.load(
-          training, files, training.data().heldOut(), encoder, EncodingMeans.ofMachine().folder());
+      TrainingPairs pairs =
+          TrainingPairs.load(
+              training,
+              files,
+              training.data().heldOut(),
+              encoder,
+              EncodingMeans.ofMachine().folder());
+      DataReport.warn(output, pairs, tokenizer.template() != null);
+      return pairs;
     }
   }
 

@@ -111,13 +111,7 @@ final class TrainingReport implements TrainingListener {
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
-    DataReport.warn(output, pairs.files(), pairs.training().walk(), template);
-    pairs
-        .heldOutFiles()
-        .ifPresent(
-            files ->
-                DataReport.warn(output, files, pairs.heldOut().orElseThrow().walk(), template));
-    pairs.heldOut().ifPresent(held -> DataReport.overlap(output, pairs.training(), held));
+    DataReport.warn(output, pairs, template);
     steps();
     line("saved as: %s", saving.plan());
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());

@@ -191,10 +191,10 @@ class RowShapeTest {
           AUTO | {"prompt":[U],"chosen":[{"role":"user","content":"q"}],"rejected":[A]} | chosen that begins with the user's turn
           AUTO | {"prompt":[U],"chosen":[{"role":"system","content":"s"},A],"rejected":[A]} | chosen that begins with the system's turn
           AUTO | {"chosen":[{"role":"system","content":"s"},U,A],"rejected":[{"role":"system","content":"s"},{"role":"user","content":"q"},A]} | chosen that begins with the user's turn
-          AUTO | {"prompt":[{"role":"User","content":"p"}],"chosen":[A],"rejected":[A]} | misspelt role in "prompt"
+          AUTO | {"prompt":[{"role":"System","content":"p"}],"chosen":[A],"rejected":[A]} | misspelt role in "prompt"
           AUTO | {"prompt":[U],"chosen":[{"role":"assistnat","content":"w"}],"rejected":[A]} | misspelt role in "chosen"
           AUTO | {"prompt":[U],"chosen":[A],"rejected":[{"role":"asistant ","content":"l"}]} | misspelt role in "rejected"
-          AUTO | {"prompt":"Name a fruit.","chosen":"Name a fruit.  Apple","rejected":"\n Name a fruit."} | prompt repeated inside chosen and rejected
+          AUTO | {"prompt":"Name a fruit.","chosen":"Name a fruit.  Apple","rejected":"\\n Name a fruit."} | prompt repeated inside chosen and rejected
           AUTO | {"prompt":"[{'role': 'user', 'content': 'p'}]",S} | messages in Python's notation in "prompt"
           AUTO | {"weight":0,"prompt":"p",S} | weight that is not above 0 and finite
           AUTO | {"weight":-1,"prompt":"p",S} | weight that is not above 0 and finite

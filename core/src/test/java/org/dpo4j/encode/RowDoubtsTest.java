@@ -165,7 +165,9 @@ class RowDoubtsTest {
         new Message(
             Map.of(
                 "role", "user", "content", List.of(Map.of("type", "text", "text", "What is it?"))));
-    ChatRenderer python = (messages, header, variables) -> "[{'type': 'text'}]" + header;
+    ChatRenderer python =
+        (messages, header, variables) ->
+            "[{'type': 'text'}]" + (header ? "" : said(messages.get(1)));
     assertThat(doubts(PLAIN, List.of(parts), W, L)).isEmpty();
     assertThat(doubts(python, List.of(parts), W, L)).contains(RowDoubts.PARTS_NOT_READ);
   }

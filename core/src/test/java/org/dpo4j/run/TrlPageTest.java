@@ -59,7 +59,7 @@ class TrlPageTest {
         | `rewards/accuracies` | any margin above 0 is right | a margin within rounding (2^-21 of the log-probabilities) is a tie, and wrong |
         | an implicit prompt whose very first characters differ | may take the last space of `chosen` for the character before | empty |
         | rows with `instruction`, `question` or `input` and no `prompt` | text with an implicit prompt | conversations; `--data_format text` reads them as TRL |
-        | a prompt that both sides repeat | trained on twice | a bad row |
+        | a prompt that the completions repeat | trained on twice | a bad row; text that one side alone repeats is a warning |
         | fields that Parquet fills in with null, as in `arguments` of tool calls | rendered as `null` | taken as not written, as from JSON |
         | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands; see [tokens](tokens.md) |
         | `exclude_modules`, DoRA, prefix tuning and other adapters | PEFT's | refused by name |
