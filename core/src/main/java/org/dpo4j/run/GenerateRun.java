@@ -42,7 +42,7 @@ public final class GenerateRun {
         config.prompt().isPresent()
             ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
             : read(config.promptsFile().orElseThrow());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter())) {
+    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output)) {
       Generator generator =
           new Generator(
               inputs.model(),

@@ -23,13 +23,15 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
     implements AutoCloseable {
 
   /** A model with the adapter of a folder on it, or without one. */
-  static LoadedInputs open(Path folder, Optional<Path> adapter) {
-    return open(folder, loaded -> adapter.map(path -> PeftAdapter.open("--adapter", path, loaded)));
+  static LoadedInputs open(Path folder, Optional<Path> adapter, RunOutput output) {
+    return open(
+        folder, loaded -> adapter.map(path -> PeftAdapter.open("--adapter", path, loaded)), output);
   }
 
   /** A model with what {@code adapter} puts on it. */
-  static LoadedInputs open(Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter) {
-    ModelTokenizer tokenizer = ModelTokenizer.load(folder);
+  static LoadedInputs open(
+      Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter, RunOutput output) {
+    ModelTokenizer tokenizer = tokenizer(folder, output);
     try {
       LoadedModel loaded = ModelReader.open("--model", folder);
       try {
@@ -42,6 +44,13 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
       tokenizer.close();
       throw e;
     }
+  }
+
+  /** The text side alone; says where its ids are not TRL's. */
+  static ModelTokenizer tokenizer(Path folder, RunOutput output) {
+    ModelTokenizer tokenizer = ModelTokenizer.load(folder);
+    tokenizer.differences().forEach(output::warn);
+    return tokenizer;
   }
 
   /** The model, with its adapter where there is one. */

@@ -36,6 +36,7 @@ public final class PlanRun {
   private final PlanConfig config;
   private final TrainingConfig training;
   private final PrintStream out;
+  private final RunOutput output;
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
   private final Optional<LoraConfig> lora;
@@ -45,6 +46,7 @@ public final class PlanRun {
     this.config = config;
     this.training = config.training();
     this.out = output.out();
+    this.output = output;
     this.blueprint = ModelBlueprint.read("--model", training.model().model());
     this.shape = blueprint.shape();
     this.lora = TrainedAdapter.config(training, blueprint.config().modelType());
@@ -116,7 +118,7 @@ public final class PlanRun {
   private TrainingPairs pairs(DataInput files) {
     int maxLength = training.data().maxLength();
     LoadedInputs.requirePositions(maxLength, blueprint.maxPositions());
-    try (ModelTokenizer tokenizer = ModelTokenizer.load(training.model().model())) {
+    try (ModelTokenizer tokenizer = LoadedInputs.tokenizer(training.model().model(), output)) {
       PairEncoder encoder =
           new PairEncoder(
               tokenizer.text(),

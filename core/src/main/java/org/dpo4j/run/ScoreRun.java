@@ -46,7 +46,7 @@ public final class ScoreRun {
     config.checkInputs();
     DataInput input = config.input();
     Engine.setThreads(config.threads());
-    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
+    try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();

@@ -55,7 +55,8 @@ public final class TrainingRun {
                 inputs(training, heldOut));
         ShutdownHook hook = ShutdownHook.closing(folder);
         LoadedInputs inputs =
-            LoadedInputs.open(config.model().model(), loaded -> TrainedAdapter.of(config, loaded));
+            LoadedInputs.open(
+                config.model().model(), loaded -> TrainedAdapter.of(config, loaded), output);
         TrainingPairs pairs =
             TrainingPairs.load(
                 config,
