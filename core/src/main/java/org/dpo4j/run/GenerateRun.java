@@ -43,6 +43,14 @@ public final class GenerateRun {
             ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
             : read(config.promptsFile().orElseThrow());
     try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output)) {
+      List<String> unread = inputs.loaded().unreadGenerationSettings();
+      if (!unread.isEmpty()) {
+        output.note(
+            "generation_config.json sets "
+                + String.join(", ", unread)
+                + ", which is not read here; answers depend on --temperature, --top_p and"
+                + " --max_new_tokens alone");
+      }
       Generator generator =
           new Generator(
               inputs.model(),

@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import org.dpo4j.UsageException;
@@ -8,6 +9,7 @@ import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.PeftAdapter;
@@ -34,6 +36,7 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
     ModelTokenizer tokenizer = tokenizer(folder, output);
     try {
       LoadedModel loaded = ModelReader.open("--model", folder);
+      noteUnread(loaded.config(), output);
       try {
         return new LoadedInputs(loaded, adapter.apply(loaded), tokenizer);
       } catch (RuntimeException e) {
@@ -51,6 +54,16 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
     ModelTokenizer tokenizer = ModelTokenizer.load(folder);
     tokenizer.differences().forEach(output::warn);
     return tokenizer;
+  }
+
+  /** Says which keys of a config nothing here has looked for. */
+  static void noteUnread(HuggingFaceConfig config, RunOutput output) {
+    List<String> unread = config.unread();
+    if (!unread.isEmpty()) {
+      output.note(
+          "config.json has keys that are not known here and not used: "
+              + String.join(", ", unread));
+    }
   }
 
   /** The model, with its adapter where there is one. */

@@ -65,6 +65,7 @@ public final class PlanRun {
   }
 
   private void run() {
+    LoadedInputs.noteUnread(blueprint.config(), output);
     Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
     try (TrainingPairs pairs = pairs(files)) {

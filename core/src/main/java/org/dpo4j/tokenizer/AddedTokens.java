@@ -26,6 +26,7 @@ final class AddedTokens {
 
   private final Vocabulary vocabulary;
   private final Map<String, Numbered> byContent = new LinkedHashMap<>();
+  private final List<String> misnumbered = new ArrayList<>();
   private int largest = -1;
   private boolean changed;
 
@@ -48,10 +49,12 @@ final class AddedTokens {
           throw new IllegalArgumentException(
               "\"added_tokens\" must list tokens with their ids but has " + node);
         }
-        tokens.require(
-            "[" + settings.folder().resolve("tokenizer.json") + "] added_tokens",
-            node.path("id").intValue(),
-            tokens.add(token));
+        Numbered given = tokens.add(token);
+        if (given != null && given.id() != node.path("id").intValue()) {
+          tokens.misnumbered.add(
+              "\"%s\" has the id %d there but %d in the library"
+                  .formatted(token.content(), node.path("id").intValue(), given.id()));
+        }
       }
     }
     settings
@@ -156,6 +159,11 @@ final class AddedTokens {
   /** Whether there is a token that {@code tokenizer.json} does not have, or has otherwise. */
   boolean changed() {
     return changed;
+  }
+
+  /** What {@code tokenizer.json} says of ids that the library gives otherwise. */
+  List<String> misnumbered() {
+    return misnumbered;
   }
 
   /** As {@code tokenizer.json} lists them. */

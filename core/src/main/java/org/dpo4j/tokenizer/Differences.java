@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
-/** Says where transformers does not use {@code tokenizer.json} as it stands. */
+/** Says where ids are not those that the files promise, or not those of transformers. */
 final class Differences {
 
   private static final String TO_DO =
@@ -13,9 +13,15 @@ final class Differences {
 
   private Differences() {}
 
-  /** One sentence for each difference; empty where the ids are the same. */
-  static List<String> of(TokenizerFile file, TokenizerSettings settings) {
+  /** One sentence for each difference. */
+  static List<String> of(TokenizerFile file, AddedTokens tokens, TokenizerSettings settings) {
     List<String> found = new ArrayList<>();
+    if (!tokens.misnumbered().isEmpty()) {
+      found.add(
+          "tokenizer.json numbers added tokens as the tokenizers library (and TRL with it) does not: "
+              + String.join("; ", tokens.misnumbered())
+              + "; do not use these tokens, or number them without gaps");
+    }
     TokenizerClass used = TokenizerClass.of(settings);
     if (used.rebuilds()) {
       List<String> parts = RebuiltTokenizer.differences(used, file, settings);

@@ -77,7 +77,7 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
               new ByteArrayInputStream(completed),
               Map.of("truncation", "false", "padding", "false")),
           tokens.idBound(),
-          Differences.of(parts, settings));
+          Differences.of(parts, tokens, settings));
     } catch (DpoException e) {
       throw e;
     } catch (EngineException | LinkageError e) {
