@@ -171,9 +171,14 @@ public final class PairEncoder {
     OptionalInt stranger = idOutOfRange(pair);
     if (stranger.isPresent()) {
       throw new DpoException(
-          ("%s the tokenizer's ids must be below the model's vocabulary of %d but one is %d;"
-                  + " tokenizer.json belongs to another model")
-              .formatted(origin, limits.vocabSize(), stranger.getAsInt()));
+          ("%s the tokenizer's ids must be below the model's vocabulary of %d but \"%s\" has %d;"
+                  + " the tokenizer's files belong to another model, or the model lacks the row for"
+                  + " a token that was added")
+              .formatted(
+                  origin,
+                  limits.vocabSize(),
+                  tokenizer.decode(new int[] {stranger.getAsInt()}),
+                  stranger.getAsInt()));
     }
     List<Integer> unmatched = Arrays.stream(prompt, boundary, prompt.length).boxed().toList();
     if (!unmatched.isEmpty()

@@ -93,7 +93,12 @@ public final class Generator {
     for (int id : prompt) {
       if (id < 0 || id >= model.vocabSize()) {
         throw new DpoException(
-            "a token id must be in [0, " + model.vocabSize() + ") but was " + id);
+            "a token id must be in [0, "
+                + model.vocabSize()
+                + ") but was "
+                + id
+                + "; the tokenizer's files belong to another model, or the model lacks the row for a"
+                + " token that was added");
       }
     }
   }

@@ -35,6 +35,14 @@ public final class GenerateRun {
                 .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
         LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output)) {
+      List<String> unread = inputs.loaded().unreadGenerationSettings();
+      if (!unread.isEmpty()) {
+        output.note(
+            "generation_config.json sets "
+                + String.join(", ", unread)
+                + ", which is not read here; answers depend on --temperature, --top_p and"
+                + " --max_new_tokens alone");
+      }
       Generator generator =
           new Generator(
               inputs.model(),

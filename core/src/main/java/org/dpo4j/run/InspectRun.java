@@ -40,7 +40,7 @@ public final class InspectRun {
     DataInput input = config.input();
     ModelFolder folder = ModelFolder.of("--model", config.model());
     HuggingFaceConfig model = folder.config();
-    try (ModelTokenizer tokenizer = ModelTokenizer.load(folder.path())) {
+    try (ModelTokenizer tokenizer = LoadedInputs.tokenizer(folder.path(), output)) {
       PairEncoder encoder =
           new PairEncoder(
               tokenizer.text(),

@@ -2,6 +2,7 @@ package org.dpo4j.run;
 
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -10,6 +11,7 @@ import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.PeftAdapter;
@@ -38,14 +40,17 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
                   PeftAdapter opened = PeftAdapter.open("--adapter", path, loaded);
                   AdapterCheck.run(path, opened, loaded, output);
                   return opened;
-                }));
+                }),
+        output);
   }
 
   /** A model with what {@code adapter} puts on it. */
-  static LoadedInputs open(Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter) {
-    ModelTokenizer tokenizer = ModelTokenizer.load(folder);
+  static LoadedInputs open(
+      Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter, RunOutput output) {
+    ModelTokenizer tokenizer = tokenizer(folder, output);
     try {
       LoadedModel loaded = ModelReader.open("--model", folder);
+      noteUnread(loaded.config(), output);
       try {
         return new LoadedInputs(loaded, adapter.apply(loaded), tokenizer);
       } catch (RuntimeException e) {
@@ -55,6 +60,23 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
     } catch (RuntimeException e) {
       tokenizer.close();
       throw e;
+    }
+  }
+
+  /** The text side alone; says where its ids are not TRL's. */
+  static ModelTokenizer tokenizer(Path folder, RunOutput output) {
+    ModelTokenizer tokenizer = ModelTokenizer.load(folder);
+    tokenizer.differences().forEach(output::warn);
+    return tokenizer;
+  }
+
+  /** Says which keys of a config nothing here has looked for. */
+  static void noteUnread(HuggingFaceConfig config, RunOutput output) {
+    List<String> unread = config.unread();
+    if (!unread.isEmpty()) {
+      output.note(
+          "config.json has keys that are not known here and not used: "
+              + String.join(", ", unread));
     }
   }
 

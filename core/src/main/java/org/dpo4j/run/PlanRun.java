@@ -74,6 +74,7 @@ public final class PlanRun {
   }
 
   private void run() {
+    LoadedInputs.noteUnread(blueprint.config(), output);
     Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
     try (TrainingPairs pairs = pairs(files)) {
@@ -128,7 +129,7 @@ public final class PlanRun {
   private TrainingPairs pairs(DataInput files) {
     int maxLength = training.data().maxLength();
     LoadedInputs.requirePositions(maxLength, blueprint.maxPositions());
-    try (ModelTokenizer tokenizer = ModelTokenizer.load(training.model().model())) {
+    try (ModelTokenizer tokenizer = LoadedInputs.tokenizer(training.model().model(), output)) {
       PairEncoder encoder =
           new PairEncoder(
               tokenizer.text(),

@@ -68,7 +68,9 @@ public final class TrainingRun {
                 config.output().outputDir());
         LoadedInputs inputs =
             LoadedInputs.open(
-                config.model().model(), loaded -> TrainedAdapter.of(config, loaded, output));
+                config.model().model(),
+                loaded -> TrainedAdapter.of(config, loaded, output),
+                output);
         TrainingPairs pairs =
             TrainingPairs.load(
                 config,

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Message;
@@ -29,6 +30,7 @@ public final class ChatTemplate {
   static final String DEFAULT = "default";
   static final String TOOL_USE = "tool_use";
   private static final String TEMPLATE_FILE = "chat_template.jinja";
+  private static final String ADDITIONAL = "additional_chat_templates";
   private static final String CONFIG_FILE = "tokenizer_config.json";
 
   /** The names under which datasets carry a turn's reasoning; templates read the first. */
@@ -57,7 +59,7 @@ public final class ChatTemplate {
   /**
    * The templates of a checkpoint by name: {@code default}, and {@code tool_use} where there is one
    * for conversations with tools. They are {@code chat_template.jinja} and {@code
-   * additional_chat_templates/tool_use.jinja}; without these files, {@code chat_template} in {@code
+   * additional_chat_templates/tool_use.jinja}; without files, {@code chat_template} in {@code
    * tokenizer_config.json}, a string or a list of named templates.
    *
    * @return empty, or templates of which one is named {@code default}
@@ -65,7 +67,7 @@ public final class ChatTemplate {
    */
   public static Map<String, ChatTemplate> fromModelFolder(Path folder) {
     Path file = folder.resolve(TEMPLATE_FILE);
-    Path tools = folder.resolve("additional_chat_templates/tool_use.jinja");
+    Path tools = folder.resolve(ADDITIONAL).resolve("tool_use.jinja");
     Map<String, ChatTemplate> templates = new HashMap<>();
     if (Files.isRegularFile(file)) {
       templates.put(DEFAULT, parse(read(file), file.toString()));
@@ -73,6 +75,12 @@ public final class ChatTemplate {
         templates.put(TOOL_USE, parse(read(tools), tools.toString()));
       }
       return templates;
+    }
+    if (hasTemplates(folder.resolve(ADDITIONAL))) {
+      throw new DpoException(
+          ("[%s] must lie beside a %s but there is none; transformers passes over \"chat_template\" in"
+                  + " %s where this folder has templates. Save the default template as %s")
+              .formatted(folder.resolve(ADDITIONAL), TEMPLATE_FILE, CONFIG_FILE, TEMPLATE_FILE));
     }
     Path config = folder.resolve(CONFIG_FILE);
     if (!Files.isRegularFile(config)) {
@@ -87,6 +95,14 @@ public final class ChatTemplate {
       return templates;
     } catch (JacksonException e) {
       throw new DpoException("[" + config + "] must be JSON but is not: " + JsonFault.words(e), e);
+    }
+  }
+
+  private static boolean hasTemplates(Path folder) {
+    try (Stream<Path> files = Files.isDirectory(folder) ? Files.list(folder) : Stream.empty()) {
+      return files.anyMatch(file -> file.toString().endsWith(".jinja"));
+    } catch (IOException e) {
+      throw new DpoException("[" + folder + "] cannot be read: " + e.getMessage(), e);
     }
   }
 

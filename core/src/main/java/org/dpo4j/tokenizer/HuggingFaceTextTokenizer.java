@@ -8,16 +8,17 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.JsonFault;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The tokenizer of a model folder, run by the tokenizers library that transformers runs: the same
- * ids. Whatever {@code tokenizer.json} says, nothing is truncated or padded here.
+ * ids. Tokens that only the files beside {@code tokenizer.json} name are added to it. Whatever
+ * {@code tokenizer.json} says, nothing is truncated or padded here.
  */
 public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   static {
@@ -29,18 +30,26 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
 
   private final HuggingFaceTokenizer tokenizer;
   private final int vocabSize;
+  private final List<String> differences;
 
-  private HuggingFaceTextTokenizer(HuggingFaceTokenizer tokenizer, int vocabSize) {
+  private HuggingFaceTextTokenizer(
+      HuggingFaceTokenizer tokenizer, int vocabSize, List<String> differences) {
     this.tokenizer = tokenizer;
     this.vocabSize = vocabSize;
+    this.differences = differences;
   }
 
   /**
-   * Loads {@code tokenizer.json} of a model folder.
+   * Loads {@code tokenizer.json} of a model folder, with the tokens that the files beside it add.
    *
-   * @throws DpoException if it is missing, is not a tokenizer, or the native library does not load
+   * @throws DpoException if it is missing, is not a tokenizer, does not agree with the files beside
+   *     it, or the native library does not load
    */
   public static HuggingFaceTextTokenizer load(Path modelFolder) {
+    return load(modelFolder, TokenizerSettings.read(modelFolder));
+  }
+
+  static HuggingFaceTextTokenizer load(Path modelFolder, TokenizerSettings settings) {
     Path file = modelFolder.resolve("tokenizer.json");
     if (!Files.isRegularFile(file)) {
       throw new DpoException(
@@ -56,14 +65,19 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
         throw damaged(file, "it is a git-lfs pointer, for which git lfs pull brings it", null);
       }
       // Read once in Java first: a broken file then never reaches the native library.
-      int vocabSize = JsonMapper.shared().readValue(json, TokenizerFile.class).vocabSize();
-      if (vocabSize == 0) {
+      TokenizerFile parts = TokenizerFile.read(json);
+      AddedTokens tokens = AddedTokens.of(parts, settings);
+      if (tokens.idBound() == 0) {
         throw damaged(file, "it names no tokens", null);
       }
+      byte[] completed =
+          tokens.changed() ? TokenizerFile.withAddedTokens(json, tokens.json()) : json;
       return new HuggingFaceTextTokenizer(
           HuggingFaceTokenizer.newInstance(
-              new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false")),
-          vocabSize);
+              new ByteArrayInputStream(completed),
+              Map.of("truncation", "false", "padding", "false")),
+          tokens.idBound(),
+          Differences.of(parts, tokens, settings));
     } catch (DpoException e) {
       throw e;
     } catch (EngineException | LinkageError e) {
@@ -105,6 +119,11 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
       wide[i] = ids[i];
     }
     return tokenizer.decode(wide, false);
+  }
+
+  /** Where transformers makes other ids of a text than this, and what to do. */
+  List<String> differences() {
+    return differences;
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.dpo4j.tokenizer;
 
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.jspecify.annotations.Nullable;
@@ -12,9 +13,14 @@ import org.jspecify.annotations.Nullable;
  * @param text text to ids and back
  * @param template messages to text, or null if the folder has no chat template
  * @param specialTokens BOS, EOS and the other tokens with a role
+ * @param differences where transformers, and TRL with it, makes other ids of a text than this; each
+ *     says what to do
  */
 public record ModelTokenizer(
-    HuggingFaceTextTokenizer text, @Nullable ChatRenderer template, SpecialTokens specialTokens)
+    HuggingFaceTextTokenizer text,
+    @Nullable ChatRenderer template,
+    SpecialTokens specialTokens,
+    List<String> differences)
     implements AutoCloseable {
 
   /**
@@ -23,9 +29,10 @@ public record ModelTokenizer(
    * @throws DpoException if a file is missing or damaged
    */
   public static ModelTokenizer load(Path folder) {
-    SpecialTokens special = SpecialTokens.fromModelFolder(folder);
-    return new ModelTokenizer(
-        HuggingFaceTextTokenizer.load(folder), renderer(folder, special), special);
+    TokenizerSettings settings = TokenizerSettings.read(folder);
+    SpecialTokens special = SpecialTokens.of(settings);
+    HuggingFaceTextTokenizer text = HuggingFaceTextTokenizer.load(folder, settings);
+    return new ModelTokenizer(text, renderer(folder, special), special, text.differences());
   }
 
   /**

@@ -1,36 +1,82 @@
 package org.dpo4j.tokenizer;
 
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 
 /**
- * The parts of {@code tokenizer.json} that tell which ids exist. The rest, merges above all, is
+ * The parts of {@code tokenizer.json} that tell which ids exist and how text is cut. Merges are
  * passed over while reading.
  */
-record TokenizerFile(@Nullable Model model, @Nullable List<AddedToken> added_tokens) {
+record TokenizerFile(
+    @Nullable Model model,
+    @Nullable List<JsonNode> added_tokens,
+    @Nullable JsonNode normalizer,
+    @Nullable JsonNode pre_tokenizer,
+    @Nullable JsonNode post_processor,
+    @Nullable JsonNode decoder) {
+
+  private static final String ADDED_TOKENS = "added_tokens";
 
   /** {@code vocab} maps pieces to ids, or lists [piece, score] in order of ids (Unigram). */
-  record Model(@Nullable JsonNode vocab) {}
+  record Model(
+      @Nullable String type,
+      @Nullable JsonNode vocab,
+      @Nullable JsonNode dropout,
+      @Nullable JsonNode unk_token,
+      @Nullable JsonNode continuing_subword_prefix,
+      @Nullable JsonNode end_of_word_suffix,
+      @Nullable JsonNode fuse_unk,
+      @Nullable JsonNode byte_fallback,
+      @Nullable JsonNode ignore_merges) {}
 
-  record AddedToken(int id) {}
+  static TokenizerFile read(byte[] json) {
+    return JsonMapper.shared().readValue(json, TokenizerFile.class);
+  }
 
-  /** One more than the largest id; 0 if the file names none. */
-  int vocabSize() {
-    int size = 0;
-    JsonNode vocab = model == null ? null : model.vocab();
-    if (vocab != null && vocab.isArray()) {
-      size = vocab.size();
-    } else if (vocab != null) {
-      for (JsonNode id : vocab) {
-        size = Math.max(size, id.asInt(-1) + 1);
+  @Nullable JsonNode vocab() {
+    return model == null ? null : model.vocab();
+  }
+
+  /**
+   * The same file with other added tokens. Everything else stays byte for byte, scores above all.
+   *
+   * @param json a JSON object in UTF-8
+   */
+  static byte[] withAddedTokens(byte[] json, ArrayNode tokens) {
+    byte[] value = JsonMapper.shared().writeValueAsBytes(tokens);
+    try (JsonParser parser = JsonMapper.shared().createParser(json)) {
+      parser.nextToken();
+      int inside = (int) parser.currentLocation().getByteOffset();
+      while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+        boolean found = parser.currentName().equals(ADDED_TOKENS);
+        parser.nextToken();
+        int start = (int) parser.currentTokenLocation().getByteOffset();
+        parser.skipChildren();
+        if (found) {
+          return spliced(json, start, value, (int) parser.currentLocation().getByteOffset());
+        }
       }
+      byte[] property = ("\"" + ADDED_TOKENS + "\":").getBytes(StandardCharsets.UTF_8);
+      ByteArrayOutputStream first = new ByteArrayOutputStream();
+      first.writeBytes(property);
+      first.writeBytes(value);
+      first.write(',');
+      return spliced(json, inside, first.toByteArray(), inside);
     }
-    if (added_tokens != null) {
-      for (AddedToken token : added_tokens) {
-        size = Math.max(size, token.id() + 1);
-      }
-    }
-    return size;
+  }
+
+  private static byte[] spliced(byte[] json, int start, byte[] value, int end) {
+    ByteArrayOutputStream result = new ByteArrayOutputStream(json.length + value.length);
+    result.write(json, 0, start);
+    result.writeBytes(value);
+    result.write(json, end, json.length - end);
+    return result.toByteArray();
   }
 }

@@ -1,18 +1,17 @@
 package org.dpo4j.tokenizer;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import org.dpo4j.DpoException;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Whether two model folders mean the same by an id. */
 public final class TokenizerVocabulary {
-
-  private static final String FILE = "tokenizer.json";
 
   private TokenizerVocabulary() {}
 
@@ -20,36 +19,22 @@ public final class TokenizerVocabulary {
    * Compares the pieces and the added tokens of two tokenizers. What only decides how text is cut
    * does not count: ids that are there already mean the same.
    *
-   * @return empty where one of the folders has no {@code tokenizer.json} that can be read
+   * @return empty where one of the folders has no tokenizer that can be read
    */
   public static Optional<Boolean> same(Path folder, Path other) {
-    Optional<JsonNode> mine = read(folder);
-    Optional<JsonNode> theirs = read(other);
-    if (mine.isEmpty() || theirs.isEmpty()) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        mine.get().at("/model/vocab").equals(theirs.get().at("/model/vocab"))
-            && added(mine.get()).equals(added(theirs.get())));
+    Optional<Meanings> mine = read(folder);
+    Optional<Meanings> theirs = read(other);
+    return mine.flatMap(meanings -> theirs.map(meanings::equals));
   }
 
-  /** Ids and contents of the added tokens. */
-  private static Map<Integer, String> added(JsonNode tokenizer) {
-    Map<Integer, String> tokens = new TreeMap<>();
-    for (JsonNode token : tokenizer.path("added_tokens")) {
-      tokens.put(token.path("id").asInt(-1), token.path("content").asString(""));
-    }
-    return tokens;
-  }
+  private record Meanings(@Nullable JsonNode vocab, Map<String, Integer> added) {}
 
-  private static Optional<JsonNode> read(Path folder) {
-    Path file = folder.resolve(FILE);
-    if (!Files.isRegularFile(file)) {
-      return Optional.empty();
-    }
+  private static Optional<Meanings> read(Path folder) {
     try {
-      return Optional.of(JsonMapper.shared().readTree(file));
-    } catch (JacksonException e) {
+      TokenizerFile file = TokenizerFile.read(Files.readAllBytes(folder.resolve("tokenizer.json")));
+      return Optional.of(
+          new Meanings(file.vocab(), AddedTokens.of(file, TokenizerSettings.read(folder)).ids()));
+    } catch (IOException | JacksonException | IllegalArgumentException | DpoException e) {
       return Optional.empty(); // a reference needs no tokenizer
     }
   }

@@ -48,12 +48,18 @@ final class Gpt2Family implements ModelFamily {
   }
 
   @Override
+  public String architecture() {
+    return "GPT2LMHeadModel";
+  }
+
+  @Override
   public Plan plan(HuggingFaceConfig config) {
     config.requireOff("add_cross_attention");
     config.flag("reorder_and_upcast_attn", false); // of half precision; the same in fp32
-    int hidden = config.positiveInt("n_embd");
+    String width = alias(config, "hidden_size", "n_embd");
+    int hidden = config.positiveInt(width);
     if (hidden > Integer.MAX_VALUE / 4) {
-      throw config.mustBe("n_embd", "smaller: times 4 it is above 2^31");
+      throw config.mustBe(width, "smaller: times 4 it is above 2^31");
     }
     try {
       return new Gpt2Plan(
@@ -61,9 +67,9 @@ final class Gpt2Family implements ModelFamily {
               config.positiveInt("vocab_size"),
               hidden,
               config.positiveInt("n_inner", 4 * hidden),
-              config.positiveInt("n_layer"),
-              config.positiveInt("n_head"),
-              config.positiveInt("n_positions"),
+              config.positiveInt(alias(config, "num_hidden_layers", "n_layer")),
+              config.positiveInt(alias(config, "num_attention_heads", "n_head")),
+              config.positiveInt(alias(config, "max_position_embeddings", "n_positions")),
               config.positiveNumber("layer_norm_epsilon", 1e-5),
               Activations.read(config, "activation_function", "gelu_new"),
               config.flag("scale_attn_weights", true),
@@ -72,5 +78,13 @@ final class Gpt2Family implements ModelFamily {
     } catch (IllegalArgumentException e) {
       throw new DpoException("[" + config.file() + "] " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * GPT-2's keys have names that all families know; where both are given, transformers takes these.
+   */
+  private static String alias(HuggingFaceConfig config, String common, String own) {
+    config.given(own); // read either way
+    return config.given(common) ? common : own;
   }
 }

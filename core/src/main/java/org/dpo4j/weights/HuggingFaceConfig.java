@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.dpo4j.DpoException;
@@ -21,14 +24,62 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class HuggingFaceConfig {
 
+  /** Common keys that change no number here and none in transformers: names, dropout, caches. */
+  private static final Set<String> WITHOUT_EFFECT =
+      Set.of(
+          "_attn_implementation",
+          "_attn_implementation_autoset",
+          "_flash_attn_2_enabled",
+          "_name_or_path",
+          "architectures", // checked by name
+          "attention_dropout",
+          "attn_implementation",
+          "attn_pdrop",
+          "auto_map",
+          "bos_token_id",
+          "dtype",
+          "embd_pdrop",
+          "eos_token_id",
+          "finetuning_task",
+          "gradient_checkpointing",
+          "hidden_dropout",
+          "id2label",
+          "initializer_range",
+          "label2id",
+          "max_window_layers",
+          "model_type",
+          "n_ctx",
+          "num_labels",
+          "original_max_position_embeddings",
+          "pad_token_id", // GPT-2 has no use for it
+          "pretraining_tp",
+          "problem_type",
+          "resid_pdrop",
+          "return_dict",
+          "summary_activation",
+          "summary_first_dropout",
+          "summary_proj_to_labels",
+          "summary_type",
+          "summary_use_proj",
+          "task_specific_params",
+          "tokenizer_class",
+          "torch_dtype",
+          "transformers.js_config",
+          "transformers_version",
+          "unsloth_fixed",
+          "unsloth_version",
+          "use_cache");
+
   private final Path file;
   private final String section; // "" or the name of the object that this is, with a dot
   private final ObjectNode tree;
+  private final Set<String> asked; // keys that were looked for, those of sections included
 
-  private HuggingFaceConfig(Path file, String section, ObjectNode tree) {
+  private HuggingFaceConfig(Path file, String section, ObjectNode tree, Set<String> asked) {
     this.file = file;
     this.section = section;
     this.tree = tree;
+    this.asked = asked;
   }
 
   /**
@@ -37,7 +88,7 @@ public final class HuggingFaceConfig {
    * @throws DpoException if it is missing or not one JSON object
    */
   public static HuggingFaceConfig read(Path file) {
-    return new HuggingFaceConfig(file, "", tree(file));
+    return new HuggingFaceConfig(file, "", tree(file), ConcurrentHashMap.newKeySet());
   }
 
   /** The JSON object that a file is. */
@@ -212,7 +263,7 @@ public final class HuggingFaceConfig {
     }
     return object.isEmpty()
         ? Optional.empty()
-        : Optional.of(new HuggingFaceConfig(file, section + key + ".", object));
+        : Optional.of(new HuggingFaceConfig(file, section + key + ".", object, asked));
   }
 
   /** The keys whose values are objects. */
@@ -225,14 +276,13 @@ public final class HuggingFaceConfig {
 
   /** Whether the key is there, if only with null. */
   public boolean has(String key) {
+    asked.add(section + key);
     return tree.has(key);
   }
 
   /** Refuses a key that changes what is computed unless it is absent, null, false or 0. */
   void requireOff(String key) {
-    JsonNode node = tree.path(key);
-    boolean off = !given(key) || isZero(node) || (node.isBoolean() && !node.booleanValue());
-    if (!off) {
+    if (given(key) && !isOff(tree.path(key))) {
       throw notSupported(key, "a model without it");
     }
   }
@@ -243,7 +293,53 @@ public final class HuggingFaceConfig {
 
   /** Whether the key is there and not null. */
   public boolean given(String key) {
+    asked.add(section + key);
     return tree.hasNonNull(key);
+  }
+
+  /**
+   * The keys that have a value and that nobody has looked for, in the file's order. Left out are
+   * values that mean nothing, null and false and 0 and what is empty, and keys that change no
+   * number.
+   */
+  public List<String> unread() {
+    List<String> unread = new ArrayList<>();
+    for (Map.Entry<String, JsonNode> property : tree.properties()) {
+      String key = section + property.getKey();
+      JsonNode value = property.getValue();
+      if (asked.contains(key)) {
+        if (value instanceof ObjectNode object) {
+          unread.addAll(new HuggingFaceConfig(file, key + ".", object, asked).unread());
+        }
+      } else if (!isOff(value)
+          && !WITHOUT_EFFECT.contains(property.getKey())
+          && !GenerationKeys.ALL.contains(key)) {
+        unread.add(key);
+      }
+    }
+    return unread;
+  }
+
+  /**
+   * The values under keys that pass a test; those that are off, or 1, which is neutral, left out.
+   */
+  Map<String, JsonNode> values(Predicate<String> keys) {
+    Map<String, JsonNode> set = new LinkedHashMap<>();
+    tree.forEachEntry(
+        (key, value) -> {
+          if (keys.test(key) && !isOff(value) && !(value.isNumber() && value.doubleValue() == 1)) {
+            set.put(key, value);
+          }
+        });
+    return set;
+  }
+
+  private static boolean isOff(JsonNode value) {
+    return value.isNull()
+        || isZero(value)
+        || (value.isBoolean() && !value.booleanValue())
+        || (value.isString() && value.stringValue().isEmpty())
+        || (value.isContainer() && value.isEmpty());
   }
 
   /** An error about a key whose value breaks a rule. */

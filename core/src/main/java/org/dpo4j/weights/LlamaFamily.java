@@ -72,8 +72,7 @@ enum LlamaFamily implements ModelFamily {
           "attention_multiplier",
           "logits_scaling",
           "clip_qkv",
-          "use_mrope",
-          "per_layer_config");
+          "use_mrope");
 
   private static final int MAX_LAYERS = 10_000; // each is an object before any weight is read
   private static final String WINDOW = "sliding_window";
@@ -109,6 +108,18 @@ enum LlamaFamily implements ModelFamily {
   @Override
   public String modelType() {
     return name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public String architecture() {
+    return switch (this) {
+      case LLAMA -> "LlamaForCausalLM";
+      case MISTRAL -> "MistralForCausalLM";
+      case QWEN2 -> "Qwen2ForCausalLM";
+      case QWEN3 -> "Qwen3ForCausalLM";
+      case SMOLLM3 -> "SmolLM3ForCausalLM";
+      case PHI3 -> "Phi3ForCausalLM";
+    };
   }
 
   @Override

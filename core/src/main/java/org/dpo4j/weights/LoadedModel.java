@@ -31,6 +31,22 @@ public record LoadedModel(
         .orElseGet(() -> config.tokenIds(END_TOKENS));
   }
 
+  /**
+   * What generation_config.json sets for the text that transformers writes and that dpo4j does not
+   * read, each as {@code key value} and in the file's order.
+   */
+  public List<String> unreadGenerationSettings() {
+    return folder
+        .find(ModelFolder.GENERATION_CONFIG)
+        .map(HuggingFaceConfig::read)
+        .map(
+            settings ->
+                settings.values(GenerationKeys.CHANGE_ANSWERS::contains).entrySet().stream()
+                    .map(entry -> entry.getKey() + " " + entry.getValue())
+                    .toList())
+        .orElse(List.of());
+  }
+
   /** Frees the model's weights. */
   @Override
   public void close() {

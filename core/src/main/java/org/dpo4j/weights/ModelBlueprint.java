@@ -24,8 +24,9 @@ public final class ModelBlueprint {
    * @throws org.dpo4j.DpoException if the config is not that of a model that is implemented here
    */
   public static ModelBlueprint read(String option, Path folder) {
-    HuggingFaceConfig config = ModelFolder.of(option, folder).config();
-    return new ModelBlueprint(config, ModelReader.family(config).plan(config));
+    ModelFolder modelFolder = ModelFolder.of(option, folder);
+    HuggingFaceConfig config = modelFolder.config();
+    return new ModelBlueprint(config, ModelReader.plan(modelFolder, config));
   }
 
   public HuggingFaceConfig config() {

@@ -26,6 +26,9 @@ interface ModelFamily {
   /** The {@code model_type} of its configs. */
   String modelType();
 
+  /** The class of its language models in transformers, as {@code architectures} names it. */
+  String architecture();
+
   /**
    * Reads a config.
    *

@@ -24,6 +24,10 @@ public final class ModelReader {
           "qwen2_moe", "it is a mixture of experts",
           "qwen3_moe", "it is a mixture of experts");
 
+  /** Keys of models that are more than one stack of blocks alike. */
+  private static final List<String> NOT_PLAIN =
+      List.of("compression_config", "is_encoder_decoder", "per_layer_config", "text_config");
+
   private ModelReader() {}
 
   /** As {@link #open(String, Path)}, for the folder that {@code --model} names. */
@@ -42,7 +46,7 @@ public final class ModelReader {
   public static LoadedModel open(String option, Path folder) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
     HuggingFaceConfig config = modelFolder.config();
-    ModelFamily.Plan plan = family(config).plan(config);
+    ModelFamily.Plan plan = plan(modelFolder, config);
     Checkpoint checkpoint = Checkpoint.open(folder);
     try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {
       CausalLm model = plan.build(load);
@@ -50,7 +54,54 @@ public final class ModelReader {
     }
   }
 
-  static ModelFamily family(HuggingFaceConfig config) {
+  /**
+   * Reads what a folder's config asks for.
+   *
+   * @throws DpoException if transformers would load another model from the folder than what is
+   *     implemented here
+   */
+  static ModelFamily.Plan plan(ModelFolder folder, HuggingFaceConfig config) {
+    if (folder.find(PeftConfig.FILE).isPresent()) {
+      throw new DpoException(
+          "["
+              + folder.path().resolve(PeftConfig.FILE)
+              + "] an adapter lies in the model's folder; transformers would put it on the model."
+              + " Move adapter_config.json and adapter_model.safetensors to a folder of their own,"
+              + " and name that with --adapter to use them");
+    }
+    NOT_PLAIN.forEach(config::requireOff);
+    ModelFamily family = family(config);
+    if (config.has("is_causal") && !config.flag("is_causal", false)) {
+      throw config.notSupported("is_causal", "true"); // a null is false there
+    }
+    ModelFamily.Plan plan = family.plan(config);
+    checkArchitecture(config, family);
+    checkWeightsFile(folder, config);
+    return plan;
+  }
+
+  /** TRL builds the class that is named first, whatever the model_type. */
+  private static void checkArchitecture(HuggingFaceConfig config, ModelFamily family) {
+    String named = config.texts("architectures").flatMap(n -> n.stream().findFirst()).orElse("");
+    boolean other =
+        FAMILIES.stream().map(ModelFamily::architecture).anyMatch(named::equals)
+            && !named.equals(family.architecture());
+    if (other) {
+      throw config.mustBe(
+          "architectures",
+          "[\"" + family.architecture() + "\"] for model_type " + family.modelType());
+    }
+  }
+
+  private static void checkWeightsFile(ModelFolder folder, HuggingFaceConfig config) {
+    String key = "transformers_weights";
+    String read = folder.find(Checkpoint.SINGLE).isPresent() ? Checkpoint.SINGLE : Checkpoint.INDEX;
+    if (!config.text(key, read).equals(read)) {
+      throw config.notSupported(key, read + ", the file that is read here");
+    }
+  }
+
+  private static ModelFamily family(HuggingFaceConfig config) {
     if (config.given("quantization_config")) {
       throw new DpoException(
           "["

@@ -84,7 +84,8 @@ class PairEncoderTest {
     assertThatThrownBy(() -> encoder.encode(text("What is it", "This", "That")))
         .isInstanceOf(DpoException.class)
         .isNotInstanceOf(BadRowException.class)
-        .hasMessageContaining("belongs to another model");
+        .hasMessageContaining("vocabulary of 100 but \"")
+        .hasMessageContaining("belong to another model");
   }
 
   @Test

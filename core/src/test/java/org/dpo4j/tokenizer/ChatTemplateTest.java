@@ -79,6 +79,11 @@ class ChatTemplateTest {
     Files.writeString(folder.resolve("additional_chat_templates/tool_use.jinja"), "tool file");
     assertThat(renderedForTools()).isEqualTo("tool file");
     assertThat(found()).isEqualTo("file");
+    // Without the default's file transformers has no default: it does not go back to the config.
+    Files.delete(folder.resolve("chat_template.jinja"));
+    assertThatThrownBy(() -> ChatTemplate.fromModelFolder(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("additional_chat_templates] must lie beside a chat_template.jinja");
   }
 
   private String renderedForTools() {

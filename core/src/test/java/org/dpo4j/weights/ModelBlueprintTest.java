@@ -34,6 +34,7 @@ class ModelBlueprintTest {
   void theSizesAreThoseOfTheModel(Path folder) {
     ModelBlueprint blueprint = ModelBlueprint.read("--model", folder);
     ModelShape shape = blueprint.shape();
+    assertThat(blueprint.config().unread()).isEmpty(); // a healthy config gets no note
     try (LoadedModel loaded = ModelReader.open(folder)) {
       CausalLm model = loaded.model();
       assertThat(shape.parameters()).isEqualTo(model.parameters().count());

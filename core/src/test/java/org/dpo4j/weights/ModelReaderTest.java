@@ -380,14 +380,106 @@ class ModelReaderTest {
           gpt2  | scale_attn_weights        | 1         | 'scale_attn_weights' must be true or false but was 1
           gpt2  | add_cross_attention       | true      | 'add_cross_attention' true is not supported yet
           gpt2  | n_inner                   | 255       | 6 wrong shape
+          llama | is_causal                 | false     | 'is_causal' false is not supported yet; supported is true
+          llama | is_causal                 | null      | 'is_causal' null is not supported yet; supported is true
+          gpt2  | is_causal                 | false     | 'is_causal' false is not supported yet
+          llama | is_causal                 | 'yes'     | 'is_causal' must be true or false but was 'yes'
+          llama | text_config               | {'hidden_size':8} | 'text_config' {'hidden_size':8} is not supported yet; supported is a model without it
+          gpt2  | per_layer_config          | {'1':{'n_inner':8}} | 'per_layer_config' {'1':{'n_inner':8}} is not supported yet
+          llama | is_encoder_decoder        | true      | 'is_encoder_decoder' true is not supported yet
+          llama | compression_config        | {'format':'int'} | 'compression_config' {'format':'int'} is not supported yet
+          llama | transformers_weights      | 'other.safetensors' | 'transformers_weights' 'other.safetensors' is not supported yet; supported is model.safetensors
+          llama | transformers_weights      | 'model.safetensors.index.json' | supported is model.safetensors, the file that is read here
+          llama | architectures             | ['Qwen2ForCausalLM'] | 'architectures' must be ['LlamaForCausalLM'] for model_type llama but was ['Qwen2ForCausalLM']
+          gpt2  | hidden_size               | 128       | wrong shape (transformer.wte.weight: file [4096, 64], model [4096, 128]
+          gpt2  | num_hidden_layers         | 3         | missing (transformer.h.2.
+          gpt2  | num_attention_heads       | 5         | n_embd must be a multiple of n_head (5) but was 64
           """)
   void aConfigThatIsWrongOrAsksForMoreIsRefused(
       String model, String key, String json, String message) throws IOException {
     Path folder = ModelFolders.copy(model, temp.resolve("model"));
+    if (key.equals("model_type")) {
+      ModelFolders.setConfig(folder, "architectures", "null");
+    }
     ModelFolders.setConfig(folder, key, json.replace('\'', '"'));
     assertThatThrownBy(() -> ModelReader.open(folder))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining(message.replace('\'', '"'));
+  }
+
+  /** As in transformers 5.23: GPT2Config(n_positions=9, max_position_embeddings=8) has 8. */
+  @Test
+  void theCommonNamesOfGpt2sKeysWinOverItsOwn() throws IOException {
+    Path folder = ModelFolders.copy("gpt2", temp.resolve("model"));
+    ModelFolders.editConfig(
+        folder,
+        config -> {
+          config.set("hidden_size", config.remove("n_embd"));
+          config.set("num_hidden_layers", config.get("n_layer"));
+          config.put("n_layer", 7);
+          config.set("max_position_embeddings", config.get("n_positions"));
+          config.put("n_positions", 9);
+          config.put("num_attention_heads", 8);
+          config.put("n_head", 4);
+        });
+    ModelBlueprint blueprint = ModelBlueprint.read("--model", folder);
+    assertThat(blueprint.shape().layers()).isEqualTo(2);
+    assertThat(blueprint.maxPositions()).isGreaterThan(9);
+    Path other = ModelFolders.copy("gpt2", temp.resolve("other"));
+    ModelFolders.setConfig(other, "n_head", "8");
+    long[] ids = {5, 6, 7};
+    try (LoadedModel aliased = ModelReader.open(folder);
+        LoadedModel own = ModelReader.open(other);
+        TensorScope scope = TensorScope.open()) {
+      assertThat(Tensors.toDoubles(logits(aliased.model(), ids)))
+          .isEqualTo(Tensors.toDoubles(logits(own.model(), ids)));
+      assertThat(aliased.config().unread()).isEmpty();
+    }
+  }
+
+  @Test
+  void anAdapterInTheModelsFolderIsRefused() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    Files.writeString(folder.resolve("adapter_config.json"), "{}");
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("an adapter lies in the model's folder")
+        .hasMessageContaining("--adapter");
+    assertThatThrownBy(() -> ModelBlueprint.read("--model", folder))
+        .hasMessageContaining("an adapter lies in the model's folder");
+  }
+
+  @Test
+  void keysThatNothingHereKnowsAreNamed() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    ModelFolders.editConfig(
+        folder,
+        config -> {
+          config.put("new_scale", 0.5);
+          config.putNull("nothing");
+          config.put("off", false);
+          config.put("use_bidirectional_attention", true);
+          config.putObject("rope_parameters").put("rope_theta", 1e4).put("new_rope", 2);
+        });
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      assertThat(loaded.config().unread())
+          .containsExactlyInAnyOrder(
+              "new_scale", "use_bidirectional_attention", "rope_parameters.new_rope");
+    }
+  }
+
+  @Test
+  void settingsOfAnswersThatAreNotReadAreNamed() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    Files.writeString(
+        folder.resolve("generation_config.json"),
+        "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":1.0,\"top_k\":20,\"eos_token_id\":2,"
+            + "\"use_cache\":true,\"min_length\":0,\"repetition_penalty\":1.1}");
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      assertThat(loaded.unreadGenerationSettings())
+          .containsExactly(
+              "do_sample true", "temperature 0.6", "top_k 20", "repetition_penalty 1.1");
+    }
   }
 
   /** Rules of families that have no fixture of their own, on the config of Llama's. */

@@ -1,0 +1,81 @@
+package org.dpo4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Closes a verb that tokenizes and does not say that TRL's ids are others. The runs are real. */
+class TokenDifferencesTest {
+  private static final Path EXAMPLES = Path.of("..", "examples");
+
+  private final Path folder;
+
+  TokenDifferencesTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  /** The example's file has GPT-2's pattern; Qwen2Tokenizer puts Qwen's in its place. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "train --data_file $/pairs.jsonl --output_dir $/out --max_steps 1 --max_length 64",
+        "score --data_file $/pairs.jsonl --output $/scores.jsonl",
+        "inspect --data_file $/pairs.jsonl",
+        "plan --data_file $/pairs.jsonl --trial false",
+        "generate --prompt Hello --max_new_tokens 1"
+      })
+  void eachVerbThatTokenizesSaysThatTransformersBuildsTheTokenizerAnew(String command)
+      throws IOException {
+    Path model = Files.createDirectory(folder.resolve("model"));
+    try (Stream<Path> files = Files.list(EXAMPLES.resolve("tiny-chat"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, model.resolve(file.getFileName().toString()));
+      }
+    }
+    List<String> rows = Files.readAllLines(EXAMPLES.resolve("pairs.jsonl"));
+    Files.write(folder.resolve("pairs.jsonl"), rows.subList(0, 4));
+    assertThat(run(command, model)).doesNotContain("transformers");
+
+    Path config = model.resolve("tokenizer_config.json");
+    Files.writeString(
+        config,
+        Files.readString(config).replace("\"TokenizersBackend\"", "\"Qwen2TokenizerFast\""));
+    assertThat(run(command.replace("$/out", "$/again"), model))
+        .contains(
+            "warning: transformers builds this tokenizer with its class Qwen2Tokenizer, which"
+                + " replaces normalizer, pre_tokenizer of tokenizer.json; dpo4j uses the file as it"
+                + " stands, so token ids differ from TRL's; for TRL's ids here, save the tokenizer in"
+                + " Python: AutoTokenizer.from_pretrained(\""
+                + model
+                + "\").save_pretrained(\""
+                + model
+                + "\")");
+  }
+
+  private String run(String command, Path model) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Console console = new Console(stream(out), stream(err));
+    String[] words =
+        Arrays.stream((command + " --model " + model).split(" "))
+            .map(word -> word.replace("$", folder.toString()))
+            .toArray(String[]::new);
+    assertThat(new Main(new CoreRuns(), console).run(words)).as(err.toString()).isZero();
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
+  private static PrintStream stream(ByteArrayOutputStream bytes) {
+    return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+  }
+}
