@@ -158,8 +158,8 @@ public final class TrainingRun {
   /** Files and folders that a run reads. */
   static List<Path> inputs(TrainingConfig config) {
     List<Path> inputs = new ArrayList<>(List.of(config.model().model()));
-    inputs.addAll(DataInputs.inputs(config.data().training()));
-    config.data().heldOut().ifPresent(input -> inputs.addAll(DataInputs.inputs(input)));
+    inputs.addAll(DataInputs.files(config.data().training()));
+    config.data().heldOut().ifPresent(input -> inputs.addAll(DataInputs.files(input)));
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
     return inputs;

@@ -3,7 +3,10 @@ package org.dpo4j.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -68,7 +71,14 @@ class BatchCutTest {
             Objects.requireNonNull(
                     BatchCutTest.class.getResource("/fixtures/numbered-things.jsonl"))
                 .toURI());
-    inputs = LoadedInputs.open(Path.of("..", "examples", "tiny-chat"), Optional.empty());
+    inputs =
+        LoadedInputs.open(
+            Path.of("..", "examples", "tiny-chat"),
+            loaded -> Optional.empty(),
+            new RunOutput(
+                new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
+                new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
+                Progress.NONE));
     dataset = PairDataset.load(file, inputs.encoder(256), OnBadRow.STOP);
   }
 

@@ -49,7 +49,7 @@ class OutputPlaceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"model/out", "model/runs/out", "ref/out", "adapter/out", "data/out"})
+  @ValueSource(strings = {"model/out", "model/runs/out", "ref/out", "adapter/out"})
   void trainWritesIntoNoFolderThatItReads(String place) throws IOException {
     Map<String, Object> options = training();
     options.put("output_dir", folder.resolve(place));
@@ -62,6 +62,17 @@ class OutputPlaceTest {
                     .formatted(folder.resolve(place), folder.resolve(place.replaceAll("/.*", "")))
                 + " folder outside it");
     assertNothingNew();
+  }
+
+  /** Only the files of a folder of pairs are read, so that a folder in it disturbs nothing. */
+  @Test
+  void trainWritesBesideTheFilesOfAFolderOfPairs() {
+    Map<String, Object> options = training();
+    options.put("data_file", folder.resolve("data"));
+    options.put("output_dir", folder.resolve("data/out"));
+    options.put("max_steps", 1);
+    TrainingRun.run(TrainingConfig.of(options), output());
+    assertThat(folder.resolve("data/out/model.safetensors")).exists();
   }
 
   @Test

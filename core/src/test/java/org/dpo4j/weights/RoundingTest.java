@@ -15,6 +15,7 @@ import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
@@ -96,7 +97,8 @@ class RoundingTest {
                     List.of(),
                     Map.of(),
                     Map.of()),
-                loaded);
+                loaded,
+                new RandomNumbers(0));
         NoGrad noGrad = NoGrad.open()) {
       Map<String, Tensor> start = Rounding.copies(adapter.model().trained());
       for (Parameters.Parameter parameter : adapter.model().trained().all()) {
