@@ -384,9 +384,8 @@ public record TrainingConfig(
       @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between two log lines, or a share of the run")
           StepInterval loggingSteps,
-      @Option(value = "table", help = "how log lines are printed; dict: as TRL prints them")
-          LogFormat logFormat,
-      @Option(value = "3", help = "held-out prompts answered before and after, for the model card")
+      @Option(value = "table", help = "form of the log lines; dict: TRL's") LogFormat logFormat,
+      @Option(value = "3", help = "prompts answered before and after, for the model card")
           int samplePrompts) {
     public Output {
       Rule.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
