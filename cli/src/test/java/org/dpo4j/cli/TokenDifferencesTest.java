@@ -66,12 +66,14 @@ class TokenDifferencesTest {
   private String run(String command, Path model) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Console console = new Console(stream(out), stream(err));
+    Console console = new Console(stream(out), stream(err), false);
     String[] words =
         Arrays.stream((command + " --model " + model).split(" "))
             .map(word -> word.replace("$", folder.toString()))
             .toArray(String[]::new);
-    assertThat(new Main(new CoreRuns(), console).run(words)).as(err.toString()).isZero();
+    assertThat(new Main(new CoreRuns(), console).run(words))
+        .as(err.toString(StandardCharsets.UTF_8))
+        .isZero();
     return err.toString(StandardCharsets.UTF_8);
   }
 
