@@ -23,12 +23,12 @@ final class OptionFlags {
   private OptionFlags() {}
 
   /**
-   * A command line for a verb with the options of its table.
+   * A command line for a command with the options of its table.
    *
-   * @param unused names of options that the verb has no use for
+   * @param unused names of options that the command has no use for
    */
-  static CommandLine line(Object verb, OptionTable<?> table, String... unused) {
-    CommandSpec spec = CommandSpec.forAnnotatedObject(verb);
+  static CommandLine line(Object command, OptionTable<?> table, String... unused) {
+    CommandSpec spec = CommandSpec.forAnnotatedObject(command);
     List<OptionSpec> options =
         table.options().stream()
             .filter(option -> !List.of(unused).contains(option.name()))
@@ -42,7 +42,7 @@ final class OptionFlags {
           CommandLine.Model.OptionSpec.builder(names)
               .type(List.class)
               .auxiliaryTypes(String.class)
-              .arity(option.flag() ? "0..1" : "1")
+              .arity(option.flag() ? "0..1" : option.list() ? "1..*" : "1")
               .fallbackValue(option.flag() ? "true" : null)
               .paramLabel(option.name()) // the completion script names its lists after it
               .completionCandidates(option.choices().isEmpty() ? null : option.choices())
@@ -107,9 +107,9 @@ final class OptionFlags {
     return String.join("", distinct);
   }
 
-  private static String synopsis(String verb, List<OptionSpec> options) {
+  private static String synopsis(String command, List<OptionSpec> options) {
     return "dpo4j "
-        + verb
+        + command
         + options.stream()
             .filter(OptionSpec::required)
             .map(option -> " --%s %s".formatted(option.name(), option.label()))

@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -41,7 +42,7 @@ public final class GenerateRun {
     List<Prompt> prompts =
         config.prompt().isPresent()
             ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
-            : read(config.promptsFile().orElseThrow());
+            : read(config.promptsFile().orElseThrow(), config.readsStandardInput());
     try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter())) {
       Generator generator =
           new Generator(
@@ -114,12 +115,24 @@ public final class GenerateRun {
 
   /**
    * A .jsonl file has {@code prompt}, a text or messages, in each row; any other one prompt a line.
+   * The standard input has no name and is taken for JSON Lines when it begins with a brace.
    */
-  private static List<Prompt> read(Path file) {
+  private static List<Prompt> read(Path file, boolean standardInput) {
     List<Prompt> prompts = new ArrayList<>();
     try {
-      List<String> lines = Files.readAllLines(file, StandardCharsets.UTF_8);
-      boolean json = file.getFileName().toString().endsWith(".jsonl");
+      List<String> lines =
+          standardInput
+              ? StandardCharsets.UTF_8
+                  .newDecoder()
+                  .decode(ByteBuffer.wrap(System.in.readAllBytes()))
+                  .toString()
+                  .lines()
+                  .toList()
+              : Files.readAllLines(file, StandardCharsets.UTF_8);
+      boolean json =
+          standardInput
+              ? lines.stream().findFirst().filter(line -> line.startsWith("{")).isPresent()
+              : file.getFileName().toString().endsWith(".jsonl");
       for (int i = 0; i < lines.size(); i++) {
         if (!lines.get(i).isBlank()) {
           String place = "[" + file + ":" + (i + 1) + "] ";

@@ -50,17 +50,18 @@ public final class InspectRun {
                   config.maxLength(),
                   positions(model),
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
+      if (config.output().isPresent()) {
+        write(config, input, config.output().get(), encoder, output);
+        return;
+      }
       PairDataset.Walk walk =
-          config.output().isPresent()
-              ? write(config, input, config.output().get(), encoder)
-              : PairDataset.forEachRow(
-                  input,
-                  encoder,
-                  config.onBadRow(),
-                  EncodingMeans.threads(0),
-                  new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
+          PairDataset.forEachRow(
+              input,
+              encoder,
+              config.onBadRow(),
+              EncodingMeans.threads(0),
+              new InspectRun(tokenizer.text(), output.out(), config.rows())::show);
       DataReport.lines(input, walk).forEach(output.out()::println);
-      config.output().ifPresent(path -> output.out().println("written to " + path));
     }
   }
 
@@ -70,11 +71,11 @@ public final class InspectRun {
         "max_position_embeddings", model.positiveInt("n_positions", Integer.MAX_VALUE));
   }
 
-  private static PairDataset.Walk write(
-      InspectConfig config, DataInput input, Path target, PairEncoder encoder) {
+  private static void write(
+      InspectConfig config, DataInput input, Path target, PairEncoder encoder, RunOutput output) {
     List<Path> inputs = new ArrayList<>(DataInputs.files(input));
     inputs.add(config.model());
-    try (RowWriter writer = RowWriter.open(target, inputs)) {
+    try (RowWriter writer = RowWriter.open(target, inputs, output)) {
       PairDataset.Walk walk =
           PairDataset.forEachRow(
               input,
@@ -83,7 +84,7 @@ public final class InspectRun {
               EncodingMeans.threads(0),
               row -> writer.write(values(row, input)));
       writer.publish();
-      return walk;
+      writer.say(DataReport.lines(input, walk));
     }
   }
 

@@ -35,6 +35,7 @@ public final class PlanRun {
 
   private final PlanConfig config;
   private final TrainingConfig training;
+  private final RunOutput streams;
   private final PrintStream out;
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
@@ -44,7 +45,9 @@ public final class PlanRun {
   private PlanRun(PlanConfig config, RunOutput output) {
     this.config = config;
     this.training = config.training();
-    this.out = output.out();
+    this.streams = output;
+    boolean figures = config.plan().output().filter(RowWriter::isStandardOutput).isPresent();
+    this.out = figures ? output.err() : output.out();
     this.blueprint = ModelBlueprint.read("--model", training.model().model());
     this.shape = blueprint.shape();
     this.lora = TrainedAdapter.config(training, blueprint.config().modelType());
@@ -311,11 +314,11 @@ public final class PlanRun {
   private void write(Path target, DataInput files) {
     List<Path> inputs = new ArrayList<>(DataInputs.files(files));
     inputs.add(training.model().model());
-    try (RowWriter writer = RowWriter.open(target, inputs)) {
+    try (RowWriter writer = RowWriter.open(target, inputs, streams)) {
       writer.write(figures);
       writer.publish();
+      writer.say(List.of());
     }
-    line("written to %s", target);
   }
 
   private void line(String format, Object... values) {

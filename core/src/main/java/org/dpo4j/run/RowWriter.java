@@ -2,6 +2,9 @@ package org.dpo4j.run;
 
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -21,24 +24,38 @@ final class RowWriter implements AutoCloseable {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
+  private final Path output; // as the user wrote it
   private final Path target;
   private final Path pending; // the target itself where that is no regular file
   private final BufferedWriter writer;
+  private final RunOutput streams;
 
-  private RowWriter(Path target, Path pending, BufferedWriter writer) {
+  private RowWriter(
+      Path output, Path target, Path pending, BufferedWriter writer, RunOutput streams) {
+    this.output = output;
     this.target = target;
     this.pending = pending;
     this.writer = writer;
+    this.streams = streams;
   }
 
   /**
-   * Begins the file. A pipe or a device is written as it is.
+   * Begins the file. A pipe or a device is written as it is, and {@code -} is the standard output.
    *
    * @param output replaced if it is there; behind a link, what the link names
    * @param inputs files that it must not replace and folders that it must not lie in
+   * @param streams of the run
    * @throws UsageException if the file cannot be written
    */
-  static RowWriter open(Path output, List<Path> inputs) {
+  static RowWriter open(Path output, List<Path> inputs, RunOutput streams) {
+    if (isStandardOutput(output)) {
+      return new RowWriter(
+          output,
+          output,
+          output,
+          new BufferedWriter(new OutputStreamWriter(streams.out(), StandardCharsets.UTF_8)),
+          streams);
+    }
     if (Files.isDirectory(output)) {
       throw new UsageException(
           "--output must be a file but " + output + " is a folder; name a file");
@@ -47,7 +64,7 @@ final class RowWriter implements AutoCloseable {
       Path target =
           Files.exists(output) ? output.toRealPath() : output.toAbsolutePath().normalize();
       if (Files.exists(target) && !Files.isRegularFile(target)) {
-        return new RowWriter(target, target, Files.newBufferedWriter(target));
+        return new RowWriter(output, target, target, Files.newBufferedWriter(target), streams);
       }
       Path parent = Objects.requireNonNull(target.getParent(), "a root is a folder");
       Files.createDirectories(parent);
@@ -57,12 +74,26 @@ final class RowWriter implements AutoCloseable {
               "." + target.getFileName() + ".pending-" + ProcessHandle.current().pid());
       BufferedWriter writer = Files.newBufferedWriter(pending);
       pending.toFile().deleteOnExit(); // Ctrl-C
-      return new RowWriter(target, pending, writer);
+      return new RowWriter(output, target, pending, writer, streams);
     } catch (IOException e) {
       throw new UsageException(
           "--output must be a file that can be written but %s was not: %s; check the path"
               .formatted(output, FileTrees.reason(e)),
           e);
+    }
+  }
+
+  static boolean isStandardOutput(Path output) {
+    return output.toString().equals("-");
+  }
+
+  /** Prints what there is to say about the rows; never between them. */
+  void say(List<String> lines) {
+    boolean mixed = isStandardOutput(output);
+    PrintStream stream = mixed ? streams.err() : streams.out();
+    lines.forEach(stream::println);
+    if (!mixed) {
+      stream.println("written to " + output);
     }
   }
 
@@ -103,12 +134,24 @@ final class RowWriter implements AutoCloseable {
   /** Puts the complete file in place. */
   void publish() {
     try {
-      writer.close();
+      finish();
       if (!pending.equals(target)) {
         Files.move(pending, target, StandardCopyOption.REPLACE_EXISTING);
       }
     } catch (IOException e) {
       throw failed(e);
+    }
+  }
+
+  /** The standard output stays open, and tells of a fault only when it is asked. */
+  private void finish() throws IOException {
+    if (!isStandardOutput(output)) {
+      writer.close();
+      return;
+    }
+    writer.flush();
+    if (streams.out().checkError()) {
+      throw new IOException("the standard output was closed");
     }
   }
 
@@ -123,7 +166,7 @@ final class RowWriter implements AutoCloseable {
   @Override
   public void close() {
     try {
-      writer.close();
+      finish();
     } catch (IOException e) {
       // A full disk was reported by the write that met it.
     }

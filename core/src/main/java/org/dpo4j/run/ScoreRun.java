@@ -47,7 +47,7 @@ public final class ScoreRun {
     DataInput input = config.input();
     Engine.setThreads(config.threads());
     try (LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter());
-        RowWriter writer = RowWriter.open(config.output(), inputs(config, input))) {
+        RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
       PairDataset.Walk walk;
@@ -60,8 +60,7 @@ public final class ScoreRun {
         }
       }
       writer.publish();
-      DataReport.lines(input, walk).forEach(output.out()::println);
-      output.out().println("written to " + config.output());
+      writer.say(DataReport.lines(input, walk));
     }
   }
 
