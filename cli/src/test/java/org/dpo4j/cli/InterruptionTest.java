@@ -15,7 +15,7 @@ import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
-import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -71,7 +71,7 @@ class InterruptionTest {
     }
 
     @Override
-    public void train(TrainingConfig config, Console console) {
+    public void train(TrainingOptions options, Console console) {
       console.out().println("training");
       try {
         TimeUnit.HOURS.sleep(1);

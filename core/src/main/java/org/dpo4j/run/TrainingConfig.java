@@ -39,7 +39,7 @@ public record TrainingConfig(
   /** The table of all options of a training run. */
   public static final OptionTable<TrainingConfig> OPTIONS = OptionTable.of(TrainingConfig.class);
 
-  static final String DATA_HELP = "files, folders or patterns: .jsonl .json .csv .tsv .parquet";
+  static final String DATA_HELP = "files or folders: .jsonl .json .csv .tsv .parquet";
 
   static final String COLUMNS_HELP = "column names in the files: prompt=question,chosen=good";
 

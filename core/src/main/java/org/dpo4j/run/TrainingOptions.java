@@ -121,12 +121,13 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
       for (String text : OptionType.items(value.text()).toList()) {
         Path folder = Path.of(value.origin().replaceFirst(":\\d+: $", "")).toAbsolutePath();
         while (!isThere(text) && (folder = folder.getParent()) != null) {
-          Path beside = folder.resolve(text);
-          if (isThere(beside.toString())) {
+          String beside = folder + "/" + text;
+          if (isThere(beside)) {
             errors.add(
-                "%s--%s %s is not there: relative paths start at the current folder, which is %s; run from %s, or write %s"
-                    .formatted(
-                        value.origin(), name, text, Path.of("").toAbsolutePath(), folder, beside));
+                "%s--%s %s is not there: relative paths start at the current folder,"
+                        .formatted(value.origin(), name, text)
+                    + " which is %s; run from %s, or write %s"
+                        .formatted(Path.of("").toAbsolutePath(), folder, beside));
             break;
           }
         }
