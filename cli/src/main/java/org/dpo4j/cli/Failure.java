@@ -8,8 +8,6 @@ import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.MissingOptionsException;
 import picocli.CommandLine;
-import picocli.CommandLine.MissingParameterException;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -48,10 +46,6 @@ record Failure(Console console, boolean debug) {
     }
     if (failure instanceof DpoException) {
       return String.valueOf(failure.getMessage());
-    }
-    if (failure instanceof MissingParameterException missing) {
-      return "%s needs a value; dpo4j %s --help says which"
-          .formatted(((OptionSpec) missing.getMissing().get(0)).names()[0], command);
     }
     if (failure instanceof UnmatchedArgumentException stray) {
       return stray(stray.getUnmatched().get(0), stray.getCommandLine());

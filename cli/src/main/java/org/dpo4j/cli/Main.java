@@ -47,8 +47,8 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(new CommandLine(new HelpCommand()));
     line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
     line.setExpandAtFiles(false);
-    // A value such as "-h means what?" is no cluster of -h and others.
-    line.setPosixClusteredShortOptionsAllowed(false);
+    // Spelling puts an equals sign before each value, so that a value may look like an option.
+    line.setAllowOptionsAsOptionParameters(true);
     line.setUsageHelpWidth(100);
     line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));

@@ -42,7 +42,7 @@ final class OptionFlags {
           CommandLine.Model.OptionSpec.builder(names)
               .type(List.class)
               .auxiliaryTypes(String.class)
-              .arity(option.flag() ? "0..1" : option.list() ? "1..*" : "1")
+              .arity(option.flag() ? "0..1" : "1")
               .fallbackValue(option.flag() ? "true" : null)
               .paramLabel(option.name()) // the completion script names its lists after it
               .completionCandidates(option.choices().isEmpty() ? null : option.choices())
@@ -67,7 +67,7 @@ final class OptionFlags {
             CommandLine.Model.OptionSpec.builder("--" + name)
                 .type(List.class)
                 .auxiliaryTypes(String.class)
-                .arity("0..*")
+                .arity("0..1")
                 .fallbackValue("true")
                 .hidden(true)
                 .build());
@@ -101,8 +101,8 @@ final class OptionFlags {
     Set<String> distinct = new LinkedHashSet<>(values);
     if (distinct.size() > 1) {
       throw new UsageException(
-          "--%s is given %s times, as %s; keep one"
-              .formatted(name, values.size(), String.join(" and as ", distinct)));
+          "--%s takes one value but got %d, %s; keep one, and put words with blanks in quotes"
+              .formatted(name, values.size(), String.join(" and ", distinct)));
     }
     return String.join("", distinct);
   }

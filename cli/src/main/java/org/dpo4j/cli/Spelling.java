@@ -1,10 +1,9 @@
 package org.dpo4j.cli;
 
 import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.Suggestion;
@@ -15,36 +14,26 @@ import picocli.CommandLine.Model.OptionSpec;
  * The ways to write options: dashes for underscores, {@code --no_NAME} for {@code --NAME=false},
  * and a value, or several of a list, behind the name.
  *
- * @param names all options of a command, without the leading dashes
- * @param valued those of them that need a value
- * @param lists those of {@code valued} that take several values
+ * @param options all options of a command by name, without the leading dashes
  */
-record Spelling(Set<String> names, Set<String> valued, Set<String> lists) {
+record Spelling(Map<String, OptionSpec> options) {
 
   /** Words that an option's value can only be behind an equals sign. */
   private static final Pattern OPTION = Pattern.compile("(?s)--[A-Za-z][\\w-]*(=.*)?|-[hV]");
 
   static Spelling of(CommandSpec command) {
-    Set<String> names = new LinkedHashSet<>();
-    Set<String> valued = new HashSet<>();
-    Set<String> lists = new HashSet<>();
+    Map<String, OptionSpec> options = new LinkedHashMap<>();
     for (OptionSpec option : command.options()) {
-      for (String dashed : option.names()) {
-        String name = dashed.replaceFirst("^-+", "");
-        names.add(name);
-        if (option.arity().min() > 0) {
-          valued.add(name);
-        }
-        if (option.arity().min() > 0 && option.arity().max() > 1) {
-          lists.add(name);
-        }
+      for (String name : option.names()) {
+        options.put(name.replaceFirst("^-+", ""), option);
       }
     }
-    return new Spelling(names, valued, lists);
+    return new Spelling(options);
   }
 
   /**
-   * The words with every option under its one name, values attached to it.
+   * The words with every option under its one name, once for each of its values and with an equals
+   * sign before it.
    *
    * @throws UsageException naming all options that the command does not have
    */
@@ -59,18 +48,22 @@ record Spelling(Set<String> names, Set<String> valued, Set<String> lists) {
       }
       String[] parts = word.substring(2).split("=", 2);
       String name = parts[0].replace('-', '_');
-      if (names.contains(name)) {
-        int last = parts.length == 2 ? i : lastValue(name, words, i);
-        if (last == i) {
-          canonical.add("--" + name + (parts.length == 2 ? "=" + parts[1] : ""));
+      OptionSpec option = options.get(name);
+      if (option != null && (parts.length == 2 || option.arity().max() == 0)) {
+        canonical.add("--" + name + word.substring(2 + name.length()));
+      } else if (option != null) {
+        List<String> values = values(words, i);
+        i += values.size();
+        if (values.isEmpty()) {
+          values = List.of(bare(option, name, i + 1 < words.size() ? words.get(i + 1) : ""));
         }
-        for (; i < last; i++) {
-          canonical.add("--" + name + "=" + words.get(i + 1));
-        }
-      } else if (name.startsWith("no_") && parts.length == 1 && names.contains(name.substring(3))) {
+        values.forEach(value -> canonical.add("--" + name + "=" + value));
+      } else if (name.startsWith("no_")
+          && parts.length == 1
+          && options.containsKey(name.substring(3))) {
         canonical.add("--" + name.substring(3) + "=false");
       } else {
-        unknown.add(Suggestion.unknown(name, names) + asValue(words, i));
+        unknown.add(Suggestion.unknown(name, options.keySet()) + asValue(words, i));
       }
     }
     if (!unknown.isEmpty()) {
@@ -79,25 +72,35 @@ record Spelling(Set<String> names, Set<String> valued, Set<String> lists) {
     return canonical;
   }
 
-  /**
-   * Where the values end that stand behind the option at {@code option}; there, if there is none.
-   */
-  private int lastValue(String name, List<String> words, int option) {
-    int most = lists.contains(name) ? words.size() - 1 : option + 1;
-    int last = option;
-    while (valued.contains(name)
-        && last < most
-        && last + 1 < words.size()
-        && !OPTION.matcher(words.get(last + 1)).matches()) {
-      last++;
+  /** The words behind an option that are none themselves. */
+  private static List<String> values(List<String> words, int option) {
+    int end = option + 1;
+    while (end < words.size() && !OPTION.matcher(words.get(end)).matches()) {
+      end++;
     }
-    return last;
+    return words.subList(option + 1, end);
+  }
+
+  /** What an option means without a value. */
+  private static String bare(OptionSpec option, String name, String next) {
+    if (option.arity().min() > 0) {
+      throw new UsageException(
+          "--%s needs a value%s; --help says which"
+              .formatted(
+                  name,
+                  next.isEmpty()
+                      ? ""
+                      : " but %s stands behind it (write --%s=%s if it is the value)"
+                          .formatted(next, name, next)));
+    }
+    return option.fallbackValue();
   }
 
   /** What to write when an unknown option was meant as the value of the option before it. */
   private String asValue(List<String> words, int i) {
     String before = i == 0 ? "" : words.get(i - 1).replaceFirst("^--", "").replace('-', '_');
-    return valued.contains(before)
+    OptionSpec option = options.get(before);
+    return option != null && option.arity().min() > 0
         ? "; if it is the value of --%s, write --%s=%s".formatted(before, before, words.get(i))
         : "";
   }

@@ -145,8 +145,8 @@ class MainTest {
   void anOptionGivenTwiceWithTwoValuesIsRefused() {
     assertUsageError(
         command(List.of("--beta", "0.1", "--beta=0.2")),
-        "--beta is given 2 times, as 0.1 and as 0.2; keep one");
-    assertUsageError(command(List.of("--model_name_or_path", "other")), "--model is given 2 times");
+        "--beta takes one value but got 2, 0.1 and 0.2; keep one");
+    assertUsageError(command(List.of("--model_name_or_path", "other")), "--model takes one value but got 2");
   }
 
   @Test
@@ -159,7 +159,8 @@ class MainTest {
     assertUsageError(new String[] {"score", "--loss_type", "ipo"}, "--loss_type is no option here");
     assertUsageError(
         new String[] {"nosuch"}, "unknown command \"nosuch\"; dpo4j --help lists the commands");
-    assertUsageError(command(List.of("stray")), "\"stray\" belongs to no option");
+    assertUsageError(command(List.of("stray")), "--output_dir takes one value but got 2", "stray");
+    assertUsageError(new String[] {"train", "stray"}, "\"stray\" belongs to no option");
   }
 
   @Test
@@ -192,7 +193,7 @@ class MainTest {
   void aValueMayBeginWithDashes() {
     String model = folder.resolve("model").toString();
     for (String prompt :
-        List.of("--verbose means what?", "-h means what?", "- one", "--", "-1", "")) {
+        List.of("--verbose means what?", "-h means what?", "- one", "-1", "--seed=5 means what?", " a b ", "")) {
       assertThat(run("generate", "--model", model, "--prompt", prompt)).as(prompt).isZero();
       GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
       assertThat(config.prompt()).hasValue(prompt);

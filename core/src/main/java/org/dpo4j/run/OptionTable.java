@@ -181,7 +181,9 @@ public final class OptionTable<C> {
       return Optional.empty();
     }
     String text =
-        unset || given == null ? entry.spec().defaultText().orElseThrow() : given.text().strip();
+        unset || given == null
+            ? entry.spec().defaultText().orElseThrow()
+            : isText(entry) ? given.text() : given.text().strip();
     requireNoStream(entry.spec(), given == null ? "" : given.origin(), text);
     try {
       Object value = entry.type().read(text);
@@ -221,8 +223,13 @@ public final class OptionTable<C> {
   /** Whether "none" or an empty text is a value of this option rather than "not set". */
   private static boolean isOwnWord(Entry entry, GivenValue given) {
     return entry.spec().required()
-        || entry.spec().label().equals("TEXT")
+        || isText(entry)
         || entry.spec().choices().contains(given.text());
+  }
+
+  /** Whether every letter of the value counts, blanks included. */
+  private static boolean isText(Entry entry) {
+    return entry.spec().label().equals("TEXT");
   }
 
   /** Puts file and line before a message about one option whose value came from a file. */

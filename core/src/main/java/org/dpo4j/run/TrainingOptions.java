@@ -100,6 +100,14 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
         noticeAdapterOptions();
       }
       noticeLabelSmoothing(config.loss());
+      if (config.schedule().warmupRatio() > 0) {
+        notices.add(
+            "--warmup_ratio %s is read as --warmup_steps %s, its name since transformers 5, where TRL"
+                    .formatted(
+                        OptionType.text(config.schedule().warmupRatio()),
+                        OptionType.text(config.schedule().warmupRatio()))
+                + " would ignore the old one in a YAML file");
+      }
       List<String> warnings =
           warned.entrySet().stream()
               .map(
@@ -172,6 +180,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
 
     private void answer(String name, GivenValue value, TrlOptions.Row row) {
       switch (row.answer()) {
+        case "same" -> {} // it is what happens here
         case "accepted" -> accept(name, value, row);
         case "warned" -> {
           GivenValue strategy = given.get("save_strategy");
