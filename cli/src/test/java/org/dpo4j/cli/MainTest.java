@@ -146,7 +146,8 @@ class MainTest {
     assertUsageError(
         command(List.of("--beta", "0.1", "--beta=0.2")),
         "--beta takes one value but got 2, 0.1 and 0.2; keep one");
-    assertUsageError(command(List.of("--model_name_or_path", "other")), "--model takes one value but got 2");
+    assertUsageError(
+        command(List.of("--model_name_or_path", "other")), "--model takes one value but got 2");
   }
 
   @Test
@@ -193,7 +194,14 @@ class MainTest {
   void aValueMayBeginWithDashes() {
     String model = folder.resolve("model").toString();
     for (String prompt :
-        List.of("--verbose means what?", "-h means what?", "- one", "-1", "--seed=5 means what?", " a b ", "")) {
+        List.of(
+            "--verbose means what?",
+            "-h means what?",
+            "- one",
+            "-1",
+            "--seed=5 means what?",
+            " a b ",
+            "")) {
       assertThat(run("generate", "--model", model, "--prompt", prompt)).as(prompt).isZero();
       GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
       assertThat(config.prompt()).hasValue(prompt);

@@ -21,8 +21,7 @@ public record DemoConfig(
         boolean lengthNormalization,
     @Option(value = "0", help = "assumed fraction of mislabeled pairs (cDPO)")
         double labelSmoothing,
-    @Option(value = "start", help = "distilled: a smaller, distilled model")
-        Reference reference,
+    @Option(value = "start", help = "distilled: a smaller, distilled model") Reference reference,
     @Option(value = "false", help = "compare several losses in a table and a plot") boolean compare,
     @Option(help = "folder for the demo's files") Optional<Path> outputDir,
     @Option(value = "1", help = "CPU threads; 0 uses all cores") int threads) {

@@ -34,8 +34,8 @@ public final class TrlOptions {
    * @param heading of the part of the list that it stands in
    * @param names the options it is about
    * @param values the values it is about; {@code *} for any
-   * @param answer {@code same}, {@code accepted}, {@code warned}, {@code refused}, {@code replaced}, {@code
-   *     local}, {@code each} or {@code as NAME[=VALUE]}
+   * @param answer {@code same}, {@code accepted}, {@code warned}, {@code refused}, {@code
+   *     replaced}, {@code local}, {@code each} or {@code as NAME[=VALUE]}
    * @param text why, and what to do
    */
   public record Row(

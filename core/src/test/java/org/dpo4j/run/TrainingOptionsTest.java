@@ -230,7 +230,10 @@ class TrainingOptionsTest {
     // The others mean something here, are what happens here, or are null.
     assertThat(options.notices().stream().map(notice -> notice.split(" ")[0]))
         .containsExactly(
-            "--dataset_name", "--dataset_num_proc", "--report_to", "--gradient_checkpointing_kwargs");
+            "--dataset_name",
+            "--dataset_num_proc",
+            "--report_to",
+            "--gradient_checkpointing_kwargs");
     assertThat(options.warnings()).isEmpty();
     assertThat(options.notices().get(0))
         .isEqualTo(
