@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code completion}: {@code source <(./dpo4j completion)} in bash or zsh. */
+/** The command {@code completion}: {@code source <(./dpo4j completion)} in bash or zsh. */
 @Command(
     name = "completion",
     mixinStandardHelpOptions = true,

@@ -14,15 +14,20 @@ import org.dpo4j.run.PlanRun;
 import org.dpo4j.run.RunOutput;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.ScoreRun;
-import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingOptions;
 import org.dpo4j.run.TrainingRun;
 
 /** The runs of {@code org.dpo4j.run}. */
 final class CoreRuns implements Runs {
 
   @Override
-  public void train(TrainingConfig config, Console console) {
-    with(console, output -> TrainingRun.run(config, output));
+  public void train(TrainingOptions options, Console console) {
+    with(
+        console,
+        output -> {
+          options.report(output);
+          TrainingRun.run(options.config(), output);
+        });
   }
 
   @Override

@@ -7,10 +7,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code demo}. */
+/** The command {@code demo}. */
 @Command(
     name = "demo",
-    description = "Trains a tiny model on twelve built-in pairs and shows what DPO does.")
+    description = "Trains a tiny model on twelve built-in pairs to show what DPO does.")
 final class DemoCommand implements Callable<Integer> {
   private final Runs runs;
   private final Console console;

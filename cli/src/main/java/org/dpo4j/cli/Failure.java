@@ -7,9 +7,9 @@ import java.util.Locale;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.MissingOptionsException;
-import picocli.CommandLine.MissingParameterException;
-import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * Turns what was thrown into a message and an exit code; a stack trace only when asked for.
@@ -25,8 +25,8 @@ record Failure(Console console, boolean debug) {
   private static final List<String> ENGINE_MEMORY =
       List.of("defaultcpuallocator", "can't allocate memory", "not enough memory", "bad_alloc");
 
-  int print(Throwable failure, String verb) {
-    String message = message(failure, verb);
+  int print(Throwable failure, String command) {
+    String message = message(failure, command);
     String[] lines = message.split("\n", -1);
     console.err().println("error: " + lines[0]);
     for (int i = 1; i < lines.length; i++) {
@@ -40,21 +40,21 @@ record Failure(Console console, boolean debug) {
         : FAILED;
   }
 
-  private static String message(Throwable failure, String verb) {
+  private static String message(Throwable failure, String command) {
     if (failure instanceof MissingOptionsException) {
-      return firstLine(failure) + "\n" + example(verb);
+      return firstLine(failure) + "\n" + example(command);
     }
     if (failure instanceof DpoException) {
       return String.valueOf(failure.getMessage());
     }
-    if (failure instanceof MissingParameterException missing) {
-      return "%s needs a value; dpo4j %s --help says which"
-          .formatted(((OptionSpec) missing.getMissing().get(0)).names()[0], verb);
+    if (failure instanceof UnmatchedArgumentException stray) {
+      return stray(stray.getUnmatched().get(0), stray.getCommandLine());
     }
     if (failure instanceof ParameterException) {
       return "%s; dpo4j %s--help lists the options"
           .formatted(
-              firstLine(failure).replaceAll("\\.$", ""), verb.startsWith("-") ? "" : verb + " ");
+              firstLine(failure).replaceAll("\\.$", ""),
+              command.startsWith("-") ? "" : command + " ");
     }
     if (failure instanceof OutOfMemoryError || isEngineMemory(failure)) {
       return "out of memory: "
@@ -69,6 +69,15 @@ record Failure(Console console, boolean debug) {
         .formatted(failure.getClass().getSimpleName(), firstLine(failure));
   }
 
+  /** A word that belongs to no option. */
+  private static String stray(String word, CommandLine command) {
+    if (word.matches("(?i).*\\.ya?ml") && command.getCommandSpec().findOption("--config") != null) {
+      return "\"%s\" belongs to no option; did you mean --config %s?".formatted(word, word);
+    }
+    return "\"%s\" belongs to no option; put words with blanks in quotes, and values behind the name of their option; dpo4j %s --help lists the options"
+        .formatted(word, command.getCommandName());
+  }
+
   private static boolean isEngineMemory(Throwable failure) {
     String text = String.valueOf(failure.getMessage()).toLowerCase(Locale.ROOT);
     return failure instanceof RuntimeException && ENGINE_MEMORY.stream().anyMatch(text::contains);
@@ -80,15 +89,15 @@ record Failure(Console console, boolean debug) {
     return message == null ? "no message" : message.lines().findFirst().orElse("no message");
   }
 
-  private static String example(String verb) {
+  private static String example(String command) {
     String model = "--model examples/tiny-chat --data_file examples/pairs.jsonl";
     return "for example: ./dpo4j "
-        + switch (verb) {
+        + switch (command) {
           case "train" -> "train " + model + " --output_dir tuned";
           case "score" -> "score " + model + " --output scores.jsonl";
           case "merge" -> "merge --model examples/tiny-chat --adapter tuned --output_dir merged";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
-          default -> verb + " " + model;
+          default -> command + " " + model;
         };
   }
 }

@@ -7,8 +7,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code generate}. */
-@Command(name = "generate", description = "Answers prompts with a checkpoint.")
+/** The command {@code generate}. */
+@Command(name = "generate", description = "Generates text from prompts.")
 final class GenerateCommand implements Callable<Integer> {
   private final Runs runs;
   private final Console console;

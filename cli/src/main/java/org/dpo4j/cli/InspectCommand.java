@@ -7,10 +7,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code inspect}. */
+/** The command {@code inspect}. */
 @Command(
     name = "inspect",
-    description = "Shows the tokens of every pair: what is trained on, and what was cut.")
+    description = "Shows the tokens of each pair: where the prompt ends, what is cut or dropped.")
 final class InspectCommand implements Callable<Integer> {
   private final Runs runs;
   private final Console console;

@@ -20,12 +20,13 @@ import picocli.CommandLine.ParseResult;
 @Command(
     name = "dpo4j",
     description = "Tunes language models on preference pairs (DPO).",
-    synopsisSubcommandLabel = "VERB",
+    synopsisSubcommandLabel = "COMMAND",
     optionListHeading = "%nOptions:%n",
-    commandListHeading = "%nVerbs:%n",
+    commandListHeading = "%nCommands:%n",
     footer = {
       "",
-      "Options are spelled as TRL's, --learning_rate or --learning-rate.",
+      "dpo4j COMMAND --help lists a command's options. They are named as in TRL, --learning_rate or",
+      "--learning-rate; several values follow one option, as in --data_file a.jsonl b.jsonl.",
       "--debug, anywhere, shows the stack trace of an error."
     })
 public final class Main implements Callable<Integer> {
@@ -46,6 +47,8 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(new CommandLine(new HelpCommand()));
     line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
     line.setExpandAtFiles(false);
+    // Spelling puts an equals sign before each value, so that a value may look like an option.
+    line.setAllowOptionsAsOptionParameters(true);
     line.setUsageHelpWidth(100);
     line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     line.setOut(new PrintWriter(console.out(), true, StandardCharsets.UTF_8));
@@ -65,40 +68,59 @@ public final class Main implements Callable<Integer> {
     List<String> words = Arrays.stream(args).filter(word -> !word.equals("--debug")).toList();
     boolean debug = words.size() < args.length;
     try {
+      requireReadable(words);
       ParseResult parsed = line.parseArgs(spelled(words).toArray(String[]::new));
       Integer helped = CommandLine.executeHelpRequest(parsed);
-      return helped != null ? helped : verb(parsed).call();
+      return helped != null ? helped : command(parsed).call();
     } catch (Throwable failure) {
       return new Failure(console, debug).print(failure, words.isEmpty() ? "" : words.get(0));
     }
   }
 
-  /** Checks the verb and gives the names of its options their one spelling. */
+  /**
+   * Refuses words that the JVM could not decode: what is not in the character set of the locale
+   * arrives as U+FFFD, and would be used like that.
+   */
+  private static void requireReadable(List<String> words) {
+    for (String word : words) {
+      if (word.indexOf('\uFFFD') >= 0) {
+        throw new UsageException(
+            "the argument \"%s\" has characters that are not in the character set of the locale, %s; "
+                    .formatted(word, System.getProperty("sun.jnu.encoding"))
+                + "set LC_ALL=C.UTF-8 (or another UTF-8 locale) in the environment and start again");
+      }
+    }
+  }
+
+  /** Checks the command and gives the names of its options their one spelling. */
   private List<String> spelled(List<String> words) {
     if (words.isEmpty() || words.get(0).startsWith("-")) {
       return words;
     }
-    String verb = words.get(0);
-    CommandLine command = line.getSubcommands().get(verb);
+    String name = words.get(0);
+    CommandLine command = line.getSubcommands().get(name);
     if (command == null) {
       throw new UsageException(
-          "%s is no verb of dpo4j; %s"
+          "unknown command \"%s\"; %s"
               .formatted(
-                  verb.isEmpty() ? "an empty text" : verb,
-                  Suggestion.nearest(verb, line.getSubcommands().keySet())
+                  name,
+                  Suggestion.nearest(name, line.getSubcommands().keySet())
                       .map("did you mean %s?"::formatted)
-                      .orElse("dpo4j --help lists them")));
+                      .orElse("dpo4j --help lists the commands")));
+    }
+    if (words.size() == 2 && words.get(1).equals("help")) {
+      return List.of(name, "--help");
     }
     return Spelling.of(command.getCommandSpec()).canonical(words);
   }
 
-  @SuppressWarnings("unchecked") // Every verb is a Callable of its exit code.
-  private static Callable<Integer> verb(ParseResult parsed) {
+  @SuppressWarnings("unchecked") // Every command is a Callable of its exit code.
+  private static Callable<Integer> command(ParseResult parsed) {
     ParseResult last = parsed.hasSubcommand() ? parsed.subcommand() : parsed;
     return (Callable<Integer>) last.commandSpec().userObject();
   }
 
-  /** Without a verb: shows the verbs. */
+  /** Without a command: shows the commands. */
   @Override
   public Integer call() {
     line.usage(console.out());

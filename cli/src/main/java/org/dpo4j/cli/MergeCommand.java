@@ -7,8 +7,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code merge}. */
-@Command(name = "merge", description = "Adds a LoRA adapter to its model, as one checkpoint.")
+/** The command {@code merge}. */
+@Command(name = "merge", description = "Merges a LoRA adapter into its base model.")
 final class MergeCommand implements Callable<Integer> {
   private final Runs runs;
   private final Console console;

@@ -23,12 +23,12 @@ final class OptionFlags {
   private OptionFlags() {}
 
   /**
-   * A command line for a verb with the options of its table.
+   * A command line for a command with the options of its table.
    *
-   * @param unused names of options that the verb has no use for
+   * @param unused names of options that the command has no use for
    */
-  static CommandLine line(Object verb, OptionTable<?> table, String... unused) {
-    CommandSpec spec = CommandSpec.forAnnotatedObject(verb);
+  static CommandLine line(Object command, OptionTable<?> table, String... unused) {
+    CommandSpec spec = CommandSpec.forAnnotatedObject(command);
     List<OptionSpec> options =
         table.options().stream()
             .filter(option -> !List.of(unused).contains(option.name()))
@@ -67,7 +67,7 @@ final class OptionFlags {
             CommandLine.Model.OptionSpec.builder("--" + name)
                 .type(List.class)
                 .auxiliaryTypes(String.class)
-                .arity("0..*")
+                .arity("0..1")
                 .fallbackValue("true")
                 .hidden(true)
                 .build());
@@ -101,15 +101,15 @@ final class OptionFlags {
     Set<String> distinct = new LinkedHashSet<>(values);
     if (distinct.size() > 1) {
       throw new UsageException(
-          "--%s is given %s times, as %s; keep one"
-              .formatted(name, values.size(), String.join(" and as ", distinct)));
+          "--%s takes one value but got %d, %s; keep one, and put words with blanks in quotes"
+              .formatted(name, values.size(), String.join(" and ", distinct)));
     }
     return String.join("", distinct);
   }
 
-  private static String synopsis(String verb, List<OptionSpec> options) {
+  private static String synopsis(String command, List<OptionSpec> options) {
     return "dpo4j "
-        + verb
+        + command
         + options.stream()
             .filter(OptionSpec::required)
             .map(option -> " --%s %s".formatted(option.name(), option.label()))

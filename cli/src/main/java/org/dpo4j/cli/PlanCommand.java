@@ -14,13 +14,13 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code plan}. */
+/** The command {@code plan}. */
 @Command(
     name = "plan",
-    description = "Predicts memory and time of a training run, before weights are loaded.",
+    description = "Estimates memory and time of a training run without loading the weights.",
     footer = {
       "",
-      "All options of train are taken, from its YAML file too; output_dir is not used.",
+      "Takes every option of train, and its YAML file; output_dir is not used.",
     })
 final class PlanCommand implements Callable<Integer> {
   private final Runs runs;
@@ -31,7 +31,7 @@ final class PlanCommand implements Callable<Integer> {
   @Option(
       names = "--config",
       paramLabel = "PATH",
-      description = "YAML file of options, as for train; flags win")
+      description = "YAML file with options of train; flags take precedence")
   private @Nullable Path file;
 
   private PlanCommand(Runs runs, Console console) {

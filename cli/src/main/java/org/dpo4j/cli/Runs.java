@@ -6,13 +6,13 @@ import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
-import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingOptions;
 
-/** What the verbs call: the seven runs of core. Failures come as exceptions. */
+/** What the commands call: the runs of core. Failures come as exceptions. */
 interface Runs {
 
-  /** Trains; notices are part of the header. */
-  void train(TrainingConfig config, Console console);
+  /** Trains, after saying what there is to say about the options. */
+  void train(TrainingOptions options, Console console);
 
   void plan(PlanConfig config, Console console);
 

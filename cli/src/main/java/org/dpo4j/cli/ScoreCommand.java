@@ -7,8 +7,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code score}. */
-@Command(name = "score", description = "Writes log-probabilities and rewards of every pair.")
+/** The command {@code score}. */
+@Command(name = "score", description = "Writes the log-probabilities and rewards of every pair.")
 final class ScoreCommand implements Callable<Integer> {
   private final Runs runs;
   private final Console console;

@@ -1,59 +1,107 @@
 package org.dpo4j.cli;
 
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.Suggestion;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
- * The ways to write an option's name: dashes for underscores, and {@code --no_NAME} for {@code
- * --NAME=false}.
+ * The ways to write options: dashes for underscores, {@code --no_NAME} for {@code --NAME=false},
+ * and a value, or several of a list, behind the name.
  *
- * @param names all options of a verb, without the leading dashes
+ * @param options all options of a command by name, without the leading dashes
  */
-record Spelling(Set<String> names) {
+record Spelling(Map<String, OptionSpec> options) {
+
+  /** Words that an option's value can only be behind an equals sign. */
+  private static final Pattern OPTION = Pattern.compile("(?s)--[A-Za-z][\\w-]*(=.*)?|-[hV]");
 
   static Spelling of(CommandSpec command) {
-    Set<String> names = new LinkedHashSet<>();
+    Map<String, OptionSpec> options = new LinkedHashMap<>();
     for (OptionSpec option : command.options()) {
       for (String name : option.names()) {
-        names.add(name.replaceFirst("^-+", ""));
+        options.put(name.replaceFirst("^-+", ""), option);
       }
     }
-    return new Spelling(names);
+    return new Spelling(options);
   }
 
   /**
-   * The words with every option under its one name.
+   * The words with every option under its one name, once for each of its values and with an equals
+   * sign before it.
    *
-   * @throws UsageException naming all options that the verb does not have
+   * @throws UsageException naming all options that the command does not have
    */
   List<String> canonical(List<String> words) {
     List<String> canonical = new ArrayList<>();
     List<String> unknown = new ArrayList<>();
-    for (String word : words) {
+    for (int i = 0; i < words.size(); i++) {
+      String word = words.get(i);
       if (!word.startsWith("--") || word.length() == 2) {
         canonical.add(word);
         continue;
       }
       String[] parts = word.substring(2).split("=", 2);
       String name = parts[0].replace('-', '_');
-      String value = parts.length == 2 ? "=" + parts[1] : "";
-      if (names.contains(name)) {
-        canonical.add("--" + name + value);
-      } else if (name.startsWith("no_") && value.isEmpty() && names.contains(name.substring(3))) {
+      OptionSpec option = options.get(name);
+      if (option != null && (parts.length == 2 || option.arity().max() == 0)) {
+        canonical.add("--" + name + word.substring(2 + name.length()));
+      } else if (option != null) {
+        List<String> values = values(words, i);
+        i += values.size();
+        if (values.isEmpty()) {
+          values = List.of(bare(option, name, i + 1 < words.size() ? words.get(i + 1) : ""));
+        }
+        values.forEach(value -> canonical.add("--" + name + "=" + value));
+      } else if (name.startsWith("no_")
+          && parts.length == 1
+          && options.containsKey(name.substring(3))) {
         canonical.add("--" + name.substring(3) + "=false");
       } else {
-        unknown.add(Suggestion.unknown(name, names));
+        unknown.add(Suggestion.unknown(name, options.keySet()) + asValue(words, i));
       }
     }
     if (!unknown.isEmpty()) {
       throw new UsageException(String.join("\n", unknown));
     }
     return canonical;
+  }
+
+  /** The words behind an option that are none themselves. */
+  private static List<String> values(List<String> words, int option) {
+    int end = option + 1;
+    while (end < words.size() && !OPTION.matcher(words.get(end)).matches()) {
+      end++;
+    }
+    return words.subList(option + 1, end);
+  }
+
+  /** What an option means without a value. */
+  private static String bare(OptionSpec option, String name, String next) {
+    if (option.arity().min() > 0) {
+      throw new UsageException(
+          "--%s needs a value%s; --help says which"
+              .formatted(
+                  name,
+                  next.isEmpty()
+                      ? ""
+                      : " but %s stands behind it (write --%s=%s if it is the value)"
+                          .formatted(next, name, next)));
+    }
+    return option.fallbackValue();
+  }
+
+  /** What to write when an unknown option was meant as the value of the option before it. */
+  private String asValue(List<String> words, int i) {
+    String before = i == 0 ? "" : words.get(i - 1).replaceFirst("^--", "").replace('-', '_');
+    OptionSpec option = options.get(before);
+    return option != null && option.arity().min() > 0
+        ? "; if it is the value of --%s, write --%s=%s".formatted(before, before, words.get(i))
+        : "";
   }
 }

@@ -14,14 +14,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The verb {@code train}. */
+/** The command {@code train}. */
 @Command(
     name = "train",
-    description = "Tunes a checkpoint on preference pairs.",
+    description = "Tunes a model on preference pairs.",
     footer = {
       "",
-      "--config FILE reads the same options from a YAML file, TRL's own too; flags win.",
-      "What becomes of each of TRL's options: docs/reference/trl.md."
+      "--config FILE reads the same options from a YAML file, such as TRL's; flags take precedence.",
+      "How each of TRL's options is treated: docs/reference/trl.md."
     })
 final class TrainCommand implements Callable<Integer> {
   private final Runs runs;
@@ -32,7 +32,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--config",
       paramLabel = "PATH",
-      description = "YAML file of options, TRL's own too; flags win")
+      description = "YAML file with options, such as TRL's; flags take precedence")
   private @Nullable Path file;
 
   private TrainCommand(Runs runs, Console console) {
@@ -54,8 +54,7 @@ final class TrainCommand implements Callable<Integer> {
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();
-    options.notices().forEach(notice -> console.err().println("note: " + notice));
-    runs.train(options.config(), console);
+    runs.train(options, console);
     return 0;
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The command line: arguments enter; an exit code and lines on stdout and stderr leave. One class
- * for each verb: parse, build the configuration, call core. Nothing is computed here.
+ * for each command: parse, build the configuration, call core. Nothing is computed here.
  *
  * <p>Options are declared in the configuration records of {@code org.dpo4j.run}; this package only
  * gives them dashes. Start reading at {@link org.dpo4j.cli.Main}, then {@link

@@ -114,7 +114,7 @@ class BadInputTest {
 
   private static Stream<Kind> options() {
     return Stream.of(
-        usage("unknown verb", "trian", "trian is no verb", "did you mean train?"),
+        usage("unknown verb", "trian", "unknown command \"trian\"", "did you mean train?"),
         usage("unknown option", SHORT + "--bta 1", "--bta is no option", "did you mean --beta?"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no number", TRAIN + "--learning_rate fast", "--learning_rate must be a number"),

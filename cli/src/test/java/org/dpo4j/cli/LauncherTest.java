@@ -183,6 +183,59 @@ class LauncherTest {
   }
 
   @Test
+  void aWrongJavaHomeIsNamedWithWhatIsUsedInstead() throws Exception {
+    Path newer = jdk(folder, "jdk 17", "17.0.1");
+    environment.put("PATH", newer.resolve("bin") + ":" + System.getenv("PATH"));
+    assertThat(dpo4j("demo").err()).doesNotContain("JAVA_HOME");
+
+    environment.put("JAVA_HOME", "/no/such/jdk");
+    assertThat(dpo4j("demo").err())
+        .contains("dpo4j: JAVA_HOME=/no/such/jdk is not used (no bin/java in it); using " + newer);
+    Path old = jdk(folder, "jdk 11", "11.0.2");
+    environment.put("JAVA_HOME", old.toString());
+    assertThat(dpo4j("demo").err())
+        .contains("JAVA_HOME=%s is not used (version 11.0.2, too old); using ".formatted(old));
+  }
+
+  /**
+   * {@code LC_ALL=C}, and nothing set at all: the JVM would read each byte of the letters as a
+   * fault.
+   */
+  @Test
+  void lettersBeyondAsciiArriveWhateverTheLocale() throws Exception {
+    Path jdk = jdk(folder, "real", "21.0.2");
+    script(
+        jdk.resolve("bin/java"),
+        """
+        #!/bin/sh
+        while [ "$1" != -jar ]; do shift; done
+        shift 2
+        exec '%s' -cp '%s' org.dpo4j.cli.Main "$@"
+        """
+            .formatted(
+                Path.of(System.getProperty("java.home"), "bin", "java"),
+                System.getProperty("java.class.path")));
+    environment.put("JAVA_HOME", jdk.toString());
+    // As bytes, for the locale of this JVM may be ASCII too.
+    String call = "exec \"$0\" \"$(printf 'Gr\\303\\266\\303\\237e')\"";
+    for (String locale : List.of("C", "POSIX", "", "xx_XX.UTF-8")) {
+      environment.put("LC_ALL", locale);
+      Run run = start(folder, List.of("sh", "-c", call, home.resolve("dpo4j").toString())).await();
+      assertThat(run.err()).as(locale).contains("unknown command \"Größe\"");
+    }
+
+    environment.put("LC_ALL", "C");
+    Run bare =
+        start(
+                folder,
+                List.of("sh", "-c", call.replace("\"$0\"", "\"$0\" -jar x"), jdk + "/bin/java"))
+            .await();
+    assertThat(bare.code()).isEqualTo(2);
+    assertThat(bare.err())
+        .contains("not in the character set of the locale, ANSI_X3.4-1968", "LC_ALL=C.UTF-8");
+  }
+
+  @Test
   void anOldMavenIsRefusedWithBothVersions() throws Exception {
     environment.put("FAKE_MAVEN", "3.6.3");
     Run run = dpo4j("demo");
@@ -228,7 +281,10 @@ class LauncherTest {
             .directory(where.toFile())
             .redirectOutput(out.toFile())
             .redirectError(err.toFile());
-    builder.environment().keySet().removeAll(List.of("OMP_WAIT_POLICY", "DPO4J_JAVA_OPTS"));
+    builder
+        .environment()
+        .keySet()
+        .removeAll(List.of("OMP_WAIT_POLICY", "DPO4J_JAVA_OPTS", "LANG", "LC_ALL", "LC_CTYPE"));
     builder.environment().putAll(environment);
     return new Started(builder.start(), out, err);
   }

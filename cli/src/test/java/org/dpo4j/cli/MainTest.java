@@ -24,6 +24,7 @@ import org.dpo4j.run.OptionTable;
 import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.TrainingConfig;
+import org.dpo4j.run.TrainingOptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -101,7 +102,7 @@ class MainTest {
           }
         });
     assertThat(output("train", "--help"))
-        .contains("Optimizer:", "--per_device_train_batch_size N  pairs in a micro-batch (8)")
+        .contains("Optimizer:", "--per_device_train_batch_size N  pairs per micro-batch (8)")
         .doesNotContain("use_dora");
   }
 
@@ -144,19 +145,107 @@ class MainTest {
   void anOptionGivenTwiceWithTwoValuesIsRefused() {
     assertUsageError(
         command(List.of("--beta", "0.1", "--beta=0.2")),
-        "--beta is given 2 times, as 0.1 and as 0.2; keep one");
-    assertUsageError(command(List.of("--model_name_or_path", "other")), "--model is given 2 times");
+        "--beta takes one value but got 2, 0.1 and 0.2; keep one");
+    assertUsageError(
+        command(List.of("--model_name_or_path", "other")), "--model takes one value but got 2");
   }
 
   @Test
   void unknownWordsAreAnsweredWithTheNearestKnownOne() {
-    assertUsageError(new String[] {"trian"}, "trian is no verb of dpo4j; did you mean train?");
+    assertUsageError(new String[] {"trian"}, "unknown command \"trian\"; did you mean train?");
     assertUsageError(
         command(List.of("--bta", "1", "--learnin-rate=2")),
         "--bta is no option here; did you mean --beta?",
         "--learnin_rate is no option here; did you mean --learning_rate?");
     assertUsageError(new String[] {"score", "--loss_type", "ipo"}, "--loss_type is no option here");
-    assertUsageError(command(List.of("stray")), "'stray'");
+    assertUsageError(
+        new String[] {"nosuch"}, "unknown command \"nosuch\"; dpo4j --help lists the commands");
+    assertUsageError(command(List.of("stray")), "--output_dir takes one value but got 2", "stray");
+    assertUsageError(new String[] {"train", "stray"}, "\"stray\" belongs to no option");
+  }
+
+  @Test
+  void aListIsWrittenInAnyOfTheUsualWays() {
+    List<List<String>> ways =
+        List.of(
+            List.of("--lora_target_modules", "q_proj,v_proj", "--loss_type", "sigmoid,sft"),
+            List.of("--lora_target_modules", "q_proj", "v_proj", "--loss-type", "sigmoid", "sft"),
+            List.of(
+                "--lora_target_modules=q_proj",
+                "--lora_target_modules=v_proj",
+                "--loss_type=sigmoid,sft"),
+            List.of(
+                "--lora_target_modules",
+                "[\"q_proj\", \"v_proj\"]",
+                "--loss_type",
+                "[\"sigmoid\", \"sft\"]"));
+    for (List<String> way : ways) {
+      List<String> words = new ArrayList<>(way);
+      words.addAll(List.of("--use_peft", "--loss_weights", "1.0", "0.5"));
+      assertThat(train(words)).as("%s%n%s", way, err).isZero();
+    }
+    assertThat(runs.asked).hasSize(4).containsOnly(runs.asked.get(0));
+    TrainingConfig config = (TrainingConfig) runs.asked.get(0);
+    assertThat(config.lora().loraTargetModules()).contains(List.of("q_proj", "v_proj"));
+    assertThat(config.loss().lossWeights()).contains(List.of(1.0, 0.5));
+  }
+
+  @Test
+  void aValueMayBeginWithDashes() {
+    String model = folder.resolve("model").toString();
+    for (String prompt :
+        List.of(
+            "--verbose means what?",
+            "-h means what?",
+            "- one",
+            "-1",
+            "--seed=5 means what?",
+            " a b ",
+            "")) {
+      assertThat(run("generate", "--model", model, "--prompt", prompt)).as(prompt).isZero();
+      GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
+      assertThat(config.prompt()).hasValue(prompt);
+    }
+    assertThat(run("generate", "--model", model, "--prompt=--verbose")).isZero();
+    runs.asked.clear();
+    assertUsageError(
+        new String[] {"generate", "--model", model, "--prompt", "--verbose"},
+        "--verbose is no option here",
+        "if it is the value of --prompt, write --prompt=--verbose");
+  }
+
+  @Test
+  void aYamlFileAloneAndTheWordHelpAreUnderstood() {
+    assertUsageError(
+        new String[] {"train", "run.yaml"},
+        "\"run.yaml\" belongs to no option; did you mean --config run.yaml?");
+    assertThat(output("train", "help")).isEqualTo(output("train", "--help"));
+  }
+
+  @Test
+  void namesOfOtherToolsAreHinted() {
+    assertUsageError(command(List.of("--lora_rank", "8")), "it is called --lora_r here");
+    assertUsageError(
+        command(List.of("--train_file", "x.json")), "the pairs are named with --data_file here");
+    assertUsageError(command(List.of("--adapter", "lora")), "Axolotl's way to ask for an adapter");
+  }
+
+  @Test
+  void theStandardStreamIsRefusedWhereItCannotBeUsed() {
+    assertUsageError(
+        new String[] {"train", "--model", "-", "--data_file", "x", "--output_dir", "y"},
+        "--model must be a path but was -");
+    assertUsageError(
+        new String[] {"score", "--model", "m", "--data_file", "a,-", "--output", "-"},
+        "--data_file must be a path but was -");
+  }
+
+  @Test
+  void whatTheJvmCouldNotDecodeIsRefused() {
+    assertUsageError(
+        new String[] {"generate", "--model", "m", "--prompt", "Gr\uFFFD\uFFFD"},
+        "not in the character set of the locale",
+        "LC_ALL=C.UTF-8");
   }
 
   @Test
@@ -179,7 +268,7 @@ class MainTest {
         "--use_dora",
         "--load_in_4bit",
         "--deepspeed zero3.json",
-        "--loss_type sigmoid sft",
+        "--loss_type sigmoid kto_pair",
         "--loss_type exo_pair",
         "--device cuda",
         "--lr_scheduler_type cosine_with_restarts",
@@ -205,7 +294,10 @@ class MainTest {
         new String[] {
           "inspect", "--model", folder.resolve("model").toString(), "--data_file", "none.jsonl"
         },
-        "--data_file must be a file that can be read but was none.jsonl, which is not there");
+        "--data_file must be a file that can be read but was none.jsonl, which is not there (seen"
+            + " from "
+            + Path.of("").toAbsolutePath()
+            + "); check the path");
     assertUsageError(
         command(
             List.of("--eval_file", folder.resolve("*.csv").toString(), "--eval_strategy", "epoch")),
@@ -348,8 +440,8 @@ class MainTest {
     }
 
     @Override
-    public void train(TrainingConfig config, Console console) {
-      ask(config);
+    public void train(TrainingOptions options, Console console) {
+      ask(options.config());
     }
 
     @Override

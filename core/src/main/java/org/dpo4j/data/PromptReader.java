@@ -1,6 +1,9 @@
 package org.dpo4j.data;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -41,7 +44,9 @@ public final class PromptReader {
   public static List<Prompt> read(Path file) {
     try {
       List<Prompt> prompts =
-          DataFile.named(file).isPresent() ? rows(DataFile.of(file)) : lines(file);
+          DataFile.named(file).isPresent()
+              ? rows(DataFile.of(file))
+              : lines(file.toString(), Files.readAllLines(file, StandardCharsets.UTF_8));
       if (prompts.isEmpty()) {
         throw new DpoException(
             "[" + file + "] must hold at least one prompt but holds none; write one a line");
@@ -54,28 +59,56 @@ public final class PromptReader {
     }
   }
 
-  private static List<Prompt> lines(Path file) throws IOException {
+  private static List<Prompt> rows(DataFile file) throws IOException {
+    return rows(file.path().toString(), file.open(), file.format().untyped());
+  }
+
+  /**
+   * All prompts of the standard input, in order: JSON Lines if it begins with a brace, else one
+   * prompt per line.
+   *
+   * @throws DpoException if it cannot be read, holds no prompt, or a row has none
+   */
+  public static List<Prompt> readStandardInput(InputStream in) {
+    try {
+      byte[] bytes = in.readAllBytes();
+      String name = "standard input";
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      List<Prompt> prompts =
+          text.stripLeading().startsWith("{")
+              ? rows(name, new JsonLinesSource(new ByteArrayInputStream(bytes)), false)
+              : lines(name, text.lines().toList());
+      if (prompts.isEmpty()) {
+        throw new DpoException("[standard input] must hold at least one prompt but holds none");
+      }
+      return prompts;
+    } catch (CharacterCodingException e) {
+      throw new DpoException("[standard input] must be text in UTF-8 but is not; convert it", e);
+    } catch (IOException e) {
+      throw new DpoException("[standard input] cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static List<Prompt> lines(String name, List<String> lines) {
     List<Prompt> prompts = new ArrayList<>();
-    List<String> lines = Files.readAllLines(file, StandardCharsets.UTF_8);
     for (int i = 0; i < lines.size(); i++) {
       if (!lines.get(i).isBlank()) {
-        RowOrigin origin = new RowOrigin(file.toString(), i + 1, i + 1);
+        RowOrigin origin = new RowOrigin(name, i + 1, i + 1);
         prompts.add(new Prompt(origin, List.of(Message.of("user", lines.get(i)))));
       }
     }
     return prompts;
   }
 
-  private static List<Prompt> rows(DataFile file) throws IOException {
+  private static List<Prompt> rows(String name, RowSource rows, boolean untyped)
+      throws IOException {
     List<Prompt> prompts = new ArrayList<>();
-    try (RowSource source = file.open()) {
+    try (RowSource source = rows) {
       for (Optional<? extends RowSource.RawRow> raw = source.next();
           raw.isPresent();
           raw = source.next()) {
-        RowOrigin origin =
-            new RowOrigin(file.path().toString(), raw.get().line(), prompts.size() + 1);
-        Map<?, ?> columns = raw.get().columns(origin);
-        prompts.add(new Prompt(origin, messages(origin, columns, file.format().untyped())));
+        RowOrigin origin = new RowOrigin(name, raw.get().line(), prompts.size() + 1);
+        prompts.add(new Prompt(origin, messages(origin, raw.get().columns(origin), untyped)));
       }
     }
     return prompts;

@@ -11,22 +11,20 @@ import org.dpo4j.loss.ReferenceNeed;
 
 /** What {@code demo} can change about the built-in run on the twelve triples. */
 public record DemoConfig(
-    @Option(value = "30", help = "printed rows: passes over the triples") int steps,
-    @Option(value = "0.2", help = "strength of the pull towards the reference") double beta,
+    @Option(value = "30", help = "epochs; one row is printed for each") int steps,
+    @Option(value = "0.2", help = "KL strength: higher stays closer to the reference") double beta,
     @Option(value = "1e-4", help = "learning rate") double learningRate,
-    @Option(value = "12", help = "triples in an optimizer step") int perDeviceTrainBatchSize,
-    @Option(value = "0", help = "decides the initial weights") long seed,
-    @Option(value = "sigmoid", help = "the loss") LossType lossType,
-    @Option(value = "false", help = "divide log-probabilities by the completion's length")
+    @Option(value = "12", help = "pairs per optimizer step") int perDeviceTrainBatchSize,
+    @Option(value = "0", help = "random seed of the initial weights") long seed,
+    @Option(value = "sigmoid", help = "loss function") LossType lossType,
+    @Option(value = "false", help = "divide log-probabilities by completion length")
         boolean lengthNormalization,
-    @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
+    @Option(value = "0", help = "assumed fraction of mislabeled pairs (cDPO)")
         double labelSmoothing,
-    @Option(value = "start", help = "distilled: a smaller, taught model") Reference reference,
-    @Option(value = "false", help = "several losses side by side: a table and a plot")
-        boolean compare,
-    @Option(help = "folder for what the demo writes") Optional<Path> outputDir,
-    @Option(value = "1", help = "threads of the engine, whose products are small here; 0: all")
-        int threads) {
+    @Option(value = "start", help = "distilled: a smaller, distilled model") Reference reference,
+    @Option(value = "false", help = "compare several losses in a table and a plot") boolean compare,
+    @Option(help = "folder for the demo's files") Optional<Path> outputDir,
+    @Option(value = "1", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code demo}. */
   public static final OptionTable<DemoConfig> OPTIONS = OptionTable.of(DemoConfig.class);

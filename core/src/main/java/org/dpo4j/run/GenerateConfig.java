@@ -7,23 +7,20 @@ import org.dpo4j.UsageException;
 
 /** What {@code generate} needs: a model, one prompt or a file of them, and how to sample. */
 public record GenerateConfig(
-    @Option(
-            help = "checkpoint folder that writes, Hugging Face layout",
-            aliases = "model_name_or_path")
+    @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
         Path model,
-    @Option(help = "the text to answer") Optional<String> prompt,
-    @Option(help = "file of prompts: one on each line, or rows with a column prompt")
+    @Option(help = "prompt text") Optional<String> prompt,
+    @Option(help = "prompts: one per line, or rows with a column prompt; - is stdin", stream = true)
         Optional<Path> promptsFile,
-    @Option(help = "folder of a LoRA adapter for the model") Optional<Path> adapter,
-    @Option(value = "128", help = "most ids to write for one prompt") int maxNewTokens,
-    @Option(value = "0", help = "0: always the likeliest id; 1: the model's own chances")
-        double temperature,
-    @Option(value = "1", help = "draw from the likeliest ids that hold this share") double topP,
-    @Option(value = "0", help = "decides what is drawn") long seed,
-    @Option(value = "false", help = "give the prompt as it is, without the chat template")
-        boolean raw,
-    @Option(value = "cpu", help = "where to compute") Device device,
-    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
+    @Option(help = "folder of a LoRA adapter to load on the model") Optional<Path> adapter,
+    @Option(value = "128", help = "max tokens to generate per prompt") int maxNewTokens,
+    @Option(value = "0", help = "0 = greedy, 1 = the unmodified distribution") double temperature,
+    @Option(value = "1", help = "nucleus sampling: keep the top tokens of this probability")
+        double topP,
+    @Option(value = "0", help = "random seed") long seed,
+    @Option(value = "false", help = "use the prompt as is, without the chat template") boolean raw,
+    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code generate}. */
   public static final OptionTable<GenerateConfig> OPTIONS = OptionTable.of(GenerateConfig.class);
@@ -41,11 +38,18 @@ public record GenerateConfig(
     Rule.threads(threads);
   }
 
+  /** Whether the prompts come from the standard input. */
+  boolean readsStandardInput() {
+    return promptsFile.map(Path::toString).filter("-"::equals).isPresent();
+  }
+
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     adapter.ifPresent(InputPaths::requireAdapter);
-    promptsFile.ifPresent(path -> InputPaths.requireFile("prompts_file", path));
+    promptsFile
+        .filter(path -> !readsStandardInput())
+        .ifPresent(path -> InputPaths.requireFile("prompts_file", path));
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

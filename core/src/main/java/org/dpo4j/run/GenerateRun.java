@@ -30,7 +30,7 @@ public final class GenerateRun {
     List<Prompt> prompts =
         config.prompt().isPresent()
             ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
-            : PromptReader.read(config.promptsFile().orElseThrow()).stream()
+            : prompts(config).stream()
                 .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
                 .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
@@ -104,5 +104,11 @@ public final class GenerateRun {
             : prompt.stream().map(Message::fields).toList());
     line.put("completion", completion);
     return line;
+  }
+
+  private static List<PromptReader.Prompt> prompts(GenerateConfig config) {
+    return config.readsStandardInput()
+        ? PromptReader.readStandardInput(System.in)
+        : PromptReader.read(config.promptsFile().orElseThrow());
   }
 }

@@ -32,19 +32,24 @@ final class InputPaths {
     String name = path.toString().replace('\\', '/');
     if (!Files.exists(path) && HUB_NAME.matcher(name).matches()) {
       throw new UsageException(
-          "--%s must be a folder but was %s, which is not there; if it is a model of the Hugging"
-                  .formatted(option, name)
+          "--%s must be a folder but was %s, which is not there%s; if it is a model of the Hugging"
+                  .formatted(option, name, from(path))
               + " Face hub, download it first: hf download %s --local-dir %s"
                   .formatted(name, name.substring(name.indexOf('/') + 1)));
     }
     requireFolder(option, path);
   }
 
+  /** Where a path starts that is not absolute. */
+  private static String from(Path path) {
+    return path.isAbsolute() ? "" : " (seen from " + Path.of("").toAbsolutePath() + ")";
+  }
+
   static void requireFolder(String option, Path path) {
     if (!Files.isDirectory(path)) {
       throw new UsageException(
           "--%s must be a folder but was %s, which is %s; check the path"
-              .formatted(option, path, Files.exists(path) ? "a file" : "not there"));
+              .formatted(option, path, Files.exists(path) ? "a file" : "not there" + from(path)));
     }
   }
 
@@ -68,8 +73,8 @@ final class InputPaths {
     String name = path.toString().replace('\\', '/');
     if (!Files.exists(path) && HUB_NAME.matcher(name).matches() && !name.matches(".*\\.\\w+")) {
       throw new UsageException(
-          "--%s must be files with pairs but was %s, which is not there; if it is a data set of the"
-                  .formatted(option, name)
+          "--%s must be files with pairs but was %s, which is not there%s; if it is a data set of the"
+                  .formatted(option, name, from(path))
               + " Hugging Face hub, download it first: hf download --repo-type dataset %s --local-dir %s"
                   .formatted(name, name.substring(name.indexOf('/') + 1)));
     }
@@ -87,7 +92,7 @@ final class InputPaths {
                   path,
                   Files.isDirectory(path)
                       ? "a folder"
-                      : Files.exists(path) ? "not readable" : "not there"));
+                      : Files.exists(path) ? "not readable" : "not there" + from(path)));
     }
   }
 }

@@ -10,20 +10,17 @@ import org.dpo4j.encode.OnBadRow;
 
 /** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
 public record InspectConfig(
-    @Option(
-            help = "folder of the checkpoint whose tokenizer is used",
-            aliases = "model_name_or_path")
+    @Option(help = "folder of the model whose tokenizer is used", aliases = "model_name_or_path")
         Path model,
     @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
     @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
-    @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+    @Option(value = "auto", help = "row format; auto detects it from the first row")
         RowFormat dataFormat,
-    @Option(help = "file for one JSON line for each row; without it the rows are shown")
+    @Option(help = "file for one JSON line per row; - is stdout", stream = true)
         Optional<Path> output,
-    @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
-        int maxLength,
-    @Option(value = "10", help = "rows shown when there is no output file; 0: all") int rows,
-    @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow) {
+    @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
+    @Option(value = "10", help = "rows to show when there is no output file; 0 = all") int rows,
+    @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow) {
 
   /** The table of all options of {@code inspect}. */
   public static final OptionTable<InspectConfig> OPTIONS = OptionTable.of(InspectConfig.class);

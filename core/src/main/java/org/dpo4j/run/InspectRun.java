@@ -50,22 +50,24 @@ public final class InspectRun {
                   config.maxLength(),
                   positions(model),
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
+      boolean shown = config.output().isEmpty();
       InspectRun inspection = new InspectRun(tokenizer.text(), output.out(), config.rows());
       PairDataset.Walk walk =
-          config.output().isPresent()
-              ? write(config, input, config.output().get(), encoder, output)
-              : PairDataset.forEachRow(
-                  input, encoder, config.onBadRow(), EncodingMeans.threads(0), inspection::show);
-      DataReport.lines(input, walk).forEach(output.out()::println);
-      if (config.output().isEmpty() && inspection.shown < walk.counts().pairs()) {
-        output
-            .out()
-            .printf(
-                "the first %d of %d pairs are shown; --rows 0 shows all%n",
-                inspection.shown, walk.counts().pairs());
+          shown
+              ? PairDataset.forEachRow(
+                  input, encoder, config.onBadRow(), EncodingMeans.threads(0), inspection::show)
+              : write(config, input, config.output().get(), encoder, output);
+      if (shown) {
+        DataReport.lines(input, walk).forEach(output.out()::println);
+        if (inspection.shown < walk.counts().pairs()) {
+          output
+              .out()
+              .printf(
+                  "the first %d of %d pairs are shown; --rows 0 shows all%n",
+                  inspection.shown, walk.counts().pairs());
+        }
       }
       DataReport.warn(output, input, walk, tokenizer.template() != null);
-      config.output().ifPresent(path -> output.out().println("written to " + path));
     }
   }
 
@@ -88,6 +90,7 @@ public final class InspectRun {
               EncodingMeans.threads(0),
               row -> writer.write(values(row, input)));
       writer.publish();
+      writer.say(DataReport.lines(input, walk));
       return walk;
     }
   }

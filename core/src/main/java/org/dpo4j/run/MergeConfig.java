@@ -10,15 +10,15 @@ import org.dpo4j.UsageException;
 /** What {@code merge} needs: a model, its adapter and a folder for the model that both make. */
 public record MergeConfig(
     @Option(
-            help = "checkpoint folder of the model, Hugging Face layout",
+            help = "folder of the base model, in Hugging Face format",
             aliases = "model_name_or_path")
         Path model,
     @Option(help = "folder of the LoRA adapter") Path adapter,
-    @Option(help = "folder for the merged checkpoint, new or empty") Path outputDir,
+    @Option(help = "folder for the merged model; must be new or empty") Path outputDir,
     @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
-    @Option(value = "false", help = "read the result again and compare its logits") boolean verify,
-    @Option(value = "cpu", help = "where to compute") Device device,
-    @Option(value = "0", help = "threads of the engine; 0: one for each core") int threads) {
+    @Option(value = "false", help = "reload the result and compare its logits") boolean verify,
+    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code merge}. */
   public static final OptionTable<MergeConfig> OPTIONS = OptionTable.of(MergeConfig.class);

@@ -25,6 +25,9 @@ public @interface Option {
   /** What it does, in a few words; the help has one line for each option. */
   String help();
 
+  /** Whether the path {@code -} means the standard stream; it is refused elsewhere. */
+  boolean stream() default false;
+
   /** Other accepted names, in snake case. */
   String[] aliases() default {};
 }

@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param choices all values of a closed set; empty for open types
  * @param flag whether the bare option means true
  * @param list whether it takes several values, with commas between them or given repeatedly
+ * @param stream whether the path {@code -} means the standard stream
  */
 public record OptionSpec(
     String name,
@@ -27,7 +28,8 @@ public record OptionSpec(
     String label,
     List<String> choices,
     boolean flag,
-    boolean list) {
+    boolean list,
+    boolean stream) {
 
   /** Longer lists stand in the documentation and in the message about a wrong value. */
   private static final int ROOM = 48;

@@ -5,6 +5,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
+import java.nio.file.InvalidPathException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -68,7 +69,8 @@ public final class OptionTable<C> {
             optionType.label(),
             optionType.choices(),
             optionType.flag(),
-            optionType.list());
+            optionType.list(),
+            option.stream());
     entries.put(spec.name(), new Entry(spec, optionType, getter));
     names.put(spec.name(), spec.name());
     spec.aliases().forEach(alias -> names.put(alias, spec.name()));
@@ -179,10 +181,20 @@ public final class OptionTable<C> {
       return Optional.empty();
     }
     String text =
-        unset || given == null ? entry.spec().defaultText().orElseThrow() : given.text().strip();
+        unset || given == null
+            ? entry.spec().defaultText().orElseThrow()
+            : isText(entry) ? given.text() : given.text().strip();
+    requireNoStream(entry.spec(), given == null ? "" : given.origin(), text);
     try {
       Object value = entry.type().read(text);
       return optional ? Optional.of(value) : value;
+    } catch (InvalidPathException e) {
+      throw new UsageException(
+          "%s--%s must be a path that this system can write but was %s: %s; if it holds letters beyond"
+                  .formatted(
+                      given == null ? "" : given.origin(), entry.spec().name(), text, e.getReason())
+              + " ASCII, start with LC_ALL=C.UTF-8 in the environment",
+          e);
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new UsageException(
           "%s--%s must be %s but was %s"
@@ -199,11 +211,25 @@ public final class OptionTable<C> {
     }
   }
 
+  private static void requireNoStream(OptionSpec option, String origin, String text) {
+    boolean path = option.label().startsWith("PATH");
+    if (path && !option.stream() && OptionType.items(text).anyMatch("-"::equals)) {
+      throw new UsageException(
+          "%s--%s must be a path but was -, which means the standard stream elsewhere and cannot be used here; name a file or a folder"
+              .formatted(origin, option.name()));
+    }
+  }
+
   /** Whether "none" or an empty text is a value of this option rather than "not set". */
   private static boolean isOwnWord(Entry entry, GivenValue given) {
     return entry.spec().required()
-        || entry.spec().label().equals("TEXT")
+        || isText(entry)
         || entry.spec().choices().contains(given.text());
+  }
+
+  /** Whether every letter of the value counts, blanks included. */
+  private static boolean isText(Entry entry) {
+    return entry.spec().label().equals("TEXT");
   }
 
   /** Puts file and line before a message about one option whose value came from a file. */

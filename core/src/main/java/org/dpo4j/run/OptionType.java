@@ -11,6 +11,9 @@ import java.util.Locale;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * How one type of option value is read from text and shown again.
@@ -20,7 +23,7 @@ import java.util.stream.Collectors;
  * @param choices all values of a closed set; empty for the open types
  * @param flag whether the bare option means true
  * @param list whether the value is a list: items with commas between them, where {@code \\,} is a
- *     comma inside an item
+ *     comma inside an item; or a JSON list
  * @param reader text to value; throws IllegalArgumentException when the text breaks the rule
  */
 record OptionType(
@@ -50,7 +53,20 @@ record OptionType(
         item.choices(),
         false,
         true,
-        text -> COMMA.splitAsStream(text).map(part -> item.read(unescaped(part))).toList());
+        text -> items(text).map(item::read).toList());
+  }
+
+  /** The items of a list as written: with commas between them, or as JSON. */
+  static Stream<String> items(String text) {
+    if (text.startsWith("[") && text.endsWith("]")) {
+      try {
+        return Arrays.stream(JsonMapper.shared().readValue(text, Object[].class))
+            .map(String::valueOf);
+      } catch (JacksonException e) {
+        // No JSON: a pattern such as [ab].jsonl[.gz] stays as it is.
+      }
+    }
+    return COMMA.splitAsStream(text).map(OptionType::unescaped);
   }
 
   private static String unescaped(String item) {
@@ -64,10 +80,10 @@ record OptionType(
 
   private static OptionType of(Class<?> type) {
     if (type == int.class || type == Integer.class) {
-      return open("a whole number", "N", text -> new BigDecimal(text).intValueExact());
+      return open("a whole number", "N", text -> decimal(text).intValueExact());
     }
     if (type == long.class) {
-      return open("a whole number", "N", text -> new BigDecimal(text).longValueExact());
+      return open("a whole number", "N", text -> decimal(text).longValueExact());
     }
     if (type == double.class || type == Double.class) {
       return open("a number", "X", OptionType::number);
@@ -119,7 +135,12 @@ record OptionType(
   }
 
   private static Double number(String text) {
-    return new BigDecimal(text.replace("_", "")).doubleValue();
+    return decimal(text).doubleValue();
+  }
+
+  /** As Python writes numbers: 1_000 is 1000. */
+  private static BigDecimal decimal(String text) {
+    return new BigDecimal(text.replaceAll("(?<=\\d)_(?=\\d)", ""));
   }
 
   private static Path path(String text) {

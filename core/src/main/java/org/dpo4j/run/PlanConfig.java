@@ -26,9 +26,11 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
 
   /** What is asked. */
   public record Plan(
-      @Option(help = "what it must fit into, as 8GB (else all there is)") Optional<String> memory,
-      @Option(value = "true", help = "time some steps of small models") boolean trial,
-      @Option(help = "file for the figures, as one JSON line") Optional<Path> output) {
+      @Option(help = "memory to fit into, as 8GB (default: all there is)") Optional<String> memory,
+      @Option(value = "true", help = "time a few steps of small models on this machine")
+          boolean trial,
+      @Option(help = "file for the figures as one JSON line; - is stdout", stream = true)
+          Optional<Path> output) {
     public Plan {
       memory.ifPresent(MemorySize::parse);
     }
@@ -53,6 +55,7 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
     }
     TrainingOptions options = TrainingOptions.resolve(file, rest);
     options.notices().forEach(notices);
+    options.warnings().forEach(notices);
     return new PlanConfig(OWN.read(own), options.config());
   }
 

@@ -48,7 +48,8 @@ public final class PlanRun {
     this.config = config;
     this.training = config.training();
     this.output = output;
-    this.out = output.out();
+    boolean figures = config.plan().output().filter(RowWriter::isStandardOutput).isPresent();
+    this.out = figures ? output.err() : output.out();
     this.disk = disk;
     this.blueprint = ModelBlueprint.read("--model", training.model().model());
     this.shape = blueprint.shape();
@@ -355,8 +356,8 @@ public final class PlanRun {
     try (RowWriter writer = RowWriter.open(target, TrainingRun.inputs(training), output)) {
       writer.write(figures);
       writer.publish();
+      writer.say(List.of());
     }
-    line("written to %s", target);
   }
 
   private void line(String format, Object... values) {

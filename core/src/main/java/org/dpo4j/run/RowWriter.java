@@ -2,6 +2,10 @@ package org.dpo4j.run;
 
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.PrintStream;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -21,17 +25,21 @@ final class RowWriter implements AutoCloseable {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
+  private final Path output; // as the user wrote it
   private final Path target;
   private final Path pending; // the target itself where that is no regular file
   private final BufferedWriter writer;
+  private final RunOutput console;
   private final Interruption interruption;
   private volatile boolean published;
 
   private RowWriter(
       Path output, Path target, Path pending, BufferedWriter writer, RunOutput console) {
+    this.output = output;
     this.target = target;
     this.pending = pending;
     this.writer = writer;
+    this.console = console;
     boolean existed = Files.exists(target);
     this.interruption =
         Interruption.watch(
@@ -48,14 +56,18 @@ final class RowWriter implements AutoCloseable {
   }
 
   /**
-   * Begins the file. A pipe or a device is written as it is.
+   * Begins the file. A pipe or a device is written as it is, and {@code -} is the standard output.
    *
    * @param output replaced if it is there; behind a link, what the link names
    * @param inputs files that it must not replace and folders that it must not lie in
-   * @param console hears what became of the file if the process is stopped
+   * @param console standard output, and where it is printed what became of the file
    * @throws UsageException if the file cannot be written
    */
   static RowWriter open(Path output, List<Path> inputs, RunOutput console) {
+    if (isStandardOutput(output)) {
+      Writer out = new OutputStreamWriter(console.out(), StandardCharsets.UTF_8);
+      return new RowWriter(output, output, output, new BufferedWriter(out), console);
+    }
     if (Files.isDirectory(output)) {
       throw new UsageException(
           "--output must be a file but " + output + " is a folder; name a file");
@@ -79,6 +91,23 @@ final class RowWriter implements AutoCloseable {
           "--output must be a file that can be written but %s was not: %s; check the path"
               .formatted(output, FileTrees.reason(e)),
           e);
+    }
+  }
+
+  static boolean isStandardOutput(Path output) {
+    return output.toString().equals("-");
+  }
+
+  /**
+   * Prints what there is to say about the rows and where they are; on the error stream where the
+   * rows are on standard output.
+   */
+  void say(List<String> lines) {
+    boolean mixed = isStandardOutput(output);
+    PrintStream stream = mixed ? console.err() : console.out();
+    lines.forEach(stream::println);
+    if (!mixed) {
+      stream.println("written to " + output);
     }
   }
 
@@ -120,13 +149,25 @@ final class RowWriter implements AutoCloseable {
   /** Puts the complete file in place. */
   void publish() {
     try {
-      writer.close();
+      finish();
       if (!pending.equals(target)) {
         Files.move(pending, target, StandardCopyOption.REPLACE_EXISTING);
       }
       published = true;
     } catch (IOException e) {
       throw failed(e);
+    }
+  }
+
+  /** The standard output stays open, and reports a fault only when it is asked. */
+  private void finish() throws IOException {
+    if (!isStandardOutput(output)) {
+      writer.close();
+      return;
+    }
+    writer.flush();
+    if (console.out().checkError()) {
+      throw new IOException("the standard output was closed");
     }
   }
 
@@ -142,7 +183,7 @@ final class RowWriter implements AutoCloseable {
   public void close() {
     interruption.close();
     try {
-      writer.close();
+      finish();
     } catch (IOException e) {
       // A full disk was reported by the write that met it.
     }

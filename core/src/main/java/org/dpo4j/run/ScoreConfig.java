@@ -10,25 +10,22 @@ import org.dpo4j.encode.OnBadRow;
 
 /** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
 public record ScoreConfig(
-    @Option(
-            help = "checkpoint folder that scores, Hugging Face layout",
-            aliases = "model_name_or_path")
+    @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
         Path model,
     @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
     @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
-    @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+    @Option(value = "auto", help = "row format; auto detects it from the first row")
         RowFormat dataFormat,
-    @Option(help = "file for the numbers, one JSON line for each row") Path output,
-    @Option(help = "folder of the reference; adds rewards to the output") Optional<Path> refModel,
-    @Option(help = "folder of a LoRA adapter for the model") Optional<Path> adapter,
-    @Option(value = "0.1", help = "scale of the rewards") double beta,
-    @Option(value = "0", help = "ids of prompt and completion kept; 0: no truncation")
-        int maxLength,
-    @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,
-    @Option(value = "8", help = "pairs in a batch") int perDeviceEvalBatchSize,
-    @Option(value = "cpu", help = "where to compute") Device device,
-    @Option(value = "0", help = "threads of tokenizing and of the engine; 0: one for each core")
-        int threads) {
+    @Option(help = "file for the scores, one JSON line per row; - is stdout", stream = true)
+        Path output,
+    @Option(help = "folder of the reference model; adds rewards") Optional<Path> refModel,
+    @Option(help = "folder of a LoRA adapter to load on the model") Optional<Path> adapter,
+    @Option(value = "0.1", help = "factor of the rewards") double beta,
+    @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
+    @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
+    @Option(value = "8", help = "pairs per batch") int perDeviceEvalBatchSize,
+    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code score}. */
   public static final OptionTable<ScoreConfig> OPTIONS = OptionTable.of(ScoreConfig.class);

@@ -68,10 +68,9 @@ public final class ScoreRun {
         }
       }
       writer.publish();
-      DataReport.lines(input, walk).forEach(output.out()::println);
+      writer.say(DataReport.lines(input, walk));
       DataReport.warn(output, input, walk, inputs.tokenizer().template() != null);
       output.err().println(run.summary());
-      output.out().println("written to " + config.output());
     }
   }
 

@@ -13,6 +13,7 @@ import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.RandomNumbers;
+import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.PeftAdapter;
 
@@ -39,6 +40,9 @@ final class TrainedAdapter {
     if (!config.trainsAdapter()) {
       return Optional.empty();
     }
+    if (!config.lora().disableDropout()) {
+      requireNoModelDropout(base.config());
+    }
     RandomNumbers random = new RandomNumbers(config.engine().seed());
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
     PeftAdapter adapter =
@@ -57,6 +61,21 @@ final class TrainedAdapter {
       adapter.model().useDropout(random);
     }
     return Optional.of(adapter);
+  }
+
+  /** TRL would switch on the model's own dropout as well, of which there is none here. */
+  private static void requireNoModelDropout(HuggingFaceConfig model) {
+    boolean gpt2 = model.modelType().equals("gpt2");
+    for (String key : List.of("attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop")) {
+      double probability = model.number(key, gpt2 && key.endsWith("pdrop") ? 0.1 : 0);
+      if (probability != 0) {
+        throw new UsageException(
+            "--disable_dropout false needs a model without dropout of its own, since only an"
+                + " adapter's is supported, but %s of %s is %s; set it to 0 there, or leave the"
+                    .formatted(key, model.file(), OptionType.shortest(probability))
+                + " option out");
+      }
+    }
   }
 
   /**

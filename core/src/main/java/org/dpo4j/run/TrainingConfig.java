@@ -42,7 +42,7 @@ public record TrainingConfig(
 
   static final String DATA_HELP = "files or folders: .jsonl .json .csv .tsv .parquet";
 
-  static final String COLUMNS_HELP = "names in the files, as in prompt=question,chosen=good";
+  static final String COLUMNS_HELP = "column names in the files: prompt=question,chosen=good";
 
   public TrainingConfig {
     if (evaluation.evalStrategy() != EvalStrategy.NO
@@ -129,27 +129,29 @@ public record TrainingConfig(
   /** The model that is trained. */
   public record Model(
       @Option(
-              help = "checkpoint folder to start from, Hugging Face layout",
+              help = "folder of the model to tune, in Hugging Face format",
               aliases = "model_name_or_path")
           Path model,
-      @Option(help = "folder of a LoRA adapter to go on with") Optional<Path> adapter) {}
+      @Option(help = "folder of a LoRA adapter to continue training") Optional<Path> adapter) {}
 
   /** The LoRA adapter that is trained; one of {@code --adapter} decides what is not given here. */
   public record Lora(
-      @Option(value = "false", help = "train a LoRA adapter, not the model's own weights")
+      @Option(value = "false", help = "train a LoRA adapter instead of all weights")
           boolean usePeft,
-      @Option(help = "rank of the adapter (else 16)") Optional<Integer> loraR,
-      @Option(help = "numerator of the adapter's scale (else 32)") Optional<Double> loraAlpha,
-      @Option(help = "share of its input that the adapter does not see (else 0.05)")
+      @Option(help = "LoRA rank (default 16)") Optional<Integer> loraR,
+      @Option(help = "LoRA alpha: the scale is alpha / rank (default 32)")
+          Optional<Double> loraAlpha,
+      @Option(help = "dropout probability on the adapter's input (default 0.05)")
           Optional<Double> loraDropout,
-      @Option(help = "names of layers, all-linear or a pattern (else PEFT's)")
+      @Option(help = "layers to adapt, all-linear, or a regex (default PEFT's)")
           Optional<List<String>> loraTargetModules,
-      @Option(help = "modules whose own weights are trained as well")
+      @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
-      @Option(help = "other ranks, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
-      @Option(help = "other alphas, as q_proj=16") Optional<List<String>> loraAlphaPattern,
-      @Option(value = "false", help = "scale by the root of the rank") boolean useRslora,
-      @Option(value = "true", help = "false: lora_dropout acts in training; the model has none")
+      @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
+      @Option(help = "alpha per layer, as q_proj=16") Optional<List<String>> loraAlphaPattern,
+      @Option(value = "false", help = "rank-stabilized LoRA: the scale is alpha / sqrt(rank)")
+          boolean useRslora,
+      @Option(value = "true", help = "false applies lora_dropout in training")
           boolean disableDropout) {
     public Lora {
       loraR.ifPresent(rank -> Rule.atLeast("lora_r", rank, 1, "16 is usual"));
@@ -179,22 +181,21 @@ public record TrainingConfig(
   /** The pairs and what becomes of them. */
   public record Data(
       @Option(help = DATA_HELP) List<Path> dataFile,
-      @Option(help = "shares of the entries of data_file in a mixture")
-          Optional<List<Double>> dataWeights,
-      @Option(help = "held-out pairs, in the same formats") Optional<List<Path>> evalFile,
+      @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
+      @Option(help = "held-out pairs for evaluation, same formats as data_file")
+          Optional<List<Path>> evalFile,
       @Option(
-              help = "held out of data_file: a share below 1, or a number",
+              help = "hold out a fraction (below 1) or number of pairs",
               aliases = {"test_split_size", "val_size"})
           Optional<Double> evalSplit,
-      @Option(value = "42", help = "decides which pairs eval_split holds out") long evalSplitSeed,
+      @Option(value = "42", help = "random seed for eval_split") long evalSplitSeed,
       @Option(help = COLUMNS_HELP) Optional<List<String>> columns,
-      @Option(value = "auto", help = "what the columns mean; auto: as the first row shows")
+      @Option(value = "auto", help = "row format; auto detects it from the first row")
           RowFormat dataFormat,
-      @Option(value = "1024", help = "ids of prompt and completion kept; 0: no truncation")
+      @Option(value = "1024", help = "max tokens of prompt plus completion; 0 = no limit")
           int maxLength,
-      @Option(value = "stop", help = "what a row that cannot be used does") OnBadRow onBadRow,
-      @Option(value = "true", help = "a new order of the pairs in each epoch, from the seed")
-          boolean shuffle) {
+      @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
+      @Option(value = "true", help = "shuffle the pairs in each epoch") boolean shuffle) {
     public Data {
       Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
       dataWeights.ifPresent(weights -> Rule.weightsFit(weights, dataFile.size()));
@@ -219,31 +220,34 @@ public record TrainingConfig(
 
   /** The loss and the reference in it. */
   public record Loss(
-      @Option(value = "sigmoid", help = "the loss, or several; docs/reference/losses.md")
+      @Option(value = "sigmoid", help = "loss function(s); see docs/reference/losses.md")
           List<LossType> lossType,
-      @Option(help = "weight of each loss (else 1)") Optional<List<Double>> lossWeights,
-      @Option(value = "0.1", help = "strength of the pull towards the reference") double beta,
-      @Option(value = "0", help = "share of pairs taken as labelled the wrong way (cDPO)")
+      @Option(help = "weight of each loss (default 1)") Optional<List<Double>> lossWeights,
+      @Option(value = "0.1", help = "KL strength: higher stays closer to the reference")
+          double beta,
+      @Option(value = "0", help = "assumed fraction of mislabeled pairs (cDPO)")
           double labelSmoothing,
-      @Option(value = "reverse_kl", help = "f-DPO's divergence; docs/reference/losses.md")
+      @Option(value = "reverse_kl", help = "divergence of f-DPO; see docs/reference/losses.md")
           FDivergence.Type fDivergenceType,
-      @Option(value = "0.5", help = "alpha of the alpha_divergence") double fAlphaDivergenceCoef,
-      @Option(help = "weight of tokens beyond the shorter completion (LD-DPO)")
+      @Option(value = "0.5", help = "alpha of alpha_divergence") double fAlphaDivergenceCoef,
+      @Option(help = "LD-DPO weight of tokens past the shorter completion")
           Optional<Double> ldAlpha,
-      @Option(value = "false", help = "pairs the policy would write count more (WPO)")
+      @Option(value = "false", help = "weight pairs by policy probability (WPO)")
           boolean useWeighting,
-      @Option(value = "0.05", help = "temperature of discopop") double discopopTau,
-      @Option(value = "50", help = "dpop: price of chosen getting less likely") double dpopLambda,
-      @Option(value = "0.5", help = "target reward margin of simpo") double simpoGamma,
-      @Option(value = "1", help = "weight of cpo's loss on the chosen tokens") double cpoAlpha,
-      @Option(help = "the reference; else start, or none") Optional<ReferenceChoice> reference,
-      @Option(help = "folder of another checkpoint as the reference") Optional<Path> refModel,
-      @Option(help = "keeps the reference's numbers (else beside output_dir); off: none")
+      @Option(value = "0.05", help = "DiscoPOP temperature") double discopopTau,
+      @Option(value = "50", help = "DPOP penalty when chosen gets less likely") double dpopLambda,
+      @Option(value = "0.5", help = "SimPO target reward margin") double simpoGamma,
+      @Option(value = "1", help = "CPO weight of the loss on chosen tokens") double cpoAlpha,
+      @Option(help = "reference model (default: the start, or none)")
+          Optional<ReferenceChoice> reference,
+      @Option(help = "folder of a different reference model") Optional<Path> refModel,
+      @Option(help = "reference log-prob cache folder (next to output_dir), or off")
           Optional<Path> referenceCache,
-      @Option(value = "false", help = "let the reference follow the policy (TR-DPO)")
+      @Option(value = "false", help = "update the reference during training (TR-DPO)")
           boolean syncRefModel,
-      @Option(value = "0.6", help = "the policy's share when it follows") double refModelMixupAlpha,
-      @Option(value = "512", help = "steps until it follows again") int refModelSyncSteps) {
+      @Option(value = "0.6", help = "weight of the policy in each reference update")
+          double refModelMixupAlpha,
+      @Option(value = "512", help = "steps between reference updates") int refModelSyncSteps) {
     public Loss {
       Rule.positive("beta", beta, "0.1 is usual");
       Rule.labelSmoothing(labelSmoothing);
@@ -288,16 +292,12 @@ public record TrainingConfig(
 
   /** AdamW, as PyTorch computes it. */
   public record Optimizer(
-      @Option(value = "1e-6", help = "the highest learning rate of the schedule")
-          double learningRate,
-      @Option(value = "0", help = "AdamW's decay; biases and norm weights are spared")
-          double weightDecay,
-      @Option(value = "0.9", help = "decay of the mean of gradients") double adamBeta1,
-      @Option(value = "0.999", help = "decay of the mean of squared gradients") double adamBeta2,
-      @Option(value = "1e-8", help = "added to the root of the squared gradients")
-          double adamEpsilon,
-      @Option(value = "1", help = "gradients above this norm are scaled down; 0: never")
-          double maxGradNorm) {
+      @Option(value = "1e-6", help = "peak learning rate") double learningRate,
+      @Option(value = "0", help = "AdamW weight decay; skips biases and norms") double weightDecay,
+      @Option(value = "0.9", help = "AdamW beta1") double adamBeta1,
+      @Option(value = "0.999", help = "AdamW beta2") double adamBeta2,
+      @Option(value = "1e-8", help = "AdamW epsilon") double adamEpsilon,
+      @Option(value = "1", help = "gradient clipping norm; 0 turns it off") double maxGradNorm) {
     public Optimizer {
       Rule.notNegative("learning_rate", learningRate, "1e-6 is usual for a whole model");
       Rule.notNegative("weight_decay", weightDecay, "0 turns it off");
@@ -310,13 +310,13 @@ public record TrainingConfig(
 
   /** How long to train and how the learning rate moves. */
   public record Schedule(
-      @Option(value = "3", help = "passes over the pairs; fractions allowed") double numTrainEpochs,
-      @Option(value = "-1", help = "optimizer steps; above 0: instead of num_train_epochs")
+      @Option(value = "3", help = "training epochs; fractions allowed") double numTrainEpochs,
+      @Option(value = "-1", help = "optimizer steps; overrides num_train_epochs when above 0")
           int maxSteps,
       @Option(value = "linear", help = "schedule") LrSchedulerType lrSchedulerType,
-      @Option(value = "0", help = "steps of rising rate; below 1: a share of all steps")
+      @Option(value = "0", help = "warmup steps; below 1 a fraction of all steps")
           double warmupSteps,
-      @Option(value = "0", help = "the same as a share of all steps") double warmupRatio) {
+      @Option(value = "0", help = "warmup as a fraction of all steps") double warmupRatio) {
     public Schedule {
       Rule.require(
           maxSteps == -1 || maxSteps > 0,
@@ -356,8 +356,9 @@ public record TrainingConfig(
 
   /** How pairs become steps: a step is the product of the two. */
   public record Batching(
-      @Option(value = "8", help = "pairs in a micro-batch") int perDeviceTrainBatchSize,
-      @Option(value = "1", help = "micro-batches in a step") int gradientAccumulationSteps) {
+      @Option(value = "8", help = "pairs per micro-batch") int perDeviceTrainBatchSize,
+      @Option(value = "1", help = "micro-batches per optimizer step")
+          int gradientAccumulationSteps) {
     public Batching {
       Rule.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
       Rule.atLeast(
@@ -367,10 +368,11 @@ public record TrainingConfig(
 
   /** When and how to evaluate on the held-out pairs. */
   public record Evaluation(
-      @Option(value = "no", help = "when, besides before step 1") EvalStrategy evalStrategy,
-      @Option(help = "steps between, or a share of the run (else logging_steps)")
+      @Option(value = "no", help = "when to evaluate, besides before step 1")
+          EvalStrategy evalStrategy,
+      @Option(help = "steps between evaluations (default logging_steps)")
           Optional<StepInterval> evalSteps,
-      @Option(value = "8", help = "pairs in a batch of an evaluation") int perDeviceEvalBatchSize) {
+      @Option(value = "8", help = "pairs per evaluation batch") int perDeviceEvalBatchSize) {
     public Evaluation {
       Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
     }
@@ -378,14 +380,14 @@ public record TrainingConfig(
 
   /** What is written. */
   public record Output(
-      @Option(help = "folder for the tuned checkpoint and its records") Path outputDir,
-      @Option(value = "false", help = "replace the folder if it is not empty")
+      @Option(help = "folder for the tuned model and its reports") Path outputDir,
+      @Option(value = "false", help = "replace the output of an earlier run")
           boolean overwriteOutputDir,
       @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
-      @Option(value = "10", help = "steps between two log lines, or a share of the run")
+      @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
           StepInterval loggingSteps,
-      @Option(value = "table", help = "form of the log lines; dict: TRL's") LogFormat logFormat,
-      @Option(value = "3", help = "prompts answered before and after, for the model card")
+      @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
+      @Option(value = "3", help = "sample prompts for the model card; 0 = none")
           int samplePrompts) {
     public Output {
       Rule.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
@@ -394,13 +396,11 @@ public record TrainingConfig(
 
   /** The machine's side. */
   public record Engine(
-      @Option(value = "42", help = "decides the order of the pairs and any other chance") long seed,
-      @Option(value = "cpu", help = "where to compute") Device device,
-      @Option(value = "0", help = "threads of tokenizing and of the engine; 0: one for each core")
-          int threads,
-      @Option(value = "false", help = "multiply matrices in bf16, where that is faster")
-          boolean bf16,
-      @Option(value = "false", help = "compute blocks again on the way back, to save memory")
+      @Option(value = "42", help = "random seed") long seed,
+      @Option(value = "cpu", help = "device to run on") Device device,
+      @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads,
+      @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
+      @Option(value = "false", help = "recompute activations in the backward pass to save memory")
           boolean gradientCheckpointing) {
 
     /** What that comes to on this machine. */

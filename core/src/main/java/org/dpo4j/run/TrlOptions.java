@@ -34,7 +34,8 @@ public final class TrlOptions {
    * @param heading of the part of the list that it stands in
    * @param names the options it is about
    * @param values the values it is about; {@code *} for any
-   * @param answer {@code accepted}, {@code refused}, {@code replaced} or {@code as NAME[=VALUE]}
+   * @param answer {@code same}, {@code accepted}, {@code warned}, {@code refused}, {@code
+   *     replaced}, {@code local}, {@code each} or {@code as NAME[=VALUE]}
    * @param text why, and what to do
    */
   public record Row(
@@ -117,6 +118,11 @@ public final class TrlOptions {
     } catch (NumberFormatException e) {
       return value;
     }
+  }
+
+  /** Whether a value is one of the spellings of no. */
+  static boolean isNo(String value) {
+    return same("no", value);
   }
 
   /** Splits {@code as NAME=VALUE}; the value is the given one where the line has none. */

@@ -18,6 +18,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
+import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelReader;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -140,6 +142,23 @@ class LoraRunTest {
             "lora_target_modules",
             List.of("v_proj", "q_proj")));
     assertThat(folder.resolve("out/adapter_config.json")).exists();
+  }
+
+  @Test
+  void dropoutOfTheModelItselfIsRefusedRatherThanLeftOff() {
+    TrainingConfig config =
+        TrainingConfig.of(
+            Map.of(
+                "model", "m",
+                "data_file", "d",
+                "output_dir", "o",
+                "use_peft", true,
+                "disable_dropout", false));
+    try (LoadedModel gpt2 = ModelReader.open("--model", fixture("models/gpt2"))) {
+      assertThatThrownBy(() -> TrainedAdapter.of(config, gpt2, output()))
+          .isInstanceOf(UsageException.class)
+          .hasMessageContainingAll("--disable_dropout false needs", "attn_pdrop of", "is 0.1");
+    }
   }
 
   private void train(String name, Map<String, ?> more) {

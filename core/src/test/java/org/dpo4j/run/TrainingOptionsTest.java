@@ -227,8 +227,14 @@ class TrainingOptionsTest {
     assertThat(config.optimizer().adamEpsilon()).isEqualTo(1e-7);
     assertThat(config.data().maxLength()).isZero();
     assertThat(config.evaluation().evalStrategy()).isEqualTo(EvalStrategy.NO);
-    // All lines but the nine that mean something here and the one that is null.
-    assertThat(options.notices()).hasSize(17 - 9 - 1);
+    // The others mean something here, are what happens here, or are null.
+    assertThat(options.notices().stream().map(notice -> notice.split(" ")[0]))
+        .containsExactly(
+            "--dataset_name",
+            "--dataset_num_proc",
+            "--report_to",
+            "--gradient_checkpointing_kwargs");
+    assertThat(options.warnings()).isEmpty();
     assertThat(options.notices().get(0))
         .isEqualTo(
             "--dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
@@ -258,24 +264,152 @@ class TrainingOptionsTest {
         Map<String, String> values = new HashMap<>(REQUIRED);
         values.remove(row.text().split(" ", 2)[0]);
         values.put(name, value);
-        if (row.answer().equals("refused") || row.answer().equals("replaced")) {
+        if (name.equals("disable_dropout")) {
+          values.put("use_peft", "true");
+        }
+        if (List.of("refused", "replaced", "each").contains(row.answer())) {
           assertThatThrownBy(() -> TrainingOptions.resolve(Map.of(), given(values)))
               .as(name)
               .isInstanceOf(UsageException.class)
-              .hasMessageContaining("--%s %s is refused: %s", name, value, row.text());
+              .hasMessageContaining(
+                  row.answer().equals("each") ? "--" + name : "--%s %s is refused: %s",
+                  name,
+                  value,
+                  row.text());
+        } else if (row.answer().equals("same")) {
+          assertThat(TrainingOptions.resolve(Map.of(), given(values)).notices()).as(name).isEmpty();
         } else if (row.answer().equals("accepted")) {
           assertThat(TrainingOptions.resolve(Map.of(), given(values)).notices())
               .as(name)
               .hasSize(1);
+        } else if (row.answer().equals("warned")) {
+          TrainingOptions options = TrainingOptions.resolve(Map.of(), given(values));
+          assertThat(options.notices()).as(name).isEmpty();
+          assertThat(options.warnings())
+              .containsExactly("--%s %s has no effect here: %s".formatted(name, value, row.text()));
         } else if (!value.equals("zzz")) {
           TrainingConfig read = TrainingOptions.resolve(Map.of(), given(values)).config();
           List<String> renamed = TrlOptions.renamed(row, value);
           Map<String, String> same = new HashMap<>(REQUIRED);
           same.put(renamed.get(0), renamed.get(1));
+          if (name.equals("disable_dropout")) {
+            same.put("use_peft", "true");
+          }
           assertThat(read).as(name).isEqualTo(TrainingConfig.of(same));
         }
       }
     }
+  }
+
+  @Test
+  void whatAUserReliesOnAndIsNotThereIsOneWarning() throws IOException {
+    String base = "model: m\noutput_dir: o\ndata_file: d\n";
+    TrainingOptions options =
+        TrainingOptions.resolve(
+            yaml(base + "save_strategy: steps\nsave_steps: 100\nsave_total_limit: 1\n"), Map.of());
+
+    assertThat(options.notices()).isEmpty();
+    assertThat(options.warnings())
+        .containsExactly(
+            "--save_strategy steps, --save_steps 100, --save_total_limit 1 have no effect here: only"
+                + " the final checkpoint is written, with the last weights; a run that is stopped"
+                + " before its end leaves none");
+    assertThat(
+            TrainingOptions.resolve(yaml(base + "save_strategy: no\nsave_steps: 100\n"), Map.of())
+                .warnings())
+        .isEmpty();
+  }
+
+  @Test
+  void theFormatOfTheWeightsIsSaidTruly() throws IOException {
+    String base = "model: m\noutput_dir: o\ndata_file: d\n";
+    for (String key : List.of("dtype: ", "torch_dtype: ", "model_init_kwargs:\n  torch_dtype: ")) {
+      TrainingOptions options = TrainingOptions.resolve(yaml(base + key + "bfloat16\n"), Map.of());
+      assertThat(options.notices())
+          .as(key)
+          .singleElement()
+          .asString()
+          .contains("bfloat16 has no effect here: weights, gradients and optimizer are in float32");
+    }
+    assertThatThrownBy(
+            () -> TrainingOptions.resolve(yaml(base + "model_init_kwargs: {rope: 1}\n"), Map.of()))
+        .hasMessageContaining("run.yaml:4: --model_init_kwargs rope is refused");
+  }
+
+  @Test
+  void recomputedActivationsAreNotCalledKept() throws IOException {
+    TrainingOptions options =
+        TrainingOptions.resolve(
+            yaml(
+                """
+                model: m
+                output_dir: o
+                data_file: d
+                activation_checkpointing: true
+                gradient_checkpointing_kwargs: {use_reentrant: false}
+                """),
+            Map.of());
+
+    assertThat(options.config().engine().gradientCheckpointing()).isTrue();
+    assertThat(options.notices())
+        .containsExactly(
+            "--gradient_checkpointing_kwargs {use_reentrant: false} has no effect here: there is one"
+                + " way to recompute activations, and it changes no number");
+  }
+
+  @Test
+  void noClippingIsNotTheDefaultClipping() throws IOException {
+    assertThat(
+            TrainingOptions.resolve(
+                    yaml("model: m\noutput_dir: o\ndata_file: d\nmax_grad_norm: null\n"), Map.of())
+                .config()
+                .optimizer()
+                .maxGradNorm())
+        .isZero();
+  }
+
+  @Test
+  void labelSmoothingThatTrlIgnoresIsSaid() throws IOException {
+    assertThat(
+            TrainingOptions.resolve(
+                    yaml("model: m\noutput_dir: o\ndata_file: d\nlabel_smoothing: 0.1\n"), Map.of())
+                .notices())
+        .containsExactly(
+            "--label_smoothing 0.1 makes --loss_type sigmoid conservative DPO (cDPO) here; TRL"
+                + " ignores it there");
+  }
+
+  @Test
+  void aPathThatLiesBesideTheYamlFileIsNamed() throws IOException {
+    Path examples = Files.createDirectory(folder.resolve("examples"));
+    Files.createDirectory(examples.resolve("chat"));
+    Files.writeString(
+        examples.resolve("t.yaml"), "model: examples/chat\ndata_file: d\noutput_dir: o\n");
+
+    assertThatThrownBy(
+            () -> TrainingOptions.resolve(YamlOptions.read(examples.resolve("t.yaml")), Map.of()))
+        .isInstanceOf(UsageException.class)
+        .hasMessage(
+            "%s:1: --model examples/chat is not there: relative paths start at the current folder,"
+                + " which is %s; run from %s, or write %s",
+            examples.resolve("t.yaml"),
+            Path.of("").toAbsolutePath(),
+            folder,
+            examples.resolve("chat"));
+  }
+
+  @Test
+  void aFolderOfSeveralSplitsIsNotTrainedOnAsOne() throws IOException {
+    Path set = Files.createDirectory(folder.resolve("set"));
+    Files.writeString(set.resolve("train-00000.jsonl"), "");
+    Files.writeString(set.resolve("test-00000.jsonl"), "");
+    Map<String, String> values = new LinkedHashMap<>(REQUIRED);
+    values.remove("data_file");
+    values.put("dataset_name", set.toString());
+
+    assertThatThrownBy(() -> TrainingOptions.resolve(Map.of(), given(values)))
+        .hasMessageContaining(
+            "holds several splits, such as test-00000.jsonl", "--data_file '" + set + "/train*'");
   }
 
   @Test
@@ -367,7 +501,7 @@ class TrainingOptionsTest {
         .hasMessageContaining("is not valid YAML");
     assertThatThrownBy(() -> YamlOptions.read(folder.resolve("none.yaml")))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("none.yaml, which is not there; check the path");
+        .hasMessageContaining("none.yaml, which is not there");
   }
 
   @Test

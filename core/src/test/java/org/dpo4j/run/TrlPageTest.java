@@ -34,9 +34,18 @@ class TrlPageTest {
 
         `./dpo4j train` takes the option names of TRL 1.16 and transformers 5.23, as flags
         (`--learning_rate 1e-6`) and in a YAML file (`--config run.yaml`, where a TRL file works).
-        Each option is *honoured*, *accepted* with a one-line notice because it changes nothing
-        here, or *refused* with the reason. Unset values (`null`, `none`) are always accepted. Made
-        from the program's own list; do not edit.
+        Each option is *honoured*, taken as the *same* as what happens here without a word,
+        *accepted* with a one-line notice because it changes nothing here, accepted and *warned*
+        of because something would be missed, or *refused* with the reason. Unset values (`null`,
+        `none`) are always accepted. Made from the program's own list; do not edit.
+
+        A YAML file is read as PyYAML reads it: anchors, aliases and merge keys (`<<`), `yes` and
+        `no`, `1e-6` where a number is wanted. Refused with their line are what PyYAML would read
+        as something else than it looks like (`010` is 8, `1:30` is 90), tags beyond `!!str`,
+        `!!int`, `!!float`, `!!bool` and `!!null`, a key given twice, and a second document.
+        Relative paths start at the current folder.
+
+        Lists are written as in TRL, `--loss_type sigmoid sft`, with commas, or as JSON.
 
         ## Deliberate differences
 
@@ -45,8 +54,10 @@ class TrlPageTest {
         | `bf16` | true | false | many processors multiply bf16 slower than 32 bits; where they do, `bf16: true` computes in 32 bits and says so. Norms, attention, softmax and sums are in 32 bits either way |
         | `gradient_checkpointing` | true | false | activations fit; the numbers are the same to rounding |
         | `precompute_ref_log_probs` | false | true, and kept for other runs | the reference never changes; see [the reference cache](reference-cache.md) |
+        | `warmup_ratio` | gone since transformers 5 | honoured, as `warmup_steps` below 1 | older recipes use it |
+        | `dtype` | bfloat16: weights, gradients and optimizer in that format | always float32; `bf16` speeds up products, `save_dtype` says what is written | updates smaller than the format's steps would be lost |
         | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | conservative DPO; see [losses](losses.md) |
-        | `disable_dropout` false | dropout of model and adapter | of the adapter alone | the models here have none |
+        | `disable_dropout` false | dropout of model and adapter | of the adapter; refused where config.json has dropout of the model's own | the models here have none |
         | `lora_target_modules` with one plain name | a pattern for the whole path | the name of layers, as in a list | a pattern of that kind finds no layer |
         | `output_dir` | `trainer_output` | required | a folder is never guessed |
         | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
