@@ -59,6 +59,10 @@ final class Differences {
   }
 
   private static String toDo(TokenizerSettings settings) {
-    return TO_DO.formatted(settings.folder(), settings.folder());
+    boolean legacy = settings.config().path("legacy").asBoolean(false);
+    return TO_DO.formatted(settings.folder(), settings.folder())
+        + (legacy
+            ? ", and put \"legacy\": true back into tokenizer_config.json, where that drops it"
+            : "");
   }
 }

@@ -146,17 +146,30 @@ record RebuiltTokenizer(
       parts.add("post_processor");
     }
     Map<String, AddedTokens.Numbered> rebuilt =
-        new LinkedHashMap<>(AddedTokens.rebuilt(file, settings, rebuilding).byContent());
+        cutting(AddedTokens.rebuilt(file, settings, rebuilding));
     // A default of the class that nothing here names and the vocabulary lacks is in no text.
     rebuilt
         .keySet()
         .removeIf(
             content ->
                 !stands.byContent().containsKey(content) && !stands.vocabulary().has(content));
-    if (!rebuilt.equals(stands.byContent())) {
+    if (!rebuilt.equals(cutting(stands))) {
       parts.add("added_tokens");
     }
     return parts;
+  }
+
+  /** The tokens with what decides how text is cut: whether a token is special does not. */
+  private static Map<String, AddedTokens.Numbered> cutting(AddedTokens tokens) {
+    Map<String, AddedTokens.Numbered> cutting = new LinkedHashMap<>();
+    tokens
+        .byContent()
+        .forEach(
+            (content, numbered) ->
+                cutting.put(
+                    content,
+                    new AddedTokens.Numbered(numbered.id(), numbered.token().asSpecial())));
+    return cutting;
   }
 
   /** The settings of the model that have an effect. */

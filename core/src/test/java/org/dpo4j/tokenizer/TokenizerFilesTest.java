@@ -138,6 +138,24 @@ class TokenizerFilesTest {
     }
   }
 
+  /**
+   * As in Gemma's files, where the class makes the mask token special: no text is cut otherwise.
+   */
+  @Test
+  void aTokenThatOnlyTheClassCallsSpecialIsNoDifference() throws IOException {
+    write(RECORDED.get("cases").get("gpt2"));
+    Path file = folder.resolve("tokenizer.json");
+    ObjectNode json = JsonMapper.shared().readTree(file).asObject();
+    for (JsonNode token : json.withArray("added_tokens")) {
+      token.asObject().put("special", false);
+    }
+    Files.writeString(file, json.toString());
+
+    try (ModelTokenizer tokenizer = ModelTokenizer.load(folder)) {
+      assertThat(tokenizer.differences()).isEmpty();
+    }
+  }
+
   /** The library goes on counting after the last id, whatever the file says. */
   @Test
   void aGapInTheNumbersOfTokenizerJsonIsSaid() throws IOException {
