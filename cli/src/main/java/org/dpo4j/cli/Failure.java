@@ -74,8 +74,9 @@ record Failure(Console console, boolean debug) {
     if (word.matches("(?i).*\\.ya?ml") && command.getCommandSpec().findOption("--config") != null) {
       return "\"%s\" belongs to no option; did you mean --config %s?".formatted(word, word);
     }
-    return "\"%s\" belongs to no option; put words with blanks in quotes, and values behind the name of their option; dpo4j %s --help lists the options"
-        .formatted(word, command.getCommandName());
+    return "\"%s\" belongs to no option; put a value behind the name of its option, in quotes if it has"
+            .formatted(word)
+        + " blanks; dpo4j %s --help lists the options".formatted(command.getCommandName());
   }
 
   private static boolean isEngineMemory(Throwable failure) {

@@ -63,7 +63,7 @@ record Spelling(Map<String, OptionSpec> options) {
           && options.containsKey(name.substring(3))) {
         canonical.add("--" + name.substring(3) + "=false");
       } else {
-        unknown.add(Suggestion.unknown(name, options.keySet()) + asValue(words, i));
+        unknown.add(Suggestion.unknown(name, options.keySet()));
       }
     }
     if (!unknown.isEmpty()) {
@@ -94,14 +94,5 @@ record Spelling(Map<String, OptionSpec> options) {
                           .formatted(next, name, next)));
     }
     return option.fallbackValue();
-  }
-
-  /** What to write when an unknown option was meant as the value of the option before it. */
-  private String asValue(List<String> words, int i) {
-    String before = i == 0 ? "" : words.get(i - 1).replaceFirst("^--", "").replace('-', '_');
-    OptionSpec option = options.get(before);
-    return option != null && option.arity().min() > 0
-        ? "; if it is the value of --%s, write --%s=%s".formatted(before, before, words.get(i))
-        : "";
   }
 }

@@ -194,24 +194,23 @@ class MainTest {
   void aValueMayBeginWithDashes() {
     String model = folder.resolve("model").toString();
     for (String prompt :
-        List.of(
-            "--verbose means what?",
-            "-h means what?",
-            "- one",
-            "-1",
-            "--seed=5 means what?",
-            " a b ",
-            "")) {
+        List.of("--verbose means what?", "-h means what?", "- one", "-1", " a b ", "")) {
       assertThat(run("generate", "--model", model, "--prompt", prompt)).as(prompt).isZero();
       GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
       assertThat(config.prompt()).hasValue(prompt);
     }
-    assertThat(run("generate", "--model", model, "--prompt=--verbose")).isZero();
+    for (String prompt : List.of("--verbose", "--seed=5 means what?", "-h")) {
+      assertThat(run("generate", "--model", model, "--prompt=" + prompt)).as(prompt).isZero();
+      GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
+      assertThat(config.prompt()).hasValue(prompt);
+    }
     runs.asked.clear();
     assertUsageError(
         new String[] {"generate", "--model", model, "--prompt", "--verbose"},
-        "--verbose is no option here",
-        "if it is the value of --prompt, write --prompt=--verbose");
+        "--prompt needs a value but --verbose stands behind it (write --prompt=--verbose if it is");
+    assertUsageError(
+        new String[] {"generate", "--model", model, "--prompt", "--raw"},
+        "--prompt needs a value but --raw stands behind it");
   }
 
   @Test

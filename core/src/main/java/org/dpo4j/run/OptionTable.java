@@ -215,8 +215,9 @@ public final class OptionTable<C> {
     boolean path = option.label().startsWith("PATH");
     if (path && !option.stream() && OptionType.items(text).anyMatch("-"::equals)) {
       throw new UsageException(
-          "%s--%s must be a path but was -, which means the standard stream elsewhere and cannot be used here; name a file or a folder"
-              .formatted(origin, option.name()));
+          "%s--%s must be a path but was -, the standard stream, which cannot be used here; name a"
+                  .formatted(origin, option.name())
+              + " file or a folder");
     }
   }
 
