@@ -3,7 +3,6 @@ package org.dpo4j.run;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.data.DataInput;
@@ -28,11 +27,7 @@ public final class ScoreRun {
   private final @Nullable CausalLm reference;
   private final RowWriter writer;
   private final List<EncodedRow> waiting = new ArrayList<>();
-
-  // Of all pairs so far.
-  private int pairs;
-  private int positive;
-  private double margins;
+  private final ScoreSummary summary;
 
   private ScoreRun(
       ScoreConfig config,
@@ -45,6 +40,7 @@ public final class ScoreRun {
     this.model = model;
     this.reference = reference;
     this.writer = writer;
+    this.summary = new ScoreSummary(reference != null);
   }
 
   /** Scores; the output file appears when it is complete. */
@@ -70,7 +66,7 @@ public final class ScoreRun {
       writer.publish();
       writer.say(DataReport.lines(input, walk));
       DataReport.warn(output, input, walk, inputs.tokenizer().template() != null);
-      output.err().println(run.summary());
+      run.summary.lines().forEach(output.err()::println);
     }
   }
 
@@ -111,7 +107,8 @@ public final class ScoreRun {
     for (EncodedRow row : waiting) {
       Map<String, Object> values = RowWriter.start(row, input);
       if (row.usable().isPresent()) {
-        scores(values, row.usable().get(), policy, frozen, pair);
+        double margin = scores(values, row.usable().get(), policy, frozen, pair);
+        summary.add(row.origin(), margin);
         pair++;
       }
       writer.write(values);
@@ -119,13 +116,13 @@ public final class ScoreRun {
     waiting.clear();
   }
 
-  private void scores(
+  /** Adds the scores of a pair and returns its margin. */
+  private double scores(
       Map<String, Object> values,
       EncodedPair pair,
       LogProbTable policy,
       @Nullable LogProbTable frozen,
       int i) {
-    double margin = policy.margin(i);
     values.put("chosen_logps", policy.chosen(i));
     values.put("rejected_logps", policy.rejected(i));
     values.put("chosen_tokens", pair.chosenIds().length);
@@ -138,28 +135,8 @@ public final class ScoreRun {
       values.put("rewards/chosen", chosen);
       values.put("rewards/rejected", rejected);
       values.put("rewards/margins", chosen - rejected);
-      margin = chosen - rejected;
+      return chosen - rejected;
     }
-    pairs++;
-    positive += margin > 0 ? 1 : 0;
-    margins += margin;
-  }
-
-  /** What the rows say together. */
-  private String summary() {
-    if (pairs == 0) {
-      return "no pair could be scored";
-    }
-    String share =
-        String.format(
-            Locale.ROOT, "%d of %d pairs (%.1f %%)", positive, pairs, 100.0 * positive / pairs);
-    return String.format(
-        Locale.ROOT,
-        reference == null
-            ? "in %s the chosen answer is the likelier one; mean margin %+.3f nats"
-            : "in %s the model moved towards the chosen answer more than towards the rejected one"
-                + " (accuracy); mean reward margin %+.3f",
-        share,
-        margins / pairs);
+    return policy.margin(i);
   }
 }

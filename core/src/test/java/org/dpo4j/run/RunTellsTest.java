@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -168,7 +169,35 @@ class RunTellsTest {
     options.put("ref_model", fixture("models/llama"));
     ScoreRun.run(ScoreConfig.of(options), output());
     // The model against itself: no pair has a margin.
-    assertThat(text(err)).contains("in 0 of 32 pairs (0.0 %) the model moved", "margin +0.000");
+    assertThat(text(err))
+        .contains("accuracy: in 0 of 32 pairs (0.0 %) the model moved", "margin +0.000");
+  }
+
+  /** 51 pairs: a fifth of them is 10. Their margins fall from line 1 to line 51. */
+  @Test
+  void theLowestMarginsAreNamedByTheirRows() {
+    ScoreSummary summary = new ScoreSummary(true);
+    for (int line = 1; line <= 51; line++) {
+      summary.add(new RowOrigin("pairs.jsonl", line, line), 25.5 - line);
+    }
+    List<String> lines = summary.lines();
+    assertThat(lines).hasSize(2 + 10);
+    assertThat(lines.get(0)).contains("in 25 of 51 pairs (49.0 %)", "mean reward margin -0.500");
+    assertThat(lines.get(2)).isEqualTo("  -25.500  [pairs.jsonl:51]");
+    assertThat(lines.get(11)).isEqualTo("  -16.500  [pairs.jsonl:42]");
+  }
+
+  @Test
+  void fewPairsHaveFewLowestMarginsAndWithoutAReferenceThereAreNone() {
+    ScoreSummary rewards = new ScoreSummary(true);
+    ScoreSummary plain = new ScoreSummary(false);
+    for (int line = 1; line <= 9; line++) {
+      rewards.add(new RowOrigin("pairs.jsonl", line, line), line);
+      plain.add(new RowOrigin("pairs.jsonl", line, line), line);
+    }
+    assertThat(rewards.lines()).hasSize(2 + 1).last().isEqualTo("  +1.000  [pairs.jsonl:1]");
+    assertThat(plain.lines()).hasSize(1);
+    assertThat(new ScoreSummary(true).lines()).containsExactly("no pair could be scored");
   }
 
   @Test

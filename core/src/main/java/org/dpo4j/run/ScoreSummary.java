@@ -1,0 +1,74 @@
+package org.dpo4j.run;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.PriorityQueue;
+import org.dpo4j.data.RowOrigin;
+
+/** Totals over scored pairs, and the pairs with the lowest margins: the first to check by hand. */
+final class ScoreSummary {
+
+  private static final int MOST_SHOWN = 10;
+
+  private final boolean rewards;
+  private final PriorityQueue<Scored> lowest =
+      new PriorityQueue<>(Comparator.comparingDouble(Scored::margin).reversed());
+  private int pairs;
+  private int positive;
+  private double sum;
+
+  private record Scored(RowOrigin origin, double margin) {}
+
+  /**
+   * @param rewards whether margins are reward margins, with a reference in them; else they are
+   *     differences of the model's own log-probabilities
+   */
+  ScoreSummary(boolean rewards) {
+    this.rewards = rewards;
+  }
+
+  /** Adds a pair. */
+  void add(RowOrigin origin, double margin) {
+    pairs++;
+    positive += margin > 0 ? 1 : 0;
+    sum += margin;
+    lowest.add(new Scored(origin, margin));
+    if (lowest.size() > MOST_SHOWN) {
+      lowest.remove(); // the highest of them
+    }
+  }
+
+  /** What the pairs show together, in sentences. */
+  List<String> lines() {
+    if (pairs == 0) {
+      return List.of("no pair could be scored");
+    }
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        String.format(
+            Locale.ROOT,
+            rewards
+                ? "accuracy: in %d of %d pairs (%.1f %%) the model moved towards the chosen answer"
+                    + " more than towards the rejected one; mean reward margin %+.3f"
+                : "in %d of %d pairs (%.1f %%) the chosen answer is the likelier one; mean margin"
+                    + " %+.3f nats",
+            positive,
+            pairs,
+            100.0 * positive / pairs,
+            sum / pairs));
+    // Without a reference a margin mostly says which answer is shorter.
+    int shown = rewards ? Math.min(lowest.size(), pairs / 5) : 0;
+    if (shown > 0) {
+      lines.add("lowest reward margins; check these pairs for swapped or broken answers:");
+      lowest.stream()
+          .sorted(Comparator.comparingDouble(Scored::margin))
+          .limit(shown)
+          .forEach(
+              pair ->
+                  lines.add(String.format(Locale.ROOT, "  %+.3f  %s", pair.margin, pair.origin)));
+    }
+    return lines;
+  }
+}
