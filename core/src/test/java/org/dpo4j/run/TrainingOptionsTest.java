@@ -196,6 +196,27 @@ class TrainingOptionsTest {
     assertThat(TrainingOptions.names()).containsAll(trlDefaults().keySet());
   }
 
+  /** A file that spells out TRL's defaults, as some tools write it, must run. */
+  @Test
+  void everyDefaultOfTrlIsTakenAndWarnsOfNothingButSaving() throws IOException {
+    Map<String, String> defaults = new LinkedHashMap<>(trlDefaults());
+    defaults.values().removeIf(value -> value.equals("none") || value.isEmpty());
+    defaults.putAll(REQUIRED);
+    TrainingOptions options = TrainingOptions.resolve(Map.of(), given(defaults));
+
+    assertThat(options.warnings())
+        .singleElement()
+        .asString()
+        .startsWith("--save_strategy steps, --save_steps 500 have no effect here");
+    assertThat(options.config())
+        .isEqualTo(
+            TrainingConfig.of(REQUIRED)
+                .with("gradient_checkpointing", true)
+                .with("lora_r", 16)
+                .with("lora_alpha", 32)
+                .with("lora_dropout", 0.05));
+  }
+
   @Test
   void aTrlFileRunsAsItIsWithOneNoticeForEachOptionThatMeansNothingHere() throws IOException {
     TrainingOptions options =
