@@ -30,7 +30,7 @@ class TrlPageTest {
     List<String> lines = new ArrayList<>();
     lines.add(
         """
-        # Options of train, beside TRL's
+        # The options of train, compared with TRL's
 
         `./dpo4j train` takes the option names of TRL 1.16 and transformers 5.23, as flags
         (`--learning_rate 1e-6`) and in a YAML file (`--config run.yaml`, where a TRL file works).
