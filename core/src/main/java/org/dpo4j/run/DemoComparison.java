@@ -81,7 +81,8 @@ final class DemoComparison {
     if (config.outputDir().isPresent()) {
       Path target = config.outputDir().get();
       try (OutputFolder folder = OutputFolder.prepare(target, false);
-          Interruption interruption = Interruption.watch(output, "picture", folder, target)) {
+          InterruptedOutput interruption =
+              InterruptedOutput.watch(output, "picture", folder, target)) {
         List<Result> results = comparison.train();
         folder.write(PICTURE, picture(results)::writePng);
         folder.publish();

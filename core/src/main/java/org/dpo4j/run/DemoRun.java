@@ -62,8 +62,8 @@ public final class DemoRun {
       DemoComparison.run(config, output);
     } else if (config.outputDir().isPresent()) {
       try (OutputFolder folder = OutputFolder.prepare(config.outputDir().get(), false);
-          Interruption interruption =
-              Interruption.watch(output, "picture", folder, config.outputDir().get())) {
+          InterruptedOutput interruption =
+              InterruptedOutput.watch(output, "picture", folder, config.outputDir().get())) {
         RunHistory history = new DemoRun(config, output.out()).run();
         folder.write("curves.png", curves(config, history)::writePng);
         folder.write("trainer_state.json", file -> state(config).write(file, history));

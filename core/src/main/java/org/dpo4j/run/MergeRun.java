@@ -52,8 +52,8 @@ public final class MergeRun {
         OutputFolder folder =
             OutputFolder.prepare(
                 config.outputDir(), false, List.of(config.model(), config.adapter()));
-        Interruption interruption =
-            Interruption.watch(output, "model", folder, config.outputDir());
+        InterruptedOutput interruption =
+            InterruptedOutput.watch(output, "model", folder, config.outputDir());
         LoadedModel loaded = ModelReader.open(config.model());
         PeftAdapter adapter = PeftAdapter.open("--adapter", config.adapter(), loaded)) {
       Optional<String> otherModel = AdapterCheck.run(config.adapter(), adapter, loaded, output);

@@ -30,7 +30,7 @@ final class RowWriter implements AutoCloseable {
   private final Path pending; // the target itself where that is no regular file
   private final BufferedWriter writer;
   private final RunOutput console;
-  private final Interruption interruption;
+  private final InterruptedOutput interruption;
   private volatile boolean published;
 
   private RowWriter(
@@ -42,7 +42,7 @@ final class RowWriter implements AutoCloseable {
     this.console = console;
     boolean existed = Files.exists(target);
     this.interruption =
-        Interruption.watch(
+        InterruptedOutput.watch(
             console,
             () ->
                 published

@@ -60,8 +60,8 @@ public final class TrainingRun {
         OutputFolder folder =
             OutputFolder.prepare(
                 config.output().outputDir(), config.output().overwriteOutputDir(), inputs(config));
-        Interruption interruption =
-            Interruption.watch(
+        InterruptedOutput interruption =
+            InterruptedOutput.watch(
                 output,
                 config.trainsAdapter() ? "adapter" : "model",
                 folder,

@@ -90,6 +90,8 @@ class TrainingOptionsTest {
           Map.entry("output_dir", "out"),
           Map.entry("save_dtype", "bfloat16"),
           Map.entry("logging_steps", "1"),
+          Map.entry("log_format", "json"),
+          Map.entry("sample_prompts", "1"),
           Map.entry("seed", "-3"),
           Map.entry("device", "cpu"),
           Map.entry("data_format", "token_ids"),

@@ -8,19 +8,19 @@ import org.dpo4j.checkpoint.OutputFolder;
  * What is done when the process is stopped (Ctrl-C) in the middle of a run: unfinished output is
  * removed, and a sentence says what there is and what there is not. The JVM then ends with 130.
  */
-final class Interruption implements AutoCloseable {
+final class InterruptedOutput implements AutoCloseable {
 
   private final Thread thread;
 
-  private Interruption(Thread thread) {
+  private InterruptedOutput(Thread thread) {
     this.thread = thread;
   }
 
   /** Cleans up and says what the supplier gives. */
-  static Interruption watch(RunOutput output, Supplier<String> cleanUp) {
+  static InterruptedOutput watch(RunOutput output, Supplier<String> cleanUp) {
     Thread thread = new Thread(() -> output.err().println(cleanUp.get()), "interrupted");
     Runtime.getRuntime().addShutdownHook(thread);
-    return new Interruption(thread);
+    return new InterruptedOutput(thread);
   }
 
   /**
@@ -29,7 +29,7 @@ final class Interruption implements AutoCloseable {
    * @param what the folder will hold: "model"
    * @param path of the folder as the user gave it
    */
-  static Interruption watch(RunOutput output, String what, OutputFolder folder, Path path) {
+  static InterruptedOutput watch(RunOutput output, String what, OutputFolder folder, Path path) {
     return watch(
         output,
         () -> {
