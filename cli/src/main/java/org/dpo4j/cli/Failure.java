@@ -8,6 +8,8 @@ import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.run.MissingOptionsException;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.OverwrittenOptionException;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -49,6 +51,10 @@ record Failure(Console console, boolean debug) {
     }
     if (failure instanceof UnmatchedArgumentException stray) {
       return stray(stray.getUnmatched().get(0), stray.getCommandLine());
+    }
+    if (failure instanceof OverwrittenOptionException twice
+        && twice.getOverwritten() instanceof OptionSpec option) {
+      return option.longestName() + " takes one value but got more; keep one";
     }
     if (failure instanceof ParameterException) {
       return "%s; dpo4j %s--help lists the options"

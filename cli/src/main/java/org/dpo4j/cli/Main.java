@@ -97,7 +97,8 @@ public final class Main implements Callable<Integer> {
     if (words.isEmpty() || words.get(0).startsWith("-")) {
       return words;
     }
-    String name = words.get(0);
+    boolean help = words.get(0).equals("help") && words.size() > 1 && !words.get(1).startsWith("-");
+    String name = words.get(help ? 1 : 0);
     CommandLine command = line.getSubcommands().get(name);
     if (command == null) {
       throw new UsageException(
@@ -107,6 +108,9 @@ public final class Main implements Callable<Integer> {
                   Suggestion.nearest(name, line.getSubcommands().keySet())
                       .map("did you mean %s?"::formatted)
                       .orElse("dpo4j --help lists the commands")));
+    }
+    if (help) {
+      return words;
     }
     if (words.size() == 2 && words.get(1).equals("help")) {
       return List.of(name, "--help");

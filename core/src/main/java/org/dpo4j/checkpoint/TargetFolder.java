@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +21,18 @@ import org.jspecify.annotations.Nullable;
 record TargetFolder(Path path, boolean exists) {
   /** Files that only a run of this program or of transformers' trainer leaves in a folder. */
   private static final List<String> MARKS = List.of("dpo4j.yaml", "trainer_state.json");
+
+  /** Names that runs of this program, transformers and TRL give; anything else is the user's. */
+  private static final Pattern WRITTEN_BY_RUNS =
+      Pattern.compile(
+          "(config|generation_config|adapter_config|tokenizer|tokenizer_config|added_tokens"
+              + "|special_tokens_map|vocab|chat_template|preprocessor_config|processor_config"
+              + "|trainer_state|[a-z]+_results)\\.json"
+              + "|.*\\.safetensors(\\.index\\.json)?|chat_template\\.jinja"
+              + "|additional_chat_templates|merges\\.txt|vocab\\.txt|.*\\.model|.*\\.tiktoken"
+              + "|dpo4j\\.yaml|README\\.md|curves\\.(png|svg)|metrics\\.jsonl"
+              + "|checkpoint-\\d+|runs|training_args\\.bin|pytorch_model.*\\.bin|optimizer\\.pt"
+              + "|scheduler\\.pt|scaler\\.pt|rng_state.*\\.pth|\\.gitattributes|\\.DS_Store");
 
   /** Checks without changing anything on disk. */
   static TargetFolder check(Path given, boolean overwrite, List<Path> inputs) {
@@ -136,6 +149,18 @@ record TargetFolder(Path path, boolean exists) {
               + given
               + " is none; empty it yourself or name another folder");
     }
+    List<String> foreign = foreign(path);
+    if (!foreign.isEmpty()) {
+      throw new UsageException(
+          "--overwrite_output_dir replaces only what a run wrote but %s also holds %s; move %s away"
+                  .formatted(
+                      given,
+                      foreign.size() == 1
+                          ? foreign.get(0)
+                          : foreign.get(0) + " and " + (foreign.size() - 1) + " more",
+                      foreign.size() == 1 ? "it" : "them")
+              + " or name another folder");
+    }
     Path here = real(Path.of("").toAbsolutePath());
     if (here.startsWith(path) && !here.equals(path)) {
       throw new UsageException(
@@ -145,10 +170,22 @@ record TargetFolder(Path path, boolean exists) {
     }
   }
 
+  private static List<String> foreign(Path folder) {
+    return entries(folder).stream()
+        .filter(entry -> !PendingFolder.isUnfinished(entry, name(folder)))
+        .map(entry -> String.valueOf(entry.getFileName()))
+        .filter(entry -> !WRITTEN_BY_RUNS.matcher(entry).matches())
+        .sorted()
+        .toList();
+  }
+
   private static boolean hasContent(Path folder, String name) {
+    return entries(folder).stream().anyMatch(entry -> !PendingFolder.isUnfinished(entry, name));
+  }
+
+  private static List<Path> entries(Path folder) {
     try {
-      return FileTrees.entries(folder).stream()
-          .anyMatch(entry -> !PendingFolder.isUnfinished(entry, name));
+      return FileTrees.entries(folder);
     } catch (IOException e) {
       throw new UsageException(
           "--output_dir must be readable but " + folder + " is not: " + FileTrees.reason(e), e);

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Which of a row's columns a missing one may be, for the option {@code columns}. */
 final class ColumnHint {
@@ -29,6 +30,11 @@ final class ColumnHint {
           List.of("positive", "negative"),
           List.of("correct", "incorrect"));
 
+  /** Columns that hold no prompt whatever else they hold. */
+  private static final Pattern NO_PROMPT =
+      Pattern.compile(
+          "(?i)(.*[\\W_])?(id|index|idx|source|scores?|weight|model|date|split|)([\\W_].*)?");
+
   private ColumnHint() {}
 
   /** What to do about a column that the first row of a file does not have. */
@@ -42,6 +48,18 @@ final class ColumnHint {
           .ifPresent(name -> items.add("prompt=" + name));
     }
     Optional<OtherNames.Sides> sides = sides(columns);
+    if (sides.isPresent() && items.isEmpty() && !columns.contains("prompt")) {
+      List<String> others =
+          columns.stream()
+              .filter(name -> !name.equals(sides.get().chosen()))
+              .filter(name -> !name.equals(sides.get().rejected()))
+              .filter(name -> !NO_PROMPT.matcher(name).matches())
+              .toList();
+      // Without it the pairs would be trained with empty prompts.
+      if (!others.isEmpty()) {
+        items.add("prompt=" + (others.size() == 1 ? others.get(0) : "NAME"));
+      }
+    }
     sides.ifPresent(
         found -> {
           items.add("chosen=" + found.chosen());

@@ -65,6 +65,11 @@ record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
         "found " + listed(values) + (first ? "; " + ColumnHint.of(column, values) : ""));
   }
 
+  /** The names of all fields, for messages. */
+  String names() {
+    return String.join(", ", values.keySet().stream().map(String::valueOf).sorted().toList());
+  }
+
   BadRowException bad(String reason, String detail) {
     return new BadRowException(origin, reason, detail);
   }

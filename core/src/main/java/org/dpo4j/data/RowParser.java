@@ -169,7 +169,7 @@ final class RowParser {
       checkSides(origin, chat.chosen(), rejected, RowParser::saysNothing);
       pairs.add(
           chat.prompt() == null
-              ? withSharedPrompt(origin, chat, rejected, variables, weight)
+              ? withSharedPrompt(row, origin, chat, rejected, variables, weight)
               : withOwnPrompt(origin, chat.prompt(), chat.chosen(), rejected, variables, weight));
     }
     return pairs;
@@ -231,6 +231,7 @@ final class RowParser {
   }
 
   private static PreferencePair withSharedPrompt(
+      RowFields row,
       RowOrigin origin,
       RowContent.Chat chat,
       List<Message> rejected,
@@ -243,7 +244,8 @@ final class RowParser {
           origin,
           "no shared turn that could be the prompt",
           chat.repeated() == null
-              ? "without a column \"prompt\" both sides must begin with the same turns"
+              ? "without a column \"prompt\" both sides must begin with the same turns; found %s; where the prompt has another name, pass --columns prompt=NAME"
+                  .formatted(row.names())
               : "both sides must begin with the same turns or both with the assistant's");
     }
     List<Message> prompt = chosen.subList(0, cut);

@@ -30,14 +30,22 @@ final class InputPaths {
   /** A folder; one that looks like the name of a hub model gets a word on downloading. */
   private static void requireThere(String option, Path path) {
     String name = path.toString().replace('\\', '/');
-    if (!Files.exists(path) && HUB_NAME.matcher(name).matches()) {
+    if (mayBeOfHub(path, name)) {
       throw new UsageException(
           "--%s must be a folder but was %s, which is not there%s; if it is a model of the Hugging"
                   .formatted(option, name, from(path))
-              + " Face hub, download it first: hf download %s --local-dir %s"
-                  .formatted(name, name.substring(name.indexOf('/') + 1)));
+              + " Face hub, download it first, with hf download %s --local-dir %s or as"
+                  .formatted(name, name.substring(name.indexOf('/') + 1))
+              + " docs/how-to/get-a-model.md shows, and pass that folder");
     }
     requireFolder(option, path);
+  }
+
+  /** A missing path in the form of a hub name, unless its first part is a folder that is here. */
+  private static boolean mayBeOfHub(Path path, String name) {
+    return !Files.exists(path)
+        && HUB_NAME.matcher(name).matches()
+        && !Files.isDirectory(path.getName(0));
   }
 
   /** Where a path starts that is not absolute. */
@@ -71,7 +79,7 @@ final class InputPaths {
   /** A missing path in the form of a hub name most likely is one. */
   static void requireData(String option, Path path) {
     String name = path.toString().replace('\\', '/');
-    if (!Files.exists(path) && HUB_NAME.matcher(name).matches() && !name.matches(".*\\.\\w+")) {
+    if (mayBeOfHub(path, name) && !name.matches(".*\\.\\w+")) {
       throw new UsageException(
           "--%s must be files with pairs but was %s, which is not there%s; if it is a data set of the"
                   .formatted(option, name, from(path))

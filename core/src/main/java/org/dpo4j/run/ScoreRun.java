@@ -64,9 +64,10 @@ public final class ScoreRun {
         }
       }
       writer.publish();
-      writer.say(DataReport.lines(input, walk));
+      List<String> lines = new ArrayList<>(DataReport.lines(input, walk));
+      lines.addAll(run.summary.lines());
+      writer.say(lines);
       DataReport.warn(output, input, walk, inputs.tokenizer().template() != null);
-      run.summary.lines().forEach(output.err()::println);
     }
   }
 

@@ -50,24 +50,31 @@ final class ScoreSummary {
         String.format(
             Locale.ROOT,
             rewards
-                ? "accuracy: in %d of %d pairs (%.1f %%) the model moved towards the chosen answer"
-                    + " more than towards the rejected one; mean reward margin %+.3f"
+                ? "accuracy: in %d of %d pairs (%.1f %%) the model prefers the chosen answer more than"
+                    + " the reference does; mean reward margin %+.3f"
                 : "in %d of %d pairs (%.1f %%) the chosen answer is the likelier one; mean margin"
                     + " %+.3f nats",
             positive,
             pairs,
             100.0 * positive / pairs,
             sum / pairs));
-    // Without a reference a margin mostly says which answer is shorter.
-    int shown = rewards ? Math.min(lowest.size(), pairs / 5) : 0;
-    if (shown > 0) {
-      lines.add("lowest reward margins; check these pairs for swapped or broken answers:");
-      lowest.stream()
-          .sorted(Comparator.comparingDouble(Scored::margin))
-          .limit(shown)
-          .forEach(
-              pair ->
-                  lines.add(String.format(Locale.ROOT, "  %+.3f  %s", pair.margin, pair.origin)));
+    if (!rewards) {
+      // A margin without a reference mostly says which answer is shorter.
+      lines.add("no rewards without a reference: pass the start model as --ref_model");
+      return lines;
+    }
+    List<Scored> shown =
+        lowest.stream()
+            .sorted(Comparator.comparingDouble(Scored::margin))
+            .limit(pairs / 5)
+            .toList();
+    if (!shown.isEmpty()) {
+      lines.add(
+          shown.get(0).margin < 0
+              ? "lowest reward margins; check these pairs for swapped or broken answers:"
+              : "lowest reward margins, all of them positive:");
+      shown.forEach(
+          pair -> lines.add(String.format(Locale.ROOT, "  %+.3f  %s", pair.margin, pair.origin)));
     }
     return lines;
   }

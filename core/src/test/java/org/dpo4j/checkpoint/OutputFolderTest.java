@@ -60,10 +60,22 @@ class OutputFolderTest {
   }
 
   @Test
+  void overwritingRefusesAFolderThatHoldsMoreThanARunWrites() throws IOException {
+    Path target = ours("out", "old");
+    Files.writeString(target.resolve("my-notes.txt"), "mine");
+    Files.createDirectory(target.resolve("inner"));
+    assertThatThrownBy(() -> OutputFolder.prepare(target, true))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("also holds inner and 1 more; move them away or name another folder");
+    assertThat(target.resolve("my-notes.txt")).hasContent("mine");
+    assertThat(target.resolve("config.json")).hasContent("old");
+  }
+
+  @Test
   void overwritingReplacesEveryOldFileAndKeepsTheFolderItself() throws IOException {
     Path target = ours("out", "old");
-    Files.createDirectory(target.resolve("sub"));
-    Files.writeString(target.resolve("sub/deep"), "old");
+    Files.createDirectory(target.resolve("checkpoint-50"));
+    Files.writeString(target.resolve("checkpoint-50/deep"), "old");
     Object identity = Files.readAttributes(target, "unix:ino").get("ino");
     try (OutputFolder folder = OutputFolder.prepare(target, true)) {
       folder.write("config.json", file -> Files.writeString(file, "new"));
@@ -114,6 +126,7 @@ class OutputFolderTest {
       }
     }
     assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml", "pairs.jsonl");
+    Files.delete(data);
     // A neighbour whose name merely starts alike is no part of the folder.
     OutputFolder.prepare(target, true, List.of(dir.resolve("out2/pairs.jsonl"))).close();
   }

@@ -160,17 +160,19 @@ class RunTellsTest {
       right += margin > 0 ? 1 : 0;
     }
     assertThat(rows).hasSize(32);
-    assertThat(text(err))
+    assertThat(text(out))
         .contains(
             "in %d of 32 pairs (%.1f %%) the chosen answer is the likelier one; mean margin %+.3f nats"
                 .formatted(right, 100.0 * right / 32, sum / 32));
 
-    err.reset();
+    out.reset();
     options.put("ref_model", fixture("models/llama"));
     ScoreRun.run(ScoreConfig.of(options), output());
     // The model against itself: no pair has a margin.
-    assertThat(text(err))
-        .contains("accuracy: in 0 of 32 pairs (0.0 %) the model moved", "margin +0.000");
+    assertThat(text(out))
+        .contains(
+            "accuracy: in 0 of 32 pairs (0.0 %) the model prefers the chosen answer",
+            "margin +0.000");
   }
 
   /** 51 pairs: a fifth of them is 10. Their margins fall from line 1 to line 51. */
@@ -183,6 +185,7 @@ class RunTellsTest {
     List<String> lines = summary.lines();
     assertThat(lines).hasSize(2 + 10);
     assertThat(lines.get(0)).contains("in 25 of 51 pairs (49.0 %)", "mean reward margin -0.500");
+    assertThat(lines.get(1)).contains("check these pairs for swapped or broken answers");
     assertThat(lines.get(2)).isEqualTo("  -25.500  [pairs.jsonl:51]");
     assertThat(lines.get(11)).isEqualTo("  -16.500  [pairs.jsonl:42]");
   }
@@ -196,7 +199,8 @@ class RunTellsTest {
       plain.add(new RowOrigin("pairs.jsonl", line, line), line);
     }
     assertThat(rewards.lines()).hasSize(2 + 1).last().isEqualTo("  +1.000  [pairs.jsonl:1]");
-    assertThat(plain.lines()).hasSize(1);
+    assertThat(rewards.lines()).contains("lowest reward margins, all of them positive:");
+    assertThat(plain.lines()).hasSize(2).last().asString().contains("--ref_model");
     assertThat(new ScoreSummary(true).lines()).containsExactly("no pair could be scored");
   }
 
