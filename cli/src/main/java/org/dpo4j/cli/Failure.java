@@ -80,9 +80,9 @@ record Failure(Console console, boolean debug) {
     if (word.matches("(?i).*\\.ya?ml") && command.getCommandSpec().findOption("--config") != null) {
       return "\"%s\" belongs to no option; did you mean --config %s?".formatted(word, word);
     }
-    return "\"%s\" belongs to no option; put a value behind the name of its option, in quotes if it has"
+    return "\"%s\" belongs to no option; a value follows its option's name; quote it if it contains spaces;"
             .formatted(word)
-        + " blanks; dpo4j %s --help lists the options".formatted(command.getCommandName());
+        + " dpo4j %s --help lists the options".formatted(command.getCommandName());
   }
 
   private static boolean isEngineMemory(Throwable failure) {

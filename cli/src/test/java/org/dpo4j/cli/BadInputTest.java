@@ -268,7 +268,7 @@ class BadInputTest {
             second("{\"prompt\": \"a\"}"),
             SHORT,
             ":2] missing field",
-            "1 of 2 rows is bad; mend it, or leave it out with --on_bad_row skip"),
+            "1 of 2 rows is bad; fix it, or skip it with --on_bad_row skip"),
         failed(
             "other names",
             text("pairs.jsonl", "{\"prompt\": \"a\", \"good\": \"b\", \"bad\": \"c\"}"),

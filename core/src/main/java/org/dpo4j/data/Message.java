@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,5 +40,15 @@ public record Message(Map<String, @Nullable Object> fields) {
 
   public @Nullable Object content() {
     return fields.get("content");
+  }
+
+  /** The content where it is a text, the texts of its parts joined where it is a list, else "". */
+  public String text() {
+    if (content() instanceof List<?> parts) {
+      return parts.stream()
+          .map(part -> part instanceof Map<?, ?> fields ? String.valueOf(fields.get("text")) : "")
+          .collect(Collectors.joining());
+    }
+    return content() instanceof String text ? text : "";
   }
 }

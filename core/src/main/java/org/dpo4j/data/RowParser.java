@@ -348,7 +348,7 @@ final class RowParser {
     if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
       throw row.bad(
           "weight that is not above 0 and finite",
-          "it is %s; to leave a pair out, remove its row, and to turn a preference round, swap its"
+          "it is %s; to leave a pair out, remove its row; to reverse a preference, swap its"
                   .formatted(row.get(WEIGHT))
               + " sides");
     }

@@ -43,7 +43,7 @@ final class BadRows {
                   .collect(Collectors.joining(", ", ": ", ""));
       String them = bad == 1 ? "it" : "them";
       text.append(
-          "\n%d of %d rows %s bad%s; mend %s%s"
+          "\n%d of %d rows %s bad%s; fix %s%s"
               .formatted(
                   bad,
                   counts.rows(),
@@ -52,7 +52,7 @@ final class BadRows {
                   them,
                   bad == counts.rows()
                       ? "" // skipping all would leave none
-                      : ", or leave %s out with --on_bad_row skip".formatted(them)));
+                      : ", or skip %s with --on_bad_row skip".formatted(them)));
     }
     if (cause != null) {
       text.append("\nthe reading ended there: ").append(cause.getMessage());

@@ -28,6 +28,14 @@ public record EncodedPair(
     this(origin, promptIds, chosenIds, rejectedIds, 1);
   }
 
+  /**
+   * Whether there is a prompt to compare with those of other pairs. A single token is most often
+   * the beginning of sequence alone, which a tokenizer puts before an empty text.
+   */
+  boolean hasPrompt() {
+    return promptIds.length > 1;
+  }
+
   /** Tokens of both sides as TRL counts them: the prompt once per side. */
   public int tokens() {
     return 2 * promptIds.length + chosenIds.length + rejectedIds.length;

@@ -108,7 +108,7 @@ public record HeldOutSplit(double size, long seed) {
 
   /** The prompt; a pair without one is like another only if all of it is. */
   private static int[] key(EncodedPair pair) {
-    return pair.promptIds().length > 0
+    return pair.hasPrompt()
         ? pair.promptIds()
         : Stream.of(new int[] {-1}, pair.chosenIds(), new int[] {-1}, pair.rejectedIds())
             .flatMapToInt(Arrays::stream)

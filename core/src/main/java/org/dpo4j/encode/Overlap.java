@@ -2,6 +2,7 @@ package org.dpo4j.encode;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Predicate;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
@@ -22,8 +23,16 @@ public record Overlap(
   public static Overlap of(List<EncodedPair> training, List<EncodedPair> heldOut) {
     boolean[] samePair = new boolean[heldOut.size()];
     boolean[] samePrompt = new boolean[heldOut.size()];
-    First pair = mark(training, heldOut, samePair, Overlap::wholeHash, Overlap::isSame);
-    First prompt = mark(training, heldOut, samePrompt, Overlap::promptHash, Overlap::hasSamePrompt);
+    First pair =
+        mark(training, heldOut, samePair, any -> true, Overlap::wholeHash, Overlap::isSame);
+    First prompt =
+        mark(
+            training,
+            heldOut,
+            samePrompt,
+            EncodedPair::hasPrompt,
+            Overlap::promptHash,
+            Overlap::hasSamePrompt);
     int pairs = 0;
     int prompts = 0;
     for (int i = 0; i < samePair.length; i++) {
@@ -48,17 +57,24 @@ public record Overlap(
       List<EncodedPair> training,
       List<EncodedPair> heldOut,
       boolean[] marks,
+      Predicate<EncodedPair> compared,
       Hash hash,
       Likeness like) {
     FirstSeen seen = new FirstSeen(training.size() + 1);
     for (int i = 0; i < training.size(); i++) {
       EncodedPair pair = training.get(i);
-      seen.firstLike(hash.of(pair), i, other -> like.of(pair, training.get(other)));
+      // Pairs without a prompt would all have one hash, and each would be compared with all before.
+      if (compared.test(pair)) {
+        seen.firstLike(hash.of(pair), i, other -> like.of(pair, training.get(other)));
+      }
     }
     First first = new First(null, null);
     for (int i = 0; i < marks.length; i++) {
       EncodedPair pair = heldOut.get(i);
-      int found = seen.find(hash.of(pair), other -> like.of(pair, training.get(other)));
+      int found =
+          compared.test(pair)
+              ? seen.find(hash.of(pair), other -> like.of(pair, training.get(other)))
+              : -1;
       marks[i] = found >= 0;
       if (found >= 0 && first.held() == null) {
         first = new First(pair.origin(), training.get(found).origin());
@@ -72,7 +88,7 @@ public record Overlap(
   }
 
   private static boolean hasSamePrompt(EncodedPair a, EncodedPair b) {
-    return a.promptIds().length > 0 && Arrays.equals(a.promptIds(), b.promptIds());
+    return Arrays.equals(a.promptIds(), b.promptIds());
   }
 
   private static int wholeHash(EncodedPair pair) {

@@ -8,7 +8,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PreferencePair;
@@ -112,12 +111,12 @@ final class RowDoubts {
     if (isAssistant(last)) {
       found.add(PROMPT_ENDS_IN_ANSWER);
     }
-    String question = text(last).strip();
+    String question = last.text().strip();
     if (question.isEmpty() && last.role().equals("user")) {
       found.add(EMPTY_PROMPT);
     }
-    String w = text(pair.chosen().get(0));
-    String l = text(pair.rejected().get(0));
+    String w = pair.chosen().get(0).text();
+    String l = pair.rejected().get(0).text();
     if (begins(w, question) && begins(l, question)) {
       found.add(REPEATED_PROMPT);
     }
@@ -152,15 +151,6 @@ final class RowDoubts {
     return turn.content() != null && turn.fields().size() == 2;
   }
 
-  private static String text(Message turn) {
-    if (turn.content() instanceof List<?> parts) {
-      return parts.stream()
-          .map(part -> part instanceof Map<?, ?> fields ? String.valueOf(fields.get("text")) : "")
-          .collect(Collectors.joining());
-    }
-    return turn.content() instanceof String text ? text : "";
-  }
-
   /** What one side's conversation holds and its rendering does not. */
   private static void turns(
       List<Message> prompt,
@@ -180,7 +170,7 @@ final class RowDoubts {
       BiPredicate<String, Object> shows =
           (field, value) ->
               !rendered.equals(render.apply(with(all, index, field, value), variables));
-      if (isLost(text(turn), rendered, "content", shows)) {
+      if (isLost(turn.text(), rendered, "content", shows)) {
         if (turn.role().equals("system") || turn.role().equals("developer")) {
           found.add(SYSTEM_NOT_SHOWN);
         } else if (turn.role().equals("tool")) {

@@ -80,7 +80,12 @@ public final class CompletionPass implements AutoCloseable {
               purpose.keep != DecoderPass.Keep.NOTHING,
               purpose != Purpose.SUMS,
               sizes);
-      statistics = head.statistics(sequences.sequenceOf(), sequences.sequences());
+      try {
+        statistics = head.statistics(sequences.sequenceOf(), sequences.sequences());
+      } catch (RuntimeException | Error e) {
+        head.close();
+        throw e;
+      }
     } catch (RuntimeException | Error e) {
       decoder.close();
       throw e;

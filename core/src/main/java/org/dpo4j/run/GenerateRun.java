@@ -90,7 +90,7 @@ public final class GenerateRun {
                 + (raw ? "--raw turns it off" : "the model folder has none")
                 + "; pass the prompt as one text");
       }
-      return tokenizer.text().encode(String.valueOf(prompt.get(0).content()), true);
+      return tokenizer.text().encode(prompt.get(0).text(), true);
     }
     return tokenizer.text().encode(template.render(prompt, true, Map.of()), false);
   }
@@ -99,9 +99,7 @@ public final class GenerateRun {
     Map<String, Object> line = new LinkedHashMap<>();
     line.put(
         "prompt",
-        prompt.size() == 1
-            ? String.valueOf(prompt.get(0).content())
-            : prompt.stream().map(Message::fields).toList());
+        prompt.size() == 1 ? prompt.get(0).text() : prompt.stream().map(Message::fields).toList());
     line.put("completion", completion);
     return line;
   }

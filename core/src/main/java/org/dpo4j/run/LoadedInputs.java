@@ -38,8 +38,13 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
             adapter.map(
                 path -> {
                   PeftAdapter opened = PeftAdapter.open("--adapter", path, loaded);
-                  AdapterCheck.run(path, opened, loaded, output);
-                  return opened;
+                  try {
+                    AdapterCheck.run(path, opened, loaded, output);
+                    return opened;
+                  } catch (RuntimeException e) {
+                    opened.close();
+                    throw e;
+                  }
                 }),
         output);
   }

@@ -66,19 +66,24 @@ public final class MergeRun {
       float[] without = logits(adapter.model().base());
       float[] with = logits(adapter.model());
       adapter.model().merge();
-      Rounding rounding = Rounding.of(loaded, loaded.model(), own);
+      boolean exact = own == ElementType.F32;
+      Rounding rounding = exact ? Rounding.NONE : Rounding.of(loaded, loaded.model(), own);
       ElementType type = Saving.choose(config.saveDtype(), own, rounding);
-      String lost = Saving.loss(own, rounding, "the adapter");
-      output.out().println("merged as " + Saving.words(type, own, rounding, "the adapter"));
+      String lost = exact || type != own ? "" : Saving.loss(own, rounding, "the adapter");
       if (type == own && rounding.share() > Saving.ALLOWED) {
         output.warn(lost + "; pass --save_dtype float32");
       }
       new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
       if (config.verify()) {
         try (LoadedModel merged = ModelReader.open("--output_dir", folder.pending())) {
-          verify(with, without, logits(merged.model()), type == own ? lost : "", output);
+          verify(with, without, logits(merged.model()), lost, output);
         }
       }
+      output
+          .out()
+          .println(
+              "merged as "
+                  + (exact ? type.torchName() : Saving.words(type, own, rounding, "the adapter")));
       folder.publish();
       output.out().println("written to " + folder.target());
     }

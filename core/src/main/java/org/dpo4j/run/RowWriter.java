@@ -173,8 +173,10 @@ final class RowWriter implements AutoCloseable {
 
   private DpoException failed(IOException e) {
     return new DpoException(
-        "[%s] could not be written: %s; nothing is left of it, so make room or name another file"
-            .formatted(target, FileTrees.reason(e)),
+        pending.equals(target)
+            ? "[%s] could not be written: %s".formatted(output, FileTrees.reason(e))
+            : "[%s] could not be written: %s; nothing is left of it, so make room or name another file"
+                .formatted(target, FileTrees.reason(e)),
         e);
   }
 

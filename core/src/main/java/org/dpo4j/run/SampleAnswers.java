@@ -22,6 +22,7 @@ final class SampleAnswers {
   private static final int LOOKED_AT = 64;
 
   private final TrainingConfig config;
+  private final RunOutput output;
   private final Progress progress;
   private final Generator generator;
   private final List<int[]> prompts;
@@ -32,10 +33,10 @@ final class SampleAnswers {
    * Chooses the first prompts of the held-out pairs, else of the training pairs, and answers them.
    * The tokenizer is not needed any longer.
    */
-  SampleAnswers(
-      TrainingConfig config, LoadedInputs inputs, TrainingPairs pairs, Progress progress) {
+  SampleAnswers(TrainingConfig config, LoadedInputs inputs, TrainingPairs pairs, RunOutput output) {
     this.config = config;
-    this.progress = progress;
+    this.output = output;
+    this.progress = output.progress();
     this.generator = new Generator(inputs.model(), inputs.endTokens(), new Sampling(0, 1), 0);
     this.prompts =
         choose(
@@ -78,6 +79,10 @@ final class SampleAnswers {
     // The tokenizer of before is closed, to leave its memory to training.
     try (ModelTokenizer tokenizer = ModelTokenizer.load(config.model().model())) {
       answer(after, tokenizer);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      // The training is done and not yet saved: samples must not cost it.
+      output.warn("no sample answers in the model card: " + e.getMessage());
+      return List.of();
     }
     List<RunSummary.Sample> samples = new ArrayList<>();
     for (int i = 0; i < prompts.size(); i++) {

@@ -88,9 +88,8 @@ final class Saving implements AutoCloseable {
       inputs.model().parameters().recastMatrices();
       if (rounding.share() > ALLOWED) {
         output.warn(
-            "%s; the last evaluation is of the rounded weights; pass --save_dtype float32 to keep"
-                    .formatted(loss(candidate, rounding, "the update"))
-                + " all of it");
+            "%s; pass --save_dtype float32 to keep all of it"
+                .formatted(loss(candidate, rounding, "the update")));
       }
     }
   }

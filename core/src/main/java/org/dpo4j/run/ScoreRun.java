@@ -12,6 +12,7 @@ import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.LoadedModel;
@@ -109,7 +110,9 @@ public final class ScoreRun {
       Map<String, Object> values = RowWriter.start(row, input);
       if (row.usable().isPresent()) {
         double margin = scores(values, row.usable().get(), policy, frozen, pair);
-        summary.add(row.origin(), margin);
+        double size = Math.max(Math.abs(policy.chosen(pair)), Math.abs(policy.rejected(pair)));
+        double scale = frozen == null ? 1 : config.beta();
+        summary.add(row.origin(), margin, scale * PairLogProbs.ROUNDING * size);
         pair++;
       }
       writer.write(values);

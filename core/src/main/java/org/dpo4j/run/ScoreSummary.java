@@ -29,10 +29,14 @@ final class ScoreSummary {
     this.rewards = rewards;
   }
 
-  /** Adds a pair. */
-  void add(RowOrigin origin, double margin) {
+  /**
+   * Adds a pair.
+   *
+   * @param rounding up to which a margin is a tie, at least 0
+   */
+  void add(RowOrigin origin, double margin, double rounding) {
     pairs++;
-    positive += margin > 0 ? 1 : 0;
+    positive += margin > rounding ? 1 : 0;
     sum += margin;
     lowest.add(new Scored(origin, margin));
     if (lowest.size() > MOST_SHOWN) {
@@ -68,9 +72,10 @@ final class ScoreSummary {
             .sorted(Comparator.comparingDouble(Scored::margin))
             .limit(pairs / 5)
             .toList();
-    if (!shown.isEmpty()) {
+    boolean ties = positive == 0 && shown.stream().allMatch(pair -> pair.margin == 0);
+    if (!shown.isEmpty() && !ties) {
       lines.add(
-          shown.get(0).margin < 0
+          positive < pairs
               ? "lowest reward margins; check these pairs for swapped or broken answers:"
               : "lowest reward margins, all of them positive:");
       shown.forEach(

@@ -52,11 +52,11 @@ final class TrainedAdapter {
     try {
       wanted.requireTargets(adapter);
       wanted.requireAgreement(adapter.model().config());
+      config.model().adapter().ifPresent(folder -> AdapterCheck.run(folder, adapter, base, output));
     } catch (RuntimeException e) {
       adapter.close();
       throw e;
     }
-    config.model().adapter().ifPresent(folder -> AdapterCheck.run(folder, adapter, base, output));
     if (!config.lora().disableDropout()) {
       adapter.model().useDropout(random);
     }

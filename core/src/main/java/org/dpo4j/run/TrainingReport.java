@@ -266,7 +266,8 @@ final class TrainingReport implements TrainingListener {
   @Override
   public void onStep(int step, int maxSteps, int pairs, PairMetrics metrics) {
     pairsSeen += pairs;
-    if (pairsSeen <= settings.plan().pairs()) {
+    // From another start, pairs can be ranked right before anything was learned.
+    if (settings.startsAtReference() && pairsSeen <= settings.plan().pairs()) {
       early.add(pairs, metrics);
     }
     output

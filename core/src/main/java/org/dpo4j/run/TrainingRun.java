@@ -88,7 +88,7 @@ public final class TrainingRun {
           .training(config, pairs, settings.maxSteps() / settings.loggingSteps())
           .require(config.output().outputDir(), disk, pairs.bytes());
 
-      SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output.progress());
+      SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();

@@ -37,6 +37,7 @@ public final class Pools {
   /** While open, operations of the calling thread run on it alone. Holds nest. */
   public static Hold single() {
     Engine.start();
+    requireNoWorker();
     LOCK.readLock().lock();
     boolean outermost = LOCK.getReadHoldCount() == 1;
     if (!outermost) {
@@ -59,6 +60,7 @@ public final class Pools {
    */
   public static Hold spread() {
     Engine.start();
+    requireNoWorker();
     if (LOCK.getReadHoldCount() > 0) {
       throw new IllegalStateException(
           "this thread computes with single threads and cannot turn to several before that ends");
@@ -70,6 +72,13 @@ public final class Pools {
       LOCK.writeLock().unlock();
       BLAS.refresh();
     };
+  }
+
+  /** Its caller holds the pools and waits for it: waiting for them here would never end. */
+  private static void requireNoWorker() {
+    if (Team.isWorker()) {
+      throw new IllegalStateException("a body that a team runs must not take the thread pools");
+    }
   }
 
   /** Applies {@link Engine#threads} to the calling thread, and the default to the process. */
@@ -88,6 +97,10 @@ public final class Pools {
 
   /** OpenBLAS has a pool that libtorch does not know of. */
   private static final class Blas {
+    static {
+      Engine.start(); // else the library may not be loaded yet, and would never be found
+    }
+
     private final List<Function> setters =
         Loader.getLoadedLibraries().entrySet().stream()
             .filter(library -> library.getKey().startsWith("openblas"))

@@ -52,6 +52,11 @@ public final class Team {
     return BY_SIZE.computeIfAbsent(Engine.threads(), Team::new);
   }
 
+  /** Whether the calling thread is a worker of some team. */
+  static boolean isWorker() {
+    return Thread.currentThread() instanceof Worker;
+  }
+
   /** How many threads there are, the caller's included. */
   public int size() {
     return size;
@@ -66,12 +71,13 @@ public final class Team {
    * @throws RuntimeException the first that a body threw, by number of thread
    */
   public void each(IntConsumer body) {
-    if (turn.isHeldByCurrentThread() || Thread.currentThread() instanceof Worker) {
+    if (turn.isHeldByCurrentThread() || isWorker()) {
       throw new IllegalStateException(
           "a body that a team runs must not hand work to a team: its threads are busy with it");
     }
     @Nullable Throwable failure;
-    // Before the turn: who has the turn never waits for the pools, so that nobody waits in a ring.
+    // Taken before the turn: whoever holds the turn never waits for the pools, so the two locks
+    // cannot deadlock.
     try (Pools.Hold hold = Pools.single()) {
       failure = size == 1 ? attempt(body, 0) : onAll(body);
     }
@@ -99,8 +105,8 @@ public final class Team {
   }
 
   /**
-   * Runs each job once, on whichever thread is free for it, in the order of the list: the dearest
-   * are best first. Conditions are those of {@link #each}; a job has a scope of its own. So that a
+   * Runs each job once, on whichever thread is free for it, in the order of the list: put the most
+   * expensive first. Conditions are those of {@link #each}; a job has a scope of its own. So that a
    * run repeats to the last bit, what a job computes must not depend on who runs it, nor on any
    * other job.
    */

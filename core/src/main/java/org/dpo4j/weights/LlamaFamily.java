@@ -227,8 +227,12 @@ enum LlamaFamily implements ModelFamily {
 
   /** Layers from {@code max_window_layers} on have the window, where it is used at all. */
   private static List<LlamaConfig.Layer> upperWindows(HuggingFaceConfig config, int count) {
-    boolean used = config.flag(USE_WINDOW, false);
-    int window = used ? window(config, 4096) : AttentionLayer.ALL;
+    // Looked up even where it is not used, so that it does not count as an unknown key.
+    boolean given = config.given(WINDOW);
+    int window = AttentionLayer.ALL;
+    if (config.flag(USE_WINDOW, false)) {
+      window = given ? window(config, AttentionLayer.ALL) : 4096;
+    }
     int first = (int) config.number("max_window_layers", 28);
     List<Boolean> otherwise = new ArrayList<>();
     for (int i = 0; i < count; i++) {

@@ -25,6 +25,9 @@ import org.dpo4j.torch.Tensors;
  */
 public record Rounding(double lost, double update) {
 
+  /** Of a type that keeps every value. */
+  public static final Rounding NONE = new Rounding(0, 1);
+
   /**
    * What rounding a whole model loses.
    *

@@ -180,7 +180,7 @@ class RunTellsTest {
   void theLowestMarginsAreNamedByTheirRows() {
     ScoreSummary summary = new ScoreSummary(true);
     for (int line = 1; line <= 51; line++) {
-      summary.add(new RowOrigin("pairs.jsonl", line, line), 25.5 - line);
+      summary.add(new RowOrigin("pairs.jsonl", line, line), 25.5 - line, 0);
     }
     List<String> lines = summary.lines();
     assertThat(lines).hasSize(2 + 10);
@@ -195,8 +195,8 @@ class RunTellsTest {
     ScoreSummary rewards = new ScoreSummary(true);
     ScoreSummary plain = new ScoreSummary(false);
     for (int line = 1; line <= 9; line++) {
-      rewards.add(new RowOrigin("pairs.jsonl", line, line), line);
-      plain.add(new RowOrigin("pairs.jsonl", line, line), line);
+      rewards.add(new RowOrigin("pairs.jsonl", line, line), line, 0.5);
+      plain.add(new RowOrigin("pairs.jsonl", line, line), line, 0.5);
     }
     assertThat(rewards.lines()).hasSize(2 + 1).last().isEqualTo("  +1.000  [pairs.jsonl:1]");
     assertThat(rewards.lines()).contains("lowest reward margins, all of them positive:");

@@ -468,6 +468,36 @@ class ModelReaderTest {
     }
   }
 
+  /** As published: Qwen2.5 names a window that it does not use, SmolLM2 where it comes from. */
+  @Test
+  void keysOfPublishedModelsAreKnown() throws IOException {
+    Path qwen = ModelFolders.copy("qwen2", temp.resolve("qwen"));
+    ModelFolders.editConfig(
+        qwen,
+        config ->
+            config
+                .put("sliding_window", 32768)
+                .put("use_sliding_window", false)
+                .put("max_window_layers", 28));
+    Path smol = ModelFolders.copy("llama", temp.resolve("smol"));
+    ModelFolders.editConfig(
+        smol, config -> config.put("is_llama_config", true).put("max_sequence_length", 2048));
+    Path gpt2 = ModelFolders.copy("gpt2", temp.resolve("gpt2"));
+    ModelFolders.editConfig(
+        gpt2,
+        config ->
+            config
+                .put("predict_special_tokens", true)
+                .put("output_past", true)
+                .put("n_special", 4)
+                .put("_num_labels", 1));
+    for (Path folder : List.of(qwen, smol, gpt2)) {
+      try (LoadedModel loaded = ModelReader.open(folder)) {
+        assertThat(loaded.config().unread()).as(folder.toString()).isEmpty();
+      }
+    }
+  }
+
   @Test
   void settingsOfAnswersThatAreNotReadAreNamed() throws IOException {
     Path folder = ModelFolders.copy("llama", temp.resolve("model"));
