@@ -33,11 +33,12 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   /** A labelled value. */
   record Tick(double value, String label) {}
 
-  /** The axis of the steps: whole numbers, some room around a single one. */
+  /** The axis of the steps: whole numbers from 0 on, some room around a single one. */
   static Axis ofSteps(double first, double last) {
-    double low = first == last ? first - 1 : first;
+    double low = first == last ? Math.max(0, first - 1) : first;
     double high = first == last ? last + 1 : last;
-    return linear(low, high, Math.max(1, roundStep((high - low) / X_TICKS)));
+    double step = Math.max(1, roundStep((high - low) / X_TICKS));
+    return linear(low, high, step == Math.rint(step) ? step : 2 * step); // 2.5 is no step
   }
 
   /** The axis of the values of a panel; from 0 to 1 where it has none. */
