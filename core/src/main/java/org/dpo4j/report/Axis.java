@@ -30,6 +30,12 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   private static final double SMALLEST_STEP = 1e-4;
   private static final double CHANCE = 0.5;
 
+  /** Half of what values differ by, as a share of them, that is drawn as nothing: a label is short. */
+  private static final double FLAT = 5e-5;
+
+  /** So many steps away from 0 three digits tell neighbours apart. */
+  private static final double TOLD_APART = 500;
+
   /** A labelled value. */
   record Tick(double value, String label) {}
 
@@ -54,7 +60,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     }
     // Half of each first: their difference may be more than a double holds.
     double half = high / 2 - low / 2;
-    if (half <= 1e-9 * Math.max(Math.abs(low), Math.abs(high))) {
+    if (half <= FLAT * Math.max(Math.abs(low), Math.abs(high))) {
       half = high == 0 ? 0.1 : Math.abs(high) * 0.1;
       low -= half;
       high += half;
@@ -119,7 +125,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     if (size < step / 2) {
       return "0";
     }
-    if (size >= LARGEST_PLAIN || step < SMALLEST_STEP) {
+    if (size >= LARGEST_PLAIN || (step < SMALLEST_STEP && size < TOLD_APART * step)) {
       return power(value);
     }
     int decimals =

@@ -71,21 +71,26 @@ public record Conclusion(
   private List<String> heldOut(EvaluationReport first, EvaluationReport last) {
     PairMetrics before = first.metrics();
     PairMetrics after = last.metrics();
-    return List.of(
+    List<String> lines = new ArrayList<>();
+    lines.add(
         "%s: loss %s -> %s, reward margin %s -> %s"
             .formatted(
                 ShortNumber.count(last.pairs(), "held-out pair"),
                 ShortNumber.of(before.loss()),
                 ShortNumber.of(after.loss()),
                 ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
-                ShortNumber.fixed("%+.3f", after.rewardsMargins())),
-        "held-out accuracy %s%s: the share of pairs in which %s"
-            .formatted(
-                before.tied() ? "" : percent(before.rewardsAccuracies()) + " -> ",
-                percent(after.rewardsAccuracies()),
-                reference
-                    ? "the model prefers the chosen answer more than the reference does"
-                    : "the model gives the chosen answer the higher reward"));
+                ShortNumber.fixed("%+.3f", after.rewardsMargins())));
+    if (!after.tied()) { // the accuracy of ties is 0 and means nothing
+      lines.add(
+          "held-out accuracy %s%s: the share of pairs in which %s"
+              .formatted(
+                  before.tied() ? "" : percent(before.rewardsAccuracies()) + " -> ",
+                  percent(after.rewardsAccuracies()),
+                  reference
+                      ? "the model prefers the chosen answer more than the reference does"
+                      : "the model gives the chosen answer the higher reward"));
+    }
+    return lines;
   }
 
   /** What a person should look into; empty for a healthy run. */

@@ -154,6 +154,17 @@ class ConclusionTest {
         .contains("held-out pairs ended above its start (0.6931 -> nan)");
   }
 
+  @Test
+  void ifNoWeightHasMovedAtTheEndThereIsNoAccuracy() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(1, 0.6931, 0));
+    history.add(evaluation(1, 0.6931, 0, 0, -100, -100));
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).summary())
+        .contains("12 held-out pairs: loss 0.6931 -> 0.6931, reward margin +0.000 -> +0.000")
+        .noneMatch(line -> line.contains("accuracy"));
+  }
+
   /** Without a reference there is nothing that the model prefers an answer more than. */
   @Test
   void theAccuracyIsSaidWithoutAReferenceWhereThereIsNone() {

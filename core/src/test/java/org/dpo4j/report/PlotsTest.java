@@ -200,6 +200,21 @@ class PlotsTest {
         .contains("0", "0.05", "-0.05");
   }
 
+  /** Float32 gives 0.6931472 and 0.6931471 for one loss. */
+  @Test
+  void neighbouringTicksHaveDifferentLabelsHoweverCloseTheValues() {
+    for (double apart = 1e-7; apart < 1; apart *= 1.7) {
+      Panel.Curve close =
+          new Panel.Curve(
+              "x", List.of(0.0, 1.0), List.of(0.6931472, 0.6931472 + apart), Panel.Style.LINE, 0);
+      assertThat(labels(Axis.ofValues(new Panel("t", "u", List.of(close), Panel.Range.FREE))))
+          .as("values %s apart", apart)
+          .doesNotHaveDuplicates()
+          .hasSizeBetween(2, 12)
+          .allSatisfy(label -> assertThat(label).hasSizeLessThan(9).doesNotContain("e"));
+    }
+  }
+
   @Test
   void theSvgIsXmlWhateverTheNames() throws Exception {
     Picture picture =

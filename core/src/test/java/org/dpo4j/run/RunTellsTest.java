@@ -52,7 +52,7 @@ class RunTellsTest {
         .contains("change of the log-probability of held-out pairs: chosen ")
         .contains("reference: a frozen copy of the start model (weights sha256 6972034bea06)\n")
         // Of 32 rows 5 have a prompt that is too long, and 4 are held out: 23 pairs are 12 steps.
-        .contains("\n4 steps of 2 pairs; 12 steps are one epoch; learning rate 1e-4 linear\n")
+        .contains("\n4 steps of 2 pairs; 12 steps are one epoch; learning rate 1e-4, linear\n")
         .contains("\nwill be saved as float32\n")
         .contains("written to " + folder.resolve("tuned"))
         .doesNotContain("{'");
