@@ -30,7 +30,9 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   private static final double SMALLEST_STEP = 1e-4;
   private static final double CHANCE = 0.5;
 
-  /** Half of what values differ by, as a share of them, that is drawn as nothing: a label is short. */
+  /**
+   * Half of what values differ by, as a share of them, that is drawn as nothing: a label is short.
+   */
   private static final double FLAT = 5e-5;
 
   /** So many steps away from 0 three digits tell neighbours apart. */
