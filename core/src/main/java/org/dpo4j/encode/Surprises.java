@@ -22,7 +22,8 @@ final class Surprises {
 
   /** The end of every answer of the model, which no row can change. */
   static final String TEMPLATE_AFTER_EOS =
-      "the chat template ends an answer with white space behind EOS, which is scored as in TRL";
+      "the chat template ends an answer with white space behind EOS, which is scored as in TRL;"
+          + " nothing to do";
 
   private final TextTokenizer tokenizer;
   private final int bos; // -1: the model has none

@@ -30,14 +30,23 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   private static final double SMALLEST_STEP = 1e-4;
   private static final double CHANCE = 0.5;
 
+  /**
+   * Half of what values differ by, as a share of them, that is drawn as nothing: a label is short.
+   */
+  private static final double FLAT = 5e-5;
+
+  /** So many steps away from 0 three digits tell neighbours apart. */
+  private static final double TOLD_APART = 500;
+
   /** A labelled value. */
   record Tick(double value, String label) {}
 
-  /** The axis of the steps: whole numbers, some room around a single one. */
+  /** The axis of the steps: whole numbers from 0 on, some room around a single one. */
   static Axis ofSteps(double first, double last) {
-    double low = first == last ? first - 1 : first;
+    double low = first == last ? Math.max(0, first - 1) : first;
     double high = first == last ? last + 1 : last;
-    return linear(low, high, Math.max(1, roundStep((high - low) / X_TICKS)));
+    double step = Math.max(1, roundStep((high - low) / X_TICKS));
+    return linear(low, high, step == Math.rint(step) ? step : 2 * step); // 2.5 is no step
   }
 
   /** The axis of the values of a panel; from 0 to 1 where it has none. */
@@ -53,7 +62,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     }
     // Half of each first: their difference may be more than a double holds.
     double half = high / 2 - low / 2;
-    if (half <= 1e-9 * Math.max(Math.abs(low), Math.abs(high))) {
+    if (half <= FLAT * Math.max(Math.abs(low), Math.abs(high))) {
       half = high == 0 ? 0.1 : Math.abs(high) * 0.1;
       low -= half;
       high += half;
@@ -118,7 +127,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     if (size < step / 2) {
       return "0";
     }
-    if (size >= LARGEST_PLAIN || step < SMALLEST_STEP) {
+    if (size >= LARGEST_PLAIN || (step < SMALLEST_STEP && size < TOLD_APART * step)) {
       return power(value);
     }
     int decimals =

@@ -16,9 +16,15 @@ import org.dpo4j.train.StepReport;
  * @param startLoss the loss before any weight moved, where theory gives it; else empty
  * @param beta scale of the rewards where they count from the start of the run; else empty
  * @param learningRate the highest of the run
+ * @param reference whether rewards count from a reference; else they are those of a loss that needs
+ *     none
  */
 public record Conclusion(
-    RunHistory history, OptionalDouble startLoss, OptionalDouble beta, double learningRate) {
+    RunHistory history,
+    OptionalDouble startLoss,
+    OptionalDouble beta,
+    double learningRate,
+    boolean reference) {
 
   /** A loss that theory gives is off by less than this share, in a run that did nothing. */
   private static final double ABOVE_KNOWN_START = 0.05;
@@ -27,6 +33,9 @@ public record Conclusion(
   private static final double ABOVE_FIRST_LOG = 0.25;
 
   private static final int FEWEST_REPORTS = 4;
+
+  /** The loss at the end is the mean of a tenth of the steps, and of so many in a short run. */
+  private static final int FEWEST_STEPS = 8;
 
   /** Where chosen answers lose this share of what rejected ones lose, text may get worse. */
   private static final double LOSES_MUCH = 0.5;
@@ -40,36 +49,48 @@ public record Conclusion(
   /** Sentences about the losses, the held-out pairs and the log-probabilities. */
   public List<String> summary() {
     List<String> lines = new ArrayList<>();
-    history.lastStep().ifPresent(last -> lines.add(training(last)));
+    training().ifPresent(loss -> lines.add("training loss " + loss.words()));
     if (compares()) {
       lines.addAll(heldOut(first().orElseThrow(), last().orElseThrow()));
     }
-    movement().ifPresent(moved -> lines.addAll(moved.words()));
+    movement().ifPresent(moved -> lines.add(moved.words()));
+    worse().or(() -> movement().map(Movement::meaning)).ifPresent(lines::add);
     return lines;
   }
 
-  private String training(StepReport last) {
-    double from = startLoss.orElse(history.steps().get(0).metrics().loss());
-    return "training loss %s -> %s"
-        .formatted(ShortNumber.of(from), ShortNumber.of(last.metrics().loss()));
+  /** That the run did harm; held-out pairs tell, and training pairs where there are none. */
+  private Optional<String> worse() {
+    Optional<Losses> judge = evaluated().or(this::training);
+    return judge.filter(Losses::rose).isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "The run made the model worse: the loss of the %s pairs rose."
+                .formatted(compares() ? "held-out" : "training"));
   }
 
-  private static List<String> heldOut(EvaluationReport first, EvaluationReport last) {
+  private List<String> heldOut(EvaluationReport first, EvaluationReport last) {
     PairMetrics before = first.metrics();
     PairMetrics after = last.metrics();
-    return List.of(
-        "%d held-out pairs: loss %s -> %s, reward margin %s -> %s"
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "%s: loss %s -> %s, reward margin %s -> %s"
             .formatted(
-                last.pairs(),
+                ShortNumber.count(last.pairs(), "held-out pair"),
                 ShortNumber.of(before.loss()),
                 ShortNumber.of(after.loss()),
-                signed(before.tied() ? 0 : before.rewardsMargins()),
-                signed(after.rewardsMargins())),
-        "held-out accuracy %s%s: the share of pairs in which the model moved towards the chosen"
-                .formatted(
-                    before.tied() ? "" : percent(before.rewardsAccuracies()) + " -> ",
-                    percent(after.rewardsAccuracies()))
-            + " answer more than towards the rejected one");
+                ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
+                ShortNumber.fixed("%+.3f", after.rewardsMargins())));
+    if (!after.tied()) { // the accuracy of ties is 0 and means nothing
+      lines.add(
+          "held-out accuracy %s%s: the share of pairs in which %s"
+              .formatted(
+                  before.tied() ? "" : percent(before.rewardsAccuracies()) + " -> ",
+                  percent(after.rewardsAccuracies()),
+                  reference
+                      ? "the model prefers the chosen answer more than the reference does"
+                      : "the model gives the chosen answer the higher reward"));
+    }
+    return lines;
   }
 
   /** What a person should look into; empty for a healthy run. */
@@ -81,42 +102,103 @@ public record Conclusion(
   }
 
   private Optional<String> lossRose() {
+    Optional<Losses> trained = training().filter(Losses::rose);
+    Optional<Losses> evaluated = evaluated();
+    String rate = "--learning_rate (it was %s)".formatted(ShortNumber.of(learningRate));
+    if (trained.isPresent()) {
+      String rose = "the training loss ended above its start (%s)".formatted(trained.get().range());
+      if (evaluated.isEmpty()) {
+        return Optional.of(rose + ": the model got worse; lower " + rate);
+      }
+      String held = "the loss of the held-out pairs";
+      String range = evaluated.get().range();
+      return Optional.of(
+          evaluated.get().fell()
+              ? "%s while %s fell (%s): some training pairs contradict the others (swapped labels? see"
+                      .formatted(rose, held, range)
+                  + " docs/how-to/find-mislabelled-pairs.md), or the rate is too high; check the"
+                  + " pairs, then lower "
+                  + rate
+              : "%s, and %s did not fall (%s): the model got worse; lower %s"
+                  .formatted(rose, held, range, rate));
+    }
+    return evaluated
+        .filter(Losses::rose)
+        .map(
+            loss ->
+                "the loss of the held-out pairs ended above its start (%s): what was learned does"
+                        .formatted(loss.range())
+                    + " not carry over to pairs that were not trained on; train for fewer epochs,"
+                    + " with a lower %s or on more pairs".formatted(rate));
+  }
+
+  /**
+   * The training loss. A single line may be one batch, which is noise: the end is the mean of the
+   * last lines that cover a tenth of the steps, {@value #FEWEST_STEPS} at least and half at most.
+   */
+  private Optional<Losses> training() {
     List<StepReport> steps = history.steps();
     if (steps.isEmpty()) {
       return Optional.empty();
     }
-    String rate = ShortNumber.of(learningRate);
-    double start = startLoss.orElse(steps.get(0).metrics().loss());
-    double end = lateLoss(steps);
-    boolean comparable = startLoss.isPresent() || steps.size() >= FEWEST_REPORTS;
-    double tolerance = startLoss.isPresent() ? ABOVE_KNOWN_START : ABOVE_FIRST_LOG;
-    if (comparable && end > start + tolerance * Math.abs(start)) {
-      return Optional.of(
-          "the training loss ended above its start (%s -> %s): the model got worse"
-                  .formatted(ShortNumber.of(start), ShortNumber.of(end))
-              + "; lower --learning_rate (it was %s)".formatted(rate));
+    int all = steps.get(steps.size() - 1).step();
+    int wanted = Math.min(Math.max(FEWEST_STEPS, all / 10), all / 2);
+    int first = steps.size() - 1;
+    while (first > 0 && all - steps.get(first - 1).step() < wanted) {
+      first--;
     }
+    double start = startLoss.orElse(steps.get(0).metrics().loss());
+    double tolerance =
+        startLoss.isPresent()
+            ? ABOVE_KNOWN_START * Math.abs(start)
+            : steps.size() >= FEWEST_REPORTS
+                ? ABOVE_FIRST_LOG * Math.abs(start)
+                : Double.POSITIVE_INFINITY;
+    return Optional.of(
+        new Losses(
+            start,
+            history.meanLoss(first),
+            tolerance,
+            all - (first == 0 ? 0 : steps.get(first - 1).step())));
+  }
+
+  /** The loss of the held-out pairs, where they were evaluated before training and after. */
+  private Optional<Losses> evaluated() {
     if (!compares()) {
       return Optional.empty();
     }
-    double before = first().orElseThrow().metrics().loss();
-    double after = last().orElseThrow().metrics().loss();
-    return after > before + ABOVE_KNOWN_START * Math.abs(before)
-        ? Optional.of(
-            "the loss of the held-out pairs ended above its start (%s -> %s): what was learned does"
-                    .formatted(ShortNumber.of(before), ShortNumber.of(after))
-                + " not carry over to pairs that were not trained on; train for fewer epochs, with"
-                + " a lower --learning_rate (it was %s) or on more pairs".formatted(rate))
-        : Optional.empty();
+    double start = first().orElseThrow().metrics().loss();
+    double end = last().orElseThrow().metrics().loss();
+    return Optional.of(new Losses(start, end, ABOVE_KNOWN_START * Math.abs(start), 0));
   }
 
-  /** The mean of the last quarter: a single line of few pairs is noise. */
-  private static double lateLoss(List<StepReport> steps) {
-    int late = Math.max(1, steps.size() / 4);
-    return steps.subList(steps.size() - late, steps.size()).stream()
-        .mapToDouble(report -> report.metrics().loss())
-        .average()
-        .orElse(Double.NaN);
+  /**
+   * A loss at the start and at the end.
+   *
+   * @param tolerance by how much the end may lie above the start
+   * @param steps that the end is the mean of; 0 for one evaluation
+   */
+  private record Losses(double start, double end, double tolerance, int steps) {
+
+    /** NaN is no loss that fell or stayed. */
+    boolean rose() {
+      return !(end - start <= tolerance);
+    }
+
+    boolean fell() {
+      return end < start;
+    }
+
+    String range() {
+      return ShortNumber.of(start) + " -> " + ShortNumber.of(end);
+    }
+
+    String words() {
+      return "%s (%s)"
+          .formatted(
+              range(),
+              steps == 1 ? "the last step" : "mean of the last %,d steps".formatted(steps));
+    }
   }
 
   private Optional<EvaluationReport> first() {
@@ -133,6 +215,10 @@ public record Conclusion(
 
   /** How the log-probabilities of both sides moved; held-out pairs where there are any. */
   private Optional<Movement> movement() {
+    return moved().filter(moved -> Double.isFinite(moved.chosen() - moved.rejected()));
+  }
+
+  private Optional<Movement> moved() {
     if (compares()) {
       PairMetrics before = first().orElseThrow().metrics();
       PairMetrics after = last().orElseThrow().metrics();
@@ -151,7 +237,7 @@ public record Conclusion(
             .map(
                 last ->
                     new Movement(
-                        "training pairs of the last logged steps",
+                        "the training pairs of the last logged steps",
                         last.metrics().rewardsChosen() / beta.getAsDouble(),
                         last.metrics().rewardsRejected() / beta.getAsDouble(),
                         last.metrics().rewardsAccuracies()))
@@ -188,14 +274,13 @@ public record Conclusion(
   /** Changes in nats, means over pairs, and the share of pairs whose reward margin is positive. */
   private record Movement(String pairs, double chosen, double rejected, double accuracy) {
 
-    List<String> words() {
-      if (!Double.isFinite(chosen) || !Double.isFinite(rejected)) {
-        return List.of();
-      }
-      return List.of(
-          "log-probabilities of the %s: chosen %s nats, rejected %s nats"
-              .formatted(pairs, nats(chosen), nats(rejected)),
-          meaning(chosen, rejected));
+    String words() {
+      return "change of the log-probability of %s: chosen %s nats, rejected %s nats"
+          .formatted(pairs, nats(chosen), nats(rejected));
+    }
+
+    String meaning() {
+      return Conclusion.meaning(chosen, rejected);
     }
 
     boolean wrongWay() {
@@ -203,25 +288,17 @@ public record Conclusion(
     }
 
     String warning() {
-      return ("the rejected answers of the %s gained on the chosen ones (chosen %s nats, rejected %s"
+      return ("the rejected answers of %s gained on the chosen ones (chosen %s nats, rejected %s"
               + " nats); check that the columns are not swapped, and lower --learning_rate")
           .formatted(pairs, nats(chosen), nats(rejected));
     }
 
     private static String nats(double change) {
-      return Math.abs(change) < 1e5
-          ? String.format(Locale.ROOT, "%+.1f", change)
-          : ShortNumber.of(change);
+      return ShortNumber.fixed("%+.1f", change);
     }
   }
 
   private static String percent(double share) {
     return String.format(Locale.ROOT, "%.1f %%", 100 * share);
-  }
-
-  private static String signed(double value) {
-    return Math.abs(value) < 1e5
-        ? String.format(Locale.ROOT, "%+.3f", value)
-        : ShortNumber.of(value);
   }
 }

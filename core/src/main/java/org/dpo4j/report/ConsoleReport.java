@@ -15,8 +15,6 @@ import org.dpo4j.train.StepReport;
  * digits.
  */
 public final class ConsoleReport {
-  private static final double LARGEST_PLAIN = 1e5;
-
   private final PrintStream out;
   private final LogFormat format;
   private final int maxSteps;
@@ -95,10 +93,10 @@ public final class ConsoleReport {
     cells(
         kind,
         steps(step),
-        number("%.4f", metrics.loss()),
-        number("%+.3f", metrics.rewardsMargins()),
+        ShortNumber.fixed("%.4f", metrics.loss()),
+        ShortNumber.fixed("%+.3f", metrics.rewardsMargins()),
         // Before a weight moves each pair is a tie: its accuracy of 0 means nothing.
-        metrics.tied() ? "-" : number("%.1f %%", 100 * metrics.rewardsAccuracies()),
+        metrics.tied() ? "-" : ShortNumber.fixed("%.1f %%", 100 * metrics.rewardsAccuracies()),
         rate,
         left);
   }
@@ -109,13 +107,6 @@ public final class ConsoleReport {
 
   private String steps(int step) {
     return step + "/" + maxSteps;
-  }
-
-  /** Numbers too large for their column in short form. */
-  private static String number(String format, double value) {
-    return Math.abs(value) < LARGEST_PLAIN
-        ? String.format(Locale.ROOT, format, value)
-        : ShortNumber.of(value);
   }
 
   private void line(String line) {

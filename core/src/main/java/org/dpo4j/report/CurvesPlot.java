@@ -52,13 +52,13 @@ public final class CurvesPlot {
             "Reward margin (chosen - rejected)",
             "nats × beta",
             Panel.Range.FREE,
-            new Metric("", PairMetrics::rewardsMargins)),
+            new Metric("", reward(PairMetrics::rewardsMargins))),
         panel(
             "Rewards",
             "nats × beta",
             Panel.Range.FREE,
-            new Metric("chosen", PairMetrics::rewardsChosen),
-            new Metric("rejected", PairMetrics::rewardsRejected)),
+            new Metric("chosen", reward(PairMetrics::rewardsChosen)),
+            new Metric("rejected", reward(PairMetrics::rewardsRejected))),
         panel(
             "Log-probability of the completion",
             "nats",
@@ -82,6 +82,11 @@ public final class CurvesPlot {
   /** Nothing before a weight has moved: the accuracy of ties is 0 and means nothing. */
   private static double accuracy(PairMetrics metrics) {
     return metrics.tied() ? Double.NaN : metrics.rewardsAccuracies();
+  }
+
+  /** What ties have for a margin is rounding, which fills an axis of its own. */
+  private static ToDoubleFunction<PairMetrics> reward(ToDoubleFunction<PairMetrics> value) {
+    return metrics -> metrics.tied() ? 0 : value.applyAsDouble(metrics);
   }
 
   private record Metric(String side, ToDoubleFunction<PairMetrics> value) {

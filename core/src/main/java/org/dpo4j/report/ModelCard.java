@@ -50,8 +50,8 @@ public final class ModelCard {
     card.introduction();
     card.quickStart();
     card.results();
-    card.samples();
     card.warnings();
+    card.samples();
     card.training();
     card.data();
     card.origin();
@@ -110,7 +110,7 @@ public final class ModelCard {
     line(
         folder.equals(".")
             ? "From inside this folder, with dpo4j:"
-            : "From where `%s` is, with dpo4j:".formatted(folder.replace('`', '\'')));
+            : "In the folder from which dpo4j ran:");
     line("");
     line("```sh");
     line(
@@ -234,8 +234,11 @@ public final class ModelCard {
     @Nullable EvaluationReport first = run.before();
     boolean compares = first != null && first.step() < last.step();
     line(
-        "On %d held-out pairs, %safter step %d."
-            .formatted(last.pairs(), compares ? "before training and " : "", last.step()));
+        "On %s, %safter step %d."
+            .formatted(
+                ShortNumber.count(last.pairs(), "held-out pair"),
+                compares ? "before training and " : "",
+                last.step()));
     line("");
     line(compares ? "| metric | before | after |" : "| metric | after |");
     line(compares ? "|---|---:|---:|" : "|---|---:|");

@@ -125,9 +125,11 @@ final class PanelGrid {
    * @param y of the top of the panel
    */
   private void panel(Panel panel, double x, double y) {
+    Axis values = Axis.ofValues(panel);
     boolean empty = panel.finiteValues().findAny().isEmpty();
     words(
-        panel.title() + (empty ? " (no finite values)" : ""),
+        panel.title()
+            + (empty ? " (no finite values)" : values.logarithmic() ? " (log scale)" : ""),
         x,
         y + 18,
         Anchor.START,
@@ -137,7 +139,6 @@ final class PanelGrid {
     legend(panel, x, y + PANEL_TITLE);
     double top = y + PANEL_TITLE + legendRows * LEGEND_ROW + 6;
     double bottom = top + PLOT_HEIGHT;
-    Axis values = Axis.ofValues(panel);
     frame(panel, values, x, top, bottom);
     panel.curves().stream()
         .filter(curve -> !curve.isEmpty())

@@ -63,13 +63,19 @@ public final class RunHistory {
 
   /** Mean loss over all steps, each report weighted by the steps it covers; NaN without steps. */
   public double meanLoss() {
+    return meanLoss(0);
+  }
+
+  /** The same over the steps of the logged steps from index {@code first} on. */
+  double meanLoss(int first) {
+    int start = first == 0 ? 0 : steps.get(first - 1).step();
     double sum = 0;
-    int before = 0;
-    for (StepReport report : steps) {
+    int before = start;
+    for (StepReport report : steps.subList(first, steps.size())) {
       sum += report.metrics().loss() * (report.step() - before);
       before = report.step();
     }
-    return sum / before;
+    return sum / (before - start);
   }
 
   private void log(Map<String, Number> named, int step) {

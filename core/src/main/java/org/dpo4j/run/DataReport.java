@@ -11,14 +11,19 @@ import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.Overlap;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.report.ShortNumber;
 
 /** What was read, for people. */
 final class DataReport {
   private DataReport() {}
 
-  /** First the files with their formats and what became of the rows, then what else there is. */
-  static List<String> lines(DataInput input, PairDataset data) {
-    List<String> lines = lines(input, data.walk());
+  /**
+   * First the files with their formats and what became of the rows, then what else there is.
+   *
+   * @param told notes that another file of the run has had
+   */
+  static List<String> lines(DataInput input, PairDataset data, Set<String> told) {
+    List<String> lines = lines(input, data.walk(), told);
     if (!data.unused().isEmpty()) {
       data.unused()
           .forEach((reason, pairs) -> lines.add("  pairs %s: %d".formatted(reason, pairs)));
@@ -33,6 +38,10 @@ final class DataReport {
 
   /** The same of files whose pairs are not kept. */
   static List<String> lines(DataInput input, PairDataset.Walk walk) {
+    return lines(input, walk, Set.of());
+  }
+
+  private static List<String> lines(DataInput input, PairDataset.Walk walk, Set<String> told) {
     List<String> lines = new ArrayList<>();
     lines.add(input + ": " + walk.counts().summary());
     for (DataEntry entry : input.entries()) {
@@ -62,7 +71,13 @@ final class DataReport {
     }
     walk.counts()
         .notes()
-        .forEach((text, tally) -> lines.add("  note: %s (%d pairs)".formatted(text, tally.rows())));
+        .forEach(
+            (text, tally) -> {
+              if (!told.contains(text)) {
+                lines.add(
+                    "  note: %s (%s)".formatted(text, ShortNumber.count(tally.rows(), "pair")));
+              }
+            });
     return lines;
   }
 

@@ -21,6 +21,7 @@ import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.Picture;
 import org.dpo4j.report.RunHistory;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.RandomNumbers;
@@ -73,6 +74,11 @@ public final class DemoRun {
     } else {
       new DemoRun(config, output.out()).run();
     }
+    output
+        .out()
+        .println(
+            (config.outputDir().isPresent() ? "" : "nothing was saved; ")
+                + "next: ./dpo4j train --config examples/train.yaml");
   }
 
   private static Picture curves(DemoConfig config, RunHistory history) {
@@ -291,9 +297,9 @@ public final class DemoRun {
     double rejected = mean(after, after::rejected) - mean(before, before::rejected);
     line("");
     line(
-        "On average the log-probability of the chosen answers moved by %+.1f nats and that of the"
-            + " rejected ones by %+.1f.",
-        chosen, rejected);
+        "On average the log-probability of the chosen answers moved by %s nats and that of the"
+            + " rejected ones by %s.",
+        ShortNumber.fixed("%+.1f", chosen), ShortNumber.fixed("%+.1f", rejected));
     line("%s", Conclusion.meaning(chosen, rejected));
   }
 

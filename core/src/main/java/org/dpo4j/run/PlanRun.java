@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
@@ -25,6 +26,7 @@ import org.dpo4j.plan.StepArithmetic;
 import org.dpo4j.plan.StepCost;
 import org.dpo4j.plan.TokenLoad;
 import org.dpo4j.plan.Trial;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
@@ -101,7 +103,7 @@ public final class PlanRun {
         adapter()
             .map(a -> String.format(Locale.ROOT, "; LoRA, %,d trained", a.parameters()))
             .orElse(""));
-    List<String> lines = DataReport.lines(files, pairs.training());
+    List<String> lines = DataReport.lines(files, pairs.training(), Set.of());
     line("training: %s", lines.get(0));
     lines.subList(1, lines.size()).forEach(out::println);
     TokenLoad largest = batches.largest();
@@ -313,10 +315,10 @@ public final class PlanRun {
             / seconds,
         perPair * pairsOfStep / step.compute() / 1e9);
     line(
-        "  the run %s: reference %s, %d steps %s%s",
+        "  the run %s: reference %s, %s %s%s",
         duration(whole),
         duration(reference),
-        steps,
+        ShortNumber.count(steps, "step"),
         duration(steps * seconds),
         evaluation > 0 ? ", evaluations " + duration(evaluation) : "");
     figures.put("step_seconds", seconds);

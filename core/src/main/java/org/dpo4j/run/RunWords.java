@@ -11,6 +11,7 @@ import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.train.Computation;
 
 /** What a training run says of its loss, its reference and its adapter. */
@@ -94,22 +95,31 @@ final class RunWords {
 
   private String referenceModel() {
     TrainingConfig.Loss loss = config.loss();
-    String kind = loss.syncRefModel() ? "a copy" : "a frozen copy";
     if (loss.refModel().isPresent()) {
       return loss.refModel().get() + (loss.syncRefModel() ? "" : ", frozen");
     }
-    if (loss.referenceChoice() == ReferenceChoice.BASE) {
-      return "base: the model with its adapter off";
+    if (isWithoutAdapter()) {
+      return "the model with its adapter off";
     }
-    return "start: %s of the model".formatted(kind)
+    return (loss.syncRefModel() ? "a copy" : "a frozen copy")
+        + " of the start model"
         + config.model().adapter().map(path -> " with the adapter " + path).orElse("");
+  }
+
+  /** Whether it is the policy without its adapter, as also where a new adapter starts: it is 0. */
+  private boolean isWithoutAdapter() {
+    return config.loss().refModel().isEmpty()
+        && (config.loss().referenceChoice() == ReferenceChoice.BASE
+            || (config.trainsAdapter() && config.model().adapter().isEmpty()));
   }
 
   private String moving() {
     TrainingConfig.Loss loss = config.loss();
     return loss.syncRefModel()
-        ? ", which goes %s of the way to the policy after every %d steps"
-            .formatted(OptionType.text(loss.refModelMixupAlpha()), loss.refModelSyncSteps())
+        ? ", which goes %s of the way to the policy after every %s"
+            .formatted(
+                OptionType.text(loss.refModelMixupAlpha()),
+                ShortNumber.count(loss.refModelSyncSteps(), "step"))
         : "";
   }
 
@@ -134,7 +144,7 @@ final class RunWords {
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
       return "none";
     }
-    if (loss.referenceChoice() == ReferenceChoice.BASE) {
+    if (isWithoutAdapter()) {
       return "that model without an adapter";
     }
     String copy = (loss.syncRefModel() ? "a copy" : "a frozen copy") + " of that model";

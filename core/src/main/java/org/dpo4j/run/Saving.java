@@ -49,7 +49,7 @@ final class Saving implements AutoCloseable {
   /** What is known before the first step, for the header. */
   String plan() {
     return rounds() && asked == SaveDtype.AUTO
-        ? "%s, or float32 if rounding to it loses more than %s of the update"
+        ? "%1$s, or as float32 if %1$s would lose more than %2$s of the update"
             .formatted(candidate.torchName(), percent(ALLOWED))
         : candidate.torchName();
   }

@@ -35,6 +35,7 @@ import org.dpo4j.report.Picture;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.report.TimeText;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.Engine;
@@ -70,6 +71,7 @@ final class TrainingReport implements TrainingListener {
   private final Map<String, String> dataHashes = new LinkedHashMap<>();
   private boolean conversational;
   private String rowForm = "";
+  private List<String> earlyWarnings = List.of();
   private double referenceSeconds;
   private double trainSeconds;
   private long firstStepStarted;
@@ -109,27 +111,32 @@ final class TrainingReport implements TrainingListener {
     inputs.adapter().ifPresent(adapter -> line("adapter: %s", words.adapter(adapter.model())));
     line("reference: %s", words.reference(reference));
     line("loss: %s", words.loss());
-    data("training", pairs.files(), pairs.training());
+    data("training", pairs.files(), pairs.training(), Set.of());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
     DataReport.warn(output, pairs, template);
     steps();
-    line("saved as: %s", saving.plan());
+    line("will be saved as %s", saving.plan());
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
     noteFewPoints();
   }
 
   private void steps() {
     line(
-        "steps: %d of %d pairs%s, %d in an epoch; learning rate %s, %s",
-        settings.maxSteps(),
-        pairsOfStep(),
+        "%s of %s%s; %s one epoch; learning rate %s, %s",
+        steps(settings.maxSteps()),
+        ShortNumber.count(pairsOfStep(), "pair"),
         settings.plan().accumulation() == 1
             ? ""
             : " (%d x %d)"
                 .formatted(settings.plan().microBatchSize(), settings.plan().accumulation()),
-        settings.plan().stepsPerEpoch(),
+        steps(settings.plan().stepsPerEpoch())
+            + (settings.plan().stepsPerEpoch() == 1 ? " is" : " are"),
         OptionType.text(config.optimizer().learningRate()),
         schedule());
+  }
+
+  private static String steps(int number) {
+    return ShortNumber.count(number, "step");
   }
 
   private long pairsOfStep() {
@@ -139,7 +146,7 @@ final class TrainingReport implements TrainingListener {
   private String schedule() {
     int warmup = settings.schedule().warmupSteps();
     return OptionType.text(config.schedule().lrSchedulerType())
-        + (warmup == 0 ? "" : " after %d warm-up steps".formatted(warmup));
+        + (warmup == 0 ? "" : " after " + ShortNumber.count(warmup, "warm-up step"));
   }
 
   /** TRL's default of 10 leaves a short run without a curve. */
@@ -147,11 +154,11 @@ final class TrainingReport implements TrainingListener {
     int points = (settings.maxSteps() - 1) / settings.loggingSteps() + 1;
     if (points < FEWEST_POINTS && settings.loggingSteps() > 1 && settings.maxSteps() > 1) {
       output.note(
-          "%d steps with a log line every %d give %s, too few for a curve; pass --logging_steps 1"
+          "%s with a log line every %d give %s, too few for a curve; pass --logging_steps 1"
               .formatted(
-                  settings.maxSteps(),
+                  steps(settings.maxSteps()),
                   settings.loggingSteps(),
-                  points == 1 ? "1 point" : points + " points"));
+                  ShortNumber.count(points, "point")));
     }
   }
 
@@ -164,8 +171,8 @@ final class TrainingReport implements TrainingListener {
     return forms.stream().allMatch(f -> f == RowForm.TEXT || f == RowForm.TRANSCRIPTS);
   }
 
-  private void data(String use, DataInput input, PairDataset dataset) {
-    List<String> lines = DataReport.lines(input, dataset);
+  private void data(String use, DataInput input, PairDataset dataset, Set<String> told) {
+    List<String> lines = DataReport.lines(input, dataset, told);
     line("%s: %s", use, lines.get(0));
     lines.subList(1, lines.size()).forEach(prose::println);
     EncodingCounts counts = dataset.counts();
@@ -191,7 +198,7 @@ final class TrainingReport implements TrainingListener {
   private void heldOut(TrainingPairs pairs, PairDataset held) {
     String use = "held-out evaluation";
     if (pairs.heldOutFiles().isPresent()) {
-      data(use, pairs.heldOutFiles().get(), held);
+      data(use, pairs.heldOutFiles().get(), held, pairs.training().counts().notes().keySet());
       return;
     }
     String from =
@@ -200,7 +207,7 @@ final class TrainingReport implements TrainingListener {
                 OptionType.text(config.data().evalSplit().orElseThrow()),
                 pairs.files().paths(),
                 config.data().evalSplitSeed());
-    line("%s: eval_split %s: %d pairs", use, from, held.pairs().size());
+    line("%s: eval_split %s: %s", use, from, ShortNumber.count(held.pairs().size(), "pair"));
     file(use, from, held, Map.of());
   }
 
@@ -215,6 +222,7 @@ final class TrainingReport implements TrainingListener {
 
   void referenceDone(double seconds) {
     referenceSeconds = seconds;
+    earlyWarnings = output.warnings();
     stepsBegin(); // where there is an evaluation first, they begin after it
   }
 
@@ -233,7 +241,7 @@ final class TrainingReport implements TrainingListener {
   /** What the run did, in sentences. */
   private void conclude() {
     Conclusion conclusion = conclusion();
-    line("done: %d steps in %s", settings.maxSteps(), TimeText.of(trainSeconds));
+    line("done: %s in %s", steps(settings.maxSteps()), TimeText.of(trainSeconds));
     conclusion.summary().forEach(this::wrapped);
     conclusion.warnings().forEach(output::warn);
     early.warning().ifPresent(output::warn);
@@ -245,7 +253,8 @@ final class TrainingReport implements TrainingListener {
         history,
         startLoss,
         relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty(),
-        config.optimizer().learningRate());
+        config.optimizer().learningRate(),
+        config.loss().referenceChoice() != ReferenceChoice.NONE);
   }
 
   private Results results() {
@@ -276,8 +285,10 @@ final class TrainingReport implements TrainingListener {
             "training",
             step,
             maxSteps,
-            String.format(
-                Locale.ROOT, "loss %.4f margin %+.3f", metrics.loss(), metrics.rewardsMargins()));
+            "loss %s margin %s"
+                .formatted(
+                    ShortNumber.fixed("%.4f", metrics.loss()),
+                    ShortNumber.fixed("%+.3f", metrics.rewardsMargins())));
   }
 
   @Override
@@ -330,10 +341,10 @@ final class TrainingReport implements TrainingListener {
     return CurvesPlot.draw(
         "%s: %s tuned with %s"
             .formatted(target.getFileName(), name(config.model().model()), words.loss()),
-        "%,d pairs, %d steps of %d, learning rate %s %s%s, %s"
+        "%s, %s of %d, learning rate %s %s%s, %s"
             .formatted(
-                settings.plan().pairs(),
-                settings.maxSteps(),
+                ShortNumber.count(settings.plan().pairs(), "pair"),
+                steps(settings.maxSteps()),
                 pairsOfStep(),
                 OptionType.text(config.optimizer().learningRate()),
                 schedule(),
@@ -356,11 +367,10 @@ final class TrainingReport implements TrainingListener {
         config.trainsAdapter()
             ? "%s --adapter %s".formatted(config.model().model(), folder)
             : folder);
-    List<String> warnings = output.warnings();
-    if (!warnings.isEmpty()) {
-      // The first ones have scrolled away by now.
-      output.err().println("warnings of this run:");
-      warnings.forEach(warning -> output.err().println("  - " + warning));
+    if (!earlyWarnings.isEmpty()) {
+      // They have scrolled away by now; the later ones stand a few lines above.
+      output.err().println("earlier warnings of this run:");
+      earlyWarnings.forEach(warning -> output.err().println("  - " + warning));
     }
   }
 
@@ -413,10 +423,10 @@ final class TrainingReport implements TrainingListener {
         new RunSummary.Account(
             fromHere(config.output().outputDir()).orElse("."),
             fromHere(config.model().model()).orElse(name(config.model().model())),
-            "%,d steps of %,d pairs with the loss %s, learning rate %s %s.%s"
+            "%s of %s with the loss %s, learning rate %s %s.%s"
                 .formatted(
-                    settings.maxSteps(),
-                    pairsOfStep(),
+                    steps(settings.maxSteps()),
+                    ShortNumber.count(pairsOfStep(), "pair"),
                     words.loss(),
                     OptionType.text(config.optimizer().learningRate()),
                     schedule(),

@@ -20,15 +20,15 @@ class ConclusionTest {
     history.add(step(16, 0.4, 0.65));
     history.add(step(32, 0.0955, 2.613));
     history.add(evaluation(32, 0.2445, 1, 1.346, -112.7, -125.6));
-    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-4);
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-4, true);
     assertThat(conclusion.summary())
         .containsExactly(
-            "training loss 0.6931 -> 0.0955",
+            "training loss 0.6931 -> 0.0955 (mean of the last 16 steps)",
             "12 held-out pairs: loss 0.6931 -> 0.2445, reward margin +0.000 -> +1.346",
-            "held-out accuracy 100.0 %: the share of pairs in which the model moved towards the"
-                + " chosen answer more than towards the rejected one",
+            "held-out accuracy 100.0 %: the share of pairs in which the model prefers the"
+                + " chosen answer more than the reference does",
             // -112.7 + 109.4 and -125.6 + 108.9
-            "log-probabilities of the held-out pairs: chosen -3.3 nats, rejected -16.7 nats",
+            "change of the log-probability of held-out pairs: chosen -3.3 nats, rejected -16.7 nats",
             "Both sides became less likely, the rejected answers far more. That is normal: DPO"
                 + " widens the gap between the two and does not hold the chosen answers where they"
                 + " were.");
@@ -40,25 +40,146 @@ class ConclusionTest {
     RunHistory history = new RunHistory();
     // Rewards 0.2 and -0.3 with beta 0.1 are +2 and -3 nats.
     history.add(new StepReport(4, 4, 1, metrics(0.5, 1, 0.2, -0.3, -9, -9), 1, 1e-6, 9, 1, 1));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-6).summary())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-6, true).summary())
         .containsExactly(
-            "training loss 0.6931 -> 0.5",
-            "log-probabilities of the training pairs of the last logged steps: chosen +2.0 nats,"
-                + " rejected -3.0 nats",
+            "training loss 0.6931 -> 0.5 (mean of the last 4 steps)",
+            "change of the log-probability of the training pairs of the last logged steps: chosen"
+                + " +2.0 nats, rejected -3.0 nats",
             "The chosen answers became more likely and the rejected ones less: what DPO is for.");
     // Another reference: rewards do not count from the start.
-    assertThat(new Conclusion(history, LN2, OptionalDouble.empty(), 1e-6).summary()).hasSize(1);
+    assertThat(new Conclusion(history, LN2, OptionalDouble.empty(), 1e-6, true).summary())
+        .hasSize(1);
   }
 
   @Test
   void aLossThatEndsAboveItsStartIsAWarningWithTheRate() {
     RunHistory history = new RunHistory();
-    history.add(step(10, 8190, -2069));
+    history.add(step(8, 8190, -2069));
     history.add(step(16, 233, 63));
-    assertThat(new Conclusion(history, LN2, BETA, 10).warnings())
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 10, true);
+    assertThat(conclusion.warnings())
         .containsExactly(
             "the training loss ended above its start (0.6931 -> 233.0): the model got worse; lower"
                 + " --learning_rate (it was 10.0)");
+    assertThat(conclusion.summary())
+        .contains("The run made the model worse: the loss of the training pairs rose.");
+  }
+
+  /** One number: what the summary says is what the warning is about. */
+  @Test
+  void theTrainingLossAtTheEndIsAMeanOfStepsInTheSummaryAndInTheWarning() {
+    RunHistory single = new RunHistory();
+    for (int step = 1; step <= 32; step++) {
+      // The last 8 of 32: (4 x 0.9 + 4 x 1.1) / 8 = 1.0; the last line alone is 1.1.
+      single.add(step(step, step <= 24 ? 0.5 : step % 2 == 0 ? 1.1 : 0.9, 0));
+    }
+    Conclusion conclusion = new Conclusion(single, LN2, BETA, 1e-4, true);
+    assertThat(conclusion.summary())
+        .startsWith("training loss 0.6931 -> 1.0 (mean of the last 8 steps)");
+    assertThat(conclusion.warnings())
+        .singleElement()
+        .asString()
+        .startsWith("the training loss ended above its start (0.6931 -> 1.0)");
+
+    // Lines of 10, 10, 10 and 2 steps: 8 are wanted, two lines have 12, and
+    // (10 x 0.3 + 2 x 0.9) / 12 = 0.4.
+    RunHistory tens = new RunHistory();
+    tens.add(step(10, 0.6, 0));
+    tens.add(step(20, 0.5, 0));
+    tens.add(step(30, 0.3, 0));
+    tens.add(step(32, 0.9, 0));
+    assertThat(ending(tens)).isEqualTo("training loss 0.6931 -> 0.4 (mean of the last 12 steps)");
+
+    // A tenth of 200 steps is 20: (10 x 0.2 + 10 x 0.4) / 20 = 0.3.
+    RunHistory large = new RunHistory();
+    for (int step = 1; step <= 200; step++) {
+      large.add(step(step, step <= 180 ? 9 : step <= 190 ? 0.2 : 0.4, 0));
+    }
+    assertThat(ending(large)).isEqualTo("training loss 0.6931 -> 0.3 (mean of the last 20 steps)");
+
+    // Half of 3 steps is 1.
+    RunHistory three = new RunHistory();
+    for (int step = 1; step <= 3; step++) {
+      three.add(step(step, 0.7 - step / 10.0, 0));
+    }
+    assertThat(ending(three)).isEqualTo("training loss 0.6931 -> 0.4 (the last step)");
+  }
+
+  private static String ending(RunHistory history) {
+    return new Conclusion(history, LN2, BETA, 1e-4, true).summary().get(0);
+  }
+
+  @Test
+  void aTrainingLossThatRoseWhileTheHeldOutOneFellIsAboutThePairs() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(32, 0.9, 1));
+    history.add(evaluation(32, 0.0039, 1, 6, -101, -160));
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-3, true);
+    assertThat(conclusion.warnings())
+        .containsExactly(
+            "the training loss ended above its start (0.6931 -> 0.9) while the loss of the held-out"
+                + " pairs fell (0.6931 -> 0.0039): some training pairs contradict the others"
+                + " (swapped labels? see docs/how-to/find-mislabelled-pairs.md), or the rate is too"
+                + " high; check the pairs, then lower --learning_rate (it was 0.001)");
+    assertThat(conclusion.summary()).noneMatch(line -> line.contains("worse"));
+  }
+
+  @Test
+  void lossesThatBothRoseAreBothInTheWarningAndTheSummarySaysWorse() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(32, 5, 1));
+    history.add(evaluation(32, 3.6, 0.5, 1, -400, -500));
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 0.5, true);
+    assertThat(conclusion.warnings())
+        .containsExactly(
+            "the training loss ended above its start (0.6931 -> 5.0), and the loss of the held-out"
+                + " pairs did not fall (0.6931 -> 3.6): the model got worse; lower --learning_rate"
+                + " (it was 0.5)");
+    assertThat(conclusion.summary())
+        .endsWith("The run made the model worse: the loss of the held-out pairs rose.")
+        .noneMatch(line -> line.startsWith("Both sides"));
+  }
+
+  @Test
+  void aHeldOutLossThatIsNoNumberIsAWarning() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(32, 0.4, 1));
+    history.add(evaluation(32, Double.NaN, 0, Double.NaN, Double.NaN, -100));
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).warnings())
+        .singleElement()
+        .asString()
+        .contains("held-out pairs ended above its start (0.6931 -> nan)");
+  }
+
+  @Test
+  void ifNoWeightHasMovedAtTheEndThereIsNoAccuracy() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
+    history.add(step(1, 0.6931, 0));
+    history.add(evaluation(1, 0.6931, 0, 0, -100, -100));
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).summary())
+        .contains("12 held-out pairs: loss 0.6931 -> 0.6931, reward margin +0.000 -> +0.000")
+        .noneMatch(line -> line.contains("accuracy"));
+  }
+
+  /** Without a reference there is nothing that the model prefers an answer more than. */
+  @Test
+  void theAccuracyIsSaidWithoutAReferenceWhereThereIsNone() {
+    RunHistory history = new RunHistory();
+    history.add(evaluation(0, 2, 0.5, 0.1, -100, -100));
+    history.add(step(32, 1, 1));
+    history.add(evaluation(32, 1, 0.75, 0.2, -100.01, -100.02));
+    assertThat(
+            new Conclusion(history, OptionalDouble.empty(), OptionalDouble.empty(), 1e-4, false)
+                .summary())
+        .contains(
+            "held-out accuracy 50.0 % -> 75.0 %: the share of pairs in which the model gives the"
+                + " chosen answer the higher reward",
+            // -0.01 and -0.02 nats are no minus 0.0.
+            "change of the log-probability of held-out pairs: chosen +0.0 nats, rejected +0.0 nats");
   }
 
   @Test
@@ -68,18 +189,20 @@ class ConclusionTest {
       history.add(step(step, 0.6931 + 0.02 * (step % 2), 0));
     }
     // 3 % above ln 2 at most.
-    assertThat(new Conclusion(history, LN2, BETA, 1e-6).warnings()).isEmpty();
+    assertThat(new Conclusion(history, LN2, BETA, 1e-6, true).warnings()).isEmpty();
     // Where theory gives no start, batches differ: 4.0 after 3.5 is 14 % more.
     RunHistory orpo = new RunHistory();
     for (double loss : new double[] {3.5, 3.9, 3.4, 4.0}) {
       orpo.add(step(orpo.steps().size() + 1, loss, 0));
     }
     assertThat(
-            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6).warnings())
+            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6, false)
+                .warnings())
         .isEmpty();
     orpo.add(step(5, 5.0, 0)); // 43 % more
     assertThat(
-            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6).warnings())
+            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6, false)
+                .warnings())
         .hasSize(1);
   }
 
@@ -89,10 +212,12 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 0.01, 5));
     history.add(evaluation(32, 0.9, 0.5, 0.1, -110, -111));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4).warnings())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).warnings())
         .singleElement()
         .asString()
         .startsWith("the loss of the held-out pairs ended above its start (0.6931 -> 0.9)");
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).summary())
+        .endsWith("The run made the model worse: the loss of the held-out pairs rose.");
   }
 
   @Test
@@ -101,7 +226,7 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 0.6, 0.1));
     history.add(evaluation(32, 0.7, 0.25, -0.4, -104, -100));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4).warnings())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).warnings())
         .singleElement()
         .asString()
         .contains("chosen -4.0 nats, rejected +0.0 nats", "columns are not swapped");

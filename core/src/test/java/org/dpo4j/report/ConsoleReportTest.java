@@ -39,6 +39,25 @@ class ConsoleReportTest {
   }
 
   @Test
+  void nothingIsMinusZero() {
+    ConsoleReport console = console(LogFormat.TABLE, 4);
+    // A mean loss of -0.00001 and a margin of -0.0002 are nothing in so many digits.
+    PairMetrics none = new PairMetrics(-1e-5, 0, 0, 0.5, -2e-4, -100, -90, 0, 0, 4, 0.3);
+    console.print(new EvaluationReport(4, 1, none, 12, 1));
+    assertThat(printed()).contains(" 0.0000 ", " +0.000 ").doesNotContain("-0.0");
+    assertThat(ShortNumber.fixed("%+.3f", -0.0006)).isEqualTo("-0.001");
+    assertThat(ShortNumber.fixed("%+.3f", -1.25e5)).isEqualTo("-125000.0");
+    assertThat(ShortNumber.fixed("%.4f", Double.NaN)).isEqualTo("nan");
+  }
+
+  @Test
+  void oneIsNoPlural() {
+    assertThat(ShortNumber.count(1, "step")).isEqualTo("1 step");
+    assertThat(ShortNumber.count(0, "step")).isEqualTo("0 steps");
+    assertThat(ShortNumber.count(1024, "pair")).isEqualTo("1,024 pairs");
+  }
+
+  @Test
   void aTableFitsInAHundredColumnsAndStaysAlignedWithHugeNumbers() {
     ConsoleReport console = console(LogFormat.TABLE, 1_234_567);
     console.print(SampleRuns.step(9, 0.6), Double.NaN);

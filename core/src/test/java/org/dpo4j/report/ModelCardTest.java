@@ -76,7 +76,7 @@ class ModelCardTest {
   void theQuickStartWorksFromWhereTheRunWasStarted() {
     RunSummary run = run("tuned", "org/base", null);
     assertThat(ModelCard.text(run))
-        .contains("From where `runs/tuned` is, with dpo4j:")
+        .contains("In the folder from which dpo4j ran:\n")
         .contains("./dpo4j generate --model runs/tuned --prompt \"Which would")
         .contains("model=\"runs/tuned\")");
     // An adapter goes on its model; a path with a space is one word of the shell.
@@ -105,10 +105,13 @@ class ModelCardTest {
 
   @Test
   void warningsOfTheRunStandInTheCardWithoutFoldersOfTheMachine() {
-    assertThat(ModelCard.text(run("tuned", "org/base", null)))
+    RunSummary run = run("tuned", "org/base", null);
+    RunSummary.Sample sample = new RunSummary.Sample("p", "b", "a");
+    assertThat(ModelCard.text(with(run, false, account(".", List.of(sample)))))
         .contains(
             "## Warnings of the run\n\n- \\[pairs.jsonl:3\\] is odd; see x.csv or docs/reference\n")
         .contains("- the loss of 1/2 rose\n")
+        .containsSubsequence("## Results", "## Warnings of the run", "## Sample answers")
         .doesNotContain("anna");
   }
 

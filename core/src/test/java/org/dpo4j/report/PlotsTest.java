@@ -17,6 +17,7 @@ import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.dpo4j.train.EvaluationReport;
 import org.dpo4j.train.PairMetrics;
+import org.dpo4j.train.StepReport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -185,10 +186,33 @@ class PlotsTest {
   void axesHaveRoundNumbers() {
     assertThat(labels(Axis.ofSteps(0, 32))).containsExactly("0", "5", "10", "15", "20", "25", "30");
     assertThat(labels(Axis.ofSteps(1, 1))).containsExactly("0", "1", "2");
+    assertThat(labels(Axis.ofSteps(0, 0))).containsExactly("0", "1");
+    // 20 / 8 is 2.5, and no step is half.
+    assertThat(labels(Axis.ofSteps(0, 20))).containsExactly("0", "5", "10", "15", "20");
+    for (int last = 1; last <= 300; last++) {
+      assertThat(Axis.ofSteps(1, last).ticks())
+          .isNotEmpty()
+          .allSatisfy(tick -> assertThat(tick.value()).isEqualTo(Math.rint(tick.value())));
+    }
     assertThat(labels(Axis.ofSteps(10, 3000))).contains("500", "1,000", "3,000");
     Panel.Curve flat = new Panel.Curve("x", List.of(1.0), List.of(0.0), Panel.Style.LINE, 0);
     assertThat(labels(Axis.ofValues(new Panel("t", "u", List.of(flat), Panel.Range.FREE))))
         .contains("0", "0.05", "-0.05");
+  }
+
+  /** Float32 gives 0.6931472 and 0.6931471 for one loss. */
+  @Test
+  void neighbouringTicksHaveDifferentLabelsHoweverCloseTheValues() {
+    for (double apart = 1e-7; apart < 1; apart *= 1.7) {
+      Panel.Curve close =
+          new Panel.Curve(
+              "x", List.of(0.0, 1.0), List.of(0.6931472, 0.6931472 + apart), Panel.Style.LINE, 0);
+      assertThat(labels(Axis.ofValues(new Panel("t", "u", List.of(close), Panel.Range.FREE))))
+          .as("values %s apart", apart)
+          .doesNotHaveDuplicates()
+          .hasSizeBetween(2, 12)
+          .allSatisfy(label -> assertThat(label).hasSizeLessThan(9).doesNotContain("e"));
+    }
   }
 
   @Test
@@ -211,6 +235,34 @@ class PlotsTest {
     // More pixels than an image can have.
     new Picture(1 << 20, 1 << 20).writePng(png);
     assertThat(png).doesNotExist();
+  }
+
+  @Test
+  void aLogarithmicPanelSaysSo() {
+    RunHistory history = new RunHistory();
+    history.add(SampleRuns.step(1, 0.7));
+    history.add(SampleRuns.step(2, 0.001));
+    assertThat(texts(curves(history)))
+        .contains("Loss (log scale)", "Gradient norm before clipping");
+  }
+
+  @Test
+  void whatTiesHaveForAMarginIsNoAxis() {
+    RunHistory history = new RunHistory();
+    history.add(
+        new StepReport(
+            1,
+            1,
+            1,
+            new PairMetrics(0.6931, -1.2e-8, 1.2e-8, 0, -2.38e-8, -100, -90, 0, 0, 4, 0.3),
+            1,
+            1e-4,
+            9,
+            1,
+            1));
+    assertThat(texts(curves(history)))
+        .contains("-0.05", "0.05")
+        .noneMatch(text -> text.contains("e-8") || text.contains("e-9"));
   }
 
   @Test

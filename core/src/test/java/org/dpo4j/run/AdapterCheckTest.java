@@ -72,7 +72,7 @@ class AdapterCheckTest {
 
     out.reset();
     train(other, "more", Map.of("adapter", adapter));
-    assertThat(text()).contains(OTHER_WEIGHTS).contains("warnings of this run:");
+    assertThat(text()).contains(OTHER_WEIGHTS).contains("earlier warnings of this run:");
 
     out.reset();
     merge(other, adapter, false);

@@ -40,7 +40,7 @@ class DataWarningsTest {
     assertThat(out.toString(StandardCharsets.UTF_8))
         .containsOnlyOnce(
             "  note: the chat template ends an answer with white space behind EOS, which is scored as"
-                + " in TRL (64 pairs)\n")
+                + " in TRL; nothing to do (64 pairs)\n")
         .contains("the first 10 of 64 pairs are shown; --rows 0 shows all\n")
         .containsOnlyOnce("[" + EXAMPLES.resolve("pairs.jsonl") + ":1] row 1: kept\n");
     out.reset();

@@ -48,7 +48,7 @@ class LoraRunTest {
         // Two layers; q_proj 4 x (64 + 64), v_proj 4 x (64 + 32).
         .contains("LoRA, 1,792 of 350,272 parameters trained")
         .contains("dropout 0.05 off (disable_dropout)")
-        .contains("reference: start: a frozen copy of the model (weights sha256 6972034bea06)\n")
+        .contains("reference: the model with its adapter off (weights sha256 6972034bea06)\n")
         .contains("start check passed");
     assertThat(names(folder.resolve("first")))
         .contains("adapter_config.json", "adapter_model.safetensors", "tokenizer.json")
@@ -97,14 +97,14 @@ class LoraRunTest {
     Path adapter = fixture("adapters/llama-r8");
     train("start", Map.of("adapter", adapter));
     assertThat(out.toString(StandardCharsets.UTF_8))
-        .contains("reference: start: a frozen copy of the model with the adapter " + adapter)
+        .contains("reference: a frozen copy of the start model with the adapter " + adapter)
         // What sha256sum prints for the two files.
         .contains("(weights sha256 6972034bea06, adapter sha256 43d34524666b)\n")
         .contains("start check passed");
     out.reset();
     train("base", Map.of("adapter", adapter, "reference", "base"));
     assertThat(out.toString(StandardCharsets.UTF_8))
-        .contains("reference: base: the model with its adapter off (weights sha256 6972034bea06)")
+        .contains("reference: the model with its adapter off (weights sha256 6972034bea06)")
         .contains("; start check skipped")
         .doesNotContain("start check passed");
   }

@@ -49,7 +49,11 @@ class RunTellsTest {
             "done: 4 steps in ",
             "  training loss 0.6931 -> ",
             "  4 held-out pairs: loss 0.6931 -> ")
-        .contains("log-probabilities of the held-out pairs: chosen ")
+        .contains("change of the log-probability of held-out pairs: chosen ")
+        .contains("reference: a frozen copy of the start model (weights sha256 6972034bea06)\n")
+        // Of 32 rows 5 have a prompt that is too long, and 4 are held out: 23 pairs are 12 steps.
+        .contains("\n4 steps of 2 pairs; 12 steps are one epoch; learning rate 1e-4, linear\n")
+        .contains("\nwill be saved as float32\n")
         .contains("written to " + folder.resolve("tuned"))
         .doesNotContain("{'");
     try (Stream<Path> files = Files.list(folder.resolve("tuned"))) {
@@ -128,6 +132,51 @@ class RunTellsTest {
     assertThat(text(err)).contains("warning: " + warning, "(it was 10.0)");
     assertThat(Files.readString(folder.resolve("tuned/README.md")))
         .contains("## Warnings of the run\n\n- the training loss ended above its start");
+    // It stands at the end already; the list there is of what was said before the first step.
+    assertThat(text(err)).containsOnlyOnce(warning).doesNotContain("earlier warnings");
+  }
+
+  @Test
+  void warningsFromBeforeTrainingAreRepeatedAtTheEndAndOthersAreNot() throws IOException {
+    Path held = folder.resolve("held.jsonl");
+    Files.write(held, Files.readAllLines(fixture("pairs32.jsonl")).subList(0, 8));
+    train("tuned", Map.of("learning_rate", 10, "eval_file", held));
+    String early = "held-out pairs are also trained on";
+    String late = "the training loss ended above its start";
+    String said = text(err);
+    assertThat(said).containsOnlyOnce(late);
+    assertThat(said.split(early, -1)).hasSize(1 + 2);
+    String list = said.substring(said.indexOf("earlier warnings of this run:\n"));
+    assertThat(list).contains("  - ", early).doesNotContain(late);
+    assertThat(Files.readString(folder.resolve("tuned/README.md"))).contains(early, late);
+  }
+
+  @Test
+  void aRunOfOneStepHasNoPlural() throws IOException {
+    train("tuned", Map.of("max_steps", 1));
+    assertThat(text(out))
+        .contains("\n1 step of 2 pairs; ", "\ndone: 1 step in ", " (the last step)\n");
+    assertThat(Files.readString(folder.resolve("tuned/curves.svg")))
+        .contains("27 pairs, 1 step of 2, ");
+    assertThat(Files.readString(folder.resolve("tuned/README.md"))).contains("1 step of 2 pairs");
+  }
+
+  @Test
+  void aNoteOfTheTemplateStandsOnceForAllFiles() {
+    Map<String, Object> options = new HashMap<>();
+    Path examples = Path.of("..", "examples");
+    options.put("model", examples.resolve("tiny-chat"));
+    options.put("data_file", examples.resolve("pairs.jsonl"));
+    options.put("eval_file", examples.resolve("eval.jsonl"));
+    options.put("output_dir", folder.resolve("tuned"));
+    options.put("max_steps", 1);
+    options.put("warmup_steps", 1);
+    options.put("reference_cache", "off");
+    options.put("sample_prompts", 0);
+    TrainingRun.run(TrainingConfig.of(options), output());
+    assertThat(text(out))
+        .containsOnlyOnce("scored as in TRL; nothing to do (64 pairs)\n")
+        .contains(" after 1 warm-up step\n");
   }
 
   @Test
@@ -211,7 +260,15 @@ class RunTellsTest {
         .containsPattern(
             "On average the log-probability of the chosen answers moved by [+-]\\d+\\.\\d nats and"
                 + " that of the rejected ones by -\\d+\\.\\d\\.")
-        .containsPattern("the margin grew and the loss fell\\R");
+        .containsPattern("the margin grew and the loss fell\\R")
+        .endsWith("nothing was saved; next: ./dpo4j train --config examples/train.yaml\n");
+    out.reset();
+    DemoRun.run(
+        DemoConfig.OPTIONS.build(Map.of("steps", 2, "output_dir", folder.resolve("demo"))),
+        output());
+    assertThat(text(out))
+        .endsWith("\nnext: ./dpo4j train --config examples/train.yaml\n")
+        .doesNotContain("nothing was saved");
   }
 
   private void train(String name, Map<String, ?> more) throws IOException {

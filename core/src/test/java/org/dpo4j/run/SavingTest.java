@@ -59,7 +59,8 @@ class SavingTest {
 
     assertThat(Checkpoint.open(folder.resolve("out")).dtype()).isEqualTo(ElementType.F32);
     assertThat(text())
-        .contains("saved as: bfloat16, or float32 if rounding to it loses more than 5 % of")
+        .contains(
+            "will be saved as bfloat16, or as float32 if bfloat16 would lose more than 5 % of the update\n")
         .containsPattern("\nsaved as float32 \\(bfloat16 would lose (9\\d|100) % of the update\\)")
         .doesNotContain("warning: rounding");
     assertReportedIsSaved(null);
