@@ -361,7 +361,10 @@ final class TrainingReport implements TrainingListener {
   void published() {
     Path folder = config.output().outputDir();
     line("written to %s", folder);
-    line("  the model card %s has the results and sample answers", folder.resolve("README.md"));
+    line(
+        "  the model card %s has the results%s",
+        folder.resolve("README.md"),
+        config.output().samplePrompts() > 0 ? " and sample answers" : "");
     line(
         "  to try it: ./dpo4j generate --model %s --prompt \"...\"",
         config.trainsAdapter()

@@ -126,8 +126,7 @@ class FieldCasesTest {
                 + " skip them with --on_bad_row skip");
     Files.writeString(file, good + lacks);
     assertThatThrownBy(() -> rows(file, RowFormat.AUTO))
-        .hasMessageEndingWith(
-            "\n1 of 2 rows is bad; fix it, or skip it with --on_bad_row skip");
+        .hasMessageEndingWith("\n1 of 2 rows is bad; fix it, or skip it with --on_bad_row skip");
     Files.writeString(file, lacks);
     assertThatThrownBy(() -> rows(file, RowFormat.AUTO)).hasMessageNotContaining("on_bad_row");
   }
