@@ -507,6 +507,7 @@ class BadInputTest {
     command.addAll(Arrays.asList(words(SHORT.replace("$/out", "$/new/out"))));
     // What the reference said stays good for the next run, so by default it is kept.
     command.addAll(List.of("--max_steps=100000", "--logging_steps=1", "--reference_cache=off"));
+    command.add("--log_format=dict");
     command.remove("--max_steps");
     command.remove("2");
     Process process =
