@@ -29,11 +29,12 @@ public record EncodedPair(
   }
 
   /**
-   * Whether there is a prompt to compare with those of other pairs. A single token is most often
-   * the beginning of sequence alone, which a tokenizer puts before an empty text.
+   * Whether there is a prompt to compare with those of other pairs.
+   *
+   * @param bos the id that a tokenizer puts before an empty text too; -1 for none
    */
-  boolean hasPrompt() {
-    return promptIds.length > 1;
+  boolean hasPrompt(int bos) {
+    return promptIds.length > 1 || (promptIds.length == 1 && promptIds[0] != bos);
   }
 
   /** Tokens of both sides as TRL counts them: the prompt once per side. */

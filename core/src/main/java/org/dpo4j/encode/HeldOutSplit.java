@@ -14,8 +14,9 @@ import org.dpo4j.data.RowOrigin;
  *
  * @param size below 1 a share of the pairs, rounded up as in scikit-learn; else a number of pairs
  * @param seed decides which pairs, and nothing else does
+ * @param bos as in {@link EncodedPair#hasPrompt}
  */
-public record HeldOutSplit(double size, long seed) {
+public record HeldOutSplit(double size, long seed, int bos) {
 
   /**
    * @param train what stays
@@ -71,7 +72,7 @@ public record HeldOutSplit(double size, long seed) {
   }
 
   /** For each pair the first pair that it must stay with. */
-  private static int[] groups(EncodedPairs pairs) {
+  private int[] groups(EncodedPairs pairs) {
     int[] first = new int[pairs.size()];
     Arrays.setAll(first, i -> i);
     FirstSeen seen = new FirstSeen(first.length);
@@ -97,7 +98,7 @@ public record HeldOutSplit(double size, long seed) {
     return a.row() == b.row() && a.line() == b.line() && a.file().equals(b.file());
   }
 
-  private static void joinPrompts(int[] first, EncodedPairs pairs, FirstSeen prompts) {
+  private void joinPrompts(int[] first, EncodedPairs pairs, FirstSeen prompts) {
     for (int i = 0; i < first.length; i++) {
       int[] key = key(pairs.get(i));
       int hash = Arrays.hashCode(key);
@@ -107,8 +108,8 @@ public record HeldOutSplit(double size, long seed) {
   }
 
   /** The prompt; a pair without one is like another only if all of it is. */
-  private static int[] key(EncodedPair pair) {
-    return pair.hasPrompt()
+  private int[] key(EncodedPair pair) {
+    return pair.hasPrompt(bos)
         ? pair.promptIds()
         : Stream.of(new int[] {-1}, pair.chosenIds(), new int[] {-1}, pair.rejectedIds())
             .flatMapToInt(Arrays::stream)

@@ -19,8 +19,12 @@ import org.jspecify.annotations.Nullable;
 public record Overlap(
     int pairs, int prompts, @Nullable RowOrigin held, @Nullable RowOrigin trained) {
 
-  /** Compares each held-out pair with all training pairs. */
-  public static Overlap of(List<EncodedPair> training, List<EncodedPair> heldOut) {
+  /**
+   * Compares each held-out pair with all training pairs.
+   *
+   * @param bos as in {@link EncodedPair#hasPrompt}
+   */
+  public static Overlap of(List<EncodedPair> training, List<EncodedPair> heldOut, int bos) {
     boolean[] samePair = new boolean[heldOut.size()];
     boolean[] samePrompt = new boolean[heldOut.size()];
     First pair =
@@ -30,7 +34,7 @@ public record Overlap(
             training,
             heldOut,
             samePrompt,
-            EncodedPair::hasPrompt,
+            each -> each.hasPrompt(bos),
             Overlap::promptHash,
             Overlap::hasSamePrompt);
     int pairs = 0;

@@ -61,6 +61,11 @@ public final class PairEncoder {
     this.surprises = new Surprises(tokenizer, specialTokens, eosId);
   }
 
+  /** The id that begins a sequence; -1 where the tokenizer has none. */
+  public int bos() {
+    return specialTokens.bosId(tokenizer).orElse(-1);
+  }
+
   /**
    * @throws BadRowException if the row can be no training pair for this model
    * @throws DpoException if the model folder lacks what every row of this kind needs

@@ -39,7 +39,7 @@ final class Surprises {
   Set<String> of(EncodedPair uncut) {
     Set<String> found = new TreeSet<>();
     int[] prompt = uncut.promptIds();
-    if (prompt.length == 0 || (prompt.length == 1 && prompt[0] == bos)) {
+    if (!uncut.hasPrompt(bos)) {
       found.add(RowDoubts.EMPTY_PROMPT);
     }
     int[] start =

@@ -137,12 +137,13 @@ final class DataReport {
         .ifPresent(
             held -> {
               pairs.heldOutFiles().ifPresent(files -> warn(output, files, held.walk(), template));
-              overlap(output, pairs.training(), held);
+              overlap(output, pairs.training(), held, pairs.bos());
             });
   }
 
-  private static void overlap(RunOutput output, PairDataset training, PairDataset heldOut) {
-    Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs());
+  private static void overlap(
+      RunOutput output, PairDataset training, PairDataset heldOut, int bos) {
+    Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs(), bos);
     if (overlap.pairs() > 0) {
       output.warn(
           ("%d of %d held-out pairs are also trained on (first %s, which is %s); the evaluation"

@@ -18,12 +18,14 @@ import org.dpo4j.encode.PairEncoder;
  * @param training what is trained on
  * @param heldOutFiles that evaluation reads; empty where it has a share of the training files
  * @param heldOut what is evaluated on; empty for nothing
+ * @param bos id of the token that begins a sequence; -1 for none
  */
 record TrainingPairs(
     DataInput files,
     PairDataset training,
     Optional<DataInput> heldOutFiles,
-    Optional<PairDataset> heldOut)
+    Optional<PairDataset> heldOut,
+    int bos)
     implements AutoCloseable {
 
   /**
@@ -45,14 +47,16 @@ record TrainingPairs(
     try {
       if (data.evalSplit().isPresent()) {
         HeldOutSplit.Sides sides =
-            new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed()).of(all);
-        return new TrainingPairs(files, sides.train(), heldOutFiles, Optional.of(sides.held()));
+            new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed(), encoder.bos()).of(all);
+        return new TrainingPairs(
+            files, sides.train(), heldOutFiles, Optional.of(sides.held()), encoder.bos());
       }
       return new TrainingPairs(
           files,
           all,
           heldOutFiles,
-          heldOutFiles.map(input -> load(config, input, List.of(), encoder, means)));
+          heldOutFiles.map(input -> load(config, input, List.of(), encoder, means)),
+          encoder.bos());
     } catch (RuntimeException | Error e) {
       all.close();
       throw e;

@@ -19,7 +19,7 @@ class HeldOutSplitTest {
   @Test
   void holdsOutTheShareRoundedUpAndLosesNothing() {
     PairDataset data = data(25, i -> i);
-    HeldOutSplit.Sides sides = new HeldOutSplit(0.1, 42).of(data);
+    HeldOutSplit.Sides sides = new HeldOutSplit(0.1, 42, -1).of(data);
     assertThat(sides.held().pairs()).hasSize(3); // 2.5 rounded up
     assertThat(sides.train().pairs()).hasSize(22);
     assertThat(sides.train().unused()).isEqualTo(Map.of("held out by eval_split", 3));
@@ -27,15 +27,15 @@ class HeldOutSplitTest {
     all.addAll(rows(sides.held()));
     assertThat(all).containsExactlyInAnyOrderElementsOf(rows(data));
     assertThat(sides.train().pairs()).extracting(pair -> pair.origin().row()).isSorted();
-    assertThat(new HeldOutSplit(7, 42).of(data).held().pairs()).hasSize(7);
+    assertThat(new HeldOutSplit(7, 42, -1).of(data).held().pairs()).hasSize(7);
   }
 
   @Test
   void oneSeedGivesOneSplitAndAnotherAnother() {
     PairDataset data = data(200, i -> i);
-    assertThat(rows(new HeldOutSplit(0.2, 1).of(data)))
-        .isEqualTo(rows(new HeldOutSplit(0.2, 1).of(data)))
-        .isNotEqualTo(rows(new HeldOutSplit(0.2, 2).of(data)));
+    assertThat(rows(new HeldOutSplit(0.2, 1, -1).of(data)))
+        .isEqualTo(rows(new HeldOutSplit(0.2, 1, -1).of(data)))
+        .isNotEqualTo(rows(new HeldOutSplit(0.2, 2, -1).of(data)));
   }
 
   @Test
@@ -47,7 +47,7 @@ class HeldOutSplitTest {
         // Three pairs a row; a prompt may come in several rows.
         pairs.add(pair(i / 3 + 1, 1 + random.nextInt(300)));
       }
-      HeldOutSplit.Sides sides = new HeldOutSplit(0.4, round).of(dataset(pairs));
+      HeldOutSplit.Sides sides = new HeldOutSplit(0.4, round, -1).of(dataset(pairs));
       assertThat(sides.held().pairs().size()).isBetween(1, 24);
       assertThat(keys(sides.train())).doesNotContainAnyElementsOf(keys(sides.held()));
     }
@@ -60,14 +60,14 @@ class HeldOutSplitTest {
     for (int i = 0; i < 60; i++) {
       pairs.add(pair(i / 2 + 1, i < 12 ? i % 4 : i * i * 7));
     }
-    HeldOutSplit.Sides sides = new HeldOutSplit(0.3, 7).of(dataset(pairs));
+    HeldOutSplit.Sides sides = new HeldOutSplit(0.3, 7, -1).of(dataset(pairs));
     assertThat(rows(sides.held()))
         .containsExactly(8, 8, 10, 10, 14, 14, 18, 18, 20, 20, 22, 22, 24, 24, 25, 25, 27, 27);
   }
 
   @Test
   void emptyPromptsTieNothing() {
-    assertThat(new HeldOutSplit(0.5, 3).of(data(10, i -> 0)).held().pairs()).hasSize(5);
+    assertThat(new HeldOutSplit(0.5, 3, -1).of(data(10, i -> 0)).held().pairs()).hasSize(5);
   }
 
   @Test
@@ -78,17 +78,17 @@ class HeldOutSplitTest {
           new EncodedPair(
               new RowOrigin("f", i + 1, i + 1), new int[0], new int[] {i / 2}, new int[] {99}));
     }
-    HeldOutSplit.Sides sides = new HeldOutSplit(0.5, 1).of(dataset(pairs));
+    HeldOutSplit.Sides sides = new HeldOutSplit(0.5, 1, -1).of(dataset(pairs));
     assertThat(sides.held().pairs()).hasSize(10);
-    assertThat(Overlap.of(sides.train().pairs(), sides.held().pairs()).pairs()).isZero();
+    assertThat(Overlap.of(sides.train().pairs(), sides.held().pairs(), -1).pairs()).isZero();
   }
 
   @Test
   void aSideWithoutPairsIsRefusedWithTheNumbers() {
-    assertThatThrownBy(() -> new HeldOutSplit(0.5, 3).of(data(10, i -> 1)))
+    assertThatThrownBy(() -> new HeldOutSplit(0.5, 3, -1).of(data(10, i -> 1)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("0.5 of 10 pairs with 1 different prompts holds out 0");
-    assertThatThrownBy(() -> new HeldOutSplit(10, 3).of(data(10, i -> i)))
+    assertThatThrownBy(() -> new HeldOutSplit(10, 3, -1).of(data(10, i -> i)))
         .hasMessageContaining("10 of 10 pairs with 10 different prompts holds out 10");
   }
 
@@ -138,5 +138,14 @@ class HeldOutSplitTest {
   private static EncodedPair pair(int row, int prompt) {
     int[] ids = prompt == 0 ? new int[0] : new int[] {prompt};
     return new EncodedPair(new RowOrigin("f", row, row), ids, new int[] {row}, new int[] {0});
+  }
+
+  /** Before a text without characters some tokenizers put the beginning of a sequence. */
+  @Test
+  void thePromptOfABosAloneTiesNothing() {
+    int bos = 7;
+    assertThat(new HeldOutSplit(0.5, 3, bos).of(data(10, i -> bos)).held().pairs()).hasSize(5);
+    assertThatThrownBy(() -> new HeldOutSplit(0.5, 3, -1).of(data(10, i -> bos)))
+        .hasMessageContaining("1 different prompts");
   }
 }

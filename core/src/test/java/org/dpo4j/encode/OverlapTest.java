@@ -2,8 +2,10 @@ package org.dpo4j.encode;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 
@@ -23,14 +25,14 @@ class OverlapTest {
             pair("h", 4, "", "g", "i"), // no prompt is no shared prompt
             pair("h", 5, "", "g", "h"), // t:3
             pair("h", 6, "d", "e", "f"));
-    assertThat(Overlap.of(training, held))
+    assertThat(Overlap.of(training, held, -1))
         .isEqualTo(new Overlap(3, 1, new RowOrigin("h", 3, 3), new RowOrigin("t", 2, 2)));
   }
 
   @Test
   void aPromptAloneNamesItsFirstRow() {
     Overlap overlap =
-        Overlap.of(List.of(pair("t", 1, "a", "b", "c")), List.of(pair("h", 1, "a", "c", "b")));
+        Overlap.of(List.of(pair("t", 1, "a", "b", "c")), List.of(pair("h", 1, "a", "c", "b")), -1);
     assertThat(overlap)
         .isEqualTo(new Overlap(0, 1, new RowOrigin("h", 1, 1), new RowOrigin("t", 1, 1)));
   }
@@ -43,8 +45,38 @@ class OverlapTest {
       one.add(pair("t", i, "p" + i, "w", "l"));
       other.add(pair("h", i, "q" + i, "w", "l"));
     }
-    assertThat(Overlap.of(one, one).pairs()).isEqualTo(500);
-    assertThat(Overlap.of(one, other)).isEqualTo(new Overlap(0, 0, null, null));
+    assertThat(Overlap.of(one, one, -1).pairs()).isEqualTo(500);
+    assertThat(Overlap.of(one, other, -1)).isEqualTo(new Overlap(0, 0, null, null));
+  }
+
+  /** Each read is one of the disk: 2 passes over 4,000 and 100 pairs, and a look at each match. */
+  @Test
+  void pairsWithoutAPromptAreNotComparedWithEachOther() {
+    AtomicInteger reads = new AtomicInteger();
+    List<EncodedPair> training = counted(4_000, reads);
+    List<EncodedPair> held = counted(100, reads);
+    assertThat(Overlap.of(training, held, 7).prompts()).isZero();
+    assertThat(reads.get()).isLessThan(3 * (4_000 + 100));
+  }
+
+  /** Pairs with the prompt of BOS alone and answers of their own. */
+  private static List<EncodedPair> counted(int size, AtomicInteger reads) {
+    return new AbstractList<>() {
+      @Override
+      public EncodedPair get(int index) {
+        reads.incrementAndGet();
+        return new EncodedPair(
+            new RowOrigin("f", index, index),
+            index % 2 == 0 ? new int[] {7} : new int[0],
+            new int[] {index, size},
+            new int[] {1});
+      }
+
+      @Override
+      public int size() {
+        return size;
+      }
+    };
   }
 
   private static EncodedPair pair(String file, int line, String prompt, String w, String l) {
