@@ -425,9 +425,19 @@ class BadInputTest {
     Harm ours =
         folder -> {
           text("out/dpo4j.yaml", "beta: 1\n").in(folder);
+          text("out/README.md", "mine").in(folder);
+        };
+    Harm more =
+        folder -> {
+          ours.in(folder);
           text("out/mine.txt", "mine").in(folder);
         };
     return Stream.of(
+        usage(
+            "files of the user's",
+            more,
+            SHORT + "--overwrite_output_dir",
+            "also holds mine.txt; move it away"),
         failed(
             "absurd rate",
             ours,
