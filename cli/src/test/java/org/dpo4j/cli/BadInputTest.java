@@ -421,7 +421,7 @@ class BadInputTest {
   }
 
   private static Stream<Kind> runs() {
-    String rate = "--lr_scheduler_type constant --learning_rate ";
+    String rate = "--logging_steps 1 --lr_scheduler_type constant --learning_rate ";
     Harm ours =
         folder -> {
           text("out/dpo4j.yaml", "beta: 1\n").in(folder);
