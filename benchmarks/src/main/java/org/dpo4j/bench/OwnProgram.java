@@ -36,6 +36,7 @@ final class OwnProgram {
     List<String> command = new ArrayList<>(List.of(launcher.toString(), "train"));
     command.addAll(options(load, bf16));
     command.addAll(List.of("--output_dir", output.toString()));
+    command.addAll(List.of("--log_format", "dict")); // TRL's lines, to compare by hand
     command.addAll(more);
     Tool.run(command, work.resolve("own-%s.log".formatted(Case.type(bf16))));
     Measurement measured = read(output);
