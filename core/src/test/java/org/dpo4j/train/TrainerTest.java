@@ -75,15 +75,19 @@ class TrainerTest {
         .containsExactly(whole);
   }
 
+  /**
+   * Adam divides a gradient by its own size, so the rounding of a small one is scaled up to a share
+   * of the rate, 1e-3: 1e-5 is a hundredth of a step.
+   */
   @ParameterizedTest
   @EnumSource
   void howAStepIsCutIntoMicroBatchesChangesOnlyRoundingInSinglePrecision(SmallModel kind) {
     double[] whole = weightsAfter(kind, ElementType.F32, 8, 1);
     assertThat(weightsAfter(kind, ElementType.F32, 1, 8))
-        .usingElementComparator(relative(1e-6))
+        .usingElementComparator(relative(1e-5))
         .containsExactly(whole);
     assertThat(weightsAfter(kind, ElementType.F32, 3, 3))
-        .usingElementComparator(relative(1e-6))
+        .usingElementComparator(relative(1e-5))
         .containsExactly(whole);
   }
 
