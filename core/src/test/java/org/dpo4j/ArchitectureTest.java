@@ -27,6 +27,7 @@ class ArchitectureTest {
   /** The line, in order: a room may use those before it and {@code org.dpo4j} itself. */
   private static final List<String> LINE =
       List.of(
+          "options",
           "data",
           "tokenizer",
           "encode",
@@ -43,7 +44,9 @@ class ArchitectureTest {
           "checkpoint",
           "report",
           "plan",
-          "run");
+          "config",
+          "run",
+          "demo");
 
   private static final List<String> WITHOUT_TENSORS = List.of("data", "tokenizer", "encode");
 

@@ -3,8 +3,8 @@ package org.dpo4j.bench;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import org.dpo4j.run.Option;
-import org.dpo4j.run.OptionTable;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
 
 /** What the suite is told. */
 public record SuiteConfig(

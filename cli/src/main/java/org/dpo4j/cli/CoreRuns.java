@@ -1,20 +1,20 @@
 package org.dpo4j.cli;
 
 import java.util.function.Consumer;
-import org.dpo4j.run.DemoConfig;
-import org.dpo4j.run.DemoRun;
-import org.dpo4j.run.GenerateConfig;
+import org.dpo4j.config.GenerateConfig;
+import org.dpo4j.config.InspectConfig;
+import org.dpo4j.config.MergeConfig;
+import org.dpo4j.config.PlanConfig;
+import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.config.TrainingOptions;
+import org.dpo4j.demo.DemoConfig;
+import org.dpo4j.demo.DemoRun;
 import org.dpo4j.run.GenerateRun;
-import org.dpo4j.run.InspectConfig;
 import org.dpo4j.run.InspectRun;
-import org.dpo4j.run.MergeConfig;
 import org.dpo4j.run.MergeRun;
-import org.dpo4j.run.PlanConfig;
 import org.dpo4j.run.PlanRun;
 import org.dpo4j.run.RunOutput;
-import org.dpo4j.run.ScoreConfig;
 import org.dpo4j.run.ScoreRun;
-import org.dpo4j.run.TrainingOptions;
 import org.dpo4j.run.TrainingRun;
 
 /** The runs of {@code org.dpo4j.run}. */

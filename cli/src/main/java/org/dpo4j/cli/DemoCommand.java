@@ -1,7 +1,7 @@
 package org.dpo4j.cli;
 
 import java.util.concurrent.Callable;
-import org.dpo4j.run.DemoConfig;
+import org.dpo4j.demo.DemoConfig;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

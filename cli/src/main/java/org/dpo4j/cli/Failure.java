@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
-import org.dpo4j.run.MissingOptionsException;
+import org.dpo4j.options.MissingOptionsException;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.OverwrittenOptionException;

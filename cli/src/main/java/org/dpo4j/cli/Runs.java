@@ -1,12 +1,12 @@
 package org.dpo4j.cli;
 
-import org.dpo4j.run.DemoConfig;
-import org.dpo4j.run.GenerateConfig;
-import org.dpo4j.run.InspectConfig;
-import org.dpo4j.run.MergeConfig;
-import org.dpo4j.run.PlanConfig;
-import org.dpo4j.run.ScoreConfig;
-import org.dpo4j.run.TrainingOptions;
+import org.dpo4j.config.GenerateConfig;
+import org.dpo4j.config.InspectConfig;
+import org.dpo4j.config.MergeConfig;
+import org.dpo4j.config.PlanConfig;
+import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.config.TrainingOptions;
+import org.dpo4j.demo.DemoConfig;
 
 /** What the commands call: the runs of core. Failures come as exceptions. */
 interface Runs {

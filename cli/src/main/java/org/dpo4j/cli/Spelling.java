@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
-import org.dpo4j.run.Suggestion;
+import org.dpo4j.options.Suggestion;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
+import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;

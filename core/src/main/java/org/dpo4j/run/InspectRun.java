@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.dpo4j.config.DataInputs;
+import org.dpo4j.config.InspectConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;

@@ -8,7 +8,7 @@ import org.dpo4j.checkpoint.OutputFolder;
  * What is done when the process is stopped (Ctrl-C) in the middle of a run: unfinished output is
  * removed, and a sentence says what there is and what there is not. The JVM then ends with 130.
  */
-final class InterruptedOutput implements AutoCloseable {
+public final class InterruptedOutput implements AutoCloseable {
 
   private final Thread thread;
 
@@ -17,7 +17,7 @@ final class InterruptedOutput implements AutoCloseable {
   }
 
   /** Cleans up and says what the supplier gives. */
-  static InterruptedOutput watch(RunOutput output, Supplier<String> cleanUp) {
+  public static InterruptedOutput watch(RunOutput output, Supplier<String> cleanUp) {
     Thread thread = new Thread(() -> output.err().println(cleanUp.get()), "interrupted");
     Runtime.getRuntime().addShutdownHook(thread);
     return new InterruptedOutput(thread);
@@ -29,7 +29,8 @@ final class InterruptedOutput implements AutoCloseable {
    * @param what the folder will hold: "model"
    * @param path of the folder as the user gave it
    */
-  static InterruptedOutput watch(RunOutput output, String what, OutputFolder folder, Path path) {
+  public static InterruptedOutput watch(
+      RunOutput output, String what, OutputFolder folder, Path path) {
     return watch(
         output,
         () -> {

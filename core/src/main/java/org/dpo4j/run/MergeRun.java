@@ -9,6 +9,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.config.MergeConfig;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
 import org.dpo4j.torch.ElementType;

@@ -17,6 +17,8 @@ import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.checkpoint.FileTrees;
+import org.dpo4j.config.CacheFolder;
+import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.TailWeight;

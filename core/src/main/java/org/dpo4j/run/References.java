@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.MovingReference;

@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.Sampling;

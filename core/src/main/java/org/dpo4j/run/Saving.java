@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.config.SaveDtype;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.Checkpoint;

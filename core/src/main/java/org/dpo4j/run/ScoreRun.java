@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.config.DataInputs;
+import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;

@@ -5,11 +5,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.HeldOutSplit;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.options.OptionType;
 
 /**
  * The pairs of a run.

@@ -1,10 +1,7 @@
 /**
- * Wires the packages together. A {@link org.dpo4j.run.TrainingConfig} enters; a folder with a tuned
- * checkpoint leaves. No formula lives here.
- *
- * <p>Configuration: each component of a record marked {@link org.dpo4j.run.Option} is one option;
- * {@link org.dpo4j.run.OptionTable} reads and writes records by option name. Start reading at
- * {@link org.dpo4j.run.TrainingConfig}.
+ * Wires the packages together. A configuration of {@link org.dpo4j.config} enters; a folder with a
+ * tuned checkpoint, scores, texts or a plan leaves. No formula lives here. Start with {@link
+ * org.dpo4j.run.TrainingRun}.
  */
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.run;

@@ -16,7 +16,8 @@ import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Message;
-import org.dpo4j.tokenizer.jinja.Template;
+import org.dpo4j.jinja.Template;
+import org.dpo4j.jinja.TemplateException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -52,8 +53,12 @@ public final class ChatTemplate {
    * @throws DpoException with origin and line, when the source is not a template
    */
   public static ChatTemplate parse(String source, String origin) {
-    return new ChatTemplate(
-        Template.parse(source, origin), origin, Clock.system(ZoneId.systemDefault()));
+    try {
+      return new ChatTemplate(
+          Template.parse(source, origin), origin, Clock.system(ZoneId.systemDefault()));
+    } catch (TemplateException e) {
+      throw new DpoException(String.valueOf(e.getMessage()), e);
+    }
   }
 
   /**
@@ -161,8 +166,12 @@ public final class ChatTemplate {
     messages.forEach(message -> turns.add(turn(message.fields())));
     names.put("messages", turns);
     names.put("add_generation_prompt", addGenerationPrompt);
-    return template.render(
-        names, Map.of("raise_exception", this::refuse, "strftime_now", this::now));
+    try {
+      return template.render(
+          names, Map.of("raise_exception", this::refuse, "strftime_now", this::now));
+    } catch (TemplateException e) {
+      throw new DpoException(String.valueOf(e.getMessage()), e);
+    }
   }
 
   /**

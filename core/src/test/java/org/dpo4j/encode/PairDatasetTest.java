@@ -21,7 +21,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowOrigin;
-import org.dpo4j.tokenizer.InstructionTokenizer;
+import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.junit.jupiter.api.Test;

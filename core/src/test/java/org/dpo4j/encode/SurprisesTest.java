@@ -7,8 +7,8 @@ import java.util.Map;
 import org.dpo4j.data.Message;
 import org.dpo4j.data.PreferencePair;
 import org.dpo4j.data.RowOrigin;
+import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.tokenizer.ChatRenderer;
-import org.dpo4j.tokenizer.InstructionTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.junit.jupiter.api.Test;
 

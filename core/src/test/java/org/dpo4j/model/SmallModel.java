@@ -1,8 +1,8 @@
 package org.dpo4j.model;
 
 import java.util.List;
-import org.dpo4j.model.gpt.TinyGpt;
-import org.dpo4j.model.gpt.TinyGptConfig;
+import org.dpo4j.demo.TinyGpt;
+import org.dpo4j.demo.TinyGptConfig;
 import org.dpo4j.model.llama.Llama;
 import org.dpo4j.model.llama.LlamaConfig;
 import org.dpo4j.torch.ElementType;

@@ -18,6 +18,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.config.LossType;
+import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;

@@ -1,0 +1,60 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+import org.dpo4j.checkpoint.FileTrees;
+
+/** Where {@code --reference_cache} says that the log-probabilities of references are kept. */
+public final class CacheFolder {
+  private static final String BESIDE_OUTPUT = "reference_cache";
+
+  /** YAML 1.1 readers, and tools that rewrite YAML files, turn a bare off into false. */
+  private static final Set<String> OFF = Set.of("off", "false");
+
+  private CacheFolder() {}
+
+  /**
+   * The folder, by default one beside {@code output_dir}, so that runs with neighbouring outputs
+   * share it; empty for off.
+   *
+   * @throws UsageException if it is the output folder or lies in it, which is put in place whole,
+   *     or lies in the folder of a model or adapter that is read
+   */
+  public static Optional<Path> of(TrainingConfig config) {
+    Optional<Path> given = config.loss().referenceCache();
+    if (given.isPresent() && OFF.contains(given.get().toString())) {
+      return Optional.empty();
+    }
+    Path output = config.output().outputDir().toAbsolutePath().normalize();
+    Path folder = given.orElseGet(() -> output.resolveSibling(BESIDE_OUTPUT));
+    if (folder.toAbsolutePath().normalize().startsWith(output)) {
+      throw new UsageException(
+          "--reference_cache must not be --output_dir or lie in it but is %s; name another folder,"
+                  .formatted(folder)
+              + " or pass --reference_cache off");
+    }
+    given.ifPresent(path -> refuseInputs(path, config));
+    Path here = Path.of("").toAbsolutePath();
+    return Optional.of(
+        given.isEmpty() && folder.startsWith(here) ? here.relativize(folder) : folder);
+  }
+
+  /** The default is beside the output folder, which lies in none of them. */
+  private static void refuseInputs(Path given, TrainingConfig config) {
+    Stream.of(
+            Optional.of(config.model().model()), config.model().adapter(), config.loss().refModel())
+        .flatMap(Optional::stream)
+        .filter(input -> FileTrees.real(given).startsWith(FileTrees.real(input)))
+        .findFirst()
+        .ifPresent(
+            input -> {
+              throw new UsageException(
+                  "--reference_cache must not lie in a folder that this run reads but %s is in %s;"
+                          .formatted(given, input)
+                      + " name another folder, or pass --reference_cache off");
+            });
+  }
+}

@@ -1,0 +1,61 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.UsageException;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+
+/** What {@code generate} needs: a model, one prompt or a file of them, and how to sample. */
+public record GenerateConfig(
+    @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
+        Path model,
+    @Option(help = "prompt text") Optional<String> prompt,
+    @Option(help = "prompts: one per line, or rows with a column prompt; - is stdin", stream = true)
+        Optional<Path> promptsFile,
+    @Option(help = "folder of a LoRA adapter to load on the model") Optional<Path> adapter,
+    @Option(value = "128", help = "max tokens to generate per prompt") int maxNewTokens,
+    @Option(value = "0", help = "0 = greedy, 1 = the unmodified distribution") double temperature,
+    @Option(value = "1", help = "nucleus sampling: keep the top tokens of this probability")
+        double topP,
+    @Option(value = "0", help = "random seed") long seed,
+    @Option(value = "false", help = "use the prompt as is, without the chat template") boolean raw,
+    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
+
+  /** The table of all options of {@code generate}. */
+  public static final OptionTable<GenerateConfig> OPTIONS = OptionTable.of(GenerateConfig.class);
+
+  public GenerateConfig {
+    if (prompt.isPresent() == promptsFile.isPresent()) {
+      throw new UsageException(
+          prompt.isPresent()
+              ? "--prompt and --prompts_file exclude each other; pass one of them"
+              : "a prompt is missing; pass --prompt TEXT or --prompts_file FILE");
+    }
+    Rule.atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
+    Rule.notNegative("temperature", temperature, "0 always takes the likeliest id");
+    Rule.require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
+    Rule.threads(threads);
+  }
+
+  /** Whether the prompts come from the standard input. */
+  public boolean readsStandardInput() {
+    return promptsFile.map(Path::toString).filter("-"::equals).isPresent();
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    adapter.ifPresent(InputPaths::requireAdapter);
+    promptsFile
+        .filter(path -> !readsStandardInput())
+        .ifPresent(path -> InputPaths.requireFile("prompts_file", path));
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static GenerateConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

@@ -1,0 +1,106 @@
+package org.dpo4j.config;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Pattern;
+import org.dpo4j.UsageException;
+import org.dpo4j.weights.PeftAdapter;
+
+/** Checks that the paths in options lead somewhere, before any work begins. */
+public final class InputPaths {
+  private static final Pattern HUB_NAME = Pattern.compile("[\\w.-]+/[\\w.-]+");
+
+  private InputPaths() {}
+
+  static void requireModel(String option, Path path) {
+    requireThere(option, path);
+    if (!Files.exists(path.resolve("config.json"))) {
+      throw new UsageException(
+          "--%s must be a checkpoint folder with a config.json but %s has none; %s"
+              .formatted(
+                  option,
+                  path,
+                  Files.exists(path.resolve(PeftAdapter.CONFIG))
+                      ? "it is an adapter, so pass its model as --%s and it as --adapter"
+                          .formatted(option)
+                      : "check the path"));
+    }
+  }
+
+  /** A folder; one that looks like the name of a hub model gets a word on downloading. */
+  private static void requireThere(String option, Path path) {
+    String name = path.toString().replace('\\', '/');
+    if (mayBeOfHub(path, name)) {
+      throw new UsageException(
+          "--%s must be a folder but was %s, which is not there%s; if it is a model of the Hugging"
+                  .formatted(option, name, from(path))
+              + " Face hub, download it first, with hf download %s --local-dir %s or as"
+                  .formatted(name, name.substring(name.indexOf('/') + 1))
+              + " docs/how-to/get-a-model.md shows, and pass that folder");
+    }
+    requireFolder(option, path);
+  }
+
+  /** A missing path in the form of a hub name, unless its first part is a folder that is here. */
+  private static boolean mayBeOfHub(Path path, String name) {
+    return !Files.exists(path)
+        && HUB_NAME.matcher(name).matches()
+        && !Files.isDirectory(path.getName(0));
+  }
+
+  /** Where a path starts that is not absolute. */
+  private static String from(Path path) {
+    return path.isAbsolute() ? "" : " (seen from " + Path.of("").toAbsolutePath() + ")";
+  }
+
+  static void requireFolder(String option, Path path) {
+    if (!Files.isDirectory(path)) {
+      throw new UsageException(
+          "--%s must be a folder but was %s, which is %s; check the path"
+              .formatted(option, path, Files.exists(path) ? "a file" : "not there" + from(path)));
+    }
+  }
+
+  /** Checks what {@code --adapter} names. */
+  static void requireAdapter(Path path) {
+    requireThere("adapter", path);
+    if (!Files.exists(path.resolve(PeftAdapter.CONFIG))) {
+      throw new UsageException(
+          "--adapter must be an adapter's folder with an %s but %s has none; %s"
+              .formatted(
+                  PeftAdapter.CONFIG,
+                  path,
+                  Files.exists(path.resolve("config.json"))
+                      ? "it is a whole model, so pass it as --model"
+                      : "check the path"));
+    }
+  }
+
+  /** A missing path in the form of a hub name most likely is one. */
+  static void requireData(String option, Path path) {
+    String name = path.toString().replace('\\', '/');
+    if (mayBeOfHub(path, name) && !name.matches(".*\\.\\w+")) {
+      throw new UsageException(
+          "--%s must be files with pairs but was %s, which is not there%s; if it is a data set of the"
+                  .formatted(option, name, from(path))
+              + " Hugging Face hub, download it first: hf download --repo-type dataset %s --local-dir %s"
+                  .formatted(name, name.substring(name.indexOf('/') + 1)));
+    }
+    if (!Files.exists(path) && !name.matches(".*[*?\\[{].*")) {
+      requireFile(option, path);
+    }
+  }
+
+  public static void requireFile(String option, Path path) {
+    if (Files.isDirectory(path) || !Files.isReadable(path)) {
+      throw new UsageException(
+          "--%s must be a file that can be read but was %s, which is %s; check the path"
+              .formatted(
+                  option,
+                  path,
+                  Files.isDirectory(path)
+                      ? "a folder"
+                      : Files.exists(path) ? "not readable" : "not there" + from(path)));
+    }
+  }
+}

@@ -1,0 +1,51 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
+import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+
+/** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
+public record InspectConfig(
+    @Option(help = "folder of the model whose tokenizer is used", aliases = "model_name_or_path")
+        Path model,
+    @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
+    @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
+    @Option(value = "auto", help = "row format; auto detects it from the first row")
+        RowFormat dataFormat,
+    @Option(help = "file for one JSON line per row; - is stdout", stream = true)
+        Optional<Path> output,
+    @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
+    @Option(value = "10", help = "rows to show when there is no output file; 0 = all") int rows,
+    @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow) {
+
+  /** The table of all options of {@code inspect}. */
+  public static final OptionTable<InspectConfig> OPTIONS = OptionTable.of(InspectConfig.class);
+
+  public InspectConfig {
+    Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    DataInputs.columns(columns);
+    Rule.atLeast("rows", rows, 0, "0 means all");
+  }
+
+  /** The files that are read; throws UsageException if one is not there. */
+  public DataInput input() {
+    return DataInputs.of("data_file", dataFile, columns, dataFormat);
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    input();
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static InspectConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

@@ -1,0 +1,188 @@
+package org.dpo4j.config;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.dpo4j.UsageException;
+import org.dpo4j.loss.CombinedLoss;
+import org.dpo4j.loss.FDivergence;
+import org.dpo4j.loss.Objective;
+import org.dpo4j.loss.PreferenceLoss;
+import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.options.OptionType;
+
+/**
+ * Which options about losses go together, from what each loss says about itself; nothing that is
+ * accepted is ignored. A default may be spelled out beside a loss that does not look at it.
+ */
+public final class LossRules {
+
+  /** For the questions that every loss answers in the same way whatever its numbers. */
+  private static final LossSettings ANY = LossSettings.of(0.1, 0.1);
+
+  private LossRules() {}
+
+  /**
+   * The losses that options ask for, as one.
+   *
+   * @param weights one for each type; empty for 1 each
+   */
+  public static PreferenceLoss loss(
+      List<LossType> types, Optional<List<Double>> weights, LossSettings settings) {
+    if (new HashSet<>(types).size() < types.size()) {
+      throw new UsageException(
+          "--loss_type must name each loss once but was %s; its weight in --loss_weights says how"
+                  .formatted(OptionType.text(types))
+              + " much it counts");
+    }
+    for (LossSettings.Setting setting : LossSettings.Setting.values()) {
+      requireTaken(types, setting, settings);
+    }
+    if (weights.isPresent() && weights.get().size() != types.size()) {
+      throw new UsageException(
+          "--loss_weights must be as many as the losses, %d, but were %d; the losses are %s"
+              .formatted(types.size(), weights.get().size(), OptionType.text(types)));
+    }
+    List<CombinedLoss.Part> parts = new ArrayList<>();
+    for (int i = 0; i < types.size(); i++) {
+      double weight = weights.isPresent() ? weights.get().get(i) : 1;
+      Rule.positive("loss_weights", weight, "leave a loss out that must not count");
+      parts.add(new CombinedLoss.Part(create(types.get(i), settings), weight));
+    }
+    boolean plain = parts.size() == 1 && parts.get(0).weight() == 1;
+    return plain ? parts.get(0).loss() : new CombinedLoss(parts);
+  }
+
+  private static void requireTaken(
+      List<LossType> types, LossSettings.Setting setting, LossSettings settings) {
+    double value = setting.of(settings);
+    if (value != setting.neutral() && types.stream().noneMatch(type -> type.takes(setting))) {
+      throw new UsageException(
+          "--%s works with --loss_type %s but the loss is %s; leave it at %s or change the loss"
+              .formatted(
+                  setting.name().toLowerCase(Locale.ROOT),
+                  names(type -> type.takes(setting)),
+                  OptionType.text(types),
+                  OptionType.text(setting.neutral())));
+    }
+  }
+
+  private static PreferenceLoss create(LossType type, LossSettings settings) {
+    try {
+      return type.create(settings);
+    } catch (IllegalArgumentException e) {
+      throw new UsageException("--" + e.getMessage(), e);
+    }
+  }
+
+  /** Refuses what the losses of a run would ignore, or what has no meaning in one of them. */
+  static void check(TrainingConfig.Loss options) {
+    Objective objective = options.objective();
+    PreferenceLoss loss = objective.loss();
+    String types = OptionType.text(options.lossType());
+    if (options.fDivergenceType() != FDivergence.Type.REVERSE_KL) {
+      requireScores(options, types);
+    }
+    if (options.fAlphaDivergenceCoef() != FDivergence.NONE.alpha()
+        && options.fDivergenceType() != FDivergence.Type.ALPHA_DIVERGENCE) {
+      throw new UsageException(
+          "--f_alpha_divergence_coef works with --f_divergence_type alpha_divergence but that is"
+              + " %s; leave it at 0.5 or change the divergence"
+                  .formatted(OptionType.text(options.fDivergenceType())));
+    }
+    if (options.useWeighting() && !loss.keepsPairs()) {
+      throw new UsageException(
+          "--use_weighting weighs pair by pair but --loss_type %s sorts the pairs of a micro-batch;"
+                  .formatted(types)
+              + " leave out one of them");
+    }
+    boolean compares = loss.reference() == ReferenceNeed.LOSS;
+    if (objective.tail().alpha() != 1 && loss.reference() == ReferenceNeed.REWARDS) {
+      throw new UsageException(
+          "--ld_alpha weights completions that are compared but --loss_type %s compares none; leave"
+                  .formatted(types)
+              + " it out");
+    }
+    if (options.syncRefModel() && !compares) {
+      throw new UsageException(
+          "--sync_ref_model moves the reference but --loss_type %s needs none; leave it out"
+              .formatted(types));
+    }
+    checkReference(options, loss.reference(), types);
+    checkMovement(options);
+  }
+
+  private static void requireScores(TrainingConfig.Loss options, String types) {
+    boolean some = false;
+    boolean all = true;
+    for (LossType type : options.lossType()) {
+      PreferenceLoss loss = type.create(options.settings());
+      some |= loss.usesScores();
+      all &= loss.usesScores() || loss.reference() != ReferenceNeed.LOSS;
+    }
+    if (!some || !all) {
+      throw new UsageException(
+          "--f_divergence_type %s works with --loss_type %s, also beside losses that need no"
+                  .formatted(
+                      OptionType.text(options.fDivergenceType()),
+                      names(type -> type.create(ANY).usesScores()))
+              + " reference, but the loss is %s; leave it at reverse_kl or change the loss"
+                  .formatted(types));
+    }
+  }
+
+  private static void checkReference(
+      TrainingConfig.Loss options, ReferenceNeed need, String types) {
+    if (options.refModel().isPresent()
+        && options.reference().isPresent()
+        && options.reference().get() != ReferenceChoice.START) {
+      throw new UsageException(
+          "--ref_model and --reference %s name two references; pass one of them"
+              .formatted(OptionType.text(options.reference().get())));
+    }
+    boolean none = options.referenceChoice() == ReferenceChoice.NONE;
+    if (none && need == ReferenceNeed.LOSS) {
+      throw new UsageException(
+          "--reference none is for losses without a reference, %s, but --loss_type %s needs one;"
+                  .formatted(names(type -> type.create(ANY).reference() != need), types)
+              + " use --reference start");
+    }
+    if (need == ReferenceNeed.NONE && (options.refModel().isPresent() || !none)) {
+      throw new UsageException(
+          "--%s names a reference but --loss_type %s has no use for one; leave it out"
+              .formatted(options.refModel().isPresent() ? "ref_model" : "reference", types));
+    }
+  }
+
+  private static void checkMovement(TrainingConfig.Loss options) {
+    if (!options.syncRefModel()) {
+      requireSync("ref_model_mixup_alpha", options.refModelMixupAlpha(), 0.6);
+      requireSync("ref_model_sync_steps", options.refModelSyncSteps(), 512);
+    }
+    if (options.syncRefModel() && options.referenceChoice() == ReferenceChoice.BASE) {
+      throw new UsageException(
+          "--sync_ref_model moves a whole model towards the policy but --reference base is the"
+              + " model with its adapter off; leave out one of them");
+    }
+  }
+
+  private static void requireSync(String option, double value, double neutral) {
+    if (value != neutral) {
+      throw new UsageException(
+          "--%s works with --sync_ref_model true; leave it at %s or pass --sync_ref_model true"
+              .formatted(option, OptionType.text(neutral)));
+    }
+  }
+
+  private static String names(Predicate<LossType> which) {
+    return Arrays.stream(LossType.values())
+        .filter(which)
+        .map(OptionType::text)
+        .collect(Collectors.joining(", "));
+  }
+}

@@ -1,0 +1,70 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.dpo4j.UsageException;
+import org.dpo4j.options.GivenValue;
+import org.dpo4j.options.MemorySize;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+
+/**
+ * What {@code plan} needs: all that decides a training run, and what the run has to fit into.
+ *
+ * @param plan the questions
+ * @param training the run in question; where it would write does not matter
+ */
+public record PlanConfig(Plan plan, TrainingConfig training) {
+
+  /** The table of all options of {@code plan}: its own and those of {@code train}. */
+  public static final OptionTable<PlanConfig> OPTIONS = OptionTable.of(PlanConfig.class);
+
+  /** The options that {@code train} does not have. */
+  public static final OptionTable<Plan> OWN = OptionTable.of(Plan.class);
+
+  /** The option of {@code train} that must not be missing there and is of no use here. */
+  public static final String UNUSED = "output_dir";
+
+  /** What is asked. */
+  public record Plan(
+      @Option(help = "memory to fit into, as 8GB (default: all there is)") Optional<String> memory,
+      @Option(value = "true", help = "time a few steps of small models on this machine")
+          boolean trial,
+      @Option(help = "file for the figures as one JSON line; - is stdout", stream = true)
+          Optional<Path> output) {
+    public Plan {
+      memory.ifPresent(MemorySize::parse);
+    }
+  }
+
+  /**
+   * From what a user gave to a configuration, TRL's names translated as for {@code train}.
+   *
+   * @param file from the YAML file of a training run; may be empty
+   * @param flags from the command line; they win over the file
+   * @param notices gets one line for each option that was accepted but has no meaning
+   * @throws UsageException as {@link TrainingOptions#resolve} does
+   */
+  public static PlanConfig resolve(
+      Map<String, GivenValue> file, Map<String, GivenValue> flags, Consumer<String> notices) {
+    Map<String, GivenValue> own = new LinkedHashMap<>();
+    Map<String, GivenValue> rest = new LinkedHashMap<>();
+    flags.forEach(
+        (name, value) -> (OWN.canonicalName(name).isPresent() ? own : rest).put(name, value));
+    if (!file.containsKey(UNUSED)) {
+      rest.putIfAbsent(UNUSED, GivenValue.of("runs/plan"));
+    }
+    TrainingOptions options = TrainingOptions.resolve(file, rest);
+    options.notices().forEach(notices);
+    options.warnings().forEach(notices);
+    return new PlanConfig(OWN.read(own), options.config());
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    training.checkInputs();
+  }
+}

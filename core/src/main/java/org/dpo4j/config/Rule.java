@@ -1,0 +1,88 @@
+package org.dpo4j.config;
+
+import java.util.List;
+import org.dpo4j.UsageException;
+import org.dpo4j.options.OptionType;
+
+/** The checks of option values; each failure names the option as a user writes it. */
+public final class Rule {
+  // More than any machine has cores; the engine takes what it is told and would not come back.
+  private static final int MAX_THREADS = 1024;
+
+  private static final double LARGEST = 1e30;
+
+  private Rule() {}
+
+  public static void require(
+      boolean holds, String option, String rule, Object value, String whatToDo) {
+    if (!holds) {
+      throw new UsageException(
+          "--%s must be %s but was %s; %s".formatted(option, rule, shown(value), whatToDo));
+    }
+  }
+
+  public static void positive(String option, double value, String whatToDo) {
+    require(value > 0, option, "a number above 0", value, whatToDo);
+    fits(option, value);
+  }
+
+  public static void notNegative(String option, double value, String whatToDo) {
+    require(value >= 0, option, "a number from 0", value, whatToDo);
+    fits(option, value);
+  }
+
+  private static void fits(String option, double value) {
+    require(value <= LARGEST, option, "at most 1e30", value, "computation is in 32 bits");
+  }
+
+  public static void atLeast(String option, long value, long least, String whatToDo) {
+    require(value >= least, option, "a whole number from " + least, value, whatToDo);
+  }
+
+  public static void threads(int threads) {
+    require(
+        threads >= 0 && threads <= MAX_THREADS,
+        "threads",
+        "a whole number from 0 to " + MAX_THREADS,
+        threads,
+        "0 means as many as there are cores");
+  }
+
+  public static void labelSmoothing(double smoothing) {
+    require(
+        smoothing >= 0 && smoothing <= 0.5,
+        "label_smoothing",
+        "between 0 and 0.5",
+        smoothing,
+        "above 0.5 the pairs would count as swapped");
+  }
+
+  static void share(String option, double value, String whatToDo) {
+    require(value >= 0 && value <= 1, option, "between 0 and 1", value, whatToDo);
+  }
+
+  static void weightsFit(List<Double> weights, int entries) {
+    require(
+        weights.size() == entries && entries > 1,
+        "data_weights",
+        "one number for each entry of --data_file, of which there must be several",
+        weights.size() + " for " + entries,
+        "a folder or a pattern is one entry");
+    for (double weight : weights) {
+      positive("data_weights", weight, "only the ratios of the numbers matter");
+    }
+  }
+
+  static void splitSize(double size) {
+    require(
+        size > 0 && (size < 1 || size == Math.rint(size)) && size <= Integer.MAX_VALUE,
+        "eval_split",
+        "a share of the pairs between 0 and 1, or a whole number of pairs",
+        size,
+        "0.1 is usual");
+  }
+
+  private static String shown(Object value) {
+    return value instanceof Double number ? OptionType.shortest(number) : String.valueOf(value);
+  }
+}

@@ -1,0 +1,60 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
+import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+
+/** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
+public record ScoreConfig(
+    @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
+        Path model,
+    @Option(help = TrainingConfig.DATA_HELP) List<Path> dataFile,
+    @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
+    @Option(value = "auto", help = "row format; auto detects it from the first row")
+        RowFormat dataFormat,
+    @Option(help = "file for the scores, one JSON line per row; - is stdout", stream = true)
+        Path output,
+    @Option(help = "folder of the reference model; adds rewards") Optional<Path> refModel,
+    @Option(help = "folder of a LoRA adapter to load on the model") Optional<Path> adapter,
+    @Option(value = "0.1", help = "factor of the rewards") double beta,
+    @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
+    @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
+    @Option(value = "8", help = "pairs per batch") int perDeviceEvalBatchSize,
+    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
+
+  /** The table of all options of {@code score}. */
+  public static final OptionTable<ScoreConfig> OPTIONS = OptionTable.of(ScoreConfig.class);
+
+  public ScoreConfig {
+    Rule.positive("beta", beta, "0.1 is usual");
+    Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    DataInputs.columns(columns);
+    Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
+    Rule.threads(threads);
+  }
+
+  /** The files that are read; throws UsageException if one is not there. */
+  public DataInput input() {
+    return DataInputs.of("data_file", dataFile, columns, dataFormat);
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    adapter.ifPresent(InputPaths::requireAdapter);
+    refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
+    input();
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static ScoreConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

@@ -1,0 +1,419 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.UsageException;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowFormat;
+import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.loss.FDivergence;
+import org.dpo4j.loss.Objective;
+import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+import org.dpo4j.options.OptionType;
+import org.dpo4j.options.StepInterval;
+import org.dpo4j.report.LogFormat;
+import org.dpo4j.train.Computation;
+
+/**
+ * Everything that decides a training run, as immutable values: defaults are those of TRL 1.16 and
+ * transformers 5.23 but for the differences listed in {@code docs/reference/trl.md}.
+ *
+ * <p>Every component of the parts below is one option; nothing else declares options. Build one
+ * from option names with {@link #of}, change one with {@link #with}.
+ *
+ * <p>A wrong value or combination is a {@link UsageException} that names the option.
+ */
+public record TrainingConfig(
+    Model model,
+    Lora lora,
+    Data data,
+    Loss loss,
+    Optimizer optimizer,
+    Schedule schedule,
+    Batching batching,
+    Evaluation evaluation,
+    Output output,
+    Engine engine) {
+
+  /** The table of all options of a training run. */
+  public static final OptionTable<TrainingConfig> OPTIONS = OptionTable.of(TrainingConfig.class);
+
+  static final String DATA_HELP = "files or folders: .jsonl .json .csv .tsv .parquet";
+
+  static final String COLUMNS_HELP = "column names in the files: prompt=question,chosen=good";
+
+  public TrainingConfig {
+    if (evaluation.evalStrategy() != EvalStrategy.NO
+        && data.evalFile().isEmpty()
+        && data.evalSplit().isEmpty()) {
+      throw new UsageException(
+          "--eval_strategy %s needs held-out pairs; pass --eval_file FILE or --eval_split 0.1"
+              .formatted(OptionType.text(evaluation.evalStrategy())));
+    }
+    LossRules.check(loss);
+    boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
+    if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
+      throw new UsageException(
+          "--reference base means the model with its adapter off and needs --adapter DIR or"
+              + " --use_peft; without an adapter use --reference start");
+    }
+    if (!lora.disableDropout() && !trainsAdapter) {
+      throw new UsageException(
+          "--disable_dropout false lets an adapter's dropout act and needs --adapter DIR or"
+              + " --use_peft; the model's own dropout is always off here");
+    }
+    if (loss.syncRefModel() && trainsAdapter) {
+      throw new UsageException(
+          "--sync_ref_model moves a whole model towards the policy and does not work with %s;"
+                  .formatted(lora.usePeft() ? "--use_peft" : "--adapter")
+              + " leave out one of them");
+    }
+  }
+
+  /**
+   * A configuration from option names and values, the rest at their defaults.
+   *
+   * @param options values as text, numbers, booleans or paths, for example {@code Map.of("model",
+   *     dir, "data_file", file, "output_dir", out, "learning_rate", 1e-5)}
+   */
+  public static TrainingConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+
+  /** This configuration with one option changed. */
+  public TrainingConfig with(String option, Object value) {
+    return OPTIONS.with(this, option, value);
+  }
+
+  /** Steps between evaluations when {@code eval_strategy} is steps: as logging_steps if not set. */
+  public StepInterval evalInterval() {
+    return evaluation.evalSteps().orElse(output.loggingSteps());
+  }
+
+  /** Optimizer steps of the whole run. */
+  public int steps(EpochPlan plan) {
+    return schedule.maxSteps() > 0
+        ? schedule.maxSteps()
+        : (int) Math.ceil(schedule.numTrainEpochs() * plan.stepsPerEpoch());
+  }
+
+  /** Whether an adapter is trained, new or continued, and the model's own weights are not. */
+  public boolean trainsAdapter() {
+    return lora.usePeft() || model.adapter().isPresent();
+  }
+
+  /**
+   * Whether policy and reference compute the same before the first step. A new adapter adds nothing
+   * yet; one that was trained does, and dropout then changes what it adds.
+   */
+  public boolean startsAtReference() {
+    ReferenceChoice reference = loss.referenceChoice();
+    boolean plainStart = model.adapter().isEmpty();
+    return loss.refModel().isEmpty()
+        && reference != ReferenceChoice.NONE
+        && (plainStart || (reference == ReferenceChoice.START && lora.disableDropout()));
+  }
+
+  /** Checks that what the options name is there; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model.model());
+    model.adapter().ifPresent(InputPaths::requireAdapter);
+    loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
+    data.training();
+    data.heldOut();
+    CacheFolder.of(this);
+  }
+
+  /** The model that is trained. */
+  public record Model(
+      @Option(
+              help = "folder of the model to tune, in Hugging Face format",
+              aliases = "model_name_or_path")
+          Path model,
+      @Option(help = "folder of a LoRA adapter to continue training") Optional<Path> adapter) {}
+
+  /** The LoRA adapter that is trained; one of {@code --adapter} decides what is not given here. */
+  public record Lora(
+      @Option(value = "false", help = "train a LoRA adapter instead of all weights")
+          boolean usePeft,
+      @Option(help = "LoRA rank (default 16)") Optional<Integer> loraR,
+      @Option(help = "LoRA alpha: the scale is alpha / rank (default 32)")
+          Optional<Double> loraAlpha,
+      @Option(help = "dropout probability on the adapter's input (default 0.05)")
+          Optional<Double> loraDropout,
+      @Option(help = "layers to adapt, all-linear, or a regex (default PEFT's)")
+          Optional<List<String>> loraTargetModules,
+      @Option(help = "modules to train in full besides the adapter")
+          Optional<List<String>> loraModulesToSave,
+      @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
+      @Option(help = "alpha per layer, as q_proj=16") Optional<List<String>> loraAlphaPattern,
+      @Option(value = "false", help = "rank-stabilized LoRA: the scale is alpha / sqrt(rank)")
+          boolean useRslora,
+      @Option(value = "true", help = "false applies lora_dropout in training")
+          boolean disableDropout) {
+    public Lora {
+      loraR.ifPresent(rank -> Rule.atLeast("lora_r", rank, 1, "16 is usual"));
+      loraAlpha.ifPresent(alpha -> Rule.positive("lora_alpha", alpha, "twice the rank is usual"));
+      loraDropout.ifPresent(
+          share ->
+              Rule.require(
+                  share >= 0 && share < 1, "lora_dropout", "in [0, 1)", share, "0.05 is usual"));
+    }
+
+    /** The rank of a new adapter. */
+    public int rank() {
+      return loraR.orElse(16);
+    }
+
+    /** The numerator of a new adapter's scale. */
+    public double alpha() {
+      return loraAlpha.orElse(32.0);
+    }
+
+    /** The dropout of a new adapter. */
+    public double dropout() {
+      return loraDropout.orElse(0.05);
+    }
+  }
+
+  /** The pairs and what becomes of them. */
+  public record Data(
+      @Option(help = DATA_HELP) List<Path> dataFile,
+      @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
+      @Option(help = "held-out pairs for evaluation, same formats as data_file")
+          Optional<List<Path>> evalFile,
+      @Option(
+              help = "hold out a fraction (below 1) or number of pairs",
+              aliases = {"test_split_size", "val_size"})
+          Optional<Double> evalSplit,
+      @Option(value = "42", help = "random seed for eval_split") long evalSplitSeed,
+      @Option(help = COLUMNS_HELP) Optional<List<String>> columns,
+      @Option(value = "auto", help = "row format; auto detects it from the first row")
+          RowFormat dataFormat,
+      @Option(value = "1024", help = "max tokens of prompt plus completion; 0 = no limit")
+          int maxLength,
+      @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
+      @Option(value = "true", help = "shuffle the pairs in each epoch") boolean shuffle) {
+    public Data {
+      Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+      dataWeights.ifPresent(weights -> Rule.weightsFit(weights, dataFile.size()));
+      evalSplit.ifPresent(Rule::splitSize);
+      if (evalSplit.isPresent() && evalFile.isPresent()) {
+        throw new UsageException(
+            "--eval_split and --eval_file both say what is held out; pass one of them");
+      }
+      DataInputs.columns(columns);
+    }
+
+    /** The files to train on; throws UsageException if one is not there. */
+    public DataInput training() {
+      return DataInputs.of("data_file", dataFile, columns, dataFormat);
+    }
+
+    /** The files to evaluate on; throws UsageException if one is not there. */
+    public Optional<DataInput> heldOut() {
+      return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat));
+    }
+  }
+
+  /** The loss and the reference in it. */
+  public record Loss(
+      @Option(value = "sigmoid", help = "loss function(s); see docs/reference/losses.md")
+          List<LossType> lossType,
+      @Option(help = "weight of each loss (default 1)") Optional<List<Double>> lossWeights,
+      @Option(value = "0.1", help = "KL strength: higher stays closer to the reference")
+          double beta,
+      @Option(value = "0", help = "assumed fraction of mislabeled pairs (cDPO)")
+          double labelSmoothing,
+      @Option(value = "reverse_kl", help = "divergence of f-DPO; see docs/reference/losses.md")
+          FDivergence.Type fDivergenceType,
+      @Option(value = "0.5", help = "alpha of alpha_divergence") double fAlphaDivergenceCoef,
+      @Option(help = "LD-DPO weight of tokens past the shorter completion")
+          Optional<Double> ldAlpha,
+      @Option(value = "false", help = "weight pairs by policy probability (WPO)")
+          boolean useWeighting,
+      @Option(value = "0.05", help = "DiscoPOP temperature") double discopopTau,
+      @Option(value = "50", help = "DPOP penalty when chosen gets less likely") double dpopLambda,
+      @Option(value = "0.5", help = "SimPO target reward margin") double simpoGamma,
+      @Option(value = "1", help = "CPO weight of the loss on chosen tokens") double cpoAlpha,
+      @Option(help = "reference model (default: the start, or none)")
+          Optional<ReferenceChoice> reference,
+      @Option(help = "folder of a different reference model") Optional<Path> refModel,
+      @Option(help = "reference log-prob cache folder (next to output_dir), or off")
+          Optional<Path> referenceCache,
+      @Option(value = "false", help = "update the reference during training (TR-DPO)")
+          boolean syncRefModel,
+      @Option(value = "0.6", help = "weight of the policy in each reference update")
+          double refModelMixupAlpha,
+      @Option(value = "512", help = "steps between reference updates") int refModelSyncSteps) {
+    public Loss {
+      Rule.positive("beta", beta, "0.1 is usual");
+      Rule.labelSmoothing(labelSmoothing);
+      Rule.require(
+          Double.isFinite(fAlphaDivergenceCoef),
+          "f_alpha_divergence_coef",
+          "a finite number",
+          fAlphaDivergenceCoef,
+          "0.5 is the default");
+      Rule.share("ld_alpha", ldAlpha.orElse(1.0), "1 weights nothing");
+      Rule.positive("discopop_tau", discopopTau, "0.05 is usual");
+      Rule.notNegative("dpop_lambda", dpopLambda, "50 is the paper's");
+      Rule.notNegative("simpo_gamma", simpoGamma, "0.5 is usual");
+      Rule.notNegative("cpo_alpha", cpoAlpha, "1 is usual");
+      Rule.share("ref_model_mixup_alpha", refModelMixupAlpha, "0.6 is usual");
+      Rule.atLeast("ref_model_sync_steps", refModelSyncSteps, 1, "512 is usual");
+    }
+
+    /** The numbers in the formulas. */
+    public LossSettings settings() {
+      return new LossSettings(beta, labelSmoothing, discopopTau, dpopLambda, simpoGamma, cpoAlpha);
+    }
+
+    /** What the run makes small. */
+    public Objective objective() {
+      return new Objective(
+          LossRules.loss(lossType, lossWeights, settings()),
+          new FDivergence(fDivergenceType, fAlphaDivergenceCoef),
+          new TailWeight(ldAlpha.orElse(1.0)),
+          useWeighting);
+    }
+
+    /** The reference that was asked for; else none where no loss needs one, and the start. */
+    public ReferenceChoice referenceChoice() {
+      return reference.orElseGet(
+          () ->
+              objective().loss().reference() == ReferenceNeed.NONE
+                  ? ReferenceChoice.NONE
+                  : ReferenceChoice.START);
+    }
+  }
+
+  /** AdamW, as PyTorch computes it. */
+  public record Optimizer(
+      @Option(value = "1e-6", help = "peak learning rate") double learningRate,
+      @Option(value = "0", help = "AdamW weight decay; skips biases and norms") double weightDecay,
+      @Option(value = "0.9", help = "AdamW beta1") double adamBeta1,
+      @Option(value = "0.999", help = "AdamW beta2") double adamBeta2,
+      @Option(value = "1e-8", help = "AdamW epsilon") double adamEpsilon,
+      @Option(value = "1", help = "gradient clipping norm; 0 turns it off") double maxGradNorm) {
+    public Optimizer {
+      Rule.notNegative("learning_rate", learningRate, "1e-6 is usual for a whole model");
+      Rule.notNegative("weight_decay", weightDecay, "0 turns it off");
+      Rule.require(0 <= adamBeta1 && adamBeta1 < 1, "adam_beta1", "in [0, 1)", adamBeta1, "0.9");
+      Rule.require(0 <= adamBeta2 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2, "0.999");
+      Rule.notNegative("adam_epsilon", adamEpsilon, "1e-8 is usual");
+      Rule.notNegative("max_grad_norm", maxGradNorm, "0 turns clipping off");
+    }
+  }
+
+  /** How long to train and how the learning rate moves. */
+  public record Schedule(
+      @Option(value = "3", help = "training epochs; fractions allowed") double numTrainEpochs,
+      @Option(value = "-1", help = "optimizer steps; overrides num_train_epochs when above 0")
+          int maxSteps,
+      @Option(value = "linear", help = "schedule") LrSchedulerType lrSchedulerType,
+      @Option(value = "0", help = "warmup steps; below 1 a fraction of all steps")
+          double warmupSteps,
+      @Option(value = "0", help = "warmup as a fraction of all steps") double warmupRatio) {
+    public Schedule {
+      Rule.require(
+          maxSteps == -1 || maxSteps > 0,
+          "max_steps",
+          "above 0, or -1 for as many as num_train_epochs takes",
+          maxSteps,
+          "pass a number of optimizer steps");
+      if (maxSteps == -1) {
+        Rule.positive("num_train_epochs", numTrainEpochs, "1 to 3 is usual");
+      }
+      Rule.require(
+          warmupSteps >= 0 && (warmupSteps < 1 || warmupSteps == Math.rint(warmupSteps)),
+          "warmup_steps",
+          "a whole number from 0, or a share of all steps below 1",
+          warmupSteps,
+          "for example 10, or 0.1");
+      Rule.require(
+          warmupRatio >= 0 && warmupRatio <= 1,
+          "warmup_ratio",
+          "between 0 and 1",
+          warmupRatio,
+          "0.1 is usual");
+      if (warmupSteps > 0 && warmupRatio > 0) {
+        throw new UsageException(
+            "--warmup_steps and --warmup_ratio say the same in two ways; pass one of them");
+      }
+    }
+
+    /** Warm-up in steps of a run of {@code steps} steps, rounded up as transformers does. */
+    public int warmup(int steps) {
+      if (warmupSteps >= 1) {
+        return (int) warmupSteps;
+      }
+      return (int) Math.ceil(steps * Math.max(warmupSteps, warmupRatio));
+    }
+  }
+
+  /** How pairs become steps: a step is the product of the two. */
+  public record Batching(
+      @Option(value = "8", help = "pairs per micro-batch") int perDeviceTrainBatchSize,
+      @Option(value = "1", help = "micro-batches per optimizer step")
+          int gradientAccumulationSteps) {
+    public Batching {
+      Rule.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
+      Rule.atLeast(
+          "gradient_accumulation_steps", gradientAccumulationSteps, 1, "1 means no accumulation");
+    }
+  }
+
+  /** When and how to evaluate on the held-out pairs. */
+  public record Evaluation(
+      @Option(value = "no", help = "when to evaluate, besides before step 1")
+          EvalStrategy evalStrategy,
+      @Option(help = "steps between evaluations (default logging_steps)")
+          Optional<StepInterval> evalSteps,
+      @Option(value = "8", help = "pairs per evaluation batch") int perDeviceEvalBatchSize) {
+    public Evaluation {
+      Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
+    }
+  }
+
+  /** What is written. */
+  public record Output(
+      @Option(help = "folder for the tuned model and its reports") Path outputDir,
+      @Option(value = "false", help = "replace the output of an earlier run")
+          boolean overwriteOutputDir,
+      @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
+      @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
+          StepInterval loggingSteps,
+      @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
+      @Option(value = "3", help = "sample prompts for the model card; 0 = none")
+          int samplePrompts) {
+    public Output {
+      Rule.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
+    }
+  }
+
+  /** The machine's side. */
+  public record Engine(
+      @Option(value = "42", help = "random seed") long seed,
+      @Option(value = "cpu", help = "device to run on") Device device,
+      @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads,
+      @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
+      @Option(value = "false", help = "recompute activations in the backward pass to save memory")
+          boolean gradientCheckpointing) {
+
+    /** What that comes to on this machine. */
+    public Computation computation() {
+      return new Computation(bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing);
+    }
+
+    public Engine {
+      Rule.threads(threads);
+    }
+  }
+}

@@ -1,0 +1,287 @@
+package org.dpo4j.config;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+import org.dpo4j.options.GivenValue;
+import org.dpo4j.options.OptionType;
+import org.dpo4j.options.Suggestion;
+import org.dpo4j.options.YamlOptions;
+import org.dpo4j.run.RunOutput;
+
+/**
+ * From what a user gave, in TRL's words or ours, to a configuration.
+ *
+ * @param config the run
+ * @param notices one line for each option that was accepted but has no meaning here
+ * @param warnings the same for options that a user relies on
+ */
+public record TrainingOptions(TrainingConfig config, List<String> notices, List<String> warnings) {
+
+  /** Options that name what is read; their paths in a YAML file start at the current folder. */
+  private static final Set<String> INPUTS =
+      Set.of("model", "adapter", "data_file", "eval_file", "ref_model");
+
+  /** Names of files that hold another split than the one to train on. */
+  private static final Pattern OTHER_SPLIT =
+      Pattern.compile("(.*[-._ ])?(test|validation|valid|val|dev|eval)([-._ 0-9].*)?");
+
+  /** Prints what there is to say about the options. */
+  public void report(RunOutput output) {
+    notices.forEach(output::note);
+    warnings.forEach(output::warn);
+  }
+
+  /** Every name that {@code train} has an answer for: its own, their aliases and TRL's. */
+  public static Set<String> names() {
+    Set<String> names = new LinkedHashSet<>(TrainingConfig.OPTIONS.names());
+    names.addAll(TrlOptions.load().names());
+    return names;
+  }
+
+  /**
+   * Resolves options by name.
+   *
+   * @param file from the YAML file; may be empty
+   * @param flags from the command line; they win over the file
+   * @throws UsageException with one line for each unknown or refused option, all at once; or about
+   *     the first value or combination that is wrong
+   */
+  public static TrainingOptions resolve(
+      Map<String, GivenValue> file, Map<String, GivenValue> flags) {
+    Map<String, GivenValue> merged = canonical(file);
+    merged.putAll(canonical(flags));
+    return new Translation(merged).resolve();
+  }
+
+  private static Map<String, GivenValue> canonical(Map<String, GivenValue> given) {
+    Map<String, GivenValue> canonical = new LinkedHashMap<>();
+    given.forEach(
+        (name, value) -> {
+          String known = TrainingConfig.OPTIONS.canonicalName(name).orElse(name);
+          GivenValue other = canonical.put(known, value);
+          if (other != null && !other.text().equals(value.text())) {
+            throw new UsageException(
+                "%s--%s is given twice, as %s and as %s; keep one"
+                    .formatted(value.origin(), known, other.text(), value.text()));
+          }
+        });
+    return canonical;
+  }
+
+  /** One pass over the given options, collecting everything there is to say about them. */
+  private static final class Translation {
+    private final TrlOptions trl = TrlOptions.load();
+    private final Map<String, GivenValue> given;
+    private final Map<String, GivenValue> own = new LinkedHashMap<>();
+    private final List<String> notices = new ArrayList<>();
+    private final Map<String, List<String>> warned = new LinkedHashMap<>();
+    private final List<String> errors = new ArrayList<>();
+
+    Translation(Map<String, GivenValue> given) {
+      this.given = given;
+    }
+
+    TrainingOptions resolve() {
+      given.forEach(this::translate);
+      own.forEach(this::requireThere);
+      if (!errors.isEmpty()) {
+        throw new UsageException(String.join("\n", errors));
+      }
+      TrainingConfig config = TrainingConfig.OPTIONS.read(own);
+      if (!config.trainsAdapter()) {
+        noticeAdapterOptions();
+      }
+      noticeLabelSmoothing(config.loss());
+      if (config.schedule().warmupRatio() > 0) {
+        notices.add(
+            "--warmup_ratio %s is read as --warmup_steps %s, its name since transformers 5, where TRL"
+                    .formatted(
+                        OptionType.text(config.schedule().warmupRatio()),
+                        OptionType.text(config.schedule().warmupRatio()))
+                + " would ignore the old one in a YAML file");
+      }
+      List<String> warnings =
+          warned.entrySet().stream()
+              .map(
+                  entry ->
+                      "%s %s no effect here: %s"
+                          .formatted(
+                              String.join(", ", entry.getValue()),
+                              entry.getValue().size() == 1 ? "has" : "have",
+                              entry.getKey()))
+              .toList();
+      return new TrainingOptions(config, List.copyOf(notices), warnings);
+    }
+
+    /** A path of a file that is there, but not where paths start. */
+    private void requireThere(String name, GivenValue value) {
+      if (!INPUTS.contains(name) || value.origin().isEmpty() || value.none()) {
+        return;
+      }
+      for (String text : OptionType.items(value.text()).toList()) {
+        Path folder = Path.of(value.origin().replaceFirst(":\\d+: $", "")).toAbsolutePath();
+        while (!isThere(text) && (folder = folder.getParent()) != null) {
+          String beside = folder + "/" + text;
+          if (isThere(beside)) {
+            errors.add(
+                "%s--%s %s is not there: relative paths start at the current folder,"
+                        .formatted(value.origin(), name, text)
+                    + " which is %s; run from %s, or write %s"
+                        .formatted(Path.of("").toAbsolutePath(), folder, beside));
+            break;
+          }
+        }
+      }
+    }
+
+    private void noticeLabelSmoothing(TrainingConfig.Loss loss) {
+      if (loss.labelSmoothing() > 0
+          && (loss.lossType().contains(LossType.SIGMOID)
+              || loss.lossType().contains(LossType.SIGMOID_NORM))) {
+        notices.add(
+            "--label_smoothing %s makes --loss_type %s conservative DPO (cDPO) here; TRL ignores it there"
+                .formatted(
+                    OptionType.text(loss.labelSmoothing()), OptionType.text(loss.lossType())));
+      }
+    }
+
+    /** TRL's files often have them beside use_peft false. */
+    private void noticeAdapterOptions() {
+      own.forEach(
+          (name, value) -> {
+            boolean adapters = name.startsWith("lora_") || name.equals("use_rslora");
+            if (adapters && !value.none() && !value.text().equals("false")) {
+              notices.add(
+                  "--%s %s has no effect here: it matters with --use_peft or --adapter only"
+                      .formatted(name, brief(value)));
+            }
+          });
+    }
+
+    private void translate(String name, GivenValue value) {
+      Optional<TrlOptions.Row> row = trl.answer(name, value.text());
+      boolean ours = TrainingConfig.OPTIONS.canonicalName(name).isPresent();
+      if (ours && row.isEmpty()) {
+        own.put(name, value);
+      } else if (row.isEmpty() && !trl.names().contains(name)) {
+        errors.add(value.origin() + Suggestion.unknown(name, names()));
+      } else if (ours || !value.none()) {
+        row.ifPresent(found -> answer(name, value, found));
+      }
+    }
+
+    private void answer(String name, GivenValue value, TrlOptions.Row row) {
+      switch (row.answer()) {
+        case "same" -> {} // it is what happens here
+        case "accepted" -> accept(name, value, row);
+        case "warned" -> {
+          GivenValue strategy = given.get("save_strategy");
+          if (strategy != null && TrlOptions.isNo(strategy.text())) {
+            accept(name, value, row);
+          } else {
+            warned
+                .computeIfAbsent(row.text(), text -> new ArrayList<>())
+                .add("--%s %s".formatted(name, brief(value)));
+          }
+        }
+        case "each" ->
+            YamlOptions.mapping(name, value)
+                .forEach(
+                    (key, item) -> {
+                      if (trl.answer(key, item.text()).stream()
+                          .anyMatch(other -> other.heading().equals(row.heading()))) {
+                        translate(key, item);
+                      } else {
+                        refuse(name, new GivenValue(key, value.origin()), row);
+                      }
+                    });
+        case "replaced", "local" -> {
+          if (row.answer().equals("local") && isThere(value.text())) {
+            requireOneSplit(name, value);
+            rename(name, value, row.text().split(" ", 2)[0], value.text());
+          } else if (given.containsKey(row.text().split(" ", 2)[0])) {
+            accept(name, value, row);
+          } else {
+            refuse(name, value, row);
+          }
+        }
+        case "refused" -> refuse(name, value, row);
+        default -> {
+          List<String> renamed = TrlOptions.renamed(row, value.text());
+          rename(name, value, renamed.get(0), renamed.get(1));
+        }
+      }
+    }
+
+    private void accept(String name, GivenValue value, TrlOptions.Row row) {
+      notices.add(
+          "--%s %s has no effect here: %s".formatted(name, brief(value), row.text().split(";")[0]));
+    }
+
+    private void refuse(String name, GivenValue value, TrlOptions.Row row) {
+      errors.add(
+          "%s--%s %s is refused: %s".formatted(value.origin(), name, brief(value), row.text()));
+    }
+
+    private void rename(String name, GivenValue value, String option, String text) {
+      GivenValue other = given.get(option);
+      if (other == null || option.equals(name)) {
+        own.put(option, new GivenValue(text, value.origin()));
+      } else {
+        errors.add(
+            "%s--%s and --%s say the same; keep --%s"
+                .formatted(value.origin(), name, option, option));
+      }
+    }
+
+    /** Where TRL would take the train split alone of a folder of several. */
+    private void requireOneSplit(String name, GivenValue value) {
+      if (!Files.isDirectory(Path.of(value.text()))) {
+        return;
+      }
+      try (Stream<Path> files = Files.list(Path.of(value.text()))) {
+        files
+            .map(file -> file.getFileName().toString())
+            .filter(file -> OTHER_SPLIT.matcher(file.replaceAll("\\.\\w+$", "")).matches())
+            .min(Comparator.naturalOrder())
+            .ifPresent(
+                file ->
+                    errors.add(
+                        "%s--%s %s holds several splits, such as %s, and all files of a folder would be trained on; name the files with --data_file '%s'"
+                            .formatted(
+                                value.origin(),
+                                name,
+                                brief(value),
+                                file,
+                                Path.of(value.text()).resolve("train*"))));
+      } catch (IOException e) {
+        // Whoever reads the folder says what is wrong with it.
+      }
+    }
+
+    private static boolean isThere(String path) {
+      try {
+        return Files.exists(Path.of(path));
+      } catch (InvalidPathException e) {
+        return false;
+      }
+    }
+
+    private static String brief(GivenValue value) {
+      return value.text().length() <= 40 ? value.text() : value.text().substring(0, 37) + "...";
+    }
+  }
+}

@@ -1,0 +1,16 @@
+package org.dpo4j.options;
+
+import java.util.List;
+import java.util.stream.Collectors;
+import org.dpo4j.UsageException;
+
+/** Required options were not given; names all of them. */
+public class MissingOptionsException extends UsageException {
+  private static final long serialVersionUID = 1L;
+
+  MissingOptionsException(List<String> names) {
+    super(
+        names.stream().map("--%s"::formatted).collect(Collectors.joining(", "))
+            + (names.size() == 1 ? " is required but missing" : " are required but missing"));
+  }
+}

@@ -1,0 +1,33 @@
+package org.dpo4j.options;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/**
+ * Makes a component of a configuration record an option: a flag of the command line, a key of the
+ * YAML file, a line of the help and of the resolved run, all from this one declaration.
+ *
+ * <p>The option is named as the component, in snake case ({@code learningRate} is {@code
+ * learning_rate}). Its type is the component's; a component without a default is required unless it
+ * is an {@link java.util.Optional}.
+ */
+@Documented
+@Retention(RetentionPolicy.RUNTIME)
+@Target(ElementType.RECORD_COMPONENT)
+public @interface Option {
+
+  /** The default, spelled as a user would; empty for none. */
+  String value() default "";
+
+  /** What it does, in a few words; the help has one line for each option. */
+  String help();
+
+  /** Whether the path {@code -} means the standard stream; it is refused elsewhere. */
+  boolean stream() default false;
+
+  /** Other accepted names, in snake case. */
+  String[] aliases() default {};
+}

@@ -1,0 +1,193 @@
+package org.dpo4j.options;
+
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
+import java.math.BigDecimal;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * How one type of option value is read from text and shown again.
+ *
+ * @param rule what a value must be, as it stands in an error message
+ * @param label short name of a value for the help, for example {@code N}
+ * @param choices all values of a closed set; empty for the open types
+ * @param flag whether the bare option means true
+ * @param list whether the value is a list: items with commas between them, where {@code \\,} is a
+ *     comma inside an item; or a JSON list
+ * @param reader text to value; throws IllegalArgumentException when the text breaks the rule
+ */
+public record OptionType(
+    String rule,
+    String label,
+    List<String> choices,
+    boolean flag,
+    boolean list,
+    Function<String, Object> reader) {
+
+  private static final List<String> YES = List.of("true", "yes", "on", "1", "t", "y");
+  private static final List<String> NO = List.of("false", "no", "off", "0", "f", "n");
+
+  private static final Pattern COMMA = Pattern.compile("(?<!\\\\),");
+
+  /** The type of a record component that is not optional. */
+  static OptionType of(Type type) {
+    return type instanceof ParameterizedType generic && generic.getRawType() == List.class
+        ? listOf(of(generic.getActualTypeArguments()[0]))
+        : of((Class<?>) type);
+  }
+
+  private static OptionType listOf(OptionType item) {
+    return new OptionType(
+        "a list with commas between its items, each " + item.rule(),
+        item.label() + ",...",
+        item.choices(),
+        false,
+        true,
+        text -> items(text).map(item::read).toList());
+  }
+
+  /** The items of a list as written: with commas between them, or as JSON. */
+  public static Stream<String> items(String text) {
+    if (text.startsWith("[") && text.endsWith("]")) {
+      try {
+        return Arrays.stream(JsonMapper.shared().readValue(text, Object[].class))
+            .map(String::valueOf);
+      } catch (JacksonException e) {
+        // No JSON: a pattern such as [ab].jsonl[.gz] stays as it is.
+      }
+    }
+    return COMMA.splitAsStream(text).map(OptionType::unescaped);
+  }
+
+  private static String unescaped(String item) {
+    return item.strip().replace("\\,", ",");
+  }
+
+  /** Items as one value: commas between them, those inside them escaped. */
+  static String joined(Collection<String> items) {
+    return items.stream().map(item -> item.replace(",", "\\,")).collect(Collectors.joining(","));
+  }
+
+  private static OptionType of(Class<?> type) {
+    if (type == int.class || type == Integer.class) {
+      return open("a whole number", "N", text -> decimal(text).intValueExact());
+    }
+    if (type == long.class) {
+      return open("a whole number", "N", text -> decimal(text).longValueExact());
+    }
+    if (type == double.class || type == Double.class) {
+      return open("a number", "X", OptionType::number);
+    }
+    if (type == boolean.class) {
+      return new OptionType(
+          "true or false", "BOOL", List.of("true", "false"), true, false, OptionType::truth);
+    }
+    if (type == String.class) {
+      return open("a text", "TEXT", text -> text);
+    }
+    if (type == Path.class) {
+      return open("a path", "PATH", OptionType::path);
+    }
+    if (type == StepInterval.class) {
+      return open(
+          "a whole number of steps from 1, or a share of all steps below 1",
+          "N",
+          text -> new StepInterval(number(text)));
+    }
+    if (type.isEnum()) {
+      return choice(type.getEnumConstants());
+    }
+    throw new IllegalArgumentException("no option can have the type " + type.getName());
+  }
+
+  private static OptionType open(String rule, String label, Function<String, Object> reader) {
+    return new OptionType(rule, label, List.of(), false, false, reader);
+  }
+
+  private static OptionType choice(Object[] constants) {
+    List<String> names = Arrays.stream(constants).map(OptionType::text).toList();
+    return new OptionType(
+        "one of " + String.join(", ", names),
+        "NAME",
+        names,
+        false,
+        false,
+        // YAML 1.1 readers turn a bare no into false, and so do tools that rewrite YAML files.
+        text -> constants[index(names, text.equalsIgnoreCase("false") ? "no" : text)]);
+  }
+
+  private static int index(List<String> names, String text) {
+    int index = names.indexOf(text.toLowerCase(Locale.ROOT));
+    if (index < 0) {
+      throw new IllegalArgumentException(text);
+    }
+    return index;
+  }
+
+  private static Double number(String text) {
+    return decimal(text).doubleValue();
+  }
+
+  /** As Python writes numbers: 1_000 is 1000. */
+  private static BigDecimal decimal(String text) {
+    return new BigDecimal(text.replaceAll("(?<=\\d)_(?=\\d)", ""));
+  }
+
+  private static Path path(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("empty");
+    }
+    return Path.of(text);
+  }
+
+  static Boolean truth(String text) {
+    String word = text.toLowerCase(Locale.ROOT);
+    if (YES.contains(word)) {
+      return true;
+    }
+    if (NO.contains(word)) {
+      return false;
+    }
+    throw new IllegalArgumentException(text);
+  }
+
+  /** Reads a value; throws IllegalArgumentException when {@code text} breaks the rule. */
+  Object read(String text) {
+    return reader.apply(text);
+  }
+
+  /** A value as a user would write it. */
+  public static String text(Object value) {
+    if (value instanceof Enum<?> constant) {
+      return constant.name().toLowerCase(Locale.ROOT);
+    }
+    if (value instanceof StepInterval interval) {
+      return shortest(interval.value());
+    }
+    if (value instanceof Double number) {
+      return shortest(number);
+    }
+    if (value instanceof List<?> list) {
+      return joined(list.stream().map(OptionType::text).toList());
+    }
+    return value.toString();
+  }
+
+  /** Whole numbers without a fraction, small ones as {@code 1e-6}. */
+  public static String shortest(double number) {
+    if (number == Math.rint(number) && Math.abs(number) < 1e15) {
+      return Long.toString((long) number);
+    }
+    return Double.toString(number).replace(".0E", "e").replace('E', 'e');
+  }
+}

@@ -1,0 +1,282 @@
+package org.dpo4j.options;
+
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.charset.MalformedInputException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.dpo4j.UsageException;
+import org.dpo4j.config.InputPaths;
+import org.snakeyaml.engine.v2.api.ConstructNode;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.NodeTuple;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.SequenceNode;
+import org.snakeyaml.engine.v2.nodes.Tag;
+import org.snakeyaml.engine.v2.resolver.ScalarResolver;
+import org.snakeyaml.engine.v2.schema.Schema;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+import tools.jackson.dataformat.yaml.YAMLWriteFeature;
+
+/** Options as a YAML file: one key for each option, by its name. */
+public final class YamlOptions {
+  private static final YAMLMapper MAPPER =
+      YAMLMapper.builder()
+          .disable(YAMLWriteFeature.WRITE_DOC_START_MARKER)
+          .enable(YAMLWriteFeature.MINIMIZE_QUOTES)
+          .enable(YAMLWriteFeature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+          .build();
+
+  /** Tags whose value a configuration can hold; PyYAML's safe loader knows them too. */
+  private static final Set<Tag> PLAIN =
+      Set.of(Tag.STR, Tag.INT, Tag.FLOAT, Tag.BOOL, Tag.NULL, Tag.SEQ, Tag.MAP);
+
+  /** Marks numbers that YAML 1.1 readers, such as PyYAML, read to another base than 10. */
+  private static final Tag OTHER_BASE = new Tag("number of another base");
+
+  private static final Pattern NULL = Pattern.compile("~|null|Null|NULL|");
+
+  /** YAML 1.1's octal numbers such as 010, and those to base 60 such as 1:30. */
+  private static final Pattern OCTAL_OR_SEXAGESIMAL =
+      Pattern.compile(
+          "[-+]?0[0-7_]+"
+              + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+"
+              + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\\.[0-9_]*");
+
+  private static final LoadSettings SETTINGS =
+      LoadSettings.builder()
+          .setSchema(new AsWritten())
+          .setAllowDuplicateKeys(true)
+          .setAllowNonScalarKeys(true)
+          .build();
+
+  private YamlOptions() {}
+
+  /** Leaves scalars as they are written: what they mean is for their option to say. */
+  private static final class AsWritten implements Schema {
+    @Override
+    public ScalarResolver getScalarResolver() {
+      return (value, implicit) ->
+          !implicit
+              ? Tag.STR
+              : NULL.matcher(value).matches()
+                  ? Tag.NULL
+                  : OCTAL_OR_SEXAGESIMAL.matcher(value).matches() ? OTHER_BASE : Tag.STR;
+    }
+
+    @Override
+    public Map<Tag, ConstructNode> getSchemaTagConstructors() {
+      return Map.of(); // nothing is constructed: the nodes are read
+    }
+  }
+
+  /**
+   * Reads a YAML file as PyYAML's safe loader does, anchors, aliases and merge keys included.
+   * Values stay as they are written, so {@code 1e-6} and {@code no} mean what their option says;
+   * each keeps its file and line.
+   *
+   * @throws UsageException when the file is missing, is no YAML mapping, or has a key twice; or
+   *     when a value has another meaning to PyYAML than it seems to have
+   */
+  public static Map<String, GivenValue> read(Path file) {
+    InputPaths.requireFile("config", file);
+    return read(file.toString(), text(file));
+  }
+
+  /** Reads the mapping that is the value of an option, in YAML's flow style or as JSON. */
+  public static Map<String, GivenValue> mapping(String option, GivenValue value) {
+    Map<String, GivenValue> values = new LinkedHashMap<>();
+    read(value.origin() + "--" + option, value.text())
+        .forEach((name, item) -> values.put(name, new GivenValue(item.text(), value.origin())));
+    return values;
+  }
+
+  private static Map<String, GivenValue> read(String file, String text) {
+    try {
+      List<Node> documents = new ArrayList<>();
+      new Compose(SETTINGS).composeAllFromString(text).forEach(documents::add);
+      if (documents.size() > 1) {
+        throw new UsageException(
+            "%sa configuration must be one YAML document but another begins here; keep one"
+                .formatted(place(file, documents.get(1))));
+      }
+      if (documents.isEmpty() || documents.get(0).getTag().equals(Tag.NULL)) {
+        return new LinkedHashMap<>();
+      }
+      if (documents.get(0) instanceof MappingNode mapping) {
+        return entries(file, mapping, new HashSet<>());
+      }
+      throw new UsageException(
+          "%sa configuration must be a mapping of option names to values but was something else;"
+                  .formatted(place(file, documents.get(0)))
+              + " write one \"name: value\" on each line");
+    } catch (MarkedYamlEngineException e) {
+      int line = e.getProblemMark().or(e::getContextMark).map(mark -> mark.getLine() + 1).orElse(1);
+      throw invalid(file + ":" + line, String.valueOf(e.getProblem()), e);
+    } catch (YamlEngineException e) {
+      throw invalid(file, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static UsageException invalid(String place, String reason, YamlEngineException e) {
+    return new UsageException(
+        "%s: this is not valid YAML: %s; write \"name: value\" on each line"
+            .formatted(place, reason.strip()),
+        e);
+  }
+
+  /** {@code file:line: } of a node. */
+  private static String place(String file, Node node) {
+    return "%s:%d: ".formatted(file, node.getStartMark().map(mark -> mark.getLine() + 1).orElse(1));
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file, StandardCharsets.UTF_8);
+    } catch (MalformedInputException e) {
+      throw new UsageException(
+          "--config must be a text file in UTF-8 but %s is not".formatted(file), e);
+    } catch (IOException e) {
+      throw new UsageException(
+          "--config must be a file that can be read but was %s; check the path".formatted(file), e);
+    }
+  }
+
+  /** A mapping's own keys, then those of its merge keys that it does not have itself. */
+  private static Map<String, GivenValue> entries(
+      String file, MappingNode mapping, Set<Node> around) {
+    Map<String, GivenValue> values = new LinkedHashMap<>();
+    List<MappingNode> merged = new ArrayList<>();
+    for (NodeTuple tuple : mapping.getValue()) {
+      String origin = place(file, tuple.getKeyNode());
+      if (!(tuple.getKeyNode() instanceof ScalarNode key)) {
+        throw new UsageException(
+            origin + "a key must be an option's name but was a list or a mapping");
+      }
+      if (key.isPlain() && key.getValue().equals("<<")) {
+        merged.addAll(merged(file, tuple.getValueNode()));
+        continue;
+      }
+      String value = value(file, tuple.getValueNode(), around);
+      GivenValue previous = values.put(key.getValue(), new GivenValue(value, origin));
+      if (previous != null) {
+        throw new UsageException(
+            "%s%s is given twice in this file, first at %s; keep one"
+                .formatted(origin, key.getValue(), previous.origin().replaceAll(": $", "")));
+      }
+    }
+    for (MappingNode other : merged) {
+      enter(file, other, around);
+      entries(file, other, around).forEach(values::putIfAbsent);
+      around.remove(other);
+    }
+    return values;
+  }
+
+  private static List<MappingNode> merged(String file, Node value) {
+    List<Node> items = value instanceof SequenceNode list ? list.getValue() : List.of(value);
+    List<MappingNode> mappings = new ArrayList<>();
+    for (Node item : items) {
+      if (!(item instanceof MappingNode mapping)) {
+        throw new UsageException(
+            place(file, value)
+                + "<< must name a mapping or a list of mappings, as in <<: *defaults, but is"
+                + " something else");
+      }
+      mappings.add(mapping);
+    }
+    return mappings;
+  }
+
+  private static void enter(String file, Node node, Set<Node> around) {
+    if (!around.add(node)) {
+      throw new UsageException(place(file, node) + "an anchor must not hold an alias of itself");
+    }
+  }
+
+  /** A scalar as written; a list joined by commas; a mapping in short form. */
+  private static String value(String file, Node node, Set<Node> around) {
+    if (node.getTag().equals(OTHER_BASE)) {
+      String written = ((ScalarNode) node).getValue();
+      throw new UsageException(
+          "%s%s is %s to PyYAML and other readers of YAML 1.1; write that, or \"%s\" in quotes"
+              .formatted(place(file, node), written, inBaseTen(written), written));
+    }
+    if (!PLAIN.contains(node.getTag())) {
+      throw new UsageException(
+          "%sthe tag %s is not read; leave it out and write the value alone"
+              .formatted(place(file, node), node.getTag()));
+    }
+    enter(file, node, around);
+    String text;
+    if (node instanceof SequenceNode list) {
+      text =
+          OptionType.joined(
+              list.getValue().stream().map(item -> value(file, item, around)).toList());
+    } else if (node instanceof MappingNode mapping) {
+      text =
+          entries(file, mapping, around).entrySet().stream()
+              .map(entry -> entry.getKey() + ": " + entry.getValue().text())
+              .collect(Collectors.joining(", ", "{", "}"));
+    } else {
+      text = node.getTag().equals(Tag.NULL) ? "null" : ((ScalarNode) node).getValue();
+    }
+    around.remove(node);
+    return text;
+  }
+
+  /** What YAML 1.1 makes of digits with a leading zero or with colons. */
+  private static BigDecimal inBaseTen(String written) {
+    boolean negative = written.startsWith("-");
+    String digits = written.replaceAll("[-+_]", "");
+    BigDecimal value = BigDecimal.ZERO;
+    if (digits.contains(":")) {
+      for (String part : digits.split(":", -1)) {
+        value = value.multiply(BigDecimal.valueOf(60)).add(new BigDecimal(part));
+      }
+    } else {
+      value = new BigDecimal(new BigInteger(digits, 8));
+    }
+    return negative ? value.negate() : value;
+  }
+
+  /**
+   * The configuration as YAML text with a comment before each group; {@link #read} takes it back.
+   */
+  public static <C extends Record> String write(OptionTable<C> table, C config) {
+    Map<String, Object> values = table.write(config);
+    Map<String, Map<String, Object>> groups = new LinkedHashMap<>();
+    for (OptionSpec option : table.options()) {
+      Object value = values.get(option.name());
+      if (value != null) {
+        groups
+            .computeIfAbsent(option.group(), group -> new LinkedHashMap<>())
+            .put(option.name(), value);
+      }
+    }
+    StringBuilder text = new StringBuilder();
+    groups.forEach(
+        (group, options) -> {
+          if (!group.isEmpty()) {
+            text.append("# ").append(group).append('\n');
+          }
+          text.append(MAPPER.writeValueAsString(options));
+        });
+    return text.toString();
+  }
+}

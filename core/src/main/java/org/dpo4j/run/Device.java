@@ -1,6 +1,0 @@
-package org.dpo4j.run;
-
-/** The names of {@code --device}. */
-public enum Device {
-  CPU
-}

@@ -1,8 +1,0 @@
-package org.dpo4j.run;
-
-/** The names of {@code --eval_strategy}: when to evaluate besides before the first step. */
-public enum EvalStrategy {
-  NO,
-  STEPS,
-  EPOCH
-}
