@@ -27,6 +27,7 @@ class ArchitectureTest {
   /** The line, in order: a room may use those before it and {@code org.dpo4j} itself. */
   private static final List<String> LINE =
       List.of(
+          "jinja",
           "options",
           "data",
           "tokenizer",
@@ -48,7 +49,8 @@ class ArchitectureTest {
           "run",
           "demo");
 
-  private static final List<String> WITHOUT_TENSORS = List.of("data", "tokenizer", "encode");
+  private static final List<String> WITHOUT_TENSORS =
+      List.of("jinja", "options", "data", "tokenizer", "encode");
 
   private static final JavaClasses CORE =
       new ClassFileImporter()

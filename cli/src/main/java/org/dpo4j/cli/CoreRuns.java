@@ -9,11 +9,11 @@ import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.MergeRun;
 import org.dpo4j.run.PlanRun;
-import org.dpo4j.run.RunOutput;
 import org.dpo4j.run.ScoreRun;
 import org.dpo4j.run.TrainingRun;
 

@@ -2,8 +2,8 @@ package org.dpo4j.cli;
 
 import java.util.Locale;
 import java.util.function.LongSupplier;
+import org.dpo4j.report.Progress;
 import org.dpo4j.report.TimeText;
-import org.dpo4j.run.Progress;
 
 /**
  * How far a task is and how long it will still take, on standard error: on a terminal a bar that

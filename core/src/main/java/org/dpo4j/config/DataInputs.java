@@ -16,6 +16,7 @@ import org.dpo4j.data.DataEntry;
 import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
+import org.dpo4j.options.ReadableFile;
 import org.dpo4j.options.Suggestion;
 
 /** From the options about data to the files that are read. */
@@ -35,7 +36,7 @@ public final class DataInputs {
       InputPaths.requireData(option, path);
       DataEntry entry = DataEntry.of(option, path);
       for (DataFile file : entry.files()) {
-        InputPaths.requireFile(option, file.path());
+        ReadableFile.require(option, file.path());
         Path other = seen.put(file.path().toAbsolutePath().normalize(), path);
         if (other != null) {
           throw new UsageException(

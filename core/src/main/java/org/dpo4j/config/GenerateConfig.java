@@ -6,6 +6,7 @@ import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
+import org.dpo4j.options.ReadableFile;
 
 /** What {@code generate} needs: a model, one prompt or a file of them, and how to sample. */
 public record GenerateConfig(
@@ -51,7 +52,7 @@ public record GenerateConfig(
     adapter.ifPresent(InputPaths::requireAdapter);
     promptsFile
         .filter(path -> !readsStandardInput())
-        .ifPresent(path -> InputPaths.requireFile("prompts_file", path));
+        .ifPresent(path -> ReadableFile.require("prompts_file", path));
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
+import org.dpo4j.options.ReadableFile;
 import org.dpo4j.weights.PeftAdapter;
 
 /** Checks that the paths in options lead somewhere, before any work begins. */
@@ -33,7 +34,7 @@ public final class InputPaths {
     if (mayBeOfHub(path, name)) {
       throw new UsageException(
           "--%s must be a folder but was %s, which is not there%s; if it is a model of the Hugging"
-                  .formatted(option, name, from(path))
+                  .formatted(option, name, ReadableFile.from(path))
               + " Face hub, download it first, with hf download %s --local-dir %s or as"
                   .formatted(name, name.substring(name.indexOf('/') + 1))
               + " docs/how-to/get-a-model.md shows, and pass that folder");
@@ -48,16 +49,14 @@ public final class InputPaths {
         && !Files.isDirectory(path.getName(0));
   }
 
-  /** Where a path starts that is not absolute. */
-  private static String from(Path path) {
-    return path.isAbsolute() ? "" : " (seen from " + Path.of("").toAbsolutePath() + ")";
-  }
-
   static void requireFolder(String option, Path path) {
     if (!Files.isDirectory(path)) {
       throw new UsageException(
           "--%s must be a folder but was %s, which is %s; check the path"
-              .formatted(option, path, Files.exists(path) ? "a file" : "not there" + from(path)));
+              .formatted(
+                  option,
+                  path,
+                  Files.exists(path) ? "a file" : "not there" + ReadableFile.from(path)));
     }
   }
 
@@ -82,25 +81,12 @@ public final class InputPaths {
     if (mayBeOfHub(path, name) && !name.matches(".*\\.\\w+")) {
       throw new UsageException(
           "--%s must be files with pairs but was %s, which is not there%s; if it is a data set of the"
-                  .formatted(option, name, from(path))
+                  .formatted(option, name, ReadableFile.from(path))
               + " Hugging Face hub, download it first: hf download --repo-type dataset %s --local-dir %s"
                   .formatted(name, name.substring(name.indexOf('/') + 1)));
     }
     if (!Files.exists(path) && !name.matches(".*[*?\\[{].*")) {
-      requireFile(option, path);
-    }
-  }
-
-  public static void requireFile(String option, Path path) {
-    if (Files.isDirectory(path) || !Files.isReadable(path)) {
-      throw new UsageException(
-          "--%s must be a file that can be read but was %s, which is %s; check the path"
-              .formatted(
-                  option,
-                  path,
-                  Files.isDirectory(path)
-                      ? "a folder"
-                      : Files.exists(path) ? "not readable" : "not there" + from(path)));
+      ReadableFile.require(option, path);
     }
   }
 }

@@ -19,7 +19,7 @@ import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.options.Suggestion;
 import org.dpo4j.options.YamlOptions;
-import org.dpo4j.run.RunOutput;
+import org.dpo4j.report.RunOutput;
 
 /**
  * From what a user gave, in TRL's words or ours, to a configuration.

@@ -16,7 +16,6 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.dpo4j.UsageException;
-import org.dpo4j.config.InputPaths;
 import org.snakeyaml.engine.v2.api.ConstructNode;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
@@ -94,7 +93,7 @@ public final class YamlOptions {
    *     when a value has another meaning to PyYAML than it seems to have
    */
   public static Map<String, GivenValue> read(Path file) {
-    InputPaths.requireFile("config", file);
+    ReadableFile.require("config", file);
     return read(file.toString(), text(file));
   }
 

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.stream.StreamSupport;
 import org.dpo4j.DpoException;
 import org.dpo4j.checkpoint.FileTrees;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.PeftAdapter;

@@ -11,6 +11,7 @@ import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.Overlap;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 
 /** What was read, for people. */

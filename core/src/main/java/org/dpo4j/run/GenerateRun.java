@@ -10,6 +10,7 @@ import org.dpo4j.data.Message;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.Sampling;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;

@@ -17,6 +17,7 @@ import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.EncodingMeans;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.dpo4j.weights.HuggingFaceConfig;

@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.report.RunOutput;
 
 /**
  * What is done when the process is stopped (Ctrl-C) in the middle of a run: unfinished output is

@@ -10,6 +10,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;

@@ -12,6 +12,7 @@ import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;

@@ -31,6 +31,7 @@ import org.dpo4j.plan.StepArithmetic;
 import org.dpo4j.plan.StepCost;
 import org.dpo4j.plan.TokenLoad;
 import org.dpo4j.plan.Trial;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.ElementType;

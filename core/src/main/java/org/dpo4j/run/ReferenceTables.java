@@ -28,6 +28,7 @@ import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.ReferenceCache;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.reference.ReferenceKey;
+import org.dpo4j.report.Progress;
 import org.dpo4j.train.PreferenceData;
 import org.jspecify.annotations.Nullable;
 

@@ -11,6 +11,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.report.Progress;
 import org.dpo4j.tokenizer.TokenizerVocabulary;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.weights.Checkpoint;

@@ -18,6 +18,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.report.RunOutput;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A file of one JSON line for each row, which appears under its name when it is complete. */

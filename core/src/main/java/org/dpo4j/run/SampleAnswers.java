@@ -7,6 +7,8 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.Sampling;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.tokenizer.ModelTokenizer;
 

@@ -5,6 +5,7 @@ import java.math.MathContext;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.config.SaveDtype;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.Checkpoint;

@@ -16,6 +16,7 @@ import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;

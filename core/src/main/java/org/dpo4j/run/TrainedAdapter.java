@@ -14,6 +14,7 @@ import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.options.OptionType;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;

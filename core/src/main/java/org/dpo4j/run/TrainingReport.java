@@ -41,6 +41,7 @@ import org.dpo4j.report.ModelCard;
 import org.dpo4j.report.Picture;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.report.ShortNumber;
 import org.dpo4j.report.TimeText;

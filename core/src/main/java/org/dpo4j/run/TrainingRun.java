@@ -18,6 +18,7 @@ import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.PreferenceData;

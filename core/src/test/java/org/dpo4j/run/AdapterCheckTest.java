@@ -20,6 +20,8 @@ import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.weights.SafetensorsFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

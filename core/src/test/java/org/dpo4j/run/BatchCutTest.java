@@ -31,6 +31,8 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.StepReport;

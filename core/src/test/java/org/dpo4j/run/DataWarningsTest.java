@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

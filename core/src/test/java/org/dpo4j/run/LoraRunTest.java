@@ -21,6 +21,8 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 import org.jspecify.annotations.Nullable;

@@ -19,6 +19,8 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.MemorySize;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;

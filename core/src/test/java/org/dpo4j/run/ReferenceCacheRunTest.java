@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

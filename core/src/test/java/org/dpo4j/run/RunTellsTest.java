@@ -19,6 +19,8 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;

@@ -19,6 +19,8 @@ import org.dpo4j.DpoException;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;

@@ -25,6 +25,8 @@ import java.util.stream.Collectors;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.json.JsonMapper;

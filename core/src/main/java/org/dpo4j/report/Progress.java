@@ -1,4 +1,4 @@
-package org.dpo4j.run;
+package org.dpo4j.report;
 
 /** Hears how far a long task is. */
 @FunctionalInterface

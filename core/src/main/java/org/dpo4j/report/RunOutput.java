@@ -1,4 +1,4 @@
-package org.dpo4j.run;
+package org.dpo4j.report;
 
 import java.io.PrintStream;
 import java.util.ArrayList;
