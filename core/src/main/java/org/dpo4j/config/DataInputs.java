@@ -75,7 +75,7 @@ public final class DataInputs {
       String[] parts = item.split("=", 2);
       String name = parts[0].strip();
       String source = parts.length == 2 ? parts[1].strip() : "";
-      Rule.require(
+      OptionChecks.require(
           !name.isEmpty() && !source.isEmpty(),
           "columns",
           "a list of NAME=COLUMN",

@@ -35,10 +35,11 @@ public record GenerateConfig(
               ? "--prompt and --prompts_file exclude each other; pass one of them"
               : "a prompt is missing; pass --prompt TEXT or --prompts_file FILE");
     }
-    Rule.atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
-    Rule.notNegative("temperature", temperature, "0 always takes the likeliest id");
-    Rule.require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
-    Rule.threads(threads);
+    OptionChecks.atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
+    OptionChecks.notNegative("temperature", temperature, "0 always takes the likeliest id");
+    OptionChecks.require(
+        topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
+    OptionChecks.threads(threads);
   }
 
   /** Whether the prompts come from the standard input. */

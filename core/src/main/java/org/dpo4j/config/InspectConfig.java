@@ -28,9 +28,9 @@ public record InspectConfig(
   public static final OptionTable<InspectConfig> OPTIONS = OptionTable.of(InspectConfig.class);
 
   public InspectConfig {
-    Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
     DataInputs.columns(columns);
-    Rule.atLeast("rows", rows, 0, "0 means all");
+    OptionChecks.atLeast("rows", rows, 0, "0 means all");
   }
 
   /** The files that are read; throws UsageException if one is not there. */

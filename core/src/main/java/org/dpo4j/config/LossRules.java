@@ -13,7 +13,7 @@ import org.dpo4j.loss.CombinedLoss;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
-import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.options.OptionType;
 
 /**
@@ -51,7 +51,7 @@ public final class LossRules {
     List<CombinedLoss.Part> parts = new ArrayList<>();
     for (int i = 0; i < types.size(); i++) {
       double weight = weights.isPresent() ? weights.get().get(i) : 1;
-      Rule.positive("loss_weights", weight, "leave a loss out that must not count");
+      OptionChecks.positive("loss_weights", weight, "leave a loss out that must not count");
       parts.add(new CombinedLoss.Part(create(types.get(i), settings), weight));
     }
     boolean plain = parts.size() == 1 && parts.get(0).weight() == 1;
@@ -101,8 +101,8 @@ public final class LossRules {
                   .formatted(types)
               + " leave out one of them");
     }
-    boolean compares = loss.reference() == ReferenceNeed.LOSS;
-    if (objective.tail().alpha() != 1 && loss.reference() == ReferenceNeed.REWARDS) {
+    boolean compares = loss.reference() == ReferenceUse.LOSS;
+    if (objective.tail().alpha() != 1 && loss.reference() == ReferenceUse.REWARDS) {
       throw new UsageException(
           "--ld_alpha weights completions that are compared but --loss_type %s compares none; leave"
                   .formatted(types)
@@ -123,7 +123,7 @@ public final class LossRules {
     for (LossType type : options.lossType()) {
       PreferenceLoss loss = type.create(options.settings());
       some |= loss.usesScores();
-      all &= loss.usesScores() || loss.reference() != ReferenceNeed.LOSS;
+      all &= loss.usesScores() || loss.reference() != ReferenceUse.LOSS;
     }
     if (!some || !all) {
       throw new UsageException(
@@ -136,8 +136,7 @@ public final class LossRules {
     }
   }
 
-  private static void checkReference(
-      TrainingConfig.Loss options, ReferenceNeed need, String types) {
+  private static void checkReference(TrainingConfig.Loss options, ReferenceUse need, String types) {
     if (options.refModel().isPresent()
         && options.reference().isPresent()
         && options.reference().get() != ReferenceChoice.START) {
@@ -146,13 +145,13 @@ public final class LossRules {
               .formatted(OptionType.text(options.reference().get())));
     }
     boolean none = options.referenceChoice() == ReferenceChoice.NONE;
-    if (none && need == ReferenceNeed.LOSS) {
+    if (none && need == ReferenceUse.LOSS) {
       throw new UsageException(
           "--reference none is for losses without a reference, %s, but --loss_type %s needs one;"
                   .formatted(names(type -> type.create(ANY).reference() != need), types)
               + " use --reference start");
     }
-    if (need == ReferenceNeed.NONE && (options.refModel().isPresent() || !none)) {
+    if (need == ReferenceUse.NONE && (options.refModel().isPresent() || !none)) {
       throw new UsageException(
           "--%s names a reference but --loss_type %s has no use for one; leave it out"
               .formatted(options.refModel().isPresent() ? "ref_model" : "reference", types));

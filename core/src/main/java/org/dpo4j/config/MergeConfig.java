@@ -26,7 +26,7 @@ public record MergeConfig(
   public static final OptionTable<MergeConfig> OPTIONS = OptionTable.of(MergeConfig.class);
 
   public MergeConfig {
-    Rule.threads(threads);
+    OptionChecks.threads(threads);
   }
 
   /** Checks that what the options name is there; throws UsageException naming the option. */

@@ -33,11 +33,11 @@ public record ScoreConfig(
   public static final OptionTable<ScoreConfig> OPTIONS = OptionTable.of(ScoreConfig.class);
 
   public ScoreConfig {
-    Rule.positive("beta", beta, "0.1 is usual");
-    Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
+    OptionChecks.positive("beta", beta, "0.1 is usual");
+    OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
     DataInputs.columns(columns);
-    Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
-    Rule.threads(threads);
+    OptionChecks.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
+    OptionChecks.threads(threads);
   }
 
   /** The files that are read; throws UsageException if one is not there. */

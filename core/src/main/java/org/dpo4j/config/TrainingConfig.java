@@ -9,10 +9,10 @@ import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
-import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
@@ -158,11 +158,12 @@ public record TrainingConfig(
       @Option(value = "true", help = "false applies lora_dropout in training")
           boolean disableDropout) {
     public Lora {
-      loraR.ifPresent(rank -> Rule.atLeast("lora_r", rank, 1, "16 is usual"));
-      loraAlpha.ifPresent(alpha -> Rule.positive("lora_alpha", alpha, "twice the rank is usual"));
+      loraR.ifPresent(rank -> OptionChecks.atLeast("lora_r", rank, 1, "16 is usual"));
+      loraAlpha.ifPresent(
+          alpha -> OptionChecks.positive("lora_alpha", alpha, "twice the rank is usual"));
       loraDropout.ifPresent(
           share ->
-              Rule.require(
+              OptionChecks.require(
                   share >= 0 && share < 1, "lora_dropout", "in [0, 1)", share, "0.05 is usual"));
     }
 
@@ -201,9 +202,9 @@ public record TrainingConfig(
       @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
       @Option(value = "true", help = "shuffle the pairs in each epoch") boolean shuffle) {
     public Data {
-      Rule.atLeast("max_length", maxLength, 0, "0 means no truncation");
-      dataWeights.ifPresent(weights -> Rule.weightsFit(weights, dataFile.size()));
-      evalSplit.ifPresent(Rule::splitSize);
+      OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
+      dataWeights.ifPresent(weights -> OptionChecks.weightsFit(weights, dataFile.size()));
+      evalSplit.ifPresent(OptionChecks::splitSize);
       if (evalSplit.isPresent() && evalFile.isPresent()) {
         throw new UsageException(
             "--eval_split and --eval_file both say what is held out; pass one of them");
@@ -253,21 +254,21 @@ public record TrainingConfig(
           double refModelMixupAlpha,
       @Option(value = "512", help = "steps between reference updates") int refModelSyncSteps) {
     public Loss {
-      Rule.positive("beta", beta, "0.1 is usual");
-      Rule.labelSmoothing(labelSmoothing);
-      Rule.require(
+      OptionChecks.positive("beta", beta, "0.1 is usual");
+      OptionChecks.labelSmoothing(labelSmoothing);
+      OptionChecks.require(
           Double.isFinite(fAlphaDivergenceCoef),
           "f_alpha_divergence_coef",
           "a finite number",
           fAlphaDivergenceCoef,
           "0.5 is the default");
-      Rule.share("ld_alpha", ldAlpha.orElse(1.0), "1 weights nothing");
-      Rule.positive("discopop_tau", discopopTau, "0.05 is usual");
-      Rule.notNegative("dpop_lambda", dpopLambda, "50 is the paper's");
-      Rule.notNegative("simpo_gamma", simpoGamma, "0.5 is usual");
-      Rule.notNegative("cpo_alpha", cpoAlpha, "1 is usual");
-      Rule.share("ref_model_mixup_alpha", refModelMixupAlpha, "0.6 is usual");
-      Rule.atLeast("ref_model_sync_steps", refModelSyncSteps, 1, "512 is usual");
+      OptionChecks.share("ld_alpha", ldAlpha.orElse(1.0), "1 weights nothing");
+      OptionChecks.positive("discopop_tau", discopopTau, "0.05 is usual");
+      OptionChecks.notNegative("dpop_lambda", dpopLambda, "50 is the paper's");
+      OptionChecks.notNegative("simpo_gamma", simpoGamma, "0.5 is usual");
+      OptionChecks.notNegative("cpo_alpha", cpoAlpha, "1 is usual");
+      OptionChecks.share("ref_model_mixup_alpha", refModelMixupAlpha, "0.6 is usual");
+      OptionChecks.atLeast("ref_model_sync_steps", refModelSyncSteps, 1, "512 is usual");
     }
 
     /** The numbers in the formulas. */
@@ -280,7 +281,7 @@ public record TrainingConfig(
       return new Objective(
           LossRules.loss(lossType, lossWeights, settings()),
           new FDivergence(fDivergenceType, fAlphaDivergenceCoef),
-          new TailWeight(ldAlpha.orElse(1.0)),
+          new LengthDesensitizing(ldAlpha.orElse(1.0)),
           useWeighting);
     }
 
@@ -288,7 +289,7 @@ public record TrainingConfig(
     public ReferenceChoice referenceChoice() {
       return reference.orElseGet(
           () ->
-              objective().loss().reference() == ReferenceNeed.NONE
+              objective().loss().reference() == ReferenceUse.NONE
                   ? ReferenceChoice.NONE
                   : ReferenceChoice.START);
     }
@@ -303,12 +304,14 @@ public record TrainingConfig(
       @Option(value = "1e-8", help = "AdamW epsilon") double adamEpsilon,
       @Option(value = "1", help = "gradient clipping norm; 0 turns it off") double maxGradNorm) {
     public Optimizer {
-      Rule.notNegative("learning_rate", learningRate, "1e-6 is usual for a whole model");
-      Rule.notNegative("weight_decay", weightDecay, "0 turns it off");
-      Rule.require(0 <= adamBeta1 && adamBeta1 < 1, "adam_beta1", "in [0, 1)", adamBeta1, "0.9");
-      Rule.require(0 <= adamBeta2 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2, "0.999");
-      Rule.notNegative("adam_epsilon", adamEpsilon, "1e-8 is usual");
-      Rule.notNegative("max_grad_norm", maxGradNorm, "0 turns clipping off");
+      OptionChecks.notNegative("learning_rate", learningRate, "1e-6 is usual for a whole model");
+      OptionChecks.notNegative("weight_decay", weightDecay, "0 turns it off");
+      OptionChecks.require(
+          0 <= adamBeta1 && adamBeta1 < 1, "adam_beta1", "in [0, 1)", adamBeta1, "0.9");
+      OptionChecks.require(
+          0 <= adamBeta2 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2, "0.999");
+      OptionChecks.notNegative("adam_epsilon", adamEpsilon, "1e-8 is usual");
+      OptionChecks.notNegative("max_grad_norm", maxGradNorm, "0 turns clipping off");
     }
   }
 
@@ -322,22 +325,22 @@ public record TrainingConfig(
           double warmupSteps,
       @Option(value = "0", help = "warmup as a fraction of all steps") double warmupRatio) {
     public Schedule {
-      Rule.require(
+      OptionChecks.require(
           maxSteps == -1 || maxSteps > 0,
           "max_steps",
           "above 0, or -1 for as many as num_train_epochs takes",
           maxSteps,
           "pass a number of optimizer steps");
       if (maxSteps == -1) {
-        Rule.positive("num_train_epochs", numTrainEpochs, "1 to 3 is usual");
+        OptionChecks.positive("num_train_epochs", numTrainEpochs, "1 to 3 is usual");
       }
-      Rule.require(
+      OptionChecks.require(
           warmupSteps >= 0 && (warmupSteps < 1 || warmupSteps == Math.rint(warmupSteps)),
           "warmup_steps",
           "a whole number from 0, or a share of all steps below 1",
           warmupSteps,
           "for example 10, or 0.1");
-      Rule.require(
+      OptionChecks.require(
           warmupRatio >= 0 && warmupRatio <= 1,
           "warmup_ratio",
           "between 0 and 1",
@@ -364,8 +367,8 @@ public record TrainingConfig(
       @Option(value = "1", help = "micro-batches per optimizer step")
           int gradientAccumulationSteps) {
     public Batching {
-      Rule.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
-      Rule.atLeast(
+      OptionChecks.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
+      OptionChecks.atLeast(
           "gradient_accumulation_steps", gradientAccumulationSteps, 1, "1 means no accumulation");
     }
   }
@@ -378,7 +381,7 @@ public record TrainingConfig(
           Optional<StepInterval> evalSteps,
       @Option(value = "8", help = "pairs per evaluation batch") int perDeviceEvalBatchSize) {
     public Evaluation {
-      Rule.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
+      OptionChecks.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
     }
   }
 
@@ -394,7 +397,7 @@ public record TrainingConfig(
       @Option(value = "3", help = "sample prompts for the model card; 0 = none")
           int samplePrompts) {
     public Output {
-      Rule.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
+      OptionChecks.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
     }
   }
 
@@ -413,7 +416,7 @@ public record TrainingConfig(
     }
 
     public Engine {
-      Rule.threads(threads);
+      OptionChecks.threads(threads);
     }
   }
 }

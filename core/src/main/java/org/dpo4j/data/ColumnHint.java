@@ -47,7 +47,7 @@ final class ColumnHint {
           .findFirst()
           .ifPresent(name -> items.add("prompt=" + name));
     }
-    Optional<OtherNames.Sides> sides = sides(columns);
+    Optional<OtherNames.Split> sides = sides(columns);
     if (sides.isPresent() && items.isEmpty() && !columns.contains("prompt")) {
       List<String> others =
           columns.stream()
@@ -70,7 +70,7 @@ final class ColumnHint {
         : "where it has another name, pass --columns %s=NAME".formatted(missing);
   }
 
-  private static Optional<OtherNames.Sides> sides(List<String> columns) {
+  private static Optional<OtherNames.Split> sides(List<String> columns) {
     for (List<String> words : OPPOSITES) {
       for (String chosen : columns) {
         String lower = chosen.toLowerCase(Locale.ROOT);
@@ -82,7 +82,7 @@ final class ColumnHint {
                       name -> !name.equals(chosen) && name.toLowerCase(Locale.ROOT).equals(other))
                   .findFirst();
           if (rejected.isPresent()) {
-            return Optional.of(new OtherNames.Sides(chosen, rejected.get()));
+            return Optional.of(new OtherNames.Split(chosen, rejected.get()));
           }
         }
       }

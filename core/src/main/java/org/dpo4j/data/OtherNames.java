@@ -14,23 +14,23 @@ import org.jspecify.annotations.Nullable;
 final class OtherNames {
 
   /** A tool's names for the two sides. */
-  record Sides(String chosen, String rejected) {}
+  record Split(String chosen, String rejected) {}
 
-  private static final List<Sides> SIDES =
+  private static final List<Split> SIDES =
       List.of(
-          new Sides("chosen_response", "rejected_response"), // NeMo, Argilla, Axolotl
-          new Sides("chosen_conversations", "rejected_conversations"), // torchtune
-          new Sides("chosen_messages", "rejected_messages"),
-          new Sides("preferred_output", "non_preferred_output"), // OpenAI
-          new Sides("messages", "rejected_messages"), // ms-swift, whole conversations
-          new Sides("response", "rejected_response"), // ms-swift, with query and history
-          new Sides("answer", "rejected_answer"), // H2O LLM Studio
-          new Sides("output", "rejected_output"));
+          new Split("chosen_response", "rejected_response"), // NeMo, Argilla, Axolotl
+          new Split("chosen_conversations", "rejected_conversations"), // torchtune
+          new Split("chosen_messages", "rejected_messages"),
+          new Split("preferred_output", "non_preferred_output"), // OpenAI
+          new Split("messages", "rejected_messages"), // ms-swift, whole conversations
+          new Split("response", "rejected_response"), // ms-swift, with query and history
+          new Split("answer", "rejected_answer"), // H2O LLM Studio
+          new Split("output", "rejected_output"));
 
   private OtherNames() {}
 
   /** The names in use in a row, or empty where it has TRL's or none that is known. */
-  static Optional<Sides> of(Map<?, ?> row) {
+  static Optional<Split> of(Map<?, ?> row) {
     if (row.containsKey("chosen")
         || row.containsKey("rejected")
         || RowShape.IDS.stream().anyMatch(row::containsKey)) {
@@ -42,7 +42,7 @@ final class OtherNames {
   }
 
   /** The row with the names that are used here. */
-  static Map<?, ?> replaced(Map<?, ?> row, Optional<Sides> sides) {
+  static Map<?, ?> replaced(Map<?, ?> row, Optional<Split> sides) {
     boolean conversation =
         row.get("conversation") instanceof List<?> && !row.containsKey("conversations");
     boolean input = row.get("input") instanceof Map<?, ?> && !row.containsKey("prompt");

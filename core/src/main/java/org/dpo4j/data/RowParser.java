@@ -46,7 +46,7 @@ final class RowParser {
       RowShape shape,
       boolean hasWeight,
       boolean transcript,
-      Optional<OtherNames.Sides> sides) {}
+      Optional<OtherNames.Split> sides) {}
 
   /**
    * @param untyped whether the rows come from a table, where every value is text at first
@@ -91,7 +91,7 @@ final class RowParser {
   }
 
   List<PreferencePair> parse(RowOrigin origin, Map<?, ?> columns) {
-    Optional<OtherNames.Sides> sides = OtherNames.of(columns);
+    Optional<OtherNames.Split> sides = OtherNames.of(columns);
     Map<?, ?> values = OtherNames.replaced(columns, sides);
     if (format != RowFormat.TEXT) {
       values = JsonCells.read(origin, values, untyped);
@@ -297,7 +297,7 @@ final class RowParser {
   }
 
   /** One missing prompt in a file that has them would otherwise be guessed from the completions. */
-  private void checkSameAsFirst(RowFields row, RowShape shape, Optional<OtherNames.Sides> sides) {
+  private void checkSameAsFirst(RowFields row, RowShape shape, Optional<OtherNames.Split> sides) {
     if (first == null) {
       boolean transcript =
           shape == RowShape.IMPLICIT_TEXT

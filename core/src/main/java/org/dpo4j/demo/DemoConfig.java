@@ -9,9 +9,9 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.LossRules;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
-import org.dpo4j.config.Rule;
+import org.dpo4j.config.OptionChecks;
 import org.dpo4j.loss.PreferenceLoss;
-import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
@@ -50,19 +50,19 @@ public record DemoConfig(
   }
 
   public DemoConfig {
-    Rule.atLeast("steps", steps, 1, "30 is the default");
-    Rule.positive("beta", beta, "0.2 is the default");
-    Rule.notNegative("learning_rate", learningRate, "1e-4 is the default");
-    Rule.require(
+    OptionChecks.atLeast("steps", steps, 1, "30 is the default");
+    OptionChecks.positive("beta", beta, "0.2 is the default");
+    OptionChecks.notNegative("learning_rate", learningRate, "1e-4 is the default");
+    OptionChecks.require(
         perDeviceTrainBatchSize >= 1 && perDeviceTrainBatchSize <= 12,
         "per_device_train_batch_size",
         "from 1 to 12, the number of triples,",
         perDeviceTrainBatchSize,
         "12 is one step for each pass");
-    Rule.labelSmoothing(labelSmoothing);
+    OptionChecks.labelSmoothing(labelSmoothing);
     PreferenceLoss loss =
         LossRules.loss(List.of(lossType), Optional.empty(), LossSettings.of(beta, labelSmoothing));
-    if (loss.reference() != ReferenceNeed.LOSS) {
+    if (loss.reference() != ReferenceUse.LOSS) {
       throw new UsageException(
           "--loss_type %s needs no reference, which the demo is about; use it with dpo4j train"
               .formatted(OptionType.text(lossType)));
@@ -73,7 +73,7 @@ public record DemoConfig(
                   .formatted(OptionType.text(lossType))
               + " ipo is normalized already, the others have no such form");
     }
-    Rule.threads(threads);
+    OptionChecks.threads(threads);
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -85,8 +85,9 @@ public final class TinyGpt implements CausalLm {
   }
 
   @Override
-  public List<Lookup> lookups() {
-    return List.of(new Lookup(tokenEmbedding, false), new Lookup(positionEmbedding, true));
+  public List<EmbeddingTable> lookups() {
+    return List.of(
+        new EmbeddingTable(tokenEmbedding, false), new EmbeddingTable(positionEmbedding, true));
   }
 
   @Override

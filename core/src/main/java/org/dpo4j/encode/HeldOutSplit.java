@@ -23,12 +23,12 @@ public record HeldOutSplit(double size, long seed, int bos) {
    * @param held what is held out: at most the size asked for, less where prompts with many pairs do
    *     not fit
    */
-  public record Sides(PairDataset train, PairDataset held) {}
+  public record Split(PairDataset train, PairDataset held) {}
 
   /**
    * @throws UsageException if a side would have no pair
    */
-  public Sides of(PairDataset data) {
+  public Split of(PairDataset data) {
     EncodedPairs pairs = data.pairs();
     int[] groups = groups(pairs);
     int[] members = new int[pairs.size()];
@@ -59,7 +59,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
         train[trained++] = i;
       }
     }
-    return new Sides(
+    return new Split(
         data.keep(train, "held out by eval_split"), data.keep(evaluation, "kept for training"));
   }
 
@@ -75,7 +75,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
   private int[] groups(EncodedPairs pairs) {
     int[] first = new int[pairs.size()];
     Arrays.setAll(first, i -> i);
-    FirstSeen seen = new FirstSeen(first.length);
+    FirstOccurrenceIndex seen = new FirstOccurrenceIndex(first.length);
     joinRows(first, pairs, seen);
     seen.clear(); // a second table would be as large
     joinPrompts(first, pairs, seen);
@@ -85,7 +85,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
     return first;
   }
 
-  private static void joinRows(int[] first, EncodedPairs pairs, FirstSeen rows) {
+  private static void joinRows(int[] first, EncodedPairs pairs, FirstOccurrenceIndex rows) {
     for (int i = 0; i < first.length; i++) {
       RowOrigin row = pairs.get(i).origin();
       int hash = Objects.hash(row.file(), row.line(), row.row());
@@ -98,7 +98,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
     return a.row() == b.row() && a.line() == b.line() && a.file().equals(b.file());
   }
 
-  private void joinPrompts(int[] first, EncodedPairs pairs, FirstSeen prompts) {
+  private void joinPrompts(int[] first, EncodedPairs pairs, FirstOccurrenceIndex prompts) {
     for (int i = 0; i < first.length; i++) {
       int[] key = key(pairs.get(i));
       int hash = Arrays.hashCode(key);

@@ -64,7 +64,7 @@ public record Overlap(
       Predicate<EncodedPair> compared,
       Hash hash,
       Likeness like) {
-    FirstSeen seen = new FirstSeen(training.size() + 1);
+    FirstOccurrenceIndex seen = new FirstOccurrenceIndex(training.size() + 1);
     for (int i = 0; i < training.size(); i++) {
       EncodedPair pair = training.get(i);
       // Pairs without a prompt would all have one hash, and each would be compared with all before.

@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * @param walk what was seen in the files
  * @param unused pairs that could be used and are not, by reason
  */
-public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> unused)
+public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Integer> unused)
     implements AutoCloseable {
   // A piece of work: enough rows to be worth handing over, and no more text than the caches hold.
   private static final int PIECE_ROWS = 16;
@@ -59,7 +59,7 @@ public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> un
    */
   public static PairDataset load(
       DataInput input, List<Double> weights, PairEncoder encoder, OnBadRow onBadRow) {
-    return load(input, weights, encoder, onBadRow, EncodingMeans.ofMachine());
+    return load(input, weights, encoder, onBadRow, EncodingResources.ofMachine());
   }
 
   /**
@@ -73,11 +73,11 @@ public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> un
       List<Double> weights,
       PairEncoder encoder,
       OnBadRow onBadRow,
-      EncodingMeans means) {
+      EncodingResources means) {
     PairFile file = PairFile.create(means.folder());
     try {
       List<Integer> ends = new ArrayList<>();
-      Walk walk =
+      ReadSummary walk =
           walk(
               input,
               encoder,
@@ -159,14 +159,14 @@ public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> un
    * @param descriptions what the rows are, for people
    * @param forms what the rows are to a model
    */
-  public record Walk(
+  public record ReadSummary(
       EncodingCounts counts,
       Set<String> ignoredColumns,
       Map<String, RowOrigin> lostColumns,
       Set<String> descriptions,
       Set<RowForm> forms) {
     /** Nothing. */
-    public Walk() {
+    public ReadSummary() {
       this(
           new EncodingCounts(),
           new TreeSet<>(),
@@ -193,10 +193,10 @@ public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> un
   /**
    * The rows of one file; see {@link #forEachRow(DataInput, PairEncoder, OnBadRow, int, Consumer)}.
    */
-  public static Walk forEachRow(
+  public static ReadSummary forEachRow(
       Path file, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
     return forEachRow(
-        DataInput.of(file), encoder, onBadRow, EncodingMeans.ofMachine().threads(), action);
+        DataInput.of(file), encoder, onBadRow, EncodingResources.ofMachine().threads(), action);
   }
 
   /**
@@ -208,7 +208,7 @@ public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> un
    * @param action called on the calling thread
    * @throws BadRowException the first bad row and how many there are, if {@code onBadRow} says stop
    */
-  public static Walk forEachRow(
+  public static ReadSummary forEachRow(
       DataInput input,
       PairEncoder encoder,
       OnBadRow onBadRow,
@@ -217,14 +217,14 @@ public record PairDataset(EncodedPairs pairs, Walk walk, Map<String, Integer> un
     return walk(input, encoder, onBadRow, threads, action, entry -> {});
   }
 
-  private static Walk walk(
+  private static ReadSummary walk(
       DataInput input,
       PairEncoder encoder,
       OnBadRow onBadRow,
       int threads,
       Consumer<EncodedRow> action,
       Consumer<DataEntry> endOfEntry) {
-    Walk walk = new Walk();
+    ReadSummary walk = new ReadSummary();
     BadRows bad = new BadRows();
     try (OrderedWork<List<Result>> work =
         new OrderedWork<>(

@@ -43,7 +43,7 @@ public final class PairEncoder {
   private final SpecialTokens specialTokens;
   private final EncodingLimits limits;
   private final OptionalInt eosId;
-  private final Surprises surprises;
+  private final TokenizationWarnings surprises;
 
   /**
    * @param template of the model, or null if it has none; rows of messages then stop the run
@@ -58,7 +58,7 @@ public final class PairEncoder {
     this.specialTokens = specialTokens;
     this.limits = limits;
     this.eosId = specialTokens.eosId(tokenizer);
-    this.surprises = new Surprises(tokenizer, specialTokens, eosId);
+    this.surprises = new TokenizationWarnings(tokenizer, specialTokens, eosId);
   }
 
   /** The id that begins a sequence; -1 where the tokenizer has none. */
@@ -253,8 +253,8 @@ public final class PairEncoder {
     warnings.addAll(doubts);
     // What the template writes behind every answer is nothing that a row could change.
     Set<String> notes =
-        rendered && warnings.remove(Surprises.AFTER_EOS)
-            ? Set.of(Surprises.TEMPLATE_AFTER_EOS)
+        rendered && warnings.remove(TokenizationWarnings.AFTER_EOS)
+            ? Set.of(TokenizationWarnings.TEMPLATE_AFTER_EOS)
             : Set.of();
     Status status = Status.KEPT;
     String reason = "";

@@ -41,7 +41,7 @@ public final class CompletionPass implements AutoCloseable {
 
   private final CausalLm model;
   private final FlatSequences sequences;
-  private final TailWeight tail;
+  private final LengthDesensitizing tail;
   private final Purpose purpose;
   private final DecoderPass decoder;
   private final HeadPass head;
@@ -53,14 +53,15 @@ public final class CompletionPass implements AutoCloseable {
    * @param tail weights tokens; {@code sequences} are then pairs
    * @throws org.dpo4j.DpoException if an id or position is none of the model's
    */
-  public CompletionPass(CausalLm model, FlatSequences sequences, TailWeight tail, Purpose purpose) {
+  public CompletionPass(
+      CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose) {
     this(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT);
   }
 
   CompletionPass(
       CausalLm model,
       FlatSequences sequences,
-      TailWeight tail,
+      LengthDesensitizing tail,
       Purpose purpose,
       HeadPass.Sizes sizes) {
     SequenceLogProbs.check(model, sequences);
@@ -97,9 +98,9 @@ public final class CompletionPass implements AutoCloseable {
     return summed(head.logProbs());
   }
 
-  /** The same with each token's {@link TailWeight}. */
+  /** The same with each token's {@link LengthDesensitizing}. */
   public Tensor weightedSums() {
-    return tail.equals(TailWeight.NONE)
+    return tail.equals(LengthDesensitizing.NONE)
         ? sums()
         : summed(head.logProbs().mul(Tensors.like(head.logProbs(), tail.of(sequences))));
   }
@@ -133,7 +134,7 @@ public final class CompletionPass implements AutoCloseable {
         NoGrad noGrad = NoGrad.open()) {
       Tensor sequenceOf = Tensors.longs(sequences.sequenceOf());
       Tensor weighted = byWeightedSums.index_select(0, sequenceOf);
-      if (!tail.equals(TailWeight.NONE)) {
+      if (!tail.equals(LengthDesensitizing.NONE)) {
         weighted.mul_(Tensors.like(weighted, tail.of(sequences)));
       }
       Tensor byToken = bySums.index_select(0, sequenceOf).add_(weighted); // (scored)

@@ -17,10 +17,10 @@ import org.dpo4j.model.Node;
 import org.dpo4j.model.Product;
 import org.dpo4j.model.Tape;
 import org.dpo4j.model.WeightGradients;
-import org.dpo4j.torch.RowShares;
-import org.dpo4j.torch.Team;
+import org.dpo4j.torch.RowPartition;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,10 +45,11 @@ final class HeadPass implements AutoCloseable {
    * @param norm root of the sum of squares of e
    * @param total sum of x
    */
-  private record Figures(Tensor largest, Tensor sum, Tensor weighted, Tensor norm, Tensor total) {
-    static Figures of(Tensor like, int tiles, int scored) {
+  private record TileStatistics(
+      Tensor largest, Tensor sum, Tensor weighted, Tensor norm, Tensor total) {
+    static TileStatistics of(Tensor like, int tiles, int scored) {
       Tensor all = Tensors.zerosLike(like, 5, tiles, scored);
-      return new Figures(
+      return new TileStatistics(
           all.select(0, 0), all.select(0, 1), all.select(0, 2), all.select(0, 3), all.select(0, 4));
     }
   }
@@ -71,17 +72,17 @@ final class HeadPass implements AutoCloseable {
 
   private final CausalLm model;
   private final Linear head;
-  private final Team team = Team.get();
+  private final WorkerPool workers = WorkerPool.get();
   private final Tensor predictors; // (scored), as rows of the states
   private final int scored;
   private final int[] targetIds; // (scored)
   private final Tensor targets; // (scored)
   private final int vocabulary;
   private final int width; // of a tile
-  private final RowShares rows; // the scored ones
+  private final RowPartition rows; // the scored ones
   private final boolean statistics;
   private final TensorScope scope = TensorScope.open(); // of this pass, of no thread
-  private final Team.@Nullable Block memory; // of what is kept
+  private final WorkerPool.@Nullable Block memory; // of what is kept
   private final @Nullable Tensor kept; // e of all tiles, one behind the other
   private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, with a way back
   private final Node[] leaves;
@@ -115,13 +116,13 @@ final class HeadPass implements AutoCloseable {
     scored = targetIds.length;
     vocabulary = model.vocabSize();
     width = sizes.width(scored);
-    rows = RowShares.of(team, scored);
+    rows = RowPartition.of(workers, scored);
     leaves = new Node[rows.threads()];
     long count = (long) scored * vocabulary;
     try {
       memory =
           training && 4 * count <= sizes.keptBytes()
-              ? team.block(Tensors.elementType(states), count)
+              ? workers.block(Tensors.elementType(states), count)
               : null;
       kept = memory == null ? null : memory.tensor();
       targets = Tensors.longs(targetIds);
@@ -138,10 +139,10 @@ final class HeadPass implements AutoCloseable {
           tapes.add(new Tape(seed + thread));
         }
       }
-      team.each(thread -> project(thread, states));
-      Figures figures = Figures.of(states, tiles(), scored);
+      workers.each(thread -> project(thread, states));
+      TileStatistics figures = TileStatistics.of(states, tiles(), scored);
       Tensor found = Tensors.zerosLike(states, scored);
-      team.each(thread -> eachTile(thread, tile -> measure(tile, figures, found)));
+      workers.each(thread -> eachTile(thread, tile -> measure(tile, figures, found)));
       normalizers = figures.largest().add(figures.sum().log()).logsumexp(new long[] {0}, false);
       shares = figures.largest().sub(normalizers).exp_();
       logProbs = found.sub(normalizers);
@@ -229,7 +230,7 @@ final class HeadPass implements AutoCloseable {
   }
 
   private int firstToken(int thread) {
-    return (int) ((long) vocabulary * thread / team.size());
+    return (int) ((long) vocabulary * thread / workers.size());
   }
 
   private int tiles(int thread) {
@@ -238,7 +239,7 @@ final class HeadPass implements AutoCloseable {
 
   private int tiles() {
     int sum = 0;
-    for (int thread = 0; thread < team.size(); thread++) {
+    for (int thread = 0; thread < workers.size(); thread++) {
       sum += tiles(thread);
     }
     return sum;
@@ -283,7 +284,7 @@ final class HeadPass implements AutoCloseable {
         .view(scored, tile.count());
   }
 
-  private void measure(Tile tile, Figures figures, Tensor found) {
+  private void measure(Tile tile, TileStatistics figures, Tensor found) {
     Tensor x = logits(tile);
     Tensor largest = tile.of(figures.largest());
     torch.amax_out(largest, x, new long[] {1}, false);
@@ -310,7 +311,7 @@ final class HeadPass implements AutoCloseable {
     torch.sum_out(into, rows, new long[] {1}, false, Tensors.noType());
   }
 
-  private List<Tensor> combined(Figures figures, Tensor found) {
+  private List<Tensor> combined(TileStatistics figures, Tensor found) {
     // H = log Z - sum p x
     Tensor entropy = normalizers.sub(figures.weighted().mul(shares).sum(0));
     Tensor mean = figures.total().sum(0).div_(Tensors.scalar(vocabulary));
@@ -336,8 +337,8 @@ final class HeadPass implements AutoCloseable {
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
     Tensor minus = normalizers.unsqueeze(1);
     List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors.neg())).toList();
-    expected = new Tensor[inputs.size()][team.size()];
-    team.each(
+    expected = new Tensor[inputs.size()][workers.size()];
+    workers.each(
         thread ->
             eachTile(
                 thread,
@@ -372,7 +373,7 @@ final class HeadPass implements AutoCloseable {
       head.bias().grad().index_add_(0, targets, byLogProbs);
     }
     Tensor byRows = Tensors.emptyLike(byStates, scored, byStates.size(1));
-    team.each(
+    workers.each(
         thread -> {
           if (rows.has(thread)) {
             List<Node> outputs = products.get(thread).stream().map(Product::input).toList();
@@ -382,7 +383,7 @@ final class HeadPass implements AutoCloseable {
             rows(byRows, thread).copy_(leaves[thread].gradient());
           }
         });
-    WeightGradients.add(team, tapes);
+    WeightGradients.add(workers, tapes);
     closeTapes();
     byStates.index_add_(0, predictors, byRows);
   }

@@ -55,7 +55,7 @@ public final class LogProbTable {
   public static LogProbTable compute(
       CausalLm model,
       List<EncodedPair> pairs,
-      TailWeight tail,
+      LengthDesensitizing tail,
       TokenBudget budget,
       IntConsumer progress) {
     return compute(model, pairs, tail, from -> budget.end(pairs, from), progress);
@@ -73,7 +73,7 @@ public final class LogProbTable {
   public static LogProbTable compute(
       CausalLm model,
       List<EncodedPair> pairs,
-      TailWeight tail,
+      LengthDesensitizing tail,
       int batchSize,
       IntConsumer progress) {
     return compute(
@@ -85,7 +85,11 @@ public final class LogProbTable {
   }
 
   private static LogProbTable compute(
-      CausalLm model, List<EncodedPair> pairs, TailWeight tail, Cut cut, IntConsumer progress) {
+      CausalLm model,
+      List<EncodedPair> pairs,
+      LengthDesensitizing tail,
+      Cut cut,
+      IntConsumer progress) {
     double[] chosen = new double[pairs.size()];
     double[] rejected = new double[pairs.size()];
     for (int from = 0, to; from < pairs.size(); from = to) {
@@ -106,10 +110,13 @@ public final class LogProbTable {
     return new LogProbTable(chosen, rejected);
   }
 
-  /** {@link #compute(CausalLm, List, TailWeight, int, IntConsumer)}, all tokens counted fully. */
+  /**
+   * {@link #compute(CausalLm, List, LengthDesensitizing, int, IntConsumer)}, all tokens counted
+   * fully.
+   */
   public static LogProbTable compute(
       CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
-    return compute(model, pairs, TailWeight.NONE, batchSize, progress);
+    return compute(model, pairs, LengthDesensitizing.NONE, batchSize, progress);
   }
 
   /** How many pairs there are. */

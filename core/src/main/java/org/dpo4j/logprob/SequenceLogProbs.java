@@ -25,25 +25,27 @@ public final class SequenceLogProbs {
    * @param tail weights tokens; {@code sequences} are then pairs
    * @return sums over completion tokens, in nats, shape (sequences)
    */
-  public static Tensor logProbs(CausalLm model, FlatSequences sequences, TailWeight tail) {
+  public static Tensor logProbs(CausalLm model, FlatSequences sequences, LengthDesensitizing tail) {
     check(model, sequences);
     return sequences.targets().length == 0
         ? nothing(model, sequences)
         : sums(model, sequences, tail);
   }
 
-  /** {@link #logProbs(CausalLm, FlatSequences, TailWeight)} with all tokens counted fully. */
+  /**
+   * {@link #logProbs(CausalLm, FlatSequences, LengthDesensitizing)} with all tokens counted fully.
+   */
   public static Tensor logProbs(CausalLm model, FlatSequences sequences) {
-    return logProbs(model, sequences, TailWeight.NONE);
+    return logProbs(model, sequences, LengthDesensitizing.NONE);
   }
 
   /** Shape (sequences). */
-  private static Tensor sums(CausalLm model, FlatSequences sequences, TailWeight tail) {
+  private static Tensor sums(CausalLm model, FlatSequences sequences, LengthDesensitizing tail) {
     Tensor logits = completionLogits(model, sequences);
     Tensor targets = Tensors.longs(sequences.targets()).unsqueeze(1);
     Tensor terms =
         logits.gather(1, targets).squeeze(1).sub(logits.logsumexp(new long[] {-1}, false));
-    if (!tail.equals(TailWeight.NONE)) {
+    if (!tail.equals(LengthDesensitizing.NONE)) {
       terms = terms.mul(Tensors.like(terms, tail.of(sequences)));
     }
     return Tensors.zerosLike(logits, sequences.sequences())

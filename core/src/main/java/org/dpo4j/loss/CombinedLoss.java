@@ -66,12 +66,12 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
 
   /** Needed where one part needs it; kept for rewards where no part is made to do without. */
   @Override
-  public ReferenceNeed reference() {
-    List<ReferenceNeed> needs = parts.stream().map(part -> part.loss().reference()).toList();
-    if (needs.contains(ReferenceNeed.LOSS)) {
-      return ReferenceNeed.LOSS;
+  public ReferenceUse reference() {
+    List<ReferenceUse> needs = parts.stream().map(part -> part.loss().reference()).toList();
+    if (needs.contains(ReferenceUse.LOSS)) {
+      return ReferenceUse.LOSS;
     }
-    return needs.contains(ReferenceNeed.NONE) ? ReferenceNeed.NONE : ReferenceNeed.REWARDS;
+    return needs.contains(ReferenceUse.NONE) ? ReferenceUse.NONE : ReferenceUse.REWARDS;
   }
 
   @Override
@@ -94,7 +94,7 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
   public boolean averagesRewards() {
     return parts.stream()
         .map(Part::loss)
-        .filter(loss -> loss.reference() == ReferenceNeed.NONE)
+        .filter(loss -> loss.reference() == ReferenceUse.NONE)
         .findFirst()
         .map(PreferenceLoss::averagesRewards)
         .orElse(false);

@@ -45,7 +45,7 @@ public record CpoLoss(double beta, double alpha, double labelSmoothing) implemen
   }
 
   @Override
-  public ReferenceNeed reference() {
-    return ReferenceNeed.NONE;
+  public ReferenceUse reference() {
+    return ReferenceUse.NONE;
   }
 }

@@ -2,8 +2,8 @@ package org.dpo4j.loss;
 
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.PairLogProbs;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -16,11 +16,11 @@ import org.dpo4j.torch.Tensors;
  *     its completions: Zhou et al. 2024 (WPO), arXiv 2406.11827, Eq. 2
  */
 public record Objective(
-    PreferenceLoss loss, FDivergence divergence, TailWeight tail, boolean weighting) {
+    PreferenceLoss loss, FDivergence divergence, LengthDesensitizing tail, boolean weighting) {
 
   /** A loss with nothing around it. */
   public static Objective of(PreferenceLoss loss) {
-    return new Objective(loss, FDivergence.NONE, TailWeight.NONE, false);
+    return new Objective(loss, FDivergence.NONE, LengthDesensitizing.NONE, false);
   }
 
   /**

@@ -55,8 +55,8 @@ public record OrpoLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public ReferenceNeed reference() {
-    return ReferenceNeed.NONE;
+  public ReferenceUse reference() {
+    return ReferenceUse.NONE;
   }
 
   @Override

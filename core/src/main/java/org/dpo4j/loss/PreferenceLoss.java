@@ -50,8 +50,8 @@ public sealed interface PreferenceLoss
   OptionalDouble valueAtZero();
 
   /** What the loss does with the reference. */
-  default ReferenceNeed reference() {
-    return ReferenceNeed.LOSS;
+  default ReferenceUse reference() {
+    return ReferenceUse.LOSS;
   }
 
   /** Whether the loss is built on scores, so that an f-divergence has a meaning in it. */

@@ -39,7 +39,7 @@ public record SftLoss(double beta) implements PreferenceLoss {
   }
 
   @Override
-  public ReferenceNeed reference() {
-    return ReferenceNeed.REWARDS;
+  public ReferenceUse reference() {
+    return ReferenceUse.REWARDS;
   }
 }

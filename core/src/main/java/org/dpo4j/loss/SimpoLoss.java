@@ -42,8 +42,8 @@ public record SimpoLoss(double beta, double gamma, double labelSmoothing)
   }
 
   @Override
-  public ReferenceNeed reference() {
-    return ReferenceNeed.NONE;
+  public ReferenceUse reference() {
+    return ReferenceUse.NONE;
   }
 
   @Override

@@ -10,9 +10,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.Softmax;
-import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 
 /**
  * Causal attention inside each sequence of a flat batch, cut into pieces that threads share: a
@@ -235,7 +235,7 @@ final class BlockedAttention {
   }
 
   /**
-   * The way forward, as jobs for {@link Team#share}.
+   * The way forward, as jobs for {@link WorkerPool#share}.
    *
    * @param scale the scores are multiplied with it
    * @param attended is filled where it is wanted, shape as that of the queries
@@ -256,7 +256,7 @@ final class BlockedAttention {
   }
 
   /**
-   * The way back, as jobs for {@link Team#share}.
+   * The way back, as jobs for {@link WorkerPool#share}.
    *
    * @param outGradient of the loss by what was attended, shape as that of the queries; 0 where it
    *     is not wanted

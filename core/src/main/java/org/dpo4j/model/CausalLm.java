@@ -29,11 +29,11 @@ public interface CausalLm extends AutoCloseable {
    * @param padding a row that gets no gradient from here, as {@code padding_idx} of PyTorch's
    *     {@code Embedding}; {@link #NONE} for no such row
    */
-  record Lookup(Tensor table, boolean byPosition, int padding) {
+  record EmbeddingTable(Tensor table, boolean byPosition, int padding) {
     public static final int NONE = -1;
 
     /** Every row gets its gradient. */
-    public Lookup(Tensor table, boolean byPosition) {
+    public EmbeddingTable(Tensor table, boolean byPosition) {
       this(table, byPosition, NONE);
     }
 
@@ -58,7 +58,7 @@ public interface CausalLm extends AutoCloseable {
   }
 
   /** The tables, at least one. */
-  List<Lookup> lookups();
+  List<EmbeddingTable> lookups();
 
   /** The blocks, first to last. */
   List<? extends DecoderBlock> blocks();

@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.torch.ActivationArena;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.Pools;
-import org.dpo4j.torch.Slab;
-import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,10 +39,10 @@ public final class DecoderPass implements AutoCloseable {
 
   private final CausalLm model;
   private final Keep keep;
-  private final Team team = Team.get();
+  private final WorkerPool workers = WorkerPool.get();
   private final int tokens;
   private final TensorScope scope = TensorScope.open(); // of this pass, of no thread
-  private final @Nullable Slab slab; // where all is kept
+  private final @Nullable ActivationArena slab; // where all is kept
   private final Tensor ids;
   private final Tensor positions;
   private final @Nullable RotaryEmbedding rotary;
@@ -67,15 +67,15 @@ public final class DecoderPass implements AutoCloseable {
     weights = TrainedWeights.of(model);
     slab =
         keep == Keep.ALL
-            ? team.slab(Tensors.elementType(model.parameters().all().get(0).tensor()))
+            ? workers.slab(Tensors.elementType(model.parameters().all().get(0).tensor()))
             : null;
     try (CausalLm.Use use = model.use();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
       ids = Tensors.longs(sequences.ids());
       positions = Tensors.longs(sequences.positions());
-      every = TokenRows.every(sequences, team);
-      predicting = TokenRows.predicting(sequences, team);
+      every = TokenRows.every(sequences, workers);
+      predicting = TokenRows.predicting(sequences, workers);
       rotary = model.rotary(positions);
       states = forward();
     } catch (RuntimeException | Error e) {
@@ -101,7 +101,7 @@ public final class DecoderPass implements AutoCloseable {
       // Nothing looks at the last block's output but the head.
       TokenRows needed = i == blocks.size() - 1 ? predicting : every;
       LayerPass layer =
-          new LayerPass(team, blocks.get(i), seed, input, every, needed, rotary, slab);
+          new LayerPass(workers, blocks.get(i), seed, input, every, needed, rotary, slab);
       between.add(layer.output());
       layers.add(layer);
       if (keep != Keep.NOTHING) {
@@ -109,7 +109,7 @@ public final class DecoderPass implements AutoCloseable {
         layer.tape();
       }
       @Nullable LayerPass last = i == 0 ? null : layers.get(i - 1);
-      team.each(
+      workers.each(
           thread -> {
             if (last != null) {
               last.finish(thread);
@@ -121,7 +121,7 @@ public final class DecoderPass implements AutoCloseable {
       input = layer.output();
     }
     LayerPass last = layers.get(layers.size() - 1);
-    team.each(last::finish);
+    workers.each(last::finish);
     retire(last);
     return input;
   }
@@ -185,7 +185,7 @@ public final class DecoderPass implements AutoCloseable {
         NoGrad noGrad = NoGrad.open()) {
       Tensor byTables =
           layers.isEmpty() ? predicting.scattered(gradient) : backwardThrough(gradient);
-      for (CausalLm.Lookup lookup : model.lookups()) {
+      for (CausalLm.EmbeddingTable lookup : model.lookups()) {
         if (lookup.table().requires_grad()) {
           lookup.addGradient(ids, positions, byTables);
         }
@@ -200,13 +200,13 @@ public final class DecoderPass implements AutoCloseable {
       LayerPass layer = layers.get(i);
       if (keep == Keep.STATES) {
         layer.tape();
-        team.each(layer::project);
+        workers.each(layer::project);
         layer.attend();
       }
       layer.openGradients();
       @Nullable LayerPass upper = above;
       Tensor byOutput = upper == null ? gradient : upper.inputGradient();
-      team.each(
+      workers.each(
           thread -> {
             if (upper != null) {
               upper.projectBackward(thread);
@@ -221,15 +221,15 @@ public final class DecoderPass implements AutoCloseable {
       if (upper != null) {
         jobs.addAll(upper.projectWeights());
       }
-      team.share(jobs);
+      workers.share(jobs);
       if (upper != null) {
         upper.close();
       }
       above = layer;
     }
     LayerPass first = layers.get(0);
-    team.each(first::projectBackward);
-    team.share(first.projectWeights());
+    workers.each(first::projectBackward);
+    workers.share(first.projectWeights());
     return first.inputGradient();
   }
 

@@ -4,10 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.torch.Slab;
-import org.dpo4j.torch.Team;
+import org.dpo4j.torch.ActivationArena;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,8 +31,8 @@ final class LayerPass implements AutoCloseable {
   private final TokenRows every;
   private final TokenRows needed; // whose output is
   private final @Nullable RotaryEmbedding rotary;
-  private final @Nullable Slab slab;
-  private final Team team;
+  private final @Nullable ActivationArena slab;
+  private final WorkerPool workers;
   private final List<Tape> tapesBefore = new ArrayList<>(); // by thread that has rows
   private final List<Tape> tapesAfter = new ArrayList<>(); // likewise
   private final Before[] before; // by thread
@@ -44,7 +44,7 @@ final class LayerPass implements AutoCloseable {
   /**
    * A pass that has not begun.
    *
-   * @param team whose threads share it, as they do the rows
+   * @param workers whose threads share it, as they do the rows
    * @param seed decides what dropout drops
    * @param input shape (tokens, hidden); stays the caller's
    * @param every rows of all tokens
@@ -53,15 +53,15 @@ final class LayerPass implements AutoCloseable {
    * @param slab where all lies that is kept; null where memory is to be freed at once
    */
   LayerPass(
-      Team team,
+      WorkerPool workers,
       DecoderBlock block,
       long seed,
       Tensor input,
       TokenRows every,
       TokenRows needed,
       @Nullable RotaryEmbedding rotary,
-      @Nullable Slab slab) {
-    this.team = team;
+      @Nullable ActivationArena slab) {
+    this.workers = workers;
     this.block = block;
     this.seed = seed;
     this.input = input;
@@ -69,8 +69,8 @@ final class LayerPass implements AutoCloseable {
     this.needed = needed;
     this.rotary = rotary;
     this.slab = slab;
-    before = new Before[team.size()];
-    after = new After[team.size()];
+    before = new Before[workers.size()];
+    after = new After[workers.size()];
     output = kept(needed.shares().count(), input.size(1));
   }
 
@@ -151,7 +151,7 @@ final class LayerPass implements AutoCloseable {
   void attend() {
     Tensor into = empty(heads().query().shape());
     attended = into;
-    team.share(attention().forward(block.attention().scale(), heads(), into));
+    workers.share(attention().forward(block.attention().scale(), heads(), into));
   }
 
   private BlockedAttention attention() {
@@ -241,7 +241,7 @@ final class LayerPass implements AutoCloseable {
                     heads(),
                     Objects.requireNonNull(outGradient, "openGradients comes first"),
                     Objects.requireNonNull(gradients, "openGradients comes first")));
-    jobs.addAll(WeightGradients.jobs(team, tapesAfter));
+    jobs.addAll(WeightGradients.jobs(workers, tapesAfter));
     return jobs;
   }
 
@@ -267,7 +267,7 @@ final class LayerPass implements AutoCloseable {
 
   /** The gradients of the weights before attention. */
   List<Runnable> projectWeights() {
-    return WeightGradients.jobs(team, tapesBefore);
+    return WeightGradients.jobs(workers, tapesBefore);
   }
 
   /** Of (kvHeads, tokens, ...) the rows of a thread, a view (rows, kvHeads, ...). */

@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 
 /** The weights of one model, by name, in the order in which the model was built. */
 public final class Parameters implements AutoCloseable {
@@ -57,10 +57,10 @@ public final class Parameters implements AutoCloseable {
   }
 
   private static void cast(List<Matrix> matrices) {
-    Team team = Team.get();
-    team.each(
+    WorkerPool workers = WorkerPool.get();
+    workers.each(
         thread -> {
-          for (int i = thread; i < matrices.size(); i += team.size()) {
+          for (int i = thread; i < matrices.size(); i += workers.size()) {
             matrices.get(i).cast();
           }
         });

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.ActivationArena;
 import org.dpo4j.torch.RandomNumbers;
-import org.dpo4j.torch.Slab;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +35,7 @@ public final class Tape implements AutoCloseable {
   record Sum(Tensor weight, Tensor sum) {}
 
   private final long seed;
-  private final @Nullable Slab slab;
+  private final @Nullable ActivationArena slab;
   private final List<Tensor> kept = new ArrayList<>();
   private final List<Node> tracked = new ArrayList<>();
   private final List<Runnable> steps = new ArrayList<>();
@@ -57,7 +57,7 @@ public final class Tape implements AutoCloseable {
    *
    * @param slab where the larger values that are kept lie, which outlives the tape; null for none
    */
-  Tape(long seed, @Nullable Slab slab) {
+  Tape(long seed, @Nullable ActivationArena slab) {
     this.seed = seed;
     this.slab = slab;
   }

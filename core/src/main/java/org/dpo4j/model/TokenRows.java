@@ -6,9 +6,9 @@ import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.torch.RowShares;
-import org.dpo4j.torch.Team;
+import org.dpo4j.torch.RowPartition;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,32 +19,32 @@ import org.jspecify.annotations.Nullable;
 final class TokenRows {
 
   private final FlatSequences sequences;
-  private final Team team;
+  private final WorkerPool workers;
   private final int @Nullable [] chosen; // null for every token
   private final @Nullable Tensor indices; // int64, (count); null for every token
-  private final RowShares shares;
+  private final RowPartition shares;
   private final Map<Integer, BlockedAttention> attentions = new HashMap<>(); // by window
 
-  private TokenRows(FlatSequences sequences, Team team, int @Nullable [] chosen) {
+  private TokenRows(FlatSequences sequences, WorkerPool workers, int @Nullable [] chosen) {
     this.sequences = sequences;
-    this.team = team;
+    this.workers = workers;
     this.chosen = chosen;
     indices = chosen == null ? null : Tensors.longs(chosen);
-    shares = RowShares.of(team, chosen == null ? sequences.tokens() : chosen.length);
+    shares = RowPartition.of(workers, chosen == null ? sequences.tokens() : chosen.length);
   }
 
   /** The rows of all tokens. Tensors belong to the scope of the caller, here and below. */
-  static TokenRows every(FlatSequences sequences, Team team) {
-    return new TokenRows(sequences, team, null);
+  static TokenRows every(FlatSequences sequences, WorkerPool workers) {
+    return new TokenRows(sequences, workers, null);
   }
 
   /** The rows of {@link FlatSequences#predicting}. */
-  static TokenRows predicting(FlatSequences sequences, Team team) {
-    return new TokenRows(sequences, team, sequences.predicting());
+  static TokenRows predicting(FlatSequences sequences, WorkerPool workers) {
+    return new TokenRows(sequences, workers, sequences.predicting());
   }
 
   /** Who has which of these. */
-  RowShares shares() {
+  RowPartition shares() {
     return shares;
   }
 
@@ -103,6 +103,6 @@ final class TokenRows {
                 (int) query.size(0),
                 (int) query.size(2),
                 query,
-                team.size()));
+                workers.size()));
   }
 }

@@ -3,7 +3,7 @@ package org.dpo4j.model;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.torch.Team;
+import org.dpo4j.torch.WorkerPool;
 
 /**
  * Adds to the gradients of weights what the tapes of all threads noted. A job takes a part of a
@@ -22,23 +22,23 @@ public final class WeightGradients {
    *
    * @param tapes one for each thread that had rows, with the same notes in the same order
    */
-  public static void add(Team team, List<Tape> tapes) {
-    team.share(jobs(team, tapes));
+  public static void add(WorkerPool workers, List<Tape> tapes) {
+    workers.share(jobs(workers, tapes));
   }
 
   /**
-   * The jobs that {@link #add} consists of, for {@link Team#share}; a matrix occurs in the notes
-   * once.
+   * The jobs that {@link #add} consists of, for {@link WorkerPool#share}; a matrix occurs in the
+   * notes once.
    *
    * @param tapes as for {@link #add}, to be left open until the jobs are done
    */
-  static List<Runnable> jobs(Team team, List<Tape> tapes) {
+  static List<Runnable> jobs(WorkerPool workers, List<Tape> tapes) {
     List<Runnable> jobs = new ArrayList<>();
     if (tapes.isEmpty()) {
       return jobs;
     }
     for (int i = 0; i < tapes.get(0).products().size(); i++) {
-      addJobs(jobs, team.size(), i, tapes);
+      addJobs(jobs, workers.size(), i, tapes);
     }
     jobs.add(() -> addSums(tapes));
     return jobs;

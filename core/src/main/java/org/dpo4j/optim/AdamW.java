@@ -2,9 +2,9 @@ package org.dpo4j.optim;
 
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.FusedAdamW;
-import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 
 /**
  * Adam with decoupled weight decay, in PyTorch's order of operations. Kingma and Ba 2014, arXiv
@@ -67,16 +67,16 @@ public final class AdamW implements AutoCloseable {
    */
   public void step(double learningRate, double gradientFactor) {
     steps++;
-    Team team = Team.get();
+    WorkerPool workers = WorkerPool.get();
     long pieces = (parameters.count() - 1) / PIECE + 1;
     try (TensorScope scope = TensorScope.open()) {
       FusedAdamW fused =
           new FusedAdamW(
               steps, learningRate, settings.beta1(), settings.beta2(), settings.epsilon());
-      team.each(
+      workers.each(
           thread -> {
-            for (long piece = pieces * thread / team.size();
-                piece < pieces * (thread + 1) / team.size();
+            for (long piece = pieces * thread / workers.size();
+                piece < pieces * (thread + 1) / workers.size();
                 piece++) {
               update(fused, piece * PIECE, gradientFactor);
             }

@@ -5,9 +5,9 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 
 /**
  * The weights of a model moved into one buffer, and their gradients in a second one, so that the
@@ -82,12 +82,12 @@ public final class FlatParameters implements AutoCloseable {
 
   /** The 2-norm of all gradients. */
   public double gradientNorm() {
-    Team team = Team.get();
-    double[] parts = new double[team.size()];
-    team.each(
+    WorkerPool workers = WorkerPool.get();
+    double[] parts = new double[workers.size()];
+    workers.each(
         thread -> {
-          long from = count() * thread / team.size();
-          long to = count() * (thread + 1) / team.size();
+          long from = count() * thread / workers.size();
+          long to = count() * (thread + 1) / workers.size();
           // Squares of millions of elements, summed in 32 bits, lose percents of the sum.
           for (long start = from; start < to; start += NORM_PIECE) {
             try (TensorScope scope = TensorScope.open()) {

@@ -7,7 +7,7 @@ import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
-import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.lora.LoraConfig;
@@ -92,7 +92,7 @@ public record Trial(
       LogProbTable table =
           LogProbTable.compute(policy, pairs, objective.tail(), pairs.size(), done -> {});
       forward = Math.min(forward, (System.nanoTime() - started) / 1e9);
-      if (objective.loss().reference() != ReferenceNeed.NONE) {
+      if (objective.loss().reference() != ReferenceUse.NONE) {
         reference = new PrecomputedReference(table);
       }
     }

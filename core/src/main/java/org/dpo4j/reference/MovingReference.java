@@ -3,8 +3,8 @@ package org.dpo4j.reference;
 import java.util.List;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.PairLogProbs;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
@@ -24,8 +24,8 @@ public final class MovingReference implements Reference {
    * @param alpha share of the policy in [0, 1]; 1 replaces the reference
    * @param everySteps tau, at least 1
    */
-  public record Pace(double alpha, int everySteps) {
-    public Pace {
+  public record SyncSchedule(double alpha, int everySteps) {
+    public SyncSchedule {
       if (!(alpha >= 0 && alpha <= 1) || everySteps < 1) { // !(>=) refuses NaN too
         throw new IllegalArgumentException(
             "alpha must be in [0, 1] and steps at least 1 but were " + alpha + ", " + everySteps);
@@ -34,8 +34,8 @@ public final class MovingReference implements Reference {
   }
 
   private final CausalLm model;
-  private final Pace pace;
-  private final TailWeight tail;
+  private final SyncSchedule pace;
+  private final LengthDesensitizing tail;
 
   /**
    * Starts where a model is.
@@ -43,7 +43,7 @@ public final class MovingReference implements Reference {
    * @param model is changed by and by, and closed with this object; its weights must have the
    *     policy's names and shapes
    */
-  public MovingReference(CausalLm model, Pace pace, TailWeight tail) {
+  public MovingReference(CausalLm model, SyncSchedule pace, LengthDesensitizing tail) {
     this.model = model;
     this.pace = pace;
     this.tail = tail;

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.logprob.TailWeight;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.weights.Sha256;
 
 /**
@@ -44,7 +44,7 @@ public final class ReferenceKey {
    * @param computation the number type in which the model computes, as in {@code float32}
    */
   public static ReferenceKey of(
-      ReferenceFiles files, List<EncodedPair> pairs, TailWeight tail, String computation) {
+      ReferenceFiles files, List<EncodedPair> pairs, LengthDesensitizing tail, String computation) {
     Map<String, String> parts = new LinkedHashMap<>(files.parts());
     parts.put("pairs", Integer.toString(pairs.size()));
     parts.put("ids", ids(pairs));

@@ -84,9 +84,9 @@ final class AdapterCheck {
             .formatted(
                 folder,
                 base.folder().path(),
-                RunWords.shortHash(sha256),
+                RunDescriptions.shortHash(sha256),
                 name,
-                RunWords.shortHash(base.checkpoint().sha256()))
+                RunDescriptions.shortHash(base.checkpoint().sha256()))
         + " the model that it was trained on";
   }
 

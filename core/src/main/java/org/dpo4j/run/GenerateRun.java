@@ -36,7 +36,7 @@ public final class GenerateRun {
                 .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
                 .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
-        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output)) {
+        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output)) {
       List<String> unread = inputs.loaded().unreadGenerationSettings();
       if (!unread.isEmpty()) {
         output.note(

@@ -14,7 +14,7 @@ import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingLimits;
-import org.dpo4j.encode.EncodingMeans;
+import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.report.RunOutput;
@@ -43,7 +43,7 @@ public final class InspectRun {
     DataInput input = config.input();
     ModelFolder folder = ModelFolder.of("--model", config.model());
     HuggingFaceConfig model = folder.config();
-    try (ModelTokenizer tokenizer = LoadedInputs.tokenizer(folder.path(), output)) {
+    try (ModelTokenizer tokenizer = ModelBundle.tokenizer(folder.path(), output)) {
       PairEncoder encoder =
           new PairEncoder(
               tokenizer.text(),
@@ -55,13 +55,13 @@ public final class InspectRun {
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
       boolean shown = config.output().isEmpty();
       InspectRun inspection = new InspectRun(tokenizer.text(), output.out(), config.rows());
-      PairDataset.Walk walk =
+      PairDataset.ReadSummary walk =
           shown
               ? PairDataset.forEachRow(
-                  input, encoder, config.onBadRow(), EncodingMeans.threads(0), inspection::show)
+                  input, encoder, config.onBadRow(), EncodingResources.threads(0), inspection::show)
               : write(config, input, config.output().get(), encoder, output);
       if (shown) {
-        DataReport.lines(input, walk).forEach(output.out()::println);
+        DatasetSummary.lines(input, walk).forEach(output.out()::println);
         if (inspection.shown < walk.counts().pairs()) {
           output
               .out()
@@ -70,7 +70,7 @@ public final class InspectRun {
                   inspection.shown, walk.counts().pairs());
         }
       }
-      DataReport.warn(output, input, walk, tokenizer.template() != null);
+      DatasetSummary.warn(output, input, walk, tokenizer.template() != null);
     }
   }
 
@@ -80,20 +80,20 @@ public final class InspectRun {
         "max_position_embeddings", model.positiveInt("n_positions", Integer.MAX_VALUE));
   }
 
-  private static PairDataset.Walk write(
+  private static PairDataset.ReadSummary write(
       InspectConfig config, DataInput input, Path target, PairEncoder encoder, RunOutput output) {
     List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
     try (RowWriter writer = RowWriter.open(target, inputs, output)) {
-      PairDataset.Walk walk =
+      PairDataset.ReadSummary walk =
           PairDataset.forEachRow(
               input,
               encoder,
               config.onBadRow(),
-              EncodingMeans.threads(0),
+              EncodingResources.threads(0),
               row -> writer.write(values(row, input)));
       writer.publish();
-      writer.say(DataReport.lines(input, walk));
+      writer.say(DatasetSummary.lines(input, walk));
       return walk;
     }
   }

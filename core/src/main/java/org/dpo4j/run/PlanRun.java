@@ -19,7 +19,7 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodingLimits;
-import org.dpo4j.encode.EncodingMeans;
+import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.lora.LoraConfig;
@@ -83,7 +83,7 @@ public final class PlanRun {
   }
 
   private void run() {
-    LoadedInputs.noteUnread(blueprint.config(), output);
+    ModelBundle.noteUnread(blueprint.config(), output);
     Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
     try (TrainingPairs pairs = pairs(files)) {
@@ -109,7 +109,7 @@ public final class PlanRun {
         adapter()
             .map(a -> String.format(Locale.ROOT, "; LoRA, %,d trained", a.parameters()))
             .orElse(""));
-    List<String> lines = DataReport.lines(files, pairs.training(), Set.of());
+    List<String> lines = DatasetSummary.lines(files, pairs.training(), Set.of());
     line("training: %s", lines.get(0));
     lines.subList(1, lines.size()).forEach(out::println);
     TokenLoad largest = batches.largest();
@@ -137,8 +137,8 @@ public final class PlanRun {
 
   private TrainingPairs pairs(DataInput files) {
     int maxLength = training.data().maxLength();
-    LoadedInputs.requirePositions(maxLength, blueprint.maxPositions());
-    try (ModelTokenizer tokenizer = LoadedInputs.tokenizer(training.model().model(), output)) {
+    ModelBundle.requirePositions(maxLength, blueprint.maxPositions());
+    try (ModelTokenizer tokenizer = ModelBundle.tokenizer(training.model().model(), output)) {
       PairEncoder encoder =
           new PairEncoder(
               tokenizer.text(),
@@ -151,8 +151,8 @@ public final class PlanRun {
               files,
               training.data().heldOut(),
               encoder,
-              EncodingMeans.ofMachine().folder());
-      DataReport.warn(output, pairs, tokenizer.template() != null);
+              EncodingResources.ofMachine().folder());
+      DatasetSummary.warn(output, pairs, tokenizer.template() != null);
       return pairs;
     }
   }

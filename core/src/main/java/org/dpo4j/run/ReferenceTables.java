@@ -20,8 +20,8 @@ import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.DamagedReferenceException;
 import org.dpo4j.reference.PrecomputedReference;
@@ -42,7 +42,7 @@ final class ReferenceTables {
   private final TrainingConfig config;
   private final Consumer<String> say;
   private final Optional<ReferenceCache> cache;
-  private final TailWeight tail;
+  private final LengthDesensitizing tail;
   private final List<Entry> entries = new ArrayList<>();
 
   /** A data set, its key where there is a cache, and its table as soon as there is one. */

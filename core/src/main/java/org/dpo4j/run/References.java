@@ -65,7 +65,7 @@ final class References {
    *
    * @param inputs the model that training starts from
    */
-  List<PreferenceData> of(LoadedInputs inputs, List<PairDataset> datasets) {
+  List<PreferenceData> of(ModelBundle inputs, List<PairDataset> datasets) {
     cast(inputs.model());
     return switch (config.loss().referenceChoice()) {
       case NONE ->
@@ -165,7 +165,7 @@ final class References {
     Reference moving =
         new MovingReference(
             copy,
-            new MovingReference.Pace(
+            new MovingReference.SyncSchedule(
                 config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
             config.loss().objective().tail());
     return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), moving)).toList();

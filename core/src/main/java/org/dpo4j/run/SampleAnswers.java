@@ -36,7 +36,7 @@ final class SampleAnswers {
    * Chooses the first prompts of the held-out pairs, else of the training pairs, and answers them.
    * The tokenizer is not needed any longer.
    */
-  SampleAnswers(TrainingConfig config, LoadedInputs inputs, TrainingPairs pairs, RunOutput output) {
+  SampleAnswers(TrainingConfig config, ModelBundle inputs, TrainingPairs pairs, RunOutput output) {
     this.config = config;
     this.output = output;
     this.progress = output.progress();

@@ -22,14 +22,14 @@ final class Saving implements AutoCloseable {
   static final double ALLOWED = 0.05;
 
   private final SaveDtype asked;
-  private final LoadedInputs inputs;
+  private final ModelBundle inputs;
   private final ElementType candidate;
   private final Map<String, Tensor> adapterStart;
   private ElementType type;
   private String words;
 
   /** Is made before the first step: an adapter's start is in no file. */
-  Saving(SaveDtype asked, LoadedInputs inputs) {
+  Saving(SaveDtype asked, ModelBundle inputs) {
     this.asked = asked;
     this.inputs = inputs;
     // An adapter is small, so by default nothing of it is lost.

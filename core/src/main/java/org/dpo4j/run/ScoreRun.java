@@ -10,7 +10,7 @@ import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.EncodedRow;
-import org.dpo4j.encode.EncodingMeans;
+import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbTable;
@@ -52,11 +52,11 @@ public final class ScoreRun {
     config.checkInputs();
     DataInput input = config.input();
     try (Engine.Threads threads = Engine.use(config.threads());
-        LoadedInputs inputs = LoadedInputs.open(config.model(), config.adapter(), output);
+        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
-      PairDataset.Walk walk;
+      PairDataset.ReadSummary walk;
       ScoreRun run;
       if (refModel.isEmpty()) {
         run = new ScoreRun(config, input, inputs.model(), null, writer);
@@ -68,10 +68,10 @@ public final class ScoreRun {
         }
       }
       writer.publish();
-      List<String> lines = new ArrayList<>(DataReport.lines(input, walk));
+      List<String> lines = new ArrayList<>(DatasetSummary.lines(input, walk));
       lines.addAll(run.summary.lines());
       writer.say(lines);
-      DataReport.warn(output, input, walk, inputs.tokenizer().template() != null);
+      DatasetSummary.warn(output, input, walk, inputs.tokenizer().template() != null);
     }
   }
 
@@ -83,10 +83,14 @@ public final class ScoreRun {
     return inputs;
   }
 
-  private PairDataset.Walk score(PairEncoder encoder) {
-    PairDataset.Walk walk =
+  private PairDataset.ReadSummary score(PairEncoder encoder) {
+    PairDataset.ReadSummary walk =
         PairDataset.forEachRow(
-            input, encoder, config.onBadRow(), EncodingMeans.threads(config.threads()), this::take);
+            input,
+            encoder,
+            config.onBadRow(),
+            EncodingResources.threads(config.threads()),
+            this::take);
     flush();
     return walk;
   }

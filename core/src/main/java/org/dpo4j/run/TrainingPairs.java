@@ -7,7 +7,7 @@ import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.EncodingMeans;
+import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.HeldOutSplit;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
@@ -43,12 +43,12 @@ record TrainingPairs(
       PairEncoder encoder,
       Path folder) {
     TrainingConfig.Data data = config.data();
-    EncodingMeans means =
-        new EncodingMeans(EncodingMeans.threads(config.engine().threads()), folder);
+    EncodingResources means =
+        new EncodingResources(EncodingResources.threads(config.engine().threads()), folder);
     PairDataset all = load(config, files, data.dataWeights().orElse(List.of()), encoder, means);
     try {
       if (data.evalSplit().isPresent()) {
-        HeldOutSplit.Sides sides =
+        HeldOutSplit.Split sides =
             new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed(), encoder.bos()).of(all);
         return new TrainingPairs(
             files, sides.train(), heldOutFiles, Optional.of(sides.held()), encoder.bos());
@@ -70,7 +70,7 @@ record TrainingPairs(
       DataInput input,
       List<Double> shares,
       PairEncoder encoder,
-      EncodingMeans means) {
+      EncodingResources means) {
     PairDataset dataset = PairDataset.load(input, shares, encoder, config.data().onBadRow(), means);
     if (!config.loss().objective().loss().keepsPairs() && dataset.pairs().weightsDiffer()) {
       dataset.close();

@@ -70,7 +70,7 @@ final class TrainingReport implements TrainingListener {
   private final TrainingConfig config;
   private final Trainer.Settings settings;
   private final RunOutput output;
-  private final RunWords words;
+  private final RunDescriptions words;
   private final PrintStream prose;
   private final ConsoleReport console;
   private final EarlyAccuracy early = new EarlyAccuracy();
@@ -93,7 +93,7 @@ final class TrainingReport implements TrainingListener {
     this.config = config;
     this.settings = settings;
     this.output = output;
-    this.words = new RunWords(config);
+    this.words = new RunDescriptions(config);
     LogFormat format = config.output().logFormat();
     this.checksStart =
         settings.startsAtReference() && config.loss().objective().valueAtZero().isPresent();
@@ -103,7 +103,7 @@ final class TrainingReport implements TrainingListener {
   }
 
   void header(
-      LoadedInputs inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
+      ModelBundle inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
     boolean template = inputs.tokenizer().template() != null;
     rowForm = words(pairs.training().walk().forms());
     conversational = template && !isText(pairs.training().walk().forms());
@@ -121,7 +121,7 @@ final class TrainingReport implements TrainingListener {
     line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training(), Set.of());
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
-    DataReport.warn(output, pairs, template);
+    DatasetSummary.warn(output, pairs, template);
     steps();
     line("will be saved as %s", saving.plan());
     line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
@@ -180,7 +180,7 @@ final class TrainingReport implements TrainingListener {
   }
 
   private void data(String use, DataInput input, PairDataset dataset, Set<String> told) {
-    List<String> lines = DataReport.lines(input, dataset, told);
+    List<String> lines = DatasetSummary.lines(input, dataset, told);
     line("%s: %s", use, lines.get(0));
     lines.subList(1, lines.size()).forEach(prose::println);
     EncodingCounts counts = dataset.counts();
@@ -321,7 +321,7 @@ final class TrainingReport implements TrainingListener {
 
   /** Writes all files of the output folder. */
   void write(
-      OutputFolder folder, LoadedInputs inputs, Saving saving, List<RunSummary.Sample> samples) {
+      OutputFolder folder, ModelBundle inputs, Saving saving, List<RunSummary.Sample> samples) {
     line("saved as %s", saving.words());
     LoadedModel loaded = inputs.loaded();
     if (inputs.adapter().isPresent()) {
@@ -408,7 +408,7 @@ final class TrainingReport implements TrainingListener {
   }
 
   private RunSummary summary(
-      Path target, LoadedInputs inputs, Saving saving, List<RunSummary.Sample> samples)
+      Path target, ModelBundle inputs, Saving saving, List<RunSummary.Sample> samples)
       throws IOException {
     List<EvaluationReport> evaluations = history.evaluations();
     return new RunSummary(

@@ -70,8 +70,8 @@ public final class TrainingRun {
                 config.trainsAdapter() ? "adapter" : "model",
                 folder,
                 config.output().outputDir());
-        LoadedInputs inputs =
-            LoadedInputs.open(
+        ModelBundle inputs =
+            ModelBundle.open(
                 config.model().model(),
                 loaded -> TrainedAdapter.of(config, loaded, output),
                 output);

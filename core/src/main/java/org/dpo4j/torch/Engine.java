@@ -48,7 +48,7 @@ public final class Engine {
   public static void setThreads(int threads) {
     int number = number(threads);
     if (number != byDefault) {
-      Team.get().freeUnused(); // may be of no use any more
+      WorkerPool.get().freeUnused(); // may be of no use any more
     }
     byDefault = number;
     Pools.refresh();
@@ -87,7 +87,7 @@ public final class Engine {
             "the number of threads of %s must be given back by that thread but was by %s"
                 .formatted(owner.getName(), Thread.currentThread().getName()));
       }
-      Team.get().freeUnused();
+      WorkerPool.get().freeUnused();
       if (before == null) {
         OWN.remove();
       } else {
@@ -97,7 +97,7 @@ public final class Engine {
     }
   }
 
-  /** The threads of a {@link Team}, and of a single operation, in the calling thread. */
+  /** The threads of a {@link WorkerPool}, and of a single operation, in the calling thread. */
   public static int threads() {
     Integer own = OWN.get();
     return own == null ? byDefault : own;

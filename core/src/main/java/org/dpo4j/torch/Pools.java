@@ -76,7 +76,7 @@ public final class Pools {
 
   /** Its caller holds the pools and waits for it: waiting for them here would never end. */
   private static void requireNoWorker() {
-    if (Team.isWorker()) {
+    if (WorkerPool.isWorker()) {
       throw new IllegalStateException("a body that a team runs must not take the thread pools");
     }
   }

@@ -1,8 +1,8 @@
 /**
  * The floor under everything that uses tensors: starting libtorch with the right process
  * environment, scopes that free native memory, tensors from and to Java arrays and bytes, and
- * checks of shape and type before native code sees a value; the {@link org.dpo4j.torch.Team} of
- * threads that share a pass; and operators that the binding has no method for, called by name
+ * checks of shape and type before native code sees a value; the {@link org.dpo4j.torch.WorkerPool}
+ * of threads that share a pass; and operators that the binding has no method for, called by name
  * ({@link org.dpo4j.torch.OneDnn}, {@link org.dpo4j.torch.Softmax}, {@link
  * org.dpo4j.torch.FusedAdamW}).
  *

@@ -5,8 +5,8 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.PairLogProbs;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.logprob.TokenStatistics;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.LossInputs;
@@ -51,7 +51,7 @@ final class MicroBatch implements AutoCloseable {
       pass = opened;
       sums = pass.sums().set_requires_grad(true);
       weighted =
-          objective.tail().equals(TailWeight.NONE)
+          objective.tail().equals(LengthDesensitizing.NONE)
               ? sums
               : pass.weightedSums().set_requires_grad(true);
       loss = loss(data, objective, batch, indices, unit, metrics);

@@ -14,7 +14,7 @@ import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.torch.Engine;
-import org.dpo4j.torch.Team;
+import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /** Trains a policy on preference pairs. */
@@ -90,7 +90,7 @@ public final class Trainer {
 
   private void runSteps(PreferenceData data, @Nullable Evaluation evaluation, Runnable trained) {
     evaluate(evaluation);
-    Team.get().freeUnused(); // of passes that kept nothing
+    WorkerPool.get().freeUnused(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
       for (int epoch = 0; step < settings.maxSteps(); epoch++) {

@@ -1,6 +1,6 @@
 package org.dpo4j.weights;
 
-import static org.dpo4j.model.CausalLm.Lookup.NONE;
+import static org.dpo4j.model.CausalLm.EmbeddingTable.NONE;
 
 import java.util.ArrayList;
 import java.util.Collections;

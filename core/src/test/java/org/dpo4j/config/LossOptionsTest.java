@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.UsageException;
-import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.options.OptionType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -85,7 +85,7 @@ class LossOptionsTest {
     "orpo, NONE, NONE"
   })
   void theReferenceIsTheStartUnlessNoLossNeedsOne(
-      String types, ReferenceChoice choice, ReferenceNeed need) {
+      String types, ReferenceChoice choice, ReferenceUse need) {
     TrainingConfig.Loss loss = loss("loss_type=" + types);
     assertThat(loss.referenceChoice()).isEqualTo(choice);
     assertThat(loss.objective().loss().reference()).isEqualTo(need);

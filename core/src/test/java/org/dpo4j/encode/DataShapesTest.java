@@ -132,7 +132,7 @@ class DataShapesTest {
         """;
     Path file = Files.writeString(folder.resolve("lists.jsonl"), rows);
     List<EncodedRow> seen = new ArrayList<>();
-    PairDataset.Walk walk =
+    PairDataset.ReadSummary walk =
         PairDataset.forEachRow(file, LlamaFixture.encoder(0), OnBadRow.SKIP, seen::add);
     assertThat(seen).extracting(row -> row.origin().row()).containsExactly(1, 1, 1, 2, 3);
     assertThat(seen).extracting(row -> row.origin().rejectedIndex()).containsExactly(1, 2, 3, 0, 0);
@@ -156,7 +156,7 @@ class DataShapesTest {
         file, "{\"prompt\":\"a\",\"chosen\":\"b c d e f g\",\"rejected\":[\"b c d e f h\",\"x\"]}");
     int cut = tokens("a").length + tokens("b c").length;
     List<EncodedRow> seen = new ArrayList<>();
-    PairDataset.Walk walk =
+    PairDataset.ReadSummary walk =
         PairDataset.forEachRow(file, LlamaFixture.encoder(cut), OnBadRow.STOP, seen::add);
     assertThat(seen).extracting(row -> row.status().toString()).containsExactly("dropped", "cut");
     assertThat(walk.counts().summary()).startsWith("1 of 2 pairs kept from 1 row");

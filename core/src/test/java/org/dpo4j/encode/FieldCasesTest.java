@@ -60,7 +60,7 @@ class FieldCasesTest {
   })
   void aColumnThatIsIgnoredNeedNotBeReadable(String name, String ignored) throws IOException {
     List<EncodedRow> rows = new ArrayList<>();
-    PairDataset.Walk walk =
+    PairDataset.ReadSummary walk =
         PairDataset.forEachRow(
             CASES.resolve("ignored-column/" + name),
             LlamaFixture.encoder(0),
@@ -83,7 +83,7 @@ class FieldCasesTest {
         {"chosen": "Apple", "rejected": "Brick"}
         {"chosen": "Pear", "rejected": "Stone"}
         """);
-    PairDataset.Walk walk =
+    PairDataset.ReadSummary walk =
         PairDataset.forEachRow(file, LlamaFixture.encoder(0), OnBadRow.STOP, row -> {});
     assertThat(walk.counts().warnings())
         .containsEntry(

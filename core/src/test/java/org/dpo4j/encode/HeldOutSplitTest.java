@@ -19,7 +19,7 @@ class HeldOutSplitTest {
   @Test
   void holdsOutTheShareRoundedUpAndLosesNothing() {
     PairDataset data = data(25, i -> i);
-    HeldOutSplit.Sides sides = new HeldOutSplit(0.1, 42, -1).of(data);
+    HeldOutSplit.Split sides = new HeldOutSplit(0.1, 42, -1).of(data);
     assertThat(sides.held().pairs()).hasSize(3); // 2.5 rounded up
     assertThat(sides.train().pairs()).hasSize(22);
     assertThat(sides.train().unused()).isEqualTo(Map.of("held out by eval_split", 3));
@@ -47,7 +47,7 @@ class HeldOutSplitTest {
         // Three pairs a row; a prompt may come in several rows.
         pairs.add(pair(i / 3 + 1, 1 + random.nextInt(300)));
       }
-      HeldOutSplit.Sides sides = new HeldOutSplit(0.4, round, -1).of(dataset(pairs));
+      HeldOutSplit.Split sides = new HeldOutSplit(0.4, round, -1).of(dataset(pairs));
       assertThat(sides.held().pairs().size()).isBetween(1, 24);
       assertThat(keys(sides.train())).doesNotContainAnyElementsOf(keys(sides.held()));
     }
@@ -60,7 +60,7 @@ class HeldOutSplitTest {
     for (int i = 0; i < 60; i++) {
       pairs.add(pair(i / 2 + 1, i < 12 ? i % 4 : i * i * 7));
     }
-    HeldOutSplit.Sides sides = new HeldOutSplit(0.3, 7, -1).of(dataset(pairs));
+    HeldOutSplit.Split sides = new HeldOutSplit(0.3, 7, -1).of(dataset(pairs));
     assertThat(rows(sides.held()))
         .containsExactly(8, 8, 10, 10, 14, 14, 18, 18, 20, 20, 22, 22, 24, 24, 25, 25, 27, 27);
   }
@@ -78,7 +78,7 @@ class HeldOutSplitTest {
           new EncodedPair(
               new RowOrigin("f", i + 1, i + 1), new int[0], new int[] {i / 2}, new int[] {99}));
     }
-    HeldOutSplit.Sides sides = new HeldOutSplit(0.5, 1, -1).of(dataset(pairs));
+    HeldOutSplit.Split sides = new HeldOutSplit(0.5, 1, -1).of(dataset(pairs));
     assertThat(sides.held().pairs()).hasSize(10);
     assertThat(Overlap.of(sides.train().pairs(), sides.held().pairs(), -1).pairs()).isZero();
   }
@@ -113,7 +113,7 @@ class HeldOutSplitTest {
     return keys;
   }
 
-  private static List<Integer> rows(HeldOutSplit.Sides sides) {
+  private static List<Integer> rows(HeldOutSplit.Split sides) {
     return rows(sides.held());
   }
 
@@ -130,8 +130,8 @@ class HeldOutSplitTest {
   }
 
   private static PairDataset dataset(List<EncodedPair> pairs) {
-    EncodedPairs stored = EncodedPairs.of(pairs, EncodingMeans.ofMachine().folder());
-    return new PairDataset(stored, new PairDataset.Walk(), Map.of());
+    EncodedPairs stored = EncodedPairs.of(pairs, EncodingResources.ofMachine().folder());
+    return new PairDataset(stored, new PairDataset.ReadSummary(), Map.of());
   }
 
   /** Prompt 0 is no prompt; no two rows have the same answers. */

@@ -141,7 +141,8 @@ class PairDatasetTest {
     }
     Files.write(file, lines);
     List<EncodedRow> rows = new ArrayList<>();
-    PairDataset.Walk walk = PairDataset.forEachRow(file, encoder(), OnBadRow.SKIP, rows::add);
+    PairDataset.ReadSummary walk =
+        PairDataset.forEachRow(file, encoder(), OnBadRow.SKIP, rows::add);
     assertThat(rows).hasSize(1000);
     for (int i = 0; i < 1000; i++) {
       assertThat(rows.get(i).origin().row()).isEqualTo(i + 1);
@@ -264,7 +265,7 @@ class PairDatasetTest {
 
   @Test
   void aFolderThatCannotBeWrittenIsNamed() {
-    EncodingMeans means = new EncodingMeans(1, folder.resolve("missing"));
+    EncodingResources means = new EncodingResources(1, folder.resolve("missing"));
     assertThatThrownBy(
             () -> PairDataset.load(DataInput.of(file), List.of(), encoder(), OnBadRow.SKIP, means))
         .isInstanceOf(DpoException.class)
@@ -281,7 +282,7 @@ class PairDatasetTest {
   }
 
   private PairDataset load(PairEncoder encoder, OnBadRow onBadRow, int threads) {
-    EncodingMeans means = new EncodingMeans(threads, folder);
+    EncodingResources means = new EncodingResources(threads, folder);
     return PairDataset.load(DataInput.of(file), List.of(), encoder, onBadRow, means);
   }
 

@@ -182,7 +182,8 @@ class BatchCompositionTest {
       }
       List<Integer> ends = new ArrayList<>();
       LogProbTable budget =
-          LogProbTable.compute(model, PAIRS, TailWeight.NONE, new TokenBudget(40), ends::add);
+          LogProbTable.compute(
+              model, PAIRS, LengthDesensitizing.NONE, new TokenBudget(40), ends::add);
       assertThat(ends).hasSizeBetween(3, 8).endsWith(9);
       for (int i = 0; i < PAIRS.size(); i++) {
         assertThat(budget.chosen(i)).usingComparator(relative(1e-11)).isEqualTo(one.chosen(i));
@@ -216,7 +217,8 @@ class BatchCompositionTest {
   private static double[] scores(CausalLm model, FlatSequences sequences) {
     try (TensorScope scope = TensorScope.open();
         CompletionPass pass =
-            new CompletionPass(model, sequences, TailWeight.NONE, CompletionPass.Purpose.SUMS)) {
+            new CompletionPass(
+                model, sequences, LengthDesensitizing.NONE, CompletionPass.Purpose.SUMS)) {
       return Tensors.toDoubles(pass.sums());
     }
   }
@@ -238,7 +240,7 @@ class BatchCompositionTest {
         TensorScope scope = TensorScope.open();
         CompletionPass pass =
             new CompletionPass(
-                model, sequences, TailWeight.NONE, CompletionPass.Purpose.TRAINING)) {
+                model, sequences, LengthDesensitizing.NONE, CompletionPass.Purpose.TRAINING)) {
       Tensor sums = pass.sums();
       pass.backward(Tensors.like(sums, bySums), Tensors.zerosLike(sums, sums.shape()));
       return Tensors.toDoubles(flat.gradients());

@@ -40,7 +40,7 @@ class CompletionPassTest {
   private static final int[] ALL = {0, 1, 2, 3, 4, 5, 6, 7, 8};
   private static final FlatSequences PAIRS =
       PreferenceBatch.of(SmallPairs.random(9, 5), ALL).sequences();
-  private static final TailWeight TAIL = new TailWeight(0.3);
+  private static final LengthDesensitizing TAIL = new LengthDesensitizing(0.3);
   private static final int[] FOUR = {0, 1, 2, 3};
   private static final CompletionPass.Purpose[] TRAINING = {
     CompletionPass.Purpose.TRAINING, CompletionPass.Purpose.CHECKPOINTED_TRAINING

@@ -9,8 +9,8 @@ import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.PairLogProbs;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.LossProbe.Pair;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -117,7 +117,7 @@ class EveryLossTest {
           .isEqualTo(atZero);
       for (FDivergence.Type type : FDivergence.Type.values()) {
         Objective objective =
-            new Objective(loss, new FDivergence(type, 0.3), TailWeight.NONE, false);
+            new Objective(loss, new FDivergence(type, 0.3), LengthDesensitizing.NONE, false);
         assertThat(LossProbe.of(objective, Pair.ofRatios(0, 0, 3, 7)).loss())
             .usingComparator(relative(1e-12))
             .isEqualTo(atZero);
@@ -129,7 +129,8 @@ class EveryLossTest {
   @MethodSource("losses")
   void gradientsAreThoseOfCentralDifferences(PreferenceLoss loss) {
     for (FDivergence.Type type : FDivergence.Type.values()) {
-      Objective objective = new Objective(loss, new FDivergence(type, 0.3), TailWeight.NONE, false);
+      Objective objective =
+          new Objective(loss, new FDivergence(type, 0.3), LengthDesensitizing.NONE, false);
       for (double[] ratios : new double[][] {{2, -1}, {-0.7, 0.4}, {-2.5, -1.5}, {0.3, 1.1}}) {
         Pair pair = Pair.ofRatios(ratios[0], ratios[1], 4, 2);
         LossProbe probe = LossProbe.of(objective, pair);
@@ -169,7 +170,8 @@ class EveryLossTest {
 
   private static void scored(FDivergence.Type type, double margin) {
     Objective objective =
-        new Objective(new SigmoidLoss(BETA), new FDivergence(type, 0.5), TailWeight.NONE, false);
+        new Objective(
+            new SigmoidLoss(BETA), new FDivergence(type, 0.5), LengthDesensitizing.NONE, false);
     LossProbe probe = LossProbe.of(objective, PAIR);
     assertThat(probe.loss()).usingComparator(relative(1e-12)).isEqualTo(softplus(-BETA * margin));
     assertThat(probe.rewardMargin())
@@ -274,7 +276,7 @@ class EveryLossTest {
               PairLogProbs.ofSums(Tensors.doubles(-1), Tensors.doubles(-1)),
               PairLogProbs.ofSums(Tensors.doubles(-1), Tensors.doubles(-1)));
       Objective objective =
-          new Objective(new SigmoidLoss(BETA), FDivergence.NONE, TailWeight.NONE, true);
+          new Objective(new SigmoidLoss(BETA), FDivergence.NONE, LengthDesensitizing.NONE, true);
       assertThat(objective.terms(zero, Tensors.doubles(Math.log(0.5))).loss().item_double())
           .usingComparator(relative(1e-12))
           .isEqualTo(Math.log(2) / 2);

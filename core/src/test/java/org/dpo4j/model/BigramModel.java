@@ -29,8 +29,8 @@ public final class BigramModel implements CausalLm {
   }
 
   @Override
-  public List<Lookup> lookups() {
-    return List.of(new Lookup(table, false));
+  public List<EmbeddingTable> lookups() {
+    return List.of(new EmbeddingTable(table, false));
   }
 
   @Override

@@ -12,9 +12,9 @@ import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.Team;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.dpo4j.torch.WorkerPool;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -95,11 +95,12 @@ class BlockedAttentionTest {
     int keyHeads = (int) key.size(1);
     int repeats = HEADS / keyHeads;
     BlockedAttention attention =
-        BlockedAttention.of(SEQUENCES, wanted, window, keyHeads, repeats, query, Team.get().size());
+        BlockedAttention.of(
+            SEQUENCES, wanted, window, keyHeads, repeats, query, WorkerPool.get().size());
     BlockedAttention.Heads heads =
         new BlockedAttention.Heads(grouped(query, keyHeads), byHead(key), byHead(value));
     Tensor attended = Tensors.emptyLike(query, heads.query().shape());
-    Team.get().share(attention.forward(SCALE, heads, attended));
+    WorkerPool.get().share(attention.forward(SCALE, heads, attended));
     Tensor rows = Tensors.longs(IntStream.range(0, SEQUENCES.tokens()).filter(wanted).toArray());
     assertSame(ungrouped(attended).index_select(0, rows), expected.index_select(0, rows));
 
@@ -109,7 +110,7 @@ class BlockedAttentionTest {
             Tensors.emptyLike(query, heads.query().shape()),
             Tensors.emptyLike(query, heads.key().shape()),
             Tensors.emptyLike(query, heads.value().shape()));
-    Team.get().share(attention.backward(SCALE, heads, outGradient, gradients));
+    WorkerPool.get().share(attention.backward(SCALE, heads, outGradient, gradients));
     assertSame(ungrouped(gradients.query()), query.grad());
     assertSame(gradients.key().transpose(0, 1), key.grad());
     assertSame(gradients.value().transpose(0, 1), value.grad());

@@ -21,8 +21,8 @@ import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.train.SmallPairs;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -213,7 +213,7 @@ class ReferenceCacheTest {
 
   private static ReferenceKey key(
       ReferenceFiles files, List<EncodedPair> pairs, double ldAlpha, String computation) {
-    return ReferenceKey.of(files, pairs, new TailWeight(ldAlpha), computation);
+    return ReferenceKey.of(files, pairs, new LengthDesensitizing(ldAlpha), computation);
   }
 
   private List<Path> files() throws IOException {

@@ -23,10 +23,10 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.Objective;
-import org.dpo4j.loss.ReferenceNeed;
+import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
@@ -63,9 +63,9 @@ class BatchCutTest {
    */
   private static final Percentage ROUNDING = Percentage.withPercentage(0.01);
 
-  private static final Map<TailWeight, LogProbTable> STARTS = new HashMap<>();
+  private static final Map<LengthDesensitizing, LogProbTable> STARTS = new HashMap<>();
 
-  private static LoadedInputs inputs;
+  private static ModelBundle inputs;
   private static PairDataset dataset;
 
   @BeforeAll
@@ -76,7 +76,7 @@ class BatchCutTest {
                     BatchCutTest.class.getResource("/fixtures/numbered-things.jsonl"))
                 .toURI());
     inputs =
-        LoadedInputs.open(
+        ModelBundle.open(
             Path.of("..", "examples", "tiny-chat"),
             loaded -> Optional.empty(),
             new RunOutput(
@@ -171,7 +171,7 @@ class BatchCutTest {
           STARTS.computeIfAbsent(
               objective.tail(),
               tail -> LogProbTable.compute(policy, pairs, tail, pairs.size(), done -> {}));
-      boolean none = objective.loss().reference() == ReferenceNeed.NONE;
+      boolean none = objective.loss().reference() == ReferenceUse.NONE;
       new Trainer(
               policy,
               objective,

@@ -16,8 +16,8 @@ import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.SequenceLogProbs;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.optim.FlatParameters;
@@ -77,7 +77,10 @@ class FamiliesTest {
       flat.zeroGradients();
       try (CompletionPass pass =
           new CompletionPass(
-              loaded.model(), sequence, TailWeight.NONE, CompletionPass.Purpose.TRAINING)) {
+              loaded.model(),
+              sequence,
+              LengthDesensitizing.NONE,
+              CompletionPass.Purpose.TRAINING)) {
         pass.backward(
             Tensors.like(pass.sums(), new double[] {1}),
             Tensors.like(pass.sums(), new double[] {0}));

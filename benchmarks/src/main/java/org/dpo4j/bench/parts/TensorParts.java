@@ -12,9 +12,9 @@ import org.dpo4j.bench.Workplace;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
-import org.dpo4j.logprob.TailWeight;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.LossInputs;
 import org.dpo4j.loss.Objective;
@@ -83,7 +83,8 @@ public class TensorParts {
               sequences,
               parameters,
               new AdamW(parameters, AdamW.Settings.ADAM),
-              scope.keep(SequenceLogProbs.logProbs(loaded.model(), sequences, TailWeight.NONE)));
+              scope.keep(
+                  SequenceLogProbs.logProbs(loaded.model(), sequences, LengthDesensitizing.NONE)));
     }
   }
 
@@ -130,7 +131,7 @@ public class TensorParts {
 
   private CompletionPass pass(CompletionPass.Purpose purpose) {
     return new CompletionPass(
-        open().loaded().model(), open().sequences(), TailWeight.NONE, purpose);
+        open().loaded().model(), open().sequences(), LengthDesensitizing.NONE, purpose);
   }
 
   /** The loss of eight pairs and its gradient. */

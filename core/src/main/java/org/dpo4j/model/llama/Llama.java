@@ -171,8 +171,8 @@ public final class Llama implements CausalLm {
   }
 
   @Override
-  public List<Lookup> lookups() {
-    return List.of(new Lookup(embedding, false, config.padding()));
+  public List<EmbeddingTable> lookups() {
+    return List.of(new EmbeddingTable(embedding, false, config.padding()));
   }
 
   @Override

@@ -26,7 +26,7 @@ import org.dpo4j.model.Rope;
  * @param fused whether q, k and v are one matrix, and gate and up another
  * @param tiedHead whether the head is the embedding table
  * @param padding the token whose lookups give no gradient, as {@code pad_token_id} does in
- *     transformers; {@link CausalLm.Lookup#NONE} for no such token
+ *     transformers; {@link CausalLm.EmbeddingTable#NONE} for no such token
  * @param layers what differs from layer to layer, in their order
  */
 public record LlamaConfig(

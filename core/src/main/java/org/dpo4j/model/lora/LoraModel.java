@@ -255,7 +255,7 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
-  public List<Lookup> lookups() {
+  public List<EmbeddingTable> lookups() {
     return base.lookups();
   }
 
@@ -321,7 +321,7 @@ public final class LoraModel implements CausalLm {
   private final class Base implements CausalLm {
 
     @Override
-    public List<Lookup> lookups() {
+    public List<EmbeddingTable> lookups() {
       return base.lookups();
     }
 

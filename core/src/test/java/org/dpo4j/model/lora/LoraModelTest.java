@@ -90,7 +90,7 @@ class LoraModelTest {
             false);
 
     @Override
-    public List<Lookup> lookups() {
+    public List<EmbeddingTable> lookups() {
       throw new UnsupportedOperationException();
     }
 
@@ -327,7 +327,7 @@ class LoraModelTest {
             false,
             false,
             tied,
-            CausalLm.Lookup.NONE,
+            CausalLm.EmbeddingTable.NONE,
             List.of(LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL)),
         weights);
   }

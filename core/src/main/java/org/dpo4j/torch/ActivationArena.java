@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
  * once, used again by the next pass. What is kept does not lie between what is not, so that the
  * heap has no holes when the latter is freed.
  *
- * @see Team#slab
+ * @see WorkerPool#slab
  */
-public final class Slab implements AutoCloseable {
+public final class ActivationArena implements AutoCloseable {
 
   /** Bytes of a chunk. The system provides what is written to and no more. */
   private static final long CHUNK = 64L << 20;
@@ -20,13 +20,13 @@ public final class Slab implements AutoCloseable {
   /** Elements: each tensor begins on a cache line. */
   private static final long ALIGNMENT = 16;
 
-  private final Team team;
+  private final WorkerPool workers;
   private final ElementType type;
   private final Deque<Tensor> chunks = new ArrayDeque<>(); // the last one first
   private long used; // elements of the first chunk
 
-  Slab(Team team, ElementType type) {
-    this.team = team;
+  ActivationArena(WorkerPool workers, ElementType type) {
+    this.workers = workers;
     this.type = type;
   }
 
@@ -42,7 +42,7 @@ public final class Slab implements AutoCloseable {
     }
     Tensor chunk = chunks.peek();
     if (chunk == null || used + count > chunk.numel()) {
-      chunk = team.takeChunk(type, Math.max(count, CHUNK / type.bytes()));
+      chunk = workers.takeChunk(type, Math.max(count, CHUNK / type.bytes()));
       chunks.push(chunk);
       used = 0;
     }
@@ -55,7 +55,7 @@ public final class Slab implements AutoCloseable {
   public synchronized void close() {
     @Nullable Tensor chunk;
     while ((chunk = chunks.poll()) != null) {
-      team.giveChunk(type, chunk);
+      workers.giveChunk(type, chunk);
     }
   }
 }

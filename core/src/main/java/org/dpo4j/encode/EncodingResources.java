@@ -9,17 +9,17 @@ import java.nio.file.Path;
  * @param folder where the encoded pairs are kept while they are used, in a file without a name;
  *     about 4 bytes for each token
  */
-public record EncodingMeans(int threads, Path folder) {
+public record EncodingResources(int threads, Path folder) {
 
-  public EncodingMeans {
+  public EncodingResources {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1 but was " + threads);
     }
   }
 
   /** All cores, and the folder for temporary files. */
-  public static EncodingMeans ofMachine() {
-    return new EncodingMeans(threads(0), Path.of(System.getProperty("java.io.tmpdir", "/tmp")));
+  public static EncodingResources ofMachine() {
+    return new EncodingResources(threads(0), Path.of(System.getProperty("java.io.tmpdir", "/tmp")));
   }
 
   /** The option {@code threads}: 0 is one for each core. */

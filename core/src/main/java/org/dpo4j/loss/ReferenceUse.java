@@ -1,7 +1,7 @@
 package org.dpo4j.loss;
 
 /** What a loss does with the reference. */
-public enum ReferenceNeed {
+public enum ReferenceUse {
   /** It compares the policy with it. */
   LOSS,
   /** The loss has no use for one; the logged rewards are measured against it where there is one. */

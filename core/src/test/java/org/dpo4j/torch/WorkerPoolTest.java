@@ -14,7 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Closes: work of several callers that is mixed up, waits for ever, or leaves other settings. */
-class TeamTest {
+class WorkerPoolTest {
 
   @AfterEach
   void allThreadsAgain() {
@@ -26,7 +26,7 @@ class TeamTest {
     for (int size : new int[] {1, 2, 3}) {
       Engine.setThreads(size);
       AtomicInteger[] runs = counters(size);
-      Team.get()
+      WorkerPool.get()
           .each(
               thread -> {
                 assertThat(torch.get_num_threads()).isEqualTo(1);
@@ -51,7 +51,7 @@ class TeamTest {
                           try (Engine.Threads threads = Engine.use(size)) {
                             for (int i = 0; i < 300; i++) {
                               AtomicInteger[] runs = counters(size);
-                              Team.get().each(thread -> runs[thread].incrementAndGet());
+                              WorkerPool.get().each(thread -> runs[thread].incrementAndGet());
                               for (AtomicInteger count : runs) {
                                 mixed.compareAndSet(false, count.get() != 1);
                               }
@@ -76,57 +76,57 @@ class TeamTest {
   @Test
   void aBodyThatHandsOutWorkIsRefused() {
     Engine.setThreads(2);
-    Team team = Team.get();
+    WorkerPool workers = WorkerPool.get();
     for (int by : new int[] {0, 1}) { // the caller's thread, and a worker
       assertThatThrownBy(
               () ->
-                  team.each(
+                  workers.each(
                       thread -> {
                         if (thread == by) {
-                          team.each(inner -> {});
+                          workers.each(inner -> {});
                         }
                       }))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("must not hand work to a team");
     }
-    team.each(thread -> {}); // goes on
+    workers.each(thread -> {}); // goes on
   }
 
   @Test
   void whatABodyThrowsReachesTheCallerAndTheTeamGoesOn() {
     Engine.setThreads(2);
-    Team team = Team.get();
+    WorkerPool workers = WorkerPool.get();
     assertThatThrownBy(
             () ->
-                team.each(
+                workers.each(
                     thread -> {
                       throw new IllegalArgumentException("thread " + thread);
                     }))
         .hasMessage("thread 0");
     AtomicInteger runs = new AtomicInteger();
-    team.each(thread -> runs.incrementAndGet());
+    workers.each(thread -> runs.incrementAndGet());
     assertThat(runs).hasValue(2);
   }
 
   @Test
   void memoryThatIsLentIsLentOnce() {
-    Team team = Team.get();
+    WorkerPool workers = WorkerPool.get();
     try (TensorScope scope = TensorScope.open();
-        Team.Block one = team.block(ElementType.F32, 1000);
-        Team.Block two = team.block(ElementType.F32, 1000);
-        Slab slab = team.slab(ElementType.F32);
-        Slab other = team.slab(ElementType.F32)) {
+        WorkerPool.Block one = workers.block(ElementType.F32, 1000);
+        WorkerPool.Block two = workers.block(ElementType.F32, 1000);
+        ActivationArena slab = workers.slab(ElementType.F32);
+        ActivationArena other = workers.slab(ElementType.F32)) {
       List<Tensor> all = List.of(one.tensor(), two.tensor(), slab.take(1000), other.take(1000));
       for (int i = 0; i < all.size(); i++) {
         all.get(i).fill_(Tensors.scalar(i + 1));
       }
-      team.freeUnused(); // not what is in use
+      workers.freeUnused(); // not what is in use
       for (int i = 0; i < all.size(); i++) {
         assertThat(Tensors.toDoubles(all.get(i))).containsOnly(i + 1);
       }
       two.close();
       assertThatThrownBy(two::tensor).isInstanceOf(IllegalStateException.class);
-      try (Team.Block again = team.block(ElementType.F32, 1200)) {
+      try (WorkerPool.Block again = workers.block(ElementType.F32, 1200)) {
         assertThat(again.tensor().data_ptr().address())
             .isNotEqualTo(all.get(0).data_ptr().address());
       }
@@ -149,7 +149,7 @@ class TeamTest {
       other.join();
       assertThat(seen).hasValue(1);
       assertThat(Engine.threads()).isEqualTo(3);
-      assertThat(Team.get().size()).isEqualTo(3);
+      assertThat(WorkerPool.get().size()).isEqualTo(3);
       try (Engine.Threads inner = Engine.use(2)) {
         assertThat(Engine.threads()).isEqualTo(2);
       }
@@ -181,7 +181,7 @@ class TeamTest {
         Thread.onSpinWait();
       }
       assertThat(spread.getCount()).isEqualTo(1);
-      Team.get().each(thread -> {}); // does not wait behind who waits for it
+      WorkerPool.get().each(thread -> {}); // does not wait behind who waits for it
       try (Pools.Hold inner = Pools.single()) {
         assertThat(torch.get_num_threads()).isEqualTo(1);
       }
@@ -190,7 +190,7 @@ class TeamTest {
     other.join();
     assertThat(spread.getCount()).isZero();
     try (Pools.Hold hold = Pools.spread()) { // the optimizer's step after a generated text
-      Team.get().each(thread -> assertThat(torch.get_num_threads()).isEqualTo(1));
+      WorkerPool.get().each(thread -> assertThat(torch.get_num_threads()).isEqualTo(1));
       assertThat(torch.get_num_threads()).isEqualTo(2);
     }
   }

@@ -24,7 +24,7 @@ import org.dpo4j.weights.PeftAdapter;
  * @param adapter what was put on them
  * @param tokenizer the text side
  */
-record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
+record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
     implements AutoCloseable {
 
   /**
@@ -32,7 +32,7 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
    *
    * @param output hears what is doubtful about the adapter
    */
-  static LoadedInputs open(Path folder, Optional<Path> adapter, RunOutput output) {
+  static ModelBundle open(Path folder, Optional<Path> adapter, RunOutput output) {
     return open(
         folder,
         loaded ->
@@ -51,14 +51,14 @@ record LoadedInputs(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToke
   }
 
   /** A model with what {@code adapter} puts on it. */
-  static LoadedInputs open(
+  static ModelBundle open(
       Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter, RunOutput output) {
     ModelTokenizer tokenizer = tokenizer(folder, output);
     try {
       LoadedModel loaded = ModelReader.open("--model", folder);
       noteUnread(loaded.config(), output);
       try {
-        return new LoadedInputs(loaded, adapter.apply(loaded), tokenizer);
+        return new ModelBundle(loaded, adapter.apply(loaded), tokenizer);
       } catch (RuntimeException e) {
         loaded.close();
         throw e;

@@ -9,11 +9,11 @@ import org.bytedeco.pytorch.Tensor;
  * @param count of the rows
  * @param threads that get rows, the first ones of a team
  */
-public record RowShares(int count, int threads) {
+public record RowPartition(int count, int threads) {
 
   /** The shares of a team's threads. */
-  public static RowShares of(Team team, int count) {
-    return new RowShares(count, Math.min(team.size(), count));
+  public static RowPartition of(WorkerPool workers, int count) {
+    return new RowPartition(count, Math.min(workers.size(), count));
   }
 
   /** Whether a thread has rows. */

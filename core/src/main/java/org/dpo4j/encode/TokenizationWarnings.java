@@ -14,7 +14,7 @@ import org.dpo4j.tokenizer.TextTokenizer;
  * truncation: an EOS that only the cut took away is no surprise. What is in its texts and turns is
  * in {@link RowDoubts}.
  */
-final class Surprises {
+final class TokenizationWarnings {
   static final String TWO_BOS = "BOS stands twice at the start";
   static final String NO_EOS = "a completion does not end in EOS";
   static final String TWO_EOS = "EOS stands twice at the end of a completion";
@@ -29,7 +29,7 @@ final class Surprises {
   private final int bos; // -1: the model has none
   private final Set<Integer> ends;
 
-  Surprises(TextTokenizer tokenizer, SpecialTokens special, OptionalInt eosId) {
+  TokenizationWarnings(TextTokenizer tokenizer, SpecialTokens special, OptionalInt eosId) {
     this.tokenizer = tokenizer;
     this.bos = special.bosId(tokenizer).orElse(-1);
     this.ends = new HashSet<>(special.endIds());

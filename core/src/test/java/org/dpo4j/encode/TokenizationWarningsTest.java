@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
  * Closes the known traps of tokens in silence: TRL trains on such rows, and so does this, but it
  * says so. A token is a byte here; {@code ^} is BOS, {@code $} is EOS.
  */
-class SurprisesTest {
+class TokenizationWarningsTest {
   private static final RowOrigin ORIGIN = new RowOrigin("pairs.jsonl", 1, 1);
 
   @Test
@@ -28,18 +28,18 @@ class SurprisesTest {
 
   @Test
   void bosTwiceIsReported() {
-    assertThat(text("^^p", "w", "l").warnings()).containsExactly(Surprises.TWO_BOS);
+    assertThat(text("^^p", "w", "l").warnings()).containsExactly(TokenizationWarnings.TWO_BOS);
     assertThat(ids("", "^^w$", "l$").warnings())
-        .containsExactlyInAnyOrder(Surprises.TWO_BOS, RowDoubts.EMPTY_PROMPT);
-    assertThat(chat("^^", "$").warnings()).containsExactly(Surprises.TWO_BOS);
+        .containsExactlyInAnyOrder(TokenizationWarnings.TWO_BOS, RowDoubts.EMPTY_PROMPT);
+    assertThat(chat("^^", "$").warnings()).containsExactly(TokenizationWarnings.TWO_BOS);
     assertThat(chat("^x^", "$").warnings()).isEmpty();
   }
 
   @Test
   void aTemplateThatRendersNoEosIsReported() {
-    assertThat(chat("", "").warnings()).containsExactly(Surprises.NO_EOS);
-    assertThat(chat("", "$ and more").warnings()).containsExactly(Surprises.NO_EOS);
-    assertThat(ids("p", "w$", "l").warnings()).containsExactly(Surprises.NO_EOS);
+    assertThat(chat("", "").warnings()).containsExactly(TokenizationWarnings.NO_EOS);
+    assertThat(chat("", "$ and more").warnings()).containsExactly(TokenizationWarnings.NO_EOS);
+    assertThat(ids("p", "w$", "l").warnings()).containsExactly(TokenizationWarnings.NO_EOS);
   }
 
   @Test
@@ -47,7 +47,7 @@ class SurprisesTest {
     SpecialTokens special = new SpecialTokens(Map.of("eos_token", "$"), List.of((int) '%'));
     assertThat(encoder(special, 0, template("", "%")).encode(messages()).warnings()).isEmpty();
     assertThat(encoder(special, 0, template("", "!")).encode(messages()).warnings())
-        .containsExactly(Surprises.NO_EOS);
+        .containsExactly(TokenizationWarnings.NO_EOS);
   }
 
   @Test
@@ -58,29 +58,31 @@ class SurprisesTest {
 
   @Test
   void aLineBreakAfterEosIsScoredAndReported() {
-    assertThat(ids("p", "w$\n", "l$").warnings()).containsExactly(Surprises.AFTER_EOS);
+    assertThat(ids("p", "w$\n", "l$").warnings()).containsExactly(TokenizationWarnings.AFTER_EOS);
   }
 
   /** No row can change it, so that a warning for each would hide those that count. */
   @Test
   void aLineBreakThatTheTemplateWritesAfterEosIsANoteAndNoWarning() {
     assertThat(chat("", "$\n").warnings()).isEmpty();
-    assertThat(chat("", "$\n").notes()).containsExactly(Surprises.TEMPLATE_AFTER_EOS);
+    assertThat(chat("", "$\n").notes()).containsExactly(TokenizationWarnings.TEMPLATE_AFTER_EOS);
     EncodingCounts counts = new EncodingCounts();
     counts.count(chat("", "$\n"));
     counts.count(chat("", "$\n"));
     assertThat(counts.warnings()).isEmpty();
     assertThat(counts.notes())
-        .isEqualTo(Map.of(Surprises.TEMPLATE_AFTER_EOS, new EncodingCounts.Tally(2, ORIGIN)));
+        .isEqualTo(
+            Map.of(TokenizationWarnings.TEMPLATE_AFTER_EOS, new EncodingCounts.Tally(2, ORIGIN)));
     EncodedPair pair = chat("", "$\n").usable().orElseThrow();
     assertThat(pair.chosenIds()).containsExactly('w', '$', '\n');
   }
 
   @Test
   void eosTwiceIsReported() {
-    assertThat(chat("", "$$").warnings()).containsExactly(Surprises.TWO_EOS);
-    assertThat(text("p", "w$\n", "l").warnings()).containsExactly(Surprises.TWO_EOS); // "w$\n$"
-    assertThat(chat("", "$\n$\n").warnings()).containsExactly(Surprises.TWO_EOS);
+    assertThat(chat("", "$$").warnings()).containsExactly(TokenizationWarnings.TWO_EOS);
+    assertThat(text("p", "w$\n", "l").warnings())
+        .containsExactly(TokenizationWarnings.TWO_EOS); // "w$\n$"
+    assertThat(chat("", "$\n$\n").warnings()).containsExactly(TokenizationWarnings.TWO_EOS);
     assertThat(ids("p", "a$b$", "l$").warnings()).isEmpty(); // two turns
   }
 
@@ -115,7 +117,7 @@ class SurprisesTest {
     SpecialTokens special = new SpecialTokens("^", "$", null);
     counts.count(encoder(special, 1, null).encode(pair("p", "w", "l"))); // dropped
     assertThat(counts.warnings())
-        .isEqualTo(Map.of(Surprises.NO_EOS, new EncodingCounts.Tally(2, ORIGIN)));
+        .isEqualTo(Map.of(TokenizationWarnings.NO_EOS, new EncodingCounts.Tally(2, ORIGIN)));
   }
 
   @Test

@@ -25,12 +25,12 @@ import org.jspecify.annotations.Nullable;
  * <p>How work is cut depends on the number of threads alone, so that a run repeats to the last bit.
  * There is one team of each size; callers from several threads take turns, operation by operation.
  */
-public final class Team {
+public final class WorkerPool {
 
   /** Turns of waiting before a thread sleeps: about as long as the gap between two pieces. */
   private static final int SPINS = 20_000;
 
-  private static final Map<Integer, Team> BY_SIZE = new ConcurrentHashMap<>();
+  private static final Map<Integer, WorkerPool> BY_SIZE = new ConcurrentHashMap<>();
 
   private final List<Worker> workers = new ArrayList<>(); // all but the caller
   private final ReentrantLock turn = new ReentrantLock(true); // whose body the workers run
@@ -38,7 +38,7 @@ public final class Team {
   private final Map<ElementType, Deque<Tensor>> blocks = new EnumMap<>(ElementType.class); // free
   private final int size;
 
-  private Team(int size) {
+  private WorkerPool(int size) {
     this.size = size;
     for (int i = 1; i < size; i++) {
       Worker worker = new Worker(size, i);
@@ -48,8 +48,8 @@ public final class Team {
   }
 
   /** The team of {@link Engine#threads} threads. A pass keeps the team that it began with. */
-  public static Team get() {
-    return BY_SIZE.computeIfAbsent(Engine.threads(), Team::new);
+  public static WorkerPool get() {
+    return BY_SIZE.computeIfAbsent(Engine.threads(), WorkerPool::new);
   }
 
   /** Whether the calling thread is a worker of some team. */
@@ -135,8 +135,8 @@ public final class Team {
   }
 
   /** Memory for what a pass keeps. */
-  public Slab slab(ElementType type) {
-    return new Slab(this, type);
+  public ActivationArena slab(ElementType type) {
+    return new ActivationArena(this, type);
   }
 
   /**

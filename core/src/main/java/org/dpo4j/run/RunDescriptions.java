@@ -20,12 +20,12 @@ import org.dpo4j.report.ShortNumber;
 import org.dpo4j.train.Computation;
 
 /** What a training run says of its loss, its reference and its adapter. */
-final class RunWords {
+final class RunDescriptions {
   private static final int SHOWN_DIGITS = 12;
 
   private final TrainingConfig config;
 
-  RunWords(TrainingConfig config) {
+  RunDescriptions(TrainingConfig config) {
     this.config = config;
   }
 

@@ -15,8 +15,8 @@ import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 
 /** What was read, for people. */
-final class DataReport {
-  private DataReport() {}
+final class DatasetSummary {
+  private DatasetSummary() {}
 
   /**
    * First the files with their formats and what became of the rows, then what else there is.
@@ -38,11 +38,12 @@ final class DataReport {
   }
 
   /** The same of files whose pairs are not kept. */
-  static List<String> lines(DataInput input, PairDataset.Walk walk) {
+  static List<String> lines(DataInput input, PairDataset.ReadSummary walk) {
     return lines(input, walk, Set.of());
   }
 
-  private static List<String> lines(DataInput input, PairDataset.Walk walk, Set<String> told) {
+  private static List<String> lines(
+      DataInput input, PairDataset.ReadSummary walk, Set<String> told) {
     List<String> lines = new ArrayList<>();
     lines.add(input + ": " + walk.counts().summary());
     for (DataEntry entry : input.entries()) {
@@ -87,7 +88,8 @@ final class DataReport {
    *
    * @param template whether the model has a chat template
    */
-  static void warn(RunOutput output, DataInput input, PairDataset.Walk walk, boolean template) {
+  static void warn(
+      RunOutput output, DataInput input, PairDataset.ReadSummary walk, boolean template) {
     EncodingCounts counts = walk.counts();
     if (template && input.format() == RowFormat.AUTO) {
       if (walk.forms().contains(RowForm.TEXT)) {

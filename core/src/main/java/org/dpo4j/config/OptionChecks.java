@@ -5,13 +5,13 @@ import org.dpo4j.UsageException;
 import org.dpo4j.options.OptionType;
 
 /** The checks of option values; each failure names the option as a user writes it. */
-public final class Rule {
+public final class OptionChecks {
   // More than any machine has cores; the engine takes what it is told and would not come back.
   private static final int MAX_THREADS = 1024;
 
   private static final double LARGEST = 1e30;
 
-  private Rule() {}
+  private OptionChecks() {}
 
   public static void require(
       boolean holds, String option, String rule, Object value, String whatToDo) {

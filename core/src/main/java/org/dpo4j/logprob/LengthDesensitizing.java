@@ -10,12 +10,12 @@ import org.dpo4j.batch.FlatSequences;
  * @param alpha in [0, 1]: 1 weights nothing, 0 leaves out what the other completion has no part to
  *     compare with
  */
-public record TailWeight(double alpha) {
+public record LengthDesensitizing(double alpha) {
 
   /** All tokens count fully. */
-  public static final TailWeight NONE = new TailWeight(1);
+  public static final LengthDesensitizing NONE = new LengthDesensitizing(1);
 
-  public TailWeight {
+  public LengthDesensitizing {
     if (!(alpha >= 0 && alpha <= 1)) { // !(>=) refuses NaN too
       throw new IllegalArgumentException("ld_alpha must be in [0, 1] but was " + alpha);
     }

@@ -7,14 +7,14 @@ import java.util.function.IntPredicate;
  * Finds for each of some things the first one like it, with 11 bytes a thing: the things themselves
  * stay where they are. A hash table with open addressing.
  */
-final class FirstSeen {
+final class FirstOccurrenceIndex {
   private final int[] hashes;
   private final int[] things; // plus 1; 0 where a place is free
 
   /**
    * @param most how many things there are
    */
-  FirstSeen(int most) {
+  FirstOccurrenceIndex(int most) {
     // A quarter stays free, so that a search ends soon.
     int places = (int) Math.min(Integer.MAX_VALUE - 8, most + most / 3L + 2);
     this.hashes = new int[places];
