@@ -11,24 +11,18 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.checkpoint.OutputFolder;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.IpoLoss;
 import org.dpo4j.loss.IpoSumLoss;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.loss.SigmoidNormLoss;
 import org.dpo4j.loss.UnitMarginLoss;
-import org.dpo4j.model.CausalLm;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.ComparisonPlot;
 import org.dpo4j.report.Picture;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.InterruptedOutput;
 import org.dpo4j.torch.RandomNumbers;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
-import org.dpo4j.train.TrainingListener;
 
 /** {@code demo --compare}: one start, several losses, side by side. */
 final class DemoComparison {
@@ -47,14 +41,14 @@ final class DemoComparison {
    * @param margin after the last step
    * @param distance mean over all completions of |log-ratio| after the last step
    */
-  private record Result(String name, List<PairMetrics> steps, double margin, double distance) {
+  private record Result(String name, List<DpoReport.Step> steps, double margin, double distance) {
 
     double firstLoss() {
       return steps.get(0).loss();
     }
 
     double lowestLoss() {
-      return steps.stream().mapToDouble(PairMetrics::loss).min().orElse(Double.NaN);
+      return steps.stream().mapToDouble(DpoReport.Step::loss).min().orElse(Double.NaN);
     }
 
     /** The first step from which on the loss stays close to its lowest value. */
@@ -70,7 +64,7 @@ final class DemoComparison {
 
   private final DemoConfig config;
   private final PrintStream out;
-  private final List<EncodedPair> pairs = DemoTraining.pairs();
+  private final List<PreferenceTriple> triples = DemoTriples.all();
 
   private DemoComparison(DemoConfig config, PrintStream out) {
     this.config = config;
@@ -120,8 +114,8 @@ final class DemoComparison {
             "ipo_sum",
             "ipo");
     List<Result> results = new ArrayList<>();
-    try (TinyGpt start = DemoRun.warmedUp(new RandomNumbers(config.seed()), out)) {
-      LogProbTable before = DemoTraining.evaluateMargins(start, pairs);
+    try (TinyGpt start = DemoRun.pretrained(new RandomNumbers(config.seed()), out)) {
+      MarginTable before = Dpo.evaluateMargins(start, triples);
       line(
           "initial margin %+.2f; beta %s, learning rate %s, %d passes for each loss",
           before.meanMargin(),
@@ -136,35 +130,30 @@ final class DemoComparison {
     return results;
   }
 
-  private Result train(String name, PreferenceLoss loss, CausalLm start, LogProbTable before) {
-    try (CausalLm policy = start.copy()) {
-      List<PairMetrics> steps = new ArrayList<>();
-      DemoTraining.trainDpo(
-          policy,
-          start,
-          pairs,
-          loss,
-          config.steps(),
-          config.perDeviceTrainBatchSize(),
-          config.learningRate(),
-          true,
-          new TrainingListener() {
-            @Override
-            public void onReport(StepReport report) {
-              steps.add(report.metrics());
-            }
-          });
-      LogProbTable after = DemoTraining.evaluateMargins(policy, pairs);
-      double distance =
-          IntStream.range(0, pairs.size())
-              .mapToDouble(
-                  i ->
-                      Math.abs(after.chosen(i) - before.chosen(i))
-                          + Math.abs(after.rejected(i) - before.rejected(i)))
-              .average()
-              .orElse(Double.NaN);
-      return new Result(name, steps, after.meanMargin(), distance / 2);
+  private Result train(String name, PreferenceLoss loss, TinyGpt start, MarginTable before) {
+    DpoSettings settings =
+        new DpoSettings(
+            loss, config.steps(), config.perDeviceTrainBatchSize(), config.learningRate());
+    try (TinyGpt policy = start.copy()) {
+      DpoReport report = Dpo.trainDpo(policy, start, triples, settings);
+      return new Result(
+          name, report.steps(), report.trained().meanMargin(), distance(before, report.trained()));
     }
+  }
+
+  /** The mean absolute log-ratio over all completions. */
+  private static double distance(MarginTable before, MarginTable after) {
+    return IntStream.range(0, before.rows().size())
+            .mapToDouble(
+                i -> {
+                  MarginTable.Row old = before.rows().get(i);
+                  MarginTable.Row now = after.rows().get(i);
+                  return Math.abs(now.chosenLogProb() - old.chosenLogProb())
+                      + Math.abs(now.rejectedLogProb() - old.rejectedLogProb());
+                })
+            .average()
+            .orElse(Double.NaN)
+        / 2;
   }
 
   private void print(List<Result> results) {
@@ -173,7 +162,7 @@ final class DemoComparison {
         "%-22s %20s %14s %13s %13s %14s",
         "loss", "first -> last", "converged at", "final margin", "reward margin", "|log-ratio|");
     for (Result result : results) {
-      PairMetrics last = result.steps().get(result.steps().size() - 1);
+      DpoReport.Step last = result.steps().get(result.steps().size() - 1);
       line(
           "%-22s %9.4f -> %7.4f %14s %+13.2f %+13.2f %14.2f",
           result.name(),
@@ -181,7 +170,7 @@ final class DemoComparison {
           last.loss(),
           "step " + result.convergedAt(),
           result.margin(),
-          last.rewardsMargins(),
+          last.rewardMargin(),
           result.distance());
     }
     line("");
@@ -209,16 +198,13 @@ final class DemoComparison {
     return ComparisonPlot.draw(
         "dpo4j demo: losses on the twelve triples",
         List.of(
-            quantity(results, "Loss", "loss", PairMetrics::loss),
+            quantity(results, "Loss", "loss", DpoReport.Step::loss),
             quantity(
-                results,
-                "Margin (policy only)",
-                "log-probability, nats",
-                metrics -> metrics.logpsChosen() - metrics.logpsRejected())));
+                results, "Margin (policy only)", "log-probability, nats", DpoReport.Step::margin)));
   }
 
   private static ComparisonPlot.Quantity quantity(
-      List<Result> results, String title, String unit, Function<PairMetrics, Double> value) {
+      List<Result> results, String title, String unit, Function<DpoReport.Step, Double> value) {
     return new ComparisonPlot.Quantity(
         title,
         unit,

@@ -1,22 +1,15 @@
 package org.dpo4j.demo;
 
 import java.io.PrintStream;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.IntToDoubleFunction;
-import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
-import org.dpo4j.model.CausalLm;
 import org.dpo4j.options.OptionType;
-import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.Picture;
@@ -28,20 +21,20 @@ import org.dpo4j.run.InterruptedOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.StartCheck;
 import org.dpo4j.train.StepReport;
 import org.dpo4j.train.TrainingListener;
 
 /**
- * The demo: pretrains briefly, copies the weights, trains on the twelve triples, shows what moved.
+ * The demo: pretrains briefly, copies the weights, trains on the twelve triples and prints what
+ * changed.
  */
 public final class DemoRun {
 
   private final DemoConfig config;
   private final PrintStream out;
   private final RandomNumbers random;
-  private final List<EncodedPair> pairs = DemoTraining.pairs();
+  private final List<PreferenceTriple> triples = DemoTriples.all();
 
   private DemoRun(DemoConfig config, PrintStream out) {
     this.config = config;
@@ -98,8 +91,7 @@ public final class DemoRun {
 
   private static TrainerState state(DemoConfig config) {
     int stepsPerPass =
-        DemoTraining.plan(DemoTraining.pairs().size(), config.perDeviceTrainBatchSize())
-            .stepsPerEpoch();
+        Dpo.plan(DemoTriples.all().size(), config.perDeviceTrainBatchSize()).stepsPerEpoch();
     return new TrainerState(
         config.steps() * stepsPerPass,
         config.steps(),
@@ -111,13 +103,13 @@ public final class DemoRun {
   private RunHistory run() {
     PreferenceLoss loss = loss(config);
     printConfiguration(loss);
-    try (TinyGpt start = warmedUp(random, out);
-        CausalLm reference = reference(start);
+    try (TinyGpt start = pretrained(random, out);
+        TinyGpt reference = reference(start);
         TinyGpt policy = start.copy()) {
-      LogProbTable before = DemoTraining.evaluateMargins(policy, pairs);
+      MarginTable before = Dpo.evaluateMargins(policy, triples);
       line("initial margin %+.2f", before.meanMargin());
       RunHistory history = train(policy, reference, loss);
-      LogProbTable after = DemoTraining.evaluateMargins(policy, pairs);
+      MarginTable after = Dpo.evaluateMargins(policy, triples);
       printTable(before, after);
       conclude(history, before, after, finalLoss(policy, reference, loss));
       return history;
@@ -155,15 +147,15 @@ public final class DemoRun {
         config.reference());
   }
 
-  /** The untrained model after its warm-up, which is printed. */
-  static TinyGpt warmedUp(RandomNumbers random, PrintStream out) {
-    TinyGpt model = DemoTraining.untrained(random);
+  /** A model with random weights after its pretraining, which is printed. */
+  static TinyGpt pretrained(RandomNumbers random, PrintStream out) {
+    TinyGpt model = TinyGpt.random(TinyGptConfig.DEMO, random);
     out.printf(
         Locale.ROOT,
         "warm-up on prompt and chosen: %d epochs, learning rate %s%n",
-        DemoTraining.WARMUP_EPOCHS,
-        DemoTraining.WARMUP_LEARNING_RATE);
-    printLosses(out, DemoTraining.warmUp(model));
+        TinyGpt.PRETRAINING_EPOCHS,
+        TinyGpt.PRETRAINING_RATE);
+    printLosses(out, model.pretrain(DemoTriples.all()));
     return model;
   }
 
@@ -173,38 +165,36 @@ public final class DemoRun {
     out.println(text);
   }
 
-  private CausalLm reference(TinyGpt start) {
+  private TinyGpt reference(TinyGpt start) {
     if (config.reference() == DemoConfig.Reference.START) {
       return start.copy();
     }
-    List<Double> losses = new ArrayList<>();
-    TinyGpt student = DemoTraining.distilled(start, random, losses);
+    TinyGpt student = TinyGpt.random(TinyGptConfig.DISTILLED, random);
+    List<Double> losses = student.distillFrom(start, triples);
     line(
         "reference distilled: %d weights, a %.0f-th of the policy's %d; cross-entropy with its"
             + " teacher %.4f -> %.4f",
-        student.parameters().count(),
-        (double) start.parameters().count() / student.parameters().count(),
-        start.parameters().count(),
+        student.parameterCount(),
+        (double) start.parameterCount() / student.parameterCount(),
+        start.parameterCount(),
         losses.get(0),
         losses.get(losses.size() - 1));
     return student;
   }
 
-  private RunHistory train(CausalLm policy, CausalLm reference, PreferenceLoss loss) {
+  private RunHistory train(TinyGpt policy, TinyGpt reference, PreferenceLoss loss) {
     RunHistory history = new RunHistory();
-    boolean startsAtReference = config.reference() == DemoConfig.Reference.START;
-    if (!startsAtReference) {
+    if (config.reference() != DemoConfig.Reference.START) {
       line("start check skipped: training does not start from the reference");
     }
-    DemoTraining.trainDpo(
+    DpoSettings settings =
+        new DpoSettings(
+            loss, config.steps(), config.perDeviceTrainBatchSize(), config.learningRate());
+    Dpo.train(
         policy,
         reference,
-        pairs,
-        loss,
-        config.steps(),
-        config.perDeviceTrainBatchSize(),
-        config.learningRate(),
-        startsAtReference,
+        triples,
+        settings,
         new TrainingListener() {
           @Override
           public void onStartCheck(StartCheck check) {
@@ -235,37 +225,37 @@ public final class DemoRun {
         metrics.logpsRejected());
   }
 
-  private void printTable(LogProbTable before, LogProbTable after) {
+  private void printTable(MarginTable before, MarginTable after) {
     line("");
     line("%-24s %19s %21s %21s", "", "chosen log-prob", "rejected log-prob", "margin");
     line(
         "%-24s %9s %9s %11s %9s %11s %9s",
         "prompt", "before", "after", "before", "after", "before", "after");
-    for (int i = 0; i < pairs.size(); i++) {
-      String prompt = DemoTriples.all().get(i).prompt();
+    for (int i = 0; i < triples.size(); i++) {
+      MarginTable.Row old = before.rows().get(i);
+      MarginTable.Row now = after.rows().get(i);
       line(
           "%-24s %9.2f %9.2f %11.2f %9.2f %+11.2f %+9.2f",
-          prompt.length() <= 24 ? prompt : prompt.substring(0, 23) + "…",
-          before.chosen(i),
-          after.chosen(i),
-          before.rejected(i),
-          after.rejected(i),
-          before.margin(i),
-          after.margin(i));
+          MarginTable.shortened(triples.get(i).prompt()),
+          old.chosenLogProb(),
+          now.chosenLogProb(),
+          old.rejectedLogProb(),
+          now.rejectedLogProb(),
+          old.margin(),
+          now.margin());
     }
     line("");
   }
 
   /** The loss after the last update, on all triples. */
-  private double finalLoss(CausalLm policy, CausalLm reference, PreferenceLoss loss) {
-    PreferenceData data =
-        new PreferenceData(
-            pairs, new PrecomputedReference(DemoTraining.evaluateMargins(reference, pairs)));
-    return data.evaluate(policy, Objective.of(loss), pairs.size()).loss();
+  private double finalLoss(TinyGpt policy, TinyGpt reference, PreferenceLoss loss) {
+    return Dpo.data(reference, TripleEncoder.encode(triples))
+        .evaluate(policy.model(), Objective.of(loss), triples.size())
+        .loss();
   }
 
   private void conclude(
-      RunHistory history, LogProbTable before, LogProbTable after, double finalLoss) {
+      RunHistory history, MarginTable before, MarginTable after, double finalLoss) {
     double firstLoss = history.steps().get(0).metrics().loss();
     line("loss %.4f -> %.6f", firstLoss, finalLoss);
     line("final margin %+.2f, initial margin %+.2f", after.meanMargin(), before.meanMargin());
@@ -294,19 +284,15 @@ public final class DemoRun {
   /**
    * A falling chosen log-probability looks like a failure to whoever sees DPO for the first time.
    */
-  private void explain(LogProbTable before, LogProbTable after) {
-    double chosen = mean(after, after::chosen) - mean(before, before::chosen);
-    double rejected = mean(after, after::rejected) - mean(before, before::rejected);
+  private void explain(MarginTable before, MarginTable after) {
+    double chosen = after.meanChosenLogProb() - before.meanChosenLogProb();
+    double rejected = after.meanRejectedLogProb() - before.meanRejectedLogProb();
     line("");
     line(
         "On average the log-probability of the chosen answers moved by %s nats and that of the"
             + " rejected ones by %s.",
         ShortNumber.fixed("%+.1f", chosen), ShortNumber.fixed("%+.1f", rejected));
     line("%s", Conclusion.meaning(chosen, rejected));
-  }
-
-  private static double mean(LogProbTable table, IntToDoubleFunction side) {
-    return IntStream.range(0, table.size()).mapToDouble(side).average().orElse(Double.NaN);
   }
 
   private void line(String format, Object... values) {

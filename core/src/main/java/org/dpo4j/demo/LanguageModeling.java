@@ -16,8 +16,8 @@ import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
-/** What comes before preference training in the demo: a model learns sequences, one at a step. */
-public final class LanguageModeling {
+/** Next-token training and distillation, one sequence per step: what precedes DPO. */
+final class LanguageModeling {
 
   private LanguageModeling() {}
 
@@ -27,7 +27,7 @@ public final class LanguageModeling {
    * @param sequences token ids, at least two each
    * @return the mean loss of each epoch, in nats per token, before the updates
    */
-  public static List<Double> warmUp(
+  static List<Double> warmUp(
       CausalLm model, List<int[]> sequences, double learningRate, int epochs) {
     return train(
         model,
@@ -47,7 +47,7 @@ public final class LanguageModeling {
    *
    * @return the mean loss of each epoch, in nats per token, before the updates
    */
-  public static List<Double> distill(
+  static List<Double> distill(
       CausalLm teacher, CausalLm student, List<int[]> sequences, double learningRate, int epochs) {
     return train(
         student,
@@ -96,7 +96,7 @@ public final class LanguageModeling {
   }
 
   /** Logits at every position, shape (tokens, vocab). */
-  private static Tensor logits(CausalLm model, int[] ids) {
+  static Tensor logits(CausalLm model, int[] ids) {
     FlatSequences sequences = FlatSequences.of(ids);
     Tensor like = model.parameters().all().get(0).tensor();
     return model.logits(

@@ -1,127 +1,145 @@
 package org.dpo4j.demo;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.model.Activation;
-import org.dpo4j.model.AttentionLayer;
-import org.dpo4j.model.CausalLm;
-import org.dpo4j.model.DecoderBlock;
-import org.dpo4j.model.LayerNorm;
-import org.dpo4j.model.Linear;
-import org.dpo4j.model.Node;
-import org.dpo4j.model.ParameterSource;
-import org.dpo4j.model.Parameters;
-import org.dpo4j.model.RotaryEmbedding;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.IntStream;
+import org.dpo4j.DpoException;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.model.RandomParameters;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.RandomNumbers;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 
 /**
- * The small decoder-only model of the demo: learned positions, layer norm before attention and MLP,
- * GELU (exact), no dropout, a head of its own.
+ * A causal decoder-only transformer of 0.1 million weights: learned positions, pre-layer-norm
+ * blocks, exact GELU, no dropout, an untied head. Its weights lie in native memory until {@link
+ * #close}. One thread at a time may use it.
  */
-public final class TinyGpt implements CausalLm {
+public final class TinyGpt implements AutoCloseable {
 
-  private static final double EPSILON = 1e-5;
+  static final double PRETRAINING_RATE = 3e-3;
+  static final int PRETRAINING_EPOCHS = 8;
+  static final int DISTILLATION_EPOCHS = 24;
 
-  private record Block(
-      TinyGptConfig config,
-      AttentionLayer attention,
-      LayerNorm norm1,
-      Linear queryKeyValue,
-      Linear out,
-      LayerNorm norm2,
-      Linear up,
-      Linear down)
-      implements DecoderBlock {
+  private final TinyGptModel model;
 
-    @Override
-    public Projected project(Node states, @Nullable RotaryEmbedding rotary) {
-      long hidden = config.hidden();
-      List<Node> parts = queryKeyValue.apply(norm1.apply(states)).split(hidden, hidden, hidden);
-      return new Projected(heads(parts.get(0)), heads(parts.get(1)), heads(parts.get(2)));
-    }
+  private TinyGpt(TinyGptModel model) {
+    this.model = model;
+  }
 
-    /** (tokens, hidden) to (tokens, heads, headDim). */
-    private Node heads(Node states) {
-      return states.reshape(-1, config.heads(), config.hidden() / config.heads());
-    }
+  /** The demo's model with the weights that PyTorch draws after {@code torch.manual_seed(seed)}. */
+  public static TinyGpt random(long seed) {
+    return random(TinyGptConfig.DEMO, seed);
+  }
 
-    @Override
-    public Node finish(Node states, Node attended) {
-      Node after = states.plus(out.apply(attended));
-      return after.plus(down.apply(Activation.GELU.apply(up.apply(norm2.apply(after)))));
+  /** A model of any size with random weights. */
+  public static TinyGpt random(TinyGptConfig config, long seed) {
+    try (RandomNumbers random = new RandomNumbers(seed)) {
+      return random(config, random);
     }
   }
 
-  private final TinyGptConfig config;
-  private final Parameters parameters = new Parameters();
-  private final Tensor tokenEmbedding; // (vocab, hidden)
-  private final Tensor positionEmbedding; // (maxPositions, hidden)
-  private final List<Block> blocks = new ArrayList<>();
-  private final LayerNorm finalNorm;
-  private final Linear head;
+  /** Draws the weights from a stream of random numbers, in PyTorch's order. */
+  static TinyGpt random(TinyGptConfig config, RandomNumbers random) {
+    return new TinyGpt(new TinyGptModel(config, new RandomParameters(ElementType.F32, random)));
+  }
 
-  public TinyGpt(TinyGptConfig config, ParameterSource source) {
-    this.config = config;
-    int hidden = config.hidden();
-    ParameterSource.Kind table = ParameterSource.Kind.EMBEDDING;
-    tokenEmbedding = parameters.take(source, "tok.weight", table, config.vocabSize(), hidden);
-    positionEmbedding = parameters.take(source, "pos.weight", table, config.maxPositions(), hidden);
-    for (int i = 0; i < config.depth(); i++) {
-      String prefix = "blocks." + i + ".";
-      blocks.add(
-          new Block(
-              config,
-              AttentionLayer.of(i, hidden / config.heads()),
-              LayerNorm.take(parameters, source, prefix + "ln1", hidden, EPSILON),
-              Linear.take(parameters, source, prefix + "attn.qkv", hidden, 3L * hidden, false),
-              Linear.take(parameters, source, prefix + "attn.out", hidden, hidden, false),
-              LayerNorm.take(parameters, source, prefix + "ln2", hidden, EPSILON),
-              Linear.take(parameters, source, prefix + "fc1", hidden, 4L * hidden, true),
-              Linear.take(parameters, source, prefix + "fc2", 4L * hidden, hidden, true)));
+  /**
+   * The scores of every next token at every position.
+   *
+   * @param ids token ids, each in [0, vocabulary), at least one and at most the context's length
+   * @return shape (ids, vocabulary); row i scores the token after ids[0..i]
+   * @throws DpoException if an id is out of range or there are too many
+   */
+  public double[][] logits(int... ids) {
+    int vocabulary = model.vocabSize();
+    if (ids.length < 1 || ids.length > model.maxPositions()) {
+      throw new DpoException(
+          "there must be 1 to %d ids but there are %d".formatted(model.maxPositions(), ids.length));
     }
-    finalNorm = LayerNorm.take(parameters, source, "ln_f", hidden, EPSILON);
-    head = Linear.take(parameters, source, "head", hidden, config.vocabSize(), false);
+    for (int id : ids) {
+      if (id < 0 || id >= vocabulary) {
+        throw new DpoException("an id must be in [0, %d) but was %d".formatted(vocabulary, id));
+      }
+    }
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      double[] flat = Tensors.toDoubles(LanguageModeling.logits(model, ids));
+      return IntStream.range(0, ids.length)
+          .mapToObj(i -> Arrays.copyOfRange(flat, i * vocabulary, (i + 1) * vocabulary))
+          .toArray(double[][]::new);
+    }
   }
 
-  @Override
-  public List<EmbeddingTable> lookups() {
-    return List.of(
-        new EmbeddingTable(tokenEmbedding, false), new EmbeddingTable(positionEmbedding, true));
+  /**
+   * Trains on every next token of each prompt with its chosen completion: 8 epochs of Adam at 3e-3,
+   * one sequence per step.
+   *
+   * @return the mean loss of each epoch, in nats per token
+   */
+  public List<Double> pretrain(List<PreferenceTriple> triples) {
+    List<int[]> sequences = new ArrayList<>();
+    for (EncodedPair pair : TripleEncoder.encode(triples)) {
+      sequences.add(concat(pair.promptIds(), pair.chosenIds()));
+    }
+    return LanguageModeling.warmUp(model, sequences, PRETRAINING_RATE, PRETRAINING_EPOCHS);
   }
 
-  @Override
-  public List<? extends DecoderBlock> blocks() {
-    return blocks;
+  /**
+   * Trains this model to predict what a teacher predicts, at every position of each prompt with
+   * both completions: 24 epochs of Adam at 3e-3. A distilled model can be a reference that is
+   * smaller than the policy. Hinton et al. 2015, arXiv 1503.02531.
+   *
+   * @return the mean cross-entropy of each epoch, in nats per token
+   */
+  public List<Double> distillFrom(TinyGpt teacher, List<PreferenceTriple> triples) {
+    List<int[]> sequences = new ArrayList<>();
+    for (EncodedPair pair : TripleEncoder.encode(triples)) {
+      sequences.add(concat(pair.promptIds(), pair.chosenIds()));
+      sequences.add(concat(pair.promptIds(), pair.rejectedIds()));
+    }
+    return LanguageModeling.distill(
+        teacher.model, model, sequences, PRETRAINING_RATE, DISTILLATION_EPOCHS);
   }
 
-  @Override
-  public Node finalNorm(Node states) {
-    return finalNorm.apply(states);
+  private static int[] concat(int[] prompt, int[] completion) {
+    return IntStream.concat(Arrays.stream(prompt), Arrays.stream(completion)).toArray();
   }
 
-  @Override
-  public Linear head() {
-    return head;
-  }
-
-  @Override
-  public Parameters parameters() {
-    return parameters;
-  }
-
-  @Override
-  public int vocabSize() {
-    return config.vocabSize();
-  }
-
-  @Override
-  public int maxPositions() {
-    return config.maxPositions();
-  }
-
-  @Override
+  /** A second model with the same weights in memory of its own. */
   public TinyGpt copy() {
-    return new TinyGpt(config, parameters.copies());
+    return new TinyGpt(model.copy());
+  }
+
+  /** The number of weights. */
+  public long parameterCount() {
+    return model.parameters().count();
+  }
+
+  /** Whether both models have the same shapes and weights. */
+  boolean sameWeightsAs(TinyGpt other) {
+    return model.parameters().sameShapes(other.model.parameters())
+        && IntStream.range(0, model.parameters().all().size())
+            .allMatch(
+                i ->
+                    model
+                        .parameters()
+                        .all()
+                        .get(i)
+                        .tensor()
+                        .equal(other.model.parameters().all().get(i).tensor()));
+  }
+
+  TinyGptModel model() {
+    return model;
+  }
+
+  /** Frees the weights. */
+  @Override
+  public void close() {
+    model.close();
   }
 }

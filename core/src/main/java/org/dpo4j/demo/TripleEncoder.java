@@ -1,23 +1,25 @@
 package org.dpo4j.demo;
 
 import java.util.List;
-import org.dpo4j.data.PreferencePair;
+import java.util.stream.IntStream;
+import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedPair;
 
-/** Encodes the demo's triples: {@code INST bytes RESP} as prompt, bare bytes as completions. */
-public final class TripleEncoder {
+/** Encodes triples: the prompt as {@code INST bytes RESP}, the completions as bare bytes. */
+final class TripleEncoder {
+  private static final InstructionTokenizer TOKENIZER = new InstructionTokenizer();
+
   private TripleEncoder() {}
 
-  public static List<EncodedPair> encode(List<PreferencePair.Text> triples) {
-    InstructionTokenizer tokenizer = new InstructionTokenizer();
-    return triples.stream()
-        .map(
-            triple ->
-                new EncodedPair(
-                    triple.origin(),
-                    tokenizer.encodePrompt(triple.prompt()),
-                    tokenizer.encodeCompletion(triple.chosen()),
-                    tokenizer.encodeCompletion(triple.rejected())))
-        .toList();
+  static List<EncodedPair> encode(List<PreferenceTriple> triples) {
+    return IntStream.range(0, triples.size()).mapToObj(i -> encode(i, triples.get(i))).toList();
+  }
+
+  private static EncodedPair encode(int index, PreferenceTriple triple) {
+    return new EncodedPair(
+        new RowOrigin("built-in triples", 0, index + 1),
+        TOKENIZER.encodePrompt(triple.prompt()),
+        TOKENIZER.encodeCompletion(triple.chosen()),
+        TOKENIZER.encodeCompletion(triple.rejected()));
   }
 }

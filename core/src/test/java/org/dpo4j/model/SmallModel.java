@@ -1,8 +1,8 @@
 package org.dpo4j.model;
 
 import java.util.List;
-import org.dpo4j.demo.TinyGpt;
 import org.dpo4j.demo.TinyGptConfig;
+import org.dpo4j.demo.TinyGptModel;
 import org.dpo4j.model.llama.Llama;
 import org.dpo4j.model.llama.LlamaConfig;
 import org.dpo4j.torch.ElementType;
@@ -15,7 +15,7 @@ public enum SmallModel {
   TINY_GPT {
     @Override
     CausalLm build(ParameterSource weights) {
-      return new TinyGpt(new TinyGptConfig(VOCABULARY, 16, 2, 2, POSITIONS), weights);
+      return new TinyGptModel(new TinyGptConfig(VOCABULARY, 16, 2, 2, POSITIONS), weights);
     }
   },
   /** Rotary positions; two query heads share the keys of one, and the head is tied. */

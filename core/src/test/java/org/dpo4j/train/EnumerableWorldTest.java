@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Random;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.demo.TinyGpt;
 import org.dpo4j.demo.TinyGptConfig;
+import org.dpo4j.demo.TinyGptModel;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.loss.LossInputs;
@@ -52,11 +52,11 @@ class EnumerableWorldTest {
   void trainingConvergesToTheClosedForm() {
     Random random = new Random(12);
     double[] rewards = random.doubles((long) PROMPTS.length * COMPLETIONS, -1, 1).toArray();
-    try (TinyGpt reference =
-            new TinyGpt(
+    try (TinyGptModel reference =
+            new TinyGptModel(
                 new TinyGptConfig(2, 16, 2, 1, 8),
                 new RandomParameters(ElementType.F64, new RandomNumbers(5)));
-        TinyGpt policy = reference.copy()) {
+        TinyGptModel policy = reference.copy()) {
       double[] ref = logProbs(reference);
       double[][] optimal = new double[PROMPTS.length][COMPLETIONS];
       for (int x = 0; x < PROMPTS.length; x++) {

@@ -5,18 +5,12 @@ import static org.assertj.core.api.Assertions.within;
 import static org.dpo4j.Closeness.relative;
 
 import java.io.InputStream;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
-import org.dpo4j.train.StepReport;
-import org.dpo4j.train.TrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,7 +21,7 @@ import tools.jackson.databind.ObjectMapper;
  * Closes: a demo that trains, but not the exercise. Every number is compared with what the same
  * recipe gives in plain PyTorch: same seed, same initial weights, same losses.
  */
-class DemoTrainingTest {
+class DpoAgreementTest {
 
   private static final JsonNode EXPECTED = expected();
 
@@ -40,7 +34,7 @@ class DemoTrainingTest {
   private static JsonNode expected() {
     try (InputStream in =
         Objects.requireNonNull(
-            DemoTrainingTest.class.getResourceAsStream("/fixtures/demo_expected.json"))) {
+            DpoAgreementTest.class.getResourceAsStream("/fixtures/demo_expected.json"))) {
       return new ObjectMapper().readTree(in);
     } catch (java.io.IOException e) {
       throw new java.io.UncheckedIOException(e);
@@ -64,10 +58,10 @@ class DemoTrainingTest {
   @Test
   void initialWeightsAreThoseOfPyTorchWithTheSameSeed() {
     JsonNode sums = EXPECTED.get("parameter_sums");
-    try (TinyGpt model = DemoTraining.untrained(new RandomNumbers(0));
+    try (TinyGpt model = TinyGpt.random(0);
         TensorScope scope = TensorScope.open()) {
-      assertThat(model.parameters().all()).hasSize(sums.size());
-      for (Parameters.Parameter parameter : model.parameters().all()) {
+      assertThat(model.model().parameters().all()).hasSize(sums.size());
+      for (Parameters.Parameter parameter : model.model().parameters().all()) {
         JsonNode expected = sums.get(parameter.name());
         // Each draw may differ in its last bit, 6e-8 of it.
         double off = 1e-6 * expected.get(1).asDouble();
@@ -85,43 +79,33 @@ class DemoTrainingTest {
   @ValueSource(strings = {"full_batch_lr1e-4", "per_triple_lr1e-3"})
   void theWholeRunAgreesWithPyTorch(String name) {
     JsonNode run = EXPECTED.get(name);
-    List<EncodedPair> pairs = DemoTraining.pairs();
-    try (TinyGpt reference = DemoTraining.untrained(new RandomNumbers(0))) {
+    List<PreferenceTriple> triples = DemoTriples.all();
+    try (TinyGpt reference = TinyGpt.random(0)) {
       assertTable(
-          DemoTraining.evaluateMargins(reference, pairs),
-          EXPECTED.get("logps_untrained"),
-          FEW_STEPS);
-      List<Double> warmup = DemoTraining.warmUp(reference);
+          Dpo.evaluateMargins(reference, triples), EXPECTED.get("logps_untrained"), FEW_STEPS);
+      List<Double> warmup = reference.pretrain(triples);
       for (int i = 0; i < warmup.size(); i++) {
         assertThat(warmup.get(i))
             .usingComparator(relative(FEW_STEPS))
             .isEqualTo(EXPECTED.get("warmup_losses").get(i).asDouble());
       }
-      LogProbTable before = DemoTraining.evaluateMargins(reference, pairs);
+      MarginTable before = Dpo.evaluateMargins(reference, triples);
       assertTable(before, EXPECTED.get("logps_reference"), FEW_STEPS);
       assertThat(before.meanMargin())
           .usingComparator(relative(FEW_STEPS))
           .isEqualTo(EXPECTED.get("initial_margin").asDouble());
 
       try (TinyGpt policy = reference.copy()) {
-        List<StepReport> rows = new ArrayList<>();
-        DemoTraining.trainDpo(
-            policy,
-            reference,
-            pairs,
-            new SigmoidLoss(0.2),
-            run.get("epochs").asInt(),
-            run.get("batch").asInt(),
-            run.get("lr").asDouble(),
-            true,
-            new TrainingListener() {
-              @Override
-              public void onReport(StepReport report) {
-                rows.add(report);
-              }
-            });
-        assertRows(rows, run.get("rows"));
-        LogProbTable after = DemoTraining.evaluateMargins(policy, pairs);
+        DpoSettings settings =
+            new DpoSettings(
+                new SigmoidLoss(0.2),
+                run.get("epochs").asInt(),
+                run.get("batch").asInt(),
+                run.get("lr").asDouble());
+        DpoReport report = Dpo.trainDpo(policy, reference, triples, settings);
+        assertRows(report.steps(), run.get("rows"));
+        assertTable(report.initial(), EXPECTED.get("logps_reference"), FEW_STEPS);
+        MarginTable after = report.trained();
         assertTable(after, run.get("logps_final"), WHOLE_RUN);
         assertThat(after.meanMargin())
             .usingComparator(relative(WHOLE_RUN))
@@ -130,17 +114,16 @@ class DemoTrainingTest {
     }
   }
 
-  private static void assertRows(List<StepReport> rows, JsonNode expected) {
+  private static void assertRows(List<DpoReport.Step> rows, JsonNode expected) {
     assertThat(rows).hasSize(expected.size());
     for (int i = 0; i < rows.size(); i++) {
       JsonNode row = expected.get(i);
-      var metrics = rows.get(i).metrics();
-      double margin = metrics.logpsChosen() - metrics.logpsRejected();
-      assertClose(i, metrics.loss(), row.get("loss").asDouble());
-      assertClose(i, margin, row.get("margin").asDouble());
-      assertClose(i, metrics.rewardsMargins(), row.get("reward_margin").asDouble());
-      assertClose(i, metrics.logpsChosen(), row.get("chosen_logp").asDouble());
-      assertClose(i, metrics.logpsRejected(), row.get("rejected_logp").asDouble());
+      DpoReport.Step step = rows.get(i);
+      assertClose(i, step.loss(), row.get("loss").asDouble());
+      assertClose(i, step.margin(), row.get("margin").asDouble());
+      assertClose(i, step.rewardMargin(), row.get("reward_margin").asDouble());
+      assertClose(i, step.chosenLogProb(), row.get("chosen_logp").asDouble());
+      assertClose(i, step.rejectedLogProb(), row.get("rejected_logp").asDouble());
     }
   }
 
@@ -151,13 +134,13 @@ class DemoTrainingTest {
         .isEqualTo(expected);
   }
 
-  private static void assertTable(LogProbTable table, JsonNode expected, double tolerance) {
-    assertThat(table.size()).isEqualTo(expected.size());
-    for (int i = 0; i < table.size(); i++) {
-      assertThat(table.chosen(i))
+  private static void assertTable(MarginTable table, JsonNode expected, double tolerance) {
+    assertThat(table.rows().size()).isEqualTo(expected.size());
+    for (int i = 0; i < table.rows().size(); i++) {
+      assertThat(table.rows().get(i).chosenLogProb())
           .usingComparator(relative(tolerance))
           .isEqualTo(expected.get(i).get(0).asDouble());
-      assertThat(table.rejected(i))
+      assertThat(table.rows().get(i).rejectedLogProb())
           .usingComparator(relative(tolerance))
           .isEqualTo(expected.get(i).get(1).asDouble());
     }
