@@ -49,10 +49,12 @@ public final class DataInputs {
     return new DataInput(entries, columns(columns), format);
   }
 
-  /** Every file. */
+  /** Every file; rows in memory have none. */
   public static List<Path> files(DataInput input) {
     return input.entries().stream()
-        .flatMap(entry -> entry.files().stream().map(DataFile::path))
+        .flatMap(entry -> entry.files().stream())
+        .filter(file -> file.rows() == null)
+        .map(DataFile::path)
         .toList();
   }
 

@@ -3,6 +3,7 @@ package org.dpo4j.data;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /** Rows that other tools write, as conversations. An empty or null system message is none. */

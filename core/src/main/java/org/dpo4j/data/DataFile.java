@@ -8,28 +8,50 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One file of rows and what its name says of it.
+ * One file of rows and what its name says of it; or rows that a program hands over, which are read
+ * like a file.
  *
- * @param path as the user named it or as it was found
+ * @param path as the user named it or as it was found; of rows in memory their name in messages
  * @param format of the rows
  * @param packing of the whole file
+ * @param rows in memory, each a map from column names to JSON values as plain Java; null for a file
  */
-public record DataFile(Path path, DataFormat format, Packing packing) {
+public record DataFile(
+    Path path,
+    DataFormat format,
+    Packing packing,
+    @Nullable Iterable<? extends Map<String, ?>> rows) {
 
   private static final int BUFFER = 1 << 16;
   private static final Pattern SEVERAL_LINES =
       Pattern.compile("\\{\\s*(\"[^\"]*\"\\s*:\\s*[\\[{]\\s*)?\\n");
 
+  DataFile(Path path, DataFormat format, Packing packing) {
+    this(path, format, packing, null);
+  }
+
+  /**
+   * Rows in memory.
+   *
+   * @param name stands in messages where the path of a file would
+   * @param rows is iterated once for each use of the data
+   */
+  static DataFile inMemory(String name, Iterable<? extends Map<String, ?>> rows) {
+    return new DataFile(Path.of(name), DataFormat.MEMORY, Packing.NONE, rows);
+  }
+
   /** The file, if its name is that of a format; whether it is there does not matter. */
   static Optional<DataFile> named(Path path) {
     String name = String.valueOf(path.getFileName()).toLowerCase(Locale.ROOT);
-    for (DataFormat format : DataFormat.values()) {
+    for (DataFormat format : DataFormat.OF_FILES) {
       for (Packing packing : Packing.values()) {
         if ((packing == Packing.NONE || format.packable())
             && name.endsWith(format.suffix() + packing.suffix())) {
@@ -66,12 +88,16 @@ public record DataFile(Path path, DataFormat format, Packing packing) {
 
   /** Opens the rows. The caller closes them. */
   RowSource open() throws IOException {
+    if (rows != null) {
+      return new MemorySource(rows.iterator());
+    }
     String file = path.toString();
     return switch (format) {
       case JSON_LINES, JSON -> json(file, text());
       case CSV -> new CsvSource(file, text(), ',');
       case TSV -> new CsvSource(file, text(), '\t');
       case PARQUET -> ParquetSource.open(path);
+      case MEMORY -> throw new IllegalStateException("no file is of this format");
     };
   }
 

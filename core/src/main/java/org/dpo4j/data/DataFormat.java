@@ -1,6 +1,5 @@
 package org.dpo4j.data;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -10,7 +9,12 @@ public enum DataFormat {
   JSON("JSON", ".json"),
   CSV("CSV", ".csv"),
   TSV("TSV", ".tsv"),
-  PARQUET("Parquet", ".parquet");
+  PARQUET("Parquet", ".parquet"),
+  /** Rows that a program hands over; no file has this format. */
+  MEMORY("in memory", "");
+
+  /** The formats that files have. */
+  static final List<DataFormat> OF_FILES = List.of(JSON_LINES, JSON, CSV, TSV, PARQUET);
 
   private final String words;
   private final String suffix;
@@ -36,7 +40,7 @@ public enum DataFormat {
 
   /** All endings, for messages. */
   static String endings() {
-    List<String> plain = Arrays.stream(values()).map(DataFormat::suffix).toList();
+    List<String> plain = OF_FILES.stream().map(DataFormat::suffix).toList();
     return plain.subList(0, plain.size() - 1).stream().collect(Collectors.joining(", "))
         + " (each also as .gz or .zst) or "
         + plain.get(plain.size() - 1);

@@ -2,6 +2,7 @@ package org.dpo4j.data;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.UsageException;
 
@@ -32,6 +33,19 @@ public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowForma
         List.of(new DataEntry(file, List.of(DataFile.of(file)), List.of())),
         ColumnMapping.NONE,
         format);
+  }
+
+  /**
+   * Rows that a program hands over. They are checked like the rows of a file.
+   *
+   * @param name stands in messages where the path of a file would, as in {@code [memory row 17]}
+   * @param rows maps from column names to JSON values as plain Java; iterated once for each use
+   */
+  public static DataInput inMemory(String name, Iterable<? extends Map<String, ?>> rows) {
+    return new DataInput(
+        List.of(new DataEntry(Path.of(name), List.of(DataFile.inMemory(name, rows)), List.of())),
+        ColumnMapping.NONE,
+        RowFormat.AUTO);
   }
 
   /** How many files there are. */

@@ -1,6 +1,7 @@
 package org.dpo4j.data;
 
 import java.util.List;
+import org.dpo4j.Message;
 
 /**
  * Where the prompt ends that both completions begin with, by the rule of TRL 1.16: the first

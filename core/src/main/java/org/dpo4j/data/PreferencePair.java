@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.Message;
 
 /**
  * Prompts to be answered. A file that is named like a file of pairs has one in each row: {@code

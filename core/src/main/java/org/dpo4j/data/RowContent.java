@@ -1,6 +1,7 @@
 package org.dpo4j.data;
 
 import java.util.List;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /** What the columns of a row say, whatever they are called, before it becomes pairs. */

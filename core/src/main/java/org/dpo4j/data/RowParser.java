@@ -14,6 +14,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /**

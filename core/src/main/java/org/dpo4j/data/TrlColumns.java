@@ -3,6 +3,7 @@ package org.dpo4j.data;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /** Rows whose columns are TRL's: {@code prompt}, {@code chosen}, {@code rejected}. */

@@ -9,7 +9,7 @@ import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
 import java.util.stream.Stream;
-import org.dpo4j.data.Message;
+import org.dpo4j.Message;
 import org.dpo4j.data.PreferencePair;
 import org.jspecify.annotations.Nullable;
 

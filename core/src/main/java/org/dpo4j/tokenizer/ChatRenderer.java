@@ -2,7 +2,7 @@ package org.dpo4j.tokenizer;
 
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.data.Message;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /**

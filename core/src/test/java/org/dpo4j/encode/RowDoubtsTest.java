@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.dpo4j.data.Message;
+import org.dpo4j.Message;
 import org.dpo4j.data.PreferencePair;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.data.Message;
+import org.dpo4j.Message;
 import org.dpo4j.data.PreferencePair;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;

@@ -1,0 +1,36 @@
+package org.dpo4j.data;
+
+import java.util.Iterator;
+import java.util.Map;
+import java.util.Optional;
+
+/** Rows that a program hands over, each a map from column names to values as JSON has them. */
+final class MemorySource implements RowSource {
+
+  private final Iterator<? extends Map<String, ?>> rows;
+
+  MemorySource(Iterator<? extends Map<String, ?>> rows) {
+    this.rows = rows;
+  }
+
+  /** A row without a line: its number tells where it is. */
+  private record MemoryRow(Map<String, ?> values) implements RawRow {
+    @Override
+    public int line() {
+      return 0;
+    }
+
+    @Override
+    public Map<?, ?> columns(RowOrigin origin) {
+      return values;
+    }
+  }
+
+  @Override
+  public Optional<MemoryRow> next() {
+    return rows.hasNext() ? Optional.of(new MemoryRow(rows.next())) : Optional.empty();
+  }
+
+  @Override
+  public void close() {}
+}
