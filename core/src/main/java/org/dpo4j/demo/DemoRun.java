@@ -4,6 +4,11 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
 import org.dpo4j.DpoException;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StartCheck;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
@@ -20,10 +25,6 @@ import org.dpo4j.report.TrainerState;
 import org.dpo4j.run.InterruptedOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.RandomNumbers;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StartCheck;
-import org.dpo4j.train.StepReport;
-import org.dpo4j.train.TrainingListener;
 
 /**
  * The demo: pretrains briefly, copies the weights, trains on the twelve triples and prints what
@@ -204,7 +205,7 @@ public final class DemoRun {
           }
 
           @Override
-          public void onReport(StepReport report) {
+          public void onReport(StepReport report, TrainingControl control) {
             history.add(report);
             printStep(history.steps().size(), report.metrics());
           }

@@ -3,6 +3,9 @@ package org.dpo4j.demo;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
@@ -15,9 +18,7 @@ import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
-import org.dpo4j.train.StepReport;
 import org.dpo4j.train.Trainer;
-import org.dpo4j.train.TrainingListener;
 
 /**
  * Direct Preference Optimization as a textbook has it: plain numbers in, plain numbers out.
@@ -136,7 +137,7 @@ public final class Dpo {
         settings,
         new TrainingListener() {
           @Override
-          public void onReport(StepReport report) {
+          public void onReport(StepReport report, TrainingControl control) {
             DpoReport.Step step =
                 new DpoReport.Step(
                     steps.size() + 1,

@@ -3,6 +3,9 @@ package org.dpo4j.plan;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
@@ -20,9 +23,7 @@ import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
-import org.dpo4j.train.StepReport;
 import org.dpo4j.train.Trainer;
-import org.dpo4j.train.TrainingListener;
 import org.dpo4j.weights.ModelBlueprint;
 
 /**
@@ -111,7 +112,7 @@ public record Trial(
                 false),
             new TrainingListener() {
               @Override
-              public void onReport(StepReport report) {
+              public void onReport(StepReport report, TrainingControl control) {
                 reports.add(report);
               }
             })

@@ -5,9 +5,9 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
 
 /**
  * Prints one line for each report of a run, in the {@link LogFormat} that was asked for. In {@code

@@ -3,9 +3,9 @@ package org.dpo4j.report;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
 
 /**
  * Draws the curves of a run: loss, accuracy, rewards, log-probabilities, entropy, gradient norm and

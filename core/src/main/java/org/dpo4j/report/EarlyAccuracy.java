@@ -1,7 +1,7 @@
 package org.dpo4j.report;
 
 import java.util.Optional;
-import org.dpo4j.train.PairMetrics;
+import org.dpo4j.PairMetrics;
 
 /**
  * Watches the first pairs that are trained on after the weights have moved. If all of them are

@@ -2,9 +2,9 @@ package org.dpo4j.report;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
 
 /**
  * Turns a report into TRL's metric names and their numbers, in TRL's order: the one place where

@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.EvaluationReport;
 import org.jspecify.annotations.Nullable;
 
 /** Writes the output folder's {@code README.md}: a model card as the Hugging Face hub reads it. */

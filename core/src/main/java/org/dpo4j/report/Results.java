@@ -5,8 +5,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.StepReport;
 
 /**
  * The totals of a finished run, as {@code train_results.json}, {@code eval_results.json} and {@code

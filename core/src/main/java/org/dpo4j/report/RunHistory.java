@@ -6,8 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.StepReport;
 
 /** Collects what a run reported, in order; everything written at its end is made from this. */
 public final class RunHistory {

@@ -2,7 +2,7 @@ package org.dpo4j.report;
 
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.train.EvaluationReport;
+import org.dpo4j.EvaluationReport;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.StepReport;
 import org.jspecify.annotations.Nullable;
 
 /**

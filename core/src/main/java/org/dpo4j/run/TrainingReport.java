@@ -18,6 +18,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.DpoException;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.StartCheck;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.DataInputs;
@@ -47,12 +52,7 @@ import org.dpo4j.report.ShortNumber;
 import org.dpo4j.report.TimeText;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.torch.Engine;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StartCheck;
-import org.dpo4j.train.StepReport;
 import org.dpo4j.train.Trainer;
-import org.dpo4j.train.TrainingListener;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.Sha256;
@@ -281,33 +281,33 @@ final class TrainingReport implements TrainingListener {
   }
 
   @Override
-  public void onStep(int step, int maxSteps, int pairs, PairMetrics metrics) {
-    pairsSeen += pairs;
+  public void onStep(StepReport step, TrainingControl control) {
+    pairsSeen += step.pairs();
     // From another start, pairs can be ranked right before anything was learned.
     if (settings.startsAtReference() && pairsSeen <= settings.plan().pairs()) {
-      early.add(pairs, metrics);
+      early.add(step.pairs(), step.metrics());
     }
     output
         .progress()
         .update(
             "training",
-            step,
-            maxSteps,
+            step.step(),
+            step.maxSteps(),
             "loss %s margin %s"
                 .formatted(
-                    ShortNumber.fixed("%.4f", metrics.loss()),
-                    ShortNumber.fixed("%+.3f", metrics.rewardsMargins())));
+                    ShortNumber.fixed("%.4f", step.metrics().loss()),
+                    ShortNumber.fixed("%+.3f", step.metrics().rewardsMargins())));
   }
 
   @Override
-  public void onReport(StepReport report) {
+  public void onReport(StepReport report, TrainingControl control) {
     history.add(report);
     double perStep = (System.nanoTime() - firstStepStarted) / 1e9 / report.step();
     console.print(report, perStep * (report.maxSteps() - report.step()));
   }
 
   @Override
-  public void onEvaluation(EvaluationReport report) {
+  public void onEvaluation(EvaluationReport report, TrainingControl control) {
     history.add(report);
     if (report.step() == 0) {
       stepsBegin();

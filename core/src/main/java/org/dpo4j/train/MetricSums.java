@@ -4,6 +4,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.TokenStatistics;
 import org.dpo4j.loss.LossTerms;

@@ -3,6 +3,7 @@ package org.dpo4j.train;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.loss.Objective;

@@ -4,6 +4,8 @@ package org.dpo4j.train;
 final class StepClock {
   private long started;
   private long computed;
+  private long lastComputeNanos;
+  private long lastStepNanos;
   private long computeNanos;
   private long stepNanos;
   private int steps;
@@ -20,9 +22,19 @@ final class StepClock {
 
   /** The weights have moved. */
   void stop() {
-    computeNanos += computed - started;
-    stepNanos += System.nanoTime() - started;
+    lastComputeNanos = computed - started;
+    lastStepNanos = System.nanoTime() - started;
+    computeNanos += lastComputeNanos;
+    stepNanos += lastStepNanos;
     steps++;
+  }
+
+  double lastComputeSeconds() {
+    return lastComputeNanos / 1e9;
+  }
+
+  double lastStepSeconds() {
+    return lastStepNanos / 1e9;
   }
 
   double computeSeconds() {

@@ -5,7 +5,12 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
+import org.dpo4j.EvaluationReport;
 import org.dpo4j.Interruption;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StartCheck;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.loss.Objective;
@@ -54,6 +59,7 @@ public final class Trainer {
   private long numTokens;
   private MetricSums sinceReport = new MetricSums();
   private StepClock clock = new StepClock();
+  private final Requests requests = new Requests();
 
   public Trainer(
       CausalLm policy, Objective objective, Settings settings, TrainingListener listener) {
@@ -93,13 +99,24 @@ public final class Trainer {
     WorkerPool.get().freeUnused(); // of passes that kept nothing
     try (FlatParameters parameters = FlatParameters.of(policy.trained());
         AdamW optimizer = new AdamW(parameters, settings.adamW())) {
-      for (int epoch = 0; step < settings.maxSteps(); epoch++) {
+      for (int epoch = 0; !ended(); epoch++) {
         runEpoch(epoch, data, evaluation, parameters, optimizer);
       }
       requireFiniteWeights(parameters);
     }
     trained.run();
     evaluate(evaluation);
+  }
+
+  /** The listener's requests for the current step. */
+  private void fulfil(@Nullable Evaluation evaluation, boolean evaluated) {
+    if (requests.takeEvaluation() && !evaluated) {
+      evaluate(evaluation);
+      requests.takeEvaluation();
+    }
+    if (requests.takeCheckpoint()) {
+      listener.onCheckpointDue(step);
+    }
   }
 
   private void runEpoch(
@@ -110,21 +127,22 @@ public final class Trainer {
       AdamW optimizer) {
     List<List<int[]>> steps = settings.plan().steps(epoch);
     int microBatches = 0;
-    for (int i = 0; i < steps.size() && step < settings.maxSteps(); i++) {
+    for (int i = 0; i < steps.size() && !ended(); i++) {
       microBatches += steps.get(i).size();
       epochs = epoch + (double) microBatches / settings.plan().microBatchesPerEpoch();
       runStep(data, steps.get(i), parameters, optimizer);
-      boolean last = step == settings.maxSteps(); // evaluated when all is done
-      if (evaluation != null && !last && evaluation.due(step, i == steps.size() - 1)) {
+      boolean last = ended(); // evaluated when all is done
+      boolean due = evaluation != null && !last && evaluation.due(step, i == steps.size() - 1);
+      if (due) {
         evaluate(evaluation);
       }
+      fulfil(evaluation, due || last);
     }
   }
 
   private void runStep(
       PreferenceData data, List<int[]> microBatches, FlatParameters parameters, AdamW optimizer) {
     Interruption.check("before step %d of %d".formatted(step + 1, settings.maxSteps()));
-    int pairs = microBatches.stream().mapToInt(indices -> indices.length).sum();
     double[] weights =
         microBatches.stream().flatMapToDouble(i -> Arrays.stream(data.weights(i))).toArray();
     // Before they become 32 bits: only their relations count, whatever their size.
@@ -160,9 +178,21 @@ public final class Trainer {
       data.reference().onStep(step, policy);
     }
     sinceReport.add(sums);
-    listener.onStep(step, settings.maxSteps(), pairs, sums.means());
+    listener.onStep(
+        new StepReport(
+            step,
+            settings.maxSteps(),
+            epochs,
+            sums.pairs(),
+            sums.means(),
+            gradNorm,
+            learningRate,
+            numTokens,
+            clock.lastStepSeconds(),
+            clock.lastComputeSeconds()),
+        requests);
     // The last steps are reported even where they are fewer than loggingSteps.
-    if (step % settings.loggingSteps() == 0 || step == settings.maxSteps()) {
+    if (step % settings.loggingSteps() == 0 || ended()) {
       report(gradNorm, learningRate);
     }
   }
@@ -176,18 +206,24 @@ public final class Trainer {
         : microBatches;
   }
 
+  private boolean ended() {
+    return step == settings.maxSteps() || requests.stop();
+  }
+
   private void report(double gradNorm, double learningRate) {
     listener.onReport(
         new StepReport(
             step,
             settings.maxSteps(),
             epochs,
+            sinceReport.pairs(),
             sinceReport.means(),
             gradNorm,
             learningRate,
             numTokens,
             clock.stepSeconds(),
-            clock.computeSeconds()));
+            clock.computeSeconds()),
+        requests);
     sinceReport = new MetricSums();
     clock = new StepClock();
   }
@@ -204,7 +240,8 @@ public final class Trainer {
             epochs,
             metrics,
             evaluation.data().pairs().size(),
-            (System.nanoTime() - started) / 1e9));
+            (System.nanoTime() - started) / 1e9),
+        requests);
   }
 
   private void checkStart(MetricSums sums) {

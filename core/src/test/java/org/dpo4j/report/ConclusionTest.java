@@ -3,9 +3,9 @@ package org.dpo4j.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.OptionalDouble;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
 import org.junit.jupiter.api.Test;
 
 /** Closes: a run that went wrong without a word, and a healthy one that is doubted. */
@@ -39,7 +39,7 @@ class ConclusionTest {
   void withoutHeldOutPairsTheRewardsTellHowFarBothSidesMoved() {
     RunHistory history = new RunHistory();
     // Rewards 0.2 and -0.3 with beta 0.1 are +2 and -3 nats.
-    history.add(new StepReport(4, 4, 1, metrics(0.5, 1, 0.2, -0.3, -9, -9), 1, 1e-6, 9, 1, 1));
+    history.add(new StepReport(4, 4, 1, 4, metrics(0.5, 1, 0.2, -0.3, -9, -9), 1, 1e-6, 9, 1, 1));
     assertThat(new Conclusion(history, LN2, BETA, 1e-6, true).summary())
         .containsExactly(
             "training loss 0.6931 -> 0.5 (mean of the last 4 steps)",
@@ -265,7 +265,7 @@ class ConclusionTest {
 
   private static StepReport step(int step, double loss, double margin) {
     return new StepReport(
-        step, 32, step / 16.0, metrics(loss, 0.8, margin, 0, -100, -100), 1, 1e-4, 1, 1, 1);
+        step, 32, step / 16.0, 4, metrics(loss, 0.8, margin, 0, -100, -100), 1, 1e-4, 1, 1, 1);
   }
 
   private static EvaluationReport evaluation(

@@ -15,9 +15,9 @@ import java.util.Set;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -254,6 +254,7 @@ class PlotsTest {
             1,
             1,
             1,
+            4,
             new PairMetrics(0.6931, -1.2e-8, 1.2e-8, 0, -2.38e-8, -100, -90, 0, 0, 4, 0.3),
             1,
             1e-4,

@@ -1,9 +1,9 @@
 package org.dpo4j.report;
 
 import java.util.Random;
-import org.dpo4j.train.EvaluationReport;
-import org.dpo4j.train.PairMetrics;
-import org.dpo4j.train.StepReport;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
 
 /** Runs with known numbers, and one with the shape of a real run. */
 final class SampleRuns {
@@ -16,7 +16,7 @@ final class SampleRuns {
   }
 
   static StepReport step(int step, double loss) {
-    return new StepReport(step, 4, step / 2.0, metrics(loss), 33.541111, 1e-6, 2891, 0.5, 0.4);
+    return new StepReport(step, 4, step / 2.0, 8, metrics(loss), 33.541111, 1e-6, 2891, 0.5, 0.4);
   }
 
   static EvaluationReport evaluation(int step, double loss) {
@@ -46,7 +46,16 @@ final class SampleRuns {
       if (step > 0) {
         history.add(
             new StepReport(
-                step, steps, done, metrics, 10 + 20 * random.nextDouble(), 1e-4, step, 0.5, 0.4));
+                step,
+                steps,
+                done,
+                4,
+                metrics,
+                10 + 20 * random.nextDouble(),
+                1e-4,
+                step,
+                0.5,
+                0.4));
       }
       if (step % evaluateEvery == 0) {
         history.add(new EvaluationReport(step, done, metrics, 33, 1));

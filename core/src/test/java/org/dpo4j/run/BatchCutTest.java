@@ -17,6 +17,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.config.LossType;
 import org.dpo4j.config.TrainingConfig;
@@ -35,9 +38,7 @@ import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
-import org.dpo4j.train.StepReport;
 import org.dpo4j.train.Trainer;
-import org.dpo4j.train.TrainingListener;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -186,7 +187,7 @@ class BatchCutTest {
                   true),
               new TrainingListener() {
                 @Override
-                public void onReport(StepReport report) {
+                public void onReport(StepReport report, TrainingControl control) {
                   reports.add(report);
                 }
               })

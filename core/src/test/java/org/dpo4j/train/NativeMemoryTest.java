@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.SmallModel;
@@ -35,8 +38,8 @@ class NativeMemoryTest {
           reference,
           new TrainingListener() {
             @Override
-            public void onStep(int step, int maxSteps, int pairs, PairMetrics metrics) {
-              if (step % STRIDE == 0) {
+            public void onStep(StepReport report, TrainingControl control) {
+              if (report.step() % STRIDE == 0) {
                 handles.add(TensorScope.liveHandles()); // before a collection could hide any
                 System.gc(); // the Java heap reuses its pages, so that growth would be native
                 resident.add(TensorScope.residentBytes());

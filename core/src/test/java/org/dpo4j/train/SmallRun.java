@@ -2,6 +2,9 @@ package org.dpo4j.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
@@ -43,7 +46,7 @@ final class SmallRun {
         reference,
         new TrainingListener() {
           @Override
-          public void onReport(StepReport report) {
+          public void onReport(StepReport report, TrainingControl control) {
             reports.add(report);
           }
         });

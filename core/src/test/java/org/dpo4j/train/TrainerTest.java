@@ -9,6 +9,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
+import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LogProbTable;
@@ -150,7 +154,7 @@ class TrainerTest {
       TrainingListener interrupts =
           new TrainingListener() {
             @Override
-            public void onReport(StepReport report) {
+            public void onReport(StepReport report, TrainingControl control) {
               if (report.step() == 2) {
                 Thread.currentThread().interrupt();
               }

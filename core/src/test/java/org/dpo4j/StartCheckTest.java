@@ -1,4 +1,4 @@
-package org.dpo4j.train;
+package org.dpo4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,0 +1,78 @@
+package org.dpo4j;
+
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The result of a training run.
+ *
+ * @param endReason why the run ended
+ * @param steps optimizer steps done
+ * @param maxSteps planned steps
+ * @param epoch passes over the training pairs, as a fraction
+ * @param pairsSeen pairs trained on, each counted as often as it was used
+ * @param numTokens token ids trained on; a prompt counts once for each of its two completions
+ * @param reports the logged steps, in order
+ * @param evaluations the evaluations, in order; the first one is of the weights before training
+ * @param seconds wall time from before the reference log-probabilities to after the final
+ *     evaluation; loading and saving are not in it
+ * @param referenceSeconds part of {@code seconds} that reference log-probabilities took
+ * @param warnings what a person should look into, in order
+ * @param outputFolder where the model or adapter is: the configured folder, absolute, links
+ *     resolved
+ * @param files the files in {@code outputFolder}, absolute, sorted; empty if nothing was saved,
+ *     because the run was cancelled before its first step
+ */
+public record TrainingResult(
+    EndReason endReason,
+    int steps,
+    int maxSteps,
+    double epoch,
+    long pairsSeen,
+    long numTokens,
+    List<StepReport> reports,
+    List<EvaluationReport> evaluations,
+    double seconds,
+    double referenceSeconds,
+    List<String> warnings,
+    Path outputFolder,
+    List<Path> files) {
+
+  /** Copies the lists. */
+  public TrainingResult {
+    reports = List.copyOf(reports);
+    evaluations = List.copyOf(evaluations);
+    warnings = List.copyOf(warnings);
+    files = List.copyOf(files);
+  }
+
+  /** The last logged step; empty if the run did no step. */
+  public Optional<StepReport> finalReport() {
+    return reports.isEmpty() ? Optional.empty() : Optional.of(reports.get(reports.size() - 1));
+  }
+
+  /** The evaluation before training; empty without held-out pairs. */
+  public Optional<EvaluationReport> initialEvaluation() {
+    return evaluations.stream().findFirst();
+  }
+
+  /** The last evaluation, which is of the saved weights; empty without held-out pairs. */
+  public Optional<EvaluationReport> finalEvaluation() {
+    return evaluations.isEmpty()
+        ? Optional.empty()
+        : Optional.of(evaluations.get(evaluations.size() - 1));
+  }
+
+  /**
+   * The evaluation with the lowest loss, the one before training included; the earliest of several
+   * with that loss. Empty without held-out pairs. The saved weights are those of {@link
+   * #finalEvaluation}, whichever is best.
+   */
+  public Optional<EvaluationReport> bestEvaluation() {
+    return evaluations.stream()
+        .filter(report -> Double.isFinite(report.metrics().loss()))
+        .min(Comparator.comparingDouble(report -> report.metrics().loss()));
+  }
+}
