@@ -10,6 +10,7 @@ import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
@@ -412,7 +413,8 @@ public record TrainingConfig(
 
     /** What that comes to on this machine. */
     public Computation computation() {
-      return new Computation(bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing);
+      return new Computation(
+          bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing, LogProbEngine.cpu());
     }
 
     public Engine {

@@ -12,6 +12,7 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.options.OptionType;
@@ -251,7 +252,7 @@ public final class DemoRun {
   /** The loss after the last update, on all triples. */
   private double finalLoss(TinyGpt policy, TinyGpt reference, PreferenceLoss loss) {
     return Dpo.data(reference, TripleEncoder.encode(triples))
-        .evaluate(policy.model(), Objective.of(loss), triples.size())
+        .evaluate(LogProbEngine.cpu(), policy.model(), Objective.of(loss), triples.size())
         .loss();
   }
 

@@ -8,6 +8,7 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.loss.Objective;
@@ -196,6 +197,6 @@ public final class Dpo {
   }
 
   private static LogProbTable logProbs(TinyGpt model, List<EncodedPair> pairs) {
-    return LogProbTable.compute(model.model(), pairs, pairs.size(), done -> {});
+    return LogProbTable.compute(LogProbEngine.cpu(), model.model(), pairs, pairs.size(), done -> {});
   }
 }

@@ -63,7 +63,7 @@ final class HeadPass implements AutoCloseable {
    * @param mostWidth likewise
    */
   record Sizes(long keptBytes, int tile, int leastWidth, int mostWidth) {
-    static final Sizes DEFAULT = new Sizes(CompletionPass.KEPT_BYTES, 1 << 18, 256, 1024);
+    static final Sizes DEFAULT = new Sizes(LogProbEngine.KEPT_BYTES, 1 << 18, 256, 1024);
 
     int width(int scored) {
       return Math.min(mostWidth, Math.max(leastWidth, tile / Math.max(1, scored)));

@@ -46,6 +46,7 @@ public final class LogProbTable {
   /**
    * Runs every pair through the model once, without gradients, in batches of about as many tokens.
    *
+   * @param engine computes the forward passes
    * @param model not changed
    * @param pairs the data set
    * @param tail weights the tokens of a pair
@@ -53,17 +54,19 @@ public final class LogProbTable {
    * @param progress told how many pairs are done
    */
   public static LogProbTable compute(
+      LogProbEngine engine,
       CausalLm model,
       List<EncodedPair> pairs,
       LengthDesensitizing tail,
       TokenBudget budget,
       IntConsumer progress) {
-    return compute(model, pairs, tail, from -> budget.end(pairs, from), progress);
+    return compute(engine, model, pairs, tail, from -> budget.end(pairs, from), progress);
   }
 
   /**
    * Runs every pair through the model once, without gradients.
    *
+   * @param engine computes the forward passes
    * @param model not changed
    * @param pairs the data set
    * @param tail weights the tokens of a pair
@@ -71,12 +74,14 @@ public final class LogProbTable {
    * @param progress told how many pairs are done
    */
   public static LogProbTable compute(
+      LogProbEngine engine,
       CausalLm model,
       List<EncodedPair> pairs,
       LengthDesensitizing tail,
       int batchSize,
       IntConsumer progress) {
     return compute(
+        engine,
         model,
         pairs,
         tail,
@@ -85,6 +90,7 @@ public final class LogProbTable {
   }
 
   private static LogProbTable compute(
+      LogProbEngine engine,
       CausalLm model,
       List<EncodedPair> pairs,
       LengthDesensitizing tail,
@@ -97,8 +103,8 @@ public final class LogProbTable {
       to = cut.end(from);
       PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
       try (TensorScope scope = TensorScope.open();
-          CompletionPass pass =
-              new CompletionPass(model, batch.sequences(), tail, CompletionPass.Purpose.SUMS)) {
+          LogProbPass pass =
+              engine.forward(model, batch.sequences(), tail, LogProbEngine.Purpose.SUMS)) {
         double[] sums = Tensors.toDoubles(pass.weightedSums());
         for (int i = from; i < to; i++) {
           chosen[i] = sums[2 * (i - from)];
@@ -111,12 +117,16 @@ public final class LogProbTable {
   }
 
   /**
-   * {@link #compute(CausalLm, List, LengthDesensitizing, int, IntConsumer)}, all tokens counted
-   * fully.
+   * {@link #compute(LogProbEngine, CausalLm, List, LengthDesensitizing, int, IntConsumer)}, all
+   * tokens counted fully.
    */
   public static LogProbTable compute(
-      CausalLm model, List<EncodedPair> pairs, int batchSize, IntConsumer progress) {
-    return compute(model, pairs, LengthDesensitizing.NONE, batchSize, progress);
+      LogProbEngine engine,
+      CausalLm model,
+      List<EncodedPair> pairs,
+      int batchSize,
+      IntConsumer progress) {
+    return compute(engine, model, pairs, LengthDesensitizing.NONE, batchSize, progress);
   }
 
   /** How many pairs there are. */

@@ -12,7 +12,7 @@ import org.dpo4j.torch.Tensors;
 /**
  * Log-probabilities of completions under a model, by the definition: gradients flow through
  * libtorch's autograd unless they are switched off. For losses of one's own; training runs, which
- * must be fast, compute the same numbers in a {@link CompletionPass}.
+ * must be fast, use a {@link LogProbEngine}.
  */
 public final class SequenceLogProbs {
 

@@ -4,7 +4,7 @@
  *
  * <p>Nothing here knows about losses or optimizers. Start with {@link
  * org.dpo4j.logprob.SequenceLogProbs}, the definition, then {@link
- * org.dpo4j.logprob.CompletionPass}, the fast way with a way back.
+ * org.dpo4j.logprob.LogProbEngine}, which training uses.
  */
 @NullMarked
 package org.dpo4j.logprob;

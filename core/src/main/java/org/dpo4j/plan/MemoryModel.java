@@ -3,7 +3,7 @@ package org.dpo4j.plan;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
-import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.model.ModelShape;
 
 /**
@@ -88,7 +88,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
 
   private long logits(TokenLoad load) {
     long bytes = load.predictions() * shape.vocabSize() * FLOAT;
-    return bytes <= CompletionPass.KEPT_BYTES ? bytes : 0;
+    return bytes <= LogProbEngine.KEPT_BYTES ? bytes : 0;
   }
 
   /**

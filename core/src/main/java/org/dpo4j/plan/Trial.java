@@ -91,7 +91,8 @@ public record Trial(
     for (int i = 0; i < 2; i++) { // the first warms up
       long started = System.nanoTime();
       LogProbTable table =
-          LogProbTable.compute(policy, pairs, objective.tail(), pairs.size(), done -> {});
+          LogProbTable.compute(
+              computation.engine(), policy, pairs, objective.tail(), pairs.size(), done -> {});
       forward = Math.min(forward, (System.nanoTime() - started) / 1e9);
       if (objective.loss().reference() != ReferenceUse.NONE) {
         reference = new PrecomputedReference(table);

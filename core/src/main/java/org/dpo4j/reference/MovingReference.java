@@ -2,8 +2,9 @@ package org.dpo4j.reference;
 
 import java.util.List;
 import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
@@ -33,6 +34,7 @@ public final class MovingReference implements Reference {
     }
   }
 
+  private final LogProbEngine engine;
   private final CausalLm model;
   private final SyncSchedule pace;
   private final LengthDesensitizing tail;
@@ -40,10 +42,13 @@ public final class MovingReference implements Reference {
   /**
    * Starts where a model is.
    *
+   * @param engine computes the reference's log-probabilities
    * @param model is changed by and by, and closed with this object; its weights must have the
    *     policy's names and shapes
    */
-  public MovingReference(CausalLm model, SyncSchedule pace, LengthDesensitizing tail) {
+  public MovingReference(
+      LogProbEngine engine, CausalLm model, SyncSchedule pace, LengthDesensitizing tail) {
+    this.engine = engine;
     this.model = model;
     this.pace = pace;
     this.tail = tail;
@@ -52,8 +57,8 @@ public final class MovingReference implements Reference {
   @Override
   public PairLogProbs of(PreferenceBatch batch, PairLogProbs policy) {
     double[] sums;
-    try (CompletionPass pass =
-        new CompletionPass(model, batch.sequences(), tail, CompletionPass.Purpose.SUMS)) {
+    try (LogProbPass pass =
+        engine.forward(model, batch.sequences(), tail, LogProbEngine.Purpose.SUMS)) {
       sums = Tensors.toDoubles(pass.weightedSums());
     }
     return PairLogProbs.ofSequences(sums, policy);

@@ -129,6 +129,7 @@ final class ReferenceTables {
       progress.update("reference", 0, pairs, "");
       LogProbTable table =
           LogProbTable.compute(
+              config.engine().computation().engine(),
               model,
               entry.dataset.pairs(),
               tail,

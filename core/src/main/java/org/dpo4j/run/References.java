@@ -164,6 +164,7 @@ final class References {
     cast(copy);
     Reference moving =
         new MovingReference(
+            config.engine().computation().engine(),
             copy,
             new MovingReference.SyncSchedule(
                 config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),

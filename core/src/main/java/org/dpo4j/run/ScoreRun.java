@@ -13,6 +13,7 @@ import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
@@ -109,9 +110,12 @@ public final class ScoreRun {
   private void flush() {
     List<EncodedPair> pairs = usable();
     int batch = config.perDeviceEvalBatchSize();
-    LogProbTable policy = LogProbTable.compute(model, pairs, batch, done -> {});
+    LogProbTable policy =
+        LogProbTable.compute(LogProbEngine.cpu(), model, pairs, batch, done -> {});
     @Nullable LogProbTable frozen =
-        reference == null ? null : LogProbTable.compute(reference, pairs, batch, done -> {});
+        reference == null
+            ? null
+            : LogProbTable.compute(LogProbEngine.cpu(), reference, pairs, batch, done -> {});
     int pair = 0;
     for (EncodedRow row : waiting) {
       Map<String, Object> values = RowWriter.start(row, input);

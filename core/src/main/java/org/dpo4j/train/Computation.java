@@ -1,6 +1,6 @@
 package org.dpo4j.train;
 
-import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LogProbEngine;
 
 /**
  * How steps are computed; the numbers are the same but for rounding.
@@ -9,16 +9,17 @@ import org.dpo4j.logprob.CompletionPass;
  *     products stay in 32 bits
  * @param gradientCheckpointing whether blocks are computed once more on the way back, which costs a
  *     third of the time and saves most of the activations
+ * @param engine computes log-probabilities and gradients
  */
-public record Computation(boolean bf16, boolean gradientCheckpointing) {
+public record Computation(boolean bf16, boolean gradientCheckpointing, LogProbEngine engine) {
 
-  /** In 32 bits, activations kept. */
-  public static final Computation PLAIN = new Computation(false, false);
+  /** In 32 bits on the CPU, activations kept. */
+  public static final Computation PLAIN = new Computation(false, false, LogProbEngine.cpu());
 
-  CompletionPass.Purpose purpose() {
+  LogProbEngine.Purpose purpose() {
     return gradientCheckpointing
-        ? CompletionPass.Purpose.CHECKPOINTED_TRAINING
-        : CompletionPass.Purpose.TRAINING;
+        ? LogProbEngine.Purpose.CHECKPOINTED_TRAINING
+        : LogProbEngine.Purpose.TRAINING;
   }
 
   /** The number type of products, as in {@code config.json}. */

@@ -4,8 +4,9 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.TokenStatistics;
 import org.dpo4j.loss.FDivergence;
@@ -18,12 +19,12 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * Some pairs on their way through the policy into the objective. libtorch's autograd sees the loss
- * of a few log-probabilities; from there on a {@link CompletionPass} goes back.
+ * of a few log-probabilities; from there on a {@link LogProbPass} goes back.
  */
 final class MicroBatch implements AutoCloseable {
 
   private final TensorScope scope = TensorScope.open();
-  private final CompletionPass pass;
+  private final LogProbPass pass;
   private final Tensor sums; // (2 x pairs), a leaf
   private final Tensor weighted; // likewise; the same tensor where nothing weights tokens
   private final Tensor loss; // the sum of weight x loss
@@ -38,16 +39,17 @@ final class MicroBatch implements AutoCloseable {
    */
   MicroBatch(
       PreferenceData data,
+      LogProbEngine engine,
       CausalLm policy,
       Objective objective,
       int[] indices,
       double unit,
-      CompletionPass.Purpose purpose,
+      LogProbEngine.Purpose purpose,
       MetricSums metrics) {
     PreferenceBatch batch = PreferenceBatch.of(data.pairs(), indices);
-    CompletionPass opened = null;
+    LogProbPass opened = null;
     try {
-      opened = new CompletionPass(policy, batch.sequences(), objective.tail(), purpose);
+      opened = engine.forward(policy, batch.sequences(), objective.tail(), purpose);
       pass = opened;
       sums = pass.sums().set_requires_grad(true);
       weighted =

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.logprob.CompletionPass;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.Reference;
@@ -31,14 +31,22 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
   }
 
   /** Means over all pairs, without gradients. */
-  public PairMetrics evaluate(CausalLm policy, Objective objective, int batchSize) {
+  public PairMetrics evaluate(
+      LogProbEngine engine, CausalLm policy, Objective objective, int batchSize) {
     MetricSums sums = new MetricSums();
     for (int from = 0, to; from < pairs.size(); from = to) {
       to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
       int[] indices = IntStream.range(from, to).toArray();
       double unit = Arrays.stream(weights(indices)).max().orElseThrow();
       new MicroBatch(
-              this, policy, objective, indices, unit, CompletionPass.Purpose.STATISTICS, sums)
+              this,
+              engine,
+              policy,
+              objective,
+              indices,
+              unit,
+              LogProbEngine.Purpose.STATISTICS,
+              sums)
           .close();
     }
     return sums.means();

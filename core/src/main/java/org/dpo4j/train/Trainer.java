@@ -153,7 +153,14 @@ public final class Trainer {
     for (int[] indices : pieces(data, microBatches)) {
       try (MicroBatch microBatch =
           new MicroBatch(
-              data, policy, objective, indices, unit, settings.computation().purpose(), sums)) {
+              data,
+              settings.computation().engine(),
+              policy,
+              objective,
+              indices,
+              unit,
+              settings.computation().purpose(),
+              sums)) {
         if (step == 0 && sums.pairs() == indices.length) {
           checkStart(sums);
         }
@@ -233,7 +240,10 @@ public final class Trainer {
       return;
     }
     long started = System.nanoTime();
-    PairMetrics metrics = evaluation.data().evaluate(policy, objective, evaluation.batchSize());
+    PairMetrics metrics =
+        evaluation
+            .data()
+            .evaluate(settings.computation().engine(), policy, objective, evaluation.batchSize());
     listener.onEvaluation(
         new EvaluationReport(
             step,

@@ -172,9 +172,9 @@ class BatchCompositionTest {
   @EnumSource
   void aTableOfADataSetDoesNotDependOnTheBatchSize(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      LogProbTable one = LogProbTable.compute(model, PAIRS, 1, done -> {});
+      LogProbTable one = LogProbTable.compute(LogProbEngine.cpu(), model, PAIRS, 1, done -> {});
       List<Integer> progress = new ArrayList<>();
-      LogProbTable four = LogProbTable.compute(model, PAIRS, 4, progress::add);
+      LogProbTable four = LogProbTable.compute(LogProbEngine.cpu(), model, PAIRS, 4, progress::add);
       assertThat(progress).containsExactly(4, 8, 9);
       for (int i = 0; i < PAIRS.size(); i++) {
         assertThat(four.chosen(i)).usingComparator(relative(1e-11)).isEqualTo(one.chosen(i));
@@ -183,7 +183,12 @@ class BatchCompositionTest {
       List<Integer> ends = new ArrayList<>();
       LogProbTable budget =
           LogProbTable.compute(
-              model, PAIRS, LengthDesensitizing.NONE, new TokenBudget(40), ends::add);
+              LogProbEngine.cpu(),
+              model,
+              PAIRS,
+              LengthDesensitizing.NONE,
+              new TokenBudget(40),
+              ends::add);
       assertThat(ends).hasSizeBetween(3, 8).endsWith(9);
       for (int i = 0; i < PAIRS.size(); i++) {
         assertThat(budget.chosen(i)).usingComparator(relative(1e-11)).isEqualTo(one.chosen(i));
@@ -216,9 +221,9 @@ class BatchCompositionTest {
 
   private static double[] scores(CausalLm model, FlatSequences sequences) {
     try (TensorScope scope = TensorScope.open();
-        CompletionPass pass =
-            new CompletionPass(
-                model, sequences, LengthDesensitizing.NONE, CompletionPass.Purpose.SUMS)) {
+        LogProbPass pass =
+            LogProbEngine.cpu()
+                .forward(model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.SUMS)) {
       return Tensors.toDoubles(pass.sums());
     }
   }
@@ -238,9 +243,10 @@ class BatchCompositionTest {
   private static double[] gradient(CausalLm model, FlatSequences sequences, double[] bySums) {
     try (FlatParameters flat = FlatParameters.of(model.parameters());
         TensorScope scope = TensorScope.open();
-        CompletionPass pass =
-            new CompletionPass(
-                model, sequences, LengthDesensitizing.NONE, CompletionPass.Purpose.TRAINING)) {
+        LogProbPass pass =
+            LogProbEngine.cpu()
+                .forward(
+                    model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.TRAINING)) {
       Tensor sums = pass.sums();
       pass.backward(Tensors.like(sums, bySums), Tensors.zerosLike(sums, sums.shape()));
       return Tensors.toDoubles(flat.gradients());

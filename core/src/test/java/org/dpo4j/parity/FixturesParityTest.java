@@ -27,6 +27,7 @@ import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
@@ -162,7 +163,8 @@ class FixturesParityTest {
                 ints(row.get("chosen_ids")),
                 ints(row.get("rejected_ids"))));
       }
-      LogProbTable table = LogProbTable.compute(loaded.model(), pairs, 8, done -> {});
+      LogProbTable table =
+          LogProbTable.compute(LogProbEngine.cpu(), loaded.model(), pairs, 8, done -> {});
       double[] found =
           IntStream.range(0, pairs.size())
               .mapToObj(i -> new double[] {table.chosen(i), table.rejected(i)})

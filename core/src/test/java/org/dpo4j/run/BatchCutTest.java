@@ -27,6 +27,7 @@ import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
@@ -171,7 +172,9 @@ class BatchCutTest {
       LogProbTable start =
           STARTS.computeIfAbsent(
               objective.tail(),
-              tail -> LogProbTable.compute(policy, pairs, tail, pairs.size(), done -> {}));
+              tail ->
+                  LogProbTable.compute(
+                      LogProbEngine.cpu(), policy, pairs, tail, pairs.size(), done -> {}));
       boolean none = objective.loss().reference() == ReferenceUse.NONE;
       new Trainer(
               policy,

@@ -7,6 +7,7 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
@@ -36,7 +37,9 @@ final class SmallRun {
   /** The pairs with what a model says of them. */
   PreferenceData data(CausalLm reference) {
     return new PreferenceData(
-        pairs, new PrecomputedReference(LogProbTable.compute(reference, pairs, 4, done -> {})));
+        pairs,
+        new PrecomputedReference(
+            LogProbTable.compute(LogProbEngine.cpu(), reference, pairs, 4, done -> {})));
   }
 
   List<StepReport> train(CausalLm policy, CausalLm reference) {

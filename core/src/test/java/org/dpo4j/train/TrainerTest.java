@@ -15,6 +15,7 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.DpopLoss;
 import org.dpo4j.loss.Objective;
@@ -190,7 +191,7 @@ class TrainerTest {
         CausalLm policy = SmallModel.TINY_GPT.create(ElementType.F64, 4)) {
       return new SmallRun(pairs)
           .data(reference)
-          .evaluate(policy, Objective.of(new SigmoidLoss(0.1)), 2);
+          .evaluate(LogProbEngine.cpu(), policy, Objective.of(new SigmoidLoss(0.1)), 2);
     }
   }
 
@@ -263,7 +264,9 @@ class TrainerTest {
       }
       PreferenceData data = new SmallRun(PAIRS).data(reference);
       for (int batchSize : new int[] {1, 3, 8}) {
-        PairMetrics metrics = data.evaluate(policy, Objective.of(new SigmoidLoss(0.1)), batchSize);
+        PairMetrics metrics =
+            data.evaluate(
+                LogProbEngine.cpu(), policy, Objective.of(new SigmoidLoss(0.1)), batchSize);
         assertThat(metrics.loss()).usingComparator(relative(1e-10)).isEqualTo(loss);
         assertThat(metrics.rewardsChosen()).usingComparator(relative(1e-10)).isEqualTo(chosen);
         assertThat(metrics.rewardsRejected()).usingComparator(relative(1e-10)).isEqualTo(rejected);
@@ -279,7 +282,9 @@ class TrainerTest {
   void aTieIsAWrongAnswer() {
     try (CausalLm model = SmallModel.TINY_GPT.create(ElementType.F64, 3)) {
       PreferenceData data = new SmallRun(PAIRS).data(model);
-      assertThat(data.evaluate(model, Objective.of(new SigmoidLoss(0.1)), 4).rewardsAccuracies())
+      assertThat(
+              data.evaluate(LogProbEngine.cpu(), model, Objective.of(new SigmoidLoss(0.1)), 4)
+                  .rewardsAccuracies())
           .isZero();
     }
   }
@@ -333,6 +338,6 @@ class TrainerTest {
   }
 
   private static LogProbTable table(CausalLm model) {
-    return LogProbTable.compute(model, PAIRS, 8, done -> {});
+    return LogProbTable.compute(LogProbEngine.cpu(), model, PAIRS, 8, done -> {});
   }
 }

@@ -15,8 +15,9 @@ import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
@@ -75,12 +76,13 @@ class FamiliesTest {
       assertThat(Tensors.toDoubles(table.grad())).containsExactly(expected, close);
 
       flat.zeroGradients();
-      try (CompletionPass pass =
-          new CompletionPass(
-              loaded.model(),
-              sequence,
-              LengthDesensitizing.NONE,
-              CompletionPass.Purpose.TRAINING)) {
+      try (LogProbPass pass =
+          LogProbEngine.cpu()
+              .forward(
+                  loaded.model(),
+                  sequence,
+                  LengthDesensitizing.NONE,
+                  LogProbEngine.Purpose.TRAINING)) {
         pass.backward(
             Tensors.like(pass.sums(), new double[] {1}),
             Tensors.like(pass.sums(), new double[] {0}));

@@ -11,8 +11,9 @@ import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.bench.Workplace;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PairDataset;
-import org.dpo4j.logprob.CompletionPass;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.loss.FDivergence;
@@ -112,7 +113,7 @@ public class TensorParts {
   @Benchmark
   public double logProbsForward() {
     try (TensorScope scope = TensorScope.open();
-        CompletionPass pass = pass(CompletionPass.Purpose.SUMS)) {
+        LogProbPass pass = pass(LogProbEngine.Purpose.SUMS)) {
       return pass.sums().sum().item_double();
     }
   }
@@ -122,16 +123,16 @@ public class TensorParts {
   public double logProbsForwardAndBackward() {
     open().parameters().zeroGradients();
     try (TensorScope scope = TensorScope.open();
-        CompletionPass pass = pass(CompletionPass.Purpose.TRAINING)) {
+        LogProbPass pass = pass(LogProbEngine.Purpose.TRAINING)) {
       Tensor sums = pass.sums();
       pass.backward(sums, Tensors.zerosLike(sums, sums.shape()));
       return sums.sum().item_double();
     }
   }
 
-  private CompletionPass pass(CompletionPass.Purpose purpose) {
-    return new CompletionPass(
-        open().loaded().model(), open().sequences(), LengthDesensitizing.NONE, purpose);
+  private LogProbPass pass(LogProbEngine.Purpose purpose) {
+    return LogProbEngine.cpu()
+        .forward(open().loaded().model(), open().sequences(), LengthDesensitizing.NONE, purpose);
   }
 
   /** The loss of eight pairs and its gradient. */

@@ -35,15 +35,15 @@ import org.junit.jupiter.params.provider.EnumSource;
  * gradients are compared with those of the definition under libtorch's autograd, in double
  * precision.
  */
-class CompletionPassTest {
+class CpuPassTest {
 
   private static final int[] ALL = {0, 1, 2, 3, 4, 5, 6, 7, 8};
   private static final FlatSequences PAIRS =
       PreferenceBatch.of(SmallPairs.random(9, 5), ALL).sequences();
   private static final LengthDesensitizing TAIL = new LengthDesensitizing(0.3);
   private static final int[] FOUR = {0, 1, 2, 3};
-  private static final CompletionPass.Purpose[] TRAINING = {
-    CompletionPass.Purpose.TRAINING, CompletionPass.Purpose.CHECKPOINTED_TRAINING
+  private static final LogProbEngine.Purpose[] TRAINING = {
+    LogProbEngine.Purpose.TRAINING, LogProbEngine.Purpose.CHECKPOINTED_TRAINING
   };
 
   @AfterEach
@@ -57,7 +57,7 @@ class CompletionPassTest {
     for (int threads : new int[] {1, 2, 3}) {
       Engine.setThreads(threads);
       try (CausalLm model = kind.create(ElementType.F64, 2)) {
-        assertAgreement(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+        assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       }
     }
   }
@@ -66,9 +66,9 @@ class CompletionPassTest {
   @EnumSource
   void computingBlocksAgainChangesNothing(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] kept = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       double[] again =
-          gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
+          gradients(model, LogProbEngine.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(again).isEqualTo(kept);
     }
   }
@@ -79,8 +79,7 @@ class CompletionPassTest {
   void tilesMakeUpTheVocabulary(SmallModel kind) {
     Engine.setThreads(2);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      assertAgreement(
-          model, CompletionPass.Purpose.TRAINING, new HeadPass.Sizes(1L << 30, 1, 5, 5));
+      assertAgreement(model, LogProbEngine.Purpose.TRAINING, new HeadPass.Sizes(1L << 30, 1, 5, 5));
     }
   }
 
@@ -89,7 +88,7 @@ class CompletionPassTest {
   void logitsThatDoNotFitAreComputedAgain(SmallModel kind) {
     Engine.setThreads(2);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
-      assertAgreement(model, CompletionPass.Purpose.TRAINING, new HeadPass.Sizes(0, 1, 5, 5));
+      assertAgreement(model, LogProbEngine.Purpose.TRAINING, new HeadPass.Sizes(0, 1, 5, 5));
     }
   }
 
@@ -112,7 +111,7 @@ class CompletionPassTest {
                     return scope.keep(Tensors.doubles(values).view(shape).clone());
                   }
                 })) {
-      assertAgreement(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(base.parameters().all())
           .allMatch(parameter -> !parameter.tensor().grad().defined());
     }
@@ -129,10 +128,10 @@ class CompletionPassTest {
         LoraModel model =
             new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(3)))) {
       model.useDropout(new RandomNumbers(7));
-      double[] kept = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] kept = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       model.useDropout(new RandomNumbers(7));
       double[] again =
-          gradients(model, CompletionPass.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
+          gradients(model, LogProbEngine.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(again).isEqualTo(kept);
     }
   }
@@ -144,9 +143,9 @@ class CompletionPassTest {
   @EnumSource
   void productsInBf16ComeNear(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F32, 2)) {
-      double[] plain = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] plain = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       model.parameters().castMatrices();
-      double[] cast = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] cast = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(cast).isNotEqualTo(plain);
       double off = 0;
       double size = 0;
@@ -169,8 +168,8 @@ class CompletionPassTest {
       TokenStatistics expected = statistics(model);
       for (HeadPass.Sizes sizes : all) {
         try (TensorScope scope = TensorScope.open();
-            CompletionPass pass =
-                new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING, sizes)) {
+            CpuPass pass =
+                CpuPass.forward(model, PAIRS, TAIL, LogProbEngine.Purpose.TRAINING, sizes)) {
           TokenStatistics found = pass.tokens();
           assertThat(found.tokens()).isEqualTo(expected.tokens());
           assertThat(found.entropy())
@@ -215,12 +214,14 @@ class CompletionPassTest {
   void aPassForAReferenceLeavesTheLogitsOfAnOpenPassAlone() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);
         CausalLm other = SmallModel.LLAMA.create(ElementType.F64, 3)) {
-      double[] alone = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] alone = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       try (FlatParameters flat = FlatParameters.of(model.trained());
           TensorScope scope = TensorScope.open();
-          CompletionPass pass =
-              new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING)) {
-        new CompletionPass(other, PAIRS, TAIL, CompletionPass.Purpose.SUMS).close();
+          CpuPass pass =
+              CpuPass.forward(
+                  model, PAIRS, TAIL, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT)) {
+        CpuPass.forward(other, PAIRS, TAIL, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT)
+            .close();
         pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
         assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(alone);
       }
@@ -232,7 +233,7 @@ class CompletionPassTest {
   @EnumSource
   void twoOpenPassesDoNotTouchEachOther(SmallModel kind) {
     FlatSequences others = PreferenceBatch.of(SmallPairs.random(4, 6), FOUR).sequences();
-    for (CompletionPass.Purpose purpose : TRAINING) {
+    for (LogProbEngine.Purpose purpose : TRAINING) {
       try (CausalLm model = kind.create(ElementType.F64, 2);
           FlatParameters flat = FlatParameters.of(model.trained());
           TensorScope scope = TensorScope.open()) {
@@ -240,8 +241,8 @@ class CompletionPassTest {
         double[] second = alone(model, flat, others, purpose);
         // In every order of going back, and of closing.
         for (int order = 0; order < 4; order++) {
-          CompletionPass one = new CompletionPass(model, PAIRS, TAIL, purpose);
-          CompletionPass two = new CompletionPass(model, others, TAIL, purpose);
+          CpuPass one = CpuPass.forward(model, PAIRS, TAIL, purpose, HeadPass.Sizes.DEFAULT);
+          CpuPass two = CpuPass.forward(model, others, TAIL, purpose, HeadPass.Sizes.DEFAULT);
           assertThat(backward(order % 2 == 0 ? one : two, flat))
               .isEqualTo(order % 2 == 0 ? first : second);
           (order < 2 ? one : two).close();
@@ -257,13 +258,13 @@ class CompletionPassTest {
   }
 
   private static double[] alone(
-      CausalLm model, FlatParameters flat, FlatSequences batch, CompletionPass.Purpose purpose) {
-    try (CompletionPass pass = new CompletionPass(model, batch, TAIL, purpose)) {
+      CausalLm model, FlatParameters flat, FlatSequences batch, LogProbEngine.Purpose purpose) {
+    try (CpuPass pass = CpuPass.forward(model, batch, TAIL, purpose, HeadPass.Sizes.DEFAULT)) {
       return backward(pass, flat);
     }
   }
 
-  private static double[] backward(CompletionPass pass, FlatParameters flat) {
+  private static double[] backward(CpuPass pass, FlatParameters flat) {
     flat.zeroGradients();
     try (TensorScope scope = TensorScope.open()) {
       Tensor sums = pass.sums();
@@ -281,10 +282,10 @@ class CompletionPassTest {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
         FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open()) {
-      double[] alone = alone(model, flat, PAIRS, CompletionPass.Purpose.TRAINING);
-      CompletionPass first = new CompletionPass(model, PAIRS, TAIL, TRAINING[0]);
-      CompletionPass second = new CompletionPass(model, PAIRS, TAIL, TRAINING[0]);
-      CompletionPass third = new CompletionPass(model, PAIRS, TAIL, TRAINING[0]);
+      double[] alone = alone(model, flat, PAIRS, LogProbEngine.Purpose.TRAINING);
+      CpuPass first = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT);
+      CpuPass second = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT);
+      CpuPass third = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT);
       assertThat(torch.get_num_threads()).isEqualTo(2);
       Tensor mine = Tensors.doubles(3); // of this thread, and of no pass
       first.close();
@@ -306,8 +307,9 @@ class CompletionPassTest {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
         FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open()) {
-      double[] alone = alone(model, flat, PAIRS, CompletionPass.Purpose.TRAINING);
-      try (CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+      double[] alone = alone(model, flat, PAIRS, LogProbEngine.Purpose.TRAINING);
+      try (CpuPass pass =
+          CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         Engine.setThreads(3);
         assertThat(backward(pass, flat)).isEqualTo(alone);
       }
@@ -316,10 +318,10 @@ class CompletionPassTest {
 
   @Test
   void aPassGoesBackOnce() {
-    for (CompletionPass.Purpose purpose : TRAINING) {
+    for (LogProbEngine.Purpose purpose : TRAINING) {
       try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
           FlatParameters flat = FlatParameters.of(model.trained());
-          CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, purpose)) {
+          CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, purpose, HeadPass.Sizes.DEFAULT)) {
         double[] gradients = backward(pass, flat);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
@@ -337,19 +339,21 @@ class CompletionPassTest {
   @Test
   void weightsThatBeginToRequireGradientsAreRefused() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
-      try (CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+      try (CpuPass pass =
+          CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         model.parameters().requireGradients(true);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("embed_tokens.weight did not require gradients when");
       }
-      try (CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+      try (CpuPass pass =
+          CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("no room for it; FlatParameters.of makes some");
       }
       try (FlatParameters flat = FlatParameters.of(model.trained());
-          CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, TRAINING[0])) {
+          CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         model.parameters().requireGradients(false);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
@@ -359,7 +363,7 @@ class CompletionPassTest {
     }
   }
 
-  private static void backwardOnly(CompletionPass pass) {
+  private static void backwardOnly(CpuPass pass) {
     try (TensorScope scope = TensorScope.open()) {
       Tensor none = Tensors.doubles(new double[PAIRS.sequences()]).to(torch.ScalarType.Float);
       pass.backward(none, none);
@@ -379,11 +383,12 @@ class CompletionPassTest {
       CausalLm.Use first = off.use();
       CausalLm.Use second = off.use();
       first.close(); // the second goes on
-      assertThatThrownBy(() -> new CompletionPass(model, PAIRS, TAIL, TRAINING[0]))
+      assertThatThrownBy(
+              () -> CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("the adapter is off");
       second.close();
-      new CompletionPass(model, PAIRS, TAIL, TRAINING[0]).close();
+      CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT).close();
     }
   }
 
@@ -392,8 +397,9 @@ class CompletionPassTest {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);
         FlatParameters flat = FlatParameters.of(model.parameters());
         TensorScope scope = TensorScope.open();
-        CompletionPass pass =
-            new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.TRAINING)) {
+        CpuPass pass =
+            CpuPass.forward(
+                model, PAIRS, TAIL, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT)) {
       Tensor none = Tensors.zerosLike(pass.sums(), PAIRS.sequences());
       pass.backward(none, none);
       assertThat(flat.gradientNorm()).isZero();
@@ -404,16 +410,16 @@ class CompletionPassTest {
   void aRunRepeatsToTheLastBit() {
     Engine.setThreads(2);
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
-      double[] first = gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      double[] first = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       for (int i = 0; i < 5; i++) {
-        assertThat(gradients(model, CompletionPass.Purpose.TRAINING, HeadPass.Sizes.DEFAULT))
+        assertThat(gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT))
             .isEqualTo(first);
       }
     }
   }
 
   private static void assertAgreement(
-      CausalLm model, CompletionPass.Purpose purpose, HeadPass.Sizes sizes) {
+      CausalLm model, LogProbEngine.Purpose purpose, HeadPass.Sizes sizes) {
     double[] expectedSums;
     double[] expected;
     try (FlatParameters flat = FlatParameters.of(model.trained());
@@ -425,8 +431,7 @@ class CompletionPassTest {
       expected = Tensors.toDoubles(flat.gradients());
     }
     try (TensorScope scope = TensorScope.open();
-        CompletionPass pass =
-            new CompletionPass(model, PAIRS, TAIL, CompletionPass.Purpose.SUMS, sizes)) {
+        CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, LogProbEngine.Purpose.SUMS, sizes)) {
       double[] sums = Tensors.toDoubles(Tensors.cat(List.of(pass.sums(), pass.weightedSums()), 0));
       assertThat(sums).usingElementComparator(relative(1e-10)).containsExactly(expectedSums);
     }
@@ -436,10 +441,10 @@ class CompletionPassTest {
   }
 
   private static double[] gradients(
-      CausalLm model, CompletionPass.Purpose purpose, HeadPass.Sizes sizes) {
+      CausalLm model, LogProbEngine.Purpose purpose, HeadPass.Sizes sizes) {
     try (FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open();
-        CompletionPass pass = new CompletionPass(model, PAIRS, TAIL, purpose, sizes)) {
+        CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, purpose, sizes)) {
       pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
       return Tensors.toDoubles(flat.gradients());
     }

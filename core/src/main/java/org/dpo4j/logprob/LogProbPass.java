@@ -1,0 +1,33 @@
+package org.dpo4j.logprob;
+
+import org.bytedeco.pytorch.Tensor;
+
+/** The results of a forward pass of a {@link LogProbEngine}, and its backward pass. */
+public interface LogProbPass extends AutoCloseable {
+
+  /** Sums of log-probabilities over completion tokens, in nats, shape (sequences). */
+  Tensor sums();
+
+  /** {@link #sums} with the token weights of the pass's {@link LengthDesensitizing}. */
+  Tensor weightedSums();
+
+  /** Statistics of the predictions; all zero for {@link LogProbEngine.Purpose#SUMS}. */
+  TokenStatistics tokens();
+
+  /**
+   * Runs the backward pass: adds to the gradient of each trained weight. Can be called once. The
+   * weights must have required gradients when the pass was opened, and must have gradient tensors
+   * ({@link org.dpo4j.optim.FlatParameters}).
+   *
+   * @param bySums gradient of the loss with respect to {@link #sums}, shape (sequences)
+   * @param byWeightedSums gradient of the loss with respect to {@link #weightedSums}, shape
+   *     (sequences)
+   * @throws IllegalStateException if the pass was not opened for training, is closed, has run its
+   *     backward pass, or if weights have started or stopped requiring gradients since
+   */
+  void backward(Tensor bySums, Tensor byWeightedSums);
+
+  /** Frees what the pass has saved. Passes may be closed in any order and on any thread. */
+  @Override
+  void close();
+}
