@@ -197,6 +197,7 @@ public final class Dpo {
   }
 
   private static LogProbTable logProbs(TinyGpt model, List<EncodedPair> pairs) {
-    return LogProbTable.compute(LogProbEngine.cpu(), model.model(), pairs, pairs.size(), done -> {});
+    return LogProbTable.compute(
+        LogProbEngine.cpu(), model.model(), pairs, pairs.size(), done -> {});
   }
 }
