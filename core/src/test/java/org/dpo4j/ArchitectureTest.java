@@ -47,6 +47,7 @@ class ArchitectureTest {
           "plan",
           "config",
           "run",
+          "api",
           "demo");
 
   private static final List<String> WITHOUT_TENSORS =

@@ -13,7 +13,8 @@ public final class InputPaths {
 
   private InputPaths() {}
 
-  static void requireModel(String option, Path path) {
+  /** Checks that a path is the folder of a model; throws UsageException naming the option. */
+  public static void requireModel(String option, Path path) {
     requireThere(option, path);
     if (!Files.exists(path.resolve("config.json"))) {
       throw new UsageException(
@@ -61,7 +62,7 @@ public final class InputPaths {
   }
 
   /** Checks what {@code --adapter} names. */
-  static void requireAdapter(Path path) {
+  public static void requireAdapter(Path path) {
     requireThere("adapter", path);
     if (!Files.exists(path.resolve(PeftAdapter.CONFIG))) {
       throw new UsageException(

@@ -123,11 +123,16 @@ public record TrainingConfig(
 
   /** Checks that what the options name is there; throws UsageException naming the option. */
   public void checkInputs() {
+    checkFolders();
+    data.training();
+    data.heldOut();
+  }
+
+  /** {@link #checkInputs} for a run whose pairs are not in files. */
+  public void checkFolders() {
     InputPaths.requireModel("model", model.model());
     model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
-    data.training();
-    data.heldOut();
     CacheFolder.of(this);
   }
 

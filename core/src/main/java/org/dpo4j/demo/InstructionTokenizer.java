@@ -64,7 +64,6 @@ public final class InstructionTokenizer implements TextTokenizer {
     return bytes.toString(StandardCharsets.UTF_8);
   }
 
-  @Override
   public int vocabSize() {
     return VOCABULARY;
   }

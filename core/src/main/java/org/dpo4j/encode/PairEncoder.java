@@ -108,7 +108,7 @@ public final class PairEncoder {
         RowDoubts.of(pair));
   }
 
-  private static String endingIn(String eos, String completion) {
+  static String endingIn(String eos, String completion) {
     return completion.endsWith(eos) ? completion : completion + eos;
   }
 
@@ -298,7 +298,7 @@ public final class PairEncoder {
     return ids.length <= count ? ids : Arrays.copyOf(ids, count);
   }
 
-  private static int commonPrefix(int[] a, int[] b) {
+  static int commonPrefix(int[] a, int[] b) {
     int mismatch = Arrays.mismatch(a, b);
     return mismatch < 0 ? a.length : mismatch;
   }

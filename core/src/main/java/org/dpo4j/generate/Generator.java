@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.NoGrad;
@@ -18,7 +20,7 @@ public final class Generator {
 
   private final CausalLm model;
   private final Set<Integer> endTokens;
-  private final Sampling sampling;
+  private final TokenSampler sampling;
   private final long seed;
 
   /**
@@ -27,7 +29,7 @@ public final class Generator {
    * @param endTokens ids after which a completion is over; not part of it
    * @param seed decides what is drawn where the temperature is not 0
    */
-  public Generator(CausalLm model, Set<Integer> endTokens, Sampling sampling, long seed) {
+  public Generator(CausalLm model, Set<Integer> endTokens, TokenSampler sampling, long seed) {
     this.model = model;
     this.endTokens = Set.copyOf(endTokens);
     this.sampling = sampling;
@@ -43,6 +45,17 @@ public final class Generator {
    *     not know
    */
   public int[] generate(int[] prompt, int maxNewTokens) {
+    return generate(prompt, maxNewTokens, id -> {});
+  }
+
+  /**
+   * {@link #generate(int[], int)}, with each token handed over as soon as it is picked.
+   *
+   * @param onToken called on the calling thread, without tensors or locks held; an exception of it
+   *     ends the generation
+   * @throws DpoException also if the thread is interrupted
+   */
+  public int[] generate(int[] prompt, int maxNewTokens, IntConsumer onToken) {
     check(prompt);
     List<Integer> completion = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(seed); // a prompt's answer is its own
@@ -51,11 +64,13 @@ public final class Generator {
       int[] fed = prompt;
       int position = 0;
       while (completion.size() < room) {
+        Interruption.check("after %d generated tokens".formatted(completion.size()));
         int next = sampling.pick(lastLogits(fed, position, attention), random);
         if (endTokens.contains(next)) {
           break;
         }
         completion.add(next);
+        onToken.accept(next);
         position += fed.length;
         fed = new int[] {next};
       }

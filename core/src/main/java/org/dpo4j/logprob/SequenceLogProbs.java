@@ -6,6 +6,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
+import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -41,14 +42,11 @@ public final class SequenceLogProbs {
 
   /** Shape (sequences). */
   private static Tensor sums(CausalLm model, FlatSequences sequences, LengthDesensitizing tail) {
-    Tensor logits = completionLogits(model, sequences);
-    Tensor targets = Tensors.longs(sequences.targets()).unsqueeze(1);
-    Tensor terms =
-        logits.gather(1, targets).squeeze(1).sub(logits.logsumexp(new long[] {-1}, false));
+    Tensor terms = terms(model, sequences);
     if (!tail.equals(LengthDesensitizing.NONE)) {
       terms = terms.mul(Tensors.like(terms, tail.of(sequences)));
     }
-    return Tensors.zerosLike(logits, sequences.sequences())
+    return Tensors.zerosLike(terms, sequences.sequences())
         .index_add(0, Tensors.longs(sequences.sequenceOf()), terms);
   }
 
@@ -86,6 +84,32 @@ public final class SequenceLogProbs {
     int keep = Math.min(promptIds.length, Math.max(room, 1));
     int[] prompt = Arrays.copyOfRange(promptIds, promptIds.length - keep, promptIds.length);
     return logProbs(model, FlatSequences.of(prompt, completionIds)).sum();
+  }
+
+  /**
+   * The log-probability of each token of one completion, without gradients.
+   *
+   * @return in nats, in the order of the tokens. After an empty prompt the first token is
+   *     conditioned on nothing and left out
+   * @throws DpoException if an id or position is outside the model's range
+   */
+  public static double[] tokenLogProbs(CausalLm model, int[] promptIds, int[] completionIds) {
+    FlatSequences sequences = FlatSequences.of(promptIds, completionIds);
+    check(model, sequences);
+    if (sequences.targets().length == 0) {
+      return new double[0];
+    }
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return Tensors.toDoubles(terms(model, sequences));
+    }
+  }
+
+  /** Log-probability of each completion token, shape (scored). */
+  private static Tensor terms(CausalLm model, FlatSequences sequences) {
+    Tensor logits = completionLogits(model, sequences);
+    Tensor targets = Tensors.longs(sequences.targets()).unsqueeze(1);
+    return logits.gather(1, targets).squeeze(1).sub(logits.logsumexp(new long[] {-1}, false));
   }
 
   /** Shape (scored, vocab). */

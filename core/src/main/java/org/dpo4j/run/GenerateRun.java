@@ -9,7 +9,7 @@ import org.dpo4j.Message;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
-import org.dpo4j.generate.Sampling;
+import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -49,7 +49,7 @@ public final class GenerateRun {
           new Generator(
               inputs.model(),
               inputs.endTokens(),
-              new Sampling(config.temperature(), config.topP()),
+              new TokenSampler(config.temperature(), config.topP()),
               config.seed());
       // All before the first completion: a bad last prompt shows at once.
       List<int[]> ids = new ArrayList<>();

@@ -24,7 +24,8 @@ import org.dpo4j.weights.PeftAdapter;
  * @param adapter what was put on them
  * @param tokenizer the text side
  */
-record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
+public record ModelBundle(
+    LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
     implements AutoCloseable {
 
   /**
@@ -33,8 +34,22 @@ record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToken
    * @param output hears what is doubtful about the adapter
    */
   static ModelBundle open(Path folder, Optional<Path> adapter, RunOutput output) {
+    return open(folder, adapter, ModelTokenizer::load, output);
+  }
+
+  /**
+   * {@link #open(Path, Optional, RunOutput)} with a text side of the caller's choice.
+   *
+   * @param textSide reads the tokenizer of a model folder
+   */
+  public static ModelBundle open(
+      Path folder,
+      Optional<Path> adapter,
+      Function<Path, ModelTokenizer> textSide,
+      RunOutput output) {
     return open(
         folder,
+        textSide,
         loaded ->
             adapter.map(
                 path -> {
@@ -52,8 +67,11 @@ record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToken
 
   /** A model with what {@code adapter} puts on it. */
   static ModelBundle open(
-      Path folder, Function<LoadedModel, Optional<PeftAdapter>> adapter, RunOutput output) {
-    ModelTokenizer tokenizer = tokenizer(folder, output);
+      Path folder,
+      Function<Path, ModelTokenizer> textSide,
+      Function<LoadedModel, Optional<PeftAdapter>> adapter,
+      RunOutput output) {
+    ModelTokenizer tokenizer = tokenizer(folder, textSide, output);
     try {
       LoadedModel loaded = ModelReader.open("--model", folder);
       noteUnread(loaded.config(), output);
@@ -71,7 +89,12 @@ record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToken
 
   /** The text side alone; says where its ids are not TRL's. */
   static ModelTokenizer tokenizer(Path folder, RunOutput output) {
-    ModelTokenizer tokenizer = ModelTokenizer.load(folder);
+    return tokenizer(folder, ModelTokenizer::load, output);
+  }
+
+  private static ModelTokenizer tokenizer(
+      Path folder, Function<Path, ModelTokenizer> textSide, RunOutput output) {
+    ModelTokenizer tokenizer = textSide.apply(folder);
     tokenizer.differences().forEach(output::warn);
     return tokenizer;
   }
@@ -87,12 +110,12 @@ record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToken
   }
 
   /** The model, with its adapter where there is one. */
-  CausalLm model() {
+  public CausalLm model() {
     return adapter.<CausalLm>map(PeftAdapter::model).orElse(loaded.model());
   }
 
   /** Ids after which a completion is over. */
-  Set<Integer> endTokens() {
+  public Set<Integer> endTokens() {
     Set<Integer> ids = new HashSet<>(loaded.endTokenIds());
     tokenizer.specialTokens().eosId(tokenizer.text()).ifPresent(ids::add);
     return ids;
@@ -101,7 +124,7 @@ record ModelBundle(LoadedModel loaded, Optional<PeftAdapter> adapter, ModelToken
   /**
    * An encoder for this model; refuses a {@code max_length} that the model has no positions for.
    */
-  PairEncoder encoder(int maxLength) {
+  public PairEncoder encoder(int maxLength) {
     requirePositions(maxLength, model().maxPositions());
     return new PairEncoder(
         tokenizer.text(),

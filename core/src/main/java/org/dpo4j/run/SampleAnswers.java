@@ -1,12 +1,14 @@
 package org.dpo4j.run;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.generate.Generator;
-import org.dpo4j.generate.Sampling;
+import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
@@ -25,6 +27,7 @@ final class SampleAnswers {
   private static final int LOOKED_AT = 64;
 
   private final TrainingConfig config;
+  private final Function<Path, ModelTokenizer> textSide;
   private final RunOutput output;
   private final Progress progress;
   private final Generator generator;
@@ -36,11 +39,17 @@ final class SampleAnswers {
    * Chooses the first prompts of the held-out pairs, else of the training pairs, and answers them.
    * The tokenizer is not needed any longer.
    */
-  SampleAnswers(TrainingConfig config, ModelBundle inputs, TrainingPairs pairs, RunOutput output) {
+  SampleAnswers(
+      TrainingConfig config,
+      ModelBundle inputs,
+      Function<Path, ModelTokenizer> textSide,
+      TrainingPairs pairs,
+      RunOutput output) {
     this.config = config;
+    this.textSide = textSide;
     this.output = output;
     this.progress = output.progress();
-    this.generator = new Generator(inputs.model(), inputs.endTokens(), new Sampling(0, 1), 0);
+    this.generator = new Generator(inputs.model(), inputs.endTokens(), new TokenSampler(0, 1), 0);
     this.prompts =
         choose(
             pairs.heldOut().orElse(pairs.training()).pairs(),
@@ -80,7 +89,7 @@ final class SampleAnswers {
     }
     List<String> after = new ArrayList<>();
     // The tokenizer of before is closed, to leave its memory to training.
-    try (ModelTokenizer tokenizer = ModelTokenizer.load(config.model().model())) {
+    try (ModelTokenizer tokenizer = textSide.apply(config.model().model())) {
       answer(after, tokenizer);
     } catch (RuntimeException | OutOfMemoryError e) {
       // The training is done and not yet saved: samples must not cost it.

@@ -33,9 +33,12 @@ public final class TrainingRun {
   private final TrainingConfig config;
   private final RunOutput output;
   private final DiskSpace disk;
+  private final ProgramInputs given;
 
-  private TrainingRun(TrainingConfig config, RunOutput output, DiskSpace disk) {
+  private TrainingRun(
+      TrainingConfig config, ProgramInputs given, RunOutput output, DiskSpace disk) {
     this.config = config;
+    this.given = given;
     this.output = output;
     this.disk = disk;
   }
@@ -48,22 +51,29 @@ public final class TrainingRun {
    * @throws org.dpo4j.DpoException if an input cannot be used or the training fails
    */
   public static void run(TrainingConfig config, RunOutput output) {
-    run(config, output, DiskSpace.OF_MACHINE);
+    run(config, ProgramInputs.NONE, output);
+  }
+
+  /** {@link #run(TrainingConfig, RunOutput)} with inputs from a program. */
+  public static void run(TrainingConfig config, ProgramInputs given, RunOutput output) {
+    new TrainingRun(config, given, output, DiskSpace.OF_MACHINE).run();
   }
 
   /** The same on another disk, for tests. */
   static void run(TrainingConfig config, RunOutput output, DiskSpace disk) {
-    new TrainingRun(config, output, disk).run();
+    new TrainingRun(config, ProgramInputs.NONE, output, disk).run();
   }
 
   private void run() {
-    config.checkInputs();
-    DataInput training = config.data().training();
-    Optional<DataInput> heldOut = config.data().heldOut();
+    config.checkFolders();
+    DataInput training = given.training(config);
+    Optional<DataInput> heldOut = given.heldOut(config);
     try (Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
             OutputFolder.prepare(
-                config.output().outputDir(), config.output().overwriteOutputDir(), inputs(config));
+                config.output().outputDir(),
+                config.output().overwriteOutputDir(),
+                inputs(config, training, heldOut));
         InterruptedOutput interruption =
             InterruptedOutput.watch(
                 output,
@@ -73,6 +83,7 @@ public final class TrainingRun {
         ModelBundle inputs =
             ModelBundle.open(
                 config.model().model(),
+                given.textSide(),
                 loaded -> TrainedAdapter.of(config, loaded, output),
                 output);
         TrainingPairs pairs =
@@ -92,7 +103,7 @@ public final class TrainingRun {
           .training(config, pairs, settings.maxSteps() / settings.loggingSteps())
           .require(config.output().outputDir(), disk, pairs.bytes());
 
-      SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
+      SampleAnswers samples = new SampleAnswers(config, inputs, given.textSide(), pairs, output);
 
       long started = System.nanoTime();
       CausalLm policy = inputs.model();
@@ -161,9 +172,14 @@ public final class TrainingRun {
 
   /** Files and folders that a run reads. */
   static List<Path> inputs(TrainingConfig config) {
+    return inputs(config, config.data().training(), config.data().heldOut());
+  }
+
+  private static List<Path> inputs(
+      TrainingConfig config, DataInput training, Optional<DataInput> heldOut) {
     List<Path> inputs = new ArrayList<>(List.of(config.model().model()));
-    inputs.addAll(DataInputs.files(config.data().training()));
-    config.data().heldOut().ifPresent(input -> inputs.addAll(DataInputs.files(input)));
+    inputs.addAll(DataInputs.files(training));
+    heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
     return inputs;

@@ -126,7 +126,7 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
     return differences;
   }
 
-  @Override
+  /** One more than the largest id that can come out of {@link #encode}. */
   public int vocabSize() {
     return vocabSize;
   }

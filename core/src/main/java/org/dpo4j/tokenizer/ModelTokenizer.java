@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *     says what to do
  */
 public record ModelTokenizer(
-    HuggingFaceTextTokenizer text,
+    TextTokenizer text,
     @Nullable ChatRenderer template,
     SpecialTokens specialTokens,
     List<String> differences)
@@ -29,10 +29,36 @@ public record ModelTokenizer(
    * @throws DpoException if a file is missing or damaged
    */
   public static ModelTokenizer load(Path folder) {
+    return load(folder, null, null);
+  }
+
+  /**
+   * Reads a model folder, except for what a program replaces.
+   *
+   * @param text replaces the tokenizer of the folder; null for that one
+   * @param template replaces the chat template of the folder, and gets the special tokens as
+   *     variables; null for that one
+   * @throws DpoException if a file is missing or damaged
+   */
+  public static ModelTokenizer load(
+      Path folder, @Nullable TextTokenizer text, @Nullable ChatRenderer template) {
     TokenizerSettings settings = TokenizerSettings.read(folder);
     SpecialTokens special = SpecialTokens.of(settings);
-    HuggingFaceTextTokenizer text = HuggingFaceTextTokenizer.load(folder, settings);
-    return new ModelTokenizer(text, renderer(folder, special), special, text.differences());
+    ChatRenderer renderer =
+        template == null ? renderer(folder, special) : withNames(special, template);
+    if (text != null) {
+      return new ModelTokenizer(text, renderer, special, List.of());
+    }
+    HuggingFaceTextTokenizer own = HuggingFaceTextTokenizer.load(folder, settings);
+    return new ModelTokenizer(own, renderer, special, own.differences());
+  }
+
+  private static ChatRenderer withNames(SpecialTokens special, ChatRenderer template) {
+    return (messages, addGenerationPrompt, variables) -> {
+      Map<String, @Nullable Object> all = new HashMap<>(special.named());
+      all.putAll(variables);
+      return template.render(messages, addGenerationPrompt, all);
+    };
   }
 
   /**
@@ -45,16 +71,18 @@ public record ModelTokenizer(
       return null;
     }
     ChatTemplate withTools = templates.getOrDefault(ChatTemplate.TOOL_USE, plain);
-    return (messages, addGenerationPrompt, variables) -> {
-      Map<String, @Nullable Object> all = new HashMap<>(special.named());
-      all.putAll(variables);
-      return (all.get("tools") == null ? plain : withTools)
-          .render(messages, addGenerationPrompt, all);
-    };
+    return withNames(
+        special,
+        (messages, addGenerationPrompt, variables) ->
+            (variables.get("tools") == null ? plain : withTools)
+                .render(messages, addGenerationPrompt, variables));
   }
 
+  /** Frees the tokenizer of the folder; one that a program passed stays its own. */
   @Override
   public void close() {
-    text.close();
+    if (text instanceof HuggingFaceTextTokenizer own) {
+      own.close();
+    }
   }
 }

@@ -11,7 +11,4 @@ public interface TextTokenizer {
 
   /** The text of the ids, special tokens included. */
   String decode(int[] ids);
-
-  /** One more than the largest id that can come out of {@link #encode}. */
-  int vocabSize();
 }

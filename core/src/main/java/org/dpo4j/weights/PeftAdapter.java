@@ -129,6 +129,16 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
+   * The model that an adapter says it is for: a path or a name of the hub.
+   *
+   * @param option that names the folder, for messages
+   * @throws UsageException if there is no such folder
+   */
+  public static Optional<String> baseName(String option, Path folder) {
+    return Optional.of(json(option, folder).text(BASE_NAME, "")).filter(name -> !name.isBlank());
+  }
+
+  /**
    * What the adapter of a folder is made of.
    *
    * @param option that names the folder, for messages

@@ -115,11 +115,6 @@ class PairDatasetTest {
           public String decode(int[] ids) {
             return "";
           }
-
-          @Override
-          public int vocabSize() {
-            return 256;
-          }
         };
     PairEncoder encoder =
         new PairEncoder(
@@ -238,11 +233,6 @@ class PairDatasetTest {
             @Override
             public String decode(int[] ids) {
               return "";
-            }
-
-            @Override
-            public int vocabSize() {
-              return 256;
             }
           };
       PairEncoder encoder =

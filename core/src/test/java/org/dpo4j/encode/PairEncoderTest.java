@@ -221,10 +221,5 @@ class PairEncoderTest {
     public String decode(int[] ids) {
       return bytes.decode(ids);
     }
-
-    @Override
-    public int vocabSize() {
-      return bytes.vocabSize();
-    }
   }
 }

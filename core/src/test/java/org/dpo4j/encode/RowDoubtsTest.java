@@ -67,11 +67,6 @@ class RowDoubtsTest {
           public String decode(int[] ids) {
             return "";
           }
-
-          @Override
-          public int vocabSize() {
-            return 260;
-          }
         };
     PairEncoder encoder =
         new PairEncoder(

@@ -80,7 +80,7 @@ class BatchCutTest {
     inputs =
         ModelBundle.open(
             Path.of("..", "examples", "tiny-chat"),
-            loaded -> Optional.empty(),
+            Optional.empty(),
             new RunOutput(
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),

@@ -11,9 +11,9 @@ import java.util.stream.IntStream;
  * @param topP draws only from the likeliest tokens that together hold this share, in (0, 1].
  *     Holtzman et al. 2019, arXiv 1904.09751
  */
-public record Sampling(double temperature, double topP) {
+public record TokenSampler(double temperature, double topP) {
 
-  public Sampling {
+  public TokenSampler {
     if (!(temperature >= 0)) {
       throw new IllegalArgumentException("temperature must not be negative but was " + temperature);
     }

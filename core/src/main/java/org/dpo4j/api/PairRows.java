@@ -1,0 +1,133 @@
+package org.dpo4j.api;
+
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.OptionalDouble;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.dpo4j.Message;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.data.PairReader;
+import org.dpo4j.data.Row;
+import org.jspecify.annotations.Nullable;
+
+/** Pairs of the API as rows with columns, which are checked like those of files; and back. */
+final class PairRows {
+
+  private PairRows() {}
+
+  /**
+   * Pairs as the data of a run.
+   *
+   * @param name stands in messages where the path of a file would
+   */
+  static DataInput input(String name, Supplier<Iterator<? extends PreferencePair>> pairs) {
+    return DataInput.inMemory(name, () -> rows(pairs.get()));
+  }
+
+  private static Iterator<Map<String, ?>> rows(Iterator<? extends PreferencePair> pairs) {
+    return new Iterator<>() {
+      @Override
+      public boolean hasNext() {
+        return pairs.hasNext();
+      }
+
+      @Override
+      public Map<String, ?> next() {
+        return row(pairs.next());
+      }
+    };
+  }
+
+  private static Map<String, @Nullable Object> row(PreferencePair pair) {
+    Map<String, @Nullable Object> row = new LinkedHashMap<>();
+    if (pair instanceof PreferencePair.Text text) {
+      row.put("prompt", text.prompt());
+      row.put("chosen", text.chosen());
+      row.put("rejected", text.rejected());
+    } else if (pair instanceof PreferencePair.Conversation chat) {
+      row.put("prompt", turns(chat.prompt()));
+      row.put("chosen", turns(chat.chosen()));
+      row.put("rejected", turns(chat.rejected()));
+      row.put("chat_template_kwargs", chat.templateVariables());
+    } else if (pair instanceof PreferencePair.TokenIds ids) {
+      row.put("prompt_ids", ids.prompt());
+      row.put("chosen_ids", ids.chosen());
+      row.put("rejected_ids", ids.rejected());
+    }
+    row.put("weight", pair.weight());
+    return row;
+  }
+
+  private static List<Map<String, @Nullable Object>> turns(List<Message> messages) {
+    return messages.stream().map(Message::fields).toList();
+  }
+
+  static Stream<PreferencePair> read(Path file) {
+    PairReader reader = PairReader.open(file);
+    Spliterator<Row> rows =
+        Spliterators.spliteratorUnknownSize(new Rows(reader), Spliterator.ORDERED);
+    return StreamSupport.stream(rows, false)
+        .flatMap(row -> row.pairsOrThrow().stream())
+        .map(PairRows::pair)
+        .onClose(reader::close);
+  }
+
+  /** The rows of a file; closes it behind the last one. */
+  private static final class Rows implements Iterator<Row> {
+    private final PairReader reader;
+    private @Nullable Row next;
+    private boolean over;
+
+    Rows(PairReader reader) {
+      this.reader = reader;
+    }
+
+    @Override
+    public boolean hasNext() {
+      if (next == null && !over) {
+        next = reader.next().orElse(null);
+        if (next == null) {
+          over = true;
+          reader.close();
+        }
+      }
+      return next != null;
+    }
+
+    @Override
+    public Row next() {
+      if (!hasNext() || next == null) {
+        throw new NoSuchElementException();
+      }
+      Row row = next;
+      next = null;
+      return row;
+    }
+  }
+
+  private static PreferencePair pair(org.dpo4j.data.PreferencePair pair) {
+    OptionalDouble weight = pair.weight();
+    if (pair instanceof org.dpo4j.data.PreferencePair.Text text) {
+      return new PreferencePair.Text(
+          text.prompt(), text.chosen(), text.rejected(), weight.orElse(1));
+    } else if (pair instanceof org.dpo4j.data.PreferencePair.Chat chat) {
+      return new PreferencePair.Conversation(
+          chat.prompt(),
+          chat.chosen(),
+          chat.rejected(),
+          chat.templateVariables(),
+          weight.orElse(1));
+    }
+    org.dpo4j.data.PreferencePair.Ids ids = (org.dpo4j.data.PreferencePair.Ids) pair;
+    return new PreferencePair.TokenIds(
+        ids.prompt(), ids.chosen(), ids.rejected(), weight.orElse(1));
+  }
+}

@@ -1,0 +1,35 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Function;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.tokenizer.ModelTokenizer;
+
+/**
+ * What a program hands to a training run in place of files.
+ *
+ * @param training replaces the files of {@code data_file}
+ * @param heldOut replaces the files of {@code eval_file}
+ * @param textSide reads tokenizer and chat template of a model folder
+ */
+public record ProgramInputs(
+    Optional<DataInput> training,
+    Optional<DataInput> heldOut,
+    Function<Path, ModelTokenizer> textSide) {
+
+  /** Everything is in files. */
+  public static final ProgramInputs NONE =
+      new ProgramInputs(Optional.empty(), Optional.empty(), ModelTokenizer::load);
+
+  /** The pairs to train on; throws UsageException if a file is not there. */
+  DataInput training(TrainingConfig config) {
+    return training.orElseGet(() -> config.data().training());
+  }
+
+  /** The pairs to evaluate on; throws UsageException if a file is not there. */
+  Optional<DataInput> heldOut(TrainingConfig config) {
+    return heldOut.or(() -> config.data().heldOut());
+  }
+}
