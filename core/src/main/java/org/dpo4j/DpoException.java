@@ -7,11 +7,22 @@ package org.dpo4j;
 public class DpoException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  public DpoException(String message) {
-    super(message);
+  private final String text;
+
+  /** A failure with its message, in which {@link OptionText} may mark options. */
+  public DpoException(String text) {
+    super(OptionText.plain(text));
+    this.text = text;
   }
 
-  public DpoException(String message, Throwable cause) {
-    super(message, cause);
+  /** A failure with its message, in which {@link OptionText} may mark options, and its cause. */
+  public DpoException(String text, Throwable cause) {
+    super(OptionText.plain(text), cause);
+    this.text = text;
+  }
+
+  /** The message with its options still marked: for another message that contains this one. */
+  public final String text() {
+    return text;
   }
 }

@@ -1,6 +1,7 @@
 package org.dpo4j.cli;
 
 import java.util.function.Consumer;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
@@ -62,7 +63,7 @@ final class CoreRuns implements Runs {
 
   private static void with(Console console, Consumer<RunOutput> work) {
     try (TerminalProgress progress = new TerminalProgress(console)) {
-      work.accept(new RunOutput(console.out(), console.err(), progress));
+      work.accept(new RunOutput(console.out(), console.err(), progress, OptionText::flags));
     }
   }
 }

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Locale;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.MissingOptionsException;
 import picocli.CommandLine;
@@ -43,11 +44,9 @@ record Failure(Console console, boolean debug) {
   }
 
   private static String message(Throwable failure, String command) {
-    if (failure instanceof MissingOptionsException) {
-      return firstLine(failure) + "\n" + example(command);
-    }
-    if (failure instanceof DpoException) {
-      return String.valueOf(failure.getMessage());
+    if (failure instanceof DpoException known) {
+      String text = OptionText.flags(known.text());
+      return failure instanceof MissingOptionsException ? text + "\n" + example(command) : text;
     }
     if (failure instanceof UnmatchedArgumentException stray) {
       return stray(stray.getUnmatched().get(0), stray.getCommandLine());

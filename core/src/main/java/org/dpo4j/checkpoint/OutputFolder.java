@@ -8,6 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Objects;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -202,7 +203,7 @@ public final class OutputFolder implements AutoCloseable {
     return new DpoException(
         "%s cannot be written: %s; nothing was put in place, so make room or choose another"
                 .formatted(file, FileTrees.reason(failure))
-            + " --output_dir and run again",
+            + OptionText.of(" {output_dir} and run again"),
         failure);
   }
 }

@@ -93,9 +93,10 @@ final class PendingFolder {
       }
       if (isAlive(entry)) {
         throw new UsageException(
-            "--output_dir must not be in use by another run but "
-                + entry
-                + " belongs to one that is still writing; wait for it or choose another folder");
+            "output_dir",
+            "must not be in use by another run",
+            "%s belongs to one that is still writing".formatted(entry),
+            "wait for it or choose another folder");
       }
       FileTrees.delete(entry);
     }

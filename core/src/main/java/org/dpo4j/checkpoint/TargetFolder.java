@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.jspecify.annotations.Nullable;
 
@@ -39,9 +40,10 @@ record TargetFolder(Path path, boolean exists) {
     Path absolute = given.toAbsolutePath().normalize();
     if (Files.isSymbolicLink(absolute) && !Files.exists(absolute)) {
       throw new UsageException(
-          "--output_dir must be a folder but was a link to nothing: "
-              + given
-              + "; remove the link or name another folder");
+          "output_dir",
+          "must be a folder",
+          "was a link to nothing: %s".formatted(given),
+          "remove the link or name another folder");
     }
     Path target = FileTrees.real(absolute);
     for (Path input : inputs) {
@@ -52,7 +54,10 @@ record TargetFolder(Path path, boolean exists) {
     }
     if (!Files.isDirectory(absolute)) {
       throw new UsageException(
-          "--output_dir must be a folder but was a file: " + given + "; name another folder");
+          "output_dir",
+          "must be a folder",
+          "was a file: %s".formatted(given),
+          "name another folder");
     }
     Path path = real(absolute);
     String name = name(path);
@@ -96,17 +101,20 @@ record TargetFolder(Path path, boolean exists) {
     }
     if (!Files.isDirectory(pendingParent())) {
       throw new UsageException(
-          "--output_dir must lie in a folder but "
-              + pendingParent()
-              + " is a file; name another folder");
+          "output_dir",
+          "must lie in a folder",
+          "%s is a file".formatted(pendingParent()),
+          "name another folder");
     }
     return created;
   }
 
   static UsageException notWritable(Path folder, IOException failure) {
     return new UsageException(
-        "--output_dir must be writable but nothing can be created in %s: %s; name another folder"
-            .formatted(folder, FileTrees.reason(failure)),
+        "output_dir",
+        "must be writable",
+        "nothing can be created in %s: %s".formatted(folder, FileTrees.reason(failure)),
+        "name another folder",
         failure);
   }
 
@@ -116,10 +124,10 @@ record TargetFolder(Path path, boolean exists) {
     boolean inside = Files.exists(absolute) && real(absolute).startsWith(target);
     if (linkInside || inside) {
       throw new UsageException(
-          "--output_dir must not hold what this run reads but "
-              + given
-              + (real(absolute).equals(target) ? " is read itself" : " holds " + input)
-              + "; name another folder");
+          "output_dir",
+          "must not hold what this run reads",
+          given + (real(absolute).equals(target) ? " is read itself" : " holds " + input),
+          "name another folder");
     }
   }
 
@@ -128,45 +136,49 @@ record TargetFolder(Path path, boolean exists) {
     Path folder = FileTrees.real(input);
     if (target.startsWith(folder) && !target.equals(folder) && Files.isDirectory(folder)) {
       throw new UsageException(
-          "--output_dir must not lie in a folder that this run reads but %s is in %s; name a folder"
-                  .formatted(given, input)
-              + " outside it");
+          "output_dir",
+          "must not lie in a folder that this run reads",
+          "%s is in %s".formatted(given, input),
+          "name a folder outside it");
     }
   }
 
   private static void refuseUnlessReplaceable(Path given, Path path, boolean overwrite) {
     if (!overwrite) {
       throw new UsageException(
-          "--output_dir must be new or empty but "
-              + given
-              + " holds files; name another folder, or pass --overwrite_output_dir to replace it");
+          "output_dir",
+          "must be new or empty",
+          "%s holds files".formatted(given),
+          OptionText.of("name another folder, or pass {overwrite_output_dir} to replace it"));
     }
     if (MARKS.stream().noneMatch(mark -> Files.isRegularFile(path.resolve(mark)))) {
       throw new UsageException(
-          "--overwrite_output_dir replaces only a folder that a run wrote (with "
-              + String.join(" or ", MARKS)
-              + " in it) but "
-              + given
-              + " is none; empty it yourself or name another folder");
+          "overwrite_output_dir",
+          "replaces only a folder that a run wrote (with %s in it)"
+              .formatted(String.join(" or ", MARKS)),
+          "%s is none".formatted(given),
+          "empty it yourself or name another folder");
     }
     List<String> foreign = foreign(path);
     if (!foreign.isEmpty()) {
       throw new UsageException(
-          "--overwrite_output_dir replaces only what a run wrote but %s also holds %s; move %s away"
-                  .formatted(
-                      given,
-                      foreign.size() == 1
-                          ? foreign.get(0)
-                          : foreign.get(0) + " and " + (foreign.size() - 1) + " more",
-                      foreign.size() == 1 ? "it" : "them")
-              + " or name another folder");
+          "overwrite_output_dir",
+          "replaces only what a run wrote",
+          "%s also holds %s"
+              .formatted(
+                  given,
+                  foreign.size() == 1
+                      ? foreign.get(0)
+                      : foreign.get(0) + " and " + (foreign.size() - 1) + " more"),
+          "move %s away or name another folder".formatted(foreign.size() == 1 ? "it" : "them"));
     }
     Path here = real(Path.of("").toAbsolutePath());
     if (here.startsWith(path) && !here.equals(path)) {
       throw new UsageException(
-          "--overwrite_output_dir must not remove the working directory but "
-              + given
-              + " holds it; start from another folder");
+          "overwrite_output_dir",
+          "must not remove the working directory",
+          "%s holds it".formatted(given),
+          "start from another folder");
     }
   }
 
@@ -188,7 +200,11 @@ record TargetFolder(Path path, boolean exists) {
       return FileTrees.entries(folder);
     } catch (IOException e) {
       throw new UsageException(
-          "--output_dir must be readable but " + folder + " is not: " + FileTrees.reason(e), e);
+          "output_dir",
+          "must be readable",
+          "%s is not: %s".formatted(folder, FileTrees.reason(e)),
+          "",
+          e);
     }
   }
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 
@@ -32,9 +33,10 @@ public final class CacheFolder {
     Path folder = given.orElseGet(() -> output.resolveSibling(BESIDE_OUTPUT));
     if (folder.toAbsolutePath().normalize().startsWith(output)) {
       throw new UsageException(
-          "--reference_cache must not be --output_dir or lie in it but is %s; name another folder,"
-                  .formatted(folder)
-              + " or pass --reference_cache off");
+          "reference_cache",
+          OptionText.of("must not be {output_dir} or lie in it"),
+          "is %s".formatted(folder),
+          OptionText.of("name another folder, or pass {reference_cache} off"));
     }
     given.ifPresent(path -> refuseInputs(path, config));
     Path here = Path.of("").toAbsolutePath();
@@ -52,9 +54,10 @@ public final class CacheFolder {
         .ifPresent(
             input -> {
               throw new UsageException(
-                  "--reference_cache must not lie in a folder that this run reads but %s is in %s;"
-                          .formatted(given, input)
-                      + " name another folder, or pass --reference_cache off");
+                  "reference_cache",
+                  "must not lie in a folder that this run reads",
+                  "%s is in %s".formatted(given, input),
+                  OptionText.of("name another folder, or pass {reference_cache} off"));
             });
   }
 }

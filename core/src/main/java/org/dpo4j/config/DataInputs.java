@@ -40,8 +40,10 @@ public final class DataInputs {
         Path other = seen.put(file.path().toAbsolutePath().normalize(), path);
         if (other != null) {
           throw new UsageException(
-              "--%s must name each file once but %s is in %s and in %s; leave one out"
-                  .formatted(option, file.path(), other, path));
+              option,
+              "must name each file once",
+              "%s is in %s and in %s".formatted(file.path(), other, path),
+              "leave one out");
         }
       }
       entries.add(entry);
@@ -85,20 +87,21 @@ public final class DataInputs {
           "for example prompt=question,chosen=good,rejected=bad");
       if (!ColumnMapping.NAMES.contains(name)) {
         throw new UsageException(
-            "--columns %s: %s is no column here; %s"
-                .formatted(
-                    item,
-                    name,
-                    ColumnMapping.NAMES.contains(source)
-                        ? "write %s=%s, the name here first".formatted(source, name)
-                        : Suggestion.nearest(name, ColumnMapping.NAMES)
-                            .map("did you mean %s?"::formatted)
-                            .orElse("there are " + String.join(", ", ColumnMapping.NAMES))));
+            "columns",
+            "%s: %s is no column here".formatted(item, name),
+            "",
+            ColumnMapping.NAMES.contains(source)
+                ? "write %s=%s, the name here first".formatted(source, name)
+                : Suggestion.nearest(name, ColumnMapping.NAMES)
+                    .map("did you mean %s?"::formatted)
+                    .orElse("there are " + String.join(", ", ColumnMapping.NAMES)));
       }
       if (sources.put(name, source) != null || !used.add(source)) {
         throw new UsageException(
-            "--columns must name each column once on either side but %s repeats one; keep one"
-                .formatted(item));
+            "columns",
+            "must name each column once on either side",
+            "%s repeats one".formatted(item),
+            "keep one");
       }
     }
     return sources.isEmpty() ? ColumnMapping.NONE : new ColumnMapping(sources);

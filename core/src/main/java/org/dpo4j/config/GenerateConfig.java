@@ -3,6 +3,7 @@ package org.dpo4j.config;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -32,8 +33,8 @@ public record GenerateConfig(
     if (prompt.isPresent() == promptsFile.isPresent()) {
       throw new UsageException(
           prompt.isPresent()
-              ? "--prompt and --prompts_file exclude each other; pass one of them"
-              : "a prompt is missing; pass --prompt TEXT or --prompts_file FILE");
+              ? OptionText.of("{prompt} and {prompts_file} exclude each other; pass one of them")
+              : OptionText.of("a prompt is missing; pass {prompt} TEXT or {prompts_file} FILE"));
     }
     OptionChecks.atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
     OptionChecks.notNegative("temperature", temperature, "0 always takes the likeliest id");

@@ -3,6 +3,7 @@ package org.dpo4j.config;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.ReadableFile;
 import org.dpo4j.weights.PeftAdapter;
@@ -18,14 +19,13 @@ public final class InputPaths {
     requireThere(option, path);
     if (!Files.exists(path.resolve("config.json"))) {
       throw new UsageException(
-          "--%s must be a checkpoint folder with a config.json but %s has none; %s"
-              .formatted(
-                  option,
-                  path,
-                  Files.exists(path.resolve(PeftAdapter.CONFIG))
-                      ? "it is an adapter, so pass its model as --%s and it as --adapter"
-                          .formatted(option)
-                      : "check the path"));
+          option,
+          "must be a checkpoint folder with a config.json",
+          "%s has none".formatted(path),
+          Files.exists(path.resolve(PeftAdapter.CONFIG))
+              ? OptionText.of(
+                  "it is an adapter, so pass its model as {%s} and it as {adapter}", option)
+              : "check the path");
     }
   }
 
@@ -34,11 +34,13 @@ public final class InputPaths {
     String name = path.toString().replace('\\', '/');
     if (mayBeOfHub(path, name)) {
       throw new UsageException(
-          "--%s must be a folder but was %s, which is not there%s; if it is a model of the Hugging"
-                  .formatted(option, name, ReadableFile.from(path))
-              + " Face hub, download it first, with hf download %s --local-dir %s or as"
-                  .formatted(name, name.substring(name.indexOf('/') + 1))
-              + " docs/how-to/get-a-model.md shows, and pass that folder");
+          option,
+          "must be a folder",
+          "was %s, which is not there%s".formatted(name, ReadableFile.from(path)),
+          OptionText.of(
+              "if it is a model of the Hugging Face hub, download it first, with hf download %s"
+                  + " --local-dir %s or as docs/how-to/get-a-model.md shows, and pass that folder",
+              name, name.substring(name.indexOf('/') + 1)));
     }
     requireFolder(option, path);
   }
@@ -53,11 +55,12 @@ public final class InputPaths {
   static void requireFolder(String option, Path path) {
     if (!Files.isDirectory(path)) {
       throw new UsageException(
-          "--%s must be a folder but was %s, which is %s; check the path"
+          option,
+          "must be a folder",
+          "was %s, which is %s"
               .formatted(
-                  option,
-                  path,
-                  Files.exists(path) ? "a file" : "not there" + ReadableFile.from(path)));
+                  path, Files.exists(path) ? "a file" : "not there" + ReadableFile.from(path)),
+          "check the path");
     }
   }
 
@@ -66,13 +69,12 @@ public final class InputPaths {
     requireThere("adapter", path);
     if (!Files.exists(path.resolve(PeftAdapter.CONFIG))) {
       throw new UsageException(
-          "--adapter must be an adapter's folder with an %s but %s has none; %s"
-              .formatted(
-                  PeftAdapter.CONFIG,
-                  path,
-                  Files.exists(path.resolve("config.json"))
-                      ? "it is a whole model, so pass it as --model"
-                      : "check the path"));
+          "adapter",
+          "must be an adapter's folder with an %s".formatted(PeftAdapter.CONFIG),
+          "%s has none".formatted(path),
+          Files.exists(path.resolve("config.json"))
+              ? OptionText.of("it is a whole model, so pass it as {model}")
+              : "check the path");
     }
   }
 
@@ -81,10 +83,13 @@ public final class InputPaths {
     String name = path.toString().replace('\\', '/');
     if (mayBeOfHub(path, name) && !name.matches(".*\\.\\w+")) {
       throw new UsageException(
-          "--%s must be files with pairs but was %s, which is not there%s; if it is a data set of the"
-                  .formatted(option, name, ReadableFile.from(path))
-              + " Hugging Face hub, download it first: hf download --repo-type dataset %s --local-dir %s"
-                  .formatted(name, name.substring(name.indexOf('/') + 1)));
+          option,
+          "must be files with pairs",
+          "was %s, which is not there%s".formatted(name, ReadableFile.from(path)),
+          OptionText.of(
+              "if it is a data set of the Hugging Face hub, download it first: hf download --repo-type"
+                  + " dataset %s --local-dir %s",
+              name, name.substring(name.indexOf('/') + 1)));
     }
     if (!Files.exists(path) && !name.matches(".*[*?\\[{].*")) {
       ReadableFile.require(option, path);

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.loss.CombinedLoss;
 import org.dpo4j.loss.FDivergence;
@@ -36,23 +37,26 @@ public final class LossRules {
       List<LossType> types, Optional<List<Double>> weights, LossSettings settings) {
     if (new HashSet<>(types).size() < types.size()) {
       throw new UsageException(
-          "--loss_type must name each loss once but was %s; its weight in --loss_weights says how"
-                  .formatted(OptionType.text(types))
-              + " much it counts");
+          "loss_type",
+          "must name each loss once",
+          "was %s".formatted(OptionType.text(types)),
+          OptionText.of("its weight in {loss_weights} says how much it counts"));
     }
     for (LossSettings.Setting setting : LossSettings.Setting.values()) {
       requireTaken(types, setting, settings);
     }
     if (weights.isPresent() && weights.get().size() != types.size()) {
       throw new UsageException(
-          "--loss_weights must be as many as the losses, %d, but were %d; the losses are %s"
-              .formatted(types.size(), weights.get().size(), OptionType.text(types)));
+          "loss_weights",
+          "must be as many as the losses, %d,".formatted(types.size()),
+          "were %d".formatted(weights.get().size()),
+          "the losses are %s".formatted(OptionType.text(types)));
     }
     List<CombinedLoss.Part> parts = new ArrayList<>();
     for (int i = 0; i < types.size(); i++) {
       double weight = weights.isPresent() ? weights.get().get(i) : 1;
       OptionChecks.positive("loss_weights", weight, "leave a loss out that must not count");
-      parts.add(new CombinedLoss.Part(create(types.get(i), settings), weight));
+      parts.add(new CombinedLoss.Part(types.get(i).create(settings), weight));
     }
     boolean plain = parts.size() == 1 && parts.get(0).weight() == 1;
     return plain ? parts.get(0).loss() : new CombinedLoss(parts);
@@ -63,20 +67,10 @@ public final class LossRules {
     double value = setting.of(settings);
     if (value != setting.neutral() && types.stream().noneMatch(type -> type.takes(setting))) {
       throw new UsageException(
-          "--%s works with --loss_type %s but the loss is %s; leave it at %s or change the loss"
-              .formatted(
-                  setting.name().toLowerCase(Locale.ROOT),
-                  names(type -> type.takes(setting)),
-                  OptionType.text(types),
-                  OptionType.text(setting.neutral())));
-    }
-  }
-
-  private static PreferenceLoss create(LossType type, LossSettings settings) {
-    try {
-      return type.create(settings);
-    } catch (IllegalArgumentException e) {
-      throw new UsageException("--" + e.getMessage(), e);
+          setting.name().toLowerCase(Locale.ROOT),
+          OptionText.of("works with {loss_type} %s", names(type -> type.takes(setting))),
+          "the loss is %s".formatted(OptionType.text(types)),
+          "leave it at %s or change the loss".formatted(OptionType.text(setting.neutral())));
     }
   }
 
@@ -91,27 +85,32 @@ public final class LossRules {
     if (options.fAlphaDivergenceCoef() != FDivergence.NONE.alpha()
         && options.fDivergenceType() != FDivergence.Type.ALPHA_DIVERGENCE) {
       throw new UsageException(
-          "--f_alpha_divergence_coef works with --f_divergence_type alpha_divergence but that is"
-              + " %s; leave it at 0.5 or change the divergence"
-                  .formatted(OptionType.text(options.fDivergenceType())));
+          "f_alpha_divergence_coef",
+          OptionText.of("works with {f_divergence_type} alpha_divergence"),
+          "that is %s".formatted(OptionType.text(options.fDivergenceType())),
+          "leave it at 0.5 or change the divergence");
     }
     if (options.useWeighting() && !loss.keepsPairs()) {
       throw new UsageException(
-          "--use_weighting weighs pair by pair but --loss_type %s sorts the pairs of a micro-batch;"
-                  .formatted(types)
-              + " leave out one of them");
+          "use_weighting",
+          "weighs pair by pair",
+          OptionText.of("{loss_type} %s sorts the pairs of a micro-batch", types),
+          "leave out one of them");
     }
     boolean compares = loss.reference() == ReferenceUse.LOSS;
     if (objective.tail().alpha() != 1 && loss.reference() == ReferenceUse.REWARDS) {
       throw new UsageException(
-          "--ld_alpha weights completions that are compared but --loss_type %s compares none; leave"
-                  .formatted(types)
-              + " it out");
+          "ld_alpha",
+          "weights completions that are compared",
+          OptionText.of("{loss_type} %s compares none", types),
+          "leave it out");
     }
     if (options.syncRefModel() && !compares) {
       throw new UsageException(
-          "--sync_ref_model moves the reference but --loss_type %s needs none; leave it out"
-              .formatted(types));
+          "sync_ref_model",
+          "moves the reference",
+          OptionText.of("{loss_type} %s needs none", types),
+          "leave it out");
     }
     checkReference(options, loss.reference(), types);
     checkMovement(options);
@@ -127,12 +126,13 @@ public final class LossRules {
     }
     if (!some || !all) {
       throw new UsageException(
-          "--f_divergence_type %s works with --loss_type %s, also beside losses that need no"
-                  .formatted(
-                      OptionType.text(options.fDivergenceType()),
-                      names(type -> type.create(ANY).usesScores()))
-              + " reference, but the loss is %s; leave it at reverse_kl or change the loss"
-                  .formatted(types));
+          "f_divergence_type",
+          OptionText.of(
+              "%s works with {loss_type} %s, also beside losses that need no reference,",
+              OptionType.text(options.fDivergenceType()),
+              names(type -> type.create(ANY).usesScores())),
+          "the loss is %s".formatted(types),
+          "leave it at reverse_kl or change the loss");
     }
   }
 
@@ -141,20 +141,27 @@ public final class LossRules {
         && options.reference().isPresent()
         && options.reference().get() != ReferenceChoice.START) {
       throw new UsageException(
-          "--ref_model and --reference %s name two references; pass one of them"
-              .formatted(OptionType.text(options.reference().get())));
+          "ref_model",
+          OptionText.of(
+              "and {reference} %s name two references", OptionType.text(options.reference().get())),
+          "",
+          "pass one of them");
     }
     boolean none = options.referenceChoice() == ReferenceChoice.NONE;
     if (none && need == ReferenceUse.LOSS) {
       throw new UsageException(
-          "--reference none is for losses without a reference, %s, but --loss_type %s needs one;"
-                  .formatted(names(type -> type.create(ANY).reference() != need), types)
-              + " use --reference start");
+          "reference",
+          "none is for losses without a reference, %s,"
+              .formatted(names(type -> type.create(ANY).reference() != need)),
+          OptionText.of("{loss_type} %s needs one", types),
+          OptionText.of("use {reference} start"));
     }
     if (need == ReferenceUse.NONE && (options.refModel().isPresent() || !none)) {
       throw new UsageException(
-          "--%s names a reference but --loss_type %s has no use for one; leave it out"
-              .formatted(options.refModel().isPresent() ? "ref_model" : "reference", types));
+          options.refModel().isPresent() ? "ref_model" : "reference",
+          "names a reference",
+          OptionText.of("{loss_type} %s has no use for one", types),
+          "leave it out");
     }
   }
 
@@ -165,16 +172,20 @@ public final class LossRules {
     }
     if (options.syncRefModel() && options.referenceChoice() == ReferenceChoice.BASE) {
       throw new UsageException(
-          "--sync_ref_model moves a whole model towards the policy but --reference base is the"
-              + " model with its adapter off; leave out one of them");
+          "sync_ref_model",
+          "moves a whole model towards the policy",
+          OptionText.of("{reference} base is the model with its adapter off"),
+          "leave out one of them");
     }
   }
 
   private static void requireSync(String option, double value, double neutral) {
     if (value != neutral) {
       throw new UsageException(
-          "--%s works with --sync_ref_model true; leave it at %s or pass --sync_ref_model true"
-              .formatted(option, OptionType.text(neutral)));
+          option,
+          OptionText.of("works with {sync_ref_model} true"),
+          "",
+          OptionText.of("leave it at %s or pass {sync_ref_model} true", OptionType.text(neutral)));
     }
   }
 

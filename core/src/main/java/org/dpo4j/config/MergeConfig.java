@@ -35,8 +35,10 @@ public record MergeConfig(
     InputPaths.requireAdapter(adapter);
     if (Files.isDirectory(outputDir) && !empty(outputDir)) {
       throw new UsageException(
-          "--output_dir must be new or empty but %s holds files; name another folder"
-              .formatted(outputDir));
+          "output_dir",
+          "must be new or empty",
+          "%s holds files".formatted(outputDir),
+          "name another folder");
     }
   }
 

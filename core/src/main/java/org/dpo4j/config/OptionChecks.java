@@ -1,7 +1,9 @@
 package org.dpo4j.config;
 
 import java.util.List;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.options.OptionType;
 
 /** The checks of option values; each failure names the option as a user writes it. */
@@ -16,8 +18,7 @@ public final class OptionChecks {
   public static void require(
       boolean holds, String option, String rule, Object value, String whatToDo) {
     if (!holds) {
-      throw new UsageException(
-          "--%s must be %s but was %s; %s".formatted(option, rule, shown(value), whatToDo));
+      throw new UsageException(option, "must be " + rule, "was " + shown(value), whatToDo);
     }
   }
 
@@ -49,12 +50,7 @@ public final class OptionChecks {
   }
 
   public static void labelSmoothing(double smoothing) {
-    require(
-        smoothing >= 0 && smoothing <= 0.5,
-        "label_smoothing",
-        "between 0 and 0.5",
-        smoothing,
-        "above 0.5 the pairs would count as swapped");
+    PreferenceLoss.requireSmoothing(smoothing);
   }
 
   static void share(String option, double value, String whatToDo) {
@@ -65,7 +61,7 @@ public final class OptionChecks {
     require(
         weights.size() == entries && entries > 1,
         "data_weights",
-        "one number for each entry of --data_file, of which there must be several",
+        OptionText.of("one number for each entry of {data_file}, of which there must be several"),
         weights.size() + " for " + entries,
         "a folder or a pattern is one entry");
     for (double weight : weights) {

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.DataInput;
@@ -54,26 +55,36 @@ public record TrainingConfig(
         && data.evalFile().isEmpty()
         && data.evalSplit().isEmpty()) {
       throw new UsageException(
-          "--eval_strategy %s needs held-out pairs; pass --eval_file FILE or --eval_split 0.1"
-              .formatted(OptionType.text(evaluation.evalStrategy())));
+          "eval_strategy",
+          "%s needs held-out pairs".formatted(OptionType.text(evaluation.evalStrategy())),
+          "",
+          OptionText.of("pass {eval_file} FILE or {eval_split} 0.1"));
     }
     LossRules.check(loss);
     boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
     if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
       throw new UsageException(
-          "--reference base means the model with its adapter off and needs --adapter DIR or"
-              + " --use_peft; without an adapter use --reference start");
+          "reference",
+          OptionText.of(
+              "base means the model with its adapter off and needs {adapter} DIR or {use_peft}"),
+          "",
+          OptionText.of("without an adapter use {reference} start"));
     }
     if (!lora.disableDropout() && !trainsAdapter) {
       throw new UsageException(
-          "--disable_dropout false lets an adapter's dropout act and needs --adapter DIR or"
-              + " --use_peft; the model's own dropout is always off here");
+          "disable_dropout",
+          OptionText.of(
+              "false lets an adapter's dropout act and needs {adapter} DIR or {use_peft}"),
+          "",
+          "the model's own dropout is always off here");
     }
     if (loss.syncRefModel() && trainsAdapter) {
       throw new UsageException(
-          "--sync_ref_model moves a whole model towards the policy and does not work with %s;"
-                  .formatted(lora.usePeft() ? "--use_peft" : "--adapter")
-              + " leave out one of them");
+          "sync_ref_model",
+          "moves a whole model towards the policy and does not work with %s"
+              .formatted(lora.usePeft() ? OptionText.of("{use_peft}") : OptionText.of("{adapter}")),
+          "",
+          "leave out one of them");
     }
   }
 
@@ -213,7 +224,10 @@ public record TrainingConfig(
       evalSplit.ifPresent(OptionChecks::splitSize);
       if (evalSplit.isPresent() && evalFile.isPresent()) {
         throw new UsageException(
-            "--eval_split and --eval_file both say what is held out; pass one of them");
+            "eval_split",
+            OptionText.of("and {eval_file} both say what is held out"),
+            "",
+            "pass one of them");
       }
       DataInputs.columns(columns);
     }
@@ -354,7 +368,10 @@ public record TrainingConfig(
           "0.1 is usual");
       if (warmupSteps > 0 && warmupRatio > 0) {
         throw new UsageException(
-            "--warmup_steps and --warmup_ratio say the same in two ways; pass one of them");
+            "warmup_steps",
+            OptionText.of("and {warmup_ratio} say the same in two ways"),
+            "",
+            "pass one of them");
       }
     }
 

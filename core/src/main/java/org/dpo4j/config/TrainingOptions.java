@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.OptionType;
@@ -25,7 +26,8 @@ import org.dpo4j.report.RunOutput;
  * From what a user gave, in TRL's words or ours, to a configuration.
  *
  * @param config the run
- * @param notices one line for each option that was accepted but has no meaning here
+ * @param notices one line for each option that was accepted but has no meaning here; options are
+ *     marked ({@link OptionText})
  * @param warnings the same for options that a user relies on
  */
 public record TrainingOptions(TrainingConfig config, List<String> notices, List<String> warnings) {
@@ -74,8 +76,9 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
           GivenValue other = canonical.put(known, value);
           if (other != null && !other.text().equals(value.text())) {
             throw new UsageException(
-                "%s--%s is given twice, as %s and as %s; keep one"
-                    .formatted(value.origin(), known, other.text(), value.text()));
+                OptionText.of(
+                    "%s{%s} is given twice, as %s and as %s; keep one",
+                    value.origin(), known, other.text(), value.text()));
           }
         });
     return canonical;
@@ -107,10 +110,10 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
       noticeLabelSmoothing(config.loss());
       if (config.schedule().warmupRatio() > 0) {
         notices.add(
-            "--warmup_ratio %s is read as --warmup_steps %s, its name since transformers 5, where TRL"
-                    .formatted(
-                        OptionType.text(config.schedule().warmupRatio()),
-                        OptionType.text(config.schedule().warmupRatio()))
+            OptionText.of(
+                    "{warmup_ratio} %s is read as {warmup_steps} %s, its name since transformers 5, where TRL",
+                    OptionType.text(config.schedule().warmupRatio()),
+                    OptionType.text(config.schedule().warmupRatio()))
                 + " would ignore the old one in a YAML file");
       }
       List<String> warnings =
@@ -137,8 +140,9 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
           String beside = folder + "/" + text;
           if (isThere(beside)) {
             errors.add(
-                "%s--%s %s is not there: relative paths start at the current folder,"
-                        .formatted(value.origin(), name, text)
+                OptionText.of(
+                        "%s{%s} %s is not there: relative paths start at the current folder,",
+                        value.origin(), name, text)
                     + " which is %s; run from %s, or write %s"
                         .formatted(Path.of("").toAbsolutePath(), folder, beside));
             break;
@@ -152,9 +156,10 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
           && (loss.lossType().contains(LossType.SIGMOID)
               || loss.lossType().contains(LossType.SIGMOID_NORM))) {
         notices.add(
-            "--label_smoothing %s makes --loss_type %s conservative DPO (cDPO) here; TRL ignores it there"
-                .formatted(
-                    OptionType.text(loss.labelSmoothing()), OptionType.text(loss.lossType())));
+            OptionText.of(
+                "{label_smoothing} %s makes {loss_type} %s conservative DPO (cDPO) here; TRL ignores"
+                    + " it there",
+                OptionType.text(loss.labelSmoothing()), OptionType.text(loss.lossType())));
       }
     }
 
@@ -165,8 +170,9 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
             boolean adapters = name.startsWith("lora_") || name.equals("use_rslora");
             if (adapters && !value.none() && !value.text().equals("false")) {
               notices.add(
-                  "--%s %s has no effect here: it matters with --use_peft or --adapter only"
-                      .formatted(name, brief(value)));
+                  OptionText.of(
+                      "{%s} %s has no effect here: it matters with {use_peft} or {adapter} only",
+                      name, brief(value)));
             }
           });
     }
@@ -194,7 +200,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
           } else {
             warned
                 .computeIfAbsent(row.text(), text -> new ArrayList<>())
-                .add("--%s %s".formatted(name, brief(value)));
+                .add(OptionText.of("{%s} %s", name, brief(value)));
           }
         }
         case "each" ->
@@ -228,12 +234,14 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
 
     private void accept(String name, GivenValue value, TrlOptions.Row row) {
       notices.add(
-          "--%s %s has no effect here: %s".formatted(name, brief(value), row.text().split(";")[0]));
+          OptionText.of(
+              "{%s} %s has no effect here: %s", name, brief(value), row.text().split(";")[0]));
     }
 
     private void refuse(String name, GivenValue value, TrlOptions.Row row) {
       errors.add(
-          "%s--%s %s is refused: %s".formatted(value.origin(), name, brief(value), row.text()));
+          OptionText.of(
+              "%s{%s} %s is refused: %s", value.origin(), name, brief(value), row.text()));
     }
 
     private void rename(String name, GivenValue value, String option, String text) {
@@ -242,8 +250,8 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
         own.put(option, new GivenValue(text, value.origin()));
       } else {
         errors.add(
-            "%s--%s and --%s say the same; keep --%s"
-                .formatted(value.origin(), name, option, option));
+            OptionText.of(
+                "%s{%s} and {%s} say the same; keep {%s}", value.origin(), name, option, option));
       }
     }
 
@@ -260,13 +268,14 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
             .ifPresent(
                 file ->
                     errors.add(
-                        "%s--%s %s holds several splits, such as %s, and all files of a folder would be trained on; name the files with --data_file '%s'"
-                            .formatted(
-                                value.origin(),
-                                name,
-                                brief(value),
-                                file,
-                                Path.of(value.text()).resolve("train*"))));
+                        OptionText.of(
+                            "%s{%s} %s holds several splits, such as %s, and all files of a folder"
+                                + " would be trained on; name the files with {data_file} '%s'",
+                            value.origin(),
+                            name,
+                            brief(value),
+                            file,
+                            Path.of(value.text()).resolve("train*"))));
       } catch (IOException e) {
         // Whoever reads the folder says what is wrong with it.
       }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 
 /**
  * The answers to options of TRL and transformers that are not options here, read from {@code
@@ -36,7 +37,7 @@ public final class TrlOptions {
    * @param values the values it is about; {@code *} for any
    * @param answer {@code same}, {@code accepted}, {@code warned}, {@code refused}, {@code
    *     replaced}, {@code local}, {@code each} or {@code as NAME[=VALUE]}
-   * @param text why, and what to do
+   * @param text why, and what to do; names of options are marked ({@link OptionText})
    */
   public record Row(
       String heading, List<String> names, List<String> values, String answer, String text) {
@@ -62,7 +63,7 @@ public final class TrlOptions {
                 List.of(cells[0].split(",")),
                 List.of(cells[1].split(",")),
                 cells[2],
-                cells[3]));
+                OptionText.of(cells[3])));
       }
     }
     return new TrlOptions(List.copyOf(rows));

@@ -19,7 +19,7 @@ public final class BadRowException extends DpoException {
   }
 
   private BadRowException(BadRowException first, String more) {
-    super(first.getMessage() + more, first);
+    super(first.text() + more, first);
     this.reason = first.reason;
   }
 
@@ -28,7 +28,10 @@ public final class BadRowException extends DpoException {
     return new BadRowException(this, more);
   }
 
-  /** What rows are counted by, as in {@code missing field "rejected"}. */
+  /**
+   * What rows are counted by, as in {@code missing field "rejected"}; options are marked ({@link
+   * org.dpo4j.OptionText}).
+   */
   public String reason() {
     return reason;
   }

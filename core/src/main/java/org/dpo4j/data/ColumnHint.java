@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.dpo4j.OptionText;
 
 /** Which of a row's columns a missing one may be, for the option {@code columns}. */
 final class ColumnHint {
@@ -66,8 +67,8 @@ final class ColumnHint {
           items.add("rejected=" + found.rejected());
         });
     return sides.isPresent()
-        ? "name the columns with --columns " + String.join(",", items)
-        : "where it has another name, pass --columns %s=NAME".formatted(missing);
+        ? OptionText.of("name the columns with {columns} ") + String.join(",", items)
+        : OptionText.of("where it has another name, pass {columns} %s=NAME", missing);
   }
 
   private static Optional<OtherNames.Split> sides(List<String> columns) {

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,9 +88,10 @@ public record ColumnMapping(Map<String, String> sources) {
         (name, source) -> {
           if (!row.containsKey(source)) {
             throw new DpoException(
-                ("%s --columns %s=%s needs a column \"%s\" but the first row has %s;"
-                        + " check the spelling, or leave the column out of --columns")
-                    .formatted(origin, name, source, source, quoted(row.keySet())));
+                OptionText.of(
+                    "%s {columns} %s=%s needs a column \"%s\" but the first row has %s;"
+                        + " check the spelling, or leave the column out of {columns}",
+                    origin, name, source, source, quoted(row.keySet())));
           }
         });
   }

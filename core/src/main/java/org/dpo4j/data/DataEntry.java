@@ -65,13 +65,10 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
     }
     if (files.isEmpty()) {
       throw new UsageException(
-          ("--%s must be a folder with files of pairs but %s holds %s; name a folder, file or"
-                  + " pattern with files named %s")
-              .formatted(
-                  option,
-                  path,
-                  notRead.isEmpty() ? "nothing" : "only " + shown(notRead),
-                  DataFormat.endings()));
+          option,
+          "must be a folder with files of pairs",
+          "%s holds %s".formatted(path, notRead.isEmpty() ? "nothing" : "only " + shown(notRead)),
+          "name a folder, file or pattern with files named %s".formatted(DataFormat.endings()));
     }
     return new DataEntry(path, files, notRead);
   }
@@ -97,25 +94,31 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
       }
     } catch (PatternSyntaxException e) {
       throw new UsageException(
-          "--%s must be a path or a pattern but %s is neither: %s; check its brackets"
-              .formatted(option, path, e.getDescription()),
+          option,
+          "must be a path or a pattern",
+          "%s is neither: %s".formatted(path, e.getDescription()),
+          "check its brackets",
           e);
     } catch (IOException | java.io.UncheckedIOException e) {
       throw unreadable(option, path, e);
     }
     if (found.isEmpty()) {
       throw new UsageException(
-          "--%s must match at least one file but %s matches none%s; check the path"
-              .formatted(
-                  option, path, Files.isDirectory(base) ? "" : ", for there is no folder " + base));
+          option,
+          "must match at least one file",
+          "%s matches none%s"
+              .formatted(path, Files.isDirectory(base) ? "" : ", for there is no folder " + base),
+          "check the path");
     }
     return new DataEntry(path, found.stream().map(DataFile::of).toList(), List.of());
   }
 
   private static UsageException unreadable(String option, Path path, Exception e) {
     return new UsageException(
-        "--%s must lead to files that can be read but %s does not: %s; check the path"
-            .formatted(option, path, e.getMessage()),
+        option,
+        "must lead to files that can be read",
+        "%s does not: %s".formatted(path, e.getMessage()),
+        "check the path",
         e);
   }
 

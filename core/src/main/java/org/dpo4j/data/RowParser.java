@@ -15,6 +15,7 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.dpo4j.Message;
+import org.dpo4j.OptionText;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,7 +87,8 @@ final class RowParser {
                     ", the sides \"%s\" and \"%s\"".formatted(names.chosen(), names.rejected()))
             .orElse("")
         + (first.transcript
-            ? " (Human/Assistant transcripts; --data_format hh makes conversations of them)"
+            ? OptionText.of(
+                " (Human/Assistant transcripts; {data_format} hh makes conversations of them)")
             : "")
         + (first.hasWeight ? ", weighted" : "");
   }
@@ -245,8 +247,9 @@ final class RowParser {
           origin,
           "no shared turn that could be the prompt",
           chat.repeated() == null
-              ? "without a column \"prompt\" both sides must begin with the same turns; found %s; where the prompt has another name, pass --columns prompt=NAME"
-                  .formatted(row.names())
+              ? OptionText.of(
+                  "without a column \"prompt\" both sides must begin with the same turns; found %s; where the prompt has another name, pass {columns} prompt=NAME",
+                  row.names())
               : "both sides must begin with the same turns or both with the assistant's");
     }
     List<Message> prompt = chosen.subList(0, cut);
@@ -291,7 +294,8 @@ final class RowParser {
   private void checkFormat(RowFields row, RowShape shape) {
     if (format != RowFormat.AUTO && !shape.required().stream().allMatch(row::has)) {
       throw row.bad(
-          "row that does not fit --data_format " + format.name().toLowerCase(Locale.ROOT),
+          OptionText.of("row that does not fit {data_format} ")
+              + format.name().toLowerCase(Locale.ROOT),
           "it must have the columns %s; found %s"
               .formatted(String.join(", ", shape.required()), RowFields.listed(row.values())));
     }

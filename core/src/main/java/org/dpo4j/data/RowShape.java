@@ -2,6 +2,7 @@ package org.dpo4j.data;
 
 import java.util.List;
 import java.util.Map;
+import org.dpo4j.OptionText;
 
 /** Which columns a row has and what they mean. All rows of a file have one shape. */
 enum RowShape {
@@ -144,8 +145,9 @@ enum RowShape {
       }
       throw row.bad(
           "text without a prompt",
-          "--data_format messages makes the user's turn of a column \"prompt\" but there is none;"
-              + " pass --columns prompt=NAME, or --data_format hh for Human/Assistant transcripts");
+          OptionText.of(
+              "{data_format} messages makes the user's turn of a column \"prompt\" but there is none;"
+                  + " pass {columns} prompt=NAME, or {data_format} hh for Human/Assistant transcripts"));
     }
     return IMPLICIT_MESSAGES;
   }
@@ -157,8 +159,9 @@ enum RowShape {
     if (found.size() > 1 && !found.equals(List.of("instruction", "input"))) {
       throw row.bad(
           "two columns that could be the prompt",
-          "found \"%s\" and \"%s\"; say which format it is with --data_format, or remove one"
-              .formatted(found.get(0), found.get(1)));
+          OptionText.of(
+              "found \"%s\" and \"%s\"; say which format it is with {data_format}, or remove one",
+              found.get(0), found.get(1)));
     }
     if (!found.isEmpty()) {
       return switch (found.get(0)) {
@@ -175,9 +178,10 @@ enum RowShape {
             || (value instanceof List<?> list && !list.isEmpty())) {
           throw row.bad(
               "no prompt, but a column \"" + name + "\"",
-              ("chosen and rejected would be trained without it; pass --columns prompt=%s if it is"
-                      + " the prompt, else --data_format text")
-                  .formatted(name));
+              OptionText.of(
+                  "chosen and rejected would be trained without it; pass {columns} prompt=%s if it is"
+                      + " the prompt, else {data_format} text",
+                  name));
         }
       }
     }

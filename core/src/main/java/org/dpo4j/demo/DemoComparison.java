@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.loss.IpoLoss;
 import org.dpo4j.loss.IpoSumLoss;
@@ -91,7 +92,12 @@ final class DemoComparison {
         out.println("curves: " + PICTURE);
       } catch (IOException e) {
         throw new DpoException(
-            "[" + PICTURE + "] could not be written: " + e.getMessage() + "; pass --output_dir", e);
+            "["
+                + PICTURE
+                + "] could not be written: "
+                + e.getMessage()
+                + OptionText.of("; pass {output_dir}"),
+            e);
       }
     }
   }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.LossRules;
 import org.dpo4j.config.LossSettings;
@@ -64,14 +65,17 @@ public record DemoConfig(
         LossRules.loss(List.of(lossType), Optional.empty(), LossSettings.of(beta, labelSmoothing));
     if (loss.reference() != ReferenceUse.LOSS) {
       throw new UsageException(
-          "--loss_type %s needs no reference, which the demo is about; use it with dpo4j train"
-              .formatted(OptionType.text(lossType)));
+          "loss_type",
+          "%s needs no reference, which the demo is about".formatted(OptionType.text(lossType)),
+          "",
+          "use it with dpo4j train");
     }
     if (lengthNormalization && lossType != LossType.SIGMOID && lossType != LossType.SIGMOID_NORM) {
       throw new UsageException(
-          "--length_normalization works with --loss_type sigmoid but the loss is %s;"
-                  .formatted(OptionType.text(lossType))
-              + " ipo is normalized already, the others have no such form");
+          "length_normalization",
+          OptionText.of("works with {loss_type} sigmoid"),
+          "the loss is %s".formatted(OptionType.text(lossType)),
+          "ipo is normalized already, the others have no such form");
     }
     OptionChecks.threads(threads);
   }

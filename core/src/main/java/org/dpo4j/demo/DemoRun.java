@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
@@ -263,21 +264,17 @@ public final class DemoRun {
     line("final margin %+.2f, initial margin %+.2f", after.meanMargin(), before.meanMargin());
     if (!(finalLoss < firstLoss)) {
       throw new DpoException(
-          String.format(
-              Locale.ROOT,
+          OptionText.of(
               "the demo failed: the loss must fall but went from %.6f to %.6f; try a smaller"
-                  + " --learning_rate",
-              firstLoss,
-              finalLoss));
+                  + " {learning_rate}",
+              firstLoss, finalLoss));
     }
     if (!(after.meanMargin() > before.meanMargin())) {
       throw new DpoException(
-          String.format(
-              Locale.ROOT,
-              "the demo failed: the margin must grow but went from %.2f to %.2f; try more --steps"
-                  + " or another --learning_rate",
-              before.meanMargin(),
-              after.meanMargin()));
+          OptionText.of(
+              "the demo failed: the margin must grow but went from %.2f to %.2f; try more {steps}"
+                  + " or another {learning_rate}",
+              before.meanMargin(), after.meanMargin()));
     }
     line("the margin grew and the loss fell");
     explain(before, after);

@@ -3,6 +3,8 @@ package org.dpo4j.encode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.data.BadRowException;
 import org.jspecify.annotations.Nullable;
 
@@ -31,9 +33,7 @@ final class BadRows {
   BadRowException all(EncodingCounts counts, @Nullable RuntimeException cause) {
     int bad = counts.bad().values().stream().mapToInt(EncodingCounts.Tally::rows).sum();
     StringBuilder text = new StringBuilder();
-    first
-        .subList(1, first.size())
-        .forEach(problem -> text.append('\n').append(problem.getMessage()));
+    first.subList(1, first.size()).forEach(problem -> text.append('\n').append(problem.text()));
     if (counts.rows() > 1) {
       String reasons =
           counts.bad().size() == 1
@@ -52,10 +52,11 @@ final class BadRows {
                   them,
                   bad == counts.rows()
                       ? "" // skipping all would leave none
-                      : ", or skip %s with --on_bad_row skip".formatted(them)));
+                      : OptionText.of(", or skip %s with {on_bad_row} skip", them)));
     }
     if (cause != null) {
-      text.append("\nthe reading ended there: ").append(cause.getMessage());
+      text.append("\nthe reading ended there: ")
+          .append(cause instanceof DpoException known ? known.text() : cause.getMessage());
     }
     return first.get(0).followedBy(text.toString());
   }

@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowOrigin;
 
@@ -46,9 +47,11 @@ public record HeldOutSplit(double size, long seed, int bos) {
     }
     if (held == 0 || held == pairs.size()) {
       throw new UsageException(
-          ("--eval_split must leave a pair on both sides but %s of %d pairs with %d different"
-                  + " prompts holds out %d; change it, or pass --eval_file FILE")
-              .formatted(shownSize(), pairs.size(), count(groups), held));
+          "eval_split",
+          "must leave a pair on both sides",
+          "%s of %d pairs with %d different prompts holds out %d"
+              .formatted(shownSize(), pairs.size(), count(groups), held),
+          OptionText.of("change it, or pass {eval_file} FILE"));
     }
     int[] train = new int[pairs.size() - held];
     int[] evaluation = new int[held];

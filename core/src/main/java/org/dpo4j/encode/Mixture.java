@@ -29,15 +29,16 @@ final class Mixture {
       int pairs = (int) Math.rint(weights.get(i) / sum * total);
       if (pairs == 0) {
         throw new UsageException(
+            "data_weights",
+            "must leave a pair of each entry",
             String.format(
                 Locale.ROOT,
-                "--data_weights must leave a pair of each entry but of entry %d, with %d usable"
-                    + " pairs and a share of %.2g %% of %d pairs, none is left; change the weights"
-                    + " or leave the entry out",
+                "of entry %d, with %d usable pairs and a share of %.2g %% of %d pairs, none is left",
                 i + 1,
                 available.get(i),
                 100 * weights.get(i) / sum,
-                (long) total));
+                (long) total),
+            "change the weights or leave the entry out");
       }
       taken.add(Math.min(pairs, available.get(i)));
     }

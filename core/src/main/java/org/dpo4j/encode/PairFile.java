@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
@@ -268,10 +269,11 @@ final class PairFile implements AutoCloseable {
 
   private static DpoException notWritten(Path path, IOException e) {
     return new DpoException(
-        ("[%s] the encoded pairs must be kept in a file while they are used but it could not be"
+        OptionText.of(
+            "[%s] the encoded pairs must be kept in a file while they are used but it could not be"
                 + " written: %s; make room there, or choose another folder (for train that of"
-                + " --output_dir, else java.io.tmpdir)")
-            .formatted(path, reason(e)),
+                + " {output_dir}, else java.io.tmpdir)",
+            path, reason(e)),
         e);
   }
 

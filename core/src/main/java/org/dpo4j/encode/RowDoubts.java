@@ -10,6 +10,7 @@ import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
 import java.util.stream.Stream;
 import org.dpo4j.Message;
+import org.dpo4j.OptionText;
 import org.dpo4j.data.PreferencePair;
 import org.jspecify.annotations.Nullable;
 
@@ -19,8 +20,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class RowDoubts {
   static final String EMPTY_PROMPT =
-      "the prompt is empty; give it in the column \"prompt\", or name its column with --columns"
-          + " prompt=NAME";
+      OptionText.of(
+          "the prompt is empty; give it in the column \"prompt\", or name its column with {columns}"
+              + " prompt=NAME");
   static final String CROSSING_TOKEN =
       "a token crosses the end of the prompt, and the prompt is cut before it; end prompts where a"
           + " token ends, with the space at the start of the completion";

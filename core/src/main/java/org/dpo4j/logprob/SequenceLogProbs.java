@@ -3,6 +3,7 @@ package org.dpo4j.logprob;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
@@ -139,7 +140,7 @@ public final class SequenceLogProbs {
         throw new DpoException(
             "a sequence must fit into the model's context of "
                 + model.maxPositions()
-                + " tokens but one is longer; lower --max_length");
+                + OptionText.of(" tokens but one is longer; lower {max_length}"));
       }
     }
   }

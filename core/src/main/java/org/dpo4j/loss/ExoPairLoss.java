@@ -3,6 +3,7 @@ package org.dpo4j.loss;
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.UsageException;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -19,9 +20,11 @@ public record ExoPairLoss(double beta, double labelSmoothing) implements Prefere
     PreferenceLoss.requireBeta(beta);
     PreferenceLoss.requireSmoothing(labelSmoothing);
     if (labelSmoothing == 0) {
-      throw new IllegalArgumentException(
-          "label_smoothing must be above 0 for exo_pair, which takes its logarithm, but was 0;"
-              + " its paper takes 1e-3");
+      throw new UsageException(
+          "label_smoothing",
+          "must be above 0 for exo_pair, which takes its logarithm,",
+          "was 0",
+          "its paper takes 1e-3");
     }
   }
 

@@ -2,6 +2,7 @@ package org.dpo4j.loss;
 
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.UsageException;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -37,8 +38,8 @@ public record FDivergence(Type type, double alpha) {
 
   public FDivergence {
     if (!Double.isFinite(alpha)) {
-      throw new IllegalArgumentException(
-          "f_alpha_divergence_coef must be a finite number but was " + alpha);
+      throw new UsageException(
+          "f_alpha_divergence_coef", "must be a finite number", "was " + alpha, "");
     }
   }
 

@@ -3,6 +3,7 @@ package org.dpo4j.loss;
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.UsageException;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -100,26 +101,28 @@ public sealed interface PreferenceLoss
     requirePositive("beta", beta);
   }
 
-  /** Checks a label smoothing. */
+  /** Checks that a label smoothing is from 0 to 0.5. */
   static void requireSmoothing(double labelSmoothing) {
     if (!(labelSmoothing >= 0 && labelSmoothing <= 0.5)) { // !(>=) refuses NaN too
-      throw new IllegalArgumentException(
-          "label_smoothing must be in [0, 0.5] but was " + labelSmoothing);
+      throw new UsageException(
+          "label_smoothing",
+          "must be between 0 and 0.5",
+          "was " + labelSmoothing,
+          "above 0.5 the pairs would count as swapped");
     }
   }
 
   /** Checks a number that must be positive and finite. */
   static void requirePositive(String name, double value) {
     if (!(value > 0) || Double.isInfinite(value)) {
-      throw new IllegalArgumentException(name + " must be positive and finite but was " + value);
+      throw new UsageException(name, "must be positive and finite", "was " + value, "");
     }
   }
 
   /** Checks a number that must be finite and not negative. */
   static void requireNotNegative(String name, double value) {
     if (!(value >= 0) || Double.isInfinite(value)) {
-      throw new IllegalArgumentException(
-          name + " must be finite and not negative but was " + value);
+      throw new UsageException(name, "must be finite and not negative", "was " + value, "");
     }
   }
 }

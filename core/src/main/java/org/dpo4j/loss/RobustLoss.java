@@ -2,6 +2,7 @@ package org.dpo4j.loss;
 
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.UsageException;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -18,9 +19,11 @@ public record RobustLoss(double beta, double labelSmoothing) implements Preferen
     PreferenceLoss.requireBeta(beta);
     PreferenceLoss.requireSmoothing(labelSmoothing);
     if (labelSmoothing == 0.5) {
-      throw new IllegalArgumentException(
-          "label_smoothing must be below 0.5 for robust, which divides by 1 - 2 x label_smoothing,"
-              + " but was 0.5; 0.1 is usual");
+      throw new UsageException(
+          "label_smoothing",
+          "must be below 0.5 for robust, which divides by 1 - 2 x label_smoothing,",
+          "was 0.5",
+          "0.1 is usual");
     }
   }
 

@@ -2,6 +2,7 @@ package org.dpo4j.loss;
 
 import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.UsageException;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -20,7 +21,7 @@ public record SimpoLoss(double beta, double gamma, double labelSmoothing)
     PreferenceLoss.requireBeta(beta);
     PreferenceLoss.requireSmoothing(labelSmoothing);
     if (!Double.isFinite(gamma)) {
-      throw new IllegalArgumentException("simpo_gamma must be finite but was " + gamma);
+      throw new UsageException("simpo_gamma", "must be finite", "was " + gamma, "");
     }
   }
 

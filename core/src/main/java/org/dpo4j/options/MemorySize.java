@@ -35,7 +35,10 @@ public final class MemorySize {
 
   private static UsageException wrong(String text) {
     return new UsageException(
-        "--memory must be an amount with its unit, as 8GB or 7.5GiB, but was " + text);
+        "memory",
+        "must be an amount with its unit, as 8GB or 7.5GiB,",
+        "was %s".formatted(text),
+        "");
   }
 
   /** For people. */

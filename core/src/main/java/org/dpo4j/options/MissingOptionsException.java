@@ -2,6 +2,7 @@ package org.dpo4j.options;
 
 import java.util.List;
 import java.util.stream.Collectors;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 
 /** Required options were not given; names all of them. */
@@ -10,7 +11,7 @@ public class MissingOptionsException extends UsageException {
 
   MissingOptionsException(List<String> names) {
     super(
-        names.stream().map("--%s"::formatted).collect(Collectors.joining(", "))
+        names.stream().map(name -> OptionText.of("{%s}", name)).collect(Collectors.joining(", "))
             + (names.size() == 1 ? " is required but missing" : " are required but missing"));
   }
 }

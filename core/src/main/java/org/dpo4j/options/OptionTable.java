@@ -124,9 +124,8 @@ public final class OptionTable<C> {
           if (known == null) {
             unknown.add(value.origin() + Suggestion.unknown(name, names.keySet()));
           } else if (values.put(known, value) != null) {
-            throw new UsageException(
-                "%s--%s is given twice, under two names; keep one"
-                    .formatted(value.origin(), known));
+            throw new UsageException(known, "is given twice, under two names", "", "keep one")
+                .at(value.origin());
           }
         });
     if (!unknown.isEmpty()) {
@@ -190,24 +189,23 @@ public final class OptionTable<C> {
       return optional ? Optional.of(value) : value;
     } catch (InvalidPathException e) {
       throw new UsageException(
-          "%s--%s must be a path that this system can write but was %s: %s; if it holds letters beyond"
-                  .formatted(
-                      given == null ? "" : given.origin(), entry.spec().name(), text, e.getReason())
-              + " ASCII, start with LC_ALL=C.UTF-8 in the environment",
-          e);
+              entry.spec().name(),
+              "must be a path that this system can write",
+              "was %s: %s".formatted(text, e.getReason()),
+              "if it holds letters beyond ASCII, start with LC_ALL=C.UTF-8 in the environment",
+              e)
+          .at(given == null ? "" : given.origin());
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new UsageException(
-          "%s--%s must be %s but was %s"
-                  .formatted(
-                      given == null ? "" : given.origin(),
-                      entry.spec().name(),
-                      entry.type().rule(),
-                      text.isEmpty() ? "empty" : text)
-              + Suggestion.choice(text, entry.spec().choices())
-                  .map("; did you mean %s?"::formatted)
-                  .or(() -> entry.spec().defaultText().map("; the default is %s"::formatted))
+              entry.spec().name(),
+              "must be " + entry.type().rule(),
+              "was " + (text.isEmpty() ? "empty" : text),
+              Suggestion.choice(text, entry.spec().choices())
+                  .map("did you mean %s?"::formatted)
+                  .or(() -> entry.spec().defaultText().map("the default is %s"::formatted))
                   .orElse(""),
-          e);
+              e)
+          .at(given == null ? "" : given.origin());
     }
   }
 
@@ -215,9 +213,11 @@ public final class OptionTable<C> {
     boolean path = option.label().startsWith("PATH");
     if (path && !option.stream() && OptionType.items(text).anyMatch("-"::equals)) {
       throw new UsageException(
-          "%s--%s must be a path but was -, the standard stream, which cannot be used here; name a"
-                  .formatted(origin, option.name())
-              + " file or a folder");
+              option.name(),
+              "must be a path",
+              "was -, the standard stream, which cannot be used here",
+              "name a file or a folder")
+          .at(origin);
     }
   }
 
@@ -235,12 +235,8 @@ public final class OptionTable<C> {
 
   /** Puts file and line before a message about one option whose value came from a file. */
   private UsageException placed(UsageException cause, Map<String, GivenValue> values) {
-    String message = String.valueOf(cause.getMessage());
-    String name = message.startsWith("--") ? message.substring(2).split("\\W", 2)[0] : "";
-    GivenValue given = values.get(name);
-    return given == null || given.origin().isEmpty()
-        ? cause
-        : new UsageException(given.origin() + message, cause);
+    GivenValue given = values.get(cause.option());
+    return given == null ? cause : cause.at(given.origin());
   }
 
   /** The record as option names and values in declaration order; what is not set is left out. */

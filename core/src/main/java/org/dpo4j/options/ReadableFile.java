@@ -18,13 +18,15 @@ public final class ReadableFile {
   public static void require(String option, Path path) {
     if (Files.isDirectory(path) || !Files.isReadable(path)) {
       throw new UsageException(
-          "--%s must be a file that can be read but was %s, which is %s; check the path"
+          option,
+          "must be a file that can be read",
+          "was %s, which is %s"
               .formatted(
-                  option,
                   path,
                   Files.isDirectory(path)
                       ? "a folder"
-                      : Files.exists(path) ? "not readable" : "not there" + from(path)));
+                      : Files.exists(path) ? "not readable" : "not there" + from(path)),
+          "check the path");
     }
   }
 

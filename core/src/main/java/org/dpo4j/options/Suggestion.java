@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 
 /** Finds the name that a user most likely meant. */
 public final class Suggestion {
@@ -22,12 +23,12 @@ public final class Suggestion {
 
   /** The message for an unknown option, with the nearest known name where one is near. */
   public static String unknown(String name, Collection<String> known) {
-    return "--%s is no option here; %s"
-        .formatted(
-            name,
-            nearest(name, known)
-                .map("did you mean --%s?"::formatted)
-                .orElse("--help lists the options"));
+    return OptionText.of(
+        "{%s} is no option here; %s",
+        name,
+        nearest(name, known)
+            .map(nearest -> OptionText.of("did you mean {%s}?", nearest))
+            .orElse(OptionText.of("{help} lists the options")));
   }
 
   /** The known name with the fewest edits from {@code name}, if these are few for its length. */

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.snakeyaml.engine.v2.api.ConstructNode;
 import org.snakeyaml.engine.v2.api.LoadSettings;
@@ -100,7 +101,7 @@ public final class YamlOptions {
   /** Reads the mapping that is the value of an option, in YAML's flow style or as JSON. */
   public static Map<String, GivenValue> mapping(String option, GivenValue value) {
     Map<String, GivenValue> values = new LinkedHashMap<>();
-    read(value.origin() + "--" + option, value.text())
+    read(value.origin() + OptionText.of("{%s}", option), value.text())
         .forEach((name, item) -> values.put(name, new GivenValue(item.text(), value.origin())));
     return values;
   }
@@ -149,10 +150,14 @@ public final class YamlOptions {
       return Files.readString(file, StandardCharsets.UTF_8);
     } catch (MalformedInputException e) {
       throw new UsageException(
-          "--config must be a text file in UTF-8 but %s is not".formatted(file), e);
+          "config", "must be a text file in UTF-8", "%s is not".formatted(file), "", e);
     } catch (IOException e) {
       throw new UsageException(
-          "--config must be a file that can be read but was %s; check the path".formatted(file), e);
+          "config",
+          "must be a file that can be read",
+          "was %s".formatted(file),
+          "check the path",
+          e);
     }
   }
 

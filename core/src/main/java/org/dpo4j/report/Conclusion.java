@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.OptionText;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 
@@ -104,7 +105,7 @@ public record Conclusion(
   private Optional<String> lossRose() {
     Optional<Losses> trained = training().filter(Losses::rose);
     Optional<Losses> evaluated = evaluated();
-    String rate = "--learning_rate (it was %s)".formatted(ShortNumber.of(learningRate));
+    String rate = OptionText.of("{learning_rate} (it was %s)", ShortNumber.of(learningRate));
     if (trained.isPresent()) {
       String rose = "the training loss ended above its start (%s)".formatted(trained.get().range());
       if (evaluated.isEmpty()) {
@@ -288,9 +289,10 @@ public record Conclusion(
     }
 
     String warning() {
-      return ("the rejected answers of %s gained on the chosen ones (chosen %s nats, rejected %s"
-              + " nats); check that the columns are not swapped, and lower --learning_rate")
-          .formatted(pairs, nats(chosen), nats(rejected));
+      return OptionText.of(
+          "the rejected answers of %s gained on the chosen ones (chosen %s nats, rejected %s"
+              + " nats); check that the columns are not swapped, and lower {learning_rate}",
+          pairs, nats(chosen), nats(rejected));
     }
 
     private static String nats(double change) {

@@ -3,23 +3,34 @@ package org.dpo4j.report;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
+import org.dpo4j.OptionText;
 
 /** Where a run prints. Not safe for use by several runs at once: each run has its own. */
 public final class RunOutput {
   private final PrintStream out;
   private final PrintStream err;
   private final Progress progress;
+  private final UnaryOperator<String> style;
   private final List<String> warnings = new ArrayList<>();
+
+  /** For a Java program: messages name options without dashes. */
+  public RunOutput(PrintStream out, PrintStream err, Progress progress) {
+    this(out, err, progress, OptionText::plain);
+  }
 
   /**
    * @param out results: the header, one line for each logged step, scores
    * @param err notes and warnings
    * @param progress how far the run is
+   * @param style how messages name options: {@link OptionText#plain} or {@link OptionText#flags}
    */
-  public RunOutput(PrintStream out, PrintStream err, Progress progress) {
+  public RunOutput(
+      PrintStream out, PrintStream err, Progress progress, UnaryOperator<String> style) {
     this.out = out;
     this.err = err;
     this.progress = progress;
+    this.style = style;
   }
 
   public PrintStream out() {
@@ -34,9 +45,14 @@ public final class RunOutput {
     return progress;
   }
 
+  /** The text with its options named in this output's style. */
+  public String styled(String text) {
+    return style.apply(text);
+  }
+
   /** Prints what a user may want to know but need not act on. */
   public void note(String text) {
-    err.println("note: " + text);
+    err.println("note: " + styled(text));
   }
 
   /**
@@ -47,9 +63,10 @@ public final class RunOutput {
    * @param text what differs and what to do about it, without the word "warning"
    */
   public void warn(String text) {
-    if (!warnings.contains(text)) {
-      warnings.add(text);
-      err.println("warning: " + text);
+    String warning = styled(text);
+    if (!warnings.contains(warning)) {
+      warnings.add(warning);
+      err.println("warning: " + warning);
     }
   }
 

@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.dpo4j.OptionText;
 import org.dpo4j.data.DataEntry;
 import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
@@ -94,19 +95,21 @@ final class DatasetSummary {
     if (template && input.format() == RowFormat.AUTO) {
       if (walk.forms().contains(RowForm.TEXT)) {
         output.warn(
-            ("%s: the rows are plain text and are trained without the chat template, which generate"
-                    + " puts around a prompt; pass --data_format messages to train on a user's and"
-                    + " an assistant's turn, or --data_format text if the texts are meant as they"
-                    + " are")
-                .formatted(input.paths()));
+            OptionText.of(
+                "%s: the rows are plain text and are trained without the chat template, which generate"
+                    + " puts around a prompt; pass {data_format} messages to train on a user's and"
+                    + " an assistant's turn, or {data_format} text if the texts are meant as they"
+                    + " are",
+                input.paths()));
       }
       if (walk.forms().contains(RowForm.TRANSCRIPTS)) {
         output.warn(
-            ("%s: the rows are Human/Assistant transcripts and are trained as plain text, without"
-                    + " the chat template, which generate puts around a prompt; pass --data_format"
-                    + " hh to make conversations of them, or --data_format text to keep them as they"
-                    + " are")
-                .formatted(input.paths()));
+            OptionText.of(
+                "%s: the rows are Human/Assistant transcripts and are trained as plain text, without"
+                    + " the chat template, which generate puts around a prompt; pass {data_format}"
+                    + " hh to make conversations of them, or {data_format} text to keep them as they"
+                    + " are",
+                input.paths()));
       }
     }
     walk.lostColumns()
@@ -126,10 +129,10 @@ final class DatasetSummary {
 
   private static String advice(String column, Set<RowForm> forms) {
     String name = column.startsWith("system") ? "system" : column;
-    String mapping = name.equals(column) ? "" : " --columns " + name + "=" + column;
+    String mapping = name.equals(column) ? "" : OptionText.of(" {columns} ") + name + "=" + column;
     return forms.contains(RowForm.CONVERSATIONS)
         ? "write it into the turns of the prompt"
-        : "pass --data_format messages%s to put it before the prompt".formatted(mapping);
+        : OptionText.of("pass {data_format} messages%s to put it before the prompt", mapping);
   }
 
   /** The same for all pairs of a run, and for held-out pairs that are trained on too. */
@@ -149,11 +152,11 @@ final class DatasetSummary {
     Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs(), bos);
     if (overlap.pairs() > 0) {
       output.warn(
-          ("%d of %d held-out pairs are also trained on (first %s, which is %s); the evaluation"
+          OptionText.of(
+              "%d of %d held-out pairs are also trained on (first %s, which is %s); the evaluation"
                   + " shows there what the model has memorized; leave them out of one of the files,"
-                  + " or hold pairs out with --eval_split")
-              .formatted(
-                  overlap.pairs(), heldOut.pairs().size(), overlap.held(), overlap.trained()));
+                  + " or hold pairs out with {eval_split}",
+              overlap.pairs(), heldOut.pairs().size(), overlap.held(), overlap.trained()));
     }
     if (overlap.prompts() > 0) {
       output.note(

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.ReferenceChoice;
@@ -108,8 +109,8 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
                       MemorySize.text(usable.getAsLong() + there),
                       type.bytes() < ElementType.F32.bytes()
                           ? ""
-                          : ", pass --save_dtype bfloat16 for half of it")
-              + " --output_dir");
+                          : OptionText.of(", pass {save_dtype} bfloat16 for half of it"))
+              + OptionText.of(" {output_dir}"));
     }
   }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
@@ -42,8 +43,9 @@ public final class GenerateRun {
         output.note(
             "generation_config.json sets "
                 + String.join(", ", unread)
-                + ", which is not read here; answers depend on --temperature, --top_p and"
-                + " --max_new_tokens alone");
+                + OptionText.of(
+                    ", which is not read here; answers depend on {temperature}, {top_p} and"
+                        + " {max_new_tokens} alone"));
       }
       Generator generator =
           new Generator(
@@ -78,7 +80,7 @@ public final class GenerateRun {
       generator.check(ids);
       return ids;
     } catch (DpoException e) {
-      throw new DpoException(prompt.place() + e.getMessage(), e);
+      throw new DpoException(prompt.place() + e.text(), e);
     }
   }
 
@@ -89,7 +91,7 @@ public final class GenerateRun {
       if (prompt.size() > 1) {
         throw new DpoException(
             "a conversation needs a chat template but "
-                + (raw ? "--raw turns it off" : "the model folder has none")
+                + (raw ? OptionText.of("{raw} turns it off") : "the model folder has none")
                 + "; pass the prompt as one text");
       }
       return tokenizer.text().encode(prompt.get(0).text(), true);

@@ -1,6 +1,5 @@
 package org.dpo4j.run;
 
-import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -8,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.data.DataInput;
@@ -27,13 +27,13 @@ import org.dpo4j.weights.ModelFolder;
 public final class InspectRun {
 
   private final TextTokenizer tokenizer;
-  private final PrintStream out;
+  private final RunOutput output;
   private final int rows;
   private int shown;
 
-  private InspectRun(TextTokenizer tokenizer, PrintStream out, int rows) {
+  private InspectRun(TextTokenizer tokenizer, RunOutput output, int rows) {
     this.tokenizer = tokenizer;
-    this.out = out;
+    this.output = output;
     this.rows = rows;
   }
 
@@ -41,7 +41,7 @@ public final class InspectRun {
   public static void run(InspectConfig config, RunOutput output) {
     config.checkInputs();
     DataInput input = config.input();
-    ModelFolder folder = ModelFolder.of("--model", config.model());
+    ModelFolder folder = ModelFolder.of("model", config.model());
     HuggingFaceConfig model = folder.config();
     try (ModelTokenizer tokenizer = ModelBundle.tokenizer(folder.path(), output)) {
       PairEncoder encoder =
@@ -54,20 +54,18 @@ public final class InspectRun {
                   positions(model),
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
       boolean shown = config.output().isEmpty();
-      InspectRun inspection = new InspectRun(tokenizer.text(), output.out(), config.rows());
+      InspectRun inspection = new InspectRun(tokenizer.text(), output, config.rows());
       PairDataset.ReadSummary walk =
           shown
               ? PairDataset.forEachRow(
                   input, encoder, config.onBadRow(), EncodingResources.threads(0), inspection::show)
               : write(config, input, config.output().get(), encoder, output);
       if (shown) {
-        DatasetSummary.lines(input, walk).forEach(output.out()::println);
+        DatasetSummary.lines(input, walk).forEach(line -> inspection.line("%s", line));
         if (inspection.shown < walk.counts().pairs()) {
-          output
-              .out()
-              .printf(
-                  "the first %d of %d pairs are shown; --rows 0 shows all%n",
-                  inspection.shown, walk.counts().pairs());
+          inspection.line(
+              "the first %d of %d pairs are shown; {rows} 0 shows all",
+              inspection.shown, walk.counts().pairs());
         }
       }
       DatasetSummary.warn(output, input, walk, tokenizer.template() != null);
@@ -120,8 +118,8 @@ public final class InspectRun {
       return;
     }
     shown++;
-    out.printf(
-        "%s row %d: %s%s%s%n",
+    line(
+        "%s row %d: %s%s%s",
         row.origin(),
         row.origin().row(),
         row.status(),
@@ -133,24 +131,23 @@ public final class InspectRun {
       side("chosen", pair.get().chosenIds(), row.uncut().chosen());
       side("rejected", pair.get().rejectedIds(), row.uncut().rejected());
     } else if (row.uncut().prompt() > 0) {
-      out.printf(
-          "  prompt %d ids, chosen %d, rejected %d%n",
+      line(
+          "  prompt %d ids, chosen %d, rejected %d",
           row.uncut().prompt(), row.uncut().chosen(), row.uncut().rejected());
     }
     if (!row.unmatchedPromptIds().isEmpty()) {
-      out.println(
-          "  note: the prompt alone ends in other tokens ("
-              + tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray())
-              + "); the boundary is before them");
+      line(
+          "  note: the prompt alone ends in other tokens (%s); the boundary is before them",
+          tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray()));
     }
-    row.warnings().forEach(warning -> out.println("  warning: " + warning));
-    row.notes().forEach(note -> out.println("  note: " + note));
-    out.println();
+    row.warnings().forEach(warning -> line("  warning: %s", warning));
+    row.notes().forEach(note -> line("  note: %s", note));
+    line("");
   }
 
   private void side(String name, int[] ids, int uncut) {
     String cut = ids.length == uncut ? "" : "│ ... " + (uncut - ids.length) + " ids cut";
-    out.printf("  %-8s %4d ids  %s%s%n", name, ids.length, tokens(ids), cut);
+    line("  %-8s %4d ids  %s%s", name, ids.length, tokens(ids), cut);
   }
 
   /** Token by token, with what would break the line made visible. */
@@ -164,5 +161,9 @@ public final class InspectRun {
                     .replace("\r", "\\r")
                     .replace("\t", "\\t"))
         .collect(Collectors.joining("│"));
+  }
+
+  private void line(String format, Object... values) {
+    output.out().println(output.styled(OptionText.of(format, values)));
   }
 }

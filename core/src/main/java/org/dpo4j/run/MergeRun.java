@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.checkpoint.OutputFolder;
@@ -57,7 +58,7 @@ public final class MergeRun {
         InterruptedOutput interruption =
             InterruptedOutput.watch(output, "model", folder, config.outputDir());
         LoadedModel loaded = ModelReader.open(config.model());
-        PeftAdapter adapter = PeftAdapter.open("--adapter", config.adapter(), loaded)) {
+        PeftAdapter adapter = PeftAdapter.open("adapter", config.adapter(), loaded)) {
       Optional<String> otherModel = AdapterCheck.run(config.adapter(), adapter, loaded, output);
       if (config.verify() && otherModel.isPresent()) {
         throw new DpoException("%s; nothing was written".formatted(otherModel.get()));
@@ -73,11 +74,11 @@ public final class MergeRun {
       ElementType type = Saving.choose(config.saveDtype(), own, rounding);
       String lost = exact || type != own ? "" : Saving.loss(own, rounding, "the adapter");
       if (type == own && rounding.share() > Saving.ALLOWED) {
-        output.warn(lost + "; pass --save_dtype float32");
+        output.warn(lost + OptionText.of("; pass {save_dtype} float32"));
       }
       new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
       if (config.verify()) {
-        try (LoadedModel merged = ModelReader.open("--output_dir", folder.pending())) {
+        try (LoadedModel merged = ModelReader.open("output_dir", folder.pending())) {
           verify(with, without, logits(merged.model()), lost, output);
         }
       }
@@ -118,12 +119,13 @@ public final class MergeRun {
               100 * ALLOWED_OF_EFFECT,
               difference,
               effect,
-              lost.isEmpty() ? "" : "; " + lost + "; pass --save_dtype float32"));
+              lost.isEmpty() ? "" : "; " + lost + OptionText.of("; pass {save_dtype} float32")));
     }
     if (effect <= noise) {
       output.warn(
-          "the adapter changes no logit of the sample by more than rounding does, so --verify could"
-              + " not tell whether it was merged; check that it is the right adapter");
+          OptionText.of(
+              "the adapter changes no logit of the sample by more than rounding does, so {verify} could"
+                  + " not tell whether it was merged; check that it is the right adapter"));
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.PairEncoder;
@@ -53,7 +54,7 @@ public record ModelBundle(
         loaded ->
             adapter.map(
                 path -> {
-                  PeftAdapter opened = PeftAdapter.open("--adapter", path, loaded);
+                  PeftAdapter opened = PeftAdapter.open("adapter", path, loaded);
                   try {
                     AdapterCheck.run(path, opened, loaded, output);
                     return opened;
@@ -73,7 +74,7 @@ public record ModelBundle(
       RunOutput output) {
     ModelTokenizer tokenizer = tokenizer(folder, textSide, output);
     try {
-      LoadedModel loaded = ModelReader.open("--model", folder);
+      LoadedModel loaded = ModelReader.open("model", folder);
       noteUnread(loaded.config(), output);
       try {
         return new ModelBundle(loaded, adapter.apply(loaded), tokenizer);
@@ -137,8 +138,10 @@ public record ModelBundle(
   static void requirePositions(int maxLength, int positions) {
     if (maxLength > positions) {
       throw new UsageException(
-          "--max_length must be at most %d, the model's positions, but was %d; pass --max_length %d"
-              .formatted(positions, maxLength, positions));
+          "max_length",
+          "must be at most %d, the model's positions,".formatted(positions),
+          "was %d".formatted(maxLength),
+          OptionText.of("pass {max_length} %d", positions));
     }
   }
 

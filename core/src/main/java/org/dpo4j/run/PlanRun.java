@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.checkpoint.DiskSpace;
@@ -46,6 +47,7 @@ public final class PlanRun {
   private final TrainingConfig training;
   private final RunOutput output;
   private final PrintStream out;
+  private final RunOutput console;
   private final DiskSpace disk;
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
@@ -57,9 +59,10 @@ public final class PlanRun {
     this.training = config.training();
     this.output = output;
     boolean figures = config.plan().output().filter(RowWriter::isStandardOutput).isPresent();
+    this.console = output;
     this.out = figures ? output.err() : output.out();
     this.disk = disk;
-    this.blueprint = ModelBlueprint.read("--model", training.model().model());
+    this.blueprint = ModelBlueprint.read("model", training.model().model());
     this.shape = blueprint.shape();
     this.lora = TrainedAdapter.config(training, blueprint.config().modelType());
   }
@@ -111,7 +114,7 @@ public final class PlanRun {
             .orElse(""));
     List<String> lines = DatasetSummary.lines(files, pairs.training(), Set.of());
     line("training: %s", lines.get(0));
-    lines.subList(1, lines.size()).forEach(out::println);
+    lines.subList(1, lines.size()).forEach(text -> out.println(console.styled(text)));
     TokenLoad largest = batches.largest();
     TokenLoad mean = TokenLoad.of(used, shape);
     line(
@@ -246,13 +249,13 @@ public final class PlanRun {
     figures.put("largest_micro_batch_that_fits", best);
     if (best == 0) {
       line(
-          "micro-batch: none fits into %s; use fewer tokens (--max_length), --use_peft, a smaller"
+          "micro-batch: none fits into %s; use fewer tokens ({max_length}), {use_peft}, a smaller"
               + " model, or more memory",
           MemorySize.text(memory));
     } else {
       line(
-          "micro-batch: of steps of %d pairs up to %d fit into %s: --per_device_train_batch_size %d"
-              + " --gradient_accumulation_steps %d",
+          "micro-batch: of steps of %d pairs up to %d fit into %s: {per_device_train_batch_size} %d"
+              + " {gradient_accumulation_steps} %d",
           size, best, MemorySize.text(memory), best, size / best);
     }
   }
@@ -285,7 +288,7 @@ public final class PlanRun {
                 .peak(typical.pairs().size(), typical.largestPiece(), 0));
     if (needed > memory) {
       line(
-          "time: not tried, since the trial alone needs %s; --memory says how much there is",
+          "time: not tried, since the trial alone needs %s; {memory} says how much there is",
           MemorySize.text(needed));
       return;
     }
@@ -369,6 +372,6 @@ public final class PlanRun {
   }
 
   private void line(String format, Object... values) {
-    out.println(String.format(Locale.ROOT, format, values));
+    out.println(console.styled(OptionText.of(format, values)));
   }
 }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.PairDataset;
@@ -48,14 +49,14 @@ final class References {
   static Optional<ReferenceFiles> files(TrainingConfig config, Checkpoint model) {
     return switch (config.loss().referenceChoice()) {
       case NONE -> Optional.empty();
-      case BASE -> Optional.of(ReferenceFiles.of("--model", model, Optional.empty()));
+      case BASE -> Optional.of(ReferenceFiles.of("model", model, Optional.empty()));
       case START ->
           config
               .loss()
               .refModel()
-              .map(other -> ReferenceFiles.of("--ref_model", other, Optional.empty()))
+              .map(other -> ReferenceFiles.of("ref_model", other, Optional.empty()))
               // A new adapter adds nothing yet.
-              .or(() -> Optional.of(ReferenceFiles.of("--model", model, config.model().adapter())));
+              .or(() -> Optional.of(ReferenceFiles.of("model", model, config.model().adapter())));
     };
   }
 
@@ -115,20 +116,23 @@ final class References {
     Path folder = config.loss().refModel().orElseThrow();
     if (!TokenizerVocabulary.same(config.model().model(), folder).orElse(true)) {
       throw new UsageException(
-          "--ref_model must mean the same by every id as --model, but the vocabularies in %s and %s"
-                  .formatted(
-                      folder.resolve("tokenizer.json"),
-                      config.model().model().resolve("tokenizer.json"))
-              + " differ; take a reference with the model's tokenizer");
+          "ref_model",
+          OptionText.of("must mean the same by every id as {model},"),
+          "the vocabularies in %s and %s differ"
+              .formatted(
+                  folder.resolve("tokenizer.json"),
+                  config.model().model().resolve("tokenizer.json")),
+          "take a reference with the model's tokenizer");
     }
-    LoadedModel other = ModelReader.open("--ref_model", folder);
+    LoadedModel other = ModelReader.open("ref_model", folder);
     cast(other.model());
     if (other.model().vocabSize() < policy.vocabSize()) {
       other.close();
       throw new UsageException(
-          "--ref_model must know the model's vocabulary of %d tokens but knows %d; both need one"
-                  .formatted(policy.vocabSize(), other.model().vocabSize())
-              + " tokenizer");
+          "ref_model",
+          "must know the model's vocabulary of %d tokens".formatted(policy.vocabSize()),
+          "knows %d".formatted(other.model().vocabSize()),
+          "both need one tokenizer");
     }
     return other;
   }
@@ -157,8 +161,11 @@ final class References {
     }
     if (!model.parameters().sameShapes(policy.parameters())) {
       throw new UsageException(
-          "--sync_ref_model mixes weights and needs a --ref_model with the weights of --model, by"
-              + " name and shape, but they differ; leave out one of the options");
+          "sync_ref_model",
+          OptionText.of(
+              "mixes weights and needs a {ref_model} with the weights of {model}, by name and shape,"),
+          "they differ",
+          "leave out one of the options");
     }
     CausalLm copy = model.copy();
     cast(copy);

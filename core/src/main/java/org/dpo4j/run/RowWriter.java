@@ -71,7 +71,7 @@ final class RowWriter implements AutoCloseable {
     }
     if (Files.isDirectory(output)) {
       throw new UsageException(
-          "--output must be a file but " + output + " is a folder; name a file");
+          "output", "must be a file", "%s is a folder".formatted(output), "name a file");
     }
     try {
       Path target =
@@ -89,8 +89,10 @@ final class RowWriter implements AutoCloseable {
       return new RowWriter(output, target, pending, writer, console);
     } catch (IOException e) {
       throw new UsageException(
-          "--output must be a file that can be written but %s was not: %s; check the path"
-              .formatted(output, FileTrees.reason(e)),
+          "output",
+          "must be a file that can be written",
+          "%s was not: %s".formatted(output, FileTrees.reason(e)),
+          "check the path",
           e);
     }
   }
@@ -106,7 +108,7 @@ final class RowWriter implements AutoCloseable {
   void say(List<String> lines) {
     boolean mixed = isStandardOutput(output);
     PrintStream stream = mixed ? console.err() : console.out();
-    lines.forEach(stream::println);
+    lines.forEach(line -> stream.println(console.styled(line)));
     if (!mixed) {
       stream.println("written to " + output);
     }
@@ -117,8 +119,10 @@ final class RowWriter implements AutoCloseable {
       boolean in = Files.isDirectory(input) && real.startsWith(FileTrees.real(input));
       if (in || real.equals(FileTrees.real(input))) {
         throw new UsageException(
-            "--output must not touch what this run reads but %s is %s; name another file"
-                .formatted(output, in ? "in " + input : "its input"));
+            "output",
+            "must not touch what this run reads",
+            "%s is %s".formatted(output, in ? "in " + input : "its input"),
+            "name another file");
       }
     }
   }
@@ -140,7 +144,7 @@ final class RowWriter implements AutoCloseable {
 
   void write(Map<String, Object> values) {
     try {
-      writer.write(JSON.writeValueAsString(values));
+      writer.write(console.styled(JSON.writeValueAsString(values)));
       writer.newLine();
     } catch (IOException e) {
       throw failed(e);

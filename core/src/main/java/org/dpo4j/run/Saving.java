@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.SaveDtype;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
@@ -90,8 +91,9 @@ final class Saving implements AutoCloseable {
       inputs.model().parameters().recastMatrices();
       if (rounding.share() > ALLOWED) {
         output.warn(
-            "%s; pass --save_dtype float32 to keep all of it"
-                .formatted(loss(candidate, rounding, "the update")));
+            OptionText.of(
+                "%s; pass {save_dtype} float32 to keep all of it",
+                loss(candidate, rounding, "the update")));
       }
     }
   }

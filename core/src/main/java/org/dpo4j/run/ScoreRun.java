@@ -63,7 +63,7 @@ public final class ScoreRun {
         run = new ScoreRun(config, input, inputs.model(), null, writer);
         walk = run.score(encoder);
       } else {
-        try (LoadedModel reference = ModelReader.open("--ref_model", refModel.get())) {
+        try (LoadedModel reference = ModelReader.open("ref_model", refModel.get())) {
           run = new ScoreRun(config, input, inputs.model(), reference.model(), writer);
           walk = run.score(encoder);
         }

@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.PriorityQueue;
+import org.dpo4j.OptionText;
 import org.dpo4j.data.RowOrigin;
 
 /** Totals over scored pairs, and the pairs with the lowest margins: the first to check by hand. */
@@ -64,7 +65,8 @@ final class ScoreSummary {
             sum / pairs));
     if (!rewards) {
       // A margin without a reference mostly says which answer is shorter.
-      lines.add("no rewards without a reference: pass the start model as --ref_model");
+      lines.add(
+          OptionText.of("no rewards without a reference: pass the start model as {ref_model}"));
       return lines;
     }
     List<Scored> shown =

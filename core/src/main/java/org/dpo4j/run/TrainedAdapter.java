@@ -7,11 +7,12 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraSettingException;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
@@ -50,7 +51,7 @@ final class TrainedAdapter {
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
     PeftAdapter adapter =
         config.model().adapter().isPresent()
-            ? PeftAdapter.open("--adapter", config.model().adapter().get(), base)
+            ? PeftAdapter.open("adapter", config.model().adapter().get(), base)
             : wanted.create(base, random);
     try {
       wanted.requireTargets(adapter);
@@ -73,10 +74,10 @@ final class TrainedAdapter {
       double probability = model.number(key, gpt2 && key.endsWith("pdrop") ? 0.1 : 0);
       if (probability != 0) {
         throw new UsageException(
-            "--disable_dropout false needs a model without dropout of its own, since only an"
-                + " adapter's is supported, but %s of %s is %s; set it to 0 there, or leave the"
-                    .formatted(key, model.file(), OptionType.shortest(probability))
-                + " option out");
+            "disable_dropout",
+            "false needs a model without dropout of its own, since only an adapter's is supported,",
+            "%s of %s is %s".formatted(key, model.file(), OptionType.shortest(probability)),
+            "set it to 0 there, or leave the option out");
       }
     }
   }
@@ -90,7 +91,7 @@ final class TrainedAdapter {
       return config
           .model()
           .adapter()
-          .map(folder -> PeftAdapter.config("--adapter", folder, modelType));
+          .map(folder -> PeftAdapter.config("adapter", folder, modelType));
     }
     if (!config.trainsAdapter()) {
       return Optional.empty();
@@ -122,11 +123,13 @@ final class TrainedAdapter {
       return work.apply(this);
     } catch (PatternSyntaxException e) {
       throw new UsageException(
-          "--lora_target_modules and the patterns must be regular expressions but %s is none: %s"
-              .formatted(e.getPattern(), e.getDescription()),
+          "lora_target_modules",
+          "and the patterns must be regular expressions",
+          "%s is none: %s".formatted(e.getPattern(), e.getDescription()),
+          "",
           e);
-    } catch (DpoException e) {
-      throw new UsageException("--lora_" + e.getMessage(), e); // begins with PEFT's name
+    } catch (LoraSettingException e) {
+      throw new UsageException("lora_" + e.setting(), e.problem(), "", "", e);
     }
   }
 
@@ -166,8 +169,10 @@ final class TrainedAdapter {
         pattern.put(item.substring(0, equals), value);
       } catch (NumberFormatException e) {
         throw new UsageException(
-            "--%s must be layers and numbers above 0, as q_proj=8,v_proj=4, but has %s"
-                .formatted(option, item),
+            option,
+            "must be layers and numbers above 0, as q_proj=8,v_proj=4,",
+            "has %s".formatted(item),
+            "",
             e);
       }
     }
@@ -183,12 +188,15 @@ final class TrainedAdapter {
     List<String> unmatched = adapter.model().plan().unmatched(given.get());
     if (!unmatched.isEmpty()) {
       throw new UsageException(
-          "--lora_target_modules must name linear layers that the adapter is on but %s names none%s"
+          "lora_target_modules",
+          "must name linear layers that the adapter is on",
+          "%s names none%s"
               .formatted(
                   String.join(", ", unmatched),
                   unmatched.contains("lm_head")
                       ? "; a head that is the embedding table (tie_word_embeddings) can have none"
-                      : ""));
+                      : ""),
+          "");
     }
     adapter.model().plan().layers().stream()
         .map(AdapterSlot::path)
@@ -197,9 +205,10 @@ final class TrainedAdapter {
         .ifPresent(
             path -> {
               throw new UsageException(
-                  "--lora_target_modules does not name %s, which the adapter of --adapter is on;"
-                          .formatted(path)
-                      + " leave it out");
+                  "lora_target_modules",
+                  OptionText.of("does not name %s, which the adapter of {adapter} is on", path),
+                  "",
+                  "leave it out");
             });
   }
 
@@ -220,8 +229,10 @@ final class TrainedAdapter {
   private static <V> void require(String option, Optional<V> given, V has) {
     if (given.isPresent() && !given.get().equals(has)) {
       throw new UsageException(
-          "--%s is %s but the adapter of --adapter was made with %s; leave it out"
-              .formatted(option, OptionType.text(given.get()), OptionType.text(has)));
+          option,
+          "is %s".formatted(OptionType.text(given.get())),
+          OptionText.of("the adapter of {adapter} was made with %s", OptionType.text(has)),
+          "leave it out");
     }
   }
 }

@@ -75,10 +75,11 @@ record TrainingPairs(
     if (!config.loss().objective().loss().keepsPairs() && dataset.pairs().weightsDiffer()) {
       dataset.close();
       throw new UsageException(
-          "--loss_type %s sorts the pairs of a micro-batch, so that no pair can weigh more than"
-                  .formatted(OptionType.text(config.loss().lossType()))
-              + " another, but the weights in %s differ; leave out the column or change the loss"
-                  .formatted(input.paths()));
+          "loss_type",
+          "%s sorts the pairs of a micro-batch, so that no pair can weigh more than another,"
+              .formatted(OptionType.text(config.loss().lossType())),
+          "the weights in %s differ".formatted(input.paths()),
+          "leave out the column or change the loss");
     }
     return dataset;
   }

@@ -9,7 +9,6 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -19,6 +18,7 @@ import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.OptionText;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -162,11 +162,11 @@ final class TrainingReport implements TrainingListener {
     int points = (settings.maxSteps() - 1) / settings.loggingSteps() + 1;
     if (points < FEWEST_POINTS && settings.loggingSteps() > 1 && settings.maxSteps() > 1) {
       output.note(
-          "%s with a log line every %d give %s, too few for a curve; pass --logging_steps 1"
-              .formatted(
-                  steps(settings.maxSteps()),
-                  settings.loggingSteps(),
-                  ShortNumber.count(points, "point")));
+          OptionText.of(
+              "%s with a log line every %d give %s, too few for a curve; pass {logging_steps} 1",
+              steps(settings.maxSteps()),
+              settings.loggingSteps(),
+              ShortNumber.count(points, "point")));
     }
   }
 
@@ -182,11 +182,17 @@ final class TrainingReport implements TrainingListener {
   private void data(String use, DataInput input, PairDataset dataset, Set<String> told) {
     List<String> lines = DatasetSummary.lines(input, dataset, told);
     line("%s: %s", use, lines.get(0));
-    lines.subList(1, lines.size()).forEach(prose::println);
+    lines.subList(1, lines.size()).forEach(text -> prose.println(output.styled(text)));
     EncodingCounts counts = dataset.counts();
     Map<String, Long> dropped = new LinkedHashMap<>();
-    counts.dropped().forEach((reason, tally) -> dropped.put(reason, (long) tally.rows()));
-    counts.bad().forEach((reason, tally) -> dropped.put("bad row: " + reason, (long) tally.rows()));
+    counts
+        .dropped()
+        .forEach((reason, tally) -> dropped.put(output.styled(reason), (long) tally.rows()));
+    counts
+        .bad()
+        .forEach(
+            (reason, tally) ->
+                dropped.put("bad row: " + output.styled(reason), (long) tally.rows()));
     dataset.unused().forEach((reason, pairs) -> dropped.put(reason, (long) pairs));
     file(use, input.paths(), dataset, dropped);
     DataInputs.files(input).forEach(this::hash);
@@ -499,6 +505,6 @@ final class TrainingReport implements TrainingListener {
   }
 
   private void line(String format, Object... values) {
-    prose.println(String.format(Locale.ROOT, format, values));
+    prose.println(output.styled(OptionText.of(format, values)));
   }
 }

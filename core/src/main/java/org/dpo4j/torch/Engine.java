@@ -64,7 +64,7 @@ public final class Engine {
 
   private static int number(int threads) {
     if (threads < 0) {
-      throw new UsageException("--threads must not be negative but was " + threads);
+      throw new UsageException("threads", "must not be negative", "was " + threads, "");
     }
     return threads == 0 ? INITIAL_THREADS : threads;
   }

@@ -7,6 +7,7 @@ import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.Interruption;
+import org.dpo4j.OptionText;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
@@ -287,8 +288,9 @@ public final class Trainer {
       throw new DpoException(
           "after step "
               + step
-              + " all weights must be finite but some are not; lower --learning_rate, or raise"
-              + " --adam_epsilon if it is 0");
+              + OptionText.of(
+                  " all weights must be finite but some are not; lower {learning_rate}, or raise"
+                      + " {adam_epsilon} if it is 0"));
     }
   }
 
@@ -311,7 +313,8 @@ public final class Trainer {
             + gradNorm
             + ", on the pairs "
             + rows
-            + "; the weights were not changed by this step. Lower --learning_rate, or look at these"
-            + " rows with inspect");
+            + OptionText.of(
+                "; the weights were not changed by this step. Lower {learning_rate}, or look at these"
+                    + " rows with inspect"));
   }
 }

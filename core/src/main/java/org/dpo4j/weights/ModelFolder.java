@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 
 /**
@@ -36,7 +37,7 @@ public record ModelFolder(Path path) {
   /**
    * Checks a folder that a user named.
    *
-   * @param option that named it, as in {@code --model}
+   * @param option that named it, without dashes
    * @throws UsageException if there is no such folder
    */
   public static ModelFolder of(String option, Path path) {
@@ -44,19 +45,17 @@ public record ModelFolder(Path path) {
       return new ModelFolder(path);
     }
     if (Files.exists(path)) {
-      throw new UsageException(option + " must be a model folder but " + path + " is a file");
+      throw new UsageException(option, "must be a model folder", path + " is a file", "");
     }
     String text = path.toString().replace('\\', '/');
     String download =
         HUB_NAME.matcher(text).matches()
-            ? "; if it is a model on the Hugging Face hub, download it first: hf download "
-                + text
-                + " --local-dir DIR, then "
-                + option
-                + " DIR"
+            ? OptionText.of(
+                "if it is a model on the Hugging Face hub, download it first: hf download %s"
+                    + " --local-dir DIR, then {%s} DIR",
+                text, option)
             : "";
-    throw new UsageException(
-        option + " must be a model folder but " + path + " does not exist" + download);
+    throw new UsageException(option, "must be a model folder", path + " does not exist", download);
   }
 
   /**

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.model.CausalLm;
 
@@ -32,7 +33,7 @@ public final class ModelReader {
 
   /** As {@link #open(String, Path)}, for the folder that {@code --model} names. */
   public static LoadedModel open(Path folder) {
-    return open("--model", folder);
+    return open("model", folder);
   }
 
   /**
@@ -65,9 +66,10 @@ public final class ModelReader {
       throw new DpoException(
           "["
               + folder.path().resolve(PeftConfig.FILE)
-              + "] an adapter lies in the model's folder; transformers would put it on the model."
-              + " Move adapter_config.json and adapter_model.safetensors to a folder of their own,"
-              + " and name that with --adapter to use them");
+              + OptionText.of(
+                  "] an adapter lies in the model's folder; transformers would put it on the model."
+                      + " Move adapter_config.json and adapter_model.safetensors to a folder of their own,"
+                      + " and name that with {adapter} to use them"));
     }
     NOT_PLAIN.forEach(config::requireOff);
     ModelFamily family = family(config);

@@ -17,6 +17,7 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.LoraSettingException;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
@@ -152,7 +153,7 @@ public final class PeftAdapter implements AutoCloseable {
 
   private static HuggingFaceConfig json(String option, Path folder) {
     if (!Files.isDirectory(folder)) {
-      throw new UsageException(option + " must be a folder but " + folder + " is none");
+      throw new UsageException(option, "must be a folder", folder + " is none", "");
     }
     Path file = folder.resolve(CONFIG);
     if (Files.notExists(file)) {
@@ -166,11 +167,8 @@ public final class PeftAdapter implements AutoCloseable {
       LoadedModel base, LoraConfig config, ParameterSource source, String place) {
     try {
       return new LoraModel(base.model(), config, source);
-    } catch (DpoException e) {
-      // A setting that does not fit; trouble with weights has its place already.
-      throw String.valueOf(e.getMessage()).startsWith("[")
-          ? e
-          : new DpoException(place + e.getMessage() + "; the adapter must be of this model", e);
+    } catch (LoraSettingException e) {
+      throw new DpoException(place + e.getMessage() + "; the adapter must be of this model", e);
     }
   }
 

@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.lora.LoraModel;
@@ -104,8 +105,9 @@ public record Rounding(double lost, double update) {
           part.copy_(rounded(part, type));
           if (!Tensors.finite(part)) {
             throw new DpoException(
-                "%s has values that are infinite as %s; pass --save_dtype bfloat16 or float32"
-                    .formatted(parameter.name(), type.torchName()));
+                OptionText.of(
+                    "%s has values that are infinite as %s; pass {save_dtype} bfloat16 or float32",
+                    parameter.name(), type.torchName()));
           }
         }
       }

@@ -54,7 +54,7 @@ class OutputFolderTest {
     Path target = ours("out", "old");
     assertThatThrownBy(() -> OutputFolder.prepare(target, false))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--overwrite_output_dir")
+        .hasMessageContaining("overwrite_output_dir")
         .hasMessageContaining(target.toString());
     assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml");
   }
@@ -140,7 +140,7 @@ class OutputFolderTest {
         .hasMessageContaining("was a file");
     assertThatThrownBy(() -> OutputFolder.prepare(file.resolve("a/out"), true))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--output_dir");
+        .hasMessageContaining("output_dir");
     assertThatThrownBy(() -> OutputFolder.prepare(dangling, true))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("link to nothing");

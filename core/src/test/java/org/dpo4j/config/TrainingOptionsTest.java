@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.MissingOptionsException;
@@ -212,10 +213,10 @@ class TrainingOptionsTest {
     defaults.putAll(REQUIRED);
     TrainingOptions options = TrainingOptions.resolve(Map.of(), given(defaults));
 
-    assertThat(options.warnings())
+    assertThat(plain(options.warnings()))
         .singleElement()
         .asString()
-        .startsWith("--save_strategy steps, --save_steps 500 have no effect here");
+        .startsWith("save_strategy steps, save_steps 500 have no effect here");
     assertThat(options.config())
         .isEqualTo(
             TrainingConfig.of(REQUIRED)
@@ -257,16 +258,13 @@ class TrainingOptionsTest {
     assertThat(config.data().maxLength()).isZero();
     assertThat(config.evaluation().evalStrategy()).isEqualTo(EvalStrategy.NO);
     // The others mean something here, are what happens here, or are null.
-    assertThat(options.notices().stream().map(notice -> notice.split(" ")[0]))
+    assertThat(plain(options.notices()).stream().map(notice -> notice.split(" ")[0]))
         .containsExactly(
-            "--dataset_name",
-            "--dataset_num_proc",
-            "--report_to",
-            "--gradient_checkpointing_kwargs");
+            "dataset_name", "dataset_num_proc", "report_to", "gradient_checkpointing_kwargs");
     assertThat(options.warnings()).isEmpty();
-    assertThat(options.notices().get(0))
+    assertThat(plain(options.notices()).get(0))
         .isEqualTo(
-            "--dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
+            "dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
                 + " are not fetched");
   }
 
@@ -278,11 +276,10 @@ class TrainingOptionsTest {
                     yaml("model: m\nbf16_full_eval: true\nuse_dora: yes\n"),
                     given(Map.of("loss_type", "kto_pair", "learning_rat", "1"))))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining(
-            "run.yaml:2: --bf16_full_eval true is refused: evaluation computes as")
-        .hasMessageContaining("run.yaml:3: --use_dora yes is refused: DoRA is not there yet")
-        .hasMessageContaining("--loss_type kto_pair is refused: TRL removed this loss")
-        .hasMessageContaining("--learning_rat is no option here; did you mean --learning_rate?");
+        .hasMessageContaining("run.yaml:2: bf16_full_eval true is refused: evaluation computes as")
+        .hasMessageContaining("run.yaml:3: use_dora yes is refused: DoRA is not there yet")
+        .hasMessageContaining("loss_type kto_pair is refused: TRL removed this loss")
+        .hasMessageContaining("learning_rat is no option here; did you mean learning_rate?");
   }
 
   @Test
@@ -301,21 +298,23 @@ class TrainingOptionsTest {
               .as(name)
               .isInstanceOf(UsageException.class)
               .hasMessageContaining(
-                  row.answer().equals("each") ? "--" + name : "--%s %s is refused: %s",
+                  row.answer().equals("each") ? name : "%s %s is refused: %s",
                   name,
                   value,
-                  row.text());
+                  OptionText.plain(row.text()));
         } else if (row.answer().equals("same")) {
           assertThat(TrainingOptions.resolve(Map.of(), given(values)).notices()).as(name).isEmpty();
         } else if (row.answer().equals("accepted")) {
-          assertThat(TrainingOptions.resolve(Map.of(), given(values)).notices())
+          assertThat(plain(TrainingOptions.resolve(Map.of(), given(values)).notices()))
               .as(name)
               .hasSize(1);
         } else if (row.answer().equals("warned")) {
           TrainingOptions options = TrainingOptions.resolve(Map.of(), given(values));
           assertThat(options.notices()).as(name).isEmpty();
-          assertThat(options.warnings())
-              .containsExactly("--%s %s has no effect here: %s".formatted(name, value, row.text()));
+          assertThat(plain(options.warnings()))
+              .containsExactly(
+                  "%s %s has no effect here: %s"
+                      .formatted(name, value, OptionText.plain(row.text())));
         } else if (!value.equals("zzz")) {
           TrainingConfig read = TrainingOptions.resolve(Map.of(), given(values)).config();
           List<String> renamed = TrlOptions.renamed(row, value);
@@ -338,9 +337,9 @@ class TrainingOptionsTest {
             yaml(base + "save_strategy: steps\nsave_steps: 100\nsave_total_limit: 1\n"), Map.of());
 
     assertThat(options.notices()).isEmpty();
-    assertThat(options.warnings())
+    assertThat(plain(options.warnings()))
         .containsExactly(
-            "--save_strategy steps, --save_steps 100, --save_total_limit 1 have no effect here: only"
+            "save_strategy steps, save_steps 100, save_total_limit 1 have no effect here: only"
                 + " the final checkpoint is written, with the last weights; a run that is stopped"
                 + " before its end leaves none");
     assertThat(
@@ -354,7 +353,7 @@ class TrainingOptionsTest {
     String base = "model: m\noutput_dir: o\ndata_file: d\n";
     for (String key : List.of("dtype: ", "torch_dtype: ", "model_init_kwargs:\n  torch_dtype: ")) {
       TrainingOptions options = TrainingOptions.resolve(yaml(base + key + "bfloat16\n"), Map.of());
-      assertThat(options.notices())
+      assertThat(plain(options.notices()))
           .as(key)
           .singleElement()
           .asString()
@@ -362,7 +361,7 @@ class TrainingOptionsTest {
     }
     assertThatThrownBy(
             () -> TrainingOptions.resolve(yaml(base + "model_init_kwargs: {rope: 1}\n"), Map.of()))
-        .hasMessageContaining("run.yaml:4: --model_init_kwargs rope is refused");
+        .hasMessageContaining("run.yaml:4: model_init_kwargs rope is refused");
   }
 
   @Test
@@ -380,9 +379,9 @@ class TrainingOptionsTest {
             Map.of());
 
     assertThat(options.config().engine().gradientCheckpointing()).isTrue();
-    assertThat(options.notices())
+    assertThat(plain(options.notices()))
         .containsExactly(
-            "--gradient_checkpointing_kwargs {use_reentrant: false} has no effect here: there is one"
+            "gradient_checkpointing_kwargs {use_reentrant: false} has no effect here: there is one"
                 + " way to recompute activations, and it changes no number");
   }
 
@@ -400,11 +399,13 @@ class TrainingOptionsTest {
   @Test
   void labelSmoothingThatTrlIgnoresIsSaid() throws IOException {
     assertThat(
-            TrainingOptions.resolve(
-                    yaml("model: m\noutput_dir: o\ndata_file: d\nlabel_smoothing: 0.1\n"), Map.of())
-                .notices())
+            plain(
+                TrainingOptions.resolve(
+                        yaml("model: m\noutput_dir: o\ndata_file: d\nlabel_smoothing: 0.1\n"),
+                        Map.of())
+                    .notices()))
         .containsExactly(
-            "--label_smoothing 0.1 makes --loss_type sigmoid conservative DPO (cDPO) here; TRL"
+            "label_smoothing 0.1 makes loss_type sigmoid conservative DPO (cDPO) here; TRL"
                 + " ignores it there");
   }
 
@@ -419,7 +420,7 @@ class TrainingOptionsTest {
             () -> TrainingOptions.resolve(YamlOptions.read(examples.resolve("t.yaml")), Map.of()))
         .isInstanceOf(UsageException.class)
         .hasMessage(
-            "%s:1: --model examples/chat is not there: relative paths start at the current folder,"
+            "%s:1: model examples/chat is not there: relative paths start at the current folder,"
                 + " which is %s; run from %s, or write %s",
             examples.resolve("t.yaml"),
             Path.of("").toAbsolutePath(),
@@ -438,7 +439,7 @@ class TrainingOptionsTest {
 
     assertThatThrownBy(() -> TrainingOptions.resolve(Map.of(), given(values)))
         .hasMessageContaining(
-            "holds several splits, such as test-00000.jsonl", "--data_file '" + set + "/train*'");
+            "holds several splits, such as test-00000.jsonl", "data_file '" + set + "/train*'");
   }
 
   @Test
@@ -484,36 +485,34 @@ class TrainingOptionsTest {
   void requiredOptionsAreMissedAllAtOnce() {
     assertThatThrownBy(() -> TrainingConfig.of(Map.of("beta", 0.1)))
         .isInstanceOf(MissingOptionsException.class)
-        .hasMessage("--model, --data_file, --output_dir are required but missing");
+        .hasMessage("model, data_file, output_dir are required but missing");
   }
 
   @Test
   void aBadValueNamesOptionRuleAndValue() throws IOException {
-    assertRefused("beta", "-1", "--beta must be a number above 0 but was -1; 0.1 is usual");
-    assertRefused("beta", "NaN", "--beta must be a number but was NaN; the default is 0.1");
+    assertRefused("beta", "-1", "beta must be a number above 0 but was -1; 0.1 is usual");
+    assertRefused("beta", "NaN", "beta must be a number but was NaN; the default is 0.1");
     assertRefused(
-        "max_steps", "1.5", "--max_steps must be a whole number but was 1.5; the default is -1");
+        "max_steps", "1.5", "max_steps must be a whole number but was 1.5; the default is -1");
     assertRefused(
         "eval_strategy",
         "often",
-        "--eval_strategy must be one of no, steps, epoch but was often; the default is no");
+        "eval_strategy must be one of no, steps, epoch but was often; the default is no");
     assertRefused(
-        "shuffle",
-        "perhaps",
-        "--shuffle must be true or false but was perhaps; the default is true");
-    assertRefused("model", "", "--model must be a path but was empty");
+        "shuffle", "perhaps", "shuffle must be true or false but was perhaps; the default is true");
+    assertRefused("model", "", "model must be a path but was empty");
     assertThatThrownBy(
             () ->
                 TrainingOptions.resolve(
                     yaml("model: m\noutput_dir: o\ndata_file: d\nlearning_rate: -1\n"), Map.of()))
-        .hasMessageStartingWith("%s:4: --learning_rate must be", folder.resolve("run.yaml"));
+        .hasMessageStartingWith("%s:4: learning_rate must be", folder.resolve("run.yaml"));
   }
 
   @Test
   void combinationsThatContradictAreRefused() {
-    assertRefused("eval_strategy", "epoch", "--eval_file FILE");
-    assertRefused("reference", "base", "needs --adapter DIR");
-    assertRefused("reference", "none", "--loss_type sigmoid needs one");
+    assertRefused("eval_strategy", "epoch", "eval_file FILE");
+    assertRefused("reference", "base", "needs adapter DIR");
+    assertRefused("reference", "none", "loss_type sigmoid needs one");
     assertThatThrownBy(() -> config("warmup_steps", "3", "warmup_ratio", "0.1"))
         .hasMessageContaining("pass one of them");
     assertThatThrownBy(() -> config("label_smoothing", "0.1", "loss_type", "ipo"))
@@ -619,5 +618,9 @@ class TrainingOptionsTest {
     TrainingConfig config = TrainingOptions.resolve(Map.of(), given(values)).config();
     assertThat(config.data().dataFile()).containsExactly(set);
     assertThat(config.data().evalSplit()).contains(0.1);
+  }
+
+  private static List<String> plain(List<String> texts) {
+    return texts.stream().map(OptionText::plain).toList();
   }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.dpo4j.OptionText;
 import org.dpo4j.options.OptionSpec;
 import org.junit.jupiter.api.Test;
 
@@ -107,7 +108,7 @@ class TrlPageTest {
                   row.answer().startsWith("as ")
                       ? "read as `" + row.answer().substring(3) + "`"
                       : row.answer(),
-                  row.text()));
+                  OptionText.flags(row.text())));
     }
     return String.join("\n", lines) + "\n";
   }

@@ -265,7 +265,7 @@ class FileFormatsTest {
             DataFile.of(file), new ColumnMapping(Map.of("chosen", "best")), RowFormat.AUTO)) {
       assertThatThrownBy(reader::next)
           .isInstanceOf(DpoException.class)
-          .hasMessageContaining("a.csv:2] --columns chosen=best needs a column \"best\"")
+          .hasMessageContaining("a.csv:2] columns chosen=best needs a column \"best\"")
           .hasMessageContaining("\"question\", \"good\", \"bad\", \"prompt\"");
     }
   }

@@ -368,13 +368,13 @@ class PairReaderTest {
       quoteCharacter = '`',
       textBlock =
           """
-          {"prompt":"p","good":"w","bad":"l"} | name the columns with --columns chosen=good,rejected=bad
-          {"prompt":"p","Answer_better":"w","answer_worse":"l"} | name the columns with --columns chosen=Answer_better,rejected=answer_worse
-          {"context":"p","winner":"w","loser":"l"} | name the columns with --columns prompt=context,chosen=winner,rejected=loser
-          {"id":1,"frage":"p","good":"w","bad":"l","good_score":2} | name the columns with --columns prompt=frage,chosen=good,rejected=bad
-          {"frage":"p","thema":"t","good":"w","bad":"l"} | name the columns with --columns prompt=NAME,chosen=good,rejected=bad
-          {"id":1,"good":"w","bad":"l"} | name the columns with --columns chosen=good,rejected=bad
-          {"prompt":"p","a":"w","b":"l"} | where it has another name, pass --columns chosen=NAME
+          {"prompt":"p","good":"w","bad":"l"} | name the columns with columns chosen=good,rejected=bad
+          {"prompt":"p","Answer_better":"w","answer_worse":"l"} | name the columns with columns chosen=Answer_better,rejected=answer_worse
+          {"context":"p","winner":"w","loser":"l"} | name the columns with columns prompt=context,chosen=winner,rejected=loser
+          {"id":1,"frage":"p","good":"w","bad":"l","good_score":2} | name the columns with columns prompt=frage,chosen=good,rejected=bad
+          {"frage":"p","thema":"t","good":"w","bad":"l"} | name the columns with columns prompt=NAME,chosen=good,rejected=bad
+          {"id":1,"good":"w","bad":"l"} | name the columns with columns chosen=good,rejected=bad
+          {"prompt":"p","a":"w","b":"l"} | where it has another name, pass columns chosen=NAME
           """)
   void aMissingColumnNamesTheOnesThatMayBeMeant(String row, String hint) throws IOException {
     assertThat(read("a.jsonl", row).get(0).problem())
@@ -382,7 +382,7 @@ class PairReaderTest {
         .hasMessageEndingWith("; " + hint);
     assertThat(read("b.jsonl", GOOD + "\n" + row).get(1).problem())
         .hasMessageContaining("missing field")
-        .hasMessageNotContaining("--columns");
+        .hasMessageNotContaining("columns");
   }
 
   private static String reason(Row row) {

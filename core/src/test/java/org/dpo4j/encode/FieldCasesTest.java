@@ -123,10 +123,10 @@ class FieldCasesTest {
         .hasMessageNotContaining(":57]")
         .hasMessageEndingWith(
             "\n7 of 59 rows are bad: 1 invalid JSON, 6 missing field \"rejected\"; fix them, or"
-                + " skip them with --on_bad_row skip");
+                + " skip them with on_bad_row skip");
     Files.writeString(file, good + lacks);
     assertThatThrownBy(() -> rows(file, RowFormat.AUTO))
-        .hasMessageEndingWith("\n1 of 2 rows is bad; fix it, or skip it with --on_bad_row skip");
+        .hasMessageEndingWith("\n1 of 2 rows is bad; fix it, or skip it with on_bad_row skip");
     Files.writeString(file, lacks);
     assertThatThrownBy(() -> rows(file, RowFormat.AUTO)).hasMessageNotContaining("on_bad_row");
   }

@@ -9,6 +9,7 @@ import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.UsageException;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.loss.LossProbe.Pair;
@@ -292,18 +293,19 @@ class EveryLossTest {
     refused(() -> new DpopLoss(BETA, -1), "dpop_lambda must be finite and not negative");
     refused(() -> new SimpoLoss(BETA, Double.NaN, 0), "simpo_gamma must be finite");
     refused(() -> new CpoLoss(BETA, -1, 0), "cpo_alpha must be finite and not negative");
-    refused(
-        () ->
-            new CombinedLoss(
-                List.of(
-                    new CombinedLoss.Part(new HingeLoss(1), 1),
-                    new CombinedLoss.Part(new HingeLoss(2), 1))),
-        "of one beta");
+    assertThatThrownBy(
+            () ->
+                new CombinedLoss(
+                    List.of(
+                        new CombinedLoss.Part(new HingeLoss(1), 1),
+                        new CombinedLoss.Part(new HingeLoss(2), 1))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("of one beta");
   }
 
   private static void refused(Runnable making, String message) {
     assertThatThrownBy(making::run)
-        .isInstanceOf(IllegalArgumentException.class)
+        .isInstanceOf(UsageException.class)
         .hasMessageContaining(message);
   }
 }

@@ -6,6 +6,7 @@ import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.function.DoubleFunction;
+import org.dpo4j.UsageException;
 import org.dpo4j.loss.LossProbe.Pair;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -300,7 +301,7 @@ class PreferenceLossTest {
             b -> new SigmoidNormLoss(b, 0));
     for (DoubleFunction<PreferenceLoss> make : all) {
       assertThatThrownBy(() -> make.apply(beta))
-          .isInstanceOf(IllegalArgumentException.class)
+          .isInstanceOf(UsageException.class)
           .hasMessage("beta must be positive and finite but was " + beta);
     }
   }
@@ -312,8 +313,8 @@ class PreferenceLossTest {
         List.of(s -> new SigmoidLoss(BETA, s), s -> new SigmoidNormLoss(BETA, s));
     for (DoubleFunction<PreferenceLoss> make : all) {
       assertThatThrownBy(() -> make.apply(smoothing))
-          .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("label_smoothing must be in [0, 0.5] but was " + smoothing);
+          .isInstanceOf(UsageException.class)
+          .hasMessageStartingWith("label_smoothing must be between 0 and 0.5 but was " + smoothing);
     }
   }
 }

@@ -58,7 +58,7 @@ class ListOptionsTest {
     assertThatThrownBy(() -> Lists.OPTIONS.build(Map.of("files", "a", "weights", "1,x")))
         .isInstanceOf(UsageException.class)
         .hasMessage(
-            "--weights must be a list with commas between its items, each a number but was 1,x");
+            "weights must be a list with commas between its items, each a number but was 1,x");
   }
 
   @Test

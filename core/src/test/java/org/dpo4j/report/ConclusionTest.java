@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.OptionText;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 import org.junit.jupiter.api.Test;
@@ -59,8 +60,9 @@ class ConclusionTest {
     Conclusion conclusion = new Conclusion(history, LN2, BETA, 10, true);
     assertThat(conclusion.warnings())
         .containsExactly(
-            "the training loss ended above its start (0.6931 -> 233.0): the model got worse; lower"
-                + " --learning_rate (it was 10.0)");
+            OptionText.of(
+                "the training loss ended above its start (0.6931 -> 233.0): the model got worse; lower"
+                    + " {learning_rate} (it was 10.0)"));
     assertThat(conclusion.summary())
         .contains("The run made the model worse: the loss of the training pairs rose.");
   }
@@ -118,10 +120,11 @@ class ConclusionTest {
     Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-3, true);
     assertThat(conclusion.warnings())
         .containsExactly(
-            "the training loss ended above its start (0.6931 -> 0.9) while the loss of the held-out"
-                + " pairs fell (0.6931 -> 0.0039): some training pairs contradict the others"
-                + " (swapped labels? see docs/how-to/find-mislabelled-pairs.md), or the rate is too"
-                + " high; check the pairs, then lower --learning_rate (it was 0.001)");
+            OptionText.of(
+                "the training loss ended above its start (0.6931 -> 0.9) while the loss of the held-out"
+                    + " pairs fell (0.6931 -> 0.0039): some training pairs contradict the others"
+                    + " (swapped labels? see docs/how-to/find-mislabelled-pairs.md), or the rate is too"
+                    + " high; check the pairs, then lower {learning_rate} (it was 0.001)"));
     assertThat(conclusion.summary()).noneMatch(line -> line.contains("worse"));
   }
 
@@ -134,9 +137,10 @@ class ConclusionTest {
     Conclusion conclusion = new Conclusion(history, LN2, BETA, 0.5, true);
     assertThat(conclusion.warnings())
         .containsExactly(
-            "the training loss ended above its start (0.6931 -> 5.0), and the loss of the held-out"
-                + " pairs did not fall (0.6931 -> 3.6): the model got worse; lower --learning_rate"
-                + " (it was 0.5)");
+            OptionText.of(
+                "the training loss ended above its start (0.6931 -> 5.0), and the loss of the held-out"
+                    + " pairs did not fall (0.6931 -> 3.6): the model got worse; lower {learning_rate}"
+                    + " (it was 0.5)"));
     assertThat(conclusion.summary())
         .endsWith("The run made the model worse: the loss of the held-out pairs rose.")
         .noneMatch(line -> line.startsWith("Both sides"));

@@ -45,7 +45,7 @@ class DataWarningsTest {
         .containsOnlyOnce(
             "  note: the chat template ends an answer with white space behind EOS, which is scored as"
                 + " in TRL; nothing to do (64 pairs)\n")
-        .contains("the first 10 of 64 pairs are shown; --rows 0 shows all\n")
+        .contains("the first 10 of 64 pairs are shown; rows 0 shows all\n")
         .containsOnlyOnce("[" + EXAMPLES.resolve("pairs.jsonl") + ":1] row 1: kept\n");
     out.reset();
     inspect(EXAMPLES.resolve("pairs.jsonl"), Map.of("rows", 0));
@@ -60,7 +60,7 @@ class DataWarningsTest {
     assertThat(output.warnings())
         .singleElement()
         .asString()
-        .contains(TEXT_NOTICE, "--data_format messages");
+        .contains(TEXT_NOTICE, "data_format messages");
     err.reset();
     inspect(file, Map.of("data_format", "text"));
     inspect(file, Map.of("data_format", "messages"));
@@ -78,7 +78,7 @@ class DataWarningsTest {
             {"chosen":"\\n\\nHuman: a?\\n\\nAssistant: w","rejected":"\\n\\nHuman: a?\\n\\nAssistant: l"}
             """);
     inspect(file, Map.of());
-    assertThat(output.warnings()).singleElement().asString().contains("--data_format hh");
+    assertThat(output.warnings()).singleElement().asString().contains("data_format hh");
   }
 
   @Test
@@ -95,9 +95,9 @@ class DataWarningsTest {
         .containsExactly(
             "the column \"system\" is filled but ignored, as in TRL (first [%s:2]); pass"
                     .formatted(file)
-                + " --data_format messages to put it before the prompt",
+                + " data_format messages to put it before the prompt",
             "2 of 2 pairs: the prompt is empty; give it in the column \"prompt\", or name its column"
-                + " with --columns prompt=NAME (first [%s:1])".formatted(file));
+                + " with columns prompt=NAME (first [%s:1])".formatted(file));
   }
 
   @Test
@@ -125,7 +125,7 @@ class DataWarningsTest {
         .contains(
             ("2 of 4 held-out pairs are also trained on (first [%s:1], which is [%s:5]); the"
                     + " evaluation shows there what the model has memorized; leave them out of one"
-                    + " of the files, or hold pairs out with --eval_split")
+                    + " of the files, or hold pairs out with eval_split")
                 .formatted(held, training));
   }
 

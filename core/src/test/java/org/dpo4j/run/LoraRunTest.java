@@ -118,14 +118,14 @@ class LoraRunTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "lora_r | 16 | --lora_r is 16 but the adapter of --adapter was made with 8",
-        "lora_alpha | 32 | --lora_alpha is 32 but the adapter of --adapter was made with 16",
-        "lora_dropout | 0.05 | --lora_dropout is 0.05 but the adapter of --adapter was made with 0",
-        "use_rslora | true | --use_rslora is true but",
+        "lora_r | 16 | lora_r is 16 but the adapter of adapter was made with 8",
+        "lora_alpha | 32 | lora_alpha is 32 but the adapter of adapter was made with 16",
+        "lora_dropout | 0.05 | lora_dropout is 0.05 but the adapter of adapter was made with 0",
+        "use_rslora | true | use_rslora is true but",
         "lora_target_modules | q_proj | does not name model.layers.0.self_attn.v_proj",
         "lora_target_modules | k_proj,q_proj | but k_proj names none",
-        "lora_modules_to_save | norm | --lora_modules_to_save is norm but",
-        "lora_rank_pattern | q_proj=2 | --lora_rank_pattern is {q_proj=2} but",
+        "lora_modules_to_save | norm | lora_modules_to_save is norm but",
+        "lora_rank_pattern | q_proj=2 | lora_rank_pattern is {q_proj=2} but",
       })
   void anOptionThatContradictsTheAdapterIsRefused(String option, String value, String says) {
     Path adapter = fixture("adapters/llama-r8");
@@ -159,10 +159,10 @@ class LoraRunTest {
                 "output_dir", "o",
                 "use_peft", true,
                 "disable_dropout", false));
-    try (LoadedModel gpt2 = ModelReader.open("--model", fixture("models/gpt2"))) {
+    try (LoadedModel gpt2 = ModelReader.open("model", fixture("models/gpt2"))) {
       assertThatThrownBy(() -> TrainedAdapter.of(config, gpt2, output()))
           .isInstanceOf(UsageException.class)
-          .hasMessageContainingAll("--disable_dropout false needs", "attn_pdrop of", "is 0.1");
+          .hasMessageContainingAll("disable_dropout false needs", "attn_pdrop of", "is 0.1");
     }
   }
 

@@ -64,7 +64,7 @@ class OutputPlaceTest {
     assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output()))
         .isInstanceOf(UsageException.class)
         .hasMessage(
-            "--output_dir must not lie in a folder that this run reads but %s is in %s; name a"
+            "output_dir must not lie in a folder that this run reads but %s is in %s; name a"
                     .formatted(folder.resolve(place), folder.resolve(place.replaceAll("/.*", "")))
                 + " folder outside it");
     assertNothingNew();
@@ -102,7 +102,7 @@ class OutputPlaceTest {
     options.put("reference_cache", folder.resolve(place));
     assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output()))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--reference_cache must not lie in a folder that this run reads but");
+        .hasMessageContaining("reference_cache must not lie in a folder that this run reads but");
     assertNothingNew();
   }
 
@@ -111,7 +111,7 @@ class OutputPlaceTest {
   void mergeWritesIntoNoFolderThatItReads(String place) throws IOException {
     assertThatThrownBy(() -> merge(place, DiskSpace.OF_MACHINE))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--output_dir must not lie in a folder that this run reads");
+        .hasMessageContaining("output_dir must not lie in a folder that this run reads");
     assertNothingNew();
   }
 
@@ -127,7 +127,7 @@ class OutputPlaceTest {
     options.put("output", folder.resolve(place));
     assertThatThrownBy(() -> ScoreRun.run(ScoreConfig.of(options), output()))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--output must not touch what this run reads but");
+        .hasMessageContaining("output must not touch what this run reads but");
     assertNothingNew();
   }
 
@@ -144,7 +144,7 @@ class OutputPlaceTest {
             TrainingConfig.of(options));
     assertThatThrownBy(() -> PlanRun.run(config, output()))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--output must not touch what this run reads but");
+        .hasMessageContaining("output must not touch what this run reads but");
     assertNothingNew();
   }
 
@@ -162,8 +162,8 @@ class OutputPlaceTest {
         .hasMessageMatching(
             "\\Q%s\\E must have room for 3 MB \\(weights as float32 1 MB, other files 1 MB\\) but only"
                     .formatted(folder.resolve("out"))
-                + " 2 MB are free there; make room, pass --save_dtype bfloat16 for half of it, or"
-                + " name another --output_dir");
+                + " 2 MB are free there; make room, pass save_dtype bfloat16 for half of it, or"
+                + " name another output_dir");
     assertThat(text()).doesNotContain("start check");
     assertNothingNew();
 

@@ -48,7 +48,7 @@ class PlanRunTest {
         .contains("steps: 5 of 8 pairs (8 x 1)")
         .containsPattern("memory, at most \\d+ MB:")
         .containsPattern("Java and libraries +\\d+ MB")
-        .contains("up to 8 fit into 1.00 GB: --per_device_train_batch_size 8")
+        .contains("up to 8 fit into 1.00 GB: per_device_train_batch_size 8")
         .containsPattern("a step [\\d.e-]+ s \\(forward and backward")
         .containsPattern("the run [\\d.e-]+ s: reference");
     assertThat(figures.get("parameters").asLong()).isEqualTo(348_480);
@@ -79,7 +79,7 @@ class PlanRunTest {
     assertThat(figures.get("largest_micro_batch_that_fits").asInt()).isZero();
     assertThat(text())
         .contains("more than the 100 MB that there are")
-        .contains("none fits into 100 MB; use fewer tokens (--max_length)")
+        .contains("none fits into 100 MB; use fewer tokens (max_length)")
         .contains("time: not tried");
   }
 
@@ -98,7 +98,7 @@ class PlanRunTest {
     assertThat(figures.get("largest_micro_batch_that_fits").asInt()).isEqualTo(6);
     assertThat(text())
         .contains("of 6 pairs (2 x 3)")
-        .contains("--per_device_train_batch_size 6 --gradient_accumulation_steps 1");
+        .contains("per_device_train_batch_size 6 gradient_accumulation_steps 1");
   }
 
   @ParameterizedTest
@@ -112,17 +112,17 @@ class PlanRunTest {
   void otherWordsAreRefused(String text) {
     assertThatThrownBy(() -> MemorySize.parse(text))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--memory must be an amount with its unit, as 8GB");
+        .hasMessageContaining("memory must be an amount with its unit, as 8GB");
   }
 
   @Test
   void optionsThatDoNotFitTheModelAreRefusedAsTrainRefusesThem() {
     assertThatThrownBy(() -> plan(Map.of("max_length", 100_000)))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--max_length must be at most");
+        .hasMessageContaining("max_length must be at most");
     assertThatThrownBy(() -> plan(Map.of("data_file", folder.resolve("none.jsonl"))))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("--data_file must be");
+        .hasMessageContaining("data_file must be");
   }
 
   private JsonNode plan(Map<String, ?> options) throws IOException {

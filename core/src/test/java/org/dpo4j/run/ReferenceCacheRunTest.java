@@ -177,7 +177,7 @@ class ReferenceCacheRunTest {
     assertThatThrownBy(
             () -> train("out", Map.of("reference_cache", folder.resolve("out/reference_cache"))))
         .isInstanceOf(UsageException.class)
-        .hasMessageStartingWith("--reference_cache must not be --output_dir or lie in it");
+        .hasMessageStartingWith("reference_cache must not be output_dir or lie in it");
     assertThat(folder.resolve("out")).doesNotExist();
   }
 

@@ -190,7 +190,7 @@ class RunTellsTest {
     assertThat(text(err))
         .contains(
             "note: 4 steps with a log line every 2 give 2 points, too few for a curve; pass"
-                + " --logging_steps 1");
+                + " logging_steps 1");
     err.reset();
     train("all", Map.of("logging_steps", 1));
     assertThat(text(err)).doesNotContain("too few for a curve");
@@ -254,7 +254,7 @@ class RunTellsTest {
     }
     assertThat(rewards.lines()).hasSize(2 + 1).last().isEqualTo("  +1.000  [pairs.jsonl:1]");
     assertThat(rewards.lines()).contains("lowest reward margins, all of them positive:");
-    assertThat(plain.lines()).hasSize(2).last().asString().contains("--ref_model");
+    assertThat(plain.lines()).hasSize(2).last().asString().contains("ref_model");
     assertThat(new ScoreSummary(true).lines()).containsExactly("no pair could be scored");
   }
 

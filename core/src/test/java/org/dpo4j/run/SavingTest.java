@@ -79,7 +79,7 @@ class SavingTest {
     assertThat(text())
         .containsPattern(
             "warning: rounding to bfloat16 lost (9\\d|100) % of the update; pass"
-                + " --save_dtype float32");
+                + " save_dtype float32");
     assertReportedIsSaved(null);
   }
 
@@ -130,14 +130,14 @@ class SavingTest {
     merge("merged", Map.of("save_dtype", "bfloat16"));
     assertThat(text())
         .containsPattern(
-            "warning: rounding to bfloat16 lost \\d\\d+ % of the adapter; pass --save_dtype"
+            "warning: rounding to bfloat16 lost \\d\\d+ % of the adapter; pass save_dtype"
                 + " float32");
 
     assertThatThrownBy(() -> merge("verified", Map.of("save_dtype", "bfloat16", "verify", true)))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("to 10 % of what the adapter changes")
         .hasMessageMatching(
-            ".*; rounding to bfloat16 lost \\d\\d+ % of the adapter; pass --save_dtype float32");
+            ".*; rounding to bfloat16 lost \\d\\d+ % of the adapter; pass save_dtype float32");
     assertThat(folder.resolve("verified")).doesNotExist();
   }
 

@@ -32,7 +32,7 @@ class ModelBlueprintTest {
   @ParameterizedTest
   @MethodSource("folders")
   void theSizesAreThoseOfTheModel(Path folder) {
-    ModelBlueprint blueprint = ModelBlueprint.read("--model", folder);
+    ModelBlueprint blueprint = ModelBlueprint.read("model", folder);
     ModelShape shape = blueprint.shape();
     assertThat(blueprint.config().unread()).isEmpty(); // a healthy config gets no note
     try (LoadedModel loaded = ModelReader.open(folder)) {
@@ -54,7 +54,7 @@ class ModelBlueprintTest {
   @ParameterizedTest
   @MethodSource("folders")
   void aModelOfFewerBlocksIsThatMuchSmaller(Path folder) {
-    ModelBlueprint blueprint = ModelBlueprint.read("--model", folder).withLayers(1);
+    ModelBlueprint blueprint = ModelBlueprint.read("model", folder).withLayers(1);
 
     try (CausalLm model =
         blueprint.build(new RandomParameters(ElementType.F32, new RandomNumbers(5)))) {

@@ -423,7 +423,7 @@ class ModelReaderTest {
           config.put("num_attention_heads", 8);
           config.put("n_head", 4);
         });
-    ModelBlueprint blueprint = ModelBlueprint.read("--model", folder);
+    ModelBlueprint blueprint = ModelBlueprint.read("model", folder);
     assertThat(blueprint.shape().layers()).isEqualTo(2);
     assertThat(blueprint.maxPositions()).isGreaterThan(9);
     Path other = ModelFolders.copy("gpt2", temp.resolve("other"));
@@ -445,8 +445,8 @@ class ModelReaderTest {
     assertThatThrownBy(() -> ModelReader.open(folder))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("an adapter lies in the model's folder")
-        .hasMessageContaining("--adapter");
-    assertThatThrownBy(() -> ModelBlueprint.read("--model", folder))
+        .hasMessageContaining("adapter");
+    assertThatThrownBy(() -> ModelBlueprint.read("model", folder))
         .hasMessageContaining("an adapter lies in the model's folder");
   }
 
@@ -592,10 +592,10 @@ class ModelReaderTest {
     Path file = Files.createFile(temp.resolve("file"));
     assertThatThrownBy(() -> ModelReader.open(file))
         .isInstanceOf(UsageException.class)
-        .hasMessage("--model must be a model folder but " + file + " is a file");
-    assertThatThrownBy(() -> ModelReader.open("--ref_model", Path.of("acme-org/chat-1.5b")))
+        .hasMessage("model must be a model folder but " + file + " is a file");
+    assertThatThrownBy(() -> ModelReader.open("ref_model", Path.of("acme-org/chat-1.5b")))
         .isInstanceOf(UsageException.class)
-        .hasMessageStartingWith("--ref_model must be a model folder")
+        .hasMessageStartingWith("ref_model must be a model folder")
         .hasMessageContaining("hf download acme-org/chat-1.5b --local-dir DIR");
     assertThatThrownBy(() -> ModelReader.open(temp.resolve("absent")))
         .isInstanceOf(UsageException.class)

@@ -60,7 +60,7 @@ class PeftAdapterTest {
     edit(adapter, json -> json.put("note", "kept"));
     Path written = Files.createDirectory(folder.resolve("written"));
     try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/" + model));
-        PeftAdapter read = PeftAdapter.open("--adapter", adapter, base)) {
+        PeftAdapter read = PeftAdapter.open("adapter", adapter, base)) {
       read.write(written, base, ElementType.F32);
     }
     SafetensorsFile before = SafetensorsFile.open(adapter.resolve(Checkpoint.ADAPTER));
@@ -217,7 +217,7 @@ class PeftAdapterTest {
 
   private static void open(Path adapter) {
     try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"));
-        PeftAdapter read = PeftAdapter.open("--adapter", adapter, base)) {
+        PeftAdapter read = PeftAdapter.open("adapter", adapter, base)) {
       assertThat(read.model().trained().all()).hasSize(8); // A and B, two targets, two layers
     }
   }

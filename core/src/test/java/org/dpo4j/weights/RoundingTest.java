@@ -74,7 +74,7 @@ class RoundingTest {
       assertThatThrownBy(() -> Rounding.round(loaded.model().parameters(), ElementType.F16))
           .isInstanceOf(DpoException.class)
           .hasMessageContaining(NORM + " has values that are infinite as float16")
-          .hasMessageContaining("--save_dtype bfloat16 or float32");
+          .hasMessageContaining("save_dtype bfloat16 or float32");
     }
   }
 

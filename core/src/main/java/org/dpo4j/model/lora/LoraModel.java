@@ -62,7 +62,7 @@ public final class LoraModel implements CausalLm {
    * @param source of the adapter's weights: {@code <layer>.lora_A.weight}, shape (rank, in), {@code
    *     <layer>.lora_B.weight}, shape (out, rank), and the modules trained in full under their
    *     names in the base
-   * @throws org.dpo4j.DpoException if the configuration does not fit the model
+   * @throws LoraSettingException if the configuration does not fit the model
    */
   public LoraModel(CausalLm base, LoraConfig config, ParameterSource source) {
     this.base = base;

@@ -9,7 +9,6 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.dpo4j.DpoException;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
@@ -28,8 +27,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   /**
    * Finds the layers and weights.
    *
-   * @throws DpoException if names or patterns find nothing, or what cannot be adapted; the message
-   *     begins with PEFT's name of the setting
+   * @throws LoraSettingException if names or patterns find nothing, or what cannot be adapted
    */
   public static LoraPlan of(LoraConfig config, CausalLm model) {
     Set<String> modules = modules(model.parameters());
@@ -67,16 +65,18 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
           .findFirst()
           .ifPresent(
               path -> {
-                throw new DpoException(
-                    "target_modules must name linear layers but %s finds %s, which is none; the"
+                throw new LoraSettingException(
+                    "target_modules",
+                    "must name linear layers but %s finds %s, which is none; the"
                             .formatted(words(targets), path)
                         + " model has "
                         + lastParts(parameters));
               });
     }
     if (layers.isEmpty()) {
-      throw new DpoException(
-          "target_modules must name linear layers of the model but %s finds none; it has %s"
+      throw new LoraSettingException(
+          "target_modules",
+          "must name linear layers of the model but %s finds none; it has %s"
               .formatted(words(targets), lastParts(parameters)));
     }
     return layers;
@@ -96,8 +96,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     for (String end : config.modulesToSave()) {
       List<String> found = modules.stream().filter(path -> path.endsWith(end)).toList();
       if (found.isEmpty()) {
-        throw new DpoException(
-            "modules_to_save must name modules of the model but %s finds none%s"
+        throw new LoraSettingException(
+            "modules_to_save",
+            "must name modules of the model but %s finds none%s"
                 .formatted(
                     end,
                     tied && LoraConfig.HEAD.endsWith(end)
@@ -113,8 +114,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
           parameter.kind() == ParameterSource.Kind.EMBEDDING
               && parameter.tensor().size(0) == model.vocabSize();
       if (tied && table) {
-        throw new DpoException(
-            "modules_to_save must not name "
+        throw new LoraSettingException(
+            "modules_to_save",
+            "must not name "
                 + parameter.name()
                 + ", which is the head as well (tie_word_embeddings): PEFT would train a copy for"
                 + " the one use and not for the other; leave it out");
@@ -126,8 +128,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   private static void requireApart(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
     for (AdapterSlot layer : layers) {
       if (saved.stream().anyMatch(p -> p.name().startsWith(layer.path() + "."))) {
-        throw new DpoException(
-            "modules_to_save must not name what target_modules names but both name "
+        throw new LoraSettingException(
+            "modules_to_save",
+            "must not name what target_modules names but both name "
                 + layer.path()
                 + "; keep it in one of them");
       }
@@ -138,7 +141,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
    * Refuses patterns that find none of the layers. PEFT overlooks them, so that adapters may have
    * them; where they are asked for they are slips.
    *
-   * @throws DpoException if there is one; the message begins with PEFT's name of the setting
+   * @throws LoraSettingException if there is one
    */
   public void requirePatternsUsed(LoraConfig config) {
     requireUsed("rank_pattern", config.rankPattern());
@@ -148,9 +151,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   private void requireUsed(String name, Map<String, ?> pattern) {
     for (String key : pattern.keySet()) {
       if (layers.stream().noneMatch(layer -> LoraConfig.fits(key, layer.path()))) {
-        throw new DpoException(
-            "%s must name layers that target_modules names but %s finds none of them"
-                .formatted(name, key));
+        throw new LoraSettingException(
+            name,
+            "must name layers that target_modules names but %s finds none of them".formatted(key));
       }
     }
   }
