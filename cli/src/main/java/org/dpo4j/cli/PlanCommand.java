@@ -3,6 +3,7 @@ package org.dpo4j.cli;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
@@ -53,7 +54,7 @@ final class PlanCommand implements Callable<Integer> {
         PlanConfig.resolve(
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), PlanConfig.OPTIONS),
-            notice -> console.err().println("note: " + notice));
+            notice -> console.err().println("note: " + OptionText.flags(notice)));
     config.checkInputs();
     runs.plan(config, console);
     return 0;
