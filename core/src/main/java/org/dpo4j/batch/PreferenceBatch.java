@@ -8,43 +8,32 @@ import java.util.Map;
 import org.dpo4j.encode.EncodedPair;
 
 /**
- * Pairs that go through the model together. Sequence 2i is the chosen completion of pair i,
- * sequence 2i + 1 the rejected one. A prompt that several of the pairs have lies there once.
+ * The layout of pairs that go through a model together. Sequence 2i is the chosen completion of
+ * pair i, sequence 2i + 1 its rejected completion. Pairs with the same prompt share one copy of it.
+ *
+ * @param sequences the tokens of all pairs, without padding
  */
-public final class PreferenceBatch {
+public record PreferenceBatch(FlatSequences sequences) {
 
-  private final int[] indices;
-  private final FlatSequences sequences;
-
-  private PreferenceBatch(int[] indices, FlatSequences sequences) {
-    this.indices = indices;
-    this.sequences = sequences;
-  }
-
-  /**
-   * Lays out some pairs of a data set.
-   *
-   * @param dataset all pairs
-   * @param indices the 0-based numbers of the pairs to take
-   */
-  public static PreferenceBatch of(List<EncodedPair> dataset, int... indices) {
+  /** Lays out pairs in the given order. */
+  public static PreferenceBatch of(List<EncodedPair> pairs) {
     Map<Prompt, Completions> groups = new LinkedHashMap<>();
-    for (int i = 0; i < indices.length; i++) {
-      EncodedPair pair = dataset.get(indices[i]);
+    for (int i = 0; i < pairs.size(); i++) {
+      EncodedPair pair = pairs.get(i);
       groups
           .computeIfAbsent(Prompt.of(pair, i), prompt -> new Completions())
           .add(2 * i, pair.chosenIds(), pair.rejectedIds());
     }
     FlatSequences.Builder builder = new FlatSequences.Builder();
     groups.forEach((prompt, completions) -> completions.addTo(builder, prompt));
-    return new PreferenceBatch(indices.clone(), builder.build());
+    return new PreferenceBatch(builder.build());
   }
 
   /**
-   * What pairs must agree in to lie in one group.
+   * Key of a group: pairs with equal keys share a copy of the prompt.
    *
-   * @param owner keeps pairs with an empty prompt apart, who would share nothing but the cost of a
-   *     larger group
+   * @param owner number of the pair if the prompt is empty, else -1: pairs with an empty prompt
+   *     would share nothing, and a larger group costs more
    */
   @SuppressWarnings("ArrayRecordComponent") // compared by content below
   private record Prompt(int[] ids, int owner) {
@@ -66,7 +55,7 @@ public final class PreferenceBatch {
     }
   }
 
-  /** The completions behind a prompt, with their numbers. */
+  /** The completions of a prompt, with their sequence numbers. */
   private static final class Completions {
     private final List<Integer> numbers = new ArrayList<>();
     private final List<int[]> ids = new ArrayList<>();
@@ -82,16 +71,5 @@ public final class PreferenceBatch {
           numbers.stream().mapToInt(Integer::intValue).toArray(),
           ids.toArray(int[][]::new));
     }
-  }
-
-  /**
-   * The number in the data set of each pair, by which reference log-probabilities are looked up.
-   */
-  public int[] indices() {
-    return indices.clone();
-  }
-
-  public FlatSequences sequences() {
-    return sequences;
   }
 }

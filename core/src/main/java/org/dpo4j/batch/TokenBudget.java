@@ -3,13 +3,14 @@ package org.dpo4j.batch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import org.dpo4j.encode.EncodedPair;
 
 /**
- * Cuts a data set into runs of neighbours that go through a model together, as many as a number of
- * fed tokens holds. Pairs keep their order: without padding, sorting them by length wins nothing.
+ * Cuts a list of pairs into batches of neighbours by the number of tokens that are fed to the
+ * model. Pairs keep their order: without padding, sorting them by length gains nothing.
  *
- * @param tokens that a batch should not exceed, at least 1; a longer pair is a batch of its own
+ * @param tokens largest size of a batch in tokens, at least 1; a longer pair is a batch of its own
  */
 public record TokenBudget(int tokens) {
 
@@ -17,8 +18,8 @@ public record TokenBudget(int tokens) {
   public static final TokenBudget DEFAULT = new TokenBudget(2048);
 
   /**
-   * With a way back, whose activations are kept: still enough rows for matrix products to run at
-   * their best, and few enough that memory stays small whatever the size of a micro-batch.
+   * For training, where activations are saved for the backward pass: enough rows for matrix
+   * products to run at full speed, and few enough to bound memory whatever the micro-batch size.
    */
   public static final TokenBudget TRAINING = new TokenBudget(560);
 
@@ -29,11 +30,11 @@ public record TokenBudget(int tokens) {
   }
 
   /**
-   * Where the batch ends that begins with a pair.
+   * End of the batch that begins with a pair.
    *
    * @param pairs the data set
-   * @param from number of the first pair, which is there
-   * @return number of the pair after the last, above {@code from}
+   * @param from index of the batch's first pair, in [0, pairs.size())
+   * @return index after its last pair, above {@code from}
    */
   public int end(List<EncodedPair> pairs, int from) {
     EncodedPair before = pairs.get(from);
@@ -53,27 +54,28 @@ public record TokenBudget(int tokens) {
   }
 
   /**
-   * Cuts a micro-batch into as few pieces as the budget allows, of about one size.
+   * Cuts a micro-batch into as few pieces of similar size as the budget allows.
    *
-   * @param indices the numbers of its pairs, at least one
-   * @return the same numbers in the same order, by piece
+   * @param pairs at least one
+   * @param encoded the token ids of a pair
+   * @return the same pairs in the same order, by piece
    */
-  public List<int[]> pieces(List<EncodedPair> pairs, int[] indices) {
-    long[] fed = Arrays.stream(indices).mapToLong(index -> fed(pairs.get(index))).toArray();
+  public <P> List<List<P>> pieces(List<P> pairs, Function<P, EncodedPair> encoded) {
+    long[] fed = pairs.stream().mapToLong(pair -> fed(encoded.apply(pair))).toArray();
     long all = Arrays.stream(fed).sum();
     long size = all / ((all - 1) / tokens + 1);
-    List<int[]> pieces = new ArrayList<>();
+    List<List<P>> pieces = new ArrayList<>();
     int from = 0;
     long sum = 0;
-    for (int i = 0; i < indices.length; i++) {
-      if (sum > 0 && sum + fed[i] / 2 > size) { // a pair goes where more of it fits
-        pieces.add(Arrays.copyOfRange(indices, from, i));
+    for (int i = 0; i < fed.length; i++) {
+      if (sum > 0 && sum + fed[i] / 2 > size) { // closer to the size without the pair
+        pieces.add(pairs.subList(from, i));
         from = i;
         sum = 0;
       }
       sum += fed[i];
     }
-    pieces.add(Arrays.copyOfRange(indices, from, indices.length));
+    pieces.add(pairs.subList(from, fed.length));
     return pieces;
   }
 

@@ -20,6 +20,7 @@ import org.dpo4j.torch.TensorScope;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingSession;
 
 /**
  * Direct Preference Optimization as a textbook has it: plain numbers in, plain numbers out.
@@ -172,8 +173,11 @@ public final class Dpo {
             plan.stepsPerEpoch(),
             Computation.PLAIN,
             policy.sameWeightsAs(reference));
-    new Trainer(policy.model(), Objective.of(settings.loss()), trainer, listener)
-        .train(data(reference, pairs), null);
+    try (TrainingSession session =
+        new TrainingSession(
+            policy.model(), data(reference, pairs), Objective.of(settings.loss()), trainer)) {
+      new Trainer(session, listener).train();
+    }
   }
 
   /** The pairs with their log-probabilities under the reference. */

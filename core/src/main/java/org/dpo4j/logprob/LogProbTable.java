@@ -101,7 +101,7 @@ public final class LogProbTable {
     for (int from = 0, to; from < pairs.size(); from = to) {
       Interruption.check("after %d of %d pairs were scored".formatted(from, pairs.size()));
       to = cut.end(from);
-      PreferenceBatch batch = PreferenceBatch.of(pairs, IntStream.range(from, to).toArray());
+      PreferenceBatch batch = PreferenceBatch.of(pairs.subList(from, to));
       try (TensorScope scope = TensorScope.open();
           LogProbPass pass =
               engine.forward(model, batch.sequences(), tail, LogProbEngine.Purpose.SUMS)) {

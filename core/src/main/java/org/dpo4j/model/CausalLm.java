@@ -93,6 +93,11 @@ public interface CausalLm extends AutoCloseable {
   /** A second model with the same weights in memory of its own, gradients off. */
   CausalLm copy();
 
+  /**
+   * Sets the seed of the dropout masks of the next forward pass; without dropout nothing happens.
+   */
+  default void seedDropout(long seed) {}
+
   /** Decides what dropout drops in one pass; the same wherever there is none. */
   default long dropoutSeed() {
     return 0;

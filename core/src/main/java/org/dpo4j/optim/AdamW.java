@@ -46,6 +46,17 @@ public final class AdamW implements AutoCloseable {
 
   private final FlatParameters parameters;
   private final Settings settings;
+
+  /**
+   * The optimizer's state as a copy.
+   *
+   * @param steps updates done
+   * @param means running means of the gradients, shape (count), in the order of {@link
+   *     FlatParameters#values}
+   * @param squares running means of the squared gradients, shape (count)
+   */
+  public record State(int steps, Tensor means, Tensor squares) {}
+
   private final Tensor means; // (count)
   private final Tensor squares; // (count)
   private int steps;
@@ -59,11 +70,23 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
+  /** Copies the state; the caller frees both tensors with {@link Tensors#free}. */
+  public State state() {
+    return new State(steps, Tensors.copyOf(means), Tensors.copyOf(squares));
+  }
+
+  /** Continues from a state, whose tensors are copied. */
+  public void restore(State state) {
+    steps = state.steps();
+    Tensors.overwrite(means, state.means());
+    Tensors.overwrite(squares, state.squares());
+  }
+
   /**
-   * Changes every weight once by its gradient, and sets the gradients to zero for the next step:
-   * one way over memory for all of it.
+   * Updates every weight by its gradient and sets the gradients to zero, in one pass over memory.
    *
-   * @param gradientFactor the gradients are multiplied with it first
+   * @param learningRate of this step, not negative
+   * @param gradientFactor the gradients are multiplied by it first; see {@link FlatParameters#clip}
    */
   public void step(double learningRate, double gradientFactor) {
     steps++;
@@ -89,7 +112,7 @@ public final class AdamW implements AutoCloseable {
     step(learningRate, 1);
   }
 
-  /** A piece can have weights with decay and without. */
+  /** A piece may contain both weights with decay and weights without. */
   private void update(FusedAdamW fused, long start, double gradientFactor) {
     long end = Math.min(start + PIECE, parameters.count());
     long border = Math.max(start, Math.min(end, parameters.decaying()));

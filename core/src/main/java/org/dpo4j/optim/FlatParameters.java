@@ -1,6 +1,7 @@
 package org.dpo4j.optim;
 
-import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
@@ -10,9 +11,9 @@ import org.dpo4j.torch.Tensors;
 import org.dpo4j.torch.WorkerPool;
 
 /**
- * The weights of a model moved into one buffer, and their gradients in a second one, so that the
- * optimizer works on a few long vectors and not on hundreds of tensors. Weights with decay come
- * first. The model's tensors stay what they are to the model; only their memory moves.
+ * The weights of a model in one buffer and their gradients in a second one, so that the optimizer
+ * works on a few long vectors and not on hundreds of tensors. Weights with decay come first. The
+ * model keeps its tensors; only their memory moves.
  */
 public final class FlatParameters implements AutoCloseable {
 
@@ -32,10 +33,9 @@ public final class FlatParameters implements AutoCloseable {
 
   /** Moves the weights and turns their gradients on. */
   public static FlatParameters of(Parameters parameters) {
-    List<Parameters.Parameter> ordered = new ArrayList<>();
-    parameters.all().stream().filter(p -> p.kind().decays()).forEach(ordered::add);
-    long decaying = ordered.stream().mapToLong(p -> p.tensor().numel()).sum();
-    parameters.all().stream().filter(p -> !p.kind().decays()).forEach(ordered::add);
+    List<Parameters.Parameter> ordered = ordered(parameters);
+    long decaying =
+        ordered.stream().filter(p -> p.kind().decays()).mapToLong(p -> p.tensor().numel()).sum();
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor first = ordered.get(0).tensor();
@@ -57,8 +57,15 @@ public final class FlatParameters implements AutoCloseable {
     }
   }
 
+  /** Parameters with decay, then those without; each in the order of the model. */
+  private static List<Parameters.Parameter> ordered(Parameters parameters) {
+    return parameters.all().stream()
+        .sorted(Comparator.comparing((Parameters.Parameter p) -> !p.kind().decays()))
+        .toList();
+  }
+
   /** All weights, shape (count). */
-  Tensor values() {
+  public Tensor values() {
     return values;
   }
 
@@ -67,15 +74,24 @@ public final class FlatParameters implements AutoCloseable {
     return gradients;
   }
 
-  /** How many of the first weights decay. */
+  /** Number of weights with decay; they come first. */
   long decaying() {
     return decaying;
   }
 
+  /** Number of weights. */
   public long count() {
     return values.numel();
   }
 
+  /** Name and shape of each parameter, in the order of the buffers. */
+  public List<String> layout() {
+    return ordered(parameters).stream()
+        .map(parameter -> parameter.name() + Arrays.toString(parameter.tensor().shape()))
+        .toList();
+  }
+
+  /** Sets all gradients to zero. */
   public void zeroGradients() {
     gradients.zero_();
   }
@@ -105,8 +121,8 @@ public final class FlatParameters implements AutoCloseable {
   }
 
   /**
-   * What gradients are to be multiplied with so that their norm is at most {@code maxNorm}, as in
-   * PyTorch's {@code clip_grad_norm_}.
+   * The factor that scales gradients to a norm of at most {@code maxNorm}, as in PyTorch's {@code
+   * clip_grad_norm_}; 1 if their norm is not larger.
    *
    * @param norm of the gradients
    * @param maxNorm largest allowed norm; 0 for no limit
@@ -120,7 +136,7 @@ public final class FlatParameters implements AutoCloseable {
     return Tensors.finite(values);
   }
 
-  /** Frees the gradients; the weights keep their values. */
+  /** Frees the gradients and turns them off; the weights keep their values. */
   @Override
   public void close() {
     parameters.requireGradients(false);

@@ -1,24 +1,24 @@
 package org.dpo4j.optim;
 
 /**
- * The learning rate of each step: it rises in a line from 0 during warm-up, then follows a shape,
- * as in transformers.
+ * The learning rate of each step: a linear warm-up from 0, then a shape, as in transformers.
  *
- * @param peak the highest learning rate, not negative
- * @param shape what it does after warm-up
- * @param warmupSteps steps of the rise, not negative
- * @param totalSteps steps of the run
+ * @param peak highest learning rate, not negative
+ * @param shape course after the warm-up
+ * @param warmupSteps steps of the warm-up, not negative
+ * @param totalSteps steps of the run, not negative
  */
 public record LearningRateSchedule(double peak, Shape shape, int warmupSteps, int totalSteps) {
 
-  /** What the learning rate does after warm-up. */
+  /** The course of the learning rate after the warm-up. */
   public enum Shape {
-    /** Stays at its peak, without any warm-up. */
+    /** Constant, without a warm-up. */
     CONSTANT,
+    /** Constant after the warm-up. */
     CONSTANT_WITH_WARMUP,
-    /** Falls in a line to 0 at the end of the run. */
+    /** Linear decay to 0 at the end of the run. */
     LINEAR,
-    /** Falls along half a cosine to 0 at the end of the run. */
+    /** Half a cosine, to 0 at the end of the run. */
     COSINE
   }
 

@@ -1,7 +1,8 @@
 /**
- * Gradients in, changed weights out: AdamW, clipping, learning-rate schedules.
+ * Optimization: AdamW, gradient clipping, learning-rate schedules. The input is a gradient, the
+ * output are changed weights; losses and data do not occur here.
  *
- * <p>Nothing here knows about losses or data. Start with {@link org.dpo4j.optim.AdamW}.
+ * <p>Start with {@link org.dpo4j.optim.AdamW}.
  */
 @NullMarked
 package org.dpo4j.optim;

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.encode.EncodedPair;
@@ -37,8 +36,7 @@ public record TokenLoad(
 
   /** The load of pairs on a model; the sum over any micro-batches that they come in. */
   public static TokenLoad of(List<EncodedPair> pairs, ModelShape shape) {
-    return of(
-        PreferenceBatch.of(pairs, IntStream.range(0, pairs.size()).toArray()).sequences(), shape);
+    return of(PreferenceBatch.of(pairs).sequences(), shape);
   }
 
   private static TokenLoad of(FlatSequences sequences, ModelShape shape) {

@@ -24,6 +24,7 @@ import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingSession;
 import org.dpo4j.weights.ModelBlueprint;
 
 /**
@@ -99,25 +100,27 @@ public record Trial(
       }
     }
     List<StepReport> reports = new ArrayList<>();
-    new Trainer(
-            policy,
-            objective,
-            new Trainer.Settings(
-                new EpochPlan(pairs.size(), pairs.size(), 1, false, 0),
-                STEPS,
-                LearningRateSchedule.constant(0),
-                adamW,
-                maxGradNorm,
-                1,
-                computation,
-                false),
-            new TrainingListener() {
-              @Override
-              public void onReport(StepReport report, TrainingControl control) {
-                reports.add(report);
-              }
-            })
-        .train(new PreferenceData(pairs, reference), null);
+    Trainer.Settings settings =
+        new Trainer.Settings(
+            new EpochPlan(pairs.size(), pairs.size(), 1, false, 0),
+            STEPS,
+            LearningRateSchedule.constant(0),
+            adamW,
+            maxGradNorm,
+            1,
+            computation,
+            false);
+    TrainingListener collector =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepReport step, TrainingControl control) {
+            reports.add(step);
+          }
+        };
+    try (TrainingSession session =
+        new TrainingSession(policy, new PreferenceData(pairs, reference), objective, settings)) {
+      new Trainer(session, collector).train();
+    }
     StepReport quick = quick(reports.subList(1, reports.size()));
     return new StepCost(
         quick.computeSeconds(), forward, quick.stepSeconds() - quick.computeSeconds());

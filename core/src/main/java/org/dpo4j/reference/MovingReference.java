@@ -1,11 +1,11 @@
 package org.dpo4j.reference;
 
 import java.util.List;
-import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
-import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
@@ -15,12 +15,12 @@ import org.dpo4j.torch.Tensors;
 /**
  * TR-DPO: a reference that follows the policy. After every tau-th step its weights become alpha x
  * policy + (1 - alpha) x reference. Gorbatovski et al. 2024, arXiv 2404.09656; as TRL's {@code
- * sync_ref_model}. Its log-probabilities are computed when they are asked for.
+ * sync_ref_model}. Its log-probabilities are computed for each micro-batch.
  */
 public final class MovingReference implements Reference {
 
   /**
-   * How the reference follows.
+   * When and how far the reference moves.
    *
    * @param alpha share of the policy in [0, 1]; 1 replaces the reference
    * @param everySteps tau, at least 1
@@ -36,37 +36,42 @@ public final class MovingReference implements Reference {
 
   private final LogProbEngine engine;
   private final CausalLm model;
-  private final SyncSchedule pace;
+  private final SyncSchedule schedule;
   private final LengthDesensitizing tail;
 
   /**
-   * Starts where a model is.
+   * Starts with the weights of a model.
    *
    * @param engine computes the reference's log-probabilities
-   * @param model is changed by and by, and closed with this object; its weights must have the
-   *     policy's names and shapes
+   * @param model changed by {@link #afterStep} and closed with this object; its weights must have
+   *     the policy's names and shapes
+   * @param schedule when and how far the reference moves
+   * @param tail token weights of the log-probabilities
    */
   public MovingReference(
-      LogProbEngine engine, CausalLm model, SyncSchedule pace, LengthDesensitizing tail) {
+      LogProbEngine engine, CausalLm model, SyncSchedule schedule, LengthDesensitizing tail) {
     this.engine = engine;
     this.model = model;
-    this.pace = pace;
+    this.schedule = schedule;
     this.tail = tail;
   }
 
   @Override
-  public PairLogProbs of(PreferenceBatch batch, PairLogProbs policy) {
-    double[] sums;
-    try (LogProbPass pass =
-        engine.forward(model, batch.sequences(), tail, LogProbEngine.Purpose.SUMS)) {
-      sums = Tensors.toDoubles(pass.weightedSums());
-    }
-    return PairLogProbs.ofSequences(sums, policy);
+  public ScoredPair scored(int index, EncodedPair pair) {
+    return new ScoredPair(pair, null);
   }
 
   @Override
-  public void onStep(int step, CausalLm policy) {
-    if (step % pace.everySteps() != 0) {
+  public double[] logProbs(List<ScoredPair> pairs, FlatSequences sequences) {
+    try (TensorScope scope = TensorScope.open();
+        LogProbPass pass = engine.forward(model, sequences, tail, LogProbEngine.Purpose.SUMS)) {
+      return Tensors.toDoubles(pass.weightedSums());
+    }
+  }
+
+  @Override
+  public void afterStep(int step, CausalLm policy) {
+    if (step % schedule.everySteps() != 0) {
       return;
     }
     List<Parameters.Parameter> sources = policy.parameters().all();
@@ -77,11 +82,16 @@ public final class MovingReference implements Reference {
         targets
             .get(i)
             .tensor()
-            .mul_(Tensors.scalar(1 - pace.alpha()))
-            .add_(sources.get(i).tensor(), Tensors.scalar(pace.alpha()));
+            .mul_(Tensors.scalar(1 - schedule.alpha()))
+            .add_(sources.get(i).tensor(), Tensors.scalar(schedule.alpha()));
       }
     }
     model.parameters().recastMatrices();
+  }
+
+  @Override
+  public Parameters movingWeights() {
+    return model.parameters();
   }
 
   @Override

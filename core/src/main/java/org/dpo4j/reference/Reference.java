@@ -1,28 +1,46 @@
 package org.dpo4j.reference;
 
-import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.logprob.PairLogProbs;
+import java.util.List;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Parameters;
+import org.jspecify.annotations.Nullable;
 
-/** What the policy is compared with. */
+/** The model that the policy is compared with. */
 public sealed interface Reference extends AutoCloseable
     permits PrecomputedReference, MovingReference {
 
   /**
-   * The log-probabilities of a batch, without gradients.
+   * A pair with its log-probabilities, where they are known before training.
    *
-   * @param policy of the same batch; lengths and type are taken from it
+   * @param index of the pair in the data set
    */
-  PairLogProbs of(PreferenceBatch batch, PairLogProbs policy);
+  ScoredPair scored(int index, EncodedPair pair);
 
   /**
-   * Hears that an optimizer step has changed the policy.
+   * Log-probabilities of both completions of each pair, in nats.
    *
-   * @param step 1-based number of that step
+   * @param pairs from {@link #scored}
+   * @param sequences the layout of these pairs
+   * @return (2 x pairs): sequence 2i is the chosen completion of pair i, 2i + 1 its rejected one
    */
-  default void onStep(int step, CausalLm policy) {}
+  double[] logProbs(List<ScoredPair> pairs, FlatSequences sequences);
 
-  /** Frees what the reference holds of its own. */
+  /**
+   * Updates the reference after an optimizer step.
+   *
+   * @param step number of the step, from 1
+   * @param policy with the weights after the step
+   */
+  default void afterStep(int step, CausalLm policy) {}
+
+  /** The weights that {@link #afterStep} changes; null if the reference is frozen. */
+  default @Nullable Parameters movingWeights() {
+    return null;
+  }
+
+  /** Frees the reference's own memory. */
   @Override
   default void close() {}
 }

@@ -1,9 +1,8 @@
 /**
- * Where the log-probabilities of the reference come from. A frozen one's are computed once, before
- * step 0, while the model that gives them has not moved; afterwards they are numbers, which no
- * optimizer can reach. {@link org.dpo4j.reference.ReferenceCache} keeps them in files, so that
- * other runs need not ask again. A moving one is a model of its own, which follows the policy on
- * purpose.
+ * Log-probabilities of the reference. Those of a frozen reference are computed once, before the
+ * first step; training then uses the numbers and no second model. {@link
+ * org.dpo4j.reference.ReferenceCache} stores them in files for later runs. A moving reference is a
+ * second model in memory, whose weights follow the policy's.
  *
  * <p>Start with {@link org.dpo4j.reference.PrecomputedReference}.
  */

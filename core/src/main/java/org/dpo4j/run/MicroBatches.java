@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.function.Function;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.encode.EncodedPair;
@@ -32,10 +32,9 @@ record MicroBatches(List<Batch> all) {
       if (!separable || load.tokens() <= TokenBudget.TRAINING.tokens()) {
         return new Batch(pairs, load, load);
       }
-      int[] indices = IntStream.range(0, pairs.size()).toArray();
       TokenLoad largest =
-          TokenBudget.TRAINING.pieces(pairs, indices).stream()
-              .map(piece -> TokenLoad.of(Arrays.stream(piece).mapToObj(pairs::get).toList(), shape))
+          TokenBudget.TRAINING.pieces(pairs, Function.identity()).stream()
+              .map(piece -> TokenLoad.of(piece, shape))
               .max(Comparator.comparingLong(TokenLoad::tokens))
               .orElseThrow();
       return new Batch(pairs, load, largest);

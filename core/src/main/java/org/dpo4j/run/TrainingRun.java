@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.dpo4j.Cancellation;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.checkpoint.DiskSpace;
@@ -21,8 +22,10 @@ import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Evaluation;
+import org.dpo4j.train.Listeners;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingSession;
 
 /**
  * The line, written once: pairs and a checkpoint in, a tuned checkpoint out. The only place that
@@ -117,8 +120,14 @@ public final class TrainingRun {
             pairs.heldOut().isEmpty() ? null : evaluation(data.get(1), settings);
         inputs.tokenizer().close(); // tens of megabytes that nothing needs any more
         Engine.releaseFreeMemory();
-        new Trainer(policy, objective, settings, report)
-            .train(data.get(0), evaluation, () -> saving.finish(output));
+        TrainingSession session = new TrainingSession(policy, data.get(0), objective, settings);
+        Trainer trainer =
+            new Trainer(session, evaluation, new Listeners(List.of(report), new Cancellation()));
+        try (session) {
+          trainer.train();
+        }
+        saving.finish(output);
+        trainer.evaluate();
         report.trainingDone((System.nanoTime() - started) / 1e9);
       }
 

@@ -228,6 +228,22 @@ public final class Tensors {
     }
   }
 
+  /** A copy outside all scopes; the caller frees it with {@link #free}. */
+  public static Tensor copyOf(Tensor tensor) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return scope.keep(tensor.detach().clone());
+    }
+  }
+
+  /** Copies the elements of a tensor of the same shape into another one. */
+  public static void overwrite(Tensor target, Tensor source) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      target.detach().copy_(source);
+    }
+  }
+
   /** Frees what {@link TensorScope#keep} let out. The tensor must not be used afterwards. */
   public static void free(Tensor tensor) {
     tensor.close();

@@ -3,12 +3,12 @@ package org.dpo4j.train;
 import org.dpo4j.logprob.LogProbEngine;
 
 /**
- * How steps are computed; the numbers are the same but for rounding.
+ * How steps are computed. The choices change numbers only by rounding.
  *
  * @param bf16 whether matrices are multiplied in bfloat16; weights, sums and everything between
  *     products stay in 32 bits
- * @param gradientCheckpointing whether blocks are computed once more on the way back, which costs a
- *     third of the time and saves most of the activations
+ * @param gradientCheckpointing whether the backward pass recomputes the activations of a block,
+ *     which costs a third of the time and saves most of the memory of activations
  * @param engine computes log-probabilities and gradients
  */
 public record Computation(boolean bf16, boolean gradientCheckpointing, LogProbEngine engine) {

@@ -1,13 +1,13 @@
 package org.dpo4j.train;
 
 /**
- * Held-out pairs and when to look at them; always before the first and after the last step, so that
- * the last figures are those of the weights that are kept.
+ * Held-out pairs and when to evaluate them. They are always evaluated before the first step and
+ * after the last one, so that the final figures are those of the saved weights.
  *
  * @param data the held-out pairs
- * @param batchSize pairs that go through the model together
- * @param everySteps evaluate after each so many steps; 0 for not by steps
- * @param everyEpoch evaluate after each epoch
+ * @param batchSize pairs that go through the model together, at least 1
+ * @param everySteps steps between two evaluations; 0 for none by steps
+ * @param everyEpoch whether each epoch ends with an evaluation
  */
 public record Evaluation(PreferenceData data, int batchSize, int everySteps, boolean everyEpoch) {
 

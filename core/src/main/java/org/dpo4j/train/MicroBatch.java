@@ -1,8 +1,9 @@
 package org.dpo4j.train;
 
-import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
@@ -14,93 +15,120 @@ import org.dpo4j.loss.LossInputs;
 import org.dpo4j.loss.LossTerms;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.reference.Reference;
+import org.dpo4j.reference.ScoredPair;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Some pairs on their way through the policy into the objective. libtorch's autograd sees the loss
- * of a few log-probabilities; from there on a {@link LogProbPass} goes back.
+ * Forward and backward pass of some pairs. libtorch's autograd differentiates the loss with respect
+ * to the log-probabilities of the completions; a {@link LogProbPass} continues from there to the
+ * weights.
  */
 final class MicroBatch implements AutoCloseable {
 
-  private final TensorScope scope = TensorScope.open();
+  private final TensorScope scope;
   private final LogProbPass pass;
   private final Tensor sums; // (2 x pairs), a leaf
-  private final Tensor weighted; // likewise; the same tensor where nothing weights tokens
-  private final Tensor loss; // the sum of weight x loss
+  private final Tensor weightedSums; // (2 x pairs); the same tensor if tokens have no weights
+  private final Tensor loss; // scalar: the sum of weight x loss
+  private final List<MetricSums> metrics;
+
+  private MicroBatch(
+      TensorScope scope,
+      LogProbPass pass,
+      Tensor sums,
+      Tensor weightedSums,
+      Tensor loss,
+      List<MetricSums> metrics) {
+    this.scope = scope;
+    this.pass = pass;
+    this.sums = sums;
+    this.weightedSums = weightedSums;
+    this.loss = loss;
+    this.metrics = metrics;
+  }
 
   /**
-   * Goes forward.
+   * Runs the forward pass.
    *
-   * @param indices of the pairs in the data
-   * @param unit weights of pairs are divided by it: the largest of the step, so that 32 bits can
-   *     hold them
-   * @param metrics get the pairs' figures
+   * @param reference of the pairs; null for objectives without one
+   * @param unit the weights of pairs are divided by it, to be representable in 32 bits: the largest
+   *     weight of the step
    */
-  MicroBatch(
-      PreferenceData data,
+  static MicroBatch forward(
       LogProbEngine engine,
       CausalLm policy,
       Objective objective,
-      int[] indices,
+      @Nullable Reference reference,
+      List<ScoredPair> pairs,
       double unit,
-      LogProbEngine.Purpose purpose,
-      MetricSums metrics) {
-    PreferenceBatch batch = PreferenceBatch.of(data.pairs(), indices);
-    LogProbPass opened = null;
+      LogProbEngine.Purpose purpose) {
+    FlatSequences sequences =
+        PreferenceBatch.of(pairs.stream().map(ScoredPair::pair).toList()).sequences();
+    double @Nullable [] referenceLogProbs =
+        reference == null ? null : reference.logProbs(pairs, sequences);
+    double[] weights = pairs.stream().mapToDouble(pair -> pair.pair().weight()).toArray();
+    TensorScope scope = TensorScope.open();
+    LogProbPass pass = null;
     try {
-      opened = engine.forward(policy, batch.sequences(), objective.tail(), purpose);
-      pass = opened;
-      sums = pass.sums().set_requires_grad(true);
-      weighted =
+      pass = engine.forward(policy, sequences, objective.tail(), purpose);
+      Tensor sums = pass.sums().set_requires_grad(true);
+      Tensor weightedSums =
           objective.tail().equals(LengthDesensitizing.NONE)
               ? sums
               : pass.weightedSums().set_requires_grad(true);
-      loss = loss(data, objective, batch, indices, unit, metrics);
+      PairLogProbs logProbs = PairLogProbs.ofSequences(weightedSums, sequences.lengths());
+      TokenStatistics statistics = pass.tokens();
+      LossInputs inputs =
+          new LossInputs(
+              logProbs,
+              referenceLogProbs == null
+                  ? null
+                  : PairLogProbs.ofSequences(referenceLogProbs, logProbs),
+              FDivergence.NONE,
+              sums.view(-1, 2).select(1, 0),
+              Tensors.like(sums, chosenScored(statistics)),
+              Tensors.like(sums, divided(weights, unit)));
+      LossTerms terms = objective.terms(inputs, Tensors.like(sums, alignment(statistics)));
+      return new MicroBatch(
+          scope,
+          pass,
+          sums,
+          weightedSums,
+          terms.loss().mul(inputs.weights()).sum(),
+          PairFigures.of(terms, objective.loss().beta(), weights, logProbs, statistics));
     } catch (RuntimeException | Error e) {
-      if (opened != null) {
-        opened.close();
+      if (pass != null) {
+        pass.close();
       }
       scope.close();
       throw e;
     }
   }
 
-  private Tensor loss(
-      PreferenceData data,
-      Objective objective,
-      PreferenceBatch batch,
-      int[] indices,
-      double unit,
-      MetricSums metrics) {
-    PairLogProbs logProbs = PairLogProbs.ofSequences(weighted, batch.sequences().lengths());
-    double[] weights = data.weights(indices);
-    TokenStatistics statistics = pass.tokens();
-    LossInputs inputs =
-        new LossInputs(
-            logProbs,
-            data.reference() == null ? null : data.reference().of(batch, logProbs),
-            FDivergence.NONE,
-            sums.view(-1, 2).select(1, 0),
-            Tensors.like(sums, chosenScored(statistics)),
-            Tensors.like(sums, Arrays.stream(weights).map(weight -> weight / unit).toArray()));
-    LossTerms terms = objective.terms(inputs, Tensors.like(sums, alignment(statistics)));
-    metrics.add(terms, objective.loss().beta(), weights, logProbs, statistics);
-    return terms.loss().mul(inputs.weights()).sum();
+  /** The metrics of each pair, in order. */
+  List<MetricSums> metrics() {
+    return metrics;
   }
 
   /**
-   * Goes back: adds the gradients of loss / divisor to those of the weights.
+   * Runs the backward pass: adds the gradients of loss / divisor to those of the weights.
    *
-   * @param divisor the weight of the whole step, of which this is a part, in units
+   * @param divisor weight of the whole step, of which this is a part, in units
    */
   void backward(double divisor) {
     loss.div(Tensors.scalar(divisor)).backward();
-    Tensor none = Tensors.zerosLike(sums, sums.shape());
-    Tensor bySums = sums.grad().defined() ? sums.grad() : none;
-    Tensor byWeighted =
-        !weighted.is_same(sums) && weighted.grad().defined() ? weighted.grad() : none;
-    pass.backward(bySums, byWeighted);
+    Tensor zeros = Tensors.zerosLike(sums, sums.shape());
+    Tensor bySums = sums.grad().defined() ? sums.grad() : zeros;
+    Tensor byWeightedSums =
+        !weightedSums.is_same(sums) && weightedSums.grad().defined() ? weightedSums.grad() : zeros;
+    pass.backward(bySums, byWeightedSums);
+  }
+
+  private static double[] divided(double[] values, double divisor) {
+    return IntStream.range(0, values.length).mapToDouble(i -> values[i] / divisor).toArray();
   }
 
   private static double[] chosenScored(TokenStatistics statistics) {
@@ -108,7 +136,7 @@ final class MicroBatch implements AutoCloseable {
     return IntStream.range(0, tokens.length / 2).mapToDouble(i -> tokens[2 * i]).toArray();
   }
 
-  /** The mean over tokens of each side, both sides added. */
+  /** For each pair the mean over the chosen tokens plus the mean over the rejected tokens. */
   private static double[] alignment(TokenStatistics statistics) {
     double[] means = new double[statistics.tokens().length / 2];
     for (int i = 0; i < statistics.tokens().length; i++) {

@@ -1,6 +1,5 @@
 package org.dpo4j.train;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.PairMetrics;
@@ -9,13 +8,14 @@ import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.Reference;
+import org.dpo4j.reference.ScoredPair;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Pairs together with what the reference says of them.
+ * Pairs with their reference.
  *
- * @param pairs at least one; not copied, for they may be more than fit into memory
- * @param reference of the same pairs; null for objectives that need none
+ * @param pairs at least one; not copied, since they may be more than fit into memory
+ * @param reference of the same pairs; null for objectives without one
  */
 public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference reference) {
 
@@ -25,30 +25,48 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
     }
   }
 
-  /** How much each pair counts. */
-  double[] weights(int[] indices) {
-    return IntStream.of(indices).mapToDouble(index -> pairs.get(index).weight()).toArray();
+  /**
+   * Reads each pair once.
+   *
+   * @param indices of the pairs, in [0, pairs.size())
+   */
+  List<ScoredPair> read(int... indices) {
+    return IntStream.of(indices)
+        .mapToObj(
+            index -> {
+              EncodedPair pair = pairs.get(index);
+              return reference == null ? new ScoredPair(pair, null) : reference.scored(index, pair);
+            })
+        .toList();
   }
 
-  /** Means over all pairs, without gradients. */
+  /**
+   * Means over all pairs, without gradients.
+   *
+   * @param batchSize pairs that go through the model together, at least 1
+   */
   public PairMetrics evaluate(
       LogProbEngine engine, CausalLm policy, Objective objective, int batchSize) {
-    MetricSums sums = new MetricSums();
+    MetricSums sums = MetricSums.NONE;
     for (int from = 0, to; from < pairs.size(); from = to) {
       to = from + Math.min(batchSize, pairs.size() - from); // no sum beyond an int
-      int[] indices = IntStream.range(from, to).toArray();
-      double unit = Arrays.stream(weights(indices)).max().orElseThrow();
-      new MicroBatch(
-              this,
+      List<ScoredPair> batch = read(IntStream.range(from, to).toArray());
+      try (MicroBatch microBatch =
+          MicroBatch.forward(
               engine,
               policy,
               objective,
-              indices,
-              unit,
-              LogProbEngine.Purpose.STATISTICS,
-              sums)
-          .close();
+              reference,
+              batch,
+              largestWeight(batch),
+              LogProbEngine.Purpose.STATISTICS)) {
+        sums = sums.plus(microBatch.metrics());
+      }
     }
     return sums.means();
+  }
+
+  static double largestWeight(List<ScoredPair> pairs) {
+    return pairs.stream().mapToDouble(pair -> pair.pair().weight()).max().orElseThrow();
   }
 }

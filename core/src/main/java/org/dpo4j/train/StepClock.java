@@ -1,47 +1,50 @@
 package org.dpo4j.train;
 
-/** The wall times of the steps since the last report, as means. */
+/** Wall times of the current step, and their means over the steps since the last report. */
 final class StepClock {
   private long started;
-  private long computed;
-  private long lastComputeNanos;
-  private long lastStepNanos;
-  private long computeNanos;
-  private long stepNanos;
+  private long computeNanos; // of the current step
+  private long updateNanos; // of the last step
+  private long allComputeNanos;
+  private long allNanos;
   private int steps;
+  private long lastComputeNanos;
 
-  /** A step begins. */
+  /** A micro-batch or an update begins. */
   void start() {
     started = System.nanoTime();
   }
 
-  /** All its gradients are there. */
+  /** The gradients of a micro-batch are computed. */
   void computed() {
-    computed = System.nanoTime();
+    computeNanos += System.nanoTime() - started;
   }
 
-  /** The weights have moved. */
-  void stop() {
-    lastComputeNanos = computed - started;
-    lastStepNanos = System.nanoTime() - started;
-    computeNanos += lastComputeNanos;
-    stepNanos += lastStepNanos;
+  /** The weights are updated, which ends the step. */
+  void updated() {
+    updateNanos = System.nanoTime() - started;
+    lastComputeNanos = computeNanos;
+    computeNanos = 0;
+    allComputeNanos += lastComputeNanos;
+    allNanos += lastComputeNanos + updateNanos;
     steps++;
   }
 
-  double lastComputeSeconds() {
+  /** Of the last step. */
+  double computeSeconds() {
     return lastComputeNanos / 1e9;
   }
 
-  double lastStepSeconds() {
-    return lastStepNanos / 1e9;
-  }
-
-  double computeSeconds() {
-    return computeNanos / 1e9 / steps;
-  }
-
+  /** Of the last step. */
   double stepSeconds() {
-    return stepNanos / 1e9 / steps;
+    return (lastComputeNanos + updateNanos) / 1e9;
+  }
+
+  double meanComputeSeconds() {
+    return allComputeNanos / 1e9 / steps;
+  }
+
+  double meanStepSeconds() {
+    return allNanos / 1e9 / steps;
   }
 }

@@ -1,8 +1,12 @@
 /**
- * The loop: batches, a policy, a reference and a loss in; a changed policy and reports out.
- * Micro-batches of a step are summed, so that how a step is cut changes no number beyond rounding.
+ * The training loop. {@link org.dpo4j.train.TrainingSession} holds the state of a run and computes
+ * its steps: pairs, a policy, a reference and a loss are the input, changed weights and reports the
+ * output. {@link org.dpo4j.train.Trainer} advances a session, evaluates and delivers events to
+ * {@link org.dpo4j.TrainingListener}s. Gradients of micro-batches are added up, so that cutting a
+ * step differently changes its numbers only by rounding.
  *
- * <p>Nothing here reads or writes files or prints. Start with {@link org.dpo4j.train.Trainer}.
+ * <p>Nothing here reads or writes files or prints. Start with {@link org.dpo4j.train.Trainer}; to
+ * add a listener, implement {@link org.dpo4j.TrainingListener}.
  */
 @NullMarked
 package org.dpo4j.train;

@@ -2,7 +2,6 @@ package org.dpo4j.batch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Collections;
 import java.util.List;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedPair;
@@ -19,7 +18,7 @@ class PreferenceBatchTest {
             pair(ids(7, 8), ids(1, 2), ids(3)),
             pair(ids(9), ids(4), ids(5, 6)),
             pair(ids(7, 8), ids(10), ids(11, 12)));
-    FlatSequences flat = PreferenceBatch.of(pairs, 0, 1, 2).sequences();
+    FlatSequences flat = PreferenceBatch.of(pairs).sequences();
     assertThat(flat.groups())
         .containsExactly(
             new FlatSequences.Group(0, 2, List.of(1, 0, 0, 1)),
@@ -34,7 +33,7 @@ class PreferenceBatchTest {
   void thePairsOfAnEmptyPromptStayApart() {
     List<EncodedPair> pairs =
         List.of(pair(ids(), ids(1, 2), ids(3)), pair(ids(), ids(4), ids(5, 6)));
-    assertThat(PreferenceBatch.of(pairs, 0, 1).sequences().groups()).hasSize(2);
+    assertThat(PreferenceBatch.of(pairs).sequences().groups()).hasSize(2);
   }
 
   @Test
@@ -55,18 +54,19 @@ class PreferenceBatchTest {
   /** Pairs of 10 tokens. */
   @Test
   void aMicroBatchIsCutIntoAsFewPiecesAsFitOfAboutOneSize() {
-    List<EncodedPair> pairs =
-        Collections.nCopies(7, pair(ids(1, 2, 3, 4), ids(5, 6, 7), ids(8, 9, 10)));
+    EncodedPair pair = pair(ids(1, 2, 3, 4), ids(5, 6, 7), ids(8, 9, 10));
 
-    assertThat(new TokenBudget(50).pieces(pairs, new int[] {6, 1, 3, 2, 0}))
-        .containsExactly(new int[] {6, 1, 3, 2, 0});
-    assertThat(new TokenBudget(49).pieces(pairs, new int[] {6, 1, 3, 2}))
-        .containsExactly(new int[] {6, 1, 3, 2});
-    assertThat(new TokenBudget(30).pieces(pairs, new int[] {6, 1, 3, 2}))
-        .containsExactly(new int[] {6, 1}, new int[] {3, 2});
-    assertThat(new TokenBudget(5).pieces(pairs, new int[] {4, 5}))
+    assertThat(pieces(50, List.of(6, 1, 3, 2, 0), pair)).containsExactly(List.of(6, 1, 3, 2, 0));
+    assertThat(pieces(49, List.of(6, 1, 3, 2), pair)).containsExactly(List.of(6, 1, 3, 2));
+    assertThat(pieces(30, List.of(6, 1, 3, 2), pair)).containsExactly(List.of(6, 1), List.of(3, 2));
+    assertThat(pieces(5, List.of(4, 5), pair))
         .as("too long, so alone")
-        .containsExactly(new int[] {4}, new int[] {5});
+        .containsExactly(List.of(4), List.of(5));
+  }
+
+  /** Numbers stand for pairs that are all alike. */
+  private static List<List<Integer>> pieces(int tokens, List<Integer> numbers, EncodedPair pair) {
+    return new TokenBudget(tokens).pieces(numbers, number -> pair);
   }
 
   private static EncodedPair pair(int[] prompt, int[] chosen, int[] rejected) {

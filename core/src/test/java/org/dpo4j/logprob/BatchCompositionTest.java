@@ -37,11 +37,15 @@ class BatchCompositionTest {
   void aPairScoresTheSameAloneTogetherAndInAnotherOrder(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       double[] together =
-          scores(model, PreferenceBatch.of(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8).sequences());
+          scores(
+              model,
+              PreferenceBatch.of(SmallPairs.some(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8)).sequences());
       double[] reversed =
-          scores(model, PreferenceBatch.of(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0).sequences());
+          scores(
+              model,
+              PreferenceBatch.of(SmallPairs.some(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0)).sequences());
       for (int i = 0; i < PAIRS.size(); i++) {
-        double[] alone = scores(model, PreferenceBatch.of(PAIRS, i).sequences());
+        double[] alone = scores(model, PreferenceBatch.of(SmallPairs.some(PAIRS, i)).sequences());
         for (int side = 0; side < 2; side++) {
           assertThat(together[2 * i + side])
               .usingComparator(relative(1e-11))
@@ -110,8 +114,7 @@ class BatchCompositionTest {
       sharing.add(new EncodedPair(pair.origin(), prompt, pair.chosenIds(), pair.rejectedIds()));
       apart.add(prompt, pair.chosenIds(), pair.rejectedIds());
     }
-    FlatSequences shared =
-        PreferenceBatch.of(sharing, IntStream.range(0, sharing.size()).toArray()).sequences();
+    FlatSequences shared = PreferenceBatch.of(sharing).sequences();
     assertThat(shared.groups()).hasSize(3);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       assertThat(scores(model, shared))
@@ -129,11 +132,11 @@ class BatchCompositionTest {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       double[] sum = new double[(int) model.parameters().count()];
       for (int i = 0; i < PAIRS.size(); i++) {
-        double[] one = gradient(model, PreferenceBatch.of(PAIRS, i).sequences());
+        double[] one = gradient(model, PreferenceBatch.of(SmallPairs.some(PAIRS, i)).sequences());
         IntStream.range(0, sum.length).forEach(j -> sum[j] += one[j]);
       }
       int[] all = IntStream.range(0, PAIRS.size()).toArray();
-      assertThat(gradient(model, PreferenceBatch.of(PAIRS, all).sequences()))
+      assertThat(gradient(model, PreferenceBatch.of(SmallPairs.some(PAIRS, all)).sequences()))
           .usingElementComparator(relative(1e-9))
           .containsExactly(sum);
     }

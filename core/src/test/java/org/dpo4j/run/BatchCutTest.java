@@ -40,6 +40,7 @@ import org.dpo4j.report.RunOutput;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -176,25 +177,28 @@ class BatchCutTest {
                   LogProbTable.compute(
                       LogProbEngine.cpu(), policy, pairs, tail, pairs.size(), done -> {}));
       boolean none = objective.loss().reference() == ReferenceUse.NONE;
-      new Trainer(
-              policy,
-              objective,
-              new Trainer.Settings(
-                  new EpochPlan(pairs.size(), microBatch, pairs.size() / microBatch, false, 0),
-                  1,
-                  LearningRateSchedule.constant(1e-4),
-                  AdamW.Settings.ADAM,
-                  1,
-                  1,
-                  Computation.PLAIN,
-                  true),
-              new TrainingListener() {
-                @Override
-                public void onReport(StepReport report, TrainingControl control) {
-                  reports.add(report);
-                }
-              })
-          .train(new PreferenceData(pairs, none ? null : new PrecomputedReference(start)), null);
+      PreferenceData data =
+          new PreferenceData(pairs, none ? null : new PrecomputedReference(start));
+      Trainer.Settings settings =
+          new Trainer.Settings(
+              new EpochPlan(pairs.size(), microBatch, pairs.size() / microBatch, false, 0),
+              1,
+              LearningRateSchedule.constant(1e-4),
+              AdamW.Settings.ADAM,
+              1,
+              1,
+              Computation.PLAIN,
+              true);
+      TrainingListener collector =
+          new TrainingListener() {
+            @Override
+            public void onStep(StepReport step, TrainingControl control) {
+              reports.add(step);
+            }
+          };
+      try (TrainingSession session = new TrainingSession(policy, data, objective, settings)) {
+        new Trainer(session, collector).train();
+      }
     }
     return reports.get(0).gradNorm();
   }

@@ -2,6 +2,7 @@ package org.dpo4j.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.TokenStatistics;
 import org.dpo4j.loss.LossTerms;
@@ -26,16 +27,16 @@ class MetricSumsTest {
   void aMarginThatRoundingCanMakeIsATie(double logRatioMargin, double accuracy) {
     double beta = 0.3;
     try (TensorScope scope = TensorScope.open()) {
-      MetricSums sums = new MetricSums();
-      sums.add(
-          new LossTerms(
-              Tensors.doubles(0.5), Tensors.doubles(beta * logRatioMargin), Tensors.doubles(0)),
-          beta,
-          new double[] {1},
-          PairLogProbs.ofSums(Tensors.doubles(-240), Tensors.doubles(-200)),
-          new TokenStatistics(
-              new int[] {1, 1}, new double[2], new double[2], new double[2], new double[2]));
-      assertThat(sums.means().rewardsAccuracies()).isEqualTo(accuracy);
+      List<MetricSums> figures =
+          PairFigures.of(
+              new LossTerms(
+                  Tensors.doubles(0.5), Tensors.doubles(beta * logRatioMargin), Tensors.doubles(0)),
+              beta,
+              new double[] {1},
+              PairLogProbs.ofSums(Tensors.doubles(-240), Tensors.doubles(-200)),
+              new TokenStatistics(
+                  new int[] {1, 1}, new double[2], new double[2], new double[2], new double[2]));
+      assertThat(MetricSums.NONE.plus(figures).means().rewardsAccuracies()).isEqualTo(accuracy);
     }
   }
 }

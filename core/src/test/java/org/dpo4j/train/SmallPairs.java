@@ -3,6 +3,7 @@ package org.dpo4j.train;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.SmallModel;
@@ -24,6 +25,11 @@ public final class SmallPairs {
               ids(random, 1 + random.nextInt(7))));
     }
     return pairs;
+  }
+
+  /** Some of the pairs, by index. */
+  public static List<EncodedPair> some(List<EncodedPair> pairs, int... indices) {
+    return IntStream.of(indices).mapToObj(pairs::get).toList();
   }
 
   private static int[] ids(Random random, int length) {

@@ -67,6 +67,9 @@ final class SmallRun {
             1,
             Computation.PLAIN,
             startsAtReference);
-    new Trainer(policy, Objective.of(loss), settings, listener).train(data(reference), null);
+    try (TrainingSession session =
+        new TrainingSession(policy, data(reference), Objective.of(loss), settings)) {
+      new Trainer(session, listener).train();
+    }
   }
 }

@@ -95,7 +95,7 @@ public class TensorParts {
       workplace.dialogue(file, PAIRS);
       try (PairDataset dataset =
           PairDataset.load(file, workplace.encoder(tokenizer), OnBadRow.STOP)) {
-        return PreferenceBatch.of(dataset.pairs(), IntStream.range(0, PAIRS).toArray()).sequences();
+        return PreferenceBatch.of(dataset.pairs().subList(0, PAIRS)).sequences();
       }
     } finally {
       Files.delete(file);

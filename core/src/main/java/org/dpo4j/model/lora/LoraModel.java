@@ -249,6 +249,14 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
+  public void seedDropout(long seed) {
+    if (dropout != null) {
+      dropout.close();
+      dropout = new RandomNumbers(seed);
+    }
+  }
+
+  @Override
   public long dropoutSeed() {
     RandomNumbers random = dropout();
     return random == null ? 0 : random.nextSeed();

@@ -1,0 +1,119 @@
+package org.dpo4j.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.dpo4j.Cancellation;
+import org.dpo4j.EndReason;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.ListenerException;
+import org.dpo4j.StartCheck;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingResult;
+import org.dpo4j.TrainingStart;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The listeners of one run. Delivers each event to all of them in order, collects their requests,
+ * and keeps the first exception of a listener, who then receives no further event.
+ */
+public final class Listeners {
+
+  private final List<TrainingListener> active;
+  private final Cancellation cancellation;
+  private final Requests requests = new Requests();
+  private @Nullable ListenerException failure;
+
+  /**
+   * @param listeners in the order of delivery
+   * @param cancellation ends the run from another thread
+   */
+  public Listeners(List<? extends TrainingListener> listeners, Cancellation cancellation) {
+    this.active = new ArrayList<>(listeners);
+    this.cancellation = cancellation;
+  }
+
+  /** Delivers {@link TrainingListener#onStart}. */
+  public void start(TrainingStart start) {
+    deliver("onStart", listener -> listener.onStart(start));
+  }
+
+  void startCheck(StartCheck check) {
+    deliver("onStartCheck", listener -> listener.onStartCheck(check));
+  }
+
+  void step(StepReport step) {
+    deliver("onStep of step " + step.step(), listener -> listener.onStep(step, requests));
+  }
+
+  void report(StepReport report) {
+    deliver("onReport of step " + report.step(), listener -> listener.onReport(report, requests));
+  }
+
+  void evaluation(EvaluationReport report) {
+    deliver(
+        "onEvaluation of step " + report.step(),
+        listener -> listener.onEvaluation(report, requests));
+  }
+
+  void checkpointDue(int step) {
+    deliver("onCheckpointDue of step " + step, listener -> listener.onCheckpointDue(step));
+  }
+
+  /** Delivers {@link TrainingListener#onEnd}. */
+  public void end(TrainingResult result) {
+    deliver("onEnd", listener -> listener.onEnd(result));
+  }
+
+  /** Delivers {@link TrainingListener#onFailure}; exceptions of listeners are added to it. */
+  public void failed(Throwable thrown) {
+    for (TrainingListener listener : List.copyOf(active)) {
+      try {
+        listener.onFailure(thrown);
+      } catch (RuntimeException | Error e) {
+        thrown.addSuppressed(e);
+      }
+    }
+  }
+
+  private void deliver(String event, Consumer<TrainingListener> call) {
+    for (TrainingListener listener : List.copyOf(active)) {
+      try {
+        call.accept(listener);
+      } catch (RuntimeException | Error e) {
+        active.remove(listener);
+        if (failure == null) {
+          failure =
+              new ListenerException(
+                  "the listener %s failed in %s: %s".formatted(listener.name(), event, e),
+                  listener.name(),
+                  null,
+                  e);
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+  }
+
+  Requests requests() {
+    return requests;
+  }
+
+  /** The first exception of a listener; null if none has failed. */
+  public @Nullable ListenerException failure() {
+    return failure;
+  }
+
+  /** Why the run is to end before its last step; {@code COMPLETED} if it is not. */
+  EndReason reasonToEnd() {
+    if (failure != null) {
+      return EndReason.LISTENER_FAILED;
+    }
+    if (requests.stop()) {
+      return EndReason.STOPPED_BY_LISTENER;
+    }
+    return cancellation.isCancelled() ? EndReason.CANCELLED : EndReason.COMPLETED;
+  }
+}

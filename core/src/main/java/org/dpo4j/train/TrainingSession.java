@@ -1,0 +1,431 @@
+package org.dpo4j.train;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
+import org.dpo4j.StartCheck;
+import org.dpo4j.StepReport;
+import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.batch.TokenBudget;
+import org.dpo4j.loss.Objective;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.Parameters;
+import org.dpo4j.optim.AdamW;
+import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.reference.ScoredPair;
+import org.dpo4j.torch.DropoutSeed;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The state of a training run, and the arithmetic of its steps. The state is: trained weights,
+ * their gradients, the optimizer's moments, the weights of a moving reference, the position in the
+ * data, counters, and metric sums. {@link #snapshot} copies all of it; {@link #restore} continues
+ * from a copy with the same bytes.
+ *
+ * <p>The position is the number of steps and of micro-batches in the step. The order of the pairs,
+ * the learning rate and the dropout masks are functions of the position and of the settings, so no
+ * random generator is part of the state.
+ *
+ * <p>For one thread at a time. A {@link Trainer} advances the session.
+ */
+public final class TrainingSession implements AutoCloseable {
+
+  private final CausalLm policy;
+  private final PreferenceData data;
+  private final Objective objective;
+  private final Trainer.Settings settings;
+
+  private @Nullable Trained trained;
+  private @Nullable Step current;
+  private int step;
+  private int microBatch;
+  private long pairsSeen;
+  private long numTokens;
+  private MetricSums ofStep = MetricSums.NONE;
+  private MetricSums sinceReport = MetricSums.NONE;
+  private StepClock clock = new StepClock();
+
+  /** The trained weights and their optimizer. */
+  private record Trained(FlatParameters parameters, AdamW optimizer) {}
+
+  /**
+   * The pairs of a step.
+   *
+   * @param unit largest weight of a pair
+   * @param weight sum of the pairs' weights, in units
+   */
+  private record Step(List<List<ScoredPair>> microBatches, double unit, double weight) {
+
+    static Step of(List<List<ScoredPair>> microBatches) {
+      List<ScoredPair> pairs = microBatches.stream().flatMap(List::stream).toList();
+      // In 64 bits, before weights become 32 bits: only their ratios matter, whatever their size.
+      double unit = PreferenceData.largestWeight(pairs);
+      double weight = pairs.stream().mapToDouble(pair -> pair.pair().weight() / unit).sum();
+      return new Step(microBatches, unit, weight);
+    }
+  }
+
+  /**
+   * A session before its first step. Allocates nothing yet, so that an evaluation before training
+   * does not hold gradients and moments in memory.
+   *
+   * @param policy the model to train; its weights change in place
+   * @param data pairs and their reference
+   */
+  public TrainingSession(
+      CausalLm policy, PreferenceData data, Objective objective, Trainer.Settings settings) {
+    this.policy = policy;
+    this.data = data;
+    this.objective = objective;
+    this.settings = settings;
+  }
+
+  CausalLm policy() {
+    return policy;
+  }
+
+  Objective objective() {
+    return objective;
+  }
+
+  Trainer.Settings settings() {
+    return settings;
+  }
+
+  /** Optimizer steps done. */
+  public int step() {
+    return step;
+  }
+
+  /** Micro-batches of the next step that are done. */
+  public int microBatch() {
+    return microBatch;
+  }
+
+  /** Passes over the data after the last complete step, as a fraction. */
+  public double epoch() {
+    if (step == 0) {
+      return 0;
+    }
+    EpochPlan plan = settings.plan();
+    int before = (step - 1) / plan.stepsPerEpoch();
+    long microBatches = (stepInEpoch(step - 1) + 1L) * plan.accumulation();
+    return before
+        + (double) Math.min(microBatches, plan.microBatchesPerEpoch())
+            / plan.microBatchesPerEpoch();
+  }
+
+  /** Pairs trained on, each counted as often as it was used. */
+  public long pairsSeen() {
+    return pairsSeen;
+  }
+
+  /** Token ids trained on, after truncation; a prompt counts once for each completion. */
+  public long numTokens() {
+    return numTokens;
+  }
+
+  /** Whether the last complete step ended an epoch. */
+  boolean epochEnded() {
+    return step % settings.plan().stepsPerEpoch() == 0;
+  }
+
+  private int stepInEpoch(int number) {
+    return number % settings.plan().stepsPerEpoch();
+  }
+
+  private Trained trained() {
+    if (trained == null) {
+      FlatParameters parameters = FlatParameters.of(policy.trained());
+      trained = new Trained(parameters, new AdamW(parameters, settings.adamW()));
+    }
+    return trained;
+  }
+
+  /** The step in progress; its pairs are read once. */
+  private Step current() {
+    if (current == null) {
+      int epoch = step / settings.plan().stepsPerEpoch();
+      current =
+          Step.of(
+              settings.plan().steps(epoch).get(stepInEpoch(step)).stream()
+                  .map(data::read)
+                  .toList());
+    }
+    return current;
+  }
+
+  /**
+   * Adds the gradients of the next micro-batch.
+   *
+   * @param startCheck called once in a run, before the first backward pass, if theory gives the
+   *     loss
+   */
+  void accumulate(Consumer<StartCheck> startCheck) {
+    trained(); // gradients must exist before the forward pass
+    Step all = current();
+    clock.start();
+    List<List<ScoredPair>> pieces = pieces(all.microBatches().get(microBatch));
+    for (int piece = 0; piece < pieces.size(); piece++) {
+      List<ScoredPair> pairs = pieces.get(piece);
+      policy.seedDropout(DropoutSeed.of(settings.plan().seed(), step, microBatch, piece));
+      try (MicroBatch computed =
+          MicroBatch.forward(
+              settings.computation().engine(),
+              policy,
+              objective,
+              data.reference(),
+              pairs,
+              all.unit(),
+              settings.computation().purpose())) {
+        boolean first = step == 0 && ofStep.pairs() == 0;
+        ofStep = ofStep.plus(computed.metrics());
+        if (first) {
+          checkStart(startCheck);
+        }
+        // Divided by the weight of the step, so that the micro-batches add up to its mean.
+        computed.backward(all.weight());
+      }
+      numTokens += pairs.stream().mapToLong(pair -> pair.pair().tokens()).sum();
+      pairsSeen += pairs.size();
+    }
+    microBatch++;
+    clock.computed();
+  }
+
+  /** Cuts a micro-batch of many tokens into pieces if that changes no number. */
+  private List<List<ScoredPair>> pieces(List<ScoredPair> pairs) {
+    return objective.loss().separable()
+        ? TokenBudget.TRAINING.pieces(pairs, ScoredPair::pair)
+        : List.of(pairs);
+  }
+
+  private void checkStart(Consumer<StartCheck> listener) {
+    OptionalDouble expected = objective.valueAtZero();
+    if (settings.startsAtReference() && expected.isPresent()) {
+      listener.accept(
+          new StartCheck(
+              expected.getAsDouble(),
+              ofStep.means().loss(),
+              ofStep.largestReward() / objective.loss().beta(),
+              settings.computation().bf16()));
+    }
+  }
+
+  /** Whether all micro-batches of the step are in the gradients. */
+  boolean accumulated() {
+    return microBatch == current().microBatches().size();
+  }
+
+  /**
+   * Updates the weights with the accumulated gradients, which completes the step.
+   *
+   * @return measurements of the step
+   * @throws DpoException if a loss or the gradient is not finite; the weights are then unchanged
+   */
+  StepReport update() {
+    clock.start();
+    double gradNorm = trained().parameters().gradientNorm();
+    requireFinite(ofStep.means().loss(), gradNorm);
+    double learningRate = settings.schedule().at(step);
+    trained().optimizer().step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
+    clock.updated();
+    if (settings.computation().bf16()) {
+      policy.parameters().castTrainedMatrices();
+    }
+    step++;
+    microBatch = 0;
+    current = null;
+    if (data.reference() != null) {
+      data.reference().afterStep(step, policy);
+    }
+    StepReport report =
+        new StepReport(
+            step,
+            settings.maxSteps(),
+            epoch(),
+            ofStep.pairs(),
+            ofStep.means(),
+            gradNorm,
+            learningRate,
+            numTokens,
+            clock.stepSeconds(),
+            clock.computeSeconds());
+    sinceReport = sinceReport.plus(ofStep);
+    ofStep = MetricSums.NONE;
+    return report;
+  }
+
+  /** Whether there are steps that no report covers. */
+  boolean reportPending() {
+    return sinceReport.pairs() > 0;
+  }
+
+  /**
+   * The report of all steps since the last one, and begins the next.
+   *
+   * @param last report of the last step alone
+   */
+  StepReport takeReport(StepReport last) {
+    StepReport report =
+        new StepReport(
+            last.step(),
+            last.maxSteps(),
+            last.epoch(),
+            sinceReport.pairs(),
+            sinceReport.means(),
+            last.gradNorm(),
+            last.learningRate(),
+            last.numTokens(),
+            clock.meanStepSeconds(),
+            clock.meanComputeSeconds());
+    sinceReport = MetricSums.NONE;
+    clock = new StepClock();
+    return report;
+  }
+
+  /** Copies the state. */
+  public TrainingSnapshot snapshot() {
+    Trained weights = trained();
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    tensors.put("weights", Tensors.copyOf(weights.parameters().values()));
+    AdamW.State moments = weights.optimizer().state();
+    tensors.put("optimizer.means", moments.means());
+    tensors.put("optimizer.squares", moments.squares());
+    if (microBatch > 0) {
+      tensors.put("gradients", Tensors.copyOf(weights.parameters().gradients()));
+    }
+    for (Parameters.Parameter parameter : movingWeights()) {
+      tensors.put("reference." + parameter.name(), Tensors.copyOf(parameter.tensor()));
+    }
+    return new TrainingSnapshot(
+        new TrainingSnapshot.Numbers(
+            settings.plan().seed(), step, microBatch, pairsSeen, numTokens, ofStep, sinceReport),
+        weights.parameters().layout(),
+        tensors);
+  }
+
+  /**
+   * Continues from a snapshot of a session with the same model, pairs, objective and settings.
+   * Times in the next report cover only the steps after this call.
+   *
+   * @param snapshot copied; may be closed afterwards
+   * @throws IllegalArgumentException if the snapshot has another seed, other trained parameters or
+   *     another kind of reference
+   */
+  public void restore(TrainingSnapshot snapshot) {
+    Trained weights = trained();
+    TrainingSnapshot.Numbers numbers = snapshot.numbers();
+    requireSame("seed", numbers.seed(), settings.plan().seed());
+    requireSame("trained parameters", snapshot.layout(), weights.parameters().layout());
+    List<String> expected = new ArrayList<>();
+    movingWeights().forEach(parameter -> expected.add("reference." + parameter.name()));
+    requireSame(
+        "weights of a moving reference",
+        snapshot.tensors().keySet().stream()
+            .filter(name -> name.startsWith("reference."))
+            .collect(Collectors.toSet()),
+        Set.copyOf(expected));
+
+    Tensors.overwrite(weights.parameters().values(), snapshot.tensor("weights"));
+    if (numbers.microBatch() > 0) {
+      Tensors.overwrite(weights.parameters().gradients(), snapshot.tensor("gradients"));
+    } else {
+      weights.parameters().zeroGradients();
+    }
+    weights
+        .optimizer()
+        .restore(
+            new AdamW.State(
+                numbers.step(),
+                snapshot.tensor("optimizer.means"),
+                snapshot.tensor("optimizer.squares")));
+    for (Parameters.Parameter parameter : movingWeights()) {
+      Tensors.overwrite(parameter.tensor(), snapshot.tensor("reference." + parameter.name()));
+    }
+    // Matrices in bfloat16 are copies of the weights.
+    policy.parameters().recastMatrices();
+    if (data.reference() != null && data.reference().movingWeights() != null) {
+      data.reference().movingWeights().recastMatrices();
+    }
+    step = numbers.step();
+    microBatch = numbers.microBatch();
+    pairsSeen = numbers.pairsSeen();
+    numTokens = numbers.numTokens();
+    ofStep = numbers.ofStep();
+    sinceReport = numbers.sinceReport();
+    current = null;
+    clock = new StepClock();
+  }
+
+  private List<Parameters.Parameter> movingWeights() {
+    Parameters moving = data.reference() == null ? null : data.reference().movingWeights();
+    return moving == null ? List.of() : moving.all();
+  }
+
+  private static void requireSame(String what, Object of, Object expected) {
+    if (!of.equals(expected)) {
+      throw new IllegalArgumentException(
+          "the snapshot must have the run's %s but has %s instead of %s"
+              .formatted(what, of, expected));
+    }
+  }
+
+  /**
+   * Checks the trained weights: no forward pass has used those of the last step, or the embeddings
+   * of tokens that do not occur.
+   *
+   * @throws DpoException if a weight is not finite
+   */
+  void requireFiniteWeights() {
+    if (trained != null && !trained.parameters().finite()) {
+      throw new DpoException(
+          OptionText.of(
+              "after step %d all weights must be finite but some are not; lower {learning_rate}, or"
+                  + " raise {adam_epsilon} if it is 0",
+              step));
+    }
+  }
+
+  private void requireFinite(double meanLoss, double gradNorm) {
+    if (Double.isFinite(meanLoss) && Double.isFinite(gradNorm)) {
+      return;
+    }
+    String rows =
+        current().microBatches().stream()
+            .flatMap(List::stream)
+            .map(pair -> pair.pair().origin().toString())
+            .collect(Collectors.joining(" "));
+    throw new DpoException(
+        "step "
+            + (step + 1)
+            + ": loss and gradient norm must be finite but were "
+            + meanLoss
+            + " and "
+            + gradNorm
+            + ", on the pairs "
+            + rows
+            + OptionText.of(
+                "; the weights were not changed by this step. Lower {learning_rate}, or look at these"
+                    + " rows with inspect"));
+  }
+
+  /** Frees gradients and moments; the policy keeps its weights and counters stay readable. */
+  @Override
+  public void close() {
+    if (trained != null) {
+      trained.optimizer().close();
+      trained.parameters().close();
+      trained = null;
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package org.dpo4j.train;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * The complete state of a {@link TrainingSession} between two micro-batches, as a copy. Model,
+ * pairs and settings of the run are not in it.
+ *
+ * <p>Names of the tensors: {@code weights}, {@code optimizer.means} and {@code optimizer.squares},
+ * each of shape (count) in the order of {@code layout}; {@code gradients} of the same shape, in the
+ * middle of a step only; {@code reference.NAME} for each weight of a moving reference.
+ *
+ * @param numbers position, counters and metric sums
+ * @param layout name and shape of each trained parameter, in the order of the vectors
+ * @param tensors the tensors by name; not to be changed, freed by {@link #close}
+ */
+public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String, Tensor> tensors)
+    implements AutoCloseable {
+
+  /**
+   * The state besides tensors. With the run's settings the position determines everything else: the
+   * epoch, the order of its pairs, the learning rate, and the dropout masks.
+   *
+   * @param seed of the run
+   * @param step optimizer steps done
+   * @param microBatch micro-batches of the next step that are already in the gradients
+   * @param pairsSeen pairs trained on, each counted as often as it was used
+   * @param numTokens token ids trained on
+   * @param ofStep metric sums of the micro-batches of the step in progress
+   * @param sinceReport metric sums of the steps since the last report
+   */
+  public record Numbers(
+      long seed,
+      int step,
+      int microBatch,
+      long pairsSeen,
+      long numTokens,
+      MetricSums ofStep,
+      MetricSums sinceReport) {}
+
+  public TrainingSnapshot {
+    layout = List.copyOf(layout);
+    tensors = Map.copyOf(tensors);
+  }
+
+  /** The tensor of a name, which must exist. */
+  Tensor tensor(String name) {
+    return Objects.requireNonNull(tensors.get(name), name);
+  }
+
+  @Override
+  public void close() {
+    tensors.values().forEach(Tensors::free);
+  }
+}
