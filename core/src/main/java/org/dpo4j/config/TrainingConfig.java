@@ -11,7 +11,6 @@ import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.logprob.LengthDesensitizing;
-import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
@@ -431,12 +430,14 @@ public record TrainingConfig(
       @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads,
       @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
       @Option(value = "false", help = "recompute activations in the backward pass to save memory")
-          boolean gradientCheckpointing) {
+          boolean gradientCheckpointing,
+      @Option(value = "cpu", help = "gradient code: hand-written, or libtorch autograd (slower)")
+          EngineType engine) {
 
     /** What that comes to on this machine. */
     public Computation computation() {
       return new Computation(
-          bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing, LogProbEngine.cpu());
+          bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing, engine.engine());
     }
 
     public Engine {

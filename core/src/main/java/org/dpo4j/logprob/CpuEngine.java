@@ -13,7 +13,9 @@ final class CpuEngine implements LogProbEngine {
   @Override
   public LogProbPass forward(
       CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose) {
-    return CpuPass.forward(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT);
+    return model.hasTapedLayers()
+        ? CpuPass.forward(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT)
+        : LogProbEngine.autograd().forward(model, sequences, tail, purpose);
   }
 
   @Override

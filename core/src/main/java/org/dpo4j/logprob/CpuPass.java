@@ -16,8 +16,7 @@ import org.dpo4j.torch.Tensors;
 final class CpuPass implements LogProbPass {
 
   private final CausalLm model;
-  private final FlatSequences sequences;
-  private final LengthDesensitizing tail;
+  private final CompletionSums completions;
   private final LogProbEngine.Purpose purpose;
   private final DecoderPass decoder;
   private final HeadPass head;
@@ -25,15 +24,13 @@ final class CpuPass implements LogProbPass {
 
   private CpuPass(
       CausalLm model,
-      FlatSequences sequences,
-      LengthDesensitizing tail,
+      CompletionSums completions,
       LogProbEngine.Purpose purpose,
       DecoderPass decoder,
       HeadPass head,
       TokenStatistics statistics) {
     this.model = model;
-    this.sequences = sequences;
-    this.tail = tail;
+    this.completions = completions;
     this.purpose = purpose;
     this.decoder = decoder;
     this.head = head;
@@ -66,7 +63,8 @@ final class CpuPass implements LogProbPass {
               sizes);
       try {
         TokenStatistics statistics = head.statistics(sequences.sequenceOf(), sequences.sequences());
-        return new CpuPass(model, sequences, tail, purpose, decoder, head, statistics);
+        return new CpuPass(
+            model, new CompletionSums(sequences, tail), purpose, decoder, head, statistics);
       } catch (RuntimeException | Error e) {
         head.close();
         throw e;
@@ -87,19 +85,12 @@ final class CpuPass implements LogProbPass {
 
   @Override
   public Tensor sums() {
-    return summed(head.logProbs());
+    return completions.sums(head.logProbs());
   }
 
   @Override
   public Tensor weightedSums() {
-    return tail.equals(LengthDesensitizing.NONE)
-        ? sums()
-        : summed(head.logProbs().mul(Tensors.like(head.logProbs(), tail.of(sequences))));
-  }
-
-  private Tensor summed(Tensor terms) {
-    return Tensors.zerosLike(terms, sequences.sequences())
-        .index_add(0, Tensors.longs(sequences.sequenceOf()), terms);
+    return completions.weightedSums(head.logProbs());
   }
 
   @Override
@@ -117,12 +108,7 @@ final class CpuPass implements LogProbPass {
         Pools.Hold single = Pools.single();
         TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      Tensor sequenceOf = Tensors.longs(sequences.sequenceOf());
-      Tensor weighted = byWeightedSums.index_select(0, sequenceOf);
-      if (!tail.equals(LengthDesensitizing.NONE)) {
-        weighted.mul_(Tensors.like(weighted, tail.of(sequences)));
-      }
-      Tensor byToken = bySums.index_select(0, sequenceOf).add_(weighted); // (scored)
+      Tensor byToken = completions.backward(bySums, byWeightedSums);
       Tensor byStates = Tensors.zerosLike(decoder.states(), decoder.states().shape());
       head.backward(byToken, byStates);
       decoder.backward(byStates);

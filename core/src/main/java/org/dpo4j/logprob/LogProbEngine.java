@@ -32,9 +32,20 @@ public interface LogProbEngine {
     }
   }
 
-  /** The engine for the CPU, with backward formulas of its own. */
+  /**
+   * The engine for the CPU: hand-written backward formulas on the worker pool. A model without
+   * {@linkplain CausalLm#hasTapedLayers taped layers} is computed as by {@link #autograd}.
+   */
   static LogProbEngine cpu() {
     return CpuEngine.INSTANCE;
+  }
+
+  /**
+   * The engine for any device: libtorch's operations on the device of the model's weights, and its
+   * autograd. {@link Purpose#CHECKPOINTED_TRAINING} recomputes logits alone.
+   */
+  static LogProbEngine autograd() {
+    return AutogradEngine.INSTANCE;
   }
 
   /**

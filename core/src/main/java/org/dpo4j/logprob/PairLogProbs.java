@@ -47,7 +47,8 @@ public record PairLogProbs(
   public static PairLogProbs ofSequences(Tensor logProbs, int[] lengths) {
     Shapes.require("logProbs", logProbs, lengths.length);
     Tensor pairs = logProbs.view(-1, 2); // (batch, 2)
-    Tensor tokens = Tensors.longs(lengths).to(logProbs.scalar_type().intern()).view(-1, 2);
+    Tensor tokens =
+        Tensors.indices(logProbs, lengths).to(logProbs.scalar_type().intern()).view(-1, 2);
     return new PairLogProbs(
         pairs.select(1, 0), pairs.select(1, 1), tokens.select(1, 0), tokens.select(1, 1));
   }

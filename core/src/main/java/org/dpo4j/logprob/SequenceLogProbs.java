@@ -43,12 +43,22 @@ public final class SequenceLogProbs {
 
   /** Shape (sequences). */
   private static Tensor sums(CausalLm model, FlatSequences sequences, LengthDesensitizing tail) {
-    Tensor terms = terms(model, sequences);
-    if (!tail.equals(LengthDesensitizing.NONE)) {
-      terms = terms.mul(Tensors.like(terms, tail.of(sequences)));
-    }
-    return Tensors.zerosLike(terms, sequences.sequences())
-        .index_add(0, Tensors.longs(sequences.sequenceOf()), terms);
+    return new CompletionSums(sequences, tail).weightedSums(terms(model, sequences));
+  }
+
+  /**
+   * Log-probabilities of target tokens, shape (rows).
+   *
+   * @param logits shape (rows, vocab)
+   * @param targets token ids, int64, shape (rows)
+   */
+  static Tensor logProbs(Tensor logits, Tensor targets) {
+    return targetLogits(logits, targets).sub(logits.logsumexp(new long[] {-1}, false));
+  }
+
+  /** The logit of each row's target, shape (rows). */
+  static Tensor targetLogits(Tensor logits, Tensor targets) {
+    return logits.gather(1, targets.unsqueeze(1)).squeeze(1);
   }
 
   private static Tensor nothing(CausalLm model, FlatSequences sequences) {
@@ -109,22 +119,25 @@ public final class SequenceLogProbs {
   /** Log-probability of each completion token, shape (scored). */
   private static Tensor terms(CausalLm model, FlatSequences sequences) {
     Tensor logits = completionLogits(model, sequences);
-    Tensor targets = Tensors.longs(sequences.targets()).unsqueeze(1);
-    return logits.gather(1, targets).squeeze(1).sub(logits.logsumexp(new long[] {-1}, false));
+    return logProbs(logits, Tensors.indices(logits, sequences.targets()));
   }
 
   /** Shape (scored, vocab). */
   static Tensor completionLogits(CausalLm model, FlatSequences sequences) {
-    Tensor selected =
-        TensorScope.only(
-            () ->
-                model
-                    .hiddenStates(
-                        Tensors.longs(sequences.ids()),
-                        Tensors.longs(sequences.positions()),
-                        new FlatAttention(sequences, like(model), model.windows()))
-                    .index_select(0, Tensors.longs(sequences.predictors())));
-    return model.logits(selected);
+    return model.logits(predictingStates(model, sequences));
+  }
+
+  /** The states from which the head predicts completion tokens, shape (scored, hidden). */
+  static Tensor predictingStates(CausalLm model, FlatSequences sequences) {
+    Tensor like = like(model);
+    return TensorScope.only(
+        () ->
+            model
+                .hiddenStates(
+                    Tensors.indices(like, sequences.ids()),
+                    Tensors.indices(like, sequences.positions()),
+                    new FlatAttention(sequences, like, model.windows()))
+                .index_select(0, Tensors.indices(like, sequences.predictors())));
   }
 
   /** Native code must never see an id or a position outside its table. */

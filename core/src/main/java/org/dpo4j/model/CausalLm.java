@@ -80,6 +80,14 @@ public interface CausalLm extends AutoCloseable {
 
   Parameters parameters();
 
+  /**
+   * Whether every layer can record its backward formula on a {@link Tape}. A model of which some
+   * cannot is trained by libtorch's autograd.
+   */
+  default boolean hasTapedLayers() {
+    return true;
+  }
+
   /** The weights that training changes: all of them, but where an adapter is trained. */
   default Parameters trained() {
     return parameters();

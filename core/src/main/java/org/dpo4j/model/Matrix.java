@@ -124,7 +124,11 @@ public final class Matrix {
   }
 
   private Tensor inHalf(Tensor input, boolean transposed) {
-    Tensor copy = Objects.requireNonNull(half, "ask inHalf first");
+    // Autograd must see the conversion of a trained matrix to differentiate through it.
+    Tensor copy =
+        GradMode.is_enabled() && values.requires_grad()
+            ? values.to(ScalarType.BFloat16)
+            : Objects.requireNonNull(half, "ask inHalf first");
     return input.to(ScalarType.BFloat16).mm(transposed ? copy.t() : copy).to(ScalarType.Float);
   }
 

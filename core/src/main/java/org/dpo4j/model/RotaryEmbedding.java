@@ -33,11 +33,15 @@ public final class RotaryEmbedding {
         positions
             .to(ScalarType.Float)
             .unsqueeze(1)
-            .mul(Tensors.floats(rope.frequencies(headDim)).unsqueeze(0)); // (tokens, headDim/2)
+            .mul(frequencies(positions, headDim, rope).unsqueeze(0)); // (tokens, headDim/2)
     Tensor angles = half.unsqueeze(1); // (tokens, 1, headDim/2)
     Tensor cosine = magnified(angles.cos(), rope).to(like.scalar_type().intern());
     cos = Tensors.cat(List.of(cosine, cosine), 2);
     sin = magnified(angles.sin(), rope).to(like.scalar_type().intern());
+  }
+
+  private static Tensor frequencies(Tensor positions, int headDim, Rope rope) {
+    return Tensors.floats(rope.frequencies(headDim)).to(positions.device(), ScalarType.Float);
   }
 
   private static Tensor magnified(Tensor part, Rope rope) {

@@ -11,7 +11,7 @@ import org.dpo4j.torch.TensorScope;
  * Which weights of a model require gradients at one moment. A pass writes down on its way forward
  * what the gradients of these need, and of no others.
  */
-final class TrainedWeights {
+public final class TrainedWeights {
 
   private record Weight(Parameters.Parameter parameter, boolean required) {}
 
@@ -20,7 +20,7 @@ final class TrainedWeights {
   private TrainedWeights() {}
 
   /** Those of a model and of the adapter on it, as they are now. */
-  static TrainedWeights of(CausalLm model) {
+  public static TrainedWeights of(CausalLm model) {
     TrainedWeights now = new TrainedWeights();
     Set<Parameters.Parameter> all = new LinkedHashSet<>(model.parameters().all());
     all.addAll(model.trained().all());
@@ -34,7 +34,7 @@ final class TrainedWeights {
    *
    * @throws IllegalStateException if not
    */
-  void requireUnchanged() {
+  public void requireUnchanged() {
     try (TensorScope scope = TensorScope.open()) {
       for (Weight weight : weights) {
         Tensor tensor = weight.parameter().tensor();

@@ -44,9 +44,10 @@ public final class RandomNumbers implements AutoCloseable {
     try (NoGrad noGrad = NoGrad.open()) {
       return TensorScope.only(
           () ->
-              Tensors.zerosLike(like, like.shape())
+              Tensors.empty(Tensors.elementType(like), like.shape()) // the generator's device
                   .bernoulli_(1 - share, optional())
-                  .div_(Tensors.scalar(1 - share)));
+                  .div_(Tensors.scalar(1 - share))
+                  .to(like.device(), like.scalar_type().intern()));
     }
   }
 

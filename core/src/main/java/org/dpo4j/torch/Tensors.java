@@ -49,6 +49,11 @@ public final class Tensors {
     return longs(Arrays.stream(values).asLongStream().toArray());
   }
 
+  /** Indices into {@code like} or its rows: int64, on its device, shape (values.length). */
+  public static Tensor indices(Tensor like, int[] values) {
+    return longs(values).to(like.device(), ScalarType.Long);
+  }
+
   /** Uninitialized memory of the given type and shape. */
   public static Tensor empty(ElementType type, long... shape) {
     return torch.empty(shape, new TensorOptions(type.scalarType()), null);
@@ -63,9 +68,9 @@ public final class Tensors {
         .orElseThrow(() -> new IllegalArgumentException("no element type for " + type));
   }
 
-  /** Uninitialized memory of the same type as {@code like}. */
+  /** Uninitialized memory of the type and on the device of {@code like}. */
   public static Tensor emptyLike(Tensor like, long... shape) {
-    return torch.empty(shape, new TensorOptions(like.scalar_type()), null);
+    return torch.empty(shape, like.options(), null);
   }
 
   /** {@link #emptyLike} outside all scopes; whoever holds it frees it with {@link #free}. */
@@ -79,14 +84,14 @@ public final class Tensors {
     return torch.zeros(shape, new TensorOptions(type.scalarType()));
   }
 
-  /** Zeros of the same type as {@code like}. */
+  /** Zeros of the type and on the device of {@code like}. */
   public static Tensor zerosLike(Tensor like, long... shape) {
-    return torch.zeros(shape, new TensorOptions(like.scalar_type()));
+    return torch.zeros(shape, like.options());
   }
 
-  /** Values in the type of {@code like}, shape (values.length). */
+  /** Values in the type and on the device of {@code like}, shape (values.length). */
   public static Tensor like(Tensor like, double... values) {
-    return doubles(values).to(like.scalar_type().intern());
+    return doubles(values).to(like.device(), like.scalar_type().intern());
   }
 
   /** A number of the tensor's type as the argument of an operation. */
@@ -145,7 +150,7 @@ public final class Tensors {
   /** The elements as fp64 in row-major order, from any floating type. */
   public static double[] toDoubles(Tensor tensor) {
     try (TensorScope scope = TensorScope.open()) {
-      Tensor dense = tensor.detach().to(ScalarType.Double).contiguous();
+      Tensor dense = tensor.detach().cpu().to(ScalarType.Double).contiguous();
       double[] values = new double[Math.toIntExact(dense.numel())];
       if (values.length > 0) {
         new DoublePointer(dense.data_ptr_double()).get(values);
@@ -157,7 +162,7 @@ public final class Tensors {
   /** The elements as fp32 in row-major order, from any floating type. */
   public static float[] toFloats(Tensor tensor) {
     try (TensorScope scope = TensorScope.open()) {
-      Tensor dense = tensor.detach().to(ScalarType.Float).contiguous();
+      Tensor dense = tensor.detach().cpu().to(ScalarType.Float).contiguous();
       float[] values = new float[Math.toIntExact(dense.numel())];
       if (values.length > 0) {
         new FloatPointer(dense.data_ptr_float()).get(values);
@@ -169,7 +174,7 @@ public final class Tensors {
   /** The elements of an integer or boolean tensor in row-major order. */
   public static long[] toLongs(Tensor tensor) {
     try (TensorScope scope = TensorScope.open()) {
-      Tensor dense = tensor.detach().to(ScalarType.Long).contiguous();
+      Tensor dense = tensor.detach().cpu().to(ScalarType.Long).contiguous();
       long[] values = new long[Math.toIntExact(dense.numel())];
       if (values.length > 0) {
         new LongPointer(dense.data_ptr_long()).get(values);
@@ -222,7 +227,7 @@ public final class Tensors {
     }
     try (TensorScope scope = TensorScope.open()) {
       Tensor part = tensor.detach().contiguous().view(-1).narrow(0, offset, count);
-      Tensor converted = part.to(type.scalarType()).contiguous();
+      Tensor converted = part.cpu().to(type.scalarType()).contiguous();
       Pointer.memcpy(new BytePointer(target), converted.data_ptr(), count * type.bytes());
       return target;
     }

@@ -104,7 +104,8 @@ class TrainingOptionsTest {
           Map.entry("data_format", "token_ids"),
           Map.entry("threads", "2"),
           Map.entry("bf16", "true"),
-          Map.entry("gradient_checkpointing", "true"));
+          Map.entry("gradient_checkpointing", "true"),
+          Map.entry("engine", "autograd"));
 
   private final Path folder;
 

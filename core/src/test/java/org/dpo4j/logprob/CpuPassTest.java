@@ -9,11 +9,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
@@ -31,9 +34,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Closes: a way back written by hand that differs from the derivative. Every model's sums and
- * gradients are compared with those of the definition under libtorch's autograd, in double
- * precision.
+ * Closes: a hand-written backward formula that differs from the derivative. Sums and gradients of
+ * every {@link SmallModel}, which together set every switch of every family, are compared with
+ * those of the definition under libtorch's autograd, in double precision.
  */
 class CpuPassTest {
 
@@ -112,6 +115,33 @@ class CpuPassTest {
       assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(base.parameters().all())
           .allMatch(parameter -> !parameter.tensor().grad().defined());
+    }
+  }
+
+  /** A norm with an adapter around it, and an untied head beside one. */
+  @ParameterizedTest
+  @EnumSource
+  void modulesThatAreTrainedInFullGetTheirGradientsBesideAnAdapter(SmallModel kind) {
+    try (CausalLm base = kind.create(ElementType.F64, 2)) {
+      List<String> names = base.parameters().all().stream().map(p -> p.name()).toList();
+      List<String> modules =
+          Stream.of("lm_head", "ln_2", "post_attention_layernorm", "norm2", "ln_f")
+              .filter(end -> names.stream().anyMatch(name -> name.endsWith(end + ".weight")))
+              .toList();
+      assertThat(modules).isNotEmpty();
+      LoraConfig config =
+          new LoraConfig(
+              3, 5, 0, false, new TargetModules.AllLinear(), modules, Map.of(), Map.of());
+      ParameterSource copies = base.parameters().copies();
+      RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));
+      try (LoraModel model =
+          new LoraModel(
+              base,
+              config,
+              (name, role, shape) ->
+                  (name.contains(".lora_") ? random : copies).take(name, role, shape))) {
+        assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+      }
     }
   }
 

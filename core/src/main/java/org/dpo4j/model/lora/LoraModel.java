@@ -287,6 +287,11 @@ public final class LoraModel implements CausalLm {
     return base.head();
   }
 
+  @Override
+  public boolean hasTapedLayers() {
+    return base.hasTapedLayers();
+  }
+
   /** The base's weights, those trained in full as they are now. */
   @Override
   public Parameters parameters() {
@@ -351,6 +356,11 @@ public final class LoraModel implements CausalLm {
     @Override
     public Linear head() {
       return base.head();
+    }
+
+    @Override
+    public boolean hasTapedLayers() {
+      return base.hasTapedLayers();
     }
 
     @Override

@@ -1,0 +1,26 @@
+package org.dpo4j.logprob;
+
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.model.CausalLm;
+
+/**
+ * Forward and backward pass by libtorch's operations and its autograd: any model, on the device of
+ * its weights.
+ */
+final class AutogradEngine implements LogProbEngine {
+
+  static final AutogradEngine INSTANCE = new AutogradEngine();
+
+  private AutogradEngine() {}
+
+  @Override
+  public LogProbPass forward(
+      CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose) {
+    return AutogradPass.forward(model, sequences, tail, purpose, AutogradPass.Sizes.DEFAULT);
+  }
+
+  @Override
+  public String toString() {
+    return "autograd";
+  }
+}

@@ -1,0 +1,84 @@
+package org.dpo4j.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.reflect.RecordComponent;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.dpo4j.model.gpt.Gpt2Config;
+import org.dpo4j.model.llama.LlamaConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Closes: a switch of a family whose backward formula no gradient test runs. */
+class SmallModelTest {
+
+  /** Numbers of things, of which one value is as good as another. */
+  private static final Set<String> SIZES =
+      Set.of(
+          "vocabSize",
+          "hiddenSize",
+          "intermediateSize",
+          "innerSize",
+          "layers",
+          "heads",
+          "keyValueHeads",
+          "headDim",
+          "maxPositions");
+
+  @ParameterizedTest
+  @ValueSource(classes = {LlamaConfig.class, Gpt2Config.class})
+  void everySwitchIsSetInTwoWays(Class<? extends Record> family) throws Exception {
+    Map<String, Set<Object>> values = new TreeMap<>();
+    for (SmallModel model : SmallModel.values()) {
+      if (family.isInstance(model.config())) {
+        collect("", model.config(), values);
+      }
+    }
+    assertThat(values).isNotEmpty();
+    values.forEach(
+        (name, found) ->
+            assertThat(found)
+                .as("no small model sets %s of %s to another value", name, family.getSimpleName())
+                .hasSizeGreaterThan(1));
+  }
+
+  @Test
+  void everyActivationAndEveryScalingOfPositionsOccurs() throws Exception {
+    Map<String, Set<Object>> values = new TreeMap<>();
+    for (SmallModel model : SmallModel.values()) {
+      collect("", model.config(), values);
+    }
+    assertThat(values.get("activation")).containsExactlyInAnyOrder((Object[]) Activation.values());
+    assertThat(values.get("rope.scaling"))
+        .containsExactlyInAnyOrder((Object[]) RopeScaling.class.getPermittedSubclasses());
+  }
+
+  /** Values by the path of the component; of lists those of all elements. */
+  private static void collect(String prefix, Record record, Map<String, Set<Object>> values)
+      throws ReflectiveOperationException {
+    for (RecordComponent component : record.getClass().getRecordComponents()) {
+      String name = component.getName();
+      Object value = component.getAccessor().invoke(record);
+      if (value instanceof RopeScaling scaling) {
+        add(prefix + name, scaling.getClass(), values);
+      } else if (value instanceof Record inner) {
+        collect(prefix + name + ".", inner, values);
+      } else if (value instanceof List<?> list) {
+        for (Object element : list) {
+          collect(prefix + name + ".", (Record) element, values);
+        }
+      } else if (!(prefix.isEmpty() && SIZES.contains(name))) {
+        add(prefix + name, value, values);
+      }
+    }
+  }
+
+  private static void add(String path, Object value, Map<String, Set<Object>> values) {
+    values.computeIfAbsent(path, missing -> new LinkedHashSet<>()).add(value);
+  }
+}
