@@ -65,6 +65,15 @@ record Case(
     return cases;
   }
 
+  /** The rows in which a model itself is trained on dialogue, each in one way. */
+  static List<Case> fullTraining(boolean quick) {
+    return quick
+        ? List.of(best(BenchModel.TINY, BenchData.DIALOGUE, false, 0))
+        : List.of(
+            best(BenchModel.M30, BenchData.DIALOGUE, false, 0),
+            best(BenchModel.M135, BenchData.DIALOGUE, false, 0));
+  }
+
   /** Whether TRL computes the reference in the step, so that our time for it counts as well. */
   boolean referenceCounts() {
     return peers.stream().noneMatch(PeerProgram.Settings::precomputed);

@@ -4,9 +4,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 
 /** A property of whole runs that is not a comparison of steps. */
@@ -72,6 +77,72 @@ enum Check {
           String.format(Locale.ROOT, "%+.1f %%", 100 * (ratio - 1)),
           Math.abs(ratio - 1) <= 0.15);
       return outcome;
+    }
+  },
+
+  /** What the hand-written passes bring: the same program and batches by autograd. */
+  ENGINES("engines", "The hand-written engine beside autograd") {
+    @Override
+    Outcome run(Suite suite, Outcome outcome) throws IOException, Tool.Refused {
+      outcome.row(
+          "row | engine | seconds a step | all runs | reference, seconds | peak memory, all runs");
+      outcome.row("---|---|---|---|---|---");
+      for (Case each : Case.fullTraining(suite.config().quick())) {
+        Workload load = suite.workload(each);
+        Map<String, List<Measurement>> runs = new LinkedHashMap<>();
+        for (int round = 0; round < suite.runs(); round++) {
+          for (String engine : List.of("cpu", "autograd")) {
+            runs.computeIfAbsent(engine, name -> new ArrayList<>())
+                .add(
+                    suite
+                        .own()
+                        .train(
+                            load, false, List.of("--reference_cache", "off", "--engine", engine)));
+          }
+        }
+        runs.forEach((engine, measured) -> outcome.row(cells(each, engine, measured)));
+        ratios(outcome, each.name(), runs);
+      }
+      return outcome;
+    }
+
+    private String cells(Case row, String engine, List<Measurement> runs) {
+      Spread seconds = new Spread(runs.stream().map(Measurement::step).toList());
+      return "%s | %s | %s | %s | %s | %s"
+          .formatted(
+              row.name(),
+              engine,
+              seconds.text(Report::three),
+              seconds.all(Report::three),
+              new Spread(runs.stream().map(Measurement::referenceSeconds).toList())
+                  .text(Report::two),
+              new Spread(runs.stream().map(run -> (double) run.peakBytes()).toList())
+                  .all(bytes -> Report.megabytes((long) bytes)));
+    }
+
+    private void ratios(Outcome outcome, String row, Map<String, List<Measurement>> runs) {
+      List<Measurement> cpu = Objects.requireNonNull(runs.get("cpu"));
+      List<Measurement> autograd = Objects.requireNonNull(runs.get("autograd"));
+      Agreement agreement =
+          Agreement.of(cpu.get(0).losses(), autograd.get(0).losses(), Agreement.FP32);
+      outcome.note("%s: %s".formatted(row, agreement));
+      outcome.agree(agreement.holds());
+      outcome.note(
+          "%s, autograd over cpu, round by round: time %s; peak memory %s"
+              .formatted(
+                  row,
+                  ratio(cpu, autograd, Measurement::step),
+                  ratio(cpu, autograd, Measurement::peakBytes)));
+    }
+
+    private String ratio(
+        List<Measurement> cpu, List<Measurement> autograd, ToDoubleFunction<Measurement> figure) {
+      return new Spread(
+              IntStream.range(0, cpu.size())
+                  .mapToObj(
+                      i -> figure.applyAsDouble(autograd.get(i)) / figure.applyAsDouble(cpu.get(i)))
+                  .toList())
+          .text(Report::two);
     }
   },
 
@@ -160,6 +231,7 @@ enum Check {
   static final class Outcome {
     final String title;
     final List<String> rows = new ArrayList<>();
+    final List<String> notes = new ArrayList<>();
     final List<Target> targets = new ArrayList<>();
     private boolean ran = true;
 
@@ -171,11 +243,21 @@ enum Check {
       rows.add("| " + cells.replace("---", " --- ").strip() + " |");
     }
 
+    /** A sentence below the table. */
+    void note(String sentence) {
+      notes.add("- " + sentence);
+    }
+
+    /** Fails the outcome where programs that were to compute the same do not. */
+    void agree(boolean agreed) {
+      ran &= agreed;
+    }
+
     void target(String what, String wanted, String measured, boolean reached) {
       targets.add(new Target(what, wanted, measured, reached));
     }
 
-    /** Whether it could be measured. */
+    /** Whether it could be measured, of programs that compute the same. */
     boolean ran() {
       return ran;
     }

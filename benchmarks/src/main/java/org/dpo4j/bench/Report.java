@@ -167,7 +167,11 @@ final class Report {
 
   /** What a check found. */
   String section(Check.Outcome outcome) {
-    return "## %s\n\n%s\n\n".formatted(outcome.title, String.join("\n", outcome.rows));
+    StringBuilder text =
+        new StringBuilder(
+            "## %s\n\n%s\n\n".formatted(outcome.title, String.join("\n", outcome.rows)));
+    outcome.notes.forEach(note -> text.append(note).append('\n'));
+    return (outcome.notes.isEmpty() ? text : text.append('\n')).toString();
   }
 
   /** What was to be reached, and what was. */
@@ -284,7 +288,9 @@ final class Report {
     all.put("cases", cases.stream().map(this::json).toList());
     all.put(
         "checks",
-        checks.stream().map(check -> Map.of("title", check.title, "rows", check.rows)).toList());
+        checks.stream()
+            .map(check -> Map.of("title", check.title, "rows", check.rows, "notes", check.notes))
+            .toList());
     return all;
   }
 
@@ -323,7 +329,7 @@ final class Report {
     return String.format(Locale.ROOT, "%.2f", value);
   }
 
-  private static String three(double value) {
+  static String three(double value) {
     return String.format(Locale.ROOT, "%.3f", value);
   }
 }

@@ -77,6 +77,17 @@ class SuiteTest {
   }
 
   @Test
+  void theHandWrittenEngineIsMeasuredBesideAutograd() throws IOException {
+    int code = suite(List.of(), "--only", "engines", "--runs", "2");
+
+    assertThat(text())
+        .contains("| tiny-dialogue | cpu |", "| tiny-dialogue | autograd |")
+        .contains("tiny-dialogue: losses agree")
+        .contains("tiny-dialogue, autograd over cpu, round by round: time ");
+    assertThat(code).isZero();
+  }
+
+  @Test
   void wrongWordsAreRefused() throws IOException {
     assertThat(suite(List.of(), "--only", "m30-dialog")).isEqualTo(2);
     assertThat(text()).contains("--only must name rows of the suite but m30-dialog is none");
