@@ -19,7 +19,11 @@ public final class Cancellation {
     cancelled = true;
   }
 
-  /** Whether {@link #cancel} was called. */
+  /**
+   * Whether {@link #cancel} was called.
+   *
+   * @return whether {@link #cancel} was called
+   */
   public boolean isCancelled() {
     return cancelled;
   }

@@ -10,12 +10,22 @@ public final class Dpo4j {
 
   private Dpo4j() {}
 
-  /** The version of this library, as in {@code 0.1.0}. */
+  /**
+   * The version of this library, as in {@code 0.1.0}.
+   *
+   * @return as in {@code 0.1.0}
+   * @throws IOException if the file of this build cannot be read
+   */
   public static String version() throws IOException {
     return property("version");
   }
 
-  /** The version of the engine under it, as in {@code 2.10.0}; does not load it. */
+  /**
+   * The version of the engine under it, as in {@code 2.10.0}; does not load it.
+   *
+   * @return as in {@code 2.10.0}
+   * @throws IOException if the file of this build cannot be read
+   */
   public static String libtorchVersion() throws IOException {
     return property("libtorch").replaceFirst("-.*", "");
   }

@@ -29,7 +29,12 @@ public final class Interruption {
     }
   }
 
-  /** Whether a file operation failed, in the end, because its thread was interrupted. */
+  /**
+   * Whether a file operation failed, in the end, because its thread was interrupted.
+   *
+   * @param failure an exception, or null
+   * @return whether the cause of the failure is an interrupt
+   */
   public static boolean caused(@Nullable Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof ClosedByInterruptException || cause instanceof InterruptedIOException) {

@@ -26,12 +26,20 @@ public class ListenerException extends DpoException {
     this.result = result;
   }
 
-  /** The {@link TrainingListener#name} of the listener that failed. */
+  /**
+   * The {@link TrainingListener#name} of the listener that failed.
+   *
+   * @return its name
+   */
   public String listener() {
     return listener;
   }
 
-  /** The result that was saved; empty if no step had been done. */
+  /**
+   * The result that was saved; empty if no step had been done.
+   *
+   * @return the saved result, or empty
+   */
   public Optional<TrainingResult> result() {
     return Optional.ofNullable(result);
   }

@@ -28,6 +28,7 @@ public record Message(Map<String, @Nullable Object> fields) {
   /**
    * A turn with the given fields.
    *
+   * @param fields {@code role}, {@code content} and more
    * @throws IllegalArgumentException if {@code role} is missing or is not a string
    */
   public Message {
@@ -42,6 +43,7 @@ public record Message(Map<String, @Nullable Object> fields) {
    *
    * @param role one of {@link #ROLES}, or another that the chat template knows
    * @param content the text
+   * @return the turn
    */
   public static Message of(String role, String content) {
     Map<String, @Nullable Object> fields = new LinkedHashMap<>();
@@ -50,32 +52,59 @@ public record Message(Map<String, @Nullable Object> fields) {
     return new Message(fields);
   }
 
-  /** A turn of the user. */
+  /**
+   * A turn of the user.
+   *
+   * @param content the text
+   * @return the turn
+   */
   public static Message user(String content) {
     return of("user", content);
   }
 
-  /** A turn of the model. */
+  /**
+   * A turn of the model.
+   *
+   * @param content the text
+   * @return the turn
+   */
   public static Message assistant(String content) {
     return of("assistant", content);
   }
 
-  /** The system prompt: instructions that hold for the whole conversation. */
+  /**
+   * The system prompt: instructions that hold for the whole conversation.
+   *
+   * @param content the text
+   * @return the turn
+   */
   public static Message system(String content) {
     return of("system", content);
   }
 
-  /** Who speaks, one of {@link #ROLES} as a rule. */
+  /**
+   * Who speaks, one of {@link #ROLES} as a rule.
+   *
+   * @return the field {@code role}
+   */
   public String role() {
     return (String) Objects.requireNonNull(fields.get("role"));
   }
 
-  /** The field {@code content}: a string, a list of parts, or null. */
+  /**
+   * The field {@code content}: a string, a list of parts, or null.
+   *
+   * @return a string, a list of parts, or null
+   */
   public @Nullable Object content() {
     return fields.get("content");
   }
 
-  /** The content where it is a text, the texts of its parts joined where it is a list, else "". */
+  /**
+   * The content where it is a text, the texts of its parts joined where it is a list, else "".
+   *
+   * @return the text, without images and other parts
+   */
   public String text() {
     if (content() instanceof List<?> parts) {
       return parts.stream()

@@ -23,18 +23,30 @@ public final class OptionText {
    *
    * @param template in the form of {@link String#format} if there are arguments, else as it is;
    *     option names stand in braces, {@code {%s}} for one that is an argument
+   * @param arguments values for {@code %s} and the like
+   * @return the text with marks
    */
   public static String of(String template, @Nullable Object... arguments) {
     String marked = NAME.matcher(template).replaceAll(MARK + "$1");
     return arguments.length == 0 ? marked : String.format(Locale.ROOT, marked, arguments);
   }
 
-  /** The text with bare names. */
+  /**
+   * The text with bare names.
+   *
+   * @param marked a text with marks
+   * @return the text without marks
+   */
   public static String plain(String marked) {
     return marked.replace(String.valueOf(MARK), "");
   }
 
-  /** The text with names as flags: two dashes before each. */
+  /**
+   * The text with names as flags: two dashes before each.
+   *
+   * @param marked a text with marks
+   * @return the text with flags of the command line
+   */
   public static String flags(String marked) {
     return marked.replace(String.valueOf(MARK), "--");
   }

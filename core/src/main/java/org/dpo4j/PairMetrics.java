@@ -44,6 +44,8 @@ public record PairMetrics(
   /**
    * Whether every pair is a tie, as before the first update: no pair has a positive reward margin
    * and the mean margin is 0 up to rounding. An accuracy of 0 then has no meaning.
+   *
+   * @return whether every pair is a tie
    */
   public boolean tied() {
     double size = Math.max(1, Math.max(Math.abs(logpsChosen), Math.abs(logpsRejected)));

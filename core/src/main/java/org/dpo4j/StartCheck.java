@@ -27,7 +27,11 @@ public record StartCheck(double expected, double measured, double largestLogRati
   /** Errors of several completions can cancel in the mean loss, so each one is checked too. */
   private static final double WORST_LOG_RATIO = 1e-4;
 
-  /** Whether the loss has its theoretical value and no log-ratio exceeds rounding. */
+  /**
+   * Whether the loss has its theoretical value and no log-ratio exceeds rounding.
+   *
+   * @return whether the loss is what theory says
+   */
   public boolean passed() {
     if (bf16) {
       // With a large beta rounding alone changes the loss visibly.

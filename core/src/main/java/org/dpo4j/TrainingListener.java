@@ -27,7 +27,11 @@ package org.dpo4j;
  */
 public interface TrainingListener {
 
-  /** Name of this listener in error messages; the class name by default. */
+  /**
+   * Name of this listener in error messages; the class name by default.
+   *
+   * @return the name
+   */
   default String name() {
     return getClass().getName();
   }
@@ -42,6 +46,8 @@ public interface TrainingListener {
   /**
    * The first micro-batch was compared with theory, before any weight changes. If the check did not
    * pass, the run fails.
+   *
+   * @param check the measured and the expected loss
    */
   default void onStartCheck(StartCheck check) {}
 
@@ -66,6 +72,7 @@ public interface TrainingListener {
    *
    * @param control requests for what happens next; a request for another evaluation at the same
    *     step is ignored
+   * @param report of the held-out pairs
    */
   default void onEvaluation(EvaluationReport report, TrainingControl control) {}
 
@@ -77,7 +84,11 @@ public interface TrainingListener {
    */
   default void onCheckpointDue(int step) {}
 
-  /** The run is over and its output folder is complete. */
+  /**
+   * The run is over and its output folder is complete.
+   *
+   * @param result of the run
+   */
   default void onEnd(TrainingResult result) {}
 
   /**

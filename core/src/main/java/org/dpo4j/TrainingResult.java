@@ -40,7 +40,23 @@ public record TrainingResult(
     Path outputFolder,
     List<Path> files) {
 
-  /** Copies the lists. */
+  /**
+   * Copies the lists.
+   *
+   * @param endReason why the run ended
+   * @param steps steps done
+   * @param maxSteps steps planned
+   * @param epoch passes over the pairs
+   * @param pairsSeen pairs trained on
+   * @param numTokens tokens trained on
+   * @param reports logged steps
+   * @param evaluations evaluations in order
+   * @param seconds wall time
+   * @param referenceSeconds wall time of the reference
+   * @param warnings what to look into
+   * @param outputFolder where the model is
+   * @param files files in it
+   */
   public TrainingResult {
     reports = List.copyOf(reports);
     evaluations = List.copyOf(evaluations);
@@ -48,17 +64,29 @@ public record TrainingResult(
     files = List.copyOf(files);
   }
 
-  /** The last logged step; empty if the run did no step. */
+  /**
+   * The last logged step; empty if the run did no step.
+   *
+   * @return the report, or empty
+   */
   public Optional<StepReport> finalReport() {
     return reports.isEmpty() ? Optional.empty() : Optional.of(reports.get(reports.size() - 1));
   }
 
-  /** The evaluation before training; empty without held-out pairs. */
+  /**
+   * The evaluation before training; empty without held-out pairs.
+   *
+   * @return the evaluation, or empty
+   */
   public Optional<EvaluationReport> initialEvaluation() {
     return evaluations.stream().findFirst();
   }
 
-  /** The last evaluation, which is of the saved weights; empty without held-out pairs. */
+  /**
+   * The last evaluation, which is of the saved weights; empty without held-out pairs.
+   *
+   * @return the evaluation, or empty
+   */
   public Optional<EvaluationReport> finalEvaluation() {
     return evaluations.isEmpty()
         ? Optional.empty()
@@ -69,6 +97,8 @@ public record TrainingResult(
    * The evaluation with the lowest loss, the one before training included; the earliest of several
    * with that loss. Empty without held-out pairs. The saved weights are those of {@link
    * #finalEvaluation}, whichever is best.
+   *
+   * @return the evaluation, or empty
    */
   public Optional<EvaluationReport> bestEvaluation() {
     return evaluations.stream()

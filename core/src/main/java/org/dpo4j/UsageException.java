@@ -14,7 +14,11 @@ public class UsageException extends DpoException {
   private final String found;
   private final String whatToDo;
 
-  /** A message about several options or none; the option is the one that it begins with, if any. */
+  /**
+   * A message about several options or none; the option is the one that it begins with, if any.
+   *
+   * @param text the message
+   */
   public UsageException(String text) {
     super(text);
     this.option = OptionText.first(text);
@@ -23,7 +27,12 @@ public class UsageException extends DpoException {
     this.whatToDo = "";
   }
 
-  /** As {@link #UsageException(String)}, with a cause. */
+  /**
+   * As {@link #UsageException(String)}, with a cause.
+   *
+   * @param text the message
+   * @param cause what caused the failure
+   */
   public UsageException(String text, Throwable cause) {
     super(text, cause);
     this.option = OptionText.first(text);
@@ -48,7 +57,15 @@ public class UsageException extends DpoException {
     this.whatToDo = OptionText.plain(whatToDo);
   }
 
-  /** As {@link #UsageException(String, String, String, String)}, with a cause. */
+  /**
+   * As {@link #UsageException(String, String, String, String)}, with a cause.
+   *
+   * @param option its name without dashes
+   * @param rule what must hold
+   * @param found what holds instead; may be empty
+   * @param whatToDo what to do; may be empty
+   * @param cause what caused the failure
+   */
   public UsageException(
       String option, String rule, String found, String whatToDo, Throwable cause) {
     super(sentence(option, rule, found, whatToDo), cause);
@@ -74,27 +91,46 @@ public class UsageException extends DpoException {
 
   /**
    * This failure with the place of the value, such as {@code train.yaml:3: }, before its message.
+   *
+   * @param place file and line
+   * @return the same failure with a longer message
    */
   public UsageException at(String place) {
     return place.isEmpty() ? this : new UsageException(place, this);
   }
 
-  /** The option's name without dashes; empty if the message is about several or none. */
+  /**
+   * The option's name without dashes; empty if the message is about several or none.
+   *
+   * @return a name in snake case, or ""
+   */
   public String option() {
     return option;
   }
 
-  /** What must hold, as in {@code must be a folder}; may be empty. */
+  /**
+   * What must hold, as in {@code must be a folder}; may be empty.
+   *
+   * @return a part of a sentence, or ""
+   */
   public String rule() {
     return rule;
   }
 
-  /** What was found, as in {@code was a file}; may be empty. */
+  /**
+   * What was found, as in {@code was a file}; may be empty.
+   *
+   * @return a part of a sentence, or ""
+   */
   public String found() {
     return found;
   }
 
-  /** What to do; may be empty. */
+  /**
+   * What to do; may be empty.
+   *
+   * @return a part of a sentence, or ""
+   */
   public String whatToDo() {
     return whatToDo;
   }

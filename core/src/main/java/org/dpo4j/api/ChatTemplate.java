@@ -31,6 +31,7 @@ public interface ChatTemplate {
    * A template in the Jinja dialect of transformers.
    *
    * @param source the text of a {@code chat_template.jinja}
+   * @return the template
    * @throws org.dpo4j.DpoException with the line, if it cannot be parsed
    */
   static ChatTemplate jinja(String source) {

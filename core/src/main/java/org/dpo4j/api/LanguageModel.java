@@ -102,6 +102,8 @@ public final class LanguageModel implements AutoCloseable {
    * Opens the model of a folder in Hugging Face format. The folder of an adapter is opened with the
    * model that the adapter names.
    *
+   * @param folder in Hugging Face format, or an adapter's in PEFT's format
+   * @return the model, to be closed by the caller
    * @throws UsageException if there is no such folder
    * @throws DpoException if a file is missing, damaged or of a model family that is not supported
    */
@@ -114,6 +116,7 @@ public final class LanguageModel implements AutoCloseable {
    *
    * @param folder of the model
    * @param adapter folder in PEFT's format
+   * @return the model, to be closed by the caller
    * @throws UsageException if there is no such folder
    * @throws DpoException if a file is missing or damaged, or the adapter does not fit the model
    */
@@ -124,6 +127,8 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Opens the model that a training run has saved, with its adapter if it trained one.
    *
+   * @param result of a run that saved something
+   * @return the model, to be closed by the caller
    * @throws DpoException if the run was cancelled before it saved anything
    */
   public static LanguageModel open(TrainingResult result) {
@@ -138,6 +143,7 @@ public final class LanguageModel implements AutoCloseable {
    * Prepares to open a model with settings.
    *
    * @param folder in Hugging Face format, or the folder of an adapter
+   * @return settings, all at their defaults
    */
   public static Builder builder(Path folder) {
     return new Builder(folder);
@@ -155,19 +161,34 @@ public final class LanguageModel implements AutoCloseable {
       this.folder = folder;
     }
 
-    /** Puts a LoRA adapter, a folder in PEFT's format, on the model. */
+    /**
+     * Puts a LoRA adapter, a folder in PEFT's format, on the model.
+     *
+     * @param newAdapter its folder
+     * @return this
+     */
     public Builder adapter(Path newAdapter) {
       adapter = Optional.of(newAdapter);
       return this;
     }
 
-    /** Replaces the tokenizer of the folder, which then needs no {@code tokenizer.json}. */
+    /**
+     * Replaces the tokenizer of the folder, which then needs no {@code tokenizer.json}.
+     *
+     * @param newTokenizer safe for use by several threads
+     * @return this
+     */
     public Builder tokenizer(Tokenizer newTokenizer) {
       tokenizer = newTokenizer;
       return this;
     }
 
-    /** Replaces the chat template of the folder. */
+    /**
+     * Replaces the chat template of the folder.
+     *
+     * @param newChatTemplate safe for use by several threads
+     * @return this
+     */
     public Builder chatTemplate(ChatTemplate newChatTemplate) {
       chatTemplate = newChatTemplate;
       return this;
@@ -177,6 +198,7 @@ public final class LanguageModel implements AutoCloseable {
      * Sets how many threads compute.
      *
      * @param newThreads at least 0; 0, the default, uses all cores
+     * @return this
      */
     public Builder threads(int newThreads) {
       if (newThreads < 0) {
@@ -189,6 +211,7 @@ public final class LanguageModel implements AutoCloseable {
     /**
      * Opens the model.
      *
+     * @return the model, to be closed by the caller
      * @throws UsageException if there is no such folder
      * @throws DpoException if a file is missing or damaged, or the adapter does not fit the model
      */
@@ -234,12 +257,18 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * What differs from what a user would expect of the files, each with what to do about it; usually
    * empty.
+   *
+   * @return complete sentences
    */
   public List<String> warnings() {
     return warnings;
   }
 
-  /** The longest sequence, prompt and completion together, in tokens. */
+  /**
+   * The longest sequence, prompt and completion together, in tokens.
+   *
+   * @return the context length
+   */
   public int maxPositions() {
     return maxPositions;
   }
@@ -306,7 +335,12 @@ public final class LanguageModel implements AutoCloseable {
     return inBatches(pairs, this::scores);
   }
 
-  /** Scores one pair. */
+  /**
+   * Scores one pair.
+   *
+   * @param pair a pair of any kind
+   * @return its score
+   */
   public PairScore score(PreferencePair pair) {
     return score(Stream.of(pair)).toList().get(0);
   }
@@ -341,6 +375,8 @@ public final class LanguageModel implements AutoCloseable {
    * Continues a text.
    *
    * @param prompt the model reads it as it is, without the chat template
+   * @param sampling how to pick tokens and when to end
+   * @return the completion
    * @throws DpoException if the prompt fills the context or the thread is interrupted
    */
   public Completion generate(String prompt, Sampling sampling) {
@@ -354,6 +390,8 @@ public final class LanguageModel implements AutoCloseable {
    * @param pieces receives the text as it is generated, on the calling thread; all pieces joined
    *     are {@link Completion#text}. Other threads may use the model during this call. An exception
    *     ends the generation and reaches the caller
+   * @param sampling how to pick tokens and when to end
+   * @return the completion
    * @throws DpoException if the prompt fills the context or the thread is interrupted
    */
   public Completion generate(String prompt, Sampling sampling, Consumer<String> pieces) {
@@ -365,6 +403,8 @@ public final class LanguageModel implements AutoCloseable {
    *
    * @param messages at least one turn, rendered by the chat template; of a model without one, a
    *     single turn that is read as plain text
+   * @param sampling how to pick tokens and when to end
+   * @return the completion
    * @throws DpoException if the prompt fills the context, the template refuses the messages or the
    *     thread is interrupted
    */
@@ -380,6 +420,8 @@ public final class LanguageModel implements AutoCloseable {
    * @param pieces receives the text as it is generated, on the calling thread; all pieces joined
    *     are {@link Completion#text}. Other threads may use the model during this call. An exception
    *     ends the generation and reaches the caller
+   * @param sampling how to pick tokens and when to end
+   * @return the completion
    * @throws DpoException if the prompt fills the context, the template refuses the messages or the
    *     thread is interrupted
    */

@@ -10,17 +10,29 @@ package org.dpo4j.api;
  */
 public record PairRewards(PairScore policy, PairScore reference, double beta) {
 
-  /** Reward of the chosen completion. */
+  /**
+   * Reward of the chosen completion.
+   *
+   * @return in nats times beta
+   */
   public double chosen() {
     return beta * (policy.chosenLogProb() - reference.chosenLogProb());
   }
 
-  /** Reward of the rejected completion. */
+  /**
+   * Reward of the rejected completion.
+   *
+   * @return in nats times beta
+   */
   public double rejected() {
     return beta * (policy.rejectedLogProb() - reference.rejectedLogProb());
   }
 
-  /** Reward of the chosen minus that of the rejected completion; above 0 the pair is learned. */
+  /**
+   * Reward of the chosen minus that of the rejected completion; above 0 the pair is learned.
+   *
+   * @return in nats times beta
+   */
   public double margin() {
     return chosen() - rejected();
   }

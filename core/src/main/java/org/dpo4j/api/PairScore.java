@@ -11,7 +11,11 @@ package org.dpo4j.api;
 public record PairScore(
     double chosenLogProb, double rejectedLogProb, int chosenTokens, int rejectedTokens) {
 
-  /** The chosen minus the rejected log-probability; positive if the model prefers as the pair. */
+  /**
+   * The chosen minus the rejected log-probability; positive if the model prefers as the pair.
+   *
+   * @return in nats
+   */
   public double margin() {
     return chosenLogProb - rejectedLogProb;
   }

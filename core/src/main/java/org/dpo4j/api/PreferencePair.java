@@ -15,13 +15,18 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface PreferencePair {
 
-  /** How much the pair counts in the loss, relative to the others; positive, 1 by default. */
+  /**
+   * How much the pair counts in the loss, relative to the others; positive, 1 by default.
+   *
+   * @return the weight
+   */
   double weight();
 
   /**
    * The same pair with another weight.
    *
    * @param weight positive and finite; only the relations between weights count
+   * @return a changed copy
    */
   PreferencePair withWeight(double weight);
 
@@ -32,6 +37,7 @@ public sealed interface PreferencePair {
    * @param prompt may be empty
    * @param chosen begins with the space that separates it from the prompt, if there is one
    * @param rejected differs from {@code chosen}
+   * @return a pair of weight 1
    */
   static PreferencePair of(String prompt, String chosen, String rejected) {
     return new Text(prompt, chosen, rejected, 1);
@@ -43,12 +49,20 @@ public sealed interface PreferencePair {
    * @param prompt at least one turn
    * @param chosen begins with a turn of the assistant
    * @param rejected differs from {@code chosen}
+   * @return a pair of weight 1
    */
   static PreferencePair of(List<Message> prompt, List<Message> chosen, List<Message> rejected) {
     return new Conversation(prompt, chosen, rejected, Map.of(), 1);
   }
 
-  /** {@link #of(List, List, List)} for answers of one turn. */
+  /**
+   * {@link #of(List, List, List)} for answers of one turn.
+   *
+   * @param prompt the turns or ids before the answers
+   * @param chosen the chosen answer
+   * @param rejected the rejected answer
+   * @return a pair of weight 1
+   */
   static PreferencePair of(List<Message> prompt, Message chosen, Message rejected) {
     return of(prompt, List.of(chosen), List.of(rejected));
   }
@@ -100,7 +114,15 @@ public sealed interface PreferencePair {
       double weight)
       implements PreferencePair {
 
-    /** Copies the lists and the map. */
+    /**
+     * Copies the lists and the map.
+     *
+     * @param prompt the turns or ids before the answers
+     * @param chosen the chosen answer
+     * @param rejected the rejected answer
+     * @param templateVariables variables for the chat template
+     * @param weight how much the pair counts
+     */
     public Conversation {
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);
@@ -125,7 +147,14 @@ public sealed interface PreferencePair {
   record TokenIds(List<Integer> prompt, List<Integer> chosen, List<Integer> rejected, double weight)
       implements PreferencePair {
 
-    /** Copies the lists. */
+    /**
+     * Copies the lists.
+     *
+     * @param prompt the turns or ids before the answers
+     * @param chosen the chosen answer
+     * @param rejected the rejected answer
+     * @param weight how much the pair counts
+     */
     public TokenIds {
       prompt = List.copyOf(prompt);
       chosen = List.copyOf(chosen);

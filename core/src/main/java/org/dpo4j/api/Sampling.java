@@ -14,6 +14,10 @@ public record Sampling(int maxNewTokens, double temperature, double topP, long s
   /**
    * A way to sample.
    *
+   * @param maxNewTokens at least 1
+   * @param temperature at least 0
+   * @param topP in (0, 1]
+   * @param seed any number
    * @throws IllegalArgumentException if a number is out of its range
    */
   public Sampling {
@@ -35,6 +39,7 @@ public record Sampling(int maxNewTokens, double temperature, double topP, long s
    * Always the most probable token.
    *
    * @param maxNewTokens length limit in tokens, at least 1
+   * @return greedy sampling
    */
   public static Sampling greedy(int maxNewTokens) {
     return new Sampling(maxNewTokens, 0, 1, 0);
@@ -45,17 +50,28 @@ public record Sampling(int maxNewTokens, double temperature, double topP, long s
    *
    * @param maxNewTokens length limit in tokens, at least 1
    * @param temperature above 0; 1 leaves the probabilities as they are
+   * @return random sampling
    */
   public static Sampling random(int maxNewTokens, double temperature) {
     return new Sampling(maxNewTokens, temperature, 1, 0);
   }
 
-  /** The same with another {@link #topP}. */
+  /**
+   * The same with another {@link #topP}.
+   *
+   * @param newTopP in (0, 1]
+   * @return a changed copy
+   */
   public Sampling withTopP(double newTopP) {
     return new Sampling(maxNewTokens, temperature, newTopP, seed);
   }
 
-  /** The same with another {@link #seed}. */
+  /**
+   * The same with another {@link #seed}.
+   *
+   * @param newSeed any number
+   * @return a changed copy
+   */
   public Sampling withSeed(long newSeed) {
     return new Sampling(maxNewTokens, temperature, topP, newSeed);
   }

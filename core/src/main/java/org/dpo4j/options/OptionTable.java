@@ -98,8 +98,13 @@ public final class OptionTable<C> {
   /** Builds the record from values by option name, as {@link #read} does. */
   public C build(Map<String, ?> values) {
     Map<String, GivenValue> given = new LinkedHashMap<>();
-    values.forEach((name, value) -> given.put(name, GivenValue.of(item(name, value))));
+    values.forEach((name, value) -> given.put(name, given(name, value)));
     return read(given);
+  }
+
+  /** The value of an option as text; a single path or number for a list is its one item. */
+  public GivenValue given(String name, Object value) {
+    return GivenValue.of(item(name, value));
   }
 
   /** A single path or number for a list is its one item, whatever commas are in it. */
