@@ -49,10 +49,8 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
     ModelBlueprint blueprint = ModelBlueprint.read("--model_dir", model);
     try (ModelTokenizer tokenizer = ModelTokenizer.load(model)) {
       PairEncoder encoder =
-          new PairEncoder(
-              tokenizer.text(),
-              tokenizer.template(),
-              tokenizer.specialTokens(),
+          PairEncoder.of(
+              tokenizer,
               new EncodingLimits(
                   Workload.MAX_LENGTH, blueprint.maxPositions(), blueprint.shape().vocabSize()));
       return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();

@@ -37,10 +37,6 @@ public final class Workplace {
 
   /** An encoder without truncation. */
   public PairEncoder encoder(ModelTokenizer tokenizer) {
-    return new PairEncoder(
-        tokenizer.text(),
-        tokenizer.template(),
-        tokenizer.specialTokens(),
-        new EncodingLimits(0, POSITIONS, Integer.MAX_VALUE));
+    return PairEncoder.of(tokenizer, new EncodingLimits(0, POSITIONS, Integer.MAX_VALUE));
   }
 }

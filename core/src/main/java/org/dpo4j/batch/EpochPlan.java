@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.SplittableRandom;
+import org.dpo4j.data.Shuffle;
 
 /**
  * Which pairs form which step of an epoch. Every pair is in exactly one micro-batch of the epoch,
@@ -75,17 +75,11 @@ public record EpochPlan(
   }
 
   private int[] order(int epoch) {
+    if (shuffle) {
+      return Shuffle.of(pairs, seed * 1_000_003L + epoch);
+    }
     int[] order = new int[pairs];
     Arrays.setAll(order, i -> i);
-    if (shuffle) {
-      SplittableRandom random = new SplittableRandom(seed * 1_000_003L + epoch);
-      for (int i = pairs - 1; i > 0; i--) { // Fisher-Yates
-        int j = random.nextInt(i + 1);
-        int swapped = order[i];
-        order[i] = order[j];
-        order[j] = swapped;
-      }
-    }
     return order;
   }
 }

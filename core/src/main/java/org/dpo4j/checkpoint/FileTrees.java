@@ -2,21 +2,16 @@ package org.dpo4j.checkpoint;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.stream.Stream;
-import org.dpo4j.Interruption;
 import org.jspecify.annotations.Nullable;
 
 /** Whole folders on disk: list, delete, and force to the device. Links are never followed. */
@@ -107,27 +102,6 @@ public final class FileTrees {
       }
     }
     return absolute;
-  }
-
-  /** What went wrong, in words for people: the system's reason without Java's class names. */
-  public static String reason(IOException failure) {
-    if (Interruption.caused(failure)) {
-      return Interruption.REASON;
-    }
-    if (failure instanceof AccessDeniedException) {
-      return "permission denied";
-    }
-    if (failure instanceof NoSuchFileException missing) {
-      return missing.getFile() + " does not exist";
-    }
-    if (failure instanceof FileAlreadyExistsException taken) {
-      return taken.getFile() + " is in the way";
-    }
-    if (failure instanceof FileSystemException system && system.getReason() != null) {
-      return system.getReason();
-    }
-    String message = failure.getMessage();
-    return message == null ? failure.getClass().getSimpleName() : message;
   }
 
   private static final class Deletion extends SimpleFileVisitor<Path> {

@@ -10,6 +10,7 @@ import java.util.Objects;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.FileFailure;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -161,7 +162,7 @@ public final class OutputFolder implements AutoCloseable {
     } catch (IOException e) {
       throw new DpoException(
           "%s cannot be put in place: %s; the finished files are in %s"
-              .formatted(target, FileTrees.reason(e), pending.path()),
+              .formatted(target, FileFailure.reason(e), pending.path()),
           e);
     }
     @Nullable Path parent = inPlace ? target : target.getParent();
@@ -180,7 +181,7 @@ public final class OutputFolder implements AutoCloseable {
     try {
       pending.delete();
     } catch (IOException e) {
-      LOG.warn("Cannot remove {}: {}", pending.path(), FileTrees.reason(e));
+      LOG.warn("Cannot remove {}: {}", pending.path(), FileFailure.reason(e));
     }
     FileTrees.removeEmpty(createdParents);
   }
@@ -195,14 +196,14 @@ public final class OutputFolder implements AutoCloseable {
     try {
       FileTrees.delete(replaced);
     } catch (IOException e) {
-      LOG.warn("Cannot remove the replaced files in {}: {}", replaced, FileTrees.reason(e));
+      LOG.warn("Cannot remove the replaced files in {}: {}", replaced, FileFailure.reason(e));
     }
   }
 
   private static DpoException writeFailure(Path file, IOException failure) {
     return new DpoException(
         "%s cannot be written: %s; nothing was put in place, so make room or choose another"
-                .formatted(file, FileTrees.reason(failure))
+                .formatted(file, FileFailure.reason(failure))
             + OptionText.of(" {output_dir} and run again"),
         failure);
   }

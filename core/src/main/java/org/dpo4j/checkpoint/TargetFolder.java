@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.FileFailure;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,7 +60,7 @@ record TargetFolder(Path path, boolean exists) {
           "was a file: %s".formatted(given),
           "name another folder");
     }
-    Path path = real(absolute);
+    Path path = FileTrees.real(absolute);
     String name = name(path);
     for (Path input : inputs) {
       refuseInput(given, path, input);
@@ -113,7 +114,7 @@ record TargetFolder(Path path, boolean exists) {
     return new UsageException(
         "output_dir",
         "must be writable",
-        "nothing can be created in %s: %s".formatted(folder, FileTrees.reason(failure)),
+        "nothing can be created in %s: %s".formatted(folder, FileFailure.reason(failure)),
         "name another folder",
         failure);
   }
@@ -121,12 +122,12 @@ record TargetFolder(Path path, boolean exists) {
   private static void refuseInput(Path given, Path target, Path input) {
     Path absolute = input.toAbsolutePath().normalize();
     boolean linkInside = absolute.startsWith(target);
-    boolean inside = Files.exists(absolute) && real(absolute).startsWith(target);
+    boolean inside = Files.exists(absolute) && FileTrees.real(absolute).startsWith(target);
     if (linkInside || inside) {
       throw new UsageException(
           "output_dir",
           "must not hold what this run reads",
-          given + (real(absolute).equals(target) ? " is read itself" : " holds " + input),
+          given + (FileTrees.real(absolute).equals(target) ? " is read itself" : " holds " + input),
           "name another folder");
     }
   }
@@ -172,7 +173,7 @@ record TargetFolder(Path path, boolean exists) {
                       : foreign.get(0) + " and " + (foreign.size() - 1) + " more"),
           "move %s away or name another folder".formatted(foreign.size() == 1 ? "it" : "them"));
     }
-    Path here = real(Path.of("").toAbsolutePath());
+    Path here = FileTrees.real(Path.of("").toAbsolutePath());
     if (here.startsWith(path) && !here.equals(path)) {
       throw new UsageException(
           "overwrite_output_dir",
@@ -202,7 +203,7 @@ record TargetFolder(Path path, boolean exists) {
       throw new UsageException(
           "output_dir",
           "must be readable",
-          "%s is not: %s".formatted(folder, FileTrees.reason(e)),
+          "%s is not: %s".formatted(folder, FileFailure.reason(e)),
           "",
           e);
     }
@@ -211,13 +212,5 @@ record TargetFolder(Path path, boolean exists) {
   private static String name(Path path) {
     @Nullable Path last = path.getFileName();
     return last == null ? "root" : last.toString();
-  }
-
-  private static Path real(Path path) {
-    try {
-      return path.toRealPath();
-    } catch (IOException e) {
-      throw new UsageException(path + " must be reachable but was not: " + FileTrees.reason(e), e);
-    }
   }
 }

@@ -2,16 +2,14 @@ package org.dpo4j.config;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.regex.Pattern;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.ReadableFile;
+import org.dpo4j.weights.HubName;
 import org.dpo4j.weights.PeftAdapter;
 
 /** Checks that the paths in options lead somewhere, before any work begins. */
 public final class InputPaths {
-  private static final Pattern HUB_NAME = Pattern.compile("[\\w.-]+/[\\w.-]+");
-
   private InputPaths() {}
 
   /** Checks that a path is the folder of a model; throws UsageException naming the option. */
@@ -47,9 +45,7 @@ public final class InputPaths {
 
   /** A missing path in the form of a hub name, unless its first part is a folder that is here. */
   private static boolean mayBeOfHub(Path path, String name) {
-    return !Files.exists(path)
-        && HUB_NAME.matcher(name).matches()
-        && !Files.isDirectory(path.getName(0));
+    return !Files.exists(path) && HubName.hasOwner(name) && !Files.isDirectory(path.getName(0));
   }
 
   static void requireFolder(String option, Path path) {

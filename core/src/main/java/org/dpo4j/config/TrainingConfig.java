@@ -14,6 +14,7 @@ import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
+import org.dpo4j.optim.AdamW;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
@@ -105,6 +106,11 @@ public record TrainingConfig(
   /** Steps between evaluations when {@code eval_strategy} is steps: as logging_steps if not set. */
   public StepInterval evalInterval() {
     return evaluation.evalSteps().orElse(output.loggingSteps());
+  }
+
+  /** The order of a run's pairs, and how they form micro-batches and steps. */
+  public EpochPlan epochPlan(int pairs, int microBatch, int accumulation) {
+    return new EpochPlan(pairs, microBatch, accumulation, data.shuffle(), engine.seed());
   }
 
   /** Optimizer steps of the whole run. */
@@ -331,6 +337,11 @@ public record TrainingConfig(
           0 <= adamBeta2 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2, "0.999");
       OptionChecks.notNegative("adam_epsilon", adamEpsilon, "1e-8 is usual");
       OptionChecks.notNegative("max_grad_norm", maxGradNorm, "0 turns clipping off");
+    }
+
+    /** The settings of AdamW apart from its rate. */
+    public AdamW.Settings adamW() {
+      return new AdamW.Settings(adamBeta1, adamBeta2, adamEpsilon, weightDecay);
     }
   }
 

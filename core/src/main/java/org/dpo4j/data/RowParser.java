@@ -29,9 +29,6 @@ final class RowParser {
   /** Sums of weights times losses must not leave the range of a double, nor lose digits. */
   private static final double LARGEST_WEIGHT = 1e100;
 
-  /** A prompt shorter than this may well begin an answer by chance. */
-  private static final int LONG_PROMPT = 12;
-
   /** Columns that are part of the prompt where a shape has them. */
   private static final List<String> PARTS_OF_PROMPT =
       List.of("system", "system_prompt", "system_message", "history");
@@ -146,10 +143,7 @@ final class RowParser {
    * an answer that parrots the question, which is worth preferring something over.
    */
   private static void checkRepeated(RowOrigin origin, String prompt, String w, String l) {
-    String text = prompt.strip();
-    if (text.length() >= LONG_PROMPT
-        && w.stripLeading().startsWith(text)
-        && l.stripLeading().startsWith(text)) {
+    if (RepeatedPrompt.opens(w, prompt) && RepeatedPrompt.opens(l, prompt)) {
       throw repeated(origin, "chosen and rejected", "text");
     }
   }

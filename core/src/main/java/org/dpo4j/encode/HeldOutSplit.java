@@ -2,12 +2,12 @@ package org.dpo4j.encode;
 
 import java.util.Arrays;
 import java.util.Objects;
-import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowOrigin;
+import org.dpo4j.data.Shuffle;
 
 /**
  * Holds some pairs of a data set out for evaluation. Pairs of one prompt and pairs of one row stay
@@ -39,7 +39,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
     long wanted = size < 1 ? (long) Math.ceil(size * pairs.size()) : (long) size;
     boolean[] isHeld = new boolean[pairs.size()];
     int held = 0;
-    for (int group : shuffled(pairs.size())) {
+    for (int group : Shuffle.of(pairs.size(), seed)) {
       if (members[group] > 0 && held + members[group] <= wanted) {
         isHeld[group] = true;
         held += members[group];
@@ -132,18 +132,5 @@ public record HeldOutSplit(double size, long seed, int bos) {
       at = first[at];
     }
     return at;
-  }
-
-  private int[] shuffled(int count) {
-    int[] order = new int[count];
-    Arrays.setAll(order, i -> i);
-    SplittableRandom random = new SplittableRandom(seed);
-    for (int i = count - 1; i > 0; i--) { // Fisher-Yates
-      int j = random.nextInt(i + 1);
-      int swapped = order[i];
-      order[i] = order[j];
-      order[j] = swapped;
-    }
-    return order;
   }
 }

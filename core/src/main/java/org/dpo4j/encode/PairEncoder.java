@@ -15,6 +15,7 @@ import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedRow.Lengths;
 import org.dpo4j.encode.EncodedRow.Status;
 import org.dpo4j.tokenizer.ChatRenderer;
+import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +45,12 @@ public final class PairEncoder {
   private final EncodingLimits limits;
   private final OptionalInt eosId;
   private final TokenizationWarnings surprises;
+
+  /** An encoder with a model folder's tokenizer, chat template and special tokens. */
+  public static PairEncoder of(ModelTokenizer tokenizer, EncodingLimits limits) {
+    return new PairEncoder(
+        tokenizer.text(), tokenizer.template(), tokenizer.specialTokens(), limits);
+  }
 
   /**
    * @param template of the model, or null if it has none; rows of messages then stop the run

@@ -5,10 +5,8 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,6 +14,7 @@ import java.util.BitSet;
 import java.util.List;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
@@ -210,7 +209,7 @@ final class PairFile implements AutoCloseable {
     } catch (EOFException e) {
       throw notReadable("it ends too early", e);
     } catch (IOException e) {
-      throw notReadable(reason(e), e);
+      throw notReadable(FileFailure.reason(e), e);
     }
     return pair(index, record);
   }
@@ -250,21 +249,12 @@ final class PairFile implements AutoCloseable {
       disk.close();
       delete(path);
     } catch (IOException e) {
-      throw notReadable(reason(e), e);
+      throw notReadable(FileFailure.reason(e), e);
     }
   }
 
   private static ByteBuffer ints(byte[] bytes) {
     return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
-  }
-
-  private static String reason(IOException e) {
-    if (e instanceof NoSuchFileException) {
-      return "there is no such folder";
-    } else if (e instanceof AccessDeniedException) {
-      return "it is not allowed";
-    }
-    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 
   private static DpoException notWritten(Path path, IOException e) {
@@ -273,7 +263,7 @@ final class PairFile implements AutoCloseable {
             "[%s] the encoded pairs must be kept in a file while they are used but it could not be"
                 + " written: %s; make room there, or choose another folder (for train that of"
                 + " {output_dir}, else java.io.tmpdir)",
-            path, reason(e)),
+            path, FileFailure.reason(e)),
         e);
   }
 

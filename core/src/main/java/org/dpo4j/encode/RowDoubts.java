@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.dpo4j.Message;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.PreferencePair;
+import org.dpo4j.data.RepeatedPrompt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,9 +75,6 @@ final class RowDoubts {
   private static final List<String> THOUGHTS =
       List.of("reasoning_content", "reasoning", "thinking");
 
-  /** A shorter prompt may well begin an answer by chance. */
-  private static final int LONG_PROMPT = 12;
-
   private RowDoubts() {}
 
   static Set<String> of(PreferencePair.Text pair) {
@@ -85,7 +83,8 @@ final class RowDoubts {
       found.add(EMPTY_PROMPT);
     }
     String prompt = pair.prompt().strip();
-    if (begins(pair.chosen(), prompt) || begins(pair.rejected(), prompt)) {
+    if (RepeatedPrompt.opens(pair.chosen(), prompt)
+        || RepeatedPrompt.opens(pair.rejected(), prompt)) {
       found.add(REPEATED_PROMPT);
     }
     sides(pair.chosen(), pair.rejected(), found);
@@ -119,7 +118,7 @@ final class RowDoubts {
     }
     String w = pair.chosen().get(0).text();
     String l = pair.rejected().get(0).text();
-    if (begins(w, question) && begins(l, question)) {
+    if (RepeatedPrompt.opens(w, question) && RepeatedPrompt.opens(l, question)) {
       found.add(REPEATED_PROMPT);
     }
     if (pair.chosen().size() == 1
@@ -139,10 +138,6 @@ final class RowDoubts {
     } else if (chosen.strip().equals(rejected.strip())) {
       found.add(SAME_BUT_SPACE);
     }
-  }
-
-  private static boolean begins(String completion, String prompt) {
-    return prompt.length() >= LONG_PROMPT && completion.stripLeading().startsWith(prompt);
   }
 
   private static boolean isAssistant(Message turn) {

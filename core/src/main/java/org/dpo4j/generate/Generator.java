@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.Interruption;
+import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.CachedAttention;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.NoGrad;
@@ -106,15 +107,7 @@ public final class Generator {
               + (prompt.length == 0 ? "; write something" : "; shorten it"));
     }
     for (int id : prompt) {
-      if (id < 0 || id >= model.vocabSize()) {
-        throw new DpoException(
-            "a token id must be in [0, "
-                + model.vocabSize()
-                + ") but was "
-                + id
-                + "; the tokenizer's files belong to another model, or the model lacks the row for a"
-                + " token that was added");
-      }
+      SequenceLogProbs.checkId(model, id);
     }
   }
 }

@@ -158,9 +158,20 @@ public final class SequenceLogProbs {
     }
   }
 
-  private static void checkId(CausalLm model, int id) {
+  /**
+   * Checks a token id.
+   *
+   * @throws DpoException if it is outside the model's vocabulary
+   */
+  public static void checkId(CausalLm model, int id) {
     if (id < 0 || id >= model.vocabSize()) {
-      throw new DpoException("a token id must be in [0, " + model.vocabSize() + ") but was " + id);
+      throw new DpoException(
+          "a token id must be in [0, "
+              + model.vocabSize()
+              + ") but was "
+              + id
+              + "; the tokenizer's files belong to another model, or the model lacks the row for a"
+              + " token that was added");
     }
   }
 }

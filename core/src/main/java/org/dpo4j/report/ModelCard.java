@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.weights.HubName;
 import org.jspecify.annotations.Nullable;
 
 /** Writes the output folder's {@code README.md}: a model card as the Hugging Face hub reads it. */
@@ -18,9 +19,6 @@ public final class ModelCard {
   private static final Pattern MARKDOWN_SPECIAL =
       Pattern.compile("[\\\\`*{}\\[\\]<>#|~$&]|(?<!\\w)_|_(?!\\w)");
   private static final Pattern LINE_BREAKS = Pattern.compile("[\\s\\p{Cntrl}]+");
-  private static final Pattern HUB_NAME =
-      Pattern.compile("[A-Za-z0-9][\\w.-]*(/[A-Za-z0-9][\\w.-]*)?");
-
   private static final Pattern PLAIN_WORD = Pattern.compile("[\\w./-]+");
   private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}&&[^\\n\\t]]");
   private static final Pattern BACKTICKS = Pattern.compile("`+");
@@ -337,7 +335,7 @@ public final class ModelCard {
 
   /** A hub name as it is; of a folder only its own name. */
   private static String modelName(String nameOrPath) {
-    boolean onHub = HUB_NAME.matcher(nameOrPath).matches() && !Files.exists(Path.of(nameOrPath));
+    boolean onHub = HubName.matches(nameOrPath) && !Files.exists(Path.of(nameOrPath));
     return onHub ? nameOrPath : lastPart(nameOrPath);
   }
 

@@ -45,10 +45,8 @@ public final class InspectRun {
     HuggingFaceConfig model = folder.config();
     try (ModelTokenizer tokenizer = ModelBundle.tokenizer(folder.path(), output)) {
       PairEncoder encoder =
-          new PairEncoder(
-              tokenizer.text(),
-              tokenizer.template(),
-              tokenizer.specialTokens(),
+          PairEncoder.of(
+              tokenizer,
               new EncodingLimits(
                   config.maxLength(),
                   positions(model),

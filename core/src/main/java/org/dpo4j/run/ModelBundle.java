@@ -127,11 +127,8 @@ public record ModelBundle(
    */
   public PairEncoder encoder(int maxLength) {
     requirePositions(maxLength, model().maxPositions());
-    return new PairEncoder(
-        tokenizer.text(),
-        tokenizer.template(),
-        tokenizer.specialTokens(),
-        new EncodingLimits(maxLength, model().maxPositions(), model().vocabSize()));
+    return PairEncoder.of(
+        tokenizer, new EncodingLimits(maxLength, model().maxPositions(), model().vocabSize()));
   }
 
   /** Refuses a {@code max_length} beyond the positions of a model. */

@@ -24,7 +24,6 @@ import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.lora.LoraConfig;
-import org.dpo4j.optim.AdamW;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.plan.AdapterShape;
 import org.dpo4j.plan.MemoryModel;
@@ -143,10 +142,8 @@ public final class PlanRun {
     ModelBundle.requirePositions(maxLength, blueprint.maxPositions());
     try (ModelTokenizer tokenizer = ModelBundle.tokenizer(training.model().model(), output)) {
       PairEncoder encoder =
-          new PairEncoder(
-              tokenizer.text(),
-              tokenizer.template(),
-              tokenizer.specialTokens(),
+          PairEncoder.of(
+              tokenizer,
               new EncodingLimits(maxLength, blueprint.maxPositions(), shape.vocabSize()));
       TrainingPairs pairs =
           TrainingPairs.load(
@@ -169,8 +166,7 @@ public final class PlanRun {
   }
 
   private EpochPlan plan(int pairs, int microBatch, int accumulation) {
-    return new EpochPlan(
-        pairs, microBatch, accumulation, training.data().shuffle(), training.engine().seed());
+    return training.epochPlan(pairs, microBatch, accumulation);
   }
 
   private long stepPairs() {
@@ -274,11 +270,7 @@ public final class PlanRun {
             blueprint,
             lora,
             training.loss().objective(),
-            new AdamW.Settings(
-                optimizer.adamBeta1(),
-                optimizer.adamBeta2(),
-                optimizer.adamEpsilon(),
-                optimizer.weightDecay()),
+            optimizer.adamW(),
             optimizer.maxGradNorm(),
             training.engine().computation());
     MicroBatches.Batch typical = batches.typical();

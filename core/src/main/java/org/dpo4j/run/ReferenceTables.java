@@ -16,9 +16,9 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.batch.TokenBudget;
-import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
@@ -110,7 +110,7 @@ final class ReferenceTables {
     } catch (DamagedReferenceException e) {
       say.accept("%s is damaged (%s), computing again".formatted(file, e.getMessage()));
     } catch (IOException e) {
-      say.accept("%s cannot be read (%s), computing again".formatted(file, FileTrees.reason(e)));
+      say.accept("%s cannot be read (%s), computing again".formatted(file, FileFailure.reason(e)));
     }
   }
 
@@ -147,7 +147,7 @@ final class ReferenceTables {
     } catch (IOException e) {
       say.accept(
           "%s computed, not kept in %s: %s"
-              .formatted(entry.pairs(), kept.folder(), FileTrees.reason(e)));
+              .formatted(entry.pairs(), kept.folder(), FileFailure.reason(e)));
     }
   }
 

@@ -17,6 +17,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.report.RunOutput;
 import tools.jackson.databind.json.JsonMapper;
@@ -91,7 +92,7 @@ final class RowWriter implements AutoCloseable {
       throw new UsageException(
           "output",
           "must be a file that can be written",
-          "%s was not: %s".formatted(output, FileTrees.reason(e)),
+          "%s was not: %s".formatted(output, FileFailure.reason(e)),
           "check the path",
           e);
     }
@@ -179,9 +180,9 @@ final class RowWriter implements AutoCloseable {
   private DpoException failed(IOException e) {
     return new DpoException(
         pending.equals(target)
-            ? "[%s] could not be written: %s".formatted(output, FileTrees.reason(e))
+            ? "[%s] could not be written: %s".formatted(output, FileFailure.reason(e))
             : "[%s] could not be written: %s; nothing is left of it, so make room or name another file"
-                .formatted(target, FileTrees.reason(e)),
+                .formatted(target, FileFailure.reason(e)),
         e);
   }
 

@@ -23,13 +23,13 @@ import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
-import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.RowForm;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
@@ -205,7 +205,7 @@ final class TrainingReport implements TrainingListener {
     try {
       dataHashes.put(file.toString(), Sha256.of(file));
     } catch (IOException e) {
-      throw new DpoException("[%s] cannot be read: %s".formatted(file, FileTrees.reason(e)), e);
+      throw new DpoException("[%s] cannot be read: %s".formatted(file, FileFailure.reason(e)), e);
     }
   }
 

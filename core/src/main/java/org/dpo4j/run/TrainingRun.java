@@ -15,7 +15,6 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
-import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
@@ -140,12 +139,10 @@ public final class TrainingRun {
 
   private Trainer.Settings settings(int pairs) {
     EpochPlan plan =
-        new EpochPlan(
+        config.epochPlan(
             pairs,
             config.batching().perDeviceTrainBatchSize(),
-            config.batching().gradientAccumulationSteps(),
-            config.data().shuffle(),
-            config.engine().seed());
+            config.batching().gradientAccumulationSteps());
     TrainingConfig.Schedule schedule = config.schedule();
     int maxSteps = config.steps(plan);
     TrainingConfig.Optimizer optimizer = config.optimizer();
@@ -157,11 +154,7 @@ public final class TrainingRun {
             schedule.lrSchedulerType().shape(),
             schedule.warmup(maxSteps),
             maxSteps),
-        new AdamW.Settings(
-            optimizer.adamBeta1(),
-            optimizer.adamBeta2(),
-            optimizer.adamEpsilon(),
-            optimizer.weightDecay()),
+        optimizer.adamW(),
         optimizer.maxGradNorm(),
         config.output().loggingSteps().steps(maxSteps),
         config.engine().computation(),

@@ -5,12 +5,12 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.GitLfs;
 import org.dpo4j.data.JsonFault;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -60,8 +60,7 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
     }
     try {
       byte[] json = Files.readAllBytes(file);
-      if (new String(json, 0, Math.min(json.length, 24), StandardCharsets.UTF_8)
-          .startsWith("version https://git-lfs")) {
+      if (GitLfs.isPointer(json)) {
         throw damaged(file, "it is a git-lfs pointer, for which git lfs pull brings it", null);
       }
       // Read once in Java first: a broken file then never reaches the native library.

@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.torch.ElementType;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -103,7 +104,7 @@ public final class HuggingFaceConfig {
     try {
       node = Json.STRICT.readTree(Files.readAllBytes(file));
     } catch (IOException e) {
-      throw new DpoException("[" + file + "] could not be read: " + Failure.why(e), e);
+      throw new DpoException("[" + file + "] could not be read: " + FileFailure.reason(e), e);
     } catch (JacksonException e) {
       throw new DpoException("[" + file + "] is not valid JSON: " + Json.why(e), e);
     }
@@ -341,8 +342,12 @@ public final class HuggingFaceConfig {
   }
 
   private static boolean isOff(JsonNode value) {
+    return isZero(value) || isUnset(value);
+  }
+
+  /** Whether a value is null, false or empty. */
+  static boolean isUnset(JsonNode value) {
     return value.isNull()
-        || isZero(value)
         || (value.isBoolean() && !value.booleanValue())
         || (value.isString() && value.stringValue().isEmpty())
         || (value.isContainer() && value.isEmpty());

@@ -4,7 +4,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Pattern;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
@@ -32,8 +31,6 @@ public record ModelFolder(Path path) {
   static final String CONFIG = "config.json";
   static final String GENERATION_CONFIG = "generation_config.json";
 
-  private static final Pattern HUB_NAME = Pattern.compile("[\\w-][\\w.-]*/[\\w-][\\w.-]*");
-
   /**
    * Checks a folder that a user named.
    *
@@ -49,7 +46,7 @@ public record ModelFolder(Path path) {
     }
     String text = path.toString().replace('\\', '/');
     String download =
-        HUB_NAME.matcher(text).matches()
+        HubName.hasOwner(text)
             ? OptionText.of(
                 "if it is a model on the Hugging Face hub, download it first: hf download %s"
                     + " --local-dir DIR, then {%s} DIR",

@@ -12,6 +12,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.ElementType;
@@ -70,7 +71,8 @@ public final class ModelWriter {
       writeWeights(folder, named(source.names(), model), type);
     } catch (IOException e) {
       throw new DpoException(
-          "[" + Failure.file(e, folder) + "] could not be written: " + Failure.why(e), e);
+          "[" + FileFailure.file(e, folder) + "] could not be written: " + FileFailure.reason(e),
+          e);
     }
   }
 

@@ -13,6 +13,7 @@ import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.lora.LoraConfig;
@@ -268,7 +269,8 @@ public final class PeftAdapter implements AutoCloseable {
       ModelWriter.copyTokenizer(base.folder(), folder);
     } catch (IOException e) {
       throw new DpoException(
-          "[" + Failure.file(e, folder) + "] could not be written: " + Failure.why(e), e);
+          "[" + FileFailure.file(e, folder) + "] could not be written: " + FileFailure.reason(e),
+          e);
     }
     SafetensorsWriter.write(
         folder.resolve(Checkpoint.ADAPTER),

@@ -114,11 +114,7 @@ final class PeftConfig {
   }
 
   private static boolean isOff(JsonNode value) {
-    return value.isMissingNode()
-        || value.isNull()
-        || (value.isBoolean() && !value.booleanValue())
-        || (value.isString() && value.stringValue().isEmpty())
-        || (value.isContainer() && value.isEmpty());
+    return value.isMissingNode() || HuggingFaceConfig.isUnset(value);
   }
 
   /**

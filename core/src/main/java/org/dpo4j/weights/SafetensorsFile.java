@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Shapes;
 import org.dpo4j.torch.Tensors;
@@ -205,6 +206,6 @@ public final class SafetensorsFile {
   }
 
   private static DpoException unreadable(Path path, IOException e) {
-    return new DpoException("[" + path + "] could not be read: " + Failure.why(e), e);
+    return new DpoException("[" + path + "] could not be read: " + FileFailure.reason(e), e);
   }
 }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.GitLfs;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
@@ -127,7 +128,7 @@ record SafetensorsHeader(
    */
   private static Optional<String> otherKind(byte[] start) {
     String text = new String(start, StandardCharsets.ISO_8859_1);
-    if (text.startsWith("version https://git-lfs")) {
+    if (GitLfs.isPointer(start)) {
       return Optional.of("is a git-lfs pointer, not weights; run git lfs pull");
     }
     if (text.stripLeading().startsWith("<")) {

@@ -12,6 +12,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Tensors;
 import tools.jackson.databind.node.ArrayNode;
@@ -56,7 +57,7 @@ public final class SafetensorsWriter {
       }
       channel.force(true);
     } catch (IOException e) {
-      throw new DpoException("[" + path + "] could not be written: " + Failure.why(e), e);
+      throw new DpoException("[" + path + "] could not be written: " + FileFailure.reason(e), e);
     }
   }
 

@@ -208,11 +208,7 @@ class FixturesParityTest {
   private static List<EncodedPair> encoded(Path file, String model) {
     try (ModelTokenizer tokenizer = ModelTokenizer.load(SharedFolder.resolve(model))) {
       PairEncoder encoder =
-          new PairEncoder(
-              tokenizer.text(),
-              tokenizer.template(),
-              tokenizer.specialTokens(),
-              new EncodingLimits(0, Integer.MAX_VALUE, Integer.MAX_VALUE));
+          PairEncoder.of(tokenizer, new EncodingLimits(0, Integer.MAX_VALUE, Integer.MAX_VALUE));
       return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
     }
   }

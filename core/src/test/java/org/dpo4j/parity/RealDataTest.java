@@ -81,11 +81,7 @@ class RealDataTest {
 
   private static PairEncoder encoder(String model, int maxLength) {
     ModelTokenizer tokenizer = ModelTokenizer.load(shared().resolve(model));
-    return new PairEncoder(
-        tokenizer.text(),
-        tokenizer.template(),
-        tokenizer.specialTokens(),
-        new EncodingLimits(maxLength, 1024, 50257));
+    return PairEncoder.of(tokenizer, new EncodingLimits(maxLength, 1024, 50257));
   }
 
   private static Path shared() {

@@ -2,17 +2,16 @@ package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
@@ -20,8 +19,6 @@ import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.dpo4j.weights.SafetensorsFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,7 +54,7 @@ class AdapterCheckTest {
         .startsWith("6972034bea06");
     out.reset();
     score(moved, adapter);
-    assertThat(text()).doesNotContainPattern("(?m)^note: ").doesNotContain("warning: the");
+    assertThat(text(out)).doesNotContainPattern("(?m)^note: ").doesNotContain("warning: the");
   }
 
   @Test
@@ -68,21 +65,21 @@ class AdapterCheckTest {
 
     out.reset();
     score(other, adapter);
-    assertThat(text())
+    assertThat(text(out))
         .contains("warning: the adapter %s %s%s: ".formatted(adapter, OTHER_WEIGHTS, other))
         .contains("sha256 6972034bea06 (%s), not ".formatted(llama));
 
     out.reset();
     generate(other, adapter);
-    assertThat(text()).contains(OTHER_WEIGHTS);
+    assertThat(text(out)).contains(OTHER_WEIGHTS);
 
     out.reset();
     train(other, "more", Map.of("adapter", adapter));
-    assertThat(text()).contains(OTHER_WEIGHTS).contains("earlier warnings of this run:");
+    assertThat(text(out)).contains(OTHER_WEIGHTS).contains("earlier warnings of this run:");
 
     out.reset();
     merge(other, adapter, false);
-    assertThat(text()).contains(OTHER_WEIGHTS);
+    assertThat(text(out)).contains(OTHER_WEIGHTS);
     assertThatThrownBy(() -> merge(other, adapter, true))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining(OTHER_WEIGHTS)
@@ -94,25 +91,25 @@ class AdapterCheckTest {
   void aMereNameIsWarnedOfOnlyIfThatModelIsThereAndIsAnother() throws IOException {
     Path llama = fixture("models/llama"); // the adapter names models/llama
     score(llama, fixture("adapters/llama-r8"));
-    assertThat(text()).doesNotContainPattern("(?m)^note: ").doesNotContain("warning: the");
+    assertThat(text(out)).doesNotContainPattern("(?m)^note: ").doesNotContain("warning: the");
 
     Path moved = copy(llama, "snapshots");
     score(moved, fixture("adapters/llama-r8"));
-    assertThat(text())
+    assertThat(text(out))
         .contains("names models/llama as its model and is put on " + moved)
         .doesNotContain("warning: the");
 
     out.reset();
     Path cached = copy(llama, "models--org--llama/snapshots/0123");
     score(cached, fixture("adapters/llama-r8"));
-    assertThat(text()).doesNotContainPattern("(?m)^note:");
+    assertThat(text(out)).doesNotContainPattern("(?m)^note:");
 
     Path other = train(llama, "other", Map.of("learning_rate", 1e-3));
     Path adapter = copy(fixture("adapters/llama-r8"), "adapter");
     edit(adapter, json -> json.put("base_model_name_or_path", other.toString()));
     out.reset();
     score(moved, adapter);
-    assertThat(text()).contains("warning: the adapter " + adapter + " " + OTHER_WEIGHTS + moved);
+    assertThat(text(out)).contains("warning: the adapter " + adapter + " " + OTHER_WEIGHTS + moved);
   }
 
   @ParameterizedTest
@@ -132,7 +129,7 @@ class AdapterCheckTest {
       case "generate" -> generate(llama, adapter);
       default -> merge(llama, adapter, false);
     }
-    assertThat(text())
+    assertThat(text(out))
         .contains(
             "note: [%s] has keys that PEFT 0.21 does not know, which are ignored: super_scale,"
                     .formatted(adapter.resolve("adapter_config.json"))
@@ -148,7 +145,7 @@ class AdapterCheckTest {
     options.put("max_length", 128);
     options.put("max_steps", 1);
     options.put("reference_cache", "off");
-    TrainingRun.run(TrainingConfig.of(options), output());
+    TrainingRun.run(TrainingConfig.of(options), output(out));
     return folder.resolve(name);
   }
 
@@ -164,14 +161,14 @@ class AdapterCheckTest {
                 fixture("pairs32.jsonl"),
                 "output",
                 folder.resolve("scores.jsonl"))),
-        output());
+        output(out));
   }
 
   private void generate(Path model, Path adapter) {
     GenerateRun.run(
         GenerateConfig.of(
             Map.of("model", model, "adapter", adapter, "prompt", "Hello", "max_new_tokens", 2)),
-        output());
+        output(out));
   }
 
   private void merge(Path model, Path adapter, boolean verify) {
@@ -186,7 +183,7 @@ class AdapterCheckTest {
                 folder.resolve("merged" + verify),
                 "verify",
                 verify)),
-        output());
+        output(out));
   }
 
   private Path copy(Path source, String name) throws IOException {
@@ -204,24 +201,5 @@ class AdapterCheckTest {
     ObjectNode json = (ObjectNode) JsonMapper.shared().readTree(Files.readString(file));
     change.accept(json);
     Files.writeString(file, json.toString());
-  }
-
-  private String text() {
-    return out.toString(StandardCharsets.UTF_8);
-  }
-
-  private RunOutput output() {
-    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
-    return new RunOutput(stream, stream, Progress.NONE);
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(AdapterCheckTest.class.getResource("/fixtures/" + name), name)
-              .toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }

@@ -4,25 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.dpo4j.Closeness.relative;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 import org.jspecify.annotations.Nullable;
@@ -73,7 +70,7 @@ class LoraRunTest {
                 folder.resolve("merged"),
                 "verify",
                 true)),
-        output());
+        output(out));
     assertThat(out.toString(StandardCharsets.UTF_8)).contains("largest logit difference: ");
     double with = chosen(fixture("models/llama"), folder.resolve("first"));
     assertThat(chosen(folder.resolve("merged"), null))
@@ -160,7 +157,7 @@ class LoraRunTest {
                 "use_peft", true,
                 "disable_dropout", false));
     try (LoadedModel gpt2 = ModelReader.open("model", fixture("models/gpt2"))) {
-      assertThatThrownBy(() -> TrainedAdapter.of(config, gpt2, output()))
+      assertThatThrownBy(() -> TrainedAdapter.of(config, gpt2, output(out)))
           .isInstanceOf(UsageException.class)
           .hasMessageContainingAll("disable_dropout false needs", "attn_pdrop of", "is 0.1");
     }
@@ -174,7 +171,7 @@ class LoraRunTest {
     options.put("max_length", 128);
     options.put("max_steps", 2);
     options.put("per_device_train_batch_size", 2);
-    TrainingRun.run(TrainingConfig.of(options), output());
+    TrainingRun.run(TrainingConfig.of(options), output(out));
   }
 
   /** The log-probability of the first chosen answer. */
@@ -187,28 +184,14 @@ class LoraRunTest {
     if (adapter != null) {
       options.put("adapter", adapter);
     }
-    ScoreRun.run(ScoreConfig.of(options), output());
+    ScoreRun.run(ScoreConfig.of(options), output(out));
     String line = Files.readAllLines(scores).get(0);
     return JsonMapper.shared().readTree(line).get("chosen_logps").asDouble();
-  }
-
-  private RunOutput output() {
-    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
-    return new RunOutput(stream, stream, Progress.NONE);
   }
 
   private static List<String> names(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(file -> String.valueOf(file.getFileName())).toList();
-    }
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(LoraRunTest.class.getResource("/fixtures/" + name), name).toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

@@ -2,18 +2,17 @@ package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
@@ -23,8 +22,6 @@ import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,7 +58,7 @@ class OutputPlaceTest {
     options.put("output_dir", folder.resolve(place));
     options.put("ref_model", folder.resolve("ref"));
     options.put("adapter", folder.resolve("adapter"));
-    assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output()))
+    assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output(out)))
         .isInstanceOf(UsageException.class)
         .hasMessage(
             "output_dir must not lie in a folder that this run reads but %s is in %s; name a"
@@ -77,7 +74,7 @@ class OutputPlaceTest {
     options.put("data_file", folder.resolve("data"));
     options.put("output_dir", folder.resolve("data/out"));
     options.put("max_steps", 1);
-    TrainingRun.run(TrainingConfig.of(options), output());
+    TrainingRun.run(TrainingConfig.of(options), output(out));
     assertThat(folder.resolve("data/out/model.safetensors")).exists();
   }
 
@@ -86,7 +83,7 @@ class OutputPlaceTest {
     Files.createSymbolicLink(folder.resolve("link"), folder.resolve("model"));
     Map<String, Object> options = training();
     options.put("output_dir", folder.resolve("link/out"));
-    assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output()))
+    assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output(out)))
         .hasMessageContaining("must not lie in a folder that this run reads");
     Files.delete(folder.resolve("link"));
     assertNothingNew();
@@ -100,7 +97,7 @@ class OutputPlaceTest {
     options.put("ref_model", folder.resolve("ref"));
     options.put("adapter", folder.resolve("adapter"));
     options.put("reference_cache", folder.resolve(place));
-    assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output()))
+    assertThatThrownBy(() -> TrainingRun.run(TrainingConfig.of(options), output(out)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("reference_cache must not lie in a folder that this run reads but");
     assertNothingNew();
@@ -125,7 +122,7 @@ class OutputPlaceTest {
     options.put("adapter", folder.resolve("adapter"));
     options.put("data_file", folder.resolve("data"));
     options.put("output", folder.resolve(place));
-    assertThatThrownBy(() -> ScoreRun.run(ScoreConfig.of(options), output()))
+    assertThatThrownBy(() -> ScoreRun.run(ScoreConfig.of(options), output(out)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("output must not touch what this run reads but");
     assertNothingNew();
@@ -142,7 +139,7 @@ class OutputPlaceTest {
         new PlanConfig(
             PlanConfig.OWN.build(Map.of("trial", false, "output", folder.resolve(place))),
             TrainingConfig.of(options));
-    assertThatThrownBy(() -> PlanRun.run(config, output()))
+    assertThatThrownBy(() -> PlanRun.run(config, output(out)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("output must not touch what this run reads but");
     assertNothingNew();
@@ -157,17 +154,17 @@ class OutputPlaceTest {
     Map<String, Object> options = training();
     options.put("output_dir", folder.resolve("out"));
     TrainingConfig config = TrainingConfig.of(options);
-    assertThatThrownBy(() -> TrainingRun.run(config, output(), disk(1_500_000)))
+    assertThatThrownBy(() -> TrainingRun.run(config, output(out), disk(1_500_000)))
         .isInstanceOf(DpoException.class)
         .hasMessageMatching(
             "\\Q%s\\E must have room for 3 MB \\(weights as float32 1 MB, other files 1 MB\\) but only"
                     .formatted(folder.resolve("out"))
                 + " 2 MB are free there; make room, pass save_dtype bfloat16 for half of it, or"
                 + " name another output_dir");
-    assertThat(text()).doesNotContain("start check");
+    assertThat(text(out)).doesNotContain("start check");
     assertNothingNew();
 
-    TrainingRun.run(config, output(), disk(10_000_000));
+    TrainingRun.run(config, output(out), disk(10_000_000));
     assertThat(folder.resolve("out/model.safetensors")).hasSize(weights("out"));
   }
 
@@ -175,7 +172,7 @@ class OutputPlaceTest {
   void aDiskThatDoesNotSayHowLargeItIsStopsNoRun() {
     Map<String, Object> options = training();
     options.put("output_dir", folder.resolve("out"));
-    TrainingRun.run(TrainingConfig.of(options), output(), path -> OptionalLong.empty());
+    TrainingRun.run(TrainingConfig.of(options), output(out), path -> OptionalLong.empty());
     assertThat(folder.resolve("out/model.safetensors")).exists();
   }
 
@@ -194,8 +191,8 @@ class OutputPlaceTest {
     options.put("output_dir", folder.resolve("out"));
     PlanConfig config =
         new PlanConfig(PlanConfig.OWN.build(Map.of("trial", false)), TrainingConfig.of(options));
-    PlanRun.run(config, output(), disk(1_000_000));
-    assertThat(text())
+    PlanRun.run(config, output(out), disk(1_000_000));
+    assertThat(text(out))
         .containsPattern(
             "disk, at most 3 MB in \\Q%s\\E: weights as float32 1 MB, other"
                 .formatted(folder.resolve("out")))
@@ -230,7 +227,7 @@ class OutputPlaceTest {
                 folder.resolve("adapter"),
                 "output_dir",
                 folder.resolve(place))),
-        output(),
+        output(out),
         disk);
   }
 
@@ -256,25 +253,6 @@ class OutputPlaceTest {
   private static List<String> names(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(file -> String.valueOf(file.getFileName())).sorted().toList();
-    }
-  }
-
-  private String text() {
-    return out.toString(StandardCharsets.UTF_8);
-  }
-
-  private RunOutput output() {
-    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
-    return new RunOutput(stream, stream, Progress.NONE);
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(OutputPlaceTest.class.getResource("/fixtures/" + name), name)
-              .toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

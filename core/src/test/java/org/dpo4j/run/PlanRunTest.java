@@ -2,11 +2,12 @@ package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +15,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.options.GivenValue;
@@ -42,7 +42,7 @@ class PlanRunTest {
   void aPlanSaysWhatTheRunNeeds() throws IOException {
     JsonNode figures = plan(Map.of("max_steps", 5, "memory", "1GB"));
 
-    assertThat(text())
+    assertThat(text(out))
         .contains("(llama, 348,480 parameters, 2 blocks; weights float32)")
         .contains("27 of 32 pairs kept")
         .contains("steps: 5 of 8 pairs (8 x 1)")
@@ -65,7 +65,7 @@ class PlanRunTest {
     JsonNode adapter = plan(Map.of("use_peft", true, "lora_r", 4));
 
     // As LoraRunTest derives it.
-    assertThat(text()).contains("LoRA, 1,792 trained");
+    assertThat(text(out)).contains("LoRA, 1,792 trained");
     long saved = whole.get("memory_bytes").asLong() - adapter.get("memory_bytes").asLong();
     assertThat(saved).isGreaterThan(12 * 340_000L);
     assertThat(whole.has("step_seconds")).isFalse();
@@ -77,7 +77,7 @@ class PlanRunTest {
     JsonNode figures = plan(Map.of("memory", "100MB"));
 
     assertThat(figures.get("largest_micro_batch_that_fits").asInt()).isZero();
-    assertThat(text())
+    assertThat(text(out))
         .contains("more than the 100 MB that there are")
         .contains("none fits into 100 MB; use fewer tokens (max_length)")
         .contains("time: not tried");
@@ -96,7 +96,7 @@ class PlanRunTest {
                 false));
 
     assertThat(figures.get("largest_micro_batch_that_fits").asInt()).isEqualTo(6);
-    assertThat(text())
+    assertThat(text(out))
         .contains("of 6 pairs (2 x 3)")
         .contains("per_device_train_batch_size 6 gradient_accumulation_steps 1");
   }
@@ -149,18 +149,5 @@ class PlanRunTest {
     PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
     PlanRun.run(config, new RunOutput(stream, stream, Progress.NONE));
     return JsonMapper.shared().readTree(Files.readString(figures));
-  }
-
-  private String text() {
-    return out.toString(StandardCharsets.UTF_8);
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(PlanRunTest.class.getResource("/fixtures/" + name), name).toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }

@@ -2,11 +2,11 @@ package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.dpo4j.run.RunFixture.fixture;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
@@ -213,16 +212,6 @@ class ReferenceCacheRunTest {
   private List<Path> cacheFiles() throws IOException {
     try (Stream<Path> files = Files.list(cache())) {
       return files.sorted().toList();
-    }
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(ReferenceCacheRunTest.class.getResource("/fixtures/" + name), name)
-              .toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

@@ -1,26 +1,23 @@
 package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.Stream;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -178,7 +175,7 @@ class RunTellsTest {
     options.put("warmup_steps", 1);
     options.put("reference_cache", "off");
     options.put("sample_prompts", 0);
-    TrainingRun.run(TrainingConfig.of(options), output());
+    TrainingRun.run(TrainingConfig.of(options), output(out, err));
     assertThat(text(out))
         .containsOnlyOnce("scored as in TRL; nothing to do (64 pairs)\n")
         .contains(" after 1 warm-up step\n");
@@ -202,7 +199,7 @@ class RunTellsTest {
     options.put("model", fixture("models/llama"));
     options.put("data_file", fixture("pairs32.jsonl"));
     options.put("output", folder.resolve("scores.jsonl"));
-    ScoreRun.run(ScoreConfig.of(options), output());
+    ScoreRun.run(ScoreConfig.of(options), output(out, err));
     double sum = 0;
     int right = 0;
     List<String> rows = Files.readAllLines(folder.resolve("scores.jsonl"));
@@ -221,7 +218,7 @@ class RunTellsTest {
 
     out.reset();
     options.put("ref_model", fixture("models/llama"));
-    ScoreRun.run(ScoreConfig.of(options), output());
+    ScoreRun.run(ScoreConfig.of(options), output(out, err));
     // The model against itself: no pair has a margin.
     assertThat(text(out))
         .contains(
@@ -260,7 +257,7 @@ class RunTellsTest {
 
   @Test
   void theDemoExplainsWhatMoved() {
-    DemoRun.run(DemoConfig.OPTIONS.build(Map.of("steps", 2)), output());
+    DemoRun.run(DemoConfig.OPTIONS.build(Map.of("steps", 2)), output(out, err));
     assertThat(text(out))
         .containsPattern(
             "On average the log-probability of the chosen answers moved by [+-]\\d+\\.\\d nats and"
@@ -270,7 +267,7 @@ class RunTellsTest {
     out.reset();
     DemoRun.run(
         DemoConfig.OPTIONS.build(Map.of("steps", 2, "output_dir", folder.resolve("demo"))),
-        output());
+        output(out, err));
     assertThat(text(out))
         .endsWith("\nnext: ./dpo4j train --config examples/train.yaml\n")
         .doesNotContain("nothing was saved");
@@ -286,27 +283,6 @@ class RunTellsTest {
     options.put("learning_rate", 1e-4);
     options.put("per_device_train_batch_size", 2);
     options.putAll(more);
-    TrainingRun.run(TrainingConfig.of(options), output());
-  }
-
-  private RunOutput output() {
-    return new RunOutput(
-        new PrintStream(out, true, StandardCharsets.UTF_8),
-        new PrintStream(err, true, StandardCharsets.UTF_8),
-        Progress.NONE);
-  }
-
-  private static String text(ByteArrayOutputStream stream) {
-    return stream.toString(StandardCharsets.UTF_8);
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(RunTellsTest.class.getResource("/fixtures/" + name), name)
-              .toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
+    TrainingRun.run(TrainingConfig.of(options), output(out, err));
   }
 }

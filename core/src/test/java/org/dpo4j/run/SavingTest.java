@@ -3,24 +3,21 @@ package org.dpo4j.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;
@@ -63,7 +60,7 @@ class SavingTest {
     train(Map.of());
 
     assertThat(Checkpoint.open(folder.resolve("out")).dtype()).isEqualTo(ElementType.F32);
-    assertThat(text())
+    assertThat(text(out))
         .contains(
             "will be saved as bfloat16, or as float32 if bfloat16 would lose more than 5 % of the update\n")
         .containsPattern("\nsaved as float32 \\(bfloat16 would lose (9\\d|100) % of the update\\)")
@@ -76,7 +73,7 @@ class SavingTest {
     train(Map.of("save_dtype", "bfloat16"));
 
     assertThat(Checkpoint.open(folder.resolve("out")).dtype()).isEqualTo(ElementType.BF16);
-    assertThat(text())
+    assertThat(text(out))
         .containsPattern(
             "warning: rounding to bfloat16 lost (9\\d|100) % of the update; pass"
                 + " save_dtype float32");
@@ -89,7 +86,7 @@ class SavingTest {
     train(Map.of("learning_rate", 1e-2));
 
     assertThat(Checkpoint.open(folder.resolve("out")).dtype()).isEqualTo(ElementType.BF16);
-    assertThat(text())
+    assertThat(text(out))
         .containsPattern(
             "\nsaved as bfloat16 \\(rounding to bfloat16 lost [\\d.]+ % of the update\\)")
         .doesNotContain("warning: rounding");
@@ -110,7 +107,8 @@ class SavingTest {
     out.reset();
     train(rounded);
     assertThat(type(file)).contains(ElementType.BF16);
-    assertThat(text()).containsPattern("saved as bfloat16 \\(rounding to bfloat16 lost 0\\.\\d+ %");
+    assertThat(text(out))
+        .containsPattern("saved as bfloat16 \\(rounding to bfloat16 lost 0\\.\\d+ %");
     assertReportedIsSaved(folder.resolve("out"));
   }
 
@@ -120,7 +118,7 @@ class SavingTest {
     Path merged = merge("merged", Map.of("verify", true));
 
     assertThat(Checkpoint.open(merged).dtype()).isEqualTo(ElementType.F32);
-    assertThat(text())
+    assertThat(text(out))
         .containsPattern("merged as float32 \\(bfloat16 would lose \\d+ % of the adapter\\)");
   }
 
@@ -128,7 +126,7 @@ class SavingTest {
   void aMergeThatLosesTheAdapterIsWarnedOfAndFailsVerification() {
     train(Map.of("use_peft", true, "learning_rate", 1e-4));
     merge("merged", Map.of("save_dtype", "bfloat16"));
-    assertThat(text())
+    assertThat(text(out))
         .containsPattern(
             "warning: rounding to bfloat16 lost \\d\\d+ % of the adapter; pass save_dtype"
                 + " float32");
@@ -151,9 +149,9 @@ class SavingTest {
     float[] off = {10, (float) (1 + 1e-3 * without)};
     float[] result = {10, (float) (1 + 1e-3 * merged)};
     if (passes) {
-      MergeRun.verify(on, off, result, "", output());
+      MergeRun.verify(on, off, result, "", output(out));
     } else {
-      assertThatThrownBy(() -> MergeRun.verify(on, off, result, "", output()))
+      assertThatThrownBy(() -> MergeRun.verify(on, off, result, "", output(out)))
           .isInstanceOf(DpoException.class);
     }
   }
@@ -168,7 +166,7 @@ class SavingTest {
     options.put("max_steps", 3);
     options.put("on_bad_row", "skip");
     options.put("reference_cache", "off");
-    TrainingRun.run(TrainingConfig.of(options), output());
+    TrainingRun.run(TrainingConfig.of(options), output(out));
   }
 
   private Path merge(String name, Map<String, ?> more) {
@@ -176,7 +174,7 @@ class SavingTest {
     options.put("model", folder.resolve("base"));
     options.put("adapter", folder.resolve("out"));
     options.put("output_dir", folder.resolve(name));
-    MergeRun.run(MergeConfig.of(options), output());
+    MergeRun.run(MergeConfig.of(options), output(out));
     return folder.resolve(name);
   }
 
@@ -193,7 +191,7 @@ class SavingTest {
     options.put("on_bad_row", "skip");
     options.put("max_length", 256);
     options.put("output", scores);
-    ScoreRun.run(ScoreConfig.of(options), output());
+    ScoreRun.run(ScoreConfig.of(options), output(out));
     double margin =
         Files.readAllLines(scores).stream()
             .map(line -> JsonMapper.shared().readTree(line))
@@ -215,23 +213,5 @@ class SavingTest {
         .flatMap(name -> tensors.entry(name).elementType().stream())
         .distinct()
         .toList();
-  }
-
-  private String text() {
-    return out.toString(StandardCharsets.UTF_8);
-  }
-
-  private RunOutput output() {
-    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
-    return new RunOutput(stream, stream, Progress.NONE);
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(SavingTest.class.getResource("/fixtures/" + name), name).toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }

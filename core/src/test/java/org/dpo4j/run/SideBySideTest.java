@@ -1,11 +1,11 @@
 package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +15,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -25,8 +24,6 @@ import java.util.stream.Collectors;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.json.JsonMapper;
@@ -194,20 +191,5 @@ class SideBySideTest {
                 2)),
         output(out));
     return out.toString(StandardCharsets.UTF_8);
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(SideBySideTest.class.getResource("/fixtures/" + name), name)
-              .toURI());
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private static RunOutput output(ByteArrayOutputStream out) {
-    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
-    return new RunOutput(stream, stream, Progress.NONE);
   }
 }

@@ -70,11 +70,7 @@ public final class TrainAndScore {
         NoGrad noGrad = NoGrad.open()) {
       CausalLm model = policy.model();
       PairEncoder encoder =
-          new PairEncoder(
-              tokenizer.text(),
-              tokenizer.template(),
-              tokenizer.specialTokens(),
-              new EncodingLimits(0, model.maxPositions(), model.vocabSize()));
+          PairEncoder.of(tokenizer, new EncodingLimits(0, model.maxPositions(), model.vocabSize()));
       EncodedPair pair = first(pairs, encoder);
 
       LossTerms terms =
