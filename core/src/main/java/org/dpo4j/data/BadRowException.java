@@ -10,7 +10,7 @@ public final class BadRowException extends DpoException {
 
   /**
    * @param origin file and line of the row
-   * @param reason short and the same for all rows with this fault; rows are counted by it
+   * @param reason short, and identical for all rows with this fault: rows are counted by it
    * @param detail the value found and what to do
    */
   public BadRowException(RowOrigin origin, String reason, String detail) {
@@ -23,14 +23,14 @@ public final class BadRowException extends DpoException {
     this.reason = first.reason;
   }
 
-  /** The same with something said after it. */
+  /** This failure with {@code more} appended to its message. */
   public BadRowException followedBy(String more) {
     return new BadRowException(this, more);
   }
 
   /**
-   * What rows are counted by, as in {@code missing field "rejected"}; options are marked ({@link
-   * org.dpo4j.OptionText}).
+   * The key by which rows are counted, such as {@code missing field "rejected"}; options are marked
+   * ({@link org.dpo4j.OptionText}).
    */
   public String reason() {
     return reason;

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 final class ChatColumns {
   private ChatColumns() {}
 
-  /** LLaMA-Factory's alpaca ranking: what its {@code AlpacaDatasetConverter} makes of a row. */
+  /** LLaMA-Factory's alpaca ranking: the row as its {@code AlpacaDatasetConverter} reads it. */
   static RowContent alpaca(RowFields row) {
     List<Message> prompt = before(row);
     String instruction = row.optionalText("instruction");
@@ -20,7 +20,7 @@ final class ChatColumns {
     return answers(row, prompt);
   }
 
-  /** What stands before the last question: a system message, and questions with their answers. */
+  /** The turns before the last question: a system message, then questions with their answers. */
   private static List<Message> before(RowFields row) {
     List<Message> prompt = system(row);
     if (row.get("history") != null) {
@@ -41,7 +41,7 @@ final class ChatColumns {
     return prompt;
   }
 
-  /** Intel's orca_dpo_pairs, where the column is {@code question}, and others like it. */
+  /** Intel's orca_dpo_pairs, with the column {@code question}, and similar data sets. */
   static RowContent question(RowFields row, String column) {
     List<Message> prompt = before(row);
     prompt.add(user(row, row.text(column)));
@@ -49,8 +49,8 @@ final class ChatColumns {
   }
 
   /**
-   * LLaMA-Factory's sharegpt ranking, where chosen and rejected are the next message each; strings
-   * and lists of messages continue the conversation likewise.
+   * LLaMA-Factory's sharegpt ranking, where chosen and rejected are the next message each. Strings
+   * and lists of messages are accepted too.
    */
   static RowContent sharegpt(RowFields row, String column) {
     List<Message> prompt =
@@ -72,7 +72,8 @@ final class ChatColumns {
   }
 
   /**
-   * Whether a list of messages begins with an answer, so that the turns before it are elsewhere.
+   * Whether a list of messages begins with an answer; the turns before it are then in another
+   * column.
    */
   static boolean answers(List<?> turns) {
     return !turns.isEmpty()
@@ -82,9 +83,7 @@ final class ChatColumns {
                 .contains(String.valueOf(first.get("from"))));
   }
 
-  /**
-   * A conversation that waits for an answer, behind the column {@code system} where it is there.
-   */
+  /** The turns of a prompt, after a system message if the row has the column {@code system}. */
   private static List<Message> conversation(RowFields row, String column, List<Message> turns) {
     List<Message> prompt = system(row);
     if (turns.isEmpty()) {
@@ -106,7 +105,7 @@ final class ChatColumns {
     return prompt;
   }
 
-  /** Chosen and rejected, each a list of turns or one answer. */
+  /** Reads chosen and rejected, each a list of turns or one answer. */
   private static RowContent continuations(RowFields row, List<Message> prompt) {
     Object chosen = row.present("chosen");
     return chosen instanceof List<?>
@@ -126,7 +125,7 @@ final class ChatColumns {
     return new RowContent.Chat(prompt, null, chosen, new RowContent.Rejected<>(answers, listed));
   }
 
-  /** The turns of both transcripts; those that they share are the prompt. */
+  /** Reads two transcripts; the turns that they share are the prompt. */
   static RowContent hh(RowFields row) {
     String start = row.optionalText("prompt");
     RowContent.Rejected<String> rejected = TrlColumns.rejectedTexts(row);
@@ -162,7 +161,7 @@ final class ChatColumns {
         prompt, null, TrlColumns.assistant(row.text("chosen")), TrlColumns.rejectedAnswers(row));
   }
 
-  /** One answer: the message, or what the assistant says. */
+  /** One answer: a message, or the text of an assistant turn. */
   private static List<Message> answer(RowFields row, String field, @Nullable Object value) {
     if (value instanceof String text) {
       return TrlColumns.assistant(text);

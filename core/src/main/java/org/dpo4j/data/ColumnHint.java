@@ -8,13 +8,16 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import org.dpo4j.OptionText;
 
-/** Which of a row's columns a missing one may be, for the option {@code columns}. */
+/** Suggests which column of a row may be the missing one, for the option {@code columns}. */
 final class ColumnHint {
-  /** Columns that often hold a prompt and that are not read as one: what they hold varies. */
+  /**
+   * Columns that often hold a prompt; they are suggested, never read as one, since their content
+   * varies.
+   */
   static final List<String> PROMPTS =
       List.of("history", "context", "dialogue", "dialog", "user_prompt", "user_input", "post");
 
-  /** Words that tell the better side from the worse one in the names of two columns. */
+  /** Words in column names that mark the better and the worse side. */
   private static final List<List<String>> OPPOSITES =
       List.of(
           List.of("chosen", "rejected"),
@@ -31,14 +34,14 @@ final class ColumnHint {
           List.of("positive", "negative"),
           List.of("correct", "incorrect"));
 
-  /** Columns that hold no prompt whatever else they hold. */
+  /** Columns that never hold a prompt. */
   private static final Pattern NO_PROMPT =
       Pattern.compile(
           "(?i)(.*[\\W_])?(id|index|idx|source|scores?|weight|model|date|split|)([\\W_].*)?");
 
   private ColumnHint() {}
 
-  /** What to do about a column that the first row of a file does not have. */
+  /** The advice for a column that the first row of a file lacks. */
   static String of(String missing, Map<?, ?> row) {
     List<String> columns = row.keySet().stream().map(String::valueOf).toList();
     List<String> items = new ArrayList<>();

@@ -14,14 +14,14 @@ import org.dpo4j.OptionText;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which column of the files stands for which column here, for files with names of their own. A
- * column that is not mapped keeps its name; one whose name another column takes over is left out.
+ * Maps the column names of files to the names used here. A column that is not mapped keeps its
+ * name, unless a mapped column takes that name: then it is left out.
  *
- * @param sources a column's name here to its name in the files
+ * @param sources from the name used here to the name in the files
  */
 public record ColumnMapping(Map<String, String> sources) {
 
-  /** The columns with a meaning here. */
+  /** The column names used here. */
   public static final List<String> NAMES =
       List.of(
           "prompt",
@@ -51,7 +51,7 @@ public record ColumnMapping(Map<String, String> sources) {
     }
   }
 
-  /** The row under the names here. */
+  /** The row with its columns renamed. */
   Map<?, ?> apply(Map<?, ?> row) {
     if (sources.isEmpty()) {
       return row;
@@ -70,7 +70,7 @@ public record ColumnMapping(Map<String, String> sources) {
     return renamed;
   }
 
-  /** Columns of the row that are not used because another one has taken their name. */
+  /** Columns of the row that are left out because a mapped column has taken their name. */
   Set<String> hidden(Map<?, ?> row) {
     Set<String> hidden = new LinkedHashSet<>(sources.keySet());
     hidden.removeAll(sources.values());
@@ -79,9 +79,9 @@ public record ColumnMapping(Map<String, String> sources) {
   }
 
   /**
-   * Checks that a file has the columns, by its first row.
+   * Checks that the first row of a file has the mapped columns.
    *
-   * @throws DpoException if one is missing there
+   * @throws DpoException if one is missing
    */
   void require(RowOrigin origin, Map<?, ?> row) {
     sources.forEach(

@@ -16,9 +16,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One row per record of a CSV file (RFC 4180) whose first record names the columns. A cell in
- * quotes may hold line breaks and, doubled, quotes. Blank lines are passed over but counted. Where
- * the first line has no separator of the file's kind it shows which one the file has: a comma, a
- * semicolon (as spreadsheets write in many languages) or a tab.
+ * quotes may hold line breaks and, doubled, quotes. Blank lines are skipped but counted. If the
+ * first line lacks the separator that the file name implies, it decides the separator: a comma, a
+ * semicolon (which spreadsheets write in many locales) or a tab.
  */
 final class CsvSource implements RowSource {
   private static final int MAX_CELLS = 10_000;
@@ -37,10 +37,10 @@ final class CsvSource implements RowSource {
 
   /**
    * @param text the cell's bytes
-   * @param quoted whether it stood in quotes: {@code ""} is a text without characters, an empty
-   *     cell is no value
+   * @param quoted whether it was quoted: {@code ""} is an empty string, an empty cell is a missing
+   *     value
    */
-  @SuppressWarnings("ArrayRecordComponent") // a carrier inside this class
+  @SuppressWarnings("ArrayRecordComponent") // used inside this class only
   private record Cell(byte[] text, boolean quoted) {}
 
   private record CsvRow(
@@ -105,7 +105,7 @@ final class CsvSource implements RowSource {
     return record(header);
   }
 
-  /** Looks at the first line, outside of quotes. */
+  /** Chooses the separator from the first line, outside quotes. */
   private void findSeparator() throws IOException {
     ByteArrayOutputStream seen = new ByteArrayOutputStream();
     int[] counts = new int[128];
@@ -143,7 +143,7 @@ final class CsvSource implements RowSource {
     for (Cell cell : row.cells()) {
       String name = RowJson.decode(origin, cell.text()).strip();
       if (name.isEmpty() && names.isEmpty() && row.cells().size() > 1) {
-        name = "Unnamed: 0"; // the index that pandas writes, under the name that it gives it
+        name = "Unnamed: 0"; // the index column of pandas, named as pandas names it
       }
       if (name.isEmpty() || names.contains(name) || row.tooLong() || row.afterQuote()) {
         throw new DpoException(
@@ -195,7 +195,7 @@ final class CsvSource implements RowSource {
       }
       if (b == '\r') {
         b = read();
-        if (b != '\n' && b != -1) { // a carriage return inside a line is text
+        if (b != '\n' && b != -1) { // a lone carriage return is text
           afterQuote |= quoted;
           size = add(cell, '\r', size);
         }
@@ -222,7 +222,7 @@ final class CsvSource implements RowSource {
     }
   }
 
-  /** Adds a byte while the row is within the limit, and counts it in any case. */
+  /** Counts a byte, and stores it while the row is within the limit. */
   private static int add(ByteArrayOutputStream cell, int b, int size) {
     if (size < MAX_ROW_BYTES) {
       cell.write(b);

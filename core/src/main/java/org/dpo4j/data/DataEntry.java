@@ -16,12 +16,12 @@ import java.util.stream.Stream;
 import org.dpo4j.UsageException;
 
 /**
- * One entry of a list of data files, and the files that it stands for: itself, those of a folder,
- * or those that match a pattern.
+ * One entry of a list of data files, expanded: a file, the files of a folder, or the matches of a
+ * pattern.
  *
  * @param path as the user wrote it
  * @param files at least one, sorted by name
- * @param notRead files of a folder that are in no format of pairs
+ * @param notRead files of the folder that are skipped because their format is unknown
  */
 public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
   private static final Pattern WILD = Pattern.compile("[*?\\[{]");
@@ -32,12 +32,12 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
   }
 
   /**
-   * Finds the files. Of a folder those directly in it whose names end like a format's, hidden ones
-   * left out; of a pattern ({@code *}, {@code ?}, {@code [..]}, {@code {a,b}}, {@code **} for any
+   * Finds the files. A folder contributes the visible files directly in it whose names end in a
+   * known format; a pattern ({@code *}, {@code ?}, {@code [..]}, {@code {a,b}}, {@code **} for any
    * folders) all files that match.
    *
-   * @param option named in messages
-   * @throws UsageException if there is none, or a file is of no known format
+   * @param option the option's name, for messages
+   * @throws UsageException if there is no file, or a file has an unknown format
    */
   public static DataEntry of(String option, Path path) {
     if (Files.isDirectory(path)) {
@@ -126,7 +126,7 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
     return String.valueOf(path.getFileName());
   }
 
-  /** The formats of the files, for people. */
+  /** The formats of the files, for messages. */
   public String formats() {
     return files.stream()
         .map(file -> file.format().toString())
@@ -144,7 +144,7 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
             .formatted(path, files.size(), files.size() == 1 ? "file" : "files", formats());
   }
 
-  /** Names for people, the first of many. */
+  /** The first few names, for messages. */
   public static String shown(List<String> names) {
     int most = 12;
     return String.join(", ", names.subList(0, Math.min(most, names.size())))

@@ -16,10 +16,10 @@ import org.dpo4j.UsageException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One file of rows and what its name says of it; or rows that a program hands over, which are read
- * like a file.
+ * One file of rows with the format and packing that its name implies; or rows in memory, which are
+ * read like a file.
  *
- * @param path as the user named it or as it was found; of rows in memory their name in messages
+ * @param path as the user wrote it or as it was found; for rows in memory their name in messages
  * @param format of the rows
  * @param packing of the whole file
  * @param rows in memory, each a map from column names to JSON values as plain Java; null for a file
@@ -41,14 +41,14 @@ public record DataFile(
   /**
    * Rows in memory.
    *
-   * @param name stands in messages where the path of a file would
-   * @param rows is iterated once for each use of the data
+   * @param name takes the place of a file's path in messages
+   * @param rows iterated once per use of the data
    */
   static DataFile inMemory(String name, Iterable<? extends Map<String, ?>> rows) {
     return new DataFile(Path.of(name), DataFormat.MEMORY, Packing.NONE, rows);
   }
 
-  /** The file, if its name is that of a format; whether it is there does not matter. */
+  /** The file, if its name ends in a known format; it need not exist. */
   static Optional<DataFile> named(Path path) {
     String name = String.valueOf(path.getFileName()).toLowerCase(Locale.ROOT);
     for (DataFormat format : DataFormat.OF_FILES) {
@@ -63,10 +63,10 @@ public record DataFile(
   }
 
   /**
-   * A file that is there and is named like one of the formats.
+   * A file that exists and whose name ends in a known format.
    *
    * @throws UsageException if there is no such file
-   * @throws DpoException if it is no file or of no known format
+   * @throws DpoException if it is not a file or has an unknown format
    */
   public static DataFile of(Path path) {
     if (!Files.exists(path)) {
@@ -102,8 +102,8 @@ public record DataFile(
   }
 
   /**
-   * An array of objects or one object a line, whatever the name says: tools write either under both
-   * names. The beginning tells which it is.
+   * An array of objects or one object per line: tools write both under both names, so the first
+   * byte decides.
    */
   private static RowSource json(String file, BufferedInputStream in) throws IOException {
     in.mark(BUFFER);
@@ -120,7 +120,7 @@ public record DataFile(
     return array ? new JsonArraySource(file, in) : new JsonLinesSource(in);
   }
 
-  /** The unpacked bytes behind a byte order mark. */
+  /** The decompressed bytes after the byte order mark. */
   private BufferedInputStream text() throws IOException {
     InputStream raw = Files.newInputStream(path);
     try {

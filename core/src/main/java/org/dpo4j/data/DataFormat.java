@@ -3,14 +3,14 @@ package org.dpo4j.data;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The formats of pairs, told by the end of a file's name. */
+/** The file formats of pairs, chosen by the end of the file name. */
 public enum DataFormat {
   JSON_LINES("JSON Lines", ".jsonl"),
   JSON("JSON", ".json"),
   CSV("CSV", ".csv"),
   TSV("TSV", ".tsv"),
   PARQUET("Parquet", ".parquet"),
-  /** Rows that a program hands over; no file has this format. */
+  /** Rows in memory; no file has this format. */
   MEMORY("in memory", "");
 
   /** The formats that files have. */
@@ -28,12 +28,12 @@ public enum DataFormat {
     return suffix;
   }
 
-  /** Whether a whole file may be packed; Parquet packs its own pages. */
+  /** Whether a file of this format may be compressed as a whole; Parquet compresses its pages. */
   boolean packable() {
     return this != PARQUET;
   }
 
-  /** Whether every value is text at first, for lack of types in the format. */
+  /** Whether the format has no types, so that every value starts as text. */
   boolean untyped() {
     return this == CSV || this == TSV;
   }
@@ -46,7 +46,7 @@ public enum DataFormat {
         + plain.get(plain.size() - 1);
   }
 
-  /** The name for people. */
+  /** The name for messages. */
   @Override
   public String toString() {
     return words;

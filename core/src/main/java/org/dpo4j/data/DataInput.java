@@ -7,11 +7,11 @@ import java.util.stream.Collectors;
 import org.dpo4j.UsageException;
 
 /**
- * All files that one use of data reads, in their order.
+ * The files that one data set is read from, in order.
  *
  * @param entries at least one
- * @param columns the files' names for columns
- * @param format what the columns mean
+ * @param columns the column names of the files
+ * @param format how rows are interpreted
  */
 public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
 
@@ -22,12 +22,15 @@ public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowForma
     }
   }
 
-  /** A single file with the column names here; throws {@link UsageException} if it is not there. */
+  /**
+   * A single file whose columns have the names used here; throws {@link UsageException} if it does
+   * not exist.
+   */
   public static DataInput of(Path file) {
     return of(file, RowFormat.AUTO);
   }
 
-  /** The same with rows of a known format. */
+  /** The same with a given row format. */
   public static DataInput of(Path file, RowFormat format) {
     return new DataInput(
         List.of(new DataEntry(file, List.of(DataFile.of(file)), List.of())),
@@ -36,9 +39,9 @@ public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowForma
   }
 
   /**
-   * Rows that a program hands over. They are checked like the rows of a file.
+   * Rows in memory, checked like the rows of a file.
    *
-   * @param name stands in messages where the path of a file would, as in {@code [memory row 17]}
+   * @param name takes the place of a file's path in messages, as in {@code [memory row 17]}
    * @param rows maps from column names to JSON values as plain Java; iterated once for each use
    */
   public static DataInput inMemory(String name, Iterable<? extends Map<String, ?>> rows) {
@@ -48,7 +51,7 @@ public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowForma
         RowFormat.AUTO);
   }
 
-  /** How many files there are. */
+  /** The number of files. */
   public int files() {
     return entries.stream().mapToInt(entry -> entry.files().size()).sum();
   }

@@ -9,12 +9,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A dialogue written as one text, as in Anthropic's hh-rlhf: turns that begin with {@code
- * "\n\nHuman: "} or {@code "\n\nAssistant: "}. What stands between two of these is kept to the
- * character.
+ * "\n\nHuman: "} or {@code "\n\nAssistant: "}. The text between two of these is kept exactly.
  */
 final class HhTranscript {
   private static final String HUMAN = "\n\nHuman:";
-  // The space after the last colon is gone in rows whose last turn is empty.
+  // Rows whose last turn is empty lack the space after the last colon.
   private static final Pattern SPEAKER = Pattern.compile("\n\n(Human|Assistant):(?: |$)");
 
   private HhTranscript() {}

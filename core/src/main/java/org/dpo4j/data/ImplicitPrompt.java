@@ -4,17 +4,17 @@ import java.util.List;
 import org.dpo4j.Message;
 
 /**
- * Where the prompt ends that both completions begin with, by the rule of TRL 1.16: the first
- * difference, or one before the end of the shorter side if there is none, so that no side becomes
- * empty. One difference: where the very first characters differ the prompt is empty here, also when
- * chosen ends in a space, which TRL then takes for the character before the first.
+ * Finds the prompt that both completions begin with, by the rule of TRL 1.16: it ends at the first
+ * difference, or one character before the end of the shorter side if there is none, so that no side
+ * becomes empty. One deviation: if the very first characters differ, the prompt is empty here; TRL
+ * reads the last character of chosen as the one before the first, and may keep a space.
  */
 final class ImplicitPrompt {
   private ImplicitPrompt() {}
 
   /**
    * The length of the shared prompt in UTF-16 units, never inside a surrogate pair. A space before
-   * the first difference belongs to the completions, since tokenizers join it to the next word.
+   * the first difference belongs to the completions, because tokenizers join it to the next word.
    * Both sides must have at least one character.
    */
   static int lengthOf(String chosen, String rejected) {

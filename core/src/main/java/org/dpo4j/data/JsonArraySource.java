@@ -6,8 +6,8 @@ import java.util.Optional;
 import org.dpo4j.DpoException;
 
 /**
- * One row per element of a JSON array, found by counting brackets outside of strings, so that one
- * element at a time is in memory and a bad element does not end the reading.
+ * One row per element of a JSON array. Elements are found by counting brackets outside strings, so
+ * that memory holds one element at a time and a malformed element does not end the file.
  */
 final class JsonArraySource implements RowSource {
   private final String file;
@@ -25,7 +25,7 @@ final class JsonArraySource implements RowSource {
   public Optional<JsonRow> next() throws IOException {
     if (!started) {
       started = true;
-      skipBlanks(); // the bracket that shows an array
+      skipBlanks(); // the opening bracket
       int b = skipBlanks();
       if (b == ']') {
         return end();

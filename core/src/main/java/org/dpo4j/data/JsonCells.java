@@ -8,8 +8,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Columns that hold JSON as text: messages in any file, and in a table, which knows text only, the
- * columns that never hold text. A cell stays text otherwise, also one of digits.
+ * Parses columns that hold JSON as text: messages in any file and, in tables (whose cells are all
+ * text), the columns that never hold plain text. Every other cell stays text, even if it is all
+ * digits.
  */
 final class JsonCells {
   private static final Set<String> NEVER_TEXT =
@@ -25,9 +26,9 @@ final class JsonCells {
   private JsonCells() {}
 
   /**
-   * The row with these columns read.
+   * The row with these columns parsed.
    *
-   * @param untyped whether the row is from a table of text
+   * @param untyped whether the row comes from a format without types
    */
   static Map<?, ?> read(RowOrigin origin, Map<?, ?> row, boolean untyped) {
     Map<Object, @Nullable Object> read = new LinkedHashMap<>();

@@ -3,11 +3,11 @@ package org.dpo4j.data;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DatabindException;
 
-/** What is wrong with a JSON text, in words for people. */
+/** Describes errors in JSON. */
 public final class JsonFault {
   private JsonFault() {}
 
-  /** The parser's reason in one line, without the names of its own settings and classes. */
+  /** The parser's reason on one line, without names of its settings and classes. */
   public static String words(JacksonException failure) {
     String message = failure.getOriginalMessage().lines().findFirst().orElse("");
     if (message.startsWith("Trailing token")) {

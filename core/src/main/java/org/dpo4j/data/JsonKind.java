@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** JSON's names for the types of values, for messages to people. */
+/** JSON's names for the types of values, for messages. */
 final class JsonKind {
   private JsonKind() {}
 

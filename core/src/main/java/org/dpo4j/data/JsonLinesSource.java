@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Optional;
 
-/** One row per line. Blank lines are passed over but counted. */
+/** One row per line. Blank lines are skipped but counted. */
 final class JsonLinesSource implements RowSource {
   private final InputStream in;
   private int line;

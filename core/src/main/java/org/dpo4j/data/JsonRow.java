@@ -10,7 +10,7 @@ import java.util.Map;
  * @param line 1-based line on which the row starts
  * @param tooLong whether bytes beyond the limit were left out
  */
-@SuppressWarnings("ArrayRecordComponent") // a carrier between classes of this package
+@SuppressWarnings("ArrayRecordComponent") // used inside this package only
 record JsonRow(byte[] bytes, int line, boolean tooLong) implements RowSource.RawRow {
 
   @Override

@@ -4,7 +4,7 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.Optional;
 
-/** Rows that a program hands over, each a map from column names to values as JSON has them. */
+/** Rows in memory, each a map from column names to JSON values as plain Java. */
 final class MemorySource implements RowSource {
 
   private final Iterator<? extends Map<String, ?>> rows;
@@ -13,7 +13,7 @@ final class MemorySource implements RowSource {
     this.rows = rows;
   }
 
-  /** A row without a line: its number tells where it is. */
+  /** A row located by its number, since it has no line. */
   private record MemoryRow(Map<String, ?> values) implements RawRow {
     @Override
     public int line() {

@@ -10,15 +10,15 @@ import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns of a conversation, checked. A turn is {@code role} and {@code content}, which stay as they
- * are, or ShareGPT's {@code from} and {@code value}: {@code human} is the user, {@code gpt} the
- * assistant, {@code observation} what a tool answered and {@code function_call} a turn of the
+ * Reads and checks the turns of a conversation. A turn is {@code role} and {@code content}, which
+ * stay as they are, or ShareGPT's {@code from} and {@code value}: {@code human} is the user, {@code
+ * gpt} the assistant, {@code observation} a tool's result and {@code function_call} a turn of the
  * assistant that calls one, with the call as JSON.
  */
 final class MessageReader {
   private static final String FUNCTION_CALL = "function_call";
 
-  /** The names in use, and those that TRL's own example of this form has. */
+  /** The role names in use, and those in TRL's own example of this form. */
   private static final Map<String, String> ROLES =
       Map.of(
           "human",
@@ -48,7 +48,7 @@ final class MessageReader {
     return messages;
   }
 
-  /** A field that is one turn and no list. */
+  /** A field that holds one turn instead of a list. */
   static Message one(RowFields row, String field, @Nullable Object turn) {
     return one(row, field, "", turn);
   }
@@ -84,7 +84,7 @@ final class MessageReader {
     return new Message(copy);
   }
 
-  /** A template writes any role as it stands, so that a slip would be trained on. */
+  /** Templates render any role verbatim, so a misspelled one would be trained on. */
   private static void checkSpelling(RowFields row, String quoted, String where, String role) {
     if (Message.ROLES.contains(role)) {
       return;
@@ -99,7 +99,7 @@ final class MessageReader {
     }
   }
 
-  /** Whether one letter is wrong, missing or too much, or two neighbours are swapped. */
+  /** Whether the names differ by one substitution, insertion, deletion or swap of neighbours. */
   private static boolean isOneSlip(String role, String known) {
     int shorter = Math.min(role.length(), known.length());
     int start = 0;
@@ -148,7 +148,10 @@ final class MessageReader {
     return new Message(copy);
   }
 
-  /** One call {@code {"name": ..., "arguments": {...}}} or a list of them, as chat templates do. */
+  /**
+   * One call {@code {"name": ..., "arguments": {...}}} or a list of them, in the form that chat
+   * templates expect.
+   */
   private static List<Object> toolCalls(RowFields row, String where, String json) {
     Object value;
     try {

@@ -7,9 +7,9 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names that other tools give to {@code chosen}, {@code rejected} and {@code conversations}, and
- * OpenAI's {@code input}, an object with the prompt's messages and the tools. A row that has one of
- * TRL's own sides keeps the names of both.
+ * Names of other tools for {@code chosen}, {@code rejected} and {@code conversations}, and OpenAI's
+ * {@code input}, an object with the prompt's messages and the tools. A row with either of TRL's own
+ * names is left unchanged.
  */
 final class OtherNames {
 
@@ -29,7 +29,7 @@ final class OtherNames {
 
   private OtherNames() {}
 
-  /** The names in use in a row, or empty where it has TRL's or none that is known. */
+  /** The names that a row uses; empty if it uses TRL's or none that is known. */
   static Optional<Split> of(Map<?, ?> row) {
     if (row.containsKey("chosen")
         || row.containsKey("rejected")
@@ -41,7 +41,7 @@ final class OtherNames {
         .findFirst();
   }
 
-  /** The row with the names that are used here. */
+  /** The row under the names used here. */
   static Map<?, ?> replaced(Map<?, ?> row, Optional<Split> sides) {
     boolean conversation =
         row.get("conversation") instanceof List<?> && !row.containsKey("conversations");

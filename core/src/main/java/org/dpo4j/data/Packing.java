@@ -8,7 +8,7 @@ import java.io.InputStream;
 import java.util.Arrays;
 import java.util.zip.GZIPInputStream;
 
-/** How the bytes of a whole file are packed, by the end of its name. */
+/** Compression of a whole file, chosen by the end of its name. */
 public enum Packing {
   NONE("") {
     @Override
@@ -48,10 +48,13 @@ public enum Packing {
     return suffix;
   }
 
-  /** The content of a packed stream; damage shows as an IOException when it is met. */
+  /** The decompressed stream; reading damaged data throws an IOException. */
   abstract InputStream unpack(InputStream packed) throws IOException;
 
-  /** The JDK takes whatever follows a packed file for its end, a second damaged one too. */
+  /**
+   * The JDK treats anything after a gzip member as the end of the file, even a damaged second
+   * member.
+   */
   private static final class Gunzip extends GZIPInputStream {
     private static final int TRAILER = 8;
 
@@ -81,7 +84,7 @@ public enum Packing {
     }
   }
 
-  /** The library reports damage by unchecked exceptions of its own. */
+  /** The library reports damage by its own unchecked exceptions. */
   private static final class Unzstd extends FilterInputStream {
     Unzstd(InputStream packed) {
       super(new ZstdInputStream(packed));

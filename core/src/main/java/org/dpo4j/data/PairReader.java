@@ -15,10 +15,10 @@ import org.dpo4j.UsageException;
 /**
  * Reads preference pairs from one file: {@code .jsonl} (an object per line), {@code .json} (an
  * array of objects), {@code .csv} and {@code .tsv} (the first line names the columns), each also as
- * {@code .gz} or {@code .zst}, in UTF-8; or {@code .parquet}. One row is in memory at a time, of a
- * Parquet file one page of each column.
+ * {@code .gz} or {@code .zst}, in UTF-8; or {@code .parquet}. Memory holds one row at a time; for
+ * Parquet, one page of each column.
  *
- * <p>What a row may look like is in {@code docs/reference/data-shapes.md}.
+ * <p>The accepted rows are described in {@code docs/reference/data-shapes.md}.
  */
 public final class PairReader implements AutoCloseable {
   private final DataFile file;
@@ -36,21 +36,21 @@ public final class PairReader implements AutoCloseable {
     this.parser = new RowParser(format, file.format().untyped());
   }
 
-  /** Rows are read as the first of them shows. */
+  /** The first row decides how all rows are read. */
   public static PairReader open(Path path) {
     return open(path, RowFormat.AUTO);
   }
 
-  /** A file whose columns have the names here. */
+  /** A file whose columns have the names used here. */
   public static PairReader open(Path path, RowFormat format) {
     return open(DataFile.of(path), ColumnMapping.NONE, format);
   }
 
   /**
-   * Opens a file and reads its head, if its format has one.
+   * Opens a file and reads its header, if its format has one.
    *
    * @throws UsageException if there is no such file
-   * @throws DpoException if it cannot be read or is not of its format
+   * @throws DpoException if it cannot be read or is malformed
    */
   public static PairReader open(DataFile file, ColumnMapping columns, RowFormat format) {
     try {
@@ -63,8 +63,8 @@ public final class PairReader implements AutoCloseable {
   /**
    * The next row, or empty after the last one.
    *
-   * @throws DpoException if the file is cut short, holds no row at all, has a refused column or
-   *     lacks a mapped one
+   * @throws DpoException if the file is truncated or empty, has a refused column, or lacks a mapped
+   *     one
    */
   public Optional<Row> next() {
     Optional<? extends RowSource.RawRow> raw;
@@ -81,33 +81,33 @@ public final class PairReader implements AutoCloseable {
     return raw.map(this::row);
   }
 
-  /** Hands over all rows that are left, in order. */
+  /** Passes on all remaining rows, in order. */
   public void forEach(Consumer<Row> action) {
     for (Optional<Row> row = next(); row.isPresent(); row = next()) {
       action.accept(row.get());
     }
   }
 
-  /** Columns without a meaning here that the rows read so far had. */
+  /** Ignored columns of the rows read so far. */
   public Set<String> ignoredColumns() {
     Set<String> ignored = new TreeSet<>(parser.ignoredColumns());
     ignored.addAll(hiddenColumns);
     return Collections.unmodifiableSet(ignored);
   }
 
-  /** What the rows are, as their columns or the format say; "" before the first usable row. */
+  /** A description of the rows; "" before the first usable row. */
   public String description() {
     return parser.description();
   }
 
-  /** What the rows are to a model; empty before the first usable row. */
+  /** The form in which a model sees the rows; empty before the first usable row. */
   public Optional<RowForm> form() {
     return parser.form();
   }
 
   /**
-   * Columns that belong to a prompt in other rows, are ignored in these and hold something, with
-   * the first row in which they do.
+   * Ignored columns with content that other shapes of rows would put into the prompt, each with the
+   * first row that has content.
    */
   public Map<String, RowOrigin> lostColumns() {
     return parser.lostColumns();
@@ -131,7 +131,7 @@ public final class PairReader implements AutoCloseable {
     }
   }
 
-  /** The row's columns under the names here. */
+  /** The row under the names used here. */
   private Map<?, ?> columns(RowOrigin origin, RowSource.RawRow raw) {
     Map<?, ?> found = raw.columns(origin);
     if (!mapped) {

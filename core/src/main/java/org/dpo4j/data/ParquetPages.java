@@ -38,9 +38,9 @@ import org.apache.parquet.schema.MessageType;
 import org.dpo4j.DpoException;
 import org.jspecify.annotations.Nullable;
 
-/** The pages of a row group, each read and unpacked when its column asks for it. */
+/** The pages of a row group, read and decompressed on demand. */
 final class ParquetPages implements PageReadStore {
-  /** Far more than a page has: writers aim at one MiB. */
+  /** Well above the size of a page: writers aim at 1 MiB. */
   private static final int MAX_PAGE_BYTES = 256 << 20;
 
   private final Path path;
@@ -89,7 +89,8 @@ final class ParquetPages implements PageReadStore {
       long dictionary = chunk.isSetDictionary_page_offset() ? chunk.getDictionary_page_offset() : 0;
       long data = chunk.getData_page_offset();
       long from = dictionary > 0 ? Math.min(dictionary, data) : data;
-      // Not all writers count the dictionary in the chunk's size, so that values left is the end.
+      // The remaining value count decides the end: some writers leave the dictionary out of the
+      // chunk's size.
       this.in = new BufferedInputStream(new Window(from), 1 << 16);
       if (!schema.getType(descriptor.getPath()).isPrimitive() || from < 0) {
         throw damaged(null);
@@ -134,12 +135,12 @@ final class ParquetPages implements PageReadStore {
         if (header.getType() == PageType.DATA_PAGE_V2) {
           return secondVersion(header);
         }
-        body(header); // an index page, or a kind of a later day
+        body(header); // an index page, or a page type of a later version
       }
       return null;
     }
 
-    /** Only the values are packed, and the levels before them are not. */
+    /** Only the values are compressed; the levels before them are not. */
     private DataPage secondVersion(PageHeader header) {
       DataPageHeaderV2 data = header.getData_page_header_v2();
       count(data.getNum_values());
@@ -248,7 +249,7 @@ final class ParquetPages implements PageReadStore {
     }
   }
 
-  /** The file from a position on, apart from the other columns' positions. */
+  /** The file from a position on; each column has its own position. */
   private final class Window extends InputStream {
     private long position;
 

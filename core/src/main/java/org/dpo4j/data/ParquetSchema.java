@@ -14,8 +14,9 @@ import org.apache.parquet.schema.Types;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tree of columns from a footer's flat list of elements, each followed by its children. Of the
- * logical types only those that change a value's kind here are kept: lists, maps and texts.
+ * The tree of columns, built from the footer's flat list of elements, each followed by its
+ * children. Logical types are kept only where they change the Java type of a value: lists, maps and
+ * texts.
  */
 final class ParquetSchema {
   private static final int MAX_DEPTH = 100;
@@ -30,7 +31,7 @@ final class ParquetSchema {
   }
 
   /**
-   * @throws org.dpo4j.DpoException if the list is no tree
+   * @throws org.dpo4j.DpoException if the list does not form a tree
    */
   static MessageType of(Path path, List<SchemaElement> elements) {
     ParquetSchema schema = new ParquetSchema(path, elements);
@@ -71,7 +72,7 @@ final class ParquetSchema {
         .named(element.getName());
   }
 
-  /** The same types under the library's two sets of names. */
+  /** Translates between the library's two sets of names for the same types. */
   private static PrimitiveTypeName physical(SchemaElement element) {
     return switch (element.getType()) {
       case BYTE_ARRAY -> PrimitiveTypeName.BINARY;

@@ -22,8 +22,7 @@ import org.dpo4j.Interruption;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One row per record of a Parquet file. Of each column one page is in memory, and the columns'
- * dictionaries.
+ * One row per record of a Parquet file. Memory holds one page and the dictionary of each column.
  */
 final class ParquetSource implements RowSource {
   private static final byte[] MAGIC = "PAR1".getBytes(StandardCharsets.US_ASCII);
@@ -49,7 +48,7 @@ final class ParquetSource implements RowSource {
   /**
    * Reads the footer.
    *
-   * @throws DpoException if it is no Parquet file or its footer is damaged
+   * @throws DpoException if it is not a Parquet file or its footer is damaged
    */
   static ParquetSource open(Path path) throws IOException {
     FileChannel channel = FileChannel.open(path);
@@ -94,7 +93,7 @@ final class ParquetSource implements RowSource {
     }
   }
 
-  /** As many bytes from there as the file has, at most {@code length}. */
+  /** Up to {@code length} bytes from a position, fewer at the end of the file. */
   private static byte[] read(FileChannel channel, long position, int length) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate(length);
     int read = 0;
@@ -104,7 +103,7 @@ final class ParquetSource implements RowSource {
     return Arrays.copyOf(bytes.array(), bytes.position());
   }
 
-  /** A record, whose number is all that tells where it stands. */
+  /** A record, located by its number. */
   private record ParquetRow(Map<String, @Nullable Object> values) implements RawRow {
     @Override
     public int line() {

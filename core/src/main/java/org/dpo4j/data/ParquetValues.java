@@ -20,8 +20,8 @@ import org.apache.parquet.schema.Type;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Records as plain Java. A field of a nested record that is null is left out: the file's one schema
- * gives every message all fields, also those that its writer never set.
+ * Converts records to plain Java. Null fields of nested records are left out: a file has one
+ * schema, which gives every message all fields, even those that the writer never set.
  */
 final class ParquetValues extends RecordMaterializer<Map<String, @Nullable Object>> {
   private final Fields root;
@@ -59,7 +59,7 @@ final class ParquetValues extends RecordMaterializer<Map<String, @Nullable Objec
     return new Fields(group, false, parent::accept);
   }
 
-  /** A record. A repeated field that no list surrounds is a list. */
+  /** A record. A repeated field outside a list type is a list. */
   private static final class Fields extends GroupConverter {
     private final GroupType type;
     private final boolean keepNulls;
@@ -112,7 +112,7 @@ final class ParquetValues extends RecordMaterializer<Map<String, @Nullable Objec
     }
   }
 
-  /** A list: a group around a repeated field, with one more group around an item or without. */
+  /** A list: a group around a repeated field, with or without a further group around each item. */
   private static final class Items extends GroupConverter {
     private final Consumer<Object> parent;
     private final Converter repeated;
@@ -127,7 +127,7 @@ final class ParquetValues extends RecordMaterializer<Map<String, @Nullable Objec
               : new Item(inner.asGroupType().getType(0), item -> items.add(item));
     }
 
-    /** The format's rules for lists of older writers. */
+    /** The backward-compatibility rules of the format for lists. */
     private static boolean isItem(GroupType list, Type inner) {
       return inner.isPrimitive()
           || inner.asGroupType().getFieldCount() != 1
@@ -227,7 +227,7 @@ final class ParquetValues extends RecordMaterializer<Map<String, @Nullable Objec
       try {
         parent.accept(StandardCharsets.UTF_8.newDecoder().decode(value.toByteBuffer()).toString());
       } catch (CharacterCodingException e) {
-        parent.accept(value.getBytes()); // an image, say: no harm in a column that is not used
+        parent.accept(value.getBytes()); // an image, for example; harmless in an unused column
       }
     }
 
@@ -253,7 +253,7 @@ final class ParquetValues extends RecordMaterializer<Map<String, @Nullable Objec
 
     @Override
     public void addLong(long value) {
-      // As a JSON reader has it, so that a token id is one whatever its column's width.
+      // Integers as a JSON parser returns them, so that token ids of any column width are equal.
       if (value == (int) value) {
         parent.accept((int) value);
       } else {

@@ -11,16 +11,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A prompt x with a chosen completion y_w and a rejected one y_l, as read from a row. A prompt that
- * the row held inside both completions has been cut out already.
+ * was part of both completions has been separated from them.
  */
 public sealed interface PreferencePair {
 
   RowOrigin origin();
 
-  /** How much the pair counts against others, positive and finite; empty where no column says. */
+  /** The pair's weight in the loss, positive and finite; empty if the row has no weight. */
   OptionalDouble weight();
 
-  /** About how much text the pair holds. */
+  /** The approximate size of the pair in characters. */
   default long characters() {
     if (this instanceof Text text) {
       return (long) text.prompt().length() + text.chosen().length() + text.rejected().length();
@@ -57,8 +57,8 @@ public sealed interface PreferencePair {
   /**
    * Turns of a conversation on all three sides.
    *
-   * @param templateVariables what the row gives the chat template by name, {@code tools} above all;
-   *     JSON values as plain Java
+   * @param templateVariables variables for the chat template by name, such as {@code tools}; JSON
+   *     values as plain Java
    */
   record Chat(
       RowOrigin origin,
@@ -85,7 +85,7 @@ public sealed interface PreferencePair {
     }
   }
 
-  /** Token ids that are used as they are. */
+  /** Token ids, used as they are. */
   record Ids(
       RowOrigin origin,
       List<Integer> prompt,

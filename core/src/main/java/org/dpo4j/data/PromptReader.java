@@ -16,10 +16,9 @@ import org.dpo4j.DpoException;
 import org.dpo4j.Message;
 
 /**
- * Prompts to be answered. A file that is named like a file of pairs has one in each row: {@code
- * prompt}, a text or a list of messages, or else the list {@code messages} or {@code
- * conversations}; other columns do not matter. Any other file is text with a prompt on each line;
- * blank lines are passed over.
+ * Reads prompts for generation. A file in a format of pairs has one prompt per row: {@code prompt},
+ * a text or a list of messages, or else the list {@code messages} or {@code conversations}; other
+ * columns are ignored. Any other file is text with one prompt per line; blank lines are skipped.
  */
 public final class PromptReader {
 
@@ -27,7 +26,7 @@ public final class PromptReader {
    * One prompt.
    *
    * @param origin the file and line it is from
-   * @param messages at least one turn; a text is the user's
+   * @param messages at least one turn; plain text is a user turn
    */
   public record Prompt(RowOrigin origin, List<Message> messages) {
     public Prompt {

@@ -4,11 +4,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One row of a file: its pairs, or what is wrong with it. Exactly one of the two is there.
+ * One row of a file: either its pairs or the problem with it.
  *
  * @param origin file, line and number of the row
- * @param pairs what the row holds, more than one where it lists rejected completions; empty where
- *     it is bad
+ * @param pairs the row's pairs: several if it lists rejected completions, none if it is bad
  * @param problem why the row is bad, or null
  */
 public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRowException problem) {
@@ -28,7 +27,7 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
     return new Row(origin, List.of(), problem);
   }
 
-  /** The pairs, or the problem thrown. */
+  /** The pairs; throws the problem of a bad row. */
   public List<PreferencePair> pairsOrThrow() {
     if (problem != null) {
       throw problem;
@@ -36,7 +35,7 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
     return pairs;
   }
 
-  /** About how much text the row holds, by which memory is bounded; of a bad row nothing. */
+  /** The approximate size of the row in characters, used to bound memory; 0 for a bad row. */
   public long characters() {
     long sum = 0;
     for (PreferencePair pair : pairs) {

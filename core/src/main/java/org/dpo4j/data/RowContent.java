@@ -4,24 +4,24 @@ import java.util.List;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
-/** What the columns of a row say, whatever they are called, before it becomes pairs. */
+/** The content of a row independent of its column names, before it becomes pairs. */
 sealed interface RowContent {
 
   /**
    * The rejected completions of a row.
    *
-   * @param listed whether the row had a list of them, be it of one
+   * @param listed whether the row had a list, even of one
    */
   record Rejected<T>(List<T> completions, boolean listed) {}
 
-  /** A null prompt is the common beginning of both sides. */
+  /** Text. A null prompt means the common beginning of both sides. */
   record Text(@Nullable String prompt, String chosen, Rejected<String> rejected)
       implements RowContent {}
 
   /**
-   * A null prompt is the turns with which both sides begin.
+   * A conversation. A null prompt means the turns that both sides begin with.
    *
-   * @param repeated what one turn of such a prompt must say, or null
+   * @param repeated the text that one user turn of such a prompt must have, or null
    */
   record Chat(
       @Nullable List<Message> prompt,

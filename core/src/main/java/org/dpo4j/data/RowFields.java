@@ -6,10 +6,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The columns of one row with its origin, and the words for what is wrong with them.
+ * The columns of one row with its origin; reads typed values and reports what is wrong with them.
  *
- * @param first whether no row before it could be read, so that the whole file may be named
- *     otherwise
+ * @param first whether no earlier row could be read, so that the file may use other column names
  */
 record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
 
@@ -21,7 +20,7 @@ record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
     return values.get(column);
   }
 
-  /** A value that must be there. */
+  /** A required value. */
   Object present(String column) {
     Object value = values.get(column);
     if (value == null) {
@@ -32,7 +31,7 @@ record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
     return value;
   }
 
-  /** A string that must be there. */
+  /** A required string. */
   String text(String column) {
     if (!(present(column) instanceof String text)) {
       throw wrongType(column, "a string");
@@ -40,12 +39,12 @@ record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
     return text;
   }
 
-  /** A string that need not be there: "" where the column is absent or null. */
+  /** An optional string: "" if the column is absent or null. */
   String optionalText(String column) {
     return values.get(column) == null ? "" : text(column);
   }
 
-  /** A list that must be there. */
+  /** A required list. */
   List<?> list(String column) {
     if (!(present(column) instanceof List<?> list)) {
       throw wrongType(column, "a list");

@@ -1,14 +1,14 @@
 package org.dpo4j.data;
 
-/** What rows are to a model, whatever their columns are called. */
+/** The form in which a model sees rows, independent of their columns. */
 public enum RowForm {
-  /** Text that is tokenized as it stands. */
+  /** Text, tokenized as it is. */
   TEXT("plain text, without a chat template"),
-  /** Text that is written as a transcript of a human and an assistant. */
+  /** Text in the form of a transcript between a human and an assistant. */
   TRANSCRIPTS("plain text (Human/Assistant transcripts), without a chat template"),
-  /** Conversations that the chat template renders. */
+  /** Conversations, rendered by the chat template. */
   CONVERSATIONS("conversations, through the chat template"),
-  /** Token ids that are used as they are. */
+  /** Token ids, used as they are. */
   TOKEN_IDS("token ids from the data");
 
   private final String words;
@@ -17,7 +17,7 @@ public enum RowForm {
     this.words = words;
   }
 
-  /** The form for people, as in {@code conversations, through the chat template}. */
+  /** The form for messages, as in {@code conversations, through the chat template}. */
   @Override
   public String toString() {
     return words;

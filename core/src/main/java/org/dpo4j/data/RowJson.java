@@ -18,14 +18,14 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The bytes of a row as a JSON object, strictly: what Python's json would refuse is refused. Values
- * that no template or tokenizer can take are refused where they are used.
+ * Parses the bytes of a row as a JSON object, as strictly as Python's json. Values that no template
+ * or tokenizer accepts are refused where they are used.
  */
 final class RowJson {
   private static final JsonMapper STRICT =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          // Python writes these, and in a column that is ignored they do no harm; see check().
+          // Python writes these; they are harmless in ignored columns. See check().
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
@@ -37,7 +37,7 @@ final class RowJson {
 
   static Map<?, ?> read(RowOrigin origin, byte[] bytes) {
     String text = decode(origin, bytes);
-    if (text.startsWith("\uFEFF")) { // files with byte order marks, joined
+    if (text.startsWith("\uFEFF")) { // concatenated files with byte order marks
       text = text.substring(1);
     }
     if (text.isBlank()) {
@@ -80,7 +80,7 @@ final class RowJson {
     }
   }
 
-  /** The same for a text that need not be JSON. */
+  /** As above, for text that need not be JSON. */
   static @Nullable Object valueOrNull(String text) {
     try {
       return STRICT.readValue(text, Object.class);
@@ -89,7 +89,7 @@ final class RowJson {
     }
   }
 
-  /** Strict UTF-8; the message of a fault counts bytes from the start of {@code bytes}. */
+  /** Decodes strict UTF-8; the message of an error gives the byte offset in {@code bytes}. */
   static String decode(RowOrigin origin, byte[] bytes) {
     CharsetDecoder decoder =
         StandardCharsets.UTF_8
@@ -110,10 +110,10 @@ final class RowJson {
   }
 
   /**
-   * Checks a value that is used: half of a surrogate pair cannot be tokenized, and a template takes
-   * neither an integer beyond a long nor NaN.
+   * Checks a value that is used: tokenizers reject unpaired surrogates, and templates reject NaN
+   * and integers beyond a long.
    *
-   * @throws BadRowException if there is one of these in it
+   * @throws BadRowException if it contains one of these
    */
   static void check(RowOrigin origin, @Nullable Object value) {
     if (value instanceof String text) {

@@ -1,16 +1,16 @@
 package org.dpo4j.data;
 
 /**
- * Where a row came from.
+ * The place of a row.
  *
  * @param file the file as the user named it
- * @param line 1-based line on which the row starts, or 0 where lines mean nothing
+ * @param line 1-based line on which the row starts, or 0 in formats without lines
  * @param row 1-based number of the row in the file
  * @param rejectedIndex 1-based number of the rejected completion in a row that lists several, or 0
  */
 public record RowOrigin(String file, int line, int row, int rejectedIndex) {
 
-  /** A row that lists no rejected completions, or the whole of one that does. */
+  /** A row as a whole, whether or not it lists rejected completions. */
   public RowOrigin(String file, int line, int row) {
     this(file, line, row, 0);
   }
@@ -19,7 +19,7 @@ public record RowOrigin(String file, int line, int row, int rejectedIndex) {
     return new RowOrigin(file, line, row, index);
   }
 
-  /** The start of every message about this row, as in {@code [train.jsonl:17]}. */
+  /** The prefix of every message about this row, as in {@code [train.jsonl:17]}. */
   @Override
   public String toString() {
     return "[%s%s%s]"

@@ -19,17 +19,16 @@ import org.dpo4j.OptionText;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A row as preference pairs: one, or one for each rejected completion of a list. Remembers what
- * belongs to the file and not to the row: the shape of its first row, and which columns were
- * ignored.
+ * Turns a row into preference pairs: one, or one per rejected completion of a list. Keeps the state
+ * of the file: the shape of its first row, and which columns were ignored.
  */
 final class RowParser {
   private static final String WEIGHT = "weight";
 
-  /** Sums of weights times losses must not leave the range of a double, nor lose digits. */
+  /** Keeps sums of weighted losses within the range and precision of a double. */
   private static final double LARGEST_WEIGHT = 1e100;
 
-  /** Columns that are part of the prompt where a shape has them. */
+  /** Columns that some shapes put into the prompt. */
   private static final List<String> PARTS_OF_PROMPT =
       List.of("system", "system_prompt", "system_message", "history");
 
@@ -39,7 +38,7 @@ final class RowParser {
   private final Map<String, RowOrigin> lostColumns = new TreeMap<>();
   private @Nullable First first;
 
-  /** What the first row that has a shape says of the file. */
+  /** The shape of the file, set by the first row that has one. */
   private record First(
       RowOrigin origin,
       RowShape shape,
@@ -48,16 +47,14 @@ final class RowParser {
       Optional<OtherNames.Split> sides) {}
 
   /**
-   * @param untyped whether the rows come from a table, where every value is text at first
+   * @param untyped whether the rows come from a format without types, in which every value is text
    */
   RowParser(RowFormat format, boolean untyped) {
     this.format = format;
     this.untyped = untyped;
   }
 
-  /**
-   * Ignored columns that would be part of a prompt elsewhere, with the first row that fills one.
-   */
+  /** Ignored columns that other shapes put into the prompt, with the first row that has content. */
   Map<String, RowOrigin> lostColumns() {
     return Collections.unmodifiableMap(lostColumns);
   }
@@ -71,7 +68,7 @@ final class RowParser {
     return ignoredColumns;
   }
 
-  /** What the rows are, for people; "" before the first row that is something. */
+  /** A description of the rows; "" before the first usable row. */
   String description() {
     if (first == null) {
       return "";
@@ -139,8 +136,8 @@ final class RowParser {
   }
 
   /**
-   * Text that both sides begin with is hardly an answer, unless it is short. One side alone may be
-   * an answer that parrots the question, which is worth preferring something over.
+   * Refuses a prompt that both completions repeat. If one side alone repeats it, that may be a poor
+   * answer, which is what the pair is about.
    */
   private static void checkRepeated(RowOrigin origin, String prompt, String w, String l) {
     if (RepeatedPrompt.opens(w, prompt) && RepeatedPrompt.opens(l, prompt)) {
@@ -194,7 +191,7 @@ final class RowParser {
     return new PreferencePair.Chat(origin, prompt, chosen, rejected, variables, weight);
   }
 
-  /** Whether turns begin with the prompt's, system turns on either side left out. */
+  /** Whether turns begin with those of the prompt, ignoring system turns on both sides. */
   private static boolean beginsWith(List<Message> turns, List<Message> prompt) {
     List<Message> said = withoutSystem(turns);
     List<Message> asked = withoutSystem(prompt);
@@ -211,7 +208,7 @@ final class RowParser {
     return role.equals("system") || role.equals("developer");
   }
 
-  /** What is scored is what the model writes, so that it begins with a turn of the model's. */
+  /** Completions are what the model writes, so they begin with an assistant turn. */
   private static void checkAnswers(RowOrigin origin, List<Message> chosen, List<Message> rejected) {
     checkAnswer(origin, "chosen", chosen.get(0).role());
     checkAnswer(origin, "rejected", rejected.get(0).role());
@@ -284,7 +281,7 @@ final class RowParser {
     return rejected.listed() ? row.origin().withRejected(index + 1) : row.origin();
   }
 
-  /** With a format that the user named, the columns are as wrong as the option. */
+  /** If the user named a format, either the columns or the option may be wrong. */
   private void checkFormat(RowFields row, RowShape shape) {
     if (format != RowFormat.AUTO && !shape.required().stream().allMatch(row::has)) {
       throw row.bad(
@@ -295,7 +292,10 @@ final class RowParser {
     }
   }
 
-  /** One missing prompt in a file that has them would otherwise be guessed from the completions. */
+  /**
+   * Without this check, a single missing prompt in a file with prompts would be guessed from the
+   * completions.
+   */
   private void checkSameAsFirst(RowFields row, RowShape shape, Optional<OtherNames.Split> sides) {
     if (first == null) {
       boolean transcript =
@@ -329,7 +329,7 @@ final class RowParser {
     return "\"" + shape.description.replace("\"", "") + "\"";
   }
 
-  /** Null is no weight: some data sets have the column for their own ends and fill it nowhere. */
+  /** Null counts as no weight: some data sets have the column but never fill it. */
   private static boolean hasWeight(RowFields row) {
     return row.get(WEIGHT) != null;
   }
@@ -342,7 +342,7 @@ final class RowParser {
     if (row.present(WEIGHT) instanceof Number number) {
       weight = number.doubleValue();
     } else {
-      weight = textWeight(row); // a table of text has no numbers
+      weight = textWeight(row); // formats without types have no numbers
     }
     if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
       throw row.bad(
@@ -408,7 +408,9 @@ final class RowParser {
         .toList();
   }
 
-  /** What is not used may hold what cannot be read: the NaN of a score, an id of 100 digits. */
+  /**
+   * Unused columns may hold values that are refused elsewhere, such as NaN or an id of 100 digits.
+   */
   private static void checkUsed(RowFields row, RowShape shape) {
     used(shape).forEach(column -> RowJson.check(row.origin(), row.get(column)));
   }

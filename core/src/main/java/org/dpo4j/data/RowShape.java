@@ -26,10 +26,10 @@ enum RowShape {
   static final List<String> SIDES = List.of("chosen", "rejected");
   static final List<String> IDS = List.of("prompt_ids", "chosen_ids", "rejected_ids");
 
-  /** Columns that may hold the conversation that the sides answer. */
+  /** Columns that may hold the conversation before the completions. */
   private static final List<String> CONVERSATIONS = List.of("conversations", "messages");
 
-  /** What a person is told. */
+  /** The description in messages. */
   final String description;
 
   private final String promptColumn; // "" where the prompt has none
@@ -39,7 +39,7 @@ enum RowShape {
     this.promptColumn = promptColumn;
   }
 
-  /** Columns that every row of this shape has. */
+  /** Columns that every row of this shape must have. */
   List<String> required() {
     return switch (this) {
       case TOKEN_IDS -> IDS;
@@ -48,7 +48,7 @@ enum RowShape {
     };
   }
 
-  /** Columns that mean something in this shape and need not be there. */
+  /** Optional columns of this shape. */
   List<String> optional() {
     return switch (this) {
       case HH -> List.of("prompt");
@@ -59,7 +59,7 @@ enum RowShape {
     };
   }
 
-  /** What the rows are to a model; transcripts are told by what they say. */
+  /** The form in which a model sees the rows; transcripts are recognized by their text. */
   RowForm form() {
     return switch (this) {
       case TEXT, IMPLICIT_TEXT -> RowForm.TEXT;
@@ -84,9 +84,9 @@ enum RowShape {
   }
 
   /**
-   * The shape of a row that is to be read in a format.
+   * The shape of a row under a format.
    *
-   * @throws BadRowException if its columns are those of no shape, or of more than one
+   * @throws BadRowException if its columns match no shape, or more than one
    */
   static RowShape of(RowFields row, RowFormat format) {
     return switch (format) {
@@ -133,7 +133,7 @@ enum RowShape {
     return hasConversation(row) ? continued(row) : namedPrompt(row);
   }
 
-  /** The template renders these rows whatever their columns hold. */
+  /** Shapes whose rows are always rendered by the chat template. */
   private static RowShape messages(RowFields row) {
     if (row.has("prompt")) {
       return withPrompt(row, true);
@@ -152,7 +152,7 @@ enum RowShape {
     return IMPLICIT_MESSAGES;
   }
 
-  /** Two columns of these would be two prompts; {@code input} beside {@code instruction} is not. */
+  /** Two of these columns would be two prompts, except {@code input} beside {@code instruction}. */
   private static RowShape namedPrompt(RowFields row) {
     List<String> found =
         List.of("instruction", "question", "query", "input").stream().filter(row::has).toList();
@@ -192,7 +192,7 @@ enum RowShape {
     return CONVERSATIONS.stream().anyMatch(name -> row.get(name) instanceof List<?>);
   }
 
-  /** Chosen is what comes next in a conversation that has a column of its own. */
+  /** The conversation is in its own column, and chosen continues it. */
   private static RowShape continued(RowFields row) {
     boolean conversations = row.get("conversations") instanceof List<?>;
     boolean messages = row.get("messages") instanceof List<?>;

@@ -7,16 +7,16 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The columns that a row gives to the chat template, as in TRL: {@code tools}, a list of JSON
+ * The columns that are passed to the chat template, as in TRL: {@code tools}, a list of JSON
  * schemas or such a list written as a JSON string, and {@code chat_template_kwargs}, an object of
- * further variables, which win.
+ * further variables, which take precedence.
  */
 final class TemplateColumns {
   private static final String TOOLS = "tools";
   private static final String KWARGS = "chat_template_kwargs";
   static final List<String> NAMES = List.of(TOOLS, KWARGS);
 
-  /** In Python these would steer the call and never reach the template. */
+  /** In Python these are parameters of the call and never reach the template. */
   private static final Set<String> ARGUMENTS =
       Set.of(
           "conversation",
@@ -41,15 +41,16 @@ final class TemplateColumns {
   private TemplateColumns() {}
 
   /**
-   * The variables of a row, by name; null in a column is the same as no column.
+   * The variables of a row, by name; null counts as absent.
    *
-   * @throws BadRowException if a column is no such thing
+   * @throws BadRowException if a column has another type
    */
   static Map<String, @Nullable Object> read(RowOrigin origin, Map<?, ?> row) {
     Map<String, @Nullable Object> variables = new LinkedHashMap<>();
     Object tools = row.get(TOOLS);
     if (tools instanceof String json) {
-      tools = json.isBlank() ? null : RowJson.parse(origin, json); // LLaMA-Factory's word for none
+      tools =
+          json.isBlank() ? null : RowJson.parse(origin, json); // LLaMA-Factory writes "" for none
     }
     if (tools != null) {
       variables.put(TOOLS, tools);
@@ -74,9 +75,9 @@ final class TemplateColumns {
   }
 
   /**
-   * No template sees these rows, so that a value there would be ignored.
+   * Refuses values in rows without a template, where they would be ignored.
    *
-   * @throws BadRowException if one of the columns holds something
+   * @throws BadRowException if one of the columns has a value
    */
   static void refuse(RowOrigin origin, Map<?, ?> row, String kind) {
     for (String column : NAMES) {

@@ -21,7 +21,7 @@ final class TrlColumns {
     return new RowContent.Chat(prompt, null, chosenMessages(row), rejectedMessages(row));
   }
 
-  /** The strings are what the assistant says after the prompt. */
+  /** Strings that are the assistant's answers to the prompt. */
   static RowContent textAfterMessages(RowFields row) {
     return new RowContent.Chat(
         MessageReader.all(row, "prompt", row.list("prompt")),
@@ -31,8 +31,8 @@ final class TrlColumns {
   }
 
   /**
-   * UltraFeedback's columns: the lists hold whole conversations and the prompt repeats the user's
-   * words in them. Lists that begin with the assistant's turn hold completions only.
+   * UltraFeedback's columns: the lists hold whole conversations, and the prompt repeats their user
+   * turn. Lists that begin with an assistant turn hold completions only.
    */
   static RowContent messagesAfterText(RowFields row) {
     String prompt = row.text("prompt");
@@ -73,7 +73,7 @@ final class TrlColumns {
     return new RowContent.Rejected<>(texts, true);
   }
 
-  /** The same as turns of the assistant. */
+  /** The same as assistant turns. */
   static RowContent.Rejected<List<Message>> rejectedAnswers(RowFields row) {
     RowContent.Rejected<String> texts = rejectedTexts(row);
     return new RowContent.Rejected<>(

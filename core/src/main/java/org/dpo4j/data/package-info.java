@@ -1,12 +1,12 @@
 /**
- * From files to preference pairs. In: files, folders or patterns ({@link
+ * Reads files into preference pairs. In: files, folders or patterns ({@link
  * org.dpo4j.data.DataEntry}), in one of the formats of {@link org.dpo4j.data.DataFormat}. Out: one
  * {@link org.dpo4j.data.Row} per row, lazily and in order, holding its {@link
- * org.dpo4j.data.PreferencePair}s or the {@link org.dpo4j.data.BadRowException} that says why there
- * is none. Never here: token ids (but for rows that bring their own), truncation, tensors, or a row
- * that vanishes. Start reading at {@link org.dpo4j.data.PairReader}; a format is a {@code
- * RowSource}; the shapes that a row may have are in {@code RowShape}, where an implicit prompt ends
- * in {@code ImplicitPrompt}.
+ * org.dpo4j.data.PreferencePair}s or the {@link org.dpo4j.data.BadRowException} that explains why
+ * there is none. Not here: token ids (except in rows that contain them), truncation, tensors; no
+ * row is lost silently. Start at {@link org.dpo4j.data.PairReader}; a format is a {@code
+ * RowSource}; {@code RowShape} lists the shapes of rows, {@code ImplicitPrompt} finds the end of an
+ * implicit prompt.
  */
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.data;

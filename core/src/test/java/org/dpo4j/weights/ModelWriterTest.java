@@ -175,7 +175,7 @@ class ModelWriterTest {
       assertThatThrownBy(
               () -> new ModelWriter().write(out, loaded, loaded.model(), ElementType.F32))
           .isInstanceOf(DpoException.class)
-          .hasMessage("[" + config + "] could not be written: it exists already");
+          .hasMessage("[" + config + "] could not be written: is in the way");
     }
     assertThat(config).hasContent("mine");
   }

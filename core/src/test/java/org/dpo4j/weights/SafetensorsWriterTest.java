@@ -80,7 +80,7 @@ class SafetensorsWriterTest {
       Tensor tensor = Tensors.floats(1);
       assertThatThrownBy(() -> SafetensorsWriter.write(path, Map.of("x", tensor), ElementType.F32))
           .isInstanceOf(DpoException.class)
-          .hasMessage("[" + path + "] could not be written: it exists already");
+          .hasMessage("[" + path + "] could not be written: is in the way");
     }
     assertThat(path).hasContent("mine");
   }
