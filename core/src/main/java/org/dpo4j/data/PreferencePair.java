@@ -20,7 +20,7 @@ public sealed interface PreferencePair {
   /** The pair's weight in the loss, positive and finite; empty if the row has no weight. */
   OptionalDouble weight();
 
-  /** The approximate size of the pair in characters. */
+  /** The approximate size of the pair: characters of text, or ids. */
   default long characters() {
     if (this instanceof Text text) {
       return (long) text.prompt().length() + text.chosen().length() + text.rejected().length();

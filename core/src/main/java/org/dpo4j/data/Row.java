@@ -35,7 +35,10 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
     return pairs;
   }
 
-  /** The approximate size of the row in characters, used to bound memory; 0 for a bad row. */
+  /**
+   * The approximate size of the row as {@link PreferencePair#characters}, used to bound memory; 0
+   * for a bad row.
+   */
   public long characters() {
     long sum = 0;
     for (PreferencePair pair : pairs) {

@@ -8,7 +8,7 @@ import org.dpo4j.OptionText;
 import org.dpo4j.data.BadRowException;
 import org.jspecify.annotations.Nullable;
 
-/** The bad rows of a reading that ends with them: all are counted, and the first few are kept. */
+/** The bad rows that end a run: all are counted, and the first few are kept for the message. */
 final class BadRows {
   private static final int SHOWN = 5;
 
@@ -25,10 +25,10 @@ final class BadRows {
   }
 
   /**
-   * The first bad row, then the others.
+   * One exception: the first bad row, then the others.
    *
-   * @param counts of all rows that were read
-   * @param cause what ended the reading before the last row, or null
+   * @param counts counts of all rows that were read
+   * @param cause the failure that ended reading early, or null
    */
   BadRowException all(EncodingCounts counts, @Nullable RuntimeException cause) {
     int bad = counts.bad().values().stream().mapToInt(EncodingCounts.Tally::rows).sum();

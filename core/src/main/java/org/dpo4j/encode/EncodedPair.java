@@ -7,13 +7,14 @@ import org.dpo4j.data.RowOrigin;
  * construction.
  *
  * @param origin the row it came from
- * @param promptIds what both sides are conditioned on; may be empty
- * @param chosenIds completion y_w, an end-of-sequence token included; not empty
- * @param rejectedIds completion y_l, likewise
- * @param weight how much the pair counts in a step's loss, against the other pairs of the step;
+ * @param promptIds the prompt that both completions follow; may be empty
+ * @param chosenIds completion y_w, including its end-of-sequence token; not empty
+ * @param rejectedIds completion y_l, including its end-of-sequence token; not empty
+ * @param weight the pair's weight in a step's loss, relative to the other pairs of the step;
  *     positive and finite
  */
-@SuppressWarnings("ArrayRecordComponent") // the hottest data of a run; boxing would cost 5 times
+@SuppressWarnings(
+    "ArrayRecordComponent") // the largest data of a run: boxing would take 5 times the memory
 public record EncodedPair(
     RowOrigin origin, int[] promptIds, int[] chosenIds, int[] rejectedIds, double weight) {
 
@@ -29,9 +30,9 @@ public record EncodedPair(
   }
 
   /**
-   * Whether there is a prompt to compare with those of other pairs.
+   * Whether the pair has a prompt that can be compared with others'.
    *
-   * @param bos the id that a tokenizer puts before an empty text too; -1 for none
+   * @param bos the id that the tokenizer puts before any text, even an empty one; -1 for none
    */
   boolean hasPrompt(int bos) {
     return promptIds.length > 1 || (promptIds.length == 1 && promptIds[0] != bos);

@@ -9,9 +9,9 @@ import org.dpo4j.DpoException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Encoded pairs that lie on disk: a list that reads a pair whenever it is asked for it, and that
- * cannot be changed. Safe for use by several threads. {@link #close} frees the disk space, also of
- * every {@link #select selection}; forgotten, the garbage collector does.
+ * Encoded pairs on disk: an unmodifiable list that reads a pair on every access. Safe for use by
+ * several threads. {@link #close} frees the disk space, which {@link #select selections} share; the
+ * garbage collector does so for a list that was not closed.
  */
 public final class EncodedPairs extends AbstractList<EncodedPair>
     implements RandomAccess, AutoCloseable {
@@ -28,9 +28,9 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
   }
 
   /**
-   * Writes some pairs down.
+   * Writes pairs to a file.
    *
-   * @param folder where the file lies, without a name
+   * @param folder the folder of the file, which has no name
    * @throws DpoException if it cannot be written
    */
   public static EncodedPairs of(List<EncodedPair> pairs, Path folder) {
@@ -46,7 +46,7 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
   }
 
   /**
-   * @throws DpoException if the disk does not give back what was written
+   * @throws DpoException if the file does not contain what was written
    */
   @Override
   public EncodedPair get(int index) {
@@ -58,7 +58,7 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
     return selected == null ? file.size() : selected.length;
   }
 
-  /** Size of the file, which selections share, in bytes. */
+  /** Size in bytes of the file, which selections share. */
   public long bytes() {
     return file.bytes();
   }
@@ -78,10 +78,10 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
     return file.fileOf(place(index));
   }
 
-  /** Whether some pair counts more than another. */
+  /** Whether the pairs have different weights. */
   public boolean weightsDiffer() {
     if (!file.weightsDiffer()) {
-      return false; // the usual case, and reading all pairs takes a while
+      return false; // the usual case: no need to read every pair
     }
     double first = get(0).weight();
     for (int i = 1; i < size(); i++) {
@@ -93,9 +93,10 @@ public final class EncodedPairs extends AbstractList<EncodedPair>
   }
 
   /**
-   * Some of the pairs, on the same file.
+   * A selection of the pairs, backed by the same file.
    *
-   * @param indices into this list, in the order of the selection; not to be changed afterwards
+   * @param indices indices into this list, in the order of the selection; must not be modified
+   *     afterwards
    */
   EncodedPairs select(int[] indices) {
     int[] places = indices;

@@ -12,18 +12,18 @@ import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What became of one row, for training and for showing it to a person.
+ * The result of encoding one row, for training and for display.
  *
  * @param status whether the pair is used as it is, used after a cut, or not used
- * @param reason why it was cut or dropped, the same text for all rows with this fate; "" if kept
+ * @param reason why it was cut or dropped, identical for all rows with this cause; "" if kept
  * @param pair the ids after truncation, or null if the row is dropped
- * @param uncut how long the three parts were before truncation
- * @param texts what the ids were made from
- * @param unmatchedPromptIds the last ids of the prompt tokenized alone that are not there when a
- *     completion follows; they are left out of the pair, as in TRL. Usually empty
- * @param warnings what is legal in this row and rarely meant, the same text for all rows with it
- * @param notes what the chat template does to every row and a person may want to know
- * @param weight what the row's column says, empty without one
+ * @param uncut the lengths of the three parts before truncation
+ * @param texts the texts that were tokenized
+ * @param unmatchedPromptIds the last ids of the prompt that change when a completion follows it;
+ *     they are left out of the pair, as in TRL. Usually empty
+ * @param warnings what is legal in this row but rarely intended, identical for all rows with it
+ * @param notes effects of the chat template that occur in every row
+ * @param weight the value of the row's weight column; empty without one
  */
 public record EncodedRow(
     RowOrigin origin,
@@ -47,9 +47,7 @@ public record EncodedRow(
     }
   }
 
-  /**
-   * The fate of a row; the names in lower case are what {@code score} and {@code inspect} print.
-   */
+  /** What happened to a row; {@code score} and {@code inspect} print the names in lower case. */
   public enum Status {
     KEPT,
     CUT,
@@ -94,7 +92,7 @@ public record EncodedRow(
         OptionalDouble.empty());
   }
 
-  /** The same ids with the weight that the row gives them. */
+  /** The same ids with the row's weight. */
   EncodedRow weighing(double rowWeight) {
     EncodedPair weighted =
         pair == null
@@ -114,7 +112,7 @@ public record EncodedRow(
         OptionalDouble.of(rowWeight));
   }
 
-  /** A bad row that the user wants skipped, so that every row still has one result. */
+  /** A skipped bad row, so that every row has one result. */
   static EncodedRow skipped(RowOrigin origin, BadRowException problem) {
     return new EncodedRow(
         origin,

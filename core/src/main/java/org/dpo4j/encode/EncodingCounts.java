@@ -9,13 +9,13 @@ import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
 
 /**
- * How many pairs met which fate, and where each fate was first met. A row holds one pair unless it
- * lists rejected completions; a bad row counts as one. Filled by one thread.
+ * Counts pairs by result, with the first pair of each result. A row is one pair unless it lists
+ * rejected completions; a bad row counts as one. Not safe for use by several threads.
  */
 public final class EncodingCounts {
 
   /**
-   * @param rows how many pairs, or how many bad rows
+   * @param rows the number of pairs, or of bad rows
    * @param first the first of them
    */
   public record Tally(int rows, RowOrigin first) {
@@ -58,22 +58,22 @@ public final class EncodingCounts {
     tallies.merge(reason, new Tally(1, origin), (old, one) -> old.plusOne());
   }
 
-  /** All rows, whatever became of them. */
+  /** All rows, used or not. */
   public int rows() {
     return rows;
   }
 
-  /** All pairs, whatever became of them; a bad row counts as one. */
+  /** All pairs, used or not; a bad row counts as one. */
   public int pairs() {
     return pairs;
   }
 
-  /** Pairs that are used, those that were cut included. */
+  /** Pairs that are used, including those that were cut. */
   public int kept() {
     return pairs - sum(dropped) - sum(bad);
   }
 
-  /** Pairs that are used after a cut. */
+  /** Pairs that are used after truncation. */
   public int cut() {
     return sum(cut);
   }
@@ -88,19 +88,17 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(bad);
   }
 
-  /**
-   * Used pairs in which something is rarely meant, by what it is; a pair may count more than once.
-   */
+  /** Used pairs with warnings, by warning; a pair may count more than once. */
   public Map<String, Tally> warnings() {
     return Collections.unmodifiableMap(warnings);
   }
 
-  /** What the chat template does to used pairs, by what it is. */
+  /** Used pairs with notes on the chat template, by note. */
   public Map<String, Tally> notes() {
     return Collections.unmodifiableMap(notes);
   }
 
-  /** One line for people, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
+  /** One line for display, as in {@code 28 of 32 pairs kept, 3 of them cut by max_length; ...}. */
   public String summary() {
     List<String> parts = new ArrayList<>();
     parts.add(

@@ -1,11 +1,11 @@
 package org.dpo4j.encode;
 
 /**
- * How long a row may be and which ids it may hold.
+ * Bounds on the length of a row and on its ids.
  *
- * @param maxLength prompt and one completion are cut to this many ids together; 0 cuts nothing
- * @param maxPositions the model's positions: a longer row that nothing cuts is a bad row
- * @param vocabSize the model's vocabulary: ids are below it
+ * @param maxLength prompt plus one completion are truncated to this many ids; 0 means no truncation
+ * @param maxPositions the model's positions: a longer row that is not truncated is a bad row
+ * @param vocabSize the model's vocabulary: ids must be below it
  */
 public record EncodingLimits(int maxLength, int maxPositions, int vocabSize) {
 

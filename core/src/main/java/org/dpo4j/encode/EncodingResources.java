@@ -3,11 +3,11 @@ package org.dpo4j.encode;
 import java.nio.file.Path;
 
 /**
- * What loading a data set may use of the machine.
+ * The machine's resources that loading a data set may use.
  *
- * @param threads that tokenize, at least 1
- * @param folder where the encoded pairs are kept while they are used, in a file without a name;
- *     about 4 bytes for each token
+ * @param threads tokenizing threads, at least 1
+ * @param folder the folder of the file with the encoded pairs, which has no name and takes about 4
+ *     bytes per token
  */
 public record EncodingResources(int threads, Path folder) {
 
@@ -22,7 +22,7 @@ public record EncodingResources(int threads, Path folder) {
     return new EncodingResources(threads(0), Path.of(System.getProperty("java.io.tmpdir", "/tmp")));
   }
 
-  /** The option {@code threads}: 0 is one for each core. */
+  /** The value of the option {@code threads}, where 0 means one per core. */
   public static int threads(int option) {
     return option > 0 ? option : Runtime.getRuntime().availableProcessors();
   }

@@ -4,56 +4,56 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 
 /**
- * Finds for each of some things the first one like it, with 11 bytes a thing: the things themselves
- * stay where they are. A hash table with open addressing.
+ * Maps each element to the first one equal to it: an open-addressing hash table that stores 11
+ * bytes per element and compares elements through a callback.
  */
 final class FirstOccurrenceIndex {
   private final int[] hashes;
-  private final int[] things; // plus 1; 0 where a place is free
+  private final int[] elements; // element + 1; 0 in a free slot
 
   /**
-   * @param most how many things there are
+   * @param most the maximum number of elements
    */
   FirstOccurrenceIndex(int most) {
-    // A quarter stays free, so that a search ends soon.
-    int places = (int) Math.min(Integer.MAX_VALUE - 8, most + most / 3L + 2);
-    this.hashes = new int[places];
-    this.things = new int[places];
+    // A quarter of the slots stays free, which keeps probe sequences short.
+    int slots = (int) Math.min(Integer.MAX_VALUE - 8, most + most / 3L + 2);
+    this.hashes = new int[slots];
+    this.elements = new int[slots];
   }
 
   /**
-   * The first thing like this one, which is itself where there was none.
+   * The first element equal to this one: itself if there was none before.
    *
-   * @param hash the same for things that are alike
-   * @param like whether an earlier thing of the same hash is like this one
+   * @param hash equal for equal elements
+   * @param equal whether an earlier element with the same hash is equal to this one
    */
-  int firstLike(int hash, int thing, IntPredicate like) {
-    int place = place(hash, like);
-    if (things[place] != 0) {
-      return things[place] - 1;
+  int findOrAdd(int hash, int element, IntPredicate equal) {
+    int slot = slot(hash, equal);
+    if (elements[slot] != 0) {
+      return elements[slot] - 1;
     }
-    hashes[place] = hash;
-    things[place] = thing + 1;
-    return thing;
+    hashes[slot] = hash;
+    elements[slot] = element + 1;
+    return element;
   }
 
-  /** The first thing like one that is not added itself, or -1 if there is none. */
-  int find(int hash, IntPredicate like) {
-    return things[place(hash, like)] - 1;
+  /** The first element equal to one that is not added, or -1 if there is none. */
+  int find(int hash, IntPredicate equal) {
+    return elements[slot(hash, equal)] - 1;
   }
 
-  /** Where the first thing like this one is, or the free place where it would be. */
-  private int place(int hash, IntPredicate like) {
-    int spread = hash * 0x9E3779B9; // of neighbours, which would fill the table in long runs
-    int place = (int) ((Integer.toUnsignedLong(spread) * things.length) >>> Integer.SIZE);
-    while (things[place] != 0 && !(hashes[place] == hash && like.test(things[place] - 1))) {
-      place = place + 1 == things.length ? 0 : place + 1;
+  /** The slot of the first equal element, or the free slot for it. */
+  private int slot(int hash, IntPredicate equal) {
+    int spread = hash * 0x9E3779B9; // Fibonacci hashing: similar hashes would form long runs
+    int slot = (int) ((Integer.toUnsignedLong(spread) * elements.length) >>> Integer.SIZE);
+    while (elements[slot] != 0 && !(hashes[slot] == hash && equal.test(elements[slot] - 1))) {
+      slot = slot + 1 == elements.length ? 0 : slot + 1;
     }
-    return place;
+    return slot;
   }
 
-  /** Forgets all things. */
+  /** Removes all elements. */
   void clear() {
-    Arrays.fill(things, 0);
+    Arrays.fill(elements, 0);
   }
 }

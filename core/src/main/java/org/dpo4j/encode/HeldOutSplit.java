@@ -10,24 +10,24 @@ import org.dpo4j.data.RowOrigin;
 import org.dpo4j.data.Shuffle;
 
 /**
- * Holds some pairs of a data set out for evaluation. Pairs of one prompt and pairs of one row stay
- * on one side, so that what is evaluated was not trained on; the order of the pairs stays as it is.
+ * Holds out pairs of a data set for evaluation. Pairs with the same prompt and pairs of one row
+ * stay together, so that evaluation never sees a trained prompt; the order of the pairs is kept.
  *
- * @param size below 1 a share of the pairs, rounded up as in scikit-learn; else a number of pairs
- * @param seed decides which pairs, and nothing else does
+ * @param size below 1 a share of the pairs, rounded up as in scikit-learn; from 1 a number of pairs
+ * @param seed the seed that alone decides which pairs are held out
  * @param bos as in {@link EncodedPair#hasPrompt}
  */
 public record HeldOutSplit(double size, long seed, int bos) {
 
   /**
-   * @param train what stays
-   * @param held what is held out: at most the size asked for, less where prompts with many pairs do
-   *     not fit
+   * @param train indices of the pairs to train on
+   * @param held indices of the held-out pairs: at most the requested number, fewer if prompts with
+   *     many pairs do not fit
    */
   public record Split(PairDataset train, PairDataset held) {}
 
   /**
-   * @throws UsageException if a side would have no pair
+   * @throws UsageException if either part would be empty
    */
   public Split of(PairDataset data) {
     EncodedPairs pairs = data.pairs();
@@ -74,13 +74,13 @@ public record HeldOutSplit(double size, long seed, int bos) {
     return size < 1 ? Double.toString(size) : Long.toString((long) size);
   }
 
-  /** For each pair the first pair that it must stay with. */
+  /** Maps each pair to the first pair of its group. */
   private int[] groups(EncodedPairs pairs) {
     int[] first = new int[pairs.size()];
     Arrays.setAll(first, i -> i);
     FirstOccurrenceIndex seen = new FirstOccurrenceIndex(first.length);
     joinRows(first, pairs, seen);
-    seen.clear(); // a second table would be as large
+    seen.clear(); // reused: a second table would be as large
     joinPrompts(first, pairs, seen);
     for (int i = 0; i < first.length; i++) {
       first[i] = root(first, i);
@@ -92,11 +92,11 @@ public record HeldOutSplit(double size, long seed, int bos) {
     for (int i = 0; i < first.length; i++) {
       RowOrigin row = pairs.get(i).origin();
       int hash = Objects.hash(row.file(), row.line(), row.row());
-      join(first, i, rows.firstLike(hash, i, other -> isOneRow(row, pairs.get(other).origin())));
+      join(first, i, rows.findOrAdd(hash, i, other -> isOneRow(row, pairs.get(other).origin())));
     }
   }
 
-  /** Whether two pairs come from one row, which lists several rejected completions. */
+  /** Whether two pairs come from one row that lists several rejected completions. */
   private static boolean isOneRow(RowOrigin a, RowOrigin b) {
     return a.row() == b.row() && a.line() == b.line() && a.file().equals(b.file());
   }
@@ -106,11 +106,11 @@ public record HeldOutSplit(double size, long seed, int bos) {
       int[] key = key(pairs.get(i));
       int hash = Arrays.hashCode(key);
       join(
-          first, i, prompts.firstLike(hash, i, other -> Arrays.equals(key, key(pairs.get(other)))));
+          first, i, prompts.findOrAdd(hash, i, other -> Arrays.equals(key, key(pairs.get(other)))));
     }
   }
 
-  /** The prompt; a pair without one is like another only if all of it is. */
+  /** The ids to compare: the prompt, or the whole pair if it has none. */
   private int[] key(EncodedPair pair) {
     return pair.hasPrompt(bos)
         ? pair.promptIds()

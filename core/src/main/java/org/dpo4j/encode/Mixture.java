@@ -6,17 +6,19 @@ import java.util.Locale;
 import org.dpo4j.UsageException;
 
 /**
- * How many pairs of each entry make a mixture with given shares, by the rule of TRL 1.16's {@code
- * fraction}: the largest mixture in which no pair comes twice, and of each entry its first pairs.
+ * The number of pairs that each entry contributes to a mixture with given shares, by the rule of
+ * TRL 1.16's {@code fraction}: the largest mixture without repeated pairs, made of the first pairs
+ * of each entry.
  */
 final class Mixture {
   private Mixture() {}
 
   /**
    * @param available usable pairs of each entry
-   * @param weights positive, one for each entry; only their ratios matter
-   * @return {@code round(share * N)} for each, with the largest N that no entry is too small for
-   * @throws UsageException if an entry would have no pair at all
+   * @param weights positive, one per entry; only their ratios matter
+   * @return {@code round(share * N)} per entry, with the largest N for which every entry has enough
+   *     pairs
+   * @throws UsageException if an entry would contribute no pair
    */
   static List<Integer> take(List<Integer> available, List<Double> weights) {
     double sum = weights.stream().mapToDouble(Double::doubleValue).sum();

@@ -12,11 +12,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Does work on several threads and hands the results over in the order in which the work came. One
- * thread brings work and takes results, and works along while it would have to wait; of the work
- * that is not handed over, a bounded number of pieces is in memory.
+ * Runs tasks on several threads and returns their results in the order of submission. One thread
+ * submits tasks and receives results, and runs tasks itself instead of waiting. The number of tasks
+ * in memory is bounded.
  *
- * @param <R> a result
+ * @param <R> the type of a result
  */
 final class OrderedWork<R> implements AutoCloseable {
   private static final int PIECES_OF_A_THREAD = 4;
@@ -27,8 +27,8 @@ final class OrderedWork<R> implements AutoCloseable {
   private final Queue<FutureTask<R>> waiting = new ArrayDeque<>();
 
   /**
-   * @param threads that work, the calling one included; at least 1
-   * @param results takes each result, on the calling thread
+   * @param threads number of threads, including the calling one; at least 1
+   * @param results receives each result, on the calling thread
    */
   OrderedWork(int threads, Consumer<R> results) {
     this.helpers = threads == 1 ? null : Executors.newFixedThreadPool(threads - 1, this::helper);
@@ -38,11 +38,14 @@ final class OrderedWork<R> implements AutoCloseable {
 
   private Thread helper(Runnable work) {
     Thread thread = new Thread(work, "encode");
-    thread.setDaemon(true); // Ctrl-C must not wait for it
+    thread.setDaemon(true); // does not keep the JVM alive on Ctrl-C
     return thread;
   }
 
-  /** Brings work; hands over results when too many are waiting. What work threw is thrown then. */
+  /**
+   * Submits a task. Passes on results while too many are pending, and rethrows what their tasks
+   * threw.
+   */
   void add(Supplier<R> work) {
     if (waiting.size() == most) {
       handOverFirst();
@@ -54,7 +57,7 @@ final class OrderedWork<R> implements AutoCloseable {
     }
   }
 
-  /** Hands over all results. */
+  /** Passes on all remaining results. */
   void finish() {
     while (!waiting.isEmpty()) {
       handOverFirst();
@@ -67,7 +70,7 @@ final class OrderedWork<R> implements AutoCloseable {
       if (first.isDone()) {
         break;
       }
-      task.run(); // does nothing where a helper has begun it
+      task.run(); // no effect if a helper has started it
     }
     R result = result(first);
     waiting.remove();
@@ -81,7 +84,7 @@ final class OrderedWork<R> implements AutoCloseable {
         try {
           return task.get();
         } catch (InterruptedException e) {
-          interrupted = true; // as a loop without threads would
+          interrupted = true; // as in a loop on this thread
         } catch (ExecutionException e) {
           if (e.getCause() instanceof RuntimeException problem) {
             throw problem;
@@ -98,7 +101,7 @@ final class OrderedWork<R> implements AutoCloseable {
     }
   }
 
-  /** Drops work that nobody has begun and waits for the rest: afterwards no thread works on it. */
+  /** Drops tasks that have not started and waits for the others. */
   @Override
   public void close() {
     if (helpers == null) {

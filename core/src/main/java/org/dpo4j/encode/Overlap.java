@@ -7,14 +7,15 @@ import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Held-out pairs that are trained on as well. Pairs are compared by their ids after truncation, and
- * stay on disk; while it counts, 11 bytes a training pair are in memory.
+ * Held-out pairs that are also trained on. Pairs are compared on disk by their ids after
+ * truncation; counting takes 11 bytes of memory per training pair.
  *
- * @param pairs held-out pairs whose three sides are those of a training pair
- * @param prompts further ones whose prompt is that of a training pair; pairs without a prompt share
- *     none
- * @param held the first held-out pair of the first kind there is, or null
- * @param trained the training pair that is like it, or null
+ * @param pairs held-out pairs that are equal to a training pair
+ * @param prompts further held-out pairs that share the prompt of a training pair; pairs without a
+ *     prompt share none
+ * @param held the first held-out pair that is equal to a training pair or, failing that, shares a
+ *     prompt; or null
+ * @param trained the training pair that it matches, or null
  */
 public record Overlap(
     int pairs, int prompts, @Nullable RowOrigin held, @Nullable RowOrigin trained) {
@@ -67,9 +68,9 @@ public record Overlap(
     FirstOccurrenceIndex seen = new FirstOccurrenceIndex(training.size() + 1);
     for (int i = 0; i < training.size(); i++) {
       EncodedPair pair = training.get(i);
-      // Pairs without a prompt would all have one hash, and each would be compared with all before.
+      // Pairs without a prompt would share one hash, which would make the comparison quadratic.
       if (compared.test(pair)) {
-        seen.firstLike(hash.of(pair), i, other -> like.of(pair, training.get(other)));
+        seen.findOrAdd(hash.of(pair), i, other -> like.of(pair, training.get(other)));
       }
     }
     First first = new First(null, null);

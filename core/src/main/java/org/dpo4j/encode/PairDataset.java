@@ -27,15 +27,15 @@ import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All usable pairs of some data files in their order, and what became of the others.
+ * All usable pairs of some data files in order, with counts of the others.
  *
- * @param pairs on disk; closed with the data set
- * @param walk what was seen in the files
- * @param unused pairs that could be used and are not, by reason
+ * @param pairs the pairs, on disk; closed with the data set
+ * @param readSummary counts and columns seen while reading
+ * @param unused usable pairs that are left out, by reason
  */
-public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Integer> unused)
+public record PairDataset(EncodedPairs pairs, ReadSummary readSummary, Map<String, Integer> unused)
     implements AutoCloseable {
-  // A piece of work: enough rows to be worth handing over, and no more text than the caches hold.
+  // Size of a task: enough rows to be worth a hand-over, and little enough text for the caches.
   private static final int PIECE_ROWS = 16;
   private static final long PIECE_CHARACTERS = 1 << 16;
 
@@ -43,9 +43,9 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
     unused = Collections.unmodifiableMap(new LinkedHashMap<>(unused));
   }
 
-  /** Every pair of the files by its fate. */
+  /** Counts of every pair of the files by result. */
   public EncodingCounts counts() {
-    return walk.counts();
+    return readSummary.counts();
   }
 
   /** The pairs of one file; see {@link #load(DataInput, List, PairEncoder, OnBadRow)}. */
@@ -54,7 +54,7 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
   }
 
   /**
-   * With all cores and the folder for temporary files; see {@link #load(DataInput, List,
+   * Uses all cores and the folder for temporary files; see {@link #load(DataInput, List,
    * PairEncoder, OnBadRow, EncodingMeans)}.
    */
   public static PairDataset load(
@@ -63,9 +63,10 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
   }
 
   /**
-   * @param weights the share of each of the input's entries in the mixture; empty for all pairs of
+   * @param weights the weight of each of the input's entries in the mixture; empty for all pairs of
    *     all entries
-   * @throws BadRowException the first bad row and how many there are, if {@code onBadRow} says stop
+   * @throws BadRowException naming the first bad row and their number, if {@code onBadRow} is
+   *     {@code STOP}
    * @throws DpoException if a file cannot be read, no pair can be used or the disk is full
    */
   public static PairDataset load(
@@ -77,8 +78,8 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
     PairFile file = PairFile.create(means.folder());
     try {
       List<Integer> ends = new ArrayList<>();
-      ReadSummary walk =
-          walk(
+      ReadSummary summary =
+          readAll(
               input,
               encoder,
               onBadRow,
@@ -91,9 +92,9 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
       if (file.size() == 0) {
         throw new DpoException(
             "[%s] at least one pair must be usable but none is: %s"
-                .formatted(input.paths(), walk.counts().summary()));
+                .formatted(input.paths(), summary.counts().summary()));
       }
-      PairDataset all = new PairDataset(new EncodedPairs(file), walk, Map.of());
+      PairDataset all = new PairDataset(new EncodedPairs(file), summary, Map.of());
       return weights.isEmpty() ? all : all.mixed(ends, weights);
     } catch (RuntimeException | Error e) {
       file.close();
@@ -119,45 +120,45 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
   }
 
   /**
-   * The same rows with some of the pairs only, and why the others are not used.
+   * A data set of the same rows with a selection of the pairs.
    *
-   * @param indices of the pairs, which are kept in their order
+   * @param indices indices of the pairs to keep, in order
    */
   PairDataset keep(int[] indices, String reason) {
     Map<String, Integer> more = new LinkedHashMap<>(unused);
     if (indices.length < pairs.size()) {
       more.merge(reason, pairs.size() - indices.length, Integer::sum);
     }
-    return new PairDataset(pairs.select(indices), walk, more);
+    return new PairDataset(pairs.select(indices), readSummary, more);
   }
 
-  /** Pairs that are used after a cut. */
+  /** Pairs that are used after truncation. */
   public int cut() {
     return (int) IntStream.range(0, pairs.size()).filter(pairs::isCut).count();
   }
 
-  /** How many of the pairs came from an entry. */
+  /** The number of pairs from an entry. */
   public long from(DataEntry entry) {
     Set<String> files = new HashSet<>();
     entry.files().forEach(file -> files.add(file.path().toString()));
     return IntStream.range(0, pairs.size()).filter(i -> files.contains(pairs.fileOf(i))).count();
   }
 
-  /** Frees the disk space of the pairs, which data sets made from this one share. */
+  /** Frees the disk space of the pairs, which selections of this data set share. */
   @Override
   public void close() {
     pairs.close();
   }
 
   /**
-   * What was seen so far.
+   * Counts and columns seen while reading.
    *
-   * @param counts every pair by its fate
-   * @param ignoredColumns columns that mean nothing here
-   * @param lostColumns those of them that would be part of a prompt elsewhere and hold something,
-   *     with the first row in which they do
-   * @param descriptions what the rows are, for people
-   * @param forms what the rows are to a model
+   * @param counts counts of every pair by result
+   * @param ignoredColumns columns that are ignored
+   * @param lostColumns those of them with content that other shapes put into the prompt, each with
+   *     the first row that has content
+   * @param descriptions descriptions of the rows
+   * @param forms the forms in which a model sees the rows
    */
   public record ReadSummary(
       EncodingCounts counts,
@@ -165,7 +166,7 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
       Map<String, RowOrigin> lostColumns,
       Set<String> descriptions,
       Set<RowForm> forms) {
-    /** Nothing. */
+    /** An empty summary. */
     public ReadSummary() {
       this(
           new EncodingCounts(),
@@ -175,7 +176,7 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
           EnumSet.noneOf(RowForm.class));
     }
 
-    /** What the rows are, for people; "" if that cannot be told. */
+    /** A description of the rows; "" if there is none or more than one. */
     public String description() {
       return String.join("; ", descriptions);
     }
@@ -191,7 +192,8 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
   }
 
   /**
-   * The rows of one file; see {@link #forEachRow(DataInput, PairEncoder, OnBadRow, int, Consumer)}.
+   * Encodes the rows of one file; see {@link #forEachRow(DataInput, PairEncoder, OnBadRow, int,
+   * Consumer)}.
    */
   public static ReadSummary forEachRow(
       Path file, PairEncoder encoder, OnBadRow onBadRow, Consumer<EncodedRow> action) {
@@ -200,13 +202,14 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
   }
 
   /**
-   * Hands over each pair of the files in order, whatever number of threads tokenizes; in memory are
-   * at most 64 rows for each of them. A bad row that is skipped is handed over as dropped with its
-   * reason, whole: one bad rejected completion makes a row bad.
+   * Passes on each pair of the files in order, independent of the number of threads; memory holds
+   * at most 64 rows per thread. A skipped bad row is passed on once, as dropped with its reason:
+   * one bad rejected completion makes the whole row bad.
    *
-   * @param threads that tokenize, the calling one included
-   * @param action called on the calling thread
-   * @throws BadRowException the first bad row and how many there are, if {@code onBadRow} says stop
+   * @param threads number of tokenizing threads, including the calling one
+   * @param action runs on the calling thread
+   * @throws BadRowException naming the first bad row and their number, if {@code onBadRow} is
+   *     {@code STOP}
    */
   public static ReadSummary forEachRow(
       DataInput input,
@@ -214,44 +217,44 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
       OnBadRow onBadRow,
       int threads,
       Consumer<EncodedRow> action) {
-    return walk(input, encoder, onBadRow, threads, action, entry -> {});
+    return readAll(input, encoder, onBadRow, threads, action, entry -> {});
   }
 
-  private static ReadSummary walk(
+  private static ReadSummary readAll(
       DataInput input,
       PairEncoder encoder,
       OnBadRow onBadRow,
       int threads,
       Consumer<EncodedRow> action,
       Consumer<DataEntry> endOfEntry) {
-    ReadSummary walk = new ReadSummary();
+    ReadSummary summary = new ReadSummary();
     BadRows bad = new BadRows();
     try (OrderedWork<List<Result>> work =
         new OrderedWork<>(
             threads,
             results ->
                 results.forEach(
-                    result -> settle(result, onBadRow, walk.counts(), bad).forEach(action)))) {
+                    result -> settle(result, onBadRow, summary.counts(), bad).forEach(action)))) {
       for (DataEntry entry : input.entries()) {
         for (DataFile file : entry.files()) {
           try (PairReader reader = PairReader.open(file, input.columns(), input.format())) {
             encode(reader, encoder, work);
-            walk.ended(reader);
+            summary.ended(reader);
           }
         }
         endOfEntry.accept(entry);
       }
     } catch (RuntimeException problem) {
-      // A bad row before it comes first.
-      throw bad.any() ? bad.all(walk.counts(), problem) : problem;
+      // An earlier bad row takes precedence.
+      throw bad.any() ? bad.all(summary.counts(), problem) : problem;
     }
     if (bad.any()) {
-      throw bad.all(walk.counts(), null);
+      throw bad.all(summary.counts(), null);
     }
-    return walk;
+    return summary;
   }
 
-  /** Counts a row; after a bad one that ends the run the others are only counted. */
+  /** Counts a row; after a bad row that ends the run, rows are only counted. */
   private static List<EncodedRow> settle(
       Result result, OnBadRow onBadRow, EncodingCounts counts, BadRows badRows) {
     if (result.problem() == null) {
@@ -269,7 +272,7 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
     return List.of();
   }
 
-  /** Tokenizing is most of what loading costs, and rows are independent of each other. */
+  /** Rows are independent, and tokenizing dominates the cost of loading. */
   private static void encode(
       PairReader reader, PairEncoder encoder, OrderedWork<List<Result>> work) {
     Optional<RuntimeException> unreadable = Optional.empty();
@@ -285,13 +288,13 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
       work.add(() -> piece.stream().map(row -> Result.of(row, encoder)).toList());
     }
     work.finish();
-    // What is wrong with a row before the damage comes first, as if rows were encoded one by one.
+    // An earlier bad row takes precedence over the damage, as if rows were encoded one by one.
     if (unreadable.isPresent()) {
       throw unreadable.get();
     }
   }
 
-  /** Adds the next rows to a piece; false at the end of the file. */
+  /** Adds the next rows to a task; false at the end of the file. */
   private static boolean read(PairReader reader, List<Row> piece) {
     long characters = 0;
     while (piece.size() < PIECE_ROWS && characters < PIECE_CHARACTERS) {
@@ -311,7 +314,7 @@ public record PairDataset(EncodedPairs pairs, ReadSummary walk, Map<String, Inte
       try {
         return new Result(row, row.pairsOrThrow().stream().map(encoder::encode).toList(), null);
       } catch (RuntimeException problem) {
-        // Kept for its turn: the rows before it are handed over first, and one may be bad as well.
+        // Thrown in its turn: earlier rows are passed on first, and one may be bad as well.
         return new Result(row, List.of(), problem);
       }
     }

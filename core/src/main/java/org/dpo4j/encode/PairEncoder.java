@@ -26,12 +26,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>Text: EOS is added to a completion that does not end in it, and the tokenizer adds its own
- *       special tokens. Conversations: the chat template decides on both; the prompt is rendered
- *       with the header of the assistant's turn.
- *   <li>Boundary: prompt, prompt with chosen and prompt with rejected are tokenized. The prompt
- *       ends where the first of the other two differs from it, and there both completions start.
- *   <li>Each side keeps its first {@code maxLength} ids. A prompt that fills them alone, and sides
- *       that the cut made the same, leave nothing to learn from: dropped.
+ *       special tokens. Conversations: the chat template adds both; the prompt is rendered with the
+ *       header of the assistant's turn.
+ *   <li>Boundary: prompt, prompt with chosen and prompt with rejected are tokenized. Both
+ *       completions start where either of the other two first differs from the prompt.
+ *   <li>Each side keeps its first {@code maxLength} ids. A pair is dropped if the prompt alone
+ *       fills them, or if truncation makes both sides identical.
  * </ul>
  */
 public final class PairEncoder {
@@ -44,7 +44,7 @@ public final class PairEncoder {
   private final SpecialTokens specialTokens;
   private final EncodingLimits limits;
   private final OptionalInt eosId;
-  private final TokenizationWarnings surprises;
+  private final TokenizationWarnings tokenizationWarnings;
 
   /** An encoder with a model folder's tokenizer, chat template and special tokens. */
   public static PairEncoder of(ModelTokenizer tokenizer, EncodingLimits limits) {
@@ -53,7 +53,8 @@ public final class PairEncoder {
   }
 
   /**
-   * @param template of the model, or null if it has none; rows of messages then stop the run
+   * @param template the model's chat template, or null if it has none; rows of messages then end
+   *     the run
    */
   public PairEncoder(
       TextTokenizer tokenizer,
@@ -65,17 +66,18 @@ public final class PairEncoder {
     this.specialTokens = specialTokens;
     this.limits = limits;
     this.eosId = specialTokens.eosId(tokenizer);
-    this.surprises = new TokenizationWarnings(tokenizer, specialTokens, eosId);
+    this.tokenizationWarnings = new TokenizationWarnings(tokenizer, specialTokens, eosId);
   }
 
-  /** The id that begins a sequence; -1 where the tokenizer has none. */
+  /** The beginning-of-sequence id; -1 if the tokenizer has none. */
   public int bos() {
     return specialTokens.bosId(tokenizer).orElse(-1);
   }
 
   /**
-   * @throws BadRowException if the row can be no training pair for this model
-   * @throws DpoException if the model folder lacks what every row of this kind needs
+   * @throws BadRowException if the row cannot be a training pair for this model
+   * @throws DpoException if the model folder lacks a file or token that every row of this kind
+   *     needs
    */
   public EncodedRow encode(PreferencePair pair) {
     EncodedRow row = encodeSides(pair);
@@ -135,7 +137,7 @@ public final class PairEncoder {
         RowDoubts.of(pair, prompt, chosen, rejected, this::rendered));
   }
 
-  /** For a comparison; a template that refuses shows a difference. */
+  /** Renders for a comparison; a template that refuses counts as a difference. */
   private String rendered(List<Message> turns, Map<String, @Nullable Object> variables) {
     try {
       return Objects.requireNonNull(template).render(turns, false, variables);
@@ -180,8 +182,8 @@ public final class PairEncoder {
             Arrays.copyOf(prompt, boundary),
             Arrays.copyOfRange(chosen, boundary, chosen.length),
             Arrays.copyOfRange(rejected, boundary, rejected.length));
-    OptionalInt stranger = idOutOfRange(pair);
-    if (stranger.isPresent()) {
+    OptionalInt outOfRange = idOutOfRange(pair);
+    if (outOfRange.isPresent()) {
       throw new DpoException(
           ("%s the tokenizer's ids must be below the model's vocabulary of %d but \"%s\" has %d;"
                   + " the tokenizer's files belong to another model, or the model lacks the row for"
@@ -189,8 +191,8 @@ public final class PairEncoder {
               .formatted(
                   origin,
                   limits.vocabSize(),
-                  tokenizer.decode(new int[] {stranger.getAsInt()}),
-                  stranger.getAsInt()));
+                  tokenizer.decode(new int[] {outOfRange.getAsInt()}),
+                  outOfRange.getAsInt()));
     }
     List<Integer> unmatched = Arrays.stream(prompt, boundary, prompt.length).boxed().toList();
     if (!unmatched.isEmpty()
@@ -205,13 +207,13 @@ public final class PairEncoder {
     EncodedPair pair =
         new EncodedPair(
             ids.origin(), array(ids.prompt()), array(ids.chosen()), array(ids.rejected()));
-    OptionalInt stranger = idOutOfRange(pair);
-    if (stranger.isPresent()) {
+    OptionalInt outOfRange = idOutOfRange(pair);
+    if (outOfRange.isPresent()) {
       throw new BadRowException(
           pair.origin(),
           "token id out of range",
           "ids must be from 0 to %d but one is %d"
-              .formatted(limits.vocabSize() - 1, stranger.getAsInt()));
+              .formatted(limits.vocabSize() - 1, outOfRange.getAsInt()));
     }
     RenderedTexts texts =
         new RenderedTexts(
@@ -256,9 +258,9 @@ public final class PairEncoder {
           "the row has %d tokens, the model %d positions; set max_length to cut"
               .formatted(longest, limits.maxPositions()));
     }
-    Set<String> warnings = surprises.of(pair);
+    Set<String> warnings = tokenizationWarnings.of(pair);
     warnings.addAll(doubts);
-    // What the template writes behind every answer is nothing that a row could change.
+    // The template writes this after every answer, so no row can change it.
     Set<String> notes =
         rendered && warnings.remove(TokenizationWarnings.AFTER_EOS)
             ? Set.of(TokenizationWarnings.TEMPLATE_AFTER_EOS)

@@ -19,13 +19,12 @@ import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Encoded pairs in a file that has no name, so that they cost the heap 8 bytes each however long
- * they are. Filled by one thread; afterwards any number of threads may read.
+ * Encoded pairs in an unlinked file: each takes 8 bytes of heap, whatever its length. One thread
+ * writes; afterwards any number of threads may read.
  *
  * <p>A record is a row of ints: line, row, rejected index, both halves of the weight, the lengths
- * of prompt, chosen and rejected, their ids, and a checksum. Its beginning and length are in an
- * index on the heap; what follows from its place (the file of the row) or takes a bit (whether the
- * pair was cut) is on the heap too.
+ * of prompt, chosen and rejected, their ids, and a checksum. An index on the heap has the end of
+ * each record, the file of each row as ranges, and one bit per pair for whether it was cut.
  */
 final class PairFile implements AutoCloseable {
   private static final int HEADER = 8; // ints
@@ -33,15 +32,15 @@ final class PairFile implements AutoCloseable {
   private static final int BLOCK = 1 << 13; // ends in a block of the index
 
   private final Path path;
-  // No channel: one that a thread reads when it is interrupted is closed for all threads.
+  // Not a FileChannel: an interrupt during a read would close it for all threads.
   private final RandomAccessFile disk;
   private final long start;
-  // Blocks, because an array that grows by copying needs three times its size for a moment.
+  // Blocks: an array that grows by copying needs up to three times its size.
   private final List<long[]> ends = new ArrayList<>();
   private final List<String> files = new ArrayList<>();
   private final List<Integer> firstOfFile = new ArrayList<>();
   private final BitSet cut = new BitSet();
-  private byte[] bytes = new byte[BUFFER]; // what is not written yet
+  private byte[] bytes = new byte[BUFFER]; // not written yet
   private ByteBuffer buffer = ints(bytes);
   private long flushed;
   private int checksum;
@@ -57,8 +56,8 @@ final class PairFile implements AutoCloseable {
   }
 
   /**
-   * Creates an empty file. It is out of the folder at once (on Windows, when it is closed): nothing
-   * is left of it however the process ends.
+   * Creates an empty file and unlinks it (on Windows, when it is closed), so that nothing remains
+   * however the process ends.
    *
    * @throws DpoException if the folder cannot be written
    */
@@ -66,7 +65,7 @@ final class PairFile implements AutoCloseable {
     return create(folder, 0);
   }
 
-  /** The same with a hole of {@code start} bytes before the first record, for tests. */
+  /** As above with a hole of {@code start} bytes before the first record, for tests. */
   static PairFile create(Path folder, long start) {
     Path path = folder.resolve(".dpo4j-pairs");
     try {
@@ -83,7 +82,7 @@ final class PairFile implements AutoCloseable {
     try {
       Files.deleteIfExists(path);
     } catch (FileSystemException e) {
-      path.toFile().deleteOnExit(); // Windows: not while it is open
+      path.toFile().deleteOnExit(); // Windows does not delete open files
     }
   }
 
@@ -136,7 +135,7 @@ final class PairFile implements AutoCloseable {
     }
   }
 
-  /** Makes everything readable; nothing can be added afterwards. */
+  /** Ends writing and makes all pairs readable. */
   void finish() {
     flush();
     bytes = new byte[0];
@@ -191,7 +190,7 @@ final class PairFile implements AutoCloseable {
   /**
    * Reads one pair.
    *
-   * @throws DpoException if the file does not hold what was written
+   * @throws DpoException if the file does not contain what was written
    */
   EncodedPair read(int index) {
     long from = index == 0 ? start : end(index - 1);
@@ -201,7 +200,7 @@ final class PairFile implements AutoCloseable {
       byte[] read = new byte[Math.min(BUFFER, ints * Integer.BYTES)];
       ByteBuffer part = ints(read);
       for (int done = 0; done < ints; done += part.limit() / Integer.BYTES) {
-        // In parts: the JDK takes native memory as large as a read.
+        // In parts: the JDK allocates native memory as large as the read.
         part.clear().limit(Math.min(part.capacity(), (ints - done) * Integer.BYTES));
         fill(read, part.limit(), from + (long) done * Integer.BYTES);
         part.asIntBuffer().get(record, done, part.limit() / Integer.BYTES);
@@ -215,7 +214,7 @@ final class PairFile implements AutoCloseable {
   }
 
   private void fill(byte[] part, int count, long from) throws IOException {
-    synchronized (disk) { // it has one place for all threads
+    synchronized (disk) { // threads share one file position
       disk.seek(from);
       disk.readFully(part, 0, count);
     }

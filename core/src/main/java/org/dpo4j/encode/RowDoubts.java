@@ -16,8 +16,8 @@ import org.dpo4j.data.RepeatedPrompt;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is in a row's texts and turns that TRL trains on as well and that is rarely meant. Each text
- * says what to do.
+ * Finds what is rarely intended in the texts and turns of a row, though TRL trains on it as well.
+ * Each warning says what to do.
  */
 final class RowDoubts {
   static final String EMPTY_PROMPT =
@@ -92,10 +92,10 @@ final class RowDoubts {
   }
 
   /**
-   * @param prompt the prompt as the template renders it for an answer
+   * @param prompt the prompt, rendered with the header of the answer
    * @param chosen the whole conversation with the chosen answer, rendered
-   * @param rejected likewise
-   * @param render the conversation of some turns with some variables, for a comparison
+   * @param rejected the whole conversation with the rejected answer, rendered
+   * @param render renders other turns with other variables, for comparison
    */
   static Set<String> of(
       PreferencePair.Chat pair,
@@ -148,7 +148,7 @@ final class RowDoubts {
     return turn.content() != null && turn.fields().size() == 2;
   }
 
-  /** What one side's conversation holds and its rendering does not. */
+  /** Finds content of one side's conversation that is missing from its rendering. */
   private static void turns(
       List<Message> prompt,
       List<Message> completion,
@@ -201,7 +201,7 @@ final class RowDoubts {
     return value instanceof List<?> list && !list.isEmpty();
   }
 
-  /** Whether a text is not there, not even in another notation, such as JSON's. */
+  /** Whether a text is missing in every notation, such as JSON's. */
   private static boolean isLost(
       String text, String rendered, String field, BiPredicate<String, Object> shows) {
     return !text.isBlank() && !rendered.contains(text.strip()) && !shows.test(field, text + " x");
@@ -210,7 +210,7 @@ final class RowDoubts {
   private static List<Message> with(List<Message> turns, int index, String field, Object value) {
     Map<String, @Nullable Object> fields = new LinkedHashMap<>(turns.get(index).fields());
     fields.put(field, value);
-    fields.putIfAbsent("content", ""); // where only calls stood
+    fields.putIfAbsent("content", ""); // for turns that only have calls
     List<Message> others = new ArrayList<>(turns);
     others.set(index, new Message(fields));
     return others;

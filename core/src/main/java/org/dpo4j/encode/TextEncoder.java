@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Encodes single prompts and completions by the rules of {@link PairEncoder}, so that their
- * log-probabilities are those of a pair's sides. Safe for use by several threads.
+ * log-probabilities equal those of a pair. Safe for use by several threads.
  */
 public final class TextEncoder {
 
@@ -35,8 +35,8 @@ public final class TextEncoder {
   /**
    * A prompt and its completion as token ids.
    *
-   * @param promptIds what the completion is conditioned on; may be empty
-   * @param completionIds from the first token that differs from the prompt alone to the end
+   * @param promptIds the ids before the completion; may be empty
+   * @param completionIds the ids from the first one that differs from the prompt alone
    */
   @SuppressWarnings("ArrayRecordComponent") // read once, right after it is made
   public record Encoded(int[] promptIds, int[] completionIds) {}

@@ -10,9 +10,9 @@ import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
 
 /**
- * What is in a row's ids that TRL trains on as well and that is rarely meant. Seen before
- * truncation: an EOS that only the cut took away is no surprise. What is in its texts and turns is
- * in {@link RowDoubts}.
+ * Finds what is rarely intended in the ids of a row, though TRL trains on it as well. Checks ids
+ * before truncation, so that an EOS that truncation removed is no warning. {@link RowDoubts} checks
+ * texts and turns.
  */
 final class TokenizationWarnings {
   static final String TWO_BOS = "BOS stands twice at the start";
@@ -26,7 +26,7 @@ final class TokenizationWarnings {
           + " nothing to do";
 
   private final TextTokenizer tokenizer;
-  private final int bos; // -1: the model has none
+  private final int bos; // -1 if the model has none
   private final Set<Integer> ends;
 
   TokenizationWarnings(TextTokenizer tokenizer, SpecialTokens special, OptionalInt eosId) {
@@ -81,7 +81,7 @@ final class TokenizationWarnings {
   }
 
   private boolean isBlank(int[] ids, int from, int to) {
-    int most = 8; // more are hardly white space, and decoding costs
+    int most = 8; // longer tails are not white space, and decoding them is slow
     return from == to
         || (to - from <= most && tokenizer.decode(Arrays.copyOfRange(ids, from, to)).isBlank());
   }

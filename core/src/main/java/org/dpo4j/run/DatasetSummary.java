@@ -25,7 +25,7 @@ final class DatasetSummary {
    * @param told notes that another file of the run has had
    */
   static List<String> lines(DataInput input, PairDataset data, Set<String> told) {
-    List<String> lines = lines(input, data.walk(), told);
+    List<String> lines = lines(input, data.readSummary(), told);
     if (!data.unused().isEmpty()) {
       data.unused()
           .forEach((reason, pairs) -> lines.add("  pairs %s: %d".formatted(reason, pairs)));
@@ -137,12 +137,14 @@ final class DatasetSummary {
 
   /** The same for all pairs of a run, and for held-out pairs that are trained on too. */
   static void warn(RunOutput output, TrainingPairs pairs, boolean template) {
-    warn(output, pairs.files(), pairs.training().walk(), template);
+    warn(output, pairs.files(), pairs.training().readSummary(), template);
     pairs
         .heldOut()
         .ifPresent(
             held -> {
-              pairs.heldOutFiles().ifPresent(files -> warn(output, files, held.walk(), template));
+              pairs
+                  .heldOutFiles()
+                  .ifPresent(files -> warn(output, files, held.readSummary(), template));
               overlap(output, pairs.training(), held, pairs.bos());
             });
   }

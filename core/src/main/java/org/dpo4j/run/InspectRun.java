@@ -53,20 +53,20 @@ public final class InspectRun {
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
       boolean shown = config.output().isEmpty();
       InspectRun inspection = new InspectRun(tokenizer.text(), output, config.rows());
-      PairDataset.ReadSummary walk =
+      PairDataset.ReadSummary summary =
           shown
               ? PairDataset.forEachRow(
                   input, encoder, config.onBadRow(), EncodingResources.threads(0), inspection::show)
               : write(config, input, config.output().get(), encoder, output);
       if (shown) {
-        DatasetSummary.lines(input, walk).forEach(line -> inspection.line("%s", line));
-        if (inspection.shown < walk.counts().pairs()) {
+        DatasetSummary.lines(input, summary).forEach(line -> inspection.line("%s", line));
+        if (inspection.shown < summary.counts().pairs()) {
           inspection.line(
               "the first %d of %d pairs are shown; {rows} 0 shows all",
-              inspection.shown, walk.counts().pairs());
+              inspection.shown, summary.counts().pairs());
         }
       }
-      DatasetSummary.warn(output, input, walk, tokenizer.template() != null);
+      DatasetSummary.warn(output, input, summary, tokenizer.template() != null);
     }
   }
 
@@ -81,7 +81,7 @@ public final class InspectRun {
     List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
     try (RowWriter writer = RowWriter.open(target, inputs, output)) {
-      PairDataset.ReadSummary walk =
+      PairDataset.ReadSummary summary =
           PairDataset.forEachRow(
               input,
               encoder,
@@ -89,8 +89,8 @@ public final class InspectRun {
               EncodingResources.threads(0),
               row -> writer.write(values(row, input)));
       writer.publish();
-      writer.say(DatasetSummary.lines(input, walk));
-      return walk;
+      writer.say(DatasetSummary.lines(input, summary));
+      return summary;
     }
   }
 

@@ -57,22 +57,22 @@ public final class ScoreRun {
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       PairEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
-      PairDataset.ReadSummary walk;
+      PairDataset.ReadSummary summary;
       ScoreRun run;
       if (refModel.isEmpty()) {
         run = new ScoreRun(config, input, inputs.model(), null, writer);
-        walk = run.score(encoder);
+        summary = run.score(encoder);
       } else {
         try (LoadedModel reference = ModelReader.open("ref_model", refModel.get())) {
           run = new ScoreRun(config, input, inputs.model(), reference.model(), writer);
-          walk = run.score(encoder);
+          summary = run.score(encoder);
         }
       }
       writer.publish();
-      List<String> lines = new ArrayList<>(DatasetSummary.lines(input, walk));
+      List<String> lines = new ArrayList<>(DatasetSummary.lines(input, summary));
       lines.addAll(run.summary.lines());
       writer.say(lines);
-      DatasetSummary.warn(output, input, walk, inputs.tokenizer().template() != null);
+      DatasetSummary.warn(output, input, summary, inputs.tokenizer().template() != null);
     }
   }
 
@@ -85,7 +85,7 @@ public final class ScoreRun {
   }
 
   private PairDataset.ReadSummary score(PairEncoder encoder) {
-    PairDataset.ReadSummary walk =
+    PairDataset.ReadSummary summary =
         PairDataset.forEachRow(
             input,
             encoder,
@@ -93,7 +93,7 @@ public final class ScoreRun {
             EncodingResources.threads(config.threads()),
             this::take);
     flush();
-    return walk;
+    return summary;
   }
 
   private void take(EncodedRow row) {

@@ -105,8 +105,8 @@ final class TrainingReport implements TrainingListener {
   void header(
       ModelBundle inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
     boolean template = inputs.tokenizer().template() != null;
-    rowForm = words(pairs.training().walk().forms());
-    conversational = template && !isText(pairs.training().walk().forms());
+    rowForm = words(pairs.training().readSummary().forms());
+    conversational = template && !isText(pairs.training().readSummary().forms());
     LoadedModel loaded = inputs.loaded();
     line(
         "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",

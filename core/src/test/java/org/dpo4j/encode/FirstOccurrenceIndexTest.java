@@ -24,7 +24,7 @@ class FirstOccurrenceIndexTest {
       for (int i = 0; i < things; i++) {
         int thing = i;
         int expected = first.computeIfAbsent(kind[i], key -> thing);
-        int found = seen.firstLike(kind[i] * 31 % hashes, i, other -> kind[other] == kind[thing]);
+        int found = seen.findOrAdd(kind[i] * 31 % hashes, i, other -> kind[other] == kind[thing]);
         assertThat(found).isEqualTo(expected);
       }
       seen.clear();

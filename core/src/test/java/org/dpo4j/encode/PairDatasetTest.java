@@ -68,7 +68,7 @@ class PairDatasetTest {
             "identical chosen and rejected",
             "missing field \"chosen_ids\"",
             "token id out of range");
-    assertThat(data.walk().ignoredColumns()).containsExactly("n");
+    assertThat(data.readSummary().ignoredColumns()).containsExactly("n");
     assertThat(counts.summary())
         .isEqualTo(
             ("3 of 8 pairs kept, 1 of them cut by max_length;"
@@ -168,8 +168,9 @@ class PairDatasetTest {
     assertThat(words(several.pairs())).isEqualTo(words(one.pairs()));
     assertThat(several.counts().summary()).isEqualTo(one.counts().summary());
     assertThat(several.cut()).isEqualTo(one.cut()).isEqualTo(one.counts().cut());
-    assertThat(several.walk().ignoredColumns()).isEqualTo(one.walk().ignoredColumns());
-    assertThat(several.walk().description()).isEqualTo(one.walk().description());
+    assertThat(several.readSummary().ignoredColumns())
+        .isEqualTo(one.readSummary().ignoredColumns());
+    assertThat(several.readSummary().description()).isEqualTo(one.readSummary().description());
   }
 
   @ParameterizedTest
