@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** How much can still be written to a disk. */
+/** Free space on a disk. */
 @FunctionalInterface
 public interface DiskSpace {
 
-  /** What the system says. */
+  /** The system's value. */
   DiskSpace OF_MACHINE =
       path -> {
         @Nullable Path there = FileTrees.real(path);
@@ -20,7 +20,7 @@ public interface DiskSpace {
         }
         try {
           FileStore store = Files.getFileStore(there == null ? path : there);
-          // Some network file systems know no sizes.
+          // Some network file systems do not report sizes.
           return store.getTotalSpace() > 0
               ? OptionalLong.of(store.getUsableSpace())
               : OptionalLong.empty();
@@ -30,7 +30,7 @@ public interface DiskSpace {
       };
 
   /**
-   * Bytes that can be written where a path lies; empty where that is not known.
+   * Bytes that can be written at a path; empty if unknown.
    *
    * @param path need not exist
    */

@@ -9,8 +9,8 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * Replaces a folder's entries by those of a pending folder inside it, by renames alone; if one of
- * them fails, those done are undone in reverse order.
+ * Replaces a folder's entries by those of a pending folder inside it, using only renames; if one
+ * fails, the earlier ones are undone in reverse order.
  */
 final class EntrySwap {
   private record Done(Path from, Path to) {}
@@ -71,7 +71,7 @@ final class EntrySwap {
     }
   }
 
-  /** Not empty means that undoing failed too: then the old files are in there and must stay. */
+  /** If it is not empty, undoing failed as well: the old files are in it and must be kept. */
   private static void deleteIfEmpty(Path replaced, IOException cause) {
     try {
       Files.deleteIfExists(replaced);

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Whole folders on disk: list, delete, and force to the device. Links are never followed. */
+/** Lists, deletes and forces folders to the device, without following links. */
 public final class FileTrees {
   private static final int DELETE_ATTEMPTS = 5;
 
@@ -27,7 +27,7 @@ public final class FileTrees {
     }
   }
 
-  /** Deletes a folder and all in it, also while another thread still adds files to it. */
+  /** Deletes a folder recursively, even while another thread adds files to it. */
   static void delete(Path root) throws IOException {
     for (int attempt = 1; Files.exists(root, LinkOption.NOFOLLOW_LINKS); attempt++) {
       try {
@@ -40,13 +40,13 @@ public final class FileTrees {
     }
   }
 
-  /** Removes those of these folders that are empty, the last first. */
+  /** Removes the empty ones of these folders, in reverse order. */
   static void removeEmpty(List<Path> deepestLast) {
     for (int i = deepestLast.size() - 1; i >= 0; i--) {
       try {
         Files.deleteIfExists(deepestLast.get(i));
       } catch (IOException e) {
-        // Somebody else uses it by now: it stays.
+        // Something else uses it by now: keep it.
         return;
       }
     }
@@ -88,8 +88,8 @@ public final class FileTrees {
   }
 
   /**
-   * Where a path leads, with links resolved as far as its folders exist: absolute, and also for a
-   * file or folder that is still to be made.
+   * The absolute path with links resolved as far as its folders exist; the file or folder itself
+   * need not exist.
    */
   public static Path real(Path path) {
     Path absolute = path.toAbsolutePath().normalize();
@@ -98,7 +98,7 @@ public final class FileTrees {
       try {
         return there.toRealPath().resolve(there.relativize(absolute)).normalize();
       } catch (IOException e) {
-        there = there.getParent(); // not there, or not to be reached: what is above it may be
+        there = there.getParent(); // does not exist or is not reachable: try the parent
       }
     }
     return absolute;

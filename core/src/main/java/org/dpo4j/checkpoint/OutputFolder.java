@@ -17,15 +17,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A folder that appears complete or not at all. Files are written into a pending folder; {@link
- * #publish} forces them to the device and puts them in place; {@link #close} without it removes
- * what was written, and leaves a folder that is being overwritten as it was.
+ * #publish} forces them to the device and moves them into place; {@link #close} without it removes
+ * what was written and leaves an overwritten folder unchanged.
  *
- * <p>A folder that does not exist yet is filled beside its place and renamed once. One that exists
- * is kept (it may be the working directory, a link, or a mounted volume, which cannot be renamed)
- * and filled from a pending folder inside it: the old entries are moved aside, the new ones in, and
- * the old ones deleted last. {@code config.json} (of an adapter {@code adapter_config.json}) goes
- * out first and comes in last, so that no loader accepts a folder that a power cut left between the
- * two.
+ * <p>A new folder is filled under another name beside the target and renamed once. An existing
+ * folder is kept (it may be the working directory, a link, or a mounted volume, which cannot be
+ * renamed) and filled from a pending folder inside it: the old entries are moved aside, the new
+ * ones in, and the old ones deleted last. {@code config.json} (of an adapter {@code
+ * adapter_config.json}) is removed first and added last, so that no loader accepts a folder after a
+ * power failure in between.
  *
  * <p>{@code close} may be called from a shutdown hook while another thread is still writing.
  */
@@ -38,7 +38,7 @@ public final class OutputFolder implements AutoCloseable {
     void writeTo(Path file) throws IOException;
   }
 
-  /** How a file is renamed; replaced in tests of what happens when that fails. */
+  /** Renames a file; replaced in tests of failures. */
   @FunctionalInterface
   interface Move {
     void move(Path from, Path to) throws IOException;
@@ -70,10 +70,11 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
-   * Checks that the folder can be written and creates the pending folder, before any other work.
+   * Checks that the folder can be written and creates the pending folder, before any other work
+   * starts.
    *
-   * @param target where the finished files go; relative, a link, the working directory or an
-   *     existing empty folder are all right; missing parents are created
+   * @param target the folder for the finished files; may be relative, a link, the working directory
+   *     or an existing empty folder; missing parents are created
    * @param overwrite whether a folder that an earlier run wrote may be replaced
    * @param inputs folders and files that this run reads: they must not lie in {@code target}, and
    *     it must not lie in one of them
@@ -95,22 +96,22 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** Where the files will be once published: absolute, links resolved. */
+  /** The folder of the published files: absolute, links resolved. */
   public Path target() {
     return target;
   }
 
-  /** Whether there was such a folder before, which is as it was until the files are published. */
+  /** Whether the folder existed before; it stays unchanged until the files are published. */
   public boolean existed() {
     return inPlace;
   }
 
-  /** Whether the files are in place. */
+  /** Whether the files are published. */
   public synchronized boolean published() {
     return state == State.FINISHED;
   }
 
-  /** Where the files are until then. */
+  /** The folder of the files until they are published. */
   public Path pending() {
     return pending.path();
   }
@@ -119,8 +120,8 @@ public final class OutputFolder implements AutoCloseable {
    * Writes one file of the output.
    *
    * @param name relative to the folder
-   * @throws DpoException when the disk is full or the file cannot be written; nothing of the output
-   *     is in place then
+   * @throws DpoException when the disk is full or the file cannot be written; no output is
+   *     published then
    */
   public void write(String name, Content content) {
     requireOpen();
@@ -136,8 +137,8 @@ public final class OutputFolder implements AutoCloseable {
   /**
    * Puts the written files in place.
    *
-   * @throws DpoException when that fails; an overwritten folder is back as it was then, and the
-   *     message says where the finished files are
+   * @throws DpoException when that fails; an overwritten folder is restored, and the message says
+   *     where the finished files are
    */
   public void publish() {
     publish((from, to) -> Files.move(from, to, StandardCopyOption.ATOMIC_MOVE));
@@ -171,7 +172,7 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  /** Removes what was written unless it was published; a second call does nothing. */
+  /** Removes unpublished files; a second call has no effect. */
   @Override
   public synchronized void close() {
     if (state != State.OPEN) {

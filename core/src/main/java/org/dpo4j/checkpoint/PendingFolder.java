@@ -17,13 +17,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * A folder under a pending name, with a locked file in it that tells other runs that its owner is
  * alive. A lock, not the process id in the name, decides: ids repeat across containers and after a
- * restart, a lock ends with its process.
+ * restart; a lock ends with its process.
  */
 final class PendingFolder {
   private static final String LOCK_NAME = ".dpo4j-lock";
 
-  // Locks belong to the process and closing any channel to the file gives them up, so runs inside
-  // this process must not even try.
+  // Locks belong to the process, and closing any channel to the file releases them, so runs inside
+  // this process must not try.
   private static final Set<Path> HELD_HERE = ConcurrentHashMap.newKeySet();
 
   private final Path path;
@@ -36,9 +36,9 @@ final class PendingFolder {
 
   /**
    * Creates the pending folder for an output named {@code name} inside {@code parent}, and removes
-   * those that dead runs left for the same output.
+   * those of dead runs for the same output.
    *
-   * @throws UsageException when another run that is alive has one there
+   * @throws UsageException when another live run has one there
    */
   static PendingFolder create(Path parent, String name) throws IOException {
     removeStale(parent, name);
@@ -60,7 +60,7 @@ final class PendingFolder {
 
   /**
    * Whether {@code entry} is the pending folder of a run that has not finished, for an output named
-   * {@code name}. One without a lock file is finished: its run died in the very last renames.
+   * {@code name}. A folder without a lock file is finished: its run died during the final renames.
    */
   static boolean isUnfinished(Path entry, String name) {
     return Pattern.matches(
@@ -72,9 +72,9 @@ final class PendingFolder {
     return path;
   }
 
-  /** Gives up the lock and removes its file, so that only the output's own files are left. */
+  /** Releases the lock and removes its file, so that only output files are left. */
   void unlock() throws IOException {
-    // The file first: unlocked but there, it would look like that of a run that died.
+    // The file first: an unlocked file would look like that of a dead run.
     Files.deleteIfExists(path.resolve(LOCK_NAME));
     channel.close();
     HELD_HERE.remove(path);

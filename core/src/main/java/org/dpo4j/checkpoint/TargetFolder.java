@@ -18,13 +18,13 @@ import org.jspecify.annotations.Nullable;
  * An output path that passed the checks.
  *
  * @param path absolute, links resolved
- * @param exists whether it is a folder already (then empty, or ours and to be replaced)
+ * @param exists whether the folder exists (then it is empty, or ours and to be replaced)
  */
 record TargetFolder(Path path, boolean exists) {
-  /** Files that only a run of this program or of transformers' trainer leaves in a folder. */
+  /** Files that only this program or transformers' trainer writes. */
   private static final List<String> MARKS = List.of("dpo4j.yaml", "trainer_state.json");
 
-  /** Names that runs of this program, transformers and TRL give; anything else is the user's. */
+  /** File names that this program, transformers and TRL write; any other file is the user's. */
   private static final Pattern WRITTEN_BY_RUNS =
       Pattern.compile(
           "(config|generation_config|adapter_config|tokenizer|tokenizer_config|added_tokens"
@@ -76,7 +76,7 @@ record TargetFolder(Path path, boolean exists) {
     return name(path);
   }
 
-  /** Where the pending folder goes: inside an existing folder, beside one that is to be. */
+  /** The parent of the pending folder: an existing target itself, else the target's parent. */
   Path pendingParent() {
     @Nullable Path parent = path.getParent();
     return exists || parent == null ? path : parent;
@@ -132,7 +132,7 @@ record TargetFolder(Path path, boolean exists) {
     }
   }
 
-  /** The model's folder would become one of a model and of its successor, too. */
+  /** Refuses a target inside an input folder, which would then hold a model and its successor. */
   private static void refuseInside(Path given, Path target, Path input) {
     Path folder = FileTrees.real(input);
     if (target.startsWith(folder) && !target.equals(folder) && Files.isDirectory(folder)) {

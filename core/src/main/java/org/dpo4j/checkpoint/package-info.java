@@ -1,10 +1,10 @@
 /**
- * The output folder of a run: prepared before any work begins, filled under a pending name, and put
- * in place only when it is complete. The path and a list of input paths to protect enter; a folder
- * that holds everything or nothing leaves.
+ * The output folder of a run: prepared before any work starts, filled under a pending name, and
+ * moved into place when it is complete. In: the path and the input paths to protect. Out: a folder
+ * with all files or none.
  *
- * <p>Never here: what the files contain, tensors, and deleting a folder that dpo4j did not write.
- * Start with {@link org.dpo4j.checkpoint.OutputFolder}.
+ * <p>Not here: the content of the files, tensors, and deleting folders that dpo4j did not write.
+ * Start at {@link org.dpo4j.checkpoint.OutputFolder}.
  */
 @NullMarked
 package org.dpo4j.checkpoint;

@@ -16,7 +16,7 @@ import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
-/** Continues prompts. */
+/** Generates completions of prompts. */
 public final class Generator {
 
   private final CausalLm model;
@@ -27,8 +27,8 @@ public final class Generator {
   /**
    * Prepares for any number of prompts.
    *
-   * @param endTokens ids after which a completion is over; not part of it
-   * @param seed decides what is drawn where the temperature is not 0
+   * @param endTokens ids that end a completion; not part of it
+   * @param seed seed of the sampling, if the temperature is not 0
    */
   public Generator(CausalLm model, Set<Integer> endTokens, TokenSampler sampling, long seed) {
     this.model = model;
@@ -41,25 +41,26 @@ public final class Generator {
    * The completion of a prompt, as token ids without the end token.
    *
    * @param prompt at least one id
-   * @param maxNewTokens longest completion; the model's context may end it earlier
-   * @throws DpoException if the prompt is empty, fills the context or has an id that the model does
-   *     not know
+   * @param maxNewTokens maximum length of the completion; the model's context may end it earlier
+   * @throws DpoException if the prompt is empty, fills the context or has an id outside the
+   *     vocabulary
    */
   public int[] generate(int[] prompt, int maxNewTokens) {
     return generate(prompt, maxNewTokens, id -> {});
   }
 
   /**
-   * {@link #generate(int[], int)}, with each token handed over as soon as it is picked.
+   * {@link #generate(int[], int)}, which passes on each token as soon as it is sampled.
    *
-   * @param onToken called on the calling thread, without tensors or locks held; an exception of it
-   *     ends the generation
+   * @param onToken called on the calling thread, without tensors or locks held; an exception from
+   *     it ends the generation
    * @throws DpoException also if the thread is interrupted
    */
   public int[] generate(int[] prompt, int maxNewTokens, IntConsumer onToken) {
     check(prompt);
     List<Integer> completion = new ArrayList<>();
-    SplittableRandom random = new SplittableRandom(seed); // a prompt's answer is its own
+    SplittableRandom random =
+        new SplittableRandom(seed); // an answer does not depend on earlier prompts
     int room = Math.min(maxNewTokens, model.maxPositions() - prompt.length);
     try (CachedAttention attention = new CachedAttention()) {
       int[] fed = prompt;
@@ -79,7 +80,7 @@ public final class Generator {
     return completion.stream().mapToInt(Integer::intValue).toArray();
   }
 
-  /** Logits of the token after the fed ones, shape (vocab). */
+  /** Logits of the token after {@code fed}, shape (vocab). */
   private float[] lastLogits(int[] fed, int position, CachedAttention attention) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {

@@ -5,11 +5,11 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * How the next token is picked.
+ * Samples the next token.
  *
- * @param temperature divides the logits; 0 always takes the likeliest token
- * @param topP draws only from the likeliest tokens that together hold this share, in (0, 1].
- *     Holtzman et al. 2019, arXiv 1904.09751
+ * @param temperature divides the logits; 0 always takes the most probable token
+ * @param topP nucleus sampling: draws from the most probable tokens whose probabilities sum to
+ *     this, in (0, 1]. Holtzman et al. 2019, arXiv 1904.09751
  */
 public record TokenSampler(double temperature, double topP) {
 
@@ -22,7 +22,7 @@ public record TokenSampler(double temperature, double topP) {
     }
   }
 
-  /** Picks a token by its logits, shape (vocab). */
+  /** Samples a token from logits, shape (vocab). */
   int pick(float[] logits, SplittableRandom random) {
     int best = 0;
     for (int i = 1; i < logits.length; i++) {
@@ -55,7 +55,7 @@ public record TokenSampler(double temperature, double topP) {
     return order[candidates - 1];
   }
 
-  /** The tokens, the heaviest first. */
+  /** The tokens by falling probability. */
   private static int[] byWeight(double[] weights) {
     return IntStream.range(0, weights.length)
         .boxed()

@@ -1,5 +1,5 @@
 /**
- * A model and a prompt in, a completion out, one token at a time. Start with {@link
+ * Generates text. In: a model and a prompt. Out: a completion, one token at a time. Start at {@link
  * org.dpo4j.generate.Generator}.
  */
 @NullMarked

@@ -6,14 +6,14 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A token that is found in a text as a whole, before the text is split into pieces.
+ * A token that is matched in the text as a whole, before the text is split into pieces.
  *
  * @param content its text
  * @param singleWord whether it must not be part of a longer word
- * @param lstrip whether it takes the white space before it
- * @param rstrip whether it takes the white space behind it
- * @param normalized whether it is looked for in the normalized text
- * @param special whether it has a role that text has not
+ * @param lstrip whether it includes the white space before it
+ * @param rstrip whether it includes the white space after it
+ * @param normalized whether it is matched in the normalized text
+ * @param special whether it is a control token rather than text
  */
 record AddedToken(
     String content,
@@ -23,15 +23,15 @@ record AddedToken(
     boolean normalized,
     boolean special) {
 
-  /** As the tokenizers library makes it of a text alone. */
+  /** A token as the tokenizers library makes it from its text alone. */
   static AddedToken special(String content) {
     return new AddedToken(content, false, false, false, false, true);
   }
 
   /**
-   * A token that is written as its text, or as an object with its text and flags.
+   * Reads a token written as its text, or as an object with its text and flags.
    *
-   * @param special what the object means where it does not say
+   * @param special the default of the flag {@code special}
    * @return null if it is neither
    */
   static @Nullable AddedToken read(JsonNode node, boolean special) {

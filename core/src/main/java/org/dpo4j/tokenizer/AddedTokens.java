@@ -17,7 +17,8 @@ import tools.jackson.databind.node.ArrayNode;
 
 /**
  * The added tokens of a tokenizer with their ids, numbered as the tokenizers library numbers them:
- * a token of the vocabulary keeps its id, any other gets the next one, whatever the file says.
+ * a token of the vocabulary keeps its id, any other gets the next free one, regardless of the id in
+ * the file.
  */
 final class AddedTokens {
 
@@ -35,9 +36,9 @@ final class AddedTokens {
   }
 
   /**
-   * The tokens of {@code tokenizer.json}, and those that the files beside it name.
+   * The tokens of {@code tokenizer.json} and of the files beside it.
    *
-   * @throws DpoException if a token cannot have the id that a file gives to it
+   * @throws DpoException if a token cannot have the id that a file states
    */
   static AddedTokens of(TokenizerFile file, TokenizerSettings settings) {
     AddedTokens tokens = new AddedTokens(new Vocabulary(file.vocab()));
@@ -82,9 +83,8 @@ final class AddedTokens {
   }
 
   /**
-   * The tokens that a class has which builds the tokenizer anew: those that the files list, or
-   * without such a list those of {@code tokenizer.json}, and those with a role. They are numbered
-   * in order of their ids there.
+   * The tokens of a tokenizer class that rebuilds the tokenizer: those that the files list, or else
+   * those of {@code tokenizer.json}, and those with a role, numbered in the order of their ids.
    */
   static AddedTokens rebuilt(
       TokenizerFile file, TokenizerSettings settings, TokenizerClass rebuilding) {
@@ -144,7 +144,7 @@ final class AddedTokens {
 
   private @Nullable Numbered add(AddedToken token) {
     if (token.content().isEmpty()) {
-      return null; // the library passes over it
+      return null; // the library skips it
     }
     Numbered known = byContent.get(token.content());
     Integer inVocabulary = vocabulary.id(token.content());
@@ -156,12 +156,12 @@ final class AddedTokens {
     return numbered;
   }
 
-  /** Whether there is a token that {@code tokenizer.json} does not have, or has otherwise. */
+  /** Whether a token is missing in {@code tokenizer.json} or different there. */
   boolean changed() {
     return changed;
   }
 
-  /** What {@code tokenizer.json} says of ids that the library gives otherwise. */
+  /** Ids in {@code tokenizer.json} that differ from those of the library. */
   List<String> misnumbered() {
     return misnumbered;
   }

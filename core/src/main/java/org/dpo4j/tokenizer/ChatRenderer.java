@@ -6,15 +6,15 @@ import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A chat template with its variables bound: messages to the text that is tokenized without further
- * special tokens. Implementations are safe for use by several threads.
+ * A chat template with its variables bound: renders messages as the text that is tokenized without
+ * further special tokens. Implementations are safe for use by several threads.
  */
 @FunctionalInterface
 public interface ChatRenderer {
 
   /**
-   * @param variables what this conversation gives the template besides its messages, {@code tools}
-   *     say; wins over what the model gives
+   * @param variables further variables of this conversation, such as {@code tools}; they take
+   *     precedence over the model's
    * @param addGenerationPrompt whether the header of an assistant turn follows the messages
    * @throws org.dpo4j.DpoException if the template refuses the messages
    */

@@ -25,7 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The program in a checkpoint that turns messages into the text the model was trained on, with the
- * names and functions that transformers gives it. Immutable.
+ * variables and functions that transformers provides. Immutable.
  */
 public final class ChatTemplate {
   static final String DEFAULT = "default";
@@ -34,7 +34,7 @@ public final class ChatTemplate {
   private static final String ADDITIONAL = "additional_chat_templates";
   private static final String CONFIG_FILE = "tokenizer_config.json";
 
-  /** The names under which datasets carry a turn's reasoning; templates read the first. */
+  /** The fields in which data sets keep a turn's reasoning; templates read the first. */
   private static final List<String> REASONING =
       List.of("reasoning_content", "thinking", "reasoning");
 
@@ -49,7 +49,7 @@ public final class ChatTemplate {
   }
 
   /**
-   * @param origin what error messages call the template, the file's name say
+   * @param origin the template's name in messages, such as its file name
    * @throws DpoException with origin and line, when the source is not a template
    */
   public static ChatTemplate parse(String source, String origin) {
@@ -62,7 +62,7 @@ public final class ChatTemplate {
   }
 
   /**
-   * The templates of a checkpoint by name: {@code default}, and {@code tool_use} where there is one
+   * The templates of a checkpoint by name: {@code default}, and {@code tool_use} if there is one
    * for conversations with tools. They are {@code chat_template.jinja} and {@code
    * additional_chat_templates/tool_use.jinja}; without files, {@code chat_template} in {@code
    * tokenizer_config.json}, a string or a list of named templates.
@@ -146,13 +146,14 @@ public final class ChatTemplate {
   }
 
   /**
-   * The conversation as text.
+   * Renders a conversation.
    *
-   * @param addGenerationPrompt whether the text ends where the assistant begins to answer
-   * @param variables further names, {@code bos_token}, {@code eos_token} and {@code
-   *     enable_thinking} say; {@code tools} and {@code documents} are none unless given
-   * @throws TemplateRefusedException when the template says that it cannot show these messages
-   * @throws DpoException with origin and line, when the template fails or goes out of bounds
+   * @param addGenerationPrompt whether the text ends with the header of the assistant's turn
+   * @param variables further variables, such as {@code bos_token}, {@code eos_token} and {@code
+   *     enable_thinking}; {@code tools} and {@code documents} default to none
+   * @throws TemplateRefusedException when the template refuses the messages with {@code
+   *     raise_exception}
+   * @throws DpoException with origin and line, when the template fails or exceeds its limits
    */
   public String render(
       List<Message> messages,
@@ -175,8 +176,8 @@ public final class ChatTemplate {
   }
 
   /**
-   * A turn as transformers hands it over: without the fields that are null, and with reasoning
-   * under any of its names also under those that templates read.
+   * A turn as transformers passes it to the template: without null fields, and with reasoning under
+   * the name that templates read.
    */
   private static Map<String, @Nullable Object> turn(Map<String, @Nullable Object> fields) {
     Map<String, @Nullable Object> turn = new LinkedHashMap<>(fields);

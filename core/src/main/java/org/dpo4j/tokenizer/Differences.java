@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
-/** Says where ids are not those that the files promise, or not those of transformers. */
+/** Describes ids that differ from the files or from transformers. */
 final class Differences {
 
   private static final String TO_DO =
@@ -13,7 +13,7 @@ final class Differences {
 
   private Differences() {}
 
-  /** One sentence for each difference. */
+  /** One sentence per difference. */
   static List<String> of(TokenizerFile file, AddedTokens tokens, TokenizerSettings settings) {
     List<String> found = new ArrayList<>();
     if (!tokens.misnumbered().isEmpty()) {

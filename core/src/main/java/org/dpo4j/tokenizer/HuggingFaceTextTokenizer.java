@@ -16,14 +16,14 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
 /**
- * The tokenizer of a model folder, run by the tokenizers library that transformers runs: the same
- * ids. Tokens that only the files beside {@code tokenizer.json} name are added to it. Whatever
- * {@code tokenizer.json} says, nothing is truncated or padded here.
+ * The tokenizer of a model folder, run by the tokenizers library, as in transformers, with the same
+ * ids. Tokens that occur only in the files beside {@code tokenizer.json} are added. Settings of
+ * {@code tokenizer.json} for truncation and padding are ignored.
  */
 public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   static {
-    // DJL reports its use to its makers, and on a machine with a GPU fetches another native
-    // library, unless told not to before its first use. What the user has set stays.
+    // Before its first use: disables DJL's telemetry and its download of a native library for GPUs.
+    // Settings of the user are kept.
     setUnlessSet("OPT_OUT_TRACKING", "true");
     setUnlessSet("RUST_FLAVOR", "cpu");
   }
@@ -63,7 +63,7 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
       if (GitLfs.isPointer(json)) {
         throw damaged(file, "it is a git-lfs pointer, for which git lfs pull brings it", null);
       }
-      // Read once in Java first: a broken file then never reaches the native library.
+      // Parsed in Java first, so that a broken file never reaches the native library.
       TokenizerFile parts = TokenizerFile.read(json);
       AddedTokens tokens = AddedTokens.of(parts, settings);
       if (tokens.idBound() == 0) {
@@ -94,7 +94,7 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
 
   @Override
   public int[] encode(String text, boolean addSpecialTokens) {
-    // DJL's own encode also makes an object of every token, which costs as much as half of this.
+    // DJL's public encode also creates an object per token, which adds half of this call's time.
     TokenizersLibrary library = TokenizersLibrary.LIB;
     long encoding = library.encode(tokenizer.getHandle(), text, addSpecialTokens);
     long[] ids;
@@ -120,12 +120,12 @@ public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoClosea
     return tokenizer.decode(wide, false);
   }
 
-  /** Where transformers makes other ids of a text than this, and what to do. */
+  /** Where ids differ from those of transformers, and what to do. */
   List<String> differences() {
     return differences;
   }
 
-  /** One more than the largest id that can come out of {@link #encode}. */
+  /** One more than the largest id that {@link #encode} can return. */
   public int vocabSize() {
     return vocabSize;
   }

@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param text text to ids and back
  * @param template messages to text, or null if the folder has no chat template
  * @param specialTokens BOS, EOS and the other tokens with a role
- * @param differences where transformers, and TRL with it, makes other ids of a text than this; each
- *     says what to do
+ * @param differences where ids differ from those of transformers and TRL; each says what to do
  */
 public record ModelTokenizer(
     TextTokenizer text,
@@ -61,9 +60,7 @@ public record ModelTokenizer(
     };
   }
 
-  /**
-   * Of a folder with several templates, the one for tools shows the conversations that have them.
-   */
+  /** If a folder has several templates, the one for tools renders conversations with tools. */
   private static @Nullable ChatRenderer renderer(Path folder, SpecialTokens special) {
     Map<String, ChatTemplate> templates = ChatTemplate.fromModelFolder(folder);
     ChatTemplate plain = templates.get(ChatTemplate.DEFAULT);

@@ -12,8 +12,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a class of transformers 5.23 makes of a {@code tokenizer.json} that it does not take as it
- * stands, and in which parts that differs from the file.
+ * The tokenizer that a class of transformers 5.23 builds from a {@code tokenizer.json} that it does
+ * not use as it is, and the parts that differ from the file.
  *
  * @param model settings that are not null, false or empty
  */
@@ -36,8 +36,8 @@ record RebuiltTokenizer(
       Map.of("type", "BPE", "fuse_unk", "true", "byte_fallback", "true");
 
   /**
-   * The parts of {@code tokenizer.json} that the class replaces by others; null where it is not
-   * known what the class builds.
+   * The parts of {@code tokenizer.json} that the class replaces; null if it is unknown what the
+   * class builds.
    */
   static @Nullable List<String> differences(
       TokenizerClass rebuilding, TokenizerFile file, TokenizerSettings settings) {
@@ -147,7 +147,8 @@ record RebuiltTokenizer(
     }
     Map<String, AddedTokens.Numbered> rebuilt =
         cutting(AddedTokens.rebuilt(file, settings, rebuilding));
-    // A default of the class that nothing here names and the vocabulary lacks is in no text.
+    // A default token of the class that is neither listed nor in the vocabulary cannot occur in
+    // text.
     rebuilt
         .keySet()
         .removeIf(
@@ -159,7 +160,7 @@ record RebuiltTokenizer(
     return parts;
   }
 
-  /** The tokens with what decides how text is cut: whether a token is special does not. */
+  /** The tokens with the flags that affect how text is split; {@code special} does not. */
   private static Map<String, AddedTokens.Numbered> cutting(AddedTokens tokens) {
     Map<String, AddedTokens.Numbered> cutting = new LinkedHashMap<>();
     tokens
@@ -183,7 +184,7 @@ record RebuiltTokenizer(
     put(settings, "byte_fallback", model.byte_fallback());
     put(settings, "ignore_merges", model.ignore_merges());
     if (vocabulary.coversBytes(settings.containsKey("byte_fallback"))) {
-      // Nothing is unknown; what happens to unknown pieces is the class's affair.
+      // No piece is unknown, so the handling of unknown pieces does not matter.
       if (settings.containsKey("byte_fallback")) {
         settings.put("fuse_unk", "true");
       }
@@ -204,7 +205,7 @@ record RebuiltTokenizer(
     }
   }
 
-  /** One step behind the other, each with what has an effect and defaults written out. */
+  /** The steps in order, each with its effective settings, defaults included. */
   private static List<JsonNode> steps(@Nullable JsonNode part) {
     List<JsonNode> steps = new ArrayList<>();
     if (part == null || part.isNull()) {

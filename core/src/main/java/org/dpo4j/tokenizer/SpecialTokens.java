@@ -11,12 +11,12 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The tokens that a model folder gives a role to. Any role may be missing: Qwen models have no BOS,
- * and often PAD is EOS.
+ * The tokens with a role in a model folder. Any role may be missing: Qwen models have no BOS. PAD
+ * is often EOS.
  *
- * @param named the texts by role, as in {@code bos_token}: what transformers gives to a chat
- *     template, roles that only one model has included
- * @param endIds the ids that end an answer when this model generates; may be empty
+ * @param named texts by role, as in {@code bos_token}: the variables that transformers passes to a
+ *     chat template, including roles of a single model
+ * @param endIds the ids that end an answer in generation; may be empty
  */
 public record SpecialTokens(Map<String, String> named, List<Integer> endIds) {
   public SpecialTokens {
@@ -39,10 +39,10 @@ public record SpecialTokens(Map<String, String> named, List<Integer> endIds) {
 
   /**
    * Reads {@code tokenizer_config.json}; unless that lists {@code added_tokens_decoder}, the older
-   * {@code special_tokens_map.json} wins over it, as in transformers. Roles that no file names have
-   * the defaults of the class that transformers makes of the tokenizer. The ids that end an answer
-   * are those of {@code generation_config.json}, else of {@code config.json}. Any of the files may
-   * be missing.
+   * {@code special_tokens_map.json} takes precedence, as in transformers. Roles that no file names
+   * have the defaults of the tokenizer's class in transformers. The ids that end an answer are
+   * those of {@code generation_config.json}, else of {@code config.json}. Any of the files may be
+   * missing.
    *
    * @throws DpoException if one of them is not JSON
    */

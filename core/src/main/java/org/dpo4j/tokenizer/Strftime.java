@@ -8,7 +8,7 @@ import java.util.Locale;
 final class Strftime {
   private Strftime() {}
 
-  /** A directive that is not known stays as it is written. */
+  /** An unknown directive is kept as it is. */
   static String format(ZonedDateTime time, String format) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < format.length(); i++) {
@@ -62,7 +62,7 @@ final class Strftime {
       case 'R' -> format(time, "%H:%M");
       case 'r' -> format(time, "%I:%M:%S %p");
       case 'c' -> format(time, "%a %b %e %H:%M:%S %Y");
-      // Python's datetime.now() knows no zone.
+      // Python's datetime.now() has no zone.
       case 'z', 'Z' -> "";
       default -> "%" + directive;
     };

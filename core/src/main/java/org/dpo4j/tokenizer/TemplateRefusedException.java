@@ -13,7 +13,7 @@ public final class TemplateRefusedException extends DpoException {
     this.reason = reason;
   }
 
-  /** What the template itself says. */
+  /** The template's own message. */
   public String reason() {
     return reason;
   }

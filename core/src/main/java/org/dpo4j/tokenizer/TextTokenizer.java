@@ -1,10 +1,10 @@
 package org.dpo4j.tokenizer;
 
-/** Text to token ids and back. Implementations are safe for use by several threads. */
+/** Converts text to token ids and back. Implementations are safe for use by several threads. */
 public interface TextTokenizer {
 
   /**
-   * @param addSpecialTokens whether the tokenizer's own template adds its tokens (a BOS, say), as
+   * @param addSpecialTokens whether to add the tokenizer's special tokens, such as a BOS, as
    *     transformers' {@code add_special_tokens}
    */
   int[] encode(String text, boolean addSpecialTokens);

@@ -14,18 +14,18 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The class that transformers 5.23 makes of a tokenizer, by the rules of {@code
- * AutoTokenizer.from_pretrained}. Most classes take {@code tokenizer.json} as it stands. Those here
- * take the vocabulary, the merges and the post-processor from it and build the rest anew.
+ * The class that transformers 5.23 uses for a tokenizer, by the rules of {@code
+ * AutoTokenizer.from_pretrained}. Most classes use {@code tokenizer.json} as it is. Those listed
+ * here read the vocabulary, the merges and the post-processor from it and rebuild the rest.
  *
- * @param name as transformers calls it, without {@code Fast}
- * @param rebuilds whether it builds anything anew
+ * @param name the class name in transformers, without {@code Fast}
+ * @param rebuilds whether it rebuilds any part
  */
 record TokenizerClass(String name, boolean rebuilds) {
   private static final String AS_IT_STANDS = "TokenizersBackend";
   private static final String END_OF_TEXT = "<|endoftext|>";
 
-  /** The class of a model type, where it has one. */
+  /** The class of a model type, if it has one. */
   private static final Map<String, String> OF_MODEL_TYPE =
       Map.of(
           "gpt2", "GPT2Tokenizer",
@@ -35,10 +35,10 @@ record TokenizerClass(String name, boolean rebuilds) {
           "qwen2", "Qwen2Tokenizer",
           "qwen3", "Qwen2Tokenizer");
 
-  /** Model types that have their class whatever the files say. */
+  /** Model types whose class does not depend on the files. */
   private static final Set<String> FORCED = Set.of("phi3", "qwen2");
 
-  /** Every class that does not take tokenizer.json as it stands. */
+  /** Every class that does not use tokenizer.json as it is. */
   private static final Set<String> REBUILDING =
       Set.copyOf(
           Arrays.asList(
@@ -53,7 +53,7 @@ record TokenizerClass(String name, boolean rebuilds) {
                       + " Whisper XGLM XLM XLMRoberta XLNet")
                   .split(" ")));
 
-  /** The tokens with a role that a class has where no file names them. */
+  /** The default tokens by role of a class. */
   private static final Map<String, Map<String, String>> DEFAULT_ROLES =
       Map.of(
           "CodeLlamaTokenizer", Map.of(BOS, "<s>", EOS, "</s>", UNK, "<unk>"),
@@ -92,7 +92,7 @@ record TokenizerClass(String name, boolean rebuilds) {
   /** Whether tokenizer.json names ByteLevel anywhere. */
   private static boolean byteLevel(TokenizerSettings settings) {
     try {
-      // Latin-1 takes any bytes: what the file is worth is checked where it is loaded.
+      // Latin-1 decodes any bytes; the file is checked when it is loaded.
       return Files.readString(settings.folder().resolve("tokenizer.json"), ISO_8859_1)
           .contains("\"ByteLevel\"");
     } catch (IOException e) {
@@ -110,7 +110,7 @@ record TokenizerClass(String name, boolean rebuilds) {
     return new TokenizerClass(name, REBUILDING.contains(stem));
   }
 
-  /** Roles that no file need name. */
+  /** Roles that have a default. */
   Map<String, String> defaultRoles() {
     return DEFAULT_ROLES.getOrDefault(name, Map.of());
   }

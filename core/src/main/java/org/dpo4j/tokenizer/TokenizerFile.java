@@ -11,8 +11,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 
 /**
- * The parts of {@code tokenizer.json} that tell which ids exist and how text is cut. Merges are
- * passed over while reading.
+ * The parts of {@code tokenizer.json} that define the ids and how text is split. Merges are skipped
+ * while reading.
  */
 record TokenizerFile(
     @Nullable Model model,
@@ -45,7 +45,7 @@ record TokenizerFile(
   }
 
   /**
-   * The same file with other added tokens. Everything else stays byte for byte, scores above all.
+   * The file with other added tokens and everything else byte for byte, such as scores.
    *
    * @param json a JSON object in UTF-8
    */

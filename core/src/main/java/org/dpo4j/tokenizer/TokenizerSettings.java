@@ -20,7 +20,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * What the files beside {@code tokenizer.json} say of tokens, read as {@code
+ * The settings of tokens in the files beside {@code tokenizer.json}, read as {@code
  * AutoTokenizer.from_pretrained} of transformers 5.23 reads them. Where {@code
  * tokenizer_config.json} lists {@code added_tokens_decoder}, the older {@code
  * special_tokens_map.json} and {@code added_tokens.json} are not read. Any file may be missing.
@@ -49,7 +49,7 @@ record TokenizerSettings(
   /**
    * Reads a model folder.
    *
-   * @throws DpoException if a file is not a JSON object, or asks for what is not done here
+   * @throws DpoException if a file is not a JSON object, or has a setting that is not supported
    */
   static TokenizerSettings read(Path folder) {
     JsonNode config = object(folder.resolve(CONFIG_FILE));
@@ -75,7 +75,7 @@ record TokenizerSettings(
     return model.path("model_type").asString("");
   }
 
-  /** The tokens with a role by its name, those of one model alone included. */
+  /** The tokens by role, including roles of a single model. */
   Map<String, AddedToken> named(Map<String, String> defaults) {
     Map<String, AddedToken> named = new LinkedHashMap<>();
     defaults.forEach((role, content) -> named.put(role, AddedToken.special(content)));
@@ -118,7 +118,7 @@ record TokenizerSettings(
     return extra;
   }
 
-  /** The tokens that are listed with their ids. */
+  /** The tokens listed with ids. */
   SortedMap<Integer, AddedToken> numbered() {
     SortedMap<Integer, AddedToken> tokens = new TreeMap<>();
     config
@@ -152,14 +152,14 @@ record TokenizerSettings(
     return tokens;
   }
 
-  /** Where {@link #numbered} comes from, as error messages name it. */
+  /** The source of {@link #numbered}, for messages. */
   String numberedOrigin() {
     return config.has(DECODER)
         ? "[" + folder.resolve(CONFIG_FILE) + "] " + DECODER
         : "[" + folder.resolve(ADDED_FILE) + "]";
   }
 
-  /** Whether flags of {@link #numbered} win over those in {@code tokenizer.json}. */
+  /** Whether flags of {@link #numbered} take precedence over those in {@code tokenizer.json}. */
   boolean numberedFlagsWin() {
     return config.has(DECODER);
   }

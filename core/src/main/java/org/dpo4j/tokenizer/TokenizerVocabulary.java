@@ -10,16 +10,16 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
-/** Whether two model folders mean the same by an id. */
+/** Compares the vocabularies of two model folders. */
 public final class TokenizerVocabulary {
 
   private TokenizerVocabulary() {}
 
   /**
-   * Compares the pieces and the added tokens of two tokenizers. What only decides how text is cut
-   * does not count: ids that are there already mean the same.
+   * Compares the pieces and the added tokens of two tokenizers. Settings that only affect how text
+   * is split are ignored.
    *
-   * @return empty where one of the folders has no tokenizer that can be read
+   * @return empty if either folder has no readable tokenizer
    */
   public static Optional<Boolean> same(Path folder, Path other) {
     Optional<Meanings> mine = read(folder);

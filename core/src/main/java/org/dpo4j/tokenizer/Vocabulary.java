@@ -57,12 +57,13 @@ final class Vocabulary {
   }
 
   /**
-   * Whether there is a piece for each byte, so that no text has anything unknown.
+   * Whether there is a piece for every byte, so that no text is unknown.
    *
-   * @param fallback whether these are pieces as {@code <0x0A>}, or the characters of byte-level BPE
+   * @param fallback true for pieces such as {@code <0x0A>}, false for the characters of byte-level
+   *     BPE
    */
   boolean coversBytes(boolean fallback) {
-    int other = 256; // byte-level BPE writes bytes that are not printable as these
+    int other = 256; // byte-level BPE maps unprintable bytes to these
     for (int b = 0; b < 256; b++) {
       boolean printable = (b > 32 && b < 127) || (b > 160 && b != 173);
       String piece =

@@ -2,7 +2,7 @@ package org.dpo4j.weights;
 
 import org.dpo4j.model.Activation;
 
-/** The names that configs have for activations. */
+/** The names of activations in configs. */
 final class Activations {
 
   private Activations() {}

@@ -42,8 +42,8 @@ public final class Checkpoint {
   /**
    * Opens the weights of a folder.
    *
-   * @throws DpoException if there are none in a format that can be read, a file is damaged, or the
-   *     index and the shards do not agree (all differences are listed)
+   * @throws DpoException if there are none in a supported format, a file is damaged, or the index
+   *     contradicts the shards (all differences are listed)
    */
   public static Checkpoint open(Path folder) {
     Map<String, SafetensorsFile> fileOf = new TreeMap<>();
@@ -61,7 +61,7 @@ public final class Checkpoint {
   /**
    * Opens the weights of an adapter's folder.
    *
-   * @throws DpoException if there are none in a format that can be read, or the file is damaged
+   * @throws DpoException if there are none in a supported format, or the file is damaged
    */
   public static Checkpoint openAdapter(Path folder) {
     if (Files.notExists(folder.resolve(ADAPTER))) {
@@ -132,7 +132,7 @@ public final class Checkpoint {
 
   private static String shardName(Path index, String name, JsonNode node) {
     String file = node.isString() ? node.stringValue() : "";
-    // A plain name: no way out of the folder on any system.
+    // A plain name cannot leave the folder on any system.
     if (file.isEmpty() || file.contains("/") || file.contains("\\") || file.contains(":")) {
       throw new DpoException(
           "["
@@ -171,7 +171,7 @@ public final class Checkpoint {
     return file(name).entry(name);
   }
 
-  /** A text of the files' headers; empty where none has it. */
+  /** A metadata entry of the files' headers; empty if no file has it. */
   Optional<String> metadata(String name) {
     return fileOf.values().stream()
         .map(file -> file.metadata().get(name))
@@ -184,7 +184,7 @@ public final class Checkpoint {
     file(name).copyTo(name, target);
   }
 
-  /** The floating type that most of the numbers have; fp32 where there is none. */
+  /** The most frequent floating type by number of elements; fp32 if there is none. */
   public ElementType dtype() {
     Map<ElementType, Long> elements = new EnumMap<>(ElementType.class);
     for (String name : names()) {
@@ -200,8 +200,8 @@ public final class Checkpoint {
   }
 
   /**
-   * The SHA-256 of the weight files one behind the other in the order of their names, in lower-case
-   * hex: for a checkpoint of one file what {@code sha256sum} prints. Read once.
+   * The SHA-256 of the weight files, concatenated in the order of their names, in lower-case hex:
+   * for a single file, what {@code sha256sum} prints. Computed once.
    */
   public String sha256() {
     String known = sha256;
@@ -218,7 +218,7 @@ public final class Checkpoint {
     return computed;
   }
 
-  /** The file that has a tensor. */
+  /** The file that contains a tensor. */
   SafetensorsFile file(String name) {
     SafetensorsFile file = fileOf.get(name);
     if (file == null) {

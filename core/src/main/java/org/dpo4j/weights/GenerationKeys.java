@@ -4,12 +4,12 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * What transformers reads when it writes text: in {@code generation_config.json}, and in configs of
- * older versions, where transformers 5 passes over it.
+ * Keys that transformers reads for generation: in {@code generation_config.json}, and in older
+ * configs, where transformers 5 ignores them.
  */
 final class GenerationKeys {
 
-  /** Those that change what is written; ids of tokens apart. */
+  /** Keys that change the generated text, except token ids. */
   static final Set<String> CHANGE_ANSWERS =
       Set.of(
           "bad_words_ids",
@@ -47,7 +47,7 @@ final class GenerationKeys {
           "typical_p",
           "watermarking_config");
 
-  /** These and those that change nothing of an answer. */
+  /** All keys, including those that do not change the generated text. */
   static final Set<String> ALL =
       Set.copyOf(
           Stream.concat(

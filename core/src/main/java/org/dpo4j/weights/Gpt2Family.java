@@ -80,9 +80,7 @@ final class Gpt2Family implements ModelFamily {
     }
   }
 
-  /**
-   * GPT-2's keys have names that all families know; where both are given, transformers takes these.
-   */
+  /** GPT-2's own key names beside the common ones; if both are given, transformers uses these. */
   private static String alias(HuggingFaceConfig config, String common, String own) {
     config.given(own); // read either way
     return config.given(common) ? common : own;

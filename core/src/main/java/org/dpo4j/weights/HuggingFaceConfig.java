@@ -20,12 +20,12 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A {@code config.json}, read key by key. A key that is absent or null takes the fallback, where
- * there is one; a value of the wrong type is an error that names file, key, rule and value.
+ * A {@code config.json}, read key by key. An absent or null key has the fallback value, if there is
+ * one; a value of the wrong type is an error that names file, key, rule and value.
  */
 public final class HuggingFaceConfig {
 
-  /** Common keys that change no number here and none in transformers: names, dropout, caches. */
+  /** Common keys that change no number, here or in transformers: names, dropout, caches. */
   private static final Set<String> WITHOUT_EFFECT =
       Set.of(
           "_attn_implementation",
@@ -58,7 +58,7 @@ public final class HuggingFaceConfig {
           "output_past",
           "predict_special_tokens",
           "original_max_position_embeddings",
-          "pad_token_id", // GPT-2 has no use for it
+          "pad_token_id", // GPT-2 does not use it
           "pretraining_tp",
           "problem_type",
           "resid_pdrop",
@@ -78,9 +78,9 @@ public final class HuggingFaceConfig {
           "use_cache");
 
   private final Path file;
-  private final String section; // "" or the name of the object that this is, with a dot
+  private final String section; // "" or the name of this nested object, with a dot
   private final ObjectNode tree;
-  private final Set<String> asked; // keys that were looked for, those of sections included
+  private final Set<String> asked; // keys that were read, including those of nested objects
 
   private HuggingFaceConfig(Path file, String section, ObjectNode tree, Set<String> asked) {
     this.file = file;
@@ -98,7 +98,7 @@ public final class HuggingFaceConfig {
     return new HuggingFaceConfig(file, "", tree(file), ConcurrentHashMap.newKeySet());
   }
 
-  /** The JSON object that a file is. */
+  /** The file's JSON object. */
   static ObjectNode tree(Path file) {
     JsonNode node;
     try {
@@ -162,12 +162,12 @@ public final class HuggingFaceConfig {
     return node.doubleValue();
   }
 
-  /** As {@link #positiveNumber(String, double)}, but 0 is a value too. */
+  /** As {@link #positiveNumber(String, double)}, but 0 is allowed. */
   public double number(String key, double fallback) {
     return given(key) && isZero(tree.get(key)) ? 0 : positiveNumber(key, fallback);
   }
 
-  /** A positive number that must be there. */
+  /** A required positive number. */
   public double positiveNumber(String key) {
     require(key, "a positive number");
     return positiveNumber(key, 1);
@@ -281,7 +281,7 @@ public final class HuggingFaceConfig {
         .toList();
   }
 
-  /** Whether the key is there, if only with null. */
+  /** Whether the key exists, even with null. */
   public boolean has(String key) {
     asked.add(section + key);
     return tree.has(key);
@@ -298,16 +298,15 @@ public final class HuggingFaceConfig {
     return node.isNumber() && node.doubleValue() == 0;
   }
 
-  /** Whether the key is there and not null. */
+  /** Whether the key exists and is not null. */
   public boolean given(String key) {
     asked.add(section + key);
     return tree.hasNonNull(key);
   }
 
   /**
-   * The keys that have a value and that nobody has looked for, in the file's order. Left out are
-   * values that mean nothing, null and false and 0 and what is empty, and keys that change no
-   * number.
+   * The keys that were never read, in the file's order; without those whose value is null, false, 0
+   * or empty, and those that change no number.
    */
   public List<String> unread() {
     List<String> unread = new ArrayList<>();
@@ -327,9 +326,7 @@ public final class HuggingFaceConfig {
     return unread;
   }
 
-  /**
-   * The values under keys that pass a test; those that are off, or 1, which is neutral, left out.
-   */
+  /** The values of matching keys, without those that are off or 1, which is neutral. */
   Map<String, JsonNode> values(Predicate<String> keys) {
     Map<String, JsonNode> set = new LinkedHashMap<>();
     tree.forEachEntry(
@@ -360,7 +357,7 @@ public final class HuggingFaceConfig {
         "[" + file + "] \"" + section + key + "\" must be " + rule + " but " + found);
   }
 
-  /** An error about a value that is valid but asks for what is not implemented here. */
+  /** An error about a valid value that is not supported. */
   public DpoException notSupported(String key, String supported) {
     return new DpoException(
         "["

@@ -10,10 +10,10 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** JSON as checkpoints need it: read strictly, written as Hugging Face writes it. */
+/** JSON of checkpoints: read strictly, written in Hugging Face's form. */
 final class Json {
 
-  /** Refuses names that come twice and anything after the value. */
+  /** Refuses duplicate names and anything after the value. */
   static final JsonMapper STRICT =
       JsonMapper.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -37,7 +37,7 @@ final class Json {
     return JsonFault.words(failure) + where;
   }
 
-  /** Two spaces of indentation, one element a line, a newline at the end. */
+  /** Indents by two spaces, one element per line, with a newline at the end. */
   static String pretty(JsonNode tree) {
     DefaultPrettyPrinter printer =
         new DefaultPrettyPrinter(

@@ -15,8 +15,8 @@ import org.dpo4j.model.llama.Llama;
 import org.dpo4j.model.llama.LlamaConfig;
 
 /**
- * Configs of the families that are a {@link Llama}, of transformers 4 and 5. What a config does not
- * say has the default of its family's config class in transformers.
+ * Configs of the families built as a {@link Llama}, from transformers 4 and 5. Absent keys have the
+ * default of the family's config class in transformers.
  */
 enum LlamaFamily implements ModelFamily {
   LLAMA(0, 0, 2048, 1e-6, 1e4, false, NONE),
@@ -58,7 +58,7 @@ enum LlamaFamily implements ModelFamily {
     }
   }
 
-  /** Keys of other architectures, which would change every number. */
+  /** Keys of other architectures, which would change the result. */
   private static final List<String> FOREIGN =
       List.of(
           "attn_logit_softcapping",
@@ -74,13 +74,13 @@ enum LlamaFamily implements ModelFamily {
           "clip_qkv",
           "use_mrope");
 
-  private static final int MAX_LAYERS = 10_000; // each is an object before any weight is read
+  private static final int MAX_LAYERS = 10_000; // each becomes an object before any weight is read
   private static final String WINDOW = "sliding_window";
   private static final String USE_WINDOW = "use_sliding_window";
   private static final String LAYER_TYPES = "layer_types";
 
-  // Values of keys that are absent.
-  private final int keyValueHeads; // 0 for as many as there are query heads
+  // Defaults of absent keys.
+  private final int keyValueHeads; // 0 for the number of query heads
   private final int headDim; // 0 for the hidden size divided by the heads
   private final int maxPositions;
   private final double rmsNormEpsilon;
@@ -160,8 +160,8 @@ enum LlamaFamily implements ModelFamily {
   }
 
   /**
-   * Below 0 it counts from the vocabulary's end, as in PyTorch. A null means none, and so does a
-   * token outside the vocabulary, for which PyTorch would not build the model.
+   * A negative id counts from the end of the vocabulary, as in PyTorch. Null means none, and so
+   * does an id outside the vocabulary, for which PyTorch would not build the model.
    */
   private int padding(HuggingFaceConfig config, int vocabulary) {
     String key = "pad_token_id";
@@ -210,12 +210,15 @@ enum LlamaFamily implements ModelFamily {
     };
   }
 
-  /** The window; null means none. */
+  /** The sliding window; null means none. */
   private static int window(HuggingFaceConfig config, int whereAbsent) {
     return config.positiveInt(WINDOW, config.has(WINDOW) ? AttentionLayer.ALL : whereAbsent);
   }
 
-  /** Every layer has the window; layer types, which transformers does not read here, must agree. */
+  /**
+   * Every layer has the window; layer types, which transformers ignores for this family, must
+   * agree.
+   */
   private static List<LlamaConfig.Layer> alike(HuggingFaceConfig config, int count, int window) {
     List<Boolean> slides = slides(config, Collections.nCopies(count, window != AttentionLayer.ALL));
     if (slides.contains(window == AttentionLayer.ALL)) {
@@ -225,9 +228,9 @@ enum LlamaFamily implements ModelFamily {
     return Collections.nCopies(count, new LlamaConfig.Layer(true, window));
   }
 
-  /** Layers from {@code max_window_layers} on have the window, where it is used at all. */
+  /** Layers from {@code max_window_layers} on have the window, if it is used. */
   private static List<LlamaConfig.Layer> upperWindows(HuggingFaceConfig config, int count) {
-    // Looked up even where it is not used, so that it does not count as an unknown key.
+    // Read even if unused, so that it does not count as an unknown key.
     boolean given = config.given(WINDOW);
     int window = AttentionLayer.ALL;
     if (config.flag(USE_WINDOW, false)) {
@@ -241,7 +244,7 @@ enum LlamaFamily implements ModelFamily {
     return layers(slides(config, otherwise), Collections.nCopies(count, true), window, config);
   }
 
-  /** Some layers do not turn queries and keys; those have the window, where it is used. */
+  /** Some layers have no rotary embedding; the window, if used, is on those. */
   private static List<LlamaConfig.Layer> someWithoutRotary(HuggingFaceConfig config, int count) {
     int interval = config.positiveInt("no_rope_layer_interval", 4);
     List<Boolean> rotary =
@@ -264,7 +267,7 @@ enum LlamaFamily implements ModelFamily {
     return layers(slides(config, otherwise), rotary, window, config);
   }
 
-  /** Which layers have the window, by {@code layer_types} or as they are without it. */
+  /** Which layers have the window: by {@code layer_types}, or the family's default. */
   private static List<Boolean> slides(HuggingFaceConfig config, List<Boolean> otherwise) {
     List<String> types = config.texts(LAYER_TYPES).orElse(null);
     if (types == null) {

@@ -4,13 +4,13 @@ import java.util.List;
 import org.dpo4j.model.CausalLm;
 
 /**
- * A model with where it came from.
+ * A model with its origin.
  *
  * @param folder holds config, weights and tokenizer
  * @param config as read
  * @param checkpoint the files' headers
- * @param names what the checkpoint calls the model's weights
- * @param model gradients off, fp32
+ * @param names the names of the model's weights in the checkpoint
+ * @param model in fp32, without gradients
  */
 public record LoadedModel(
     ModelFolder folder,
@@ -32,8 +32,8 @@ public record LoadedModel(
   }
 
   /**
-   * What generation_config.json sets for the text that transformers writes and that dpo4j does not
-   * read, each as {@code key value} and in the file's order.
+   * Generation settings in generation_config.json that dpo4j does not read, each as {@code key
+   * value} and in the file's order.
    */
   public List<String> unreadGenerationSettings() {
     return folder

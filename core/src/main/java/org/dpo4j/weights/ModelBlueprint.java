@@ -5,7 +5,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 
-/** What a {@code config.json} describes, before there are weights. */
+/** A model described by a {@code config.json}, without weights. */
 public final class ModelBlueprint {
 
   private final HuggingFaceConfig config;
@@ -21,7 +21,7 @@ public final class ModelBlueprint {
    *
    * @param option that names the folder, for messages
    * @throws org.dpo4j.UsageException if there is no such folder
-   * @throws org.dpo4j.DpoException if the config is not that of a model that is implemented here
+   * @throws org.dpo4j.DpoException if the model is not supported
    */
   public static ModelBlueprint read(String option, Path folder) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
@@ -37,17 +37,17 @@ public final class ModelBlueprint {
     return plan.shape();
   }
 
-  /** The longest sequence that the model takes, in tokens. */
+  /** The model's context length in tokens. */
   public int maxPositions() {
     return plan.maxPositions();
   }
 
-  /** The same with its first blocks only. */
+  /** The model with its first blocks only. */
   public ModelBlueprint withLayers(int layers) {
     return new ModelBlueprint(config, plan.withLayers(layers));
   }
 
-  /** A model with weights from anywhere; it belongs to the caller. */
+  /** Builds the model with weights from a source; the caller frees it. */
   public CausalLm build(ParameterSource source) {
     return plan.build(source);
   }

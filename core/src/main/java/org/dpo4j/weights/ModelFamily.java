@@ -5,10 +5,10 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 
-/** What one {@code model_type} needs to be read: a model's plan made from its config. */
+/** Reads the configs of one {@code model_type} into plans of models. */
 interface ModelFamily {
 
-  /** A model that is not built yet. */
+  /** The plan of a model. */
   interface Plan {
 
     WeightRules rules();
@@ -19,20 +19,20 @@ interface ModelFamily {
 
     int maxPositions();
 
-    /** The same with its first blocks only. */
+    /** The plan with the first blocks only. */
     Plan withLayers(int layers);
   }
 
   /** The {@code model_type} of its configs. */
   String modelType();
 
-  /** The class of its language models in transformers, as {@code architectures} names it. */
+  /** The class name in {@code architectures}, as in transformers. */
   String architecture();
 
   /**
    * Reads a config.
    *
-   * @throws DpoException if a value is wrong or asks for something that is not implemented
+   * @throws DpoException if a value is wrong or not supported
    */
   Plan plan(HuggingFaceConfig config);
 }

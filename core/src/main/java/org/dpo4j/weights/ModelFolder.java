@@ -15,7 +15,7 @@ import org.dpo4j.UsageException;
  */
 public record ModelFolder(Path path) {
 
-  /** What tokenizers are made of; copied as it is when a model is saved. */
+  /** Files of tokenizers; copied unchanged when a model is saved. */
   static final List<String> TOKENIZER_FILES =
       List.of(
           "tokenizer.json",
@@ -34,7 +34,7 @@ public record ModelFolder(Path path) {
   /**
    * Checks a folder that a user named.
    *
-   * @param option that named it, without dashes
+   * @param option the option that named it, without dashes
    * @throws UsageException if there is no such folder
    */
   public static ModelFolder of(String option, Path path) {

@@ -17,7 +17,7 @@ public final class ModelReader {
   private static final List<ModelFamily> FAMILIES =
       Stream.concat(Stream.of(new Gpt2Family()), Arrays.stream(LlamaFamily.values())).toList();
 
-  /** Families that look like one of those above, and why they are not. */
+  /** Families that resemble one of those above, and how they differ. */
   private static final Map<String, String> KNOWN =
       Map.of(
           "gemma2", "it caps attention scores and logits, which is not implemented here",
@@ -25,7 +25,7 @@ public final class ModelReader {
           "qwen2_moe", "it is a mixture of experts",
           "qwen3_moe", "it is a mixture of experts");
 
-  /** Keys of models that are more than one stack of blocks alike. */
+  /** Keys of models that are not a single stack of equal blocks. */
   private static final List<String> NOT_PLAIN =
       List.of("compression_config", "is_encoder_decoder", "per_layer_config", "text_config");
 
@@ -38,11 +38,11 @@ public final class ModelReader {
 
   /**
    * Reads config and weights. Sizes in the config are compared with the files' headers before
-   * memory is taken.
+   * memory is allocated.
    *
    * @param option that names the folder, for messages
    * @throws UsageException if there is no such folder
-   * @throws DpoException if config and weights are not those of one model that is implemented here
+   * @throws DpoException if config and weights do not describe a supported model
    */
   public static LoadedModel open(String option, Path folder) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
@@ -56,10 +56,9 @@ public final class ModelReader {
   }
 
   /**
-   * Reads what a folder's config asks for.
+   * Reads a folder's config into a plan.
    *
-   * @throws DpoException if transformers would load another model from the folder than what is
-   *     implemented here
+   * @throws DpoException if transformers would load a model from the folder that is not supported
    */
   static ModelFamily.Plan plan(ModelFolder folder, HuggingFaceConfig config) {
     if (folder.find(PeftConfig.FILE).isPresent()) {
@@ -82,7 +81,7 @@ public final class ModelReader {
     return plan;
   }
 
-  /** TRL builds the class that is named first, whatever the model_type. */
+  /** TRL builds the class that is named first, regardless of model_type. */
   private static void checkArchitecture(HuggingFaceConfig config, ModelFamily family) {
     String named = config.texts("architectures").flatMap(n -> n.stream().findFirst()).orElse("");
     boolean other =

@@ -19,10 +19,10 @@ import org.dpo4j.torch.ElementType;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Writes a model as a folder in the Hugging Face layout: weights under the names that they had,
- * {@code config.json} with all its keys, and generation config and tokenizer byte for byte.
+ * Writes a model as a folder in the Hugging Face layout: weights under their original names, {@code
+ * config.json} with all its keys, generation config and tokenizer byte for byte.
  *
- * <p>Files are made, never replaced. If it fails, what was written so far stays: give it a folder
+ * <p>Existing files are never replaced. On failure, the files written so far remain: pass a folder
  * that is renamed when it is complete.
  */
 public final class ModelWriter {
@@ -39,8 +39,8 @@ public final class ModelWriter {
   /**
    * A writer with another limit.
    *
-   * @param maxShardBytes of a weight file, without its header; a larger tensor gets a file of its
-   *     own
+   * @param maxShardBytes maximum size of a weight file without its header; a larger tensor gets a
+   *     file of its own
    */
   public ModelWriter(long maxShardBytes) {
     this.maxShardBytes = maxShardBytes;
@@ -49,8 +49,8 @@ public final class ModelWriter {
   /**
    * Writes a model.
    *
-   * @param folder made if it does not exist
-   * @param source what the model started from: gives names, config and tokenizer
+   * @param folder created if it does not exist
+   * @param source the model that training started from: provides names, config and tokenizer
    * @param model the weights to be written
    * @param type of the saved weights: F32, F16, BF16 or F64
    * @throws DpoException if a file exists or cannot be written, or a weight is not finite in {@code
@@ -78,7 +78,7 @@ public final class ModelWriter {
 
   private static ObjectNode config(HuggingFaceConfig source, ElementType type) {
     ObjectNode config = source.copy();
-    config.remove("_name_or_path"); // says where the source was, not what this is
+    config.remove("_name_or_path"); // the path of the source, not of this model
     boolean older = config.has("torch_dtype");
     if (older) {
       config.put("torch_dtype", type.torchName());
@@ -89,7 +89,7 @@ public final class ModelWriter {
     return config;
   }
 
-  /** Copies what tokenizers are made of, byte for byte. */
+  /** Copies the tokenizer files byte for byte. */
   static void copyTokenizer(ModelFolder source, Path folder) throws IOException {
     List<String> names = new ArrayList<>(ModelFolder.TOKENIZER_FILES);
     Path templates = source.path().resolve(ModelFolder.CHAT_TEMPLATES);
@@ -106,12 +106,12 @@ public final class ModelWriter {
 
   private static void copy(String name, ModelFolder source, Path folder) throws IOException {
     if (source.find(name).isPresent()) {
-      // The bytes and not the permissions: a read-only original must not make a read-only copy.
+      // Copies bytes without permissions: the copy of a read-only file must be writable.
       Files.write(folder.resolve(name), Files.readAllBytes(source.path().resolve(name)));
     }
   }
 
-  /** The weights under the names of the file, a stored copy of a tied head among them. */
+  /** The weights by their names in the file, including a stored copy of a tied head. */
   private static Map<String, Tensor> named(WeightNames names, CausalLm model) {
     Map<String, Tensor> byModelName = new TreeMap<>();
     Map<String, Tensor> byFileName = new TreeMap<>();
@@ -158,7 +158,7 @@ public final class ModelWriter {
         folder.resolve(Checkpoint.INDEX), Json.pretty(index), StandardOpenOption.CREATE_NEW);
   }
 
-  /** Fills one shard after the other in the order of names. */
+  /** Assigns tensors to shards in the order of names. */
   private List<Map<String, Tensor>> split(Map<String, Tensor> tensors, ElementType type) {
     List<Map<String, Tensor>> shards = new ArrayList<>();
     Map<String, Tensor> shard = new TreeMap<>();

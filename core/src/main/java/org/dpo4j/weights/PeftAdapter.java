@@ -27,13 +27,13 @@ import org.dpo4j.torch.Tensors;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A LoRA adapter on a loaded model, and how it lies in a folder: {@code adapter_config.json} and
- * {@code adapter_model.safetensors} in PEFT's layout. A weight is called {@code
- * base_model.model.<its path>}, in some files with the adapter's name before {@code .weight}.
+ * A LoRA adapter on a loaded model, and its form on disk: {@code adapter_config.json} and {@code
+ * adapter_model.safetensors} in PEFT's layout. A weight is called {@code base_model.model.<its
+ * path>}, in some files with the adapter's name before {@code .weight}.
  */
 public final class PeftAdapter implements AutoCloseable {
 
-  /** The file that makes a folder an adapter's. */
+  /** The file that identifies an adapter's folder. */
   public static final String CONFIG = PeftConfig.FILE;
 
   private static final String PREFIX = "base_model.model.";
@@ -45,8 +45,8 @@ public final class PeftAdapter implements AutoCloseable {
       new WeightRules("", Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty());
 
   /**
-   * The SHA-256 of the base model's weights, in the header of the weight file: PEFT warns of keys
-   * that it does not know in {@link #CONFIG}, and reads past this.
+   * The SHA-256 of the base model's weights, in the header of the weight file: PEFT would warn of
+   * an unknown key in {@link #CONFIG} but ignores metadata.
    */
   private static final String BASE_SHA256 = "base_model_sha256";
 
@@ -63,13 +63,13 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * Reads an adapter and puts it on a model.
+   * Reads an adapter and attaches it to a model.
    *
    * @param option that names the folder, for messages
-   * @param base stays the caller's
+   * @param base remains the caller's
    * @throws UsageException if there is no such folder
-   * @throws DpoException if config and weights are not those of an adapter of this model that is
-   *     implemented here; all weights that do not match are listed
+   * @throws DpoException if config and weights do not describe a supported adapter of this model;
+   *     all weights that do not match are listed
    */
   public static PeftAdapter open(String option, Path folder, LoadedModel base) {
     HuggingFaceConfig json = json(option, folder);
@@ -96,7 +96,7 @@ public final class PeftAdapter implements AutoCloseable {
     }
   }
 
-  /** PEFT would put these weights in place of the model's; here they may only repeat them. */
+  /** PEFT would replace the model's weights by these; here they must be equal. */
   private static void requireUnchangedBase(Checkpoint checkpoint, LoadedModel base) {
     for (String stored : checkpoint.names()) {
       if (!RULES.isBuffer(stored)) {
@@ -131,7 +131,7 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * The model that an adapter says it is for: a path or a name of the hub.
+   * The base model named by an adapter: a path or a hub name.
    *
    * @param option that names the folder, for messages
    * @throws UsageException if there is no such folder
@@ -141,12 +141,12 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * What the adapter of a folder is made of.
+   * The configuration of an adapter in a folder.
    *
    * @param option that names the folder, for messages
-   * @param modelType of the model that it is for
+   * @param modelType model type of the base model
    * @throws UsageException if there is no such folder
-   * @throws DpoException if its config is not that of an adapter that is implemented here
+   * @throws DpoException if the adapter is not supported
    */
   public static LoraConfig config(String option, Path folder, String modelType) {
     return PeftConfig.read(json(option, folder), modelType);
@@ -173,7 +173,7 @@ public final class PeftAdapter implements AutoCloseable {
     }
   }
 
-  /** The name without an adapter's name in it, or with one where only that exists. */
+  /** The name without the adapter's name, or with it if only that exists. */
   private static String nameInFile(Checkpoint checkpoint, String name) {
     String plain = PREFIX + name;
     int dot = plain.lastIndexOf('.');
@@ -188,10 +188,11 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * Puts a new adapter on a model, which changes nothing yet; its weights come from a seed.
+   * Attaches a new adapter to a model, whose output it does not change yet; its weights are drawn
+   * at random.
    *
-   * @param base stays the caller's
-   * @param random is drawn from
+   * @param base remains the caller's
+   * @param random the source of its initial weights
    * @throws DpoException if the configuration does not fit the model; the message begins with
    *     PEFT's name of the setting
    */
@@ -208,9 +209,9 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /**
-   * PEFT's targets for a family where none are named.
+   * PEFT's default targets of a family.
    *
-   * @throws DpoException if it has none for it
+   * @throws DpoException if it has none
    */
   public static TargetModules defaultTargets(String modelType) {
     return PeftConfig.defaultTargets(modelType);
@@ -225,7 +226,7 @@ public final class PeftAdapter implements AutoCloseable {
     return PeftConfig.targets(text);
   }
 
-  /** The model with the adapter on; training changes the adapter alone. */
+  /** The model with the adapter; training changes only the adapter. */
   public LoraModel model() {
     return model;
   }
@@ -238,7 +239,7 @@ public final class PeftAdapter implements AutoCloseable {
     return baseSha256;
   }
 
-  /** The name or path of that model, as the config has it. */
+  /** The name or path of the base model in the config. */
   public Optional<String> baseName() {
     String name = json.path(BASE_NAME).asString("");
     return name.isBlank() ? Optional.empty() : Optional.of(name);
@@ -251,9 +252,9 @@ public final class PeftAdapter implements AutoCloseable {
 
   /**
    * Writes the adapter with the hash of its model's weights, and the tokenizer of its model byte
-   * for byte. Files are made, never replaced.
+   * for byte. Existing files are never replaced.
    *
-   * @param folder exists
+   * @param folder must exist
    * @param type of the saved weights
    * @throws DpoException if a file exists or cannot be written, or a weight is not finite in {@code
    *     type}
@@ -279,7 +280,7 @@ public final class PeftAdapter implements AutoCloseable {
         Map.of(BASE_SHA256, base.checkpoint().sha256()));
   }
 
-  /** Takes the adapter off its model and frees it. */
+  /** Detaches the adapter from its model and frees it. */
   @Override
   public void close() {
     model.close();

@@ -18,9 +18,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * An {@code adapter_config.json} of PEFT 0.21, read and made. What it asks for is done or refused
- * by key and value; keys that PEFT itself does not know are kept, and named by {@link
- * #unknownKeys}.
+ * An {@code adapter_config.json} of PEFT 0.21, read and written. Every key is supported or refused
+ * by its value; keys unknown to PEFT are kept and reported by {@link #unknownKeys}.
  */
 final class PeftConfig {
 
@@ -30,7 +29,7 @@ final class PeftConfig {
   private static final String TARGETS = "target_modules";
   private static final String ALL_LINEAR = "all-linear";
 
-  /** PEFT's targets where none are named, by {@code model_type}. */
+  /** PEFT's default targets by {@code model_type}. */
   private static final Map<String, List<String>> DEFAULT_TARGETS =
       Map.of(
           "gpt2", List.of("c_attn"),
@@ -39,7 +38,7 @@ final class PeftConfig {
           "qwen2", List.of("q_proj", "v_proj"),
           "qwen3", List.of("q_proj", "v_proj"));
 
-  /** Features of PEFT that are off where the key is absent, null, false or empty. */
+  /** Features of PEFT that are off if the key is absent, null, false or empty. */
   private static final List<String> NOT_HERE =
       List.of(
           "alora_invocation_tokens",
@@ -64,11 +63,11 @@ final class PeftConfig {
           "use_qalora",
           "velora_config");
 
-  /** Keys whose values decide nothing about the numbers of an adapter that is read here. */
+  /** Keys that do not affect the numbers of an adapter read here. */
   private static final List<String> WITHOUT_EFFECT =
       List.of(
           "auto_mapping",
-          "base_model_name_or_path", // compared with the model by those who open the adapter
+          "base_model_name_or_path", // compared with the model when the adapter is opened
           "fan_in_fan_out", // the layer decides, in PEFT too
           "inference_mode",
           "megatron_core", // of megatron_config
@@ -118,9 +117,9 @@ final class PeftConfig {
   }
 
   /**
-   * PEFT's targets for a family.
+   * PEFT's default targets of a family.
    *
-   * @throws DpoException if it has none for it
+   * @throws DpoException if it has none
    */
   static TargetModules defaultTargets(String modelType) {
     List<String> names = DEFAULT_TARGETS.get(modelType);
@@ -133,19 +132,19 @@ final class PeftConfig {
     return new TargetModules.Named(names);
   }
 
-  /** One text that names targets as PEFT reads it: all linear layers, or a regular expression. */
+  /** Targets given as one text, as in PEFT: all linear layers, or a regular expression. */
   static TargetModules targets(String text) {
     return text.equalsIgnoreCase(ALL_LINEAR)
         ? new TargetModules.AllLinear()
-        // Python's named groups have a P that Java's have not.
+        // Named groups: (?P<name>) in Python, (?<name>) in Java.
         : new TargetModules.Matching(Pattern.compile(text.replace("(?P<", "(?<")));
   }
 
   /**
    * Reads a config.
    *
-   * @param modelType of the model that is adapted
-   * @throws DpoException if a value is wrong or asks for what is not done here
+   * @param modelType model type of the base model
+   * @throws DpoException if a value is wrong or not supported
    */
   static LoraConfig read(HuggingFaceConfig json, String modelType) {
     require(json, "peft_type", Set.of("LORA"), "LORA");
@@ -265,7 +264,9 @@ final class PeftConfig {
     if (!value.isObject()) {
       throw json.mustBe(key, "an object");
     }
-    value.properties().forEach(entry -> Pattern.compile(entry.getKey())); // or it is no pattern
+    value
+        .properties()
+        .forEach(entry -> Pattern.compile(entry.getKey())); // throws if it is not a pattern
     return value.properties();
   }
 
@@ -311,7 +312,7 @@ final class PeftConfig {
     return json;
   }
 
-  /** PEFT's alphas are whole numbers where they can be. */
+  /** PEFT writes alphas as integers if they are whole. */
   private static void number(ObjectNode json, String key, double value) {
     if (value == Math.rint(value) && Math.abs(value) < Integer.MAX_VALUE) {
       json.put(key, (int) value);

@@ -5,9 +5,9 @@ import org.dpo4j.model.Rope;
 import org.dpo4j.model.RopeScaling;
 
 /**
- * The rotary embedding that a config asks for: in {@code rope_parameters} since transformers 5, as
- * {@code rope_theta} beside {@code rope_scaling} before. Where both are there, the older wins, as
- * in transformers.
+ * The rotary embedding of a config: in {@code rope_parameters} since transformers 5, before that in
+ * {@code rope_theta} and {@code rope_scaling}. If both exist, the older takes precedence, as in
+ * transformers.
  */
 final class RopeSettings {
 
@@ -27,9 +27,9 @@ final class RopeSettings {
   /**
    * Reads the settings.
    *
-   * @param defaultTheta where the config has none
+   * @param defaultTheta the value if the config has none
    * @param maxPositions the model's context
-   * @param scalable whether the family knows other types than {@code default}
+   * @param scalable whether the family supports types other than {@code default}
    */
   static Rope read(
       HuggingFaceConfig config, double defaultTheta, int maxPositions, boolean scalable) {
@@ -75,7 +75,7 @@ final class RopeSettings {
     };
   }
 
-  /** Stretches for sequences beyond {@code max_position_embeddings}, which are not taken here. */
+  /** Applies only beyond {@code max_position_embeddings}, which is never exceeded here. */
   private RopeScaling dynamic() {
     rope.positiveNumber(FACTOR);
     return new RopeScaling.None();

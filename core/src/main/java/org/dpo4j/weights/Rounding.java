@@ -14,26 +14,26 @@ import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
 /**
- * What is lost when weights w, which were w0 before training, are rounded to an element type: the
- * Euclidean norms |round(w) - w| and |w - w0| over all weights together. A change of a weight that
- * is smaller than half a rounding step is lost whole.
+ * The loss from rounding trained weights w, which were w0 before training, to an element type: the
+ * Euclidean norms |round(w) - w| and |w - w0| over all weights. A change of a weight below half a
+ * rounding step is lost entirely.
  *
- * <p>Of an adapter w is what it adds to the model's weights, s B A for each layer, and the modules
- * that it stores in full: its factors are rounded, and their product is compared.
+ * <p>For an adapter, w is its update of the model's weights, s B A per layer, and the modules
+ * stored in full: the factors are rounded and their products compared.
  *
- * @param lost |round(w) - w|; infinite where a value is too large for the type
+ * @param lost |round(w) - w|; infinite if a value exceeds the type's range
  * @param update |w - w0|
  */
 public record Rounding(double lost, double update) {
 
-  /** Of a type that keeps every value. */
+  /** For a type that represents every value. */
   public static final Rounding NONE = new Rounding(0, 1);
 
   /**
-   * What rounding a whole model loses.
+   * The loss from rounding a whole model.
    *
-   * @param original what the model started from; its files are read again
-   * @param model of the same weights, as they are now
+   * @param original the model that training started from; its files are read again
+   * @param model the trained model
    */
   public static Rounding of(LoadedModel original, CausalLm model, ElementType type) {
     double lost = 0;
@@ -61,9 +61,9 @@ public record Rounding(double lost, double update) {
   }
 
   /**
-   * What rounding an adapter loses.
+   * The loss from rounding an adapter.
    *
-   * @param start the adapter's weights as they were, as {@link #copies} gives them
+   * @param start the adapter's weights before training, from {@link #copies}
    */
   public static Rounding of(Map<String, Tensor> start, LoraModel model, ElementType type) {
     try (TensorScope scope = TensorScope.open();
@@ -89,8 +89,8 @@ public record Rounding(double lost, double update) {
   }
 
   /**
-   * Rounds weights in place, so that they are what a file of this type will hold. Copies of
-   * matrices in bfloat16 are left to the caller ({@link Parameters#recastMatrices}).
+   * Rounds weights in place to the values that a file of this type stores. The caller updates
+   * copies of matrices in bfloat16 ({@link Parameters#recastMatrices}).
    *
    * @throws DpoException if a weight is not finite in {@code type}
    */
@@ -123,7 +123,7 @@ public record Rounding(double lost, double update) {
     return tensor.to(type.scalarType()).to(ElementType.F32.scalarType());
   }
 
-  /** In 64 bits: the squares of millions of elements. */
+  /** Summed in 64 bits: millions of squares. */
   private static double squares(Tensor difference) {
     double norm = difference.to(ElementType.F64.scalarType()).norm().item_double();
     return norm * norm;

@@ -21,13 +21,13 @@ import org.dpo4j.torch.Tensors;
  * A file of tensors in the safetensors format: 8 bytes with the length of a JSON header
  * (little-endian), the header, then the tensors' elements (little-endian, row-major) without gaps.
  *
- * <p>The header is checked in full when the file is opened. Data is read piece by piece while it is
- * copied; nothing stays open in between.
+ * <p>The header is checked in full when the file is opened. Data is read in chunks while it is
+ * copied; the file is not kept open.
  */
 public final class SafetensorsFile {
 
   private static final long PIECE_BYTES = 1L << 22;
-  // Direct buffers are freed by the collector alone: one for each thread, not one for each tensor.
+  // One direct buffer per thread, not per tensor: only the garbage collector frees direct buffers.
   private static final ThreadLocal<ByteBuffer> ROOM =
       ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect((int) PIECE_BYTES));
   private static final int DIGEST_BYTES = 1 << 20;
@@ -51,7 +51,7 @@ public final class SafetensorsFile {
     return open(path, PIECE_BYTES);
   }
 
-  /** As {@link #open(Path)}, with pieces of another size; a multiple of 8. */
+  /** As {@link #open(Path)}, with another chunk size, a multiple of 8. */
   static SafetensorsFile open(Path path, long pieceBytes) {
     if (Files.notExists(path)) {
       throw new DpoException("[" + path + "] does not exist");
@@ -79,15 +79,15 @@ public final class SafetensorsFile {
     return header.entries().containsKey(name);
   }
 
-  /** Texts of the header that are not about tensors, by name. */
+  /** The header's metadata by name. */
   public Map<String, String> metadata() {
     return header.metadata();
   }
 
   /**
-   * What the header says about a tensor.
+   * The header's entry of a tensor.
    *
-   * @throws DpoException if there is none of that name
+   * @throws DpoException if there is no such tensor
    */
   public TensorEntry entry(String name) {
     TensorEntry entry = header.entries().get(name);
@@ -97,7 +97,7 @@ public final class SafetensorsFile {
     return entry;
   }
 
-  /** Feeds the whole file, header included, to a digest. */
+  /** Adds the whole file, including its header, to a digest. */
   void digestInto(MessageDigest digest) {
     byte[] piece = new byte[DIGEST_BYTES];
     try (FileChannel channel = channel()) {
@@ -113,9 +113,9 @@ public final class SafetensorsFile {
   /**
    * Copies a tensor's elements, converting to the target's type (round to nearest even).
    *
-   * @param target contiguous, of the shape of the entry
-   * @throws DpoException if there is no such tensor, its element type cannot be read here, or the
-   *     file changed since it was opened
+   * @param target contiguous, with the entry's shape
+   * @throws DpoException if there is no such tensor, its element type is not supported, or the file
+   *     changed since it was opened
    */
   public void copyTo(String name, Tensor target) {
     TensorEntry entry = entry(name);
@@ -123,12 +123,12 @@ public final class SafetensorsFile {
     copyPart(name, 0, target);
   }
 
-  /** Copies as many elements as the target has, from element {@code from} of the tensor on. */
+  /** Fills the target with the tensor's elements from {@code from} on. */
   void copyPart(String name, long from, Tensor target) {
     TensorEntry entry = entry(name);
     ElementType type = readable(entry);
     long position = header.dataStart() + entry.begin() + from * type.bytes();
-    // Read, not mapped: pages of a mapping count as the process's until the collector finds it.
+    // Read, not mapped: mapped pages count as resident until the garbage collector unmaps them.
     long piece = pieceBytes / type.bytes();
     try (FileChannel channel = channel()) {
       long total = target.numel();
@@ -166,7 +166,7 @@ public final class SafetensorsFile {
     }
   }
 
-  /** The element type of an entry, which must be one that can be read here. */
+  /** The element type of an entry; throws if it is not supported. */
   private ElementType readable(TensorEntry entry) {
     return entry
         .elementType()

@@ -18,13 +18,12 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The header of a safetensors file, checked in full: what it says about every byte of the file is
- * true before anything reads one.
+ * The header of a safetensors file, checked completely against the file before any data is read.
  *
  * @param entries by name, in the order of the file's bytes
- * @param dataStart where the tensors' bytes begin in the file
+ * @param dataStart the offset of the tensors' bytes in the file
  * @param fileSize size of the whole file
- * @param metadata texts by name, which say nothing about the tensors
+ * @param metadata texts by name, not about tensors
  */
 record SafetensorsHeader(
     Map<String, TensorEntry> entries, long dataStart, long fileSize, Map<String, String> metadata) {
@@ -33,9 +32,9 @@ record SafetensorsHeader(
 
   private static final int LENGTH_BYTES = 8;
   private static final long MAX_LENGTH = 100_000_000; // the format's own limit
-  private static final int PEEK_BYTES = 200; // enough to recognize what else a file may be
+  private static final int PEEK_BYTES = 200; // enough to recognize other kinds of files
 
-  /** Bits of one element by the format's name of the type. */
+  /** Bits per element, by the format's name of the type. */
   private static final Map<String, Integer> BITS =
       Map.ofEntries(
           Map.entry("F64", 64),
@@ -63,7 +62,8 @@ record SafetensorsHeader(
    * Reads and checks the header.
    *
    * @param path for messages
-   * @throws DpoException if the file is no safetensors file or its header does not fit it
+   * @throws DpoException if the file is not a safetensors file or its header does not match its
+   *     content
    */
   static SafetensorsHeader read(Path path, FileChannel channel) throws IOException {
     long size = channel.size();
@@ -123,8 +123,8 @@ record SafetensorsHeader(
   }
 
   /**
-   * What a file is that is known not to be one of safetensors, with what to do about it. Only for
-   * files that have failed a check: a header's length may happen to spell the same letters.
+   * Recognizes other kinds of files by their first bytes, and says what to do. Only for files that
+   * failed a check: the length of a valid header may coincide with such bytes.
    */
   private static Optional<String> otherKind(byte[] start) {
     String text = new String(start, StandardCharsets.ISO_8859_1);
@@ -140,7 +140,7 @@ record SafetensorsHeader(
     return Optional.empty();
   }
 
-  /** Says what the file is instead, where that is known. */
+  /** Adds what the file is instead, if that is known. */
   private static DpoException notSafetensors(Path path, byte[] start, String why) {
     String what = otherKind(start).orElse("is not a safetensors file: " + why);
     return new DpoException("[" + path + "] " + what);

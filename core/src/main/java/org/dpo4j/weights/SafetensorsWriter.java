@@ -19,8 +19,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Writes tensors in the safetensors format, in the order of their names, so that the same tensors
- * always give the same bytes. Conversion goes piece by piece and needs no second copy of a tensor.
+ * Writes tensors in the safetensors format, in the order of their names, so that equal tensors give
+ * equal bytes. Elements are converted in chunks, without a second copy of a tensor.
  */
 public final class SafetensorsWriter {
 
@@ -32,7 +32,7 @@ public final class SafetensorsWriter {
   private SafetensorsWriter() {}
 
   /**
-   * Writes a new file and returns when it is on the disk.
+   * Writes a new file and forces it to the device.
    *
    * @param path must not exist
    * @param tensors by name; contiguous, of any floating type
@@ -44,7 +44,7 @@ public final class SafetensorsWriter {
     write(path, tensors, type, Map.of());
   }
 
-  /** The same with texts in the header, by name, which readers of tensors pass over. */
+  /** As above, with metadata in the header. */
   static void write(
       Path path, Map<String, Tensor> tensors, ElementType type, Map<String, String> metadata) {
     SortedMap<String, Tensor> sorted = new TreeMap<>(tensors);
@@ -61,7 +61,7 @@ public final class SafetensorsWriter {
     }
   }
 
-  /** A buffer for one piece. */
+  /** A buffer for one chunk. */
   static ByteBuffer room(ElementType type) {
     return ByteBuffer.allocateDirect((int) PIECE * type.bytes());
   }
@@ -124,7 +124,7 @@ public final class SafetensorsWriter {
     }
   }
 
-  /** How many elements are infinite or not a number: all bits of the exponent are set. */
+  /** Counts infinities and NaNs: all bits of the exponent are set. */
   private static long notFinite(ByteBuffer bytes, ElementType type) {
     ByteBuffer elements = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN);
     long count = 0;

@@ -17,7 +17,7 @@ public final class Sha256 {
 
   private Sha256() {}
 
-  /** A digest, without the exception that cannot happen. */
+  /** A digest; every JDK has SHA-256. */
   public static MessageDigest digest() {
     try {
       return MessageDigest.getInstance("SHA-256");

@@ -16,8 +16,8 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gives a model the weights of a checkpoint as fp32 while it is built, each once, each matched by
- * name, shape and type; {@link #finish} then says everything that did not match, at once.
+ * Supplies a model under construction with the weights of a checkpoint in fp32, each once, each
+ * matched by name, shape and type; {@link #finish} reports everything that did not match at once.
  *
  * <pre>{@code
  * try (StrictLoad load = new StrictLoad(checkpoint, rules)) {
@@ -27,15 +27,15 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>Closed without a successful {@code finish}, it frees every tensor that it gave out.
+ * <p>If it is closed without a successful {@code finish}, it frees every tensor that it supplied.
  */
 final class StrictLoad implements ParameterSource, AutoCloseable {
 
-  // A config that asks for far more weights than there are should not be listed to its end.
+  // Limits the list of missing weights for a config with far too many.
   private static final int MAX_MISSING = 1000;
   private static final int LISTED = 5;
 
-  /** Numbers: each tensor begins on a cache line. */
+  /** In elements: each tensor starts on a cache line. */
   private static final long ALIGNMENT = 16;
 
   private final Checkpoint checkpoint;
@@ -48,7 +48,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private final List<String> wrongShape = new ArrayList<>();
   private final List<String> wrongType = new ArrayList<>();
   private final List<String> notFinite = new ArrayList<>();
-  private @Nullable Tensor memory; // of all that is given out
+  private @Nullable Tensor memory; // one block for all supplied tensors
   private long used;
   private boolean finished;
 
@@ -59,7 +59,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   /**
    * A load.
    *
-   * @param otherwise what to look at where the weights do not match, as the end of a message
+   * @param otherwise the advice at the end of the message if weights do not match
    */
   StrictLoad(Checkpoint checkpoint, WeightRules rules, String otherwise) {
     this.checkpoint = checkpoint;
@@ -89,7 +89,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
       return placeholder(shape);
     }
     if (!missing.isEmpty() || !wrongShape.isEmpty() || !wrongType.isEmpty()) {
-      return placeholder(shape); // it fails anyway: spare the memory
+      return placeholder(shape); // the load fails anyway: save the memory
     }
     Tensor tensor = keep(shape);
     checkpoint.copyTo(found, tensor);
@@ -99,15 +99,15 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return tensor;
   }
 
-  /** The name as it is, or without the family's prefix where only that exists. */
+  /** The name, or the name without the family's prefix if only that exists. */
   private String nameInFile(String name) {
     String bare = rules.withoutPrefix(name);
     return !checkpoint.has(name) && checkpoint.has(bare) ? bare : name;
   }
 
   /**
-   * All weights lie in one piece of memory, which the system gets back as a whole when they are
-   * freed or moved: many pieces would leave as many holes.
+   * All weights share one block of memory, which is returned to the system as a whole when they are
+   * freed or moved: separate blocks would fragment the heap.
    */
   private Tensor keep(long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
@@ -115,7 +115,8 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
         memory = scope.keep(Tensors.empty(ElementType.F32, room()));
       }
       long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
-      // Detached: a view would hold the whole for autograd, also after the weight has moved.
+      // Detached: autograd would keep the whole block alive through a view, even after the weight
+      // has moved.
       Tensor tensor = scope.keep(memory.narrow(0, used, count).view(shape).detach());
       used += aligned(count);
       given.add(tensor);
@@ -123,7 +124,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     }
   }
 
-  /** Numbers in all of the checkpoint's tensors. */
+  /** The number of elements of all tensors of the checkpoint. */
   private long room() {
     return checkpoint.names().stream()
         .mapToLong(name -> aligned(checkpoint.entry(name).elements()))
@@ -134,7 +135,10 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
-  /** Of the right shape but of one number's memory, so that all problems can be found. */
+  /**
+   * A tensor of the right shape that stores one number, so that construction continues and all
+   * problems are found.
+   */
   private Tensor placeholder(long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
       Tensor tensor = scope.keep(Tensors.zeros(ElementType.F32, 1).expand(shape));
@@ -146,7 +150,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   /**
    * Ends the load.
    *
-   * @return what the file calls the weights
+   * @return the names of the weights in the file
    * @throws DpoException listing every weight that is missing, unexpected, of another shape, of
    *     another type or not finite
    */
@@ -222,7 +226,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return names.size() + " " + what + " (" + list(names) + ")";
   }
 
-  /** The first of many, and how many more. */
+  /** The first few, and the number of the others. */
   static String list(List<String> names) {
     String shown = String.join(", ", names.subList(0, Math.min(LISTED, names.size())));
     return names.size() <= LISTED ? shown : shown + " and " + (names.size() - LISTED) + " more";
@@ -235,7 +239,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     }
     given.clear();
     if (memory != null) {
-      Tensors.free(memory); // the weights hold it as long as they need it
+      Tensors.free(memory); // the weights keep the block alive
       memory = null;
     }
   }

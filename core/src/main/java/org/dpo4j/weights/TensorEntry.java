@@ -5,11 +5,11 @@ import java.util.Optional;
 import org.dpo4j.torch.ElementType;
 
 /**
- * One tensor of a safetensors file, as its header describes it.
+ * The header's entry of one tensor in a safetensors file.
  *
  * @param name unique in its file
  * @param dtype the format's name of the element type, as in {@code BF16}
- * @param shape sizes, outermost first; empty for a single number
+ * @param shape sizes, outermost first; empty for a scalar
  * @param begin first byte, counted from the end of the header
  * @param end byte after the last
  */
@@ -19,12 +19,12 @@ public record TensorEntry(String name, String dtype, List<Long> shape, long begi
     shape = List.copyOf(shape);
   }
 
-  /** How many numbers the tensor has. */
+  /** The number of elements. */
   public long elements() {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
-  /** The element type, or empty where this program cannot compute with it. */
+  /** The element type; empty if it is not supported. */
   public Optional<ElementType> elementType() {
     for (ElementType type : ElementType.values()) {
       if (type.name().equals(dtype)) {

@@ -3,11 +3,11 @@ package org.dpo4j.weights;
 import java.util.Map;
 
 /**
- * What a checkpoint calls a model's weights.
+ * The names of a model's weights in a checkpoint.
  *
- * @param inFile the name in the file by the name that the model asks for
- * @param copies further names in the file, by name, of a weight that the model asks for: a head
- *     that is stored although it is the embedding table
+ * @param inFile maps names in the model to names in the file
+ * @param copies maps additional names in the file to names of the same weight: a tied head that is
+ *     stored as well
  */
 public record WeightNames(Map<String, String> inFile, Map<String, String> copies) {
 

@@ -1,13 +1,13 @@
 /**
- * Hugging Face folders in and out. A folder with {@code config.json} and safetensors files enters,
- * a {@link org.dpo4j.model.CausalLm} in fp32 leaves; a trained model goes back to the same layout
- * under the same names. LoRA adapters come and go in PEFT's layout: {@link
+ * Reads and writes models in the Hugging Face layout. In: a folder with {@code config.json} and
+ * safetensors files. Out: a {@link org.dpo4j.model.CausalLm} in fp32. A trained model is written in
+ * the same layout under the same names; LoRA adapters in PEFT's layout: {@link
  * org.dpo4j.weights.PeftAdapter}.
  *
- * <p>Everything a file says about itself is checked before memory is taken or native code sees a
- * byte, and every weight is matched by name, shape and type: nothing is guessed, skipped or
- * initialized in silence. Tokenizer files are copied, not read. Start with {@link
- * org.dpo4j.weights.ModelReader}; a new family is a {@code ModelFamily} listed there.
+ * <p>Headers are checked before memory is allocated or native code is called, and every weight is
+ * matched by name, shape and type: nothing is guessed, skipped or initialized silently. Tokenizer
+ * files are copied, not read. Start at {@link org.dpo4j.weights.ModelReader}; a new family is a
+ * {@code ModelFamily} listed there.
  */
 @NullMarked
 package org.dpo4j.weights;
