@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.io.OutputStream;
 
 /**
- * A terminal's stream on which text and a progress bar share the screen: the line that a bar may
- * stand on is wiped before a new line of text begins.
+ * A terminal's stream on which text and a progress bar share the screen: the line of the bar is
+ * cleared before a new line of text starts.
  */
 final class BarClearingStream extends FilterOutputStream {
   private static final String WIPE = "\r\u001b[K";
@@ -18,7 +18,7 @@ final class BarClearingStream extends FilterOutputStream {
     super(terminal);
   }
 
-  /** A bar that replaces the last one; it is over when the next text comes. */
+  /** A bar that replaces the previous one and is cleared by the next text. */
   static String bar(String text) {
     return WIPE + text;
   }

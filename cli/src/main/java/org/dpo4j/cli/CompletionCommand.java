@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     description = "Prints a completion script for bash and zsh; use: source <(./dpo4j completion)")
 final class CompletionCommand implements Callable<Integer> {
-  /** An option whose values are no closed list; picocli completes nothing there. */
+  /** An option without a closed list of values, which picocli does not complete. */
   private static final Pattern OPEN_VALUE = Pattern.compile("(    '--[^\n]*'\\)\n)      return\n");
 
   private static final String FILE_NAMES =

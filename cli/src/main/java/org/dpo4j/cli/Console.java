@@ -7,7 +7,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Where the command line speaks: results on {@code out}, all about them on {@code err}.
+ * The streams of the command line: results on {@code out}, messages on {@code err}.
  *
  * @param out standard output
  * @param err standard error

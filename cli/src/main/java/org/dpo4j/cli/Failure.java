@@ -15,16 +15,16 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * Turns what was thrown into a message and an exit code; a stack trace only when asked for.
+ * Turns an exception into a message and an exit code, with a stack trace on request.
  *
- * @param console where to
+ * @param console receives the message
  * @param debug whether to show the stack trace
  */
 record Failure(Console console, boolean debug) {
   static final int FAILED = 1;
   static final int USAGE = 2;
 
-  /** What the native engine writes when an allocation fails. */
+  /** Fragments of the native engine's messages about failed allocations. */
   private static final List<String> ENGINE_MEMORY =
       List.of("defaultcpuallocator", "can't allocate memory", "not enough memory", "bad_alloc");
 
@@ -89,7 +89,7 @@ record Failure(Console console, boolean debug) {
     return failure instanceof RuntimeException && ENGINE_MEMORY.stream().anyMatch(text::contains);
   }
 
-  /** Messages of the native engine go on with a stack of their own. */
+  /** Messages of the native engine continue with a native stack trace. */
   private static String firstLine(Throwable failure) {
     String message = failure.getMessage();
     return message == null ? "no message" : message.lines().findFirst().orElse("no message");

@@ -47,7 +47,7 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(new CommandLine(new HelpCommand()));
     line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
     line.setExpandAtFiles(false);
-    // Spelling puts an equals sign before each value, so that a value may look like an option.
+    // Spelling inserts an equals sign before each value, so that a value may look like an option.
     line.setAllowOptionsAsOptionParameters(true);
     line.setUsageHelpWidth(100);
     line.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
@@ -56,9 +56,9 @@ public final class Main implements Callable<Integer> {
   }
 
   public static void main(String[] args) {
-    // Plots are drawn into files; a desktop is never asked for.
+    // Plots are drawn into files, without a display.
     System.setProperty("java.awt.headless", "true");
-    // Numbers are written for people and programs of any country.
+    // Numbers are formatted independently of the user's locale.
     Locale.setDefault(Locale.ROOT);
     System.exit(new Main(new CoreRuns(), Console.system()).run(args));
   }
@@ -78,8 +78,8 @@ public final class Main implements Callable<Integer> {
   }
 
   /**
-   * Refuses words that the JVM could not decode: what is not in the character set of the locale
-   * arrives as U+FFFD, and would be used like that.
+   * Refuses arguments that the JVM could not decode: characters outside the locale's character set
+   * arrive as U+FFFD.
    */
   private static void requireReadable(List<String> words) {
     for (String word : words) {
@@ -92,7 +92,7 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  /** Checks the command and gives the names of its options their one spelling. */
+  /** Checks the command and normalizes the spelling of its options. */
   private List<String> spelled(List<String> words) {
     if (words.isEmpty() || words.get(0).startsWith("-")) {
       return words;

@@ -18,14 +18,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.ParseResult;
 
-/** Gives the options of a configuration their dashes and their help. */
+/** Turns the options of a configuration into flags with help. */
 final class OptionFlags {
   private OptionFlags() {}
 
   /**
    * A command line for a command with the options of its table.
    *
-   * @param unused names of options that the command has no use for
+   * @param unused names of options that the command does not use
    */
   static CommandLine line(Object command, OptionTable<?> table, String... unused) {
     CommandSpec spec = CommandSpec.forAnnotatedObject(command);
@@ -58,7 +58,7 @@ final class OptionFlags {
     return new CommandLine(spec);
   }
 
-  /** Adds options that are answered but not shown. */
+  /** Adds options that are accepted but not shown in the help. */
   static void addHidden(CommandLine line, Collection<String> names) {
     CommandSpec spec = line.getCommandSpec();
     for (String name : names) {
@@ -75,7 +75,7 @@ final class OptionFlags {
     }
   }
 
-  /** The options that stand on the command line, by name; those of the table may be lists. */
+  /** The options on the command line by name; options of the table may be lists. */
   static Map<String, GivenValue> given(ParseResult result, OptionTable<?> table) {
     Set<String> lists =
         table.options().stream()
@@ -136,7 +136,7 @@ final class OptionFlags {
     return text.toString();
   }
 
-  /** Where the descriptions begin. */
+  /** The column of the descriptions. */
   private static int column(List<OptionSpec> options) {
     return options.stream().mapToInt(option -> name(option).length()).max().orElse(0) + 4;
   }

@@ -11,14 +11,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
- * The ways to write options: dashes for underscores, {@code --no_NAME} for {@code --NAME=false},
- * and a value, or several of a list, behind the name.
+ * Normalizes the spelling of options: dashes for underscores, {@code --no_NAME} for {@code
+ * --NAME=false}, and one or more values after the name.
  *
  * @param options all options of a command by name, without the leading dashes
  */
 record Spelling(Map<String, OptionSpec> options) {
 
-  /** Words that an option's value can only be behind an equals sign. */
+  /** Words that can be a value only after an equals sign. */
   private static final Pattern OPTION = Pattern.compile("(?s)--[A-Za-z][\\w-]*(=.*)?|-[hV]");
 
   static Spelling of(CommandSpec command) {
@@ -32,8 +32,8 @@ record Spelling(Map<String, OptionSpec> options) {
   }
 
   /**
-   * The words with every option under its one name, once for each of its values and with an equals
-   * sign before it.
+   * The words with every option under its canonical name, repeated for each value, in the form
+   * NAME=VALUE.
    *
    * @throws UsageException naming all options that the command does not have
    */
@@ -72,7 +72,7 @@ record Spelling(Map<String, OptionSpec> options) {
     return canonical;
   }
 
-  /** The words behind an option that are none themselves. */
+  /** The words after an option that are not options. */
   private static List<String> values(List<String> words, int option) {
     int end = option + 1;
     while (end < words.size() && !OPTION.matcher(words.get(end)).matches()) {
@@ -81,7 +81,7 @@ record Spelling(Map<String, OptionSpec> options) {
     return words.subList(option + 1, end);
   }
 
-  /** What an option means without a value. */
+  /** The value of an option without one. */
   private static String bare(OptionSpec option, String name, String next) {
     if (option.arity().min() > 0) {
       throw new UsageException(

@@ -6,18 +6,18 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Tells terminals from files and pipes. */
+/** Distinguishes terminals from files and pipes. */
 final class Terminal {
   private Terminal() {}
 
   /**
-   * Whether a file descriptor of this process is a terminal. {@link System#console()} does not
-   * tell: it asks about stdin too, and newer JDKs answer for pipes as well.
+   * Whether a file descriptor of this process is a terminal. {@link System#console()} is no
+   * substitute: it includes stdin, and newer JDKs return a console for pipes as well.
    */
   static boolean isTerminal(int descriptor) {
     Path link = Path.of("/proc/self/fd/" + descriptor);
     if (Files.isSymbolicLink(link)) {
-      // Linux: no native call, which would cost more time than the rest of the start.
+      // On Linux without a native call, which would take longer than the rest of the start.
       try {
         String target = Files.readSymbolicLink(link).toString();
         return target.startsWith("/dev/pts/")

@@ -6,8 +6,8 @@ import org.dpo4j.report.Progress;
 import org.dpo4j.report.TimeText;
 
 /**
- * How far a task is and how long it will still take, on standard error: on a terminal a bar that
- * stays on its line, else now and then a line, so that a log file shows it too.
+ * Prints the progress of a task and its remaining time on standard error: as a bar on a terminal,
+ * else as occasional lines for log files.
  */
 final class TerminalProgress implements Progress, AutoCloseable {
   private static final int BAR = 24;
@@ -29,7 +29,7 @@ final class TerminalProgress implements Progress, AutoCloseable {
   }
 
   /**
-   * @param nanos the time, as {@link System#nanoTime} gives it
+   * @param nanos the clock, as {@link System#nanoTime}
    */
   TerminalProgress(Console console, LongSupplier nanos) {
     this.console = console;
@@ -54,7 +54,8 @@ final class TerminalProgress implements Progress, AutoCloseable {
         due = seconds + REDRAW_SECONDS;
         draw(bar(done, total, left, note));
       } else {
-        // A line for each tenth of the time so far: long tasks do not fill the log.
+        // A line whenever the elapsed time has grown by a tenth, so that long tasks do not fill the
+        // log.
         due = seconds + Math.min(LAST_LINE_SECONDS, Math.max(FIRST_LINE_SECONDS, seconds / 10));
         console.err().println(line(done, total, left, note));
       }
@@ -81,14 +82,14 @@ final class TerminalProgress implements Progress, AutoCloseable {
         + (note.isEmpty() ? "" : ", " + note);
   }
 
-  /** Writes the bar over the last one; a line that wrapped could not be wiped again. */
+  /** Overwrites the last bar, within the width of a line: a wrapped line could not be cleared. */
   private void draw(String bar) {
     console.err().print(BarClearingStream.bar(bar.substring(0, Math.min(WIDTH, bar.length()))));
     console.err().flush();
     shown = true;
   }
 
-  /** Wipes the bar of the task under way. */
+  /** Clears the bar of the current task. */
   @Override
   public void close() {
     if (shown) {

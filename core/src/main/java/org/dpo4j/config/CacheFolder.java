@@ -8,21 +8,21 @@ import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 
-/** Where {@code --reference_cache} says that the log-probabilities of references are kept. */
+/** The folder of the option {@code reference_cache}, with the log-probabilities of references. */
 public final class CacheFolder {
   private static final String BESIDE_OUTPUT = "reference_cache";
 
-  /** YAML 1.1 readers, and tools that rewrite YAML files, turn a bare off into false. */
+  /** YAML 1.1 parsers, and tools that rewrite YAML files, turn a bare off into false. */
   private static final Set<String> OFF = Set.of("off", "false");
 
   private CacheFolder() {}
 
   /**
-   * The folder, by default one beside {@code output_dir}, so that runs with neighbouring outputs
-   * share it; empty for off.
+   * The folder, by default one beside {@code output_dir}, which runs with neighbouring output
+   * folders share; empty for off.
    *
-   * @throws UsageException if it is the output folder or lies in it, which is put in place whole,
-   *     or lies in the folder of a model or adapter that is read
+   * @throws UsageException if it is the output folder or lies in it, since that is published as a
+   *     whole, or lies in the folder of a model or adapter that is read
    */
   public static Optional<Path> of(TrainingConfig config) {
     Optional<Path> given = config.loss().referenceCache();

@@ -19,14 +19,14 @@ import org.dpo4j.data.RowFormat;
 import org.dpo4j.options.ReadableFile;
 import org.dpo4j.options.Suggestion;
 
-/** From the options about data to the files that are read. */
+/** Resolves the options about data to the files that are read. */
 public final class DataInputs {
   private DataInputs() {}
 
   /**
    * Finds the files of an option.
    *
-   * @throws UsageException if one is not there or is named twice
+   * @throws UsageException if one does not exist or is named twice
    */
   static DataInput of(
       String option, List<Path> paths, Optional<List<String>> columns, RowFormat format) {
@@ -60,7 +60,10 @@ public final class DataInputs {
         .toList();
   }
 
-  /** What a run must not write: the files, and folders whose new files the next run would read. */
+  /**
+   * Paths that a run must not write to: the files, and folders whose new files the next run would
+   * read.
+   */
   public static List<Path> inputs(DataInput input) {
     List<Path> inputs = new ArrayList<>(files(input));
     input.entries().stream().map(DataEntry::path).filter(Files::isDirectory).forEach(inputs::add);
@@ -70,7 +73,7 @@ public final class DataInputs {
   /**
    * The option {@code columns}: items NAME=COLUMN.
    *
-   * @throws UsageException if an item is none, or a name or a column comes twice
+   * @throws UsageException if an item has another form, or a name or a column occurs twice
    */
   static ColumnMapping columns(Optional<List<String>> items) {
     Map<String, String> sources = new LinkedHashMap<>();

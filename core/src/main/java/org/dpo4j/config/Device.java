@@ -1,6 +1,6 @@
 package org.dpo4j.config;
 
-/** The names of {@code --device}. */
+/** The values of the option {@code device}. */
 public enum Device {
   CPU
 }

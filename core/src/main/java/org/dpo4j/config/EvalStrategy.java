@@ -1,6 +1,9 @@
 package org.dpo4j.config;
 
-/** The names of {@code --eval_strategy}: when to evaluate besides before the first step. */
+/**
+ * The values of the option {@code eval_strategy}: when to evaluate after the evaluation before the
+ * first step.
+ */
 public enum EvalStrategy {
   NO,
   STEPS,

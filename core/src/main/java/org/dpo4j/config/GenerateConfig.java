@@ -9,7 +9,7 @@ import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.ReadableFile;
 
-/** What {@code generate} needs: a model, one prompt or a file of them, and how to sample. */
+/** The configuration of {@code generate}: a model, a prompt or a file of prompts, and sampling. */
 public record GenerateConfig(
     @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
         Path model,

@@ -8,7 +8,7 @@ import org.dpo4j.options.ReadableFile;
 import org.dpo4j.weights.HubName;
 import org.dpo4j.weights.PeftAdapter;
 
-/** Checks that the paths in options lead somewhere, before any work begins. */
+/** Checks that the paths in options exist, before any work starts. */
 public final class InputPaths {
   private InputPaths() {}
 
@@ -27,7 +27,10 @@ public final class InputPaths {
     }
   }
 
-  /** A folder; one that looks like the name of a hub model gets a word on downloading. */
+  /**
+   * Requires a folder; the message about one that looks like a hub name explains how to download
+   * it.
+   */
   private static void requireThere(String option, Path path) {
     String name = path.toString().replace('\\', '/');
     if (mayBeOfHub(path, name)) {
@@ -43,7 +46,10 @@ public final class InputPaths {
     requireFolder(option, path);
   }
 
-  /** A missing path in the form of a hub name, unless its first part is a folder that is here. */
+  /**
+   * Whether a path is missing and has the form of a hub name, and its first part is not an existing
+   * folder.
+   */
   private static boolean mayBeOfHub(Path path, String name) {
     return !Files.exists(path) && HubName.hasOwner(name) && !Files.isDirectory(path.getName(0));
   }
@@ -60,7 +66,7 @@ public final class InputPaths {
     }
   }
 
-  /** Checks what {@code --adapter} names. */
+  /** Checks the folder of the option {@code adapter}. */
   public static void requireAdapter(Path path) {
     requireThere("adapter", path);
     if (!Files.exists(path.resolve(PeftAdapter.CONFIG))) {
@@ -74,7 +80,7 @@ public final class InputPaths {
     }
   }
 
-  /** A missing path in the form of a hub name most likely is one. */
+  /** Refuses a missing path in the form of a hub name with how to download it. */
   static void requireData(String option, Path path) {
     String name = path.toString().replace('\\', '/');
     if (mayBeOfHub(path, name) && !name.matches(".*\\.\\w+")) {

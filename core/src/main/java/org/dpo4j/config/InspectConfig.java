@@ -10,7 +10,7 @@ import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
-/** What {@code inspect} needs: a folder with a tokenizer, and pairs. */
+/** The configuration of {@code inspect}: a folder with a tokenizer, and pairs. */
 public record InspectConfig(
     @Option(help = "folder of the model whose tokenizer is used", aliases = "model_name_or_path")
         Path model,

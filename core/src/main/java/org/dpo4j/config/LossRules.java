@@ -18,20 +18,20 @@ import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.options.OptionType;
 
 /**
- * Which options about losses go together, from what each loss says about itself; nothing that is
- * accepted is ignored. A default may be spelled out beside a loss that does not look at it.
+ * Checks that the options about losses fit together, from the properties of each loss: no accepted
+ * option is ignored. A default may be given explicitly with a loss that does not use it.
  */
 public final class LossRules {
 
-  /** For the questions that every loss answers in the same way whatever its numbers. */
+  /** Settings for queries whose answer does not depend on them. */
   private static final LossSettings ANY = LossSettings.of(0.1, 0.1);
 
   private LossRules() {}
 
   /**
-   * The losses that options ask for, as one.
+   * The requested losses, combined into one.
    *
-   * @param weights one for each type; empty for 1 each
+   * @param weights one per type; empty for 1 each
    */
   public static PreferenceLoss loss(
       List<LossType> types, Optional<List<Double>> weights, LossSettings settings) {
@@ -74,7 +74,9 @@ public final class LossRules {
     }
   }
 
-  /** Refuses what the losses of a run would ignore, or what has no meaning in one of them. */
+  /**
+   * Refuses options that the losses of a run would ignore or that have no meaning for one of them.
+   */
   static void check(TrainingConfig.Loss options) {
     Objective objective = options.objective();
     PreferenceLoss loss = objective.loss();

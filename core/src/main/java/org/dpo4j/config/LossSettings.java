@@ -3,14 +3,14 @@ package org.dpo4j.config;
 import java.util.Locale;
 
 /**
- * The numbers in the formulas of losses. Each loss takes those that stand in its own.
+ * The parameters of losses. Each loss uses those in its formula.
  *
- * @param beta strength of the tie to the reference
- * @param labelSmoothing share of pairs taken as labelled the wrong way
+ * @param beta strength of the regularization towards the reference
+ * @param labelSmoothing assumed share of pairs with swapped labels
  * @param discopopTau temperature of DiscoPOP's mixture
- * @param dpopLambda price of a chosen completion that becomes less likely
+ * @param dpopLambda penalty for a chosen completion that becomes less likely
  * @param simpoGamma target reward margin
- * @param cpoAlpha weight of CPO's second part
+ * @param cpoAlpha weight of CPO's likelihood term
  */
 public record LossSettings(
     double beta,
@@ -20,7 +20,7 @@ public record LossSettings(
     double simpoGamma,
     double cpoAlpha) {
 
-  /** The others as options have them by default. */
+  /** The given settings, with the defaults for the others. */
   public static LossSettings of(double beta, double labelSmoothing) {
     return new LossSettings(
         beta,
@@ -31,9 +31,7 @@ public record LossSettings(
         Setting.CPO_ALPHA.neutral());
   }
 
-  /**
-   * A number that some losses take and others would ignore; the name in lower case is its option's.
-   */
+  /** A parameter of some losses; its name in lower case is the option's. */
   public enum Setting {
     LABEL_SMOOTHING(0),
     DISCOPOP_TAU(0.05),
@@ -47,12 +45,12 @@ public record LossSettings(
       this.neutral = neutral;
     }
 
-    /** The default, which may stand beside a loss that does not take the setting. */
+    /** The default, which may be given with any loss. */
     public double neutral() {
       return neutral;
     }
 
-    /** As it stands in a sentence. */
+    /** The setting in words, for messages. */
     public String words() {
       return name().toLowerCase(Locale.ROOT).replace('_', ' ');
     }

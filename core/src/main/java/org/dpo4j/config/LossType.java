@@ -31,10 +31,10 @@ import org.dpo4j.loss.SimpoLoss;
 import org.dpo4j.loss.SppoHardLoss;
 
 /**
- * The names of {@code --loss_type}, TRL's first; one constant for each loss that can be asked for
- * by name, with the settings that it takes.
+ * The values of the option {@code loss_type}, TRL's first: one constant per loss, with the settings
+ * that it uses.
  */
-@SuppressWarnings("ImmutableEnumChecker") // lambdas without state and sets that are not changed
+@SuppressWarnings("ImmutableEnumChecker") // stateless lambdas and immutable sets
 public enum LossType {
   SIGMOID(s -> new SigmoidLoss(s.beta(), s.labelSmoothing()), LABEL_SMOOTHING),
   HINGE(s -> new HingeLoss(s.beta())),
@@ -68,7 +68,7 @@ public enum LossType {
     this.settings = Set.of(settings);
   }
 
-  /** Whether the formula has this number in it. */
+  /** Whether the loss uses this setting. */
   public boolean takes(LossSettings.Setting setting) {
     return settings.contains(setting);
   }
@@ -76,7 +76,7 @@ public enum LossType {
   /**
    * The loss of this name.
    *
-   * @throws IllegalArgumentException if a number is outside of the loss's range
+   * @throws org.dpo4j.UsageException if a setting is out of the loss's range
    */
   public PreferenceLoss create(LossSettings numbers) {
     return maker.apply(numbers);

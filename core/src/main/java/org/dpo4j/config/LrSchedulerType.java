@@ -2,7 +2,7 @@ package org.dpo4j.config;
 
 import org.dpo4j.optim.LearningRateSchedule;
 
-/** The names of {@code --lr_scheduler_type}. */
+/** The values of the option {@code lr_scheduler_type}. */
 public enum LrSchedulerType {
   LINEAR,
   COSINE,

@@ -9,7 +9,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
-/** What {@code merge} needs: a model, its adapter and a folder for the model that both make. */
+/** The configuration of {@code merge}: a model, its adapter and a folder for the merged model. */
 public record MergeConfig(
     @Option(
             help = "folder of the base model, in Hugging Face format",
@@ -46,7 +46,7 @@ public record MergeConfig(
     try (Stream<Path> files = Files.list(folder)) {
       return files.findAny().isEmpty();
     } catch (IOException e) {
-      return true; // whoever writes there says what is wrong
+      return true; // reported when the folder is written
     }
   }
 

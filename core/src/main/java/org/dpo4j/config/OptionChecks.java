@@ -6,9 +6,9 @@ import org.dpo4j.UsageException;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.options.OptionType;
 
-/** The checks of option values; each failure names the option as a user writes it. */
+/** Checks of option values that throw {@link UsageException}. */
 public final class OptionChecks {
-  // More than any machine has cores; the engine takes what it is told and would not come back.
+  // More than any machine has cores; the engine would start any number of threads and hang.
   private static final int MAX_THREADS = 1024;
 
   private static final double LARGEST = 1e30;

@@ -12,10 +12,10 @@ import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
 /**
- * What {@code plan} needs: all that decides a training run, and what the run has to fit into.
+ * The configuration of {@code plan}: a training run, and the memory that it must fit into.
  *
- * @param plan the questions
- * @param training the run in question; where it would write does not matter
+ * @param plan the options of {@code plan} itself
+ * @param training the planned run; its output folder is ignored
  */
 public record PlanConfig(Plan plan, TrainingConfig training) {
 
@@ -25,10 +25,10 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
   /** The options that {@code train} does not have. */
   public static final OptionTable<Plan> OWN = OptionTable.of(Plan.class);
 
-  /** The option of {@code train} that must not be missing there and is of no use here. */
+  /** The option that {@code train} requires and {@code plan} ignores. */
   public static final String UNUSED = "output_dir";
 
-  /** What is asked. */
+  /** The options of {@code plan} itself. */
   public record Plan(
       @Option(help = "memory to fit into, as 8GB (default: all there is)") Optional<String> memory,
       @Option(value = "true", help = "time a few steps of small models on this machine")
@@ -41,11 +41,11 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
   }
 
   /**
-   * From what a user gave to a configuration, TRL's names translated as for {@code train}.
+   * Builds a configuration from given values; TRL's names are translated as for {@code train}.
    *
    * @param file from the YAML file of a training run; may be empty
-   * @param flags from the command line; they win over the file
-   * @param notices gets one line for each option that was accepted but has no meaning
+   * @param flags from the command line; they take precedence over the file
+   * @param notices receives one line per option that is accepted but has no effect
    * @throws UsageException as {@link TrainingOptions#resolve} does
    */
   public static PlanConfig resolve(

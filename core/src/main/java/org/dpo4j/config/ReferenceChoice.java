@@ -1,11 +1,11 @@
 package org.dpo4j.config;
 
-/** The names of {@code --reference}: what the policy is compared with. */
+/** The values of the option {@code reference}: the model that the policy is compared with. */
 public enum ReferenceChoice {
-  /** A frozen copy of what training starts from, adapter included. */
+  /** A frozen copy of the model that training starts from, including its adapter. */
   START,
   /** The base model, with the adapter off. */
   BASE,
-  /** Nothing, for losses that need no reference. */
+  /** No reference, for losses that need none. */
   NONE
 }

@@ -2,9 +2,9 @@ package org.dpo4j.config;
 
 import org.dpo4j.torch.ElementType;
 
-/** The names of {@code --save_dtype}: the number format of the weights that are written. */
+/** The values of the option {@code save_dtype}: the element type of the saved weights. */
 public enum SaveDtype {
-  /** The checkpoint's own where rounding to it keeps what was learned, else float32. */
+  /** The checkpoint's own type if rounding to it keeps what was learned, else float32. */
   AUTO,
   FLOAT32,
   FLOAT16,

@@ -10,7 +10,7 @@ import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
-/** What {@code score} needs: a model, perhaps a reference, pairs and a file for the numbers. */
+/** The configuration of {@code score}: a model, an optional reference, pairs and an output file. */
 public record ScoreConfig(
     @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
         Path model,

@@ -23,8 +23,8 @@ import org.dpo4j.report.LogFormat;
 import org.dpo4j.train.Computation;
 
 /**
- * Everything that decides a training run, as immutable values: defaults are those of TRL 1.16 and
- * transformers 5.23 but for the differences listed in {@code docs/reference/trl.md}.
+ * The configuration of a training run: defaults are those of TRL 1.16 and transformers 5.23 but for
+ * the differences listed in {@code docs/reference/trl.md}.
  *
  * <p>Every component of the parts below is one option; nothing else declares options. Build one
  * from option names with {@link #of}, change one with {@link #with}.

@@ -23,30 +23,30 @@ import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.RunOutput;
 
 /**
- * From what a user gave, in TRL's words or ours, to a configuration.
+ * Translates options in TRL's names or ours into a configuration.
  *
  * @param config the run
- * @param notices one line for each option that was accepted but has no meaning here; options are
- *     marked ({@link OptionText})
+ * @param notices one line per option that is accepted but has no effect; options are marked ({@link
+ *     OptionText})
  * @param warnings the same for options that a user relies on
  */
 public record TrainingOptions(TrainingConfig config, List<String> notices, List<String> warnings) {
 
-  /** Options that name what is read; their paths in a YAML file start at the current folder. */
+  /** Options that name inputs; their paths in a YAML file are relative to the working directory. */
   private static final Set<String> INPUTS =
       Set.of("model", "adapter", "data_file", "eval_file", "ref_model");
 
-  /** Names of files that hold another split than the one to train on. */
+  /** Names of files with a split other than the training split. */
   private static final Pattern OTHER_SPLIT =
       Pattern.compile("(.*[-._ ])?(test|validation|valid|val|dev|eval)([-._ 0-9].*)?");
 
-  /** Prints what there is to say about the options. */
+  /** Prints the notices and warnings. */
   public void report(RunOutput output) {
     notices.forEach(output::note);
     warnings.forEach(output::warn);
   }
 
-  /** Every name that {@code train} has an answer for: its own, their aliases and TRL's. */
+  /** Every name that {@code train} handles: its own options, their aliases and TRL's. */
   public static Set<String> names() {
     Set<String> names = new LinkedHashSet<>(TrainingConfig.OPTIONS.names());
     names.addAll(TrlOptions.load().names());
@@ -84,7 +84,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
     return canonical;
   }
 
-  /** One pass over the given options, collecting everything there is to say about them. */
+  /** One pass over the given options that collects all notices, warnings and errors. */
   private static final class Translation {
     private final TrlOptions trl = TrlOptions.load();
     private final Map<String, GivenValue> given;
@@ -129,7 +129,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
       return new TrainingOptions(config, List.copyOf(notices), warnings);
     }
 
-    /** A path of a file that is there, but not where paths start. */
+    /** Reports a path that exists relative to the YAML file but not to the working directory. */
     private void requireThere(String name, GivenValue value) {
       if (!INPUTS.contains(name) || value.origin().isEmpty() || value.none()) {
         return;
@@ -255,7 +255,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
       }
     }
 
-    /** Where TRL would take the train split alone of a folder of several. */
+    /** Refuses a folder with several splits, of which TRL would read the train split alone. */
     private void requireOneSplit(String name, GivenValue value) {
       if (!Files.isDirectory(Path.of(value.text()))) {
         return;
@@ -277,7 +277,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
                             file,
                             Path.of(value.text()).resolve("train*"))));
       } catch (IOException e) {
-        // Whoever reads the folder says what is wrong with it.
+        // Reported when the folder is read.
       }
     }
 

@@ -1,19 +1,20 @@
 package org.dpo4j.options;
 
 /**
- * The value that a user gave to an option.
+ * A value given to an option.
  *
  * @param text the value as written; lists are joined by commas
- * @param origin {@code file:line: } for a value from a file, to put before a message; else empty
+ * @param origin {@code file:line: } for a value from a file, the prefix of messages about it; else
+ *     empty
  */
 public record GivenValue(String text, String origin) {
 
-  /** A value from the command line or from code, whose message needs no place. */
+  /** A value from the command line or from code, without a place. */
   public static GivenValue of(Object value) {
     return new GivenValue(OptionType.text(value), "");
   }
 
-  /** Whether this is the way to say "not set": null or none, as Python tools spell it. */
+  /** Whether the value means "not set": null or none, as Python tools write it. */
   public boolean none() {
     return text.isEmpty() || text.equalsIgnoreCase("null") || text.equalsIgnoreCase("none");
   }

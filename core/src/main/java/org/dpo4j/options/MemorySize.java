@@ -8,7 +8,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.dpo4j.UsageException;
 
-/** Amounts of memory in words. */
+/** Parses and formats amounts of memory. */
 public final class MemorySize {
 
   private static final Pattern SIZE = Pattern.compile("(\\d+(?:\\.\\d+)?)\\s*([kmgt]i?b?|b)?");
@@ -17,7 +17,7 @@ public final class MemorySize {
 
   private MemorySize() {}
 
-  /** Bytes of a text such as {@code 8GB}, {@code 7.5GiB} or {@code 8e9} written out. */
+  /** Parses amounts such as {@code 8GB}, {@code 7.5GiB} or a plain number of bytes. */
   public static long parse(String text) {
     Matcher matcher = SIZE.matcher(text.strip().toLowerCase(Locale.ROOT));
     if (!matcher.matches()) {
@@ -41,14 +41,14 @@ public final class MemorySize {
         "");
   }
 
-  /** For people. */
+  /** The amount for display, in MB or GB. */
   public static String text(long bytes) {
     return bytes < 1e9
         ? String.format(Locale.ROOT, "%.0f MB", bytes / 1e6)
         : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
   }
 
-  /** What the machine has, or the container in it. */
+  /** The memory of the machine, or of the container. */
   public static long ofMachine() {
     return ManagementFactory.getOperatingSystemMXBean()
             instanceof com.sun.management.OperatingSystemMXBean system

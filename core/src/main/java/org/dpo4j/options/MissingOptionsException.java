@@ -5,7 +5,7 @@ import java.util.stream.Collectors;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 
-/** Required options were not given; names all of them. */
+/** Required options are missing; the message names all of them. */
 public class MissingOptionsException extends UsageException {
   private static final long serialVersionUID = 1L;
 

@@ -7,10 +7,10 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Makes a component of a configuration record an option: a flag of the command line, a key of the
- * YAML file, a line of the help and of the resolved run, all from this one declaration.
+ * Declares a component of a configuration record as an option: a flag of the command line, a key in
+ * YAML files, a line in the help and in the resolved configuration.
  *
- * <p>The option is named as the component, in snake case ({@code learningRate} is {@code
+ * <p>The option has the component's name in snake case ({@code learningRate} is {@code
  * learning_rate}). Its type is the component's; a component without a default is required unless it
  * is an {@link java.util.Optional}.
  */
@@ -22,7 +22,7 @@ public @interface Option {
   /** The default, spelled as a user would; empty for none. */
   String value() default "";
 
-  /** What it does, in a few words; the help has one line for each option. */
+  /** A short description; the help has one line per option. */
   String help();
 
   /** Whether the path {@code -} means the standard stream; it is refused elsewhere. */

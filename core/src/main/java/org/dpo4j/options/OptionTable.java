@@ -17,8 +17,8 @@ import java.util.function.Function;
 import org.dpo4j.UsageException;
 
 /**
- * The options of one configuration record: reads the record from names and values, and writes it
- * back. A component of the record is an {@link Option}, or a record of options, which is a group.
+ * The options of one configuration record: converts between the record and names with values. A
+ * component of the record is an {@link Option}, or a record of options, which forms a group.
  *
  * @param <C> the configuration record
  */
@@ -35,7 +35,7 @@ public final class OptionTable<C> {
   }
 
   /**
-   * The table of a record; throws IllegalArgumentException when it declares what cannot be read.
+   * The table of a record; throws IllegalArgumentException if a component has an unsupported type.
    */
   public static <C extends Record> OptionTable<C> of(Class<C> type) {
     return new OptionTable<>(type);
@@ -90,7 +90,7 @@ public final class OptionTable<C> {
     return List.copyOf(names.keySet());
   }
 
-  /** The main name behind a name or alias; empty for a name that is no option here. */
+  /** The main name of a name or alias; empty for an unknown name. */
   public Optional<String> canonicalName(String name) {
     return Optional.ofNullable(names.get(name));
   }
@@ -107,7 +107,7 @@ public final class OptionTable<C> {
     return GivenValue.of(item(name, value));
   }
 
-  /** A single path or number for a list is its one item, whatever commas are in it. */
+  /** A single path or number for a list is its only item, even if it contains commas. */
   private Object item(String name, Object value) {
     Entry entry = entries.get(names.getOrDefault(name, name));
     boolean single = !(value instanceof List<?>) && !(value instanceof String);
@@ -115,7 +115,7 @@ public final class OptionTable<C> {
   }
 
   /**
-   * Builds the record from what a user gave; the rest is at its default.
+   * Builds the record from given values and the defaults of the others.
    *
    * @throws UsageException when names are unknown or required ones missing (all of them at once),
    *     or when a value breaks its rule
@@ -233,18 +233,18 @@ public final class OptionTable<C> {
         || entry.spec().choices().contains(given.text());
   }
 
-  /** Whether every letter of the value counts, blanks included. */
+  /** Whether white space around the value is significant. */
   private static boolean isText(Entry entry) {
     return entry.spec().label().equals("TEXT");
   }
 
-  /** Puts file and line before a message about one option whose value came from a file. */
+  /** Adds file and line to a failure about an option whose value came from a file. */
   private UsageException placed(UsageException cause, Map<String, GivenValue> values) {
     GivenValue given = values.get(cause.option());
     return given == null ? cause : cause.at(given.origin());
   }
 
-  /** The record as option names and values in declaration order; what is not set is left out. */
+  /** The record as option names and values in declaration order, without unset options. */
   public Map<String, Object> write(C config) {
     Map<String, Object> values = new LinkedHashMap<>();
     entries.forEach(
@@ -259,7 +259,7 @@ public final class OptionTable<C> {
     return values;
   }
 
-  /** Numbers and truth values as they are, all else as text: what YAML and JSON can hold. */
+  /** Numbers and booleans as they are, other values as text, as YAML and JSON represent them. */
   private static Object plain(Object value) {
     if (value instanceof StepInterval interval) {
       return plain(interval.value());

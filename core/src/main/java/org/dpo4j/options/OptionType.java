@@ -16,9 +16,9 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * How one type of option value is read from text and shown again.
+ * Reads and formats option values of one type.
  *
- * @param rule what a value must be, as it stands in an error message
+ * @param rule what a value must be, for error messages
  * @param label short name of a value for the help, for example {@code N}
  * @param choices all values of a closed set; empty for the open types
  * @param flag whether the bare option means true
@@ -63,7 +63,7 @@ public record OptionType(
         return Arrays.stream(JsonMapper.shared().readValue(text, Object[].class))
             .map(String::valueOf);
       } catch (JacksonException e) {
-        // No JSON: a pattern such as [ab].jsonl[.gz] stays as it is.
+        // Not JSON: a pattern such as [ab].jsonl[.gz] is kept.
       }
     }
     return COMMA.splitAsStream(text).map(OptionType::unescaped);
@@ -73,7 +73,7 @@ public record OptionType(
     return item.strip().replace("\\,", ",");
   }
 
-  /** Items as one value: commas between them, those inside them escaped. */
+  /** Joins items by commas; commas inside items are escaped. */
   static String joined(Collection<String> items) {
     return items.stream().map(item -> item.replace(",", "\\,")).collect(Collectors.joining(","));
   }
@@ -122,7 +122,7 @@ public record OptionType(
         names,
         false,
         false,
-        // YAML 1.1 readers turn a bare no into false, and so do tools that rewrite YAML files.
+        // YAML 1.1 parsers, and tools that rewrite YAML files, turn a bare no into false.
         text -> constants[index(names, text.equalsIgnoreCase("false") ? "no" : text)]);
   }
 

@@ -4,7 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.dpo4j.UsageException;
 
-/** Checks that an option names a file, before any work begins. */
+/** Checks that an option names a readable file, before any work starts. */
 public final class ReadableFile {
 
   private ReadableFile() {}
@@ -12,7 +12,7 @@ public final class ReadableFile {
   /**
    * Checks one file.
    *
-   * @param option that names it, without dashes
+   * @param option the option's name, without dashes
    * @throws UsageException if the path is a folder, not readable or not there
    */
   public static void require(String option, Path path) {

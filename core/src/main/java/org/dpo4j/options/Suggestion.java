@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.OptionText;
 
-/** Finds the name that a user most likely meant. */
+/** Suggests the name that a user most likely meant. */
 public final class Suggestion {
-  /** What people call a value that has another name here. */
+  /** Common names of values that have another name here. */
   private static final Map<String, String> MEANT = Map.of("dpo", "sigmoid", "cdpo", "sigmoid");
 
   private Suggestion() {}
@@ -21,7 +21,7 @@ public final class Suggestion {
     return choices.contains(meant) ? Optional.of(meant) : nearest(word, choices);
   }
 
-  /** The message for an unknown option, with the nearest known name where one is near. */
+  /** The message for an unknown option, with the nearest known name if one is close. */
   public static String unknown(String name, Collection<String> known) {
     return OptionText.of(
         "{%s} is no option here; %s",
@@ -31,7 +31,10 @@ public final class Suggestion {
             .orElse(OptionText.of("{help} lists the options")));
   }
 
-  /** The known name with the fewest edits from {@code name}, if these are few for its length. */
+  /**
+   * The known name with the smallest edit distance from {@code name}, if that is small for its
+   * length.
+   */
   public static Optional<String> nearest(String name, Collection<String> known) {
     return known.stream()
         .filter(candidate -> distance(name, candidate) <= Math.max(1, (name.length() + 1) / 3))

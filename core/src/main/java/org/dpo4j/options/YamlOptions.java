@@ -33,7 +33,7 @@ import org.snakeyaml.engine.v2.schema.Schema;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
-/** Options as a YAML file: one key for each option, by its name. */
+/** Options in YAML files: one key per option. */
 public final class YamlOptions {
   private static final YAMLMapper MAPPER =
       YAMLMapper.builder()
@@ -42,16 +42,16 @@ public final class YamlOptions {
           .enable(YAMLWriteFeature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
           .build();
 
-  /** Tags whose value a configuration can hold; PyYAML's safe loader knows them too. */
+  /** Supported tags, all of which PyYAML's safe loader supports. */
   private static final Set<Tag> PLAIN =
       Set.of(Tag.STR, Tag.INT, Tag.FLOAT, Tag.BOOL, Tag.NULL, Tag.SEQ, Tag.MAP);
 
-  /** Marks numbers that YAML 1.1 readers, such as PyYAML, read to another base than 10. */
+  /** Tags numbers that YAML 1.1 parsers, such as PyYAML, read in a base other than 10. */
   private static final Tag OTHER_BASE = new Tag("number of another base");
 
   private static final Pattern NULL = Pattern.compile("~|null|Null|NULL|");
 
-  /** YAML 1.1's octal numbers such as 010, and those to base 60 such as 1:30. */
+  /** YAML 1.1's octal numbers such as 010, and numbers in base 60 such as 1:30. */
   private static final Pattern OCTAL_OR_SEXAGESIMAL =
       Pattern.compile(
           "[-+]?0[0-7_]+"
@@ -67,7 +67,7 @@ public final class YamlOptions {
 
   private YamlOptions() {}
 
-  /** Leaves scalars as they are written: what they mean is for their option to say. */
+  /** Keeps scalars as written: the option's type interprets them. */
   private static final class AsWritten implements Schema {
     @Override
     public ScalarResolver getScalarResolver() {
@@ -81,17 +81,17 @@ public final class YamlOptions {
 
     @Override
     public Map<Tag, ConstructNode> getSchemaTagConstructors() {
-      return Map.of(); // nothing is constructed: the nodes are read
+      return Map.of(); // values are read from the nodes, not constructed
     }
   }
 
   /**
    * Reads a YAML file as PyYAML's safe loader does, anchors, aliases and merge keys included.
-   * Values stay as they are written, so {@code 1e-6} and {@code no} mean what their option says;
-   * each keeps its file and line.
+   * Values are kept as written and interpreted by their option's type, as for {@code 1e-6} and
+   * {@code no}; each keeps its file and line.
    *
-   * @throws UsageException when the file is missing, is no YAML mapping, or has a key twice; or
-   *     when a value has another meaning to PyYAML than it seems to have
+   * @throws UsageException if the file is missing, is not a YAML mapping or has a duplicate key, or
+   *     if PyYAML would read a value differently
    */
   public static Map<String, GivenValue> read(Path file) {
     ReadableFile.require("config", file);
@@ -161,7 +161,7 @@ public final class YamlOptions {
     }
   }
 
-  /** A mapping's own keys, then those of its merge keys that it does not have itself. */
+  /** A mapping's own keys, then those of its merge keys that it lacks. */
   private static Map<String, GivenValue> entries(
       String file, MappingNode mapping, Set<Node> around) {
     Map<String, GivenValue> values = new LinkedHashMap<>();
@@ -244,7 +244,7 @@ public final class YamlOptions {
     return text;
   }
 
-  /** What YAML 1.1 makes of digits with a leading zero or with colons. */
+  /** The value of digits with a leading zero or colons in YAML 1.1. */
   private static BigDecimal inBaseTen(String written) {
     boolean negative = written.startsWith("-");
     String digits = written.replaceAll("[-+_]", "");
@@ -259,9 +259,7 @@ public final class YamlOptions {
     return negative ? value.negate() : value;
   }
 
-  /**
-   * The configuration as YAML text with a comment before each group; {@link #read} takes it back.
-   */
+  /** The configuration as YAML text with a comment before each group; {@link #read} reads it. */
   public static <C extends Record> String write(OptionTable<C> table, C config) {
     Map<String, Object> values = table.write(config);
     Map<String, Map<String, Object>> groups = new LinkedHashMap<>();

@@ -14,19 +14,19 @@ import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.PeftAdapter;
 
 /**
- * Whether the adapter of {@code --adapter} is put on the model that it was trained on. A hash
- * decides where the adapter has one, or where the model that it names is there to be hashed; a mere
- * name does not, since folders are moved and renamed.
+ * Checks that an adapter is attached to the model that it was trained on. The hash in the adapter
+ * decides or, if it has none, the hash of the model that it names, if that exists here. A name
+ * alone proves nothing, since folders are moved and renamed.
  */
 final class AdapterCheck {
 
   private AdapterCheck() {}
 
   /**
-   * Says what is to be said.
+   * Prints a note or warning if the models differ or may differ.
    *
    * @param folder of the adapter
-   * @return that the model is another one, as a sentence; empty where that is not certain
+   * @return a sentence if the model certainly differs; else empty
    */
   static Optional<String> run(
       Path folder, PeftAdapter adapter, LoadedModel base, RunOutput output) {
@@ -75,7 +75,7 @@ final class AdapterCheck {
           ? Optional.empty()
           : Optional.of(words(folder, base, has, " (%s)".formatted(named)));
     } catch (DpoException e) {
-      return Optional.empty(); // nobody asked for that model, so it may be in any state
+      return Optional.empty(); // that model is not an input of this run, so it may be damaged
     }
   }
 
@@ -90,7 +90,7 @@ final class AdapterCheck {
         + " the model that it was trained on";
   }
 
-  /** Where a name is that of a model folder on this machine. */
+  /** The model folder of a name, if it exists on this machine. */
   private static Optional<Path> modelFolder(String name) {
     try {
       Path path = Path.of(name);
@@ -100,7 +100,9 @@ final class AdapterCheck {
     }
   }
 
-  /** Whether the last part of the name is in the model's path, also as a hub's cache writes it. */
+  /**
+   * Whether the model's path contains the last part of the name, or its form in the hub's cache.
+   */
   private static boolean names(String name, LoadedModel base) {
     String[] parts = name.toLowerCase(Locale.ROOT).split("[/\\\\]+");
     String last = parts.length == 0 ? "" : parts[parts.length - 1];

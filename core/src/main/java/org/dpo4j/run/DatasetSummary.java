@@ -15,14 +15,14 @@ import org.dpo4j.encode.PairDataset;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 
-/** What was read, for people. */
+/** Describes the data that was read. */
 final class DatasetSummary {
   private DatasetSummary() {}
 
   /**
-   * First the files with their formats and what became of the rows, then what else there is.
+   * The files with their formats and the counts of rows, followed by notes.
    *
-   * @param told notes that another file of the run has had
+   * @param told notes already printed for other files of the run
    */
   static List<String> lines(DataInput input, PairDataset data, Set<String> told) {
     List<String> lines = lines(input, data.readSummary(), told);
@@ -38,7 +38,7 @@ final class DatasetSummary {
     return lines;
   }
 
-  /** The same of files whose pairs are not kept. */
+  /** As above, for files whose pairs are not kept. */
   static List<String> lines(DataInput input, PairDataset.ReadSummary walk) {
     return lines(input, walk, Set.of());
   }
@@ -85,7 +85,7 @@ final class DatasetSummary {
   }
 
   /**
-   * Warns of what is in the rows and rarely meant.
+   * Warns of what is rarely intended in the rows.
    *
    * @param template whether the model has a chat template
    */
@@ -135,7 +135,7 @@ final class DatasetSummary {
         : OptionText.of("pass {data_format} messages%s to put it before the prompt", mapping);
   }
 
-  /** The same for all pairs of a run, and for held-out pairs that are trained on too. */
+  /** As above for all pairs of a run, and for held-out pairs that are also trained on. */
   static void warn(RunOutput output, TrainingPairs pairs, boolean template) {
     warn(output, pairs.files(), pairs.training().readSummary(), template);
     pairs

@@ -16,27 +16,27 @@ import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.ModelFolder;
 
 /**
- * What a run writes, in bytes. The encoded pairs are gone before the result is written, the
- * reference's numbers stay.
+ * The disk space of a run in bytes. The encoded pairs are deleted before the result is written; the
+ * reference's log-probabilities are kept.
  *
- * @param type of the saved weights, the largest that it can be
- * @param weights of the saved model or adapter
- * @param files beside them: tokenizer, records, curves
+ * @param type the largest possible type of the saved weights
+ * @param weights size of the saved model or adapter
+ * @param other files: tokenizer, records, curves
  * @param pairs the file of encoded pairs
- * @param cache what is kept of the reference
+ * @param cache the reference's log-probabilities
  */
 record DiskNeed(ElementType type, long weights, long files, long pairs, long cache) {
 
   /** Model card, configuration, results and curves. */
   private static final long RECORDS = 1_000_000;
 
-  /** Less is not worth a word. */
+  /** Smaller needs are not mentioned. */
   private static final long SIZEABLE = 1_000_000;
 
   private static final long LOG_LINE = 1_000;
   private static final long CACHE_OF_PAIR = 2 * Double.BYTES;
 
-  /** Of a whole model. */
+  /** The need of a run that saves a whole model. */
   static DiskNeed ofModel(Checkpoint checkpoint, ElementType type) {
     long elements =
         checkpoint.names().stream().mapToLong(name -> checkpoint.entry(name).elements()).sum();
@@ -44,9 +44,9 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
   }
 
   /**
-   * Of weights that are saved beside a copy of the tokenizer.
+   * The need for weights and a copy of the tokenizer.
    *
-   * @param elements how many numbers are saved
+   * @param elements number of saved weights
    */
   static DiskNeed of(Checkpoint checkpoint, long elements, ElementType type) {
     long copied = new ModelFolder(checkpoint.folder()).copiedBytes();
@@ -54,7 +54,7 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
   }
 
   /**
-   * The same with what training writes on the way.
+   * This need plus the files written while training.
    *
    * @param logLines in the records
    */
@@ -72,12 +72,12 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
         keeps ? count * CACHE_OF_PAIR : 0);
   }
 
-  /** The most that is on the disk at one time. */
+  /** The peak disk usage. */
   long most() {
     return Math.max(weights + files, pairs) + cache;
   }
 
-  /** The parts, for people. */
+  /** The parts, for messages. */
   String words() {
     List<String> parts = new ArrayList<>();
     parts.add("weights as %s %s".formatted(type.torchName(), MemorySize.text(weights)));
@@ -92,10 +92,10 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
   }
 
   /**
-   * Refuses to begin what cannot be finished.
+   * Refuses a run that would fill the disk.
    *
-   * @param there bytes of it that are on the disk already
-   * @throws DpoException if there is less room than is needed
+   * @param there bytes that are already on the disk
+   * @throws DpoException if there is too little free space
    */
   void require(Path outputDir, DiskSpace disk, long there) {
     OptionalLong usable = disk.usable(outputDir);

@@ -17,12 +17,12 @@ import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Completions of prompts, on standard output. */
+/** Prints completions of prompts. */
 public final class GenerateRun {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
-  /** What to continue, and {@code [file:line] } where it is from a file. */
+  /** A prompt, with {@code [file:line] } if it is from a file. */
   private record Prompt(String place, List<Message> messages) {}
 
   private GenerateRun() {}
@@ -53,7 +53,7 @@ public final class GenerateRun {
               inputs.endTokens(),
               new TokenSampler(config.temperature(), config.topP()),
               config.seed());
-      // All before the first completion: a bad last prompt shows at once.
+      // All prompts are checked before the first completion, so that a bad one fails early.
       List<int[]> ids = new ArrayList<>();
       for (Prompt prompt : prompts) {
         ids.add(encode(prompt, inputs.tokenizer(), config.raw(), generator));
@@ -72,7 +72,7 @@ public final class GenerateRun {
     }
   }
 
-  /** A prompt that the model can continue, or a message that names its place. */
+  /** Encodes and checks a prompt; failures name its place. */
   private static int[] encode(
       Prompt prompt, ModelTokenizer tokenizer, boolean raw, Generator generator) {
     try {
@@ -84,7 +84,7 @@ public final class GenerateRun {
     }
   }
 
-  /** As the model's own chat template wants it, or the bare text. */
+  /** Renders the prompt by the chat template, or encodes its plain text. */
   private static int[] encode(List<Message> prompt, ModelTokenizer tokenizer, boolean raw) {
     ChatRenderer template = tokenizer.template();
     if (raw || template == null) {

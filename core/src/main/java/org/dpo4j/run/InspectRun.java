@@ -23,7 +23,7 @@ import org.dpo4j.tokenizer.TextTokenizer;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.ModelFolder;
 
-/** Shows what rows become: tokens, the boundary, what is cut, what is dropped and why. */
+/** Shows how rows are encoded: tokens, boundary, truncation, and why rows are dropped. */
 public final class InspectRun {
 
   private final TextTokenizer tokenizer;
@@ -37,7 +37,7 @@ public final class InspectRun {
     this.rows = rows;
   }
 
-  /** Writes one JSON line a row, or shows the first rows to a person. */
+  /** Writes one JSON line per row, or prints the first rows for reading. */
   public static void run(InspectConfig config, RunOutput output) {
     config.checkInputs();
     DataInput input = config.input();
@@ -70,7 +70,7 @@ public final class InspectRun {
     }
   }
 
-  /** The tokenizer is all that is needed here, so that any family's folder will do. */
+  /** Only the tokenizer is used here, so the folder of any family will do. */
   private static int positions(HuggingFaceConfig model) {
     return model.positiveInt(
         "max_position_embeddings", model.positiveInt("n_positions", Integer.MAX_VALUE));
@@ -148,7 +148,7 @@ public final class InspectRun {
     line("  %-8s %4d ids  %s%s", name, ids.length, tokens(ids), cut);
   }
 
-  /** Token by token, with what would break the line made visible. */
+  /** Token by token, with line breaks and tabs escaped. */
   private String tokens(int[] ids) {
     return Arrays.stream(ids)
         .mapToObj(id -> tokenizer.decode(new int[] {id}))

@@ -13,13 +13,13 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
-/** What a model was tuned from, and that again, as far as the folders say. */
+/** The chain of base models from which a model was tuned, as far as the folders record it. */
 final class Lineage {
   private static final YAMLMapper YAML = new YAMLMapper();
   private static final Pattern FRONT_MATTER =
       Pattern.compile("\\A---\\R(.*?)\\R---", Pattern.DOTALL);
 
-  /** Longer chains are cut: folders may name each other in a circle. */
+  /** Limits the chain: folders may name each other in a circle. */
   private static final int MOST = 8;
 
   private Lineage() {}
@@ -43,7 +43,7 @@ final class Lineage {
     }
   }
 
-  /** The run that wrote the folder knows best; a card may be of any tool. */
+  /** The record of the run takes precedence; a card may be written by any tool. */
   private static Optional<String> base(Path model) {
     return yaml(model.resolve("dpo4j.yaml"), Pattern.compile("(.*)", Pattern.DOTALL), "model")
         .or(() -> yaml(model.resolve("README.md"), FRONT_MATTER, "base_model"));
@@ -61,7 +61,7 @@ final class Lineage {
       JsonNode text = value.isArray() && value.size() == 1 ? value.get(0) : value;
       return text.isString() ? Optional.of(text.stringValue()) : Optional.empty();
     } catch (IOException | JacksonException e) {
-      return Optional.empty(); // a card that is no good says nothing
+      return Optional.empty(); // ignore a malformed card
     }
   }
 }

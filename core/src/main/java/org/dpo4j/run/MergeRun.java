@@ -25,12 +25,12 @@ import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.PeftAdapter;
 import org.dpo4j.weights.Rounding;
 
-/** A model and its adapter in, one checkpoint that computes the same out. */
+/** Merges an adapter into its model: one checkpoint that computes the same. */
 public final class MergeRun {
 
   private static final int SAMPLE = 64;
 
-  /** The share of what the adapter changes in the logits that a merge may lose. */
+  /** The largest share of the adapter's change of the logits that a merge may lose. */
   private static final double ALLOWED_OF_EFFECT = 0.1;
 
   /** Rounding of logits in float32, as a share of the largest: some tens of its steps of 2^-23. */
@@ -39,7 +39,7 @@ public final class MergeRun {
   private MergeRun() {}
 
   /**
-   * Merges; the folder appears when it is complete, and verified where that is asked for.
+   * Merges and, on request, verifies; the folder appears when it is complete.
    *
    * @throws DpoException if an input cannot be used, or verification finds that the adapter is of
    *     another model or that the result computes other logits
@@ -48,7 +48,7 @@ public final class MergeRun {
     run(config, output, DiskSpace.OF_MACHINE);
   }
 
-  /** The same on another disk, for tests. */
+  /** As above with another disk, for tests. */
   static void run(MergeConfig config, RunOutput output, DiskSpace disk) {
     config.checkInputs();
     try (Engine.Threads threads = Engine.use(config.threads());
@@ -93,8 +93,8 @@ public final class MergeRun {
   }
 
   /**
-   * The merged checkpoint may differ from the model with its adapter by a small part of what the
-   * adapter does, and by rounding in float32, which each adds up in its own order.
+   * The merged checkpoint may differ from the model with its adapter by a small part of the
+   * adapter's effect, and by float32 rounding, since the order of summation differs.
    */
   static void verify(float[] with, float[] without, float[] merged, String lost, RunOutput output) {
     double difference = largestDifference(with, merged);
@@ -133,7 +133,7 @@ public final class MergeRun {
     return IntStream.range(0, a.length).mapToDouble(i -> Math.abs(a[i] - b[i])).max().orElse(0);
   }
 
-  /** Logits after each of some tokens that lie spread over the vocabulary. */
+  /** Logits after tokens spread over the vocabulary. */
   private static float[] logits(CausalLm model) {
     int tokens = Math.min(SAMPLE, model.maxPositions() - 1);
     int[] ids = IntStream.range(0, tokens).map(i -> i * 7919 % model.vocabSize()).toArray();

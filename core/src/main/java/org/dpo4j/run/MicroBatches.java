@@ -12,18 +12,18 @@ import org.dpo4j.model.ModelShape;
 import org.dpo4j.plan.TokenLoad;
 
 /**
- * The micro-batches that a run will see, known before it begins: the seed decides them.
+ * The micro-batches of a run, which the seed determines before it starts.
  *
- * @param all of the epochs that are trained, or of the first ones of a long run
+ * @param all micro-batches of all trained epochs, or of the first ones of a long run
  */
 record MicroBatches(List<Batch> all) {
 
-  private static final int LOOKED_AT = 100_000; // more pairs hold no surprise
+  private static final int LOOKED_AT = 100_000; // enough for a representative sample
 
   /**
-   * Pairs with what they give a model to do.
+   * Pairs with their load on the model.
    *
-   * @param largestPiece what of it is in memory at once
+   * @param largestPiece the part of it that is in memory at once
    */
   record Batch(List<EncodedPair> pairs, TokenLoad load, TokenLoad largestPiece) {
 
@@ -66,7 +66,7 @@ record MicroBatches(List<Batch> all) {
     return new MicroBatches(all);
   }
 
-  /** The load with the most tokens that is in memory at once. */
+  /** The largest load in memory at once, by tokens. */
   TokenLoad largest() {
     return all.stream()
         .map(Batch::largestPiece)
@@ -74,7 +74,7 @@ record MicroBatches(List<Batch> all) {
         .orElseThrow();
   }
 
-  /** The one in the middle by tokens. */
+  /** The median micro-batch by tokens. */
   Batch typical() {
     return all.stream()
         .sorted(Comparator.comparingLong(batch -> batch.load().tokens()))

@@ -19,10 +19,10 @@ import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.PeftAdapter;
 
 /**
- * A model folder, opened: weights and text side.
+ * An opened model folder: weights, tokenizer and optional adapter.
  *
- * @param loaded the weights, gradients off
- * @param adapter what was put on them
+ * @param loaded the model, without gradients
+ * @param adapter the adapter on the model
  * @param tokenizer the text side
  */
 public record ModelBundle(
@@ -30,9 +30,9 @@ public record ModelBundle(
     implements AutoCloseable {
 
   /**
-   * A model with the adapter of a folder on it, or without one.
+   * Opens a model, with an adapter if one is given.
    *
-   * @param output hears what is doubtful about the adapter
+   * @param output receives warnings about the adapter
    */
   static ModelBundle open(Path folder, Optional<Path> adapter, RunOutput output) {
     return open(folder, adapter, ModelTokenizer::load, output);
@@ -88,7 +88,7 @@ public record ModelBundle(
     }
   }
 
-  /** The text side alone; says where its ids are not TRL's. */
+  /** Reads the tokenizer alone; warns where its ids differ from TRL's. */
   static ModelTokenizer tokenizer(Path folder, RunOutput output) {
     return tokenizer(folder, ModelTokenizer::load, output);
   }
@@ -100,7 +100,7 @@ public record ModelBundle(
     return tokenizer;
   }
 
-  /** Says which keys of a config nothing here has looked for. */
+  /** Notes the keys of a config that were not read. */
   static void noteUnread(HuggingFaceConfig config, RunOutput output) {
     List<String> unread = config.unread();
     if (!unread.isEmpty()) {
@@ -110,12 +110,12 @@ public record ModelBundle(
     }
   }
 
-  /** The model, with its adapter where there is one. */
+  /** The model, with its adapter if there is one. */
   public CausalLm model() {
     return adapter.<CausalLm>map(PeftAdapter::model).orElse(loaded.model());
   }
 
-  /** Ids after which a completion is over. */
+  /** Ids that end a completion. */
   public Set<Integer> endTokens() {
     Set<Integer> ids = new HashSet<>(loaded.endTokenIds());
     tokenizer.specialTokens().eosId(tokenizer.text()).ifPresent(ids::add);

@@ -39,7 +39,7 @@ import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.ModelBlueprint;
 
-/** Predicts what a training run will need, before any of the model's weights is read. */
+/** Predicts the resources of a training run before weights are read. */
 public final class PlanRun {
 
   private final PlanConfig config;
@@ -67,7 +67,7 @@ public final class PlanRun {
   }
 
   /**
-   * Prints what the run will need.
+   * Prints the resources that the run will need.
    *
    * @throws UsageException if options contradict the inputs
    * @throws org.dpo4j.DpoException if an input cannot be used
@@ -76,7 +76,7 @@ public final class PlanRun {
     run(config, output, DiskSpace.OF_MACHINE);
   }
 
-  /** The same on another disk, for tests. */
+  /** As above with another disk, for tests. */
   static void run(PlanConfig config, RunOutput output, DiskSpace disk) {
     config.checkInputs();
     try (Engine.Threads threads = Engine.use(config.training().engine().threads())) {
@@ -192,7 +192,7 @@ public final class PlanRun {
     }
   }
 
-  /** What the run will write, and whether there is room for it. */
+  /** The disk space that the run needs, and whether it is available. */
   private void disk(Checkpoint checkpoint, TrainingPairs pairs, int steps) {
     SaveDtype asked = training.output().saveDtype();
     ElementType own = lora.isPresent() ? ElementType.F32 : checkpoint.dtype();
@@ -220,12 +220,15 @@ public final class PlanRun {
     return new MemoryModel(shape, adapter(), checkpointing()).peak(all, largest, referenceCopy());
   }
 
-  /** Whether activations are computed again. */
+  /** Whether activations are recomputed in the backward pass. */
   private boolean checkpointing() {
     return training.engine().gradientCheckpointing();
   }
 
-  /** A reference that moves stays beside the policy; another one is gone before the first step. */
+  /**
+   * A moving reference stays in memory beside the policy; a fixed one is freed before the first
+   * step.
+   */
   private long referenceCopy() {
     return training.loss().syncRefModel() ? shape.parameters() : 0;
   }

@@ -8,7 +8,7 @@ import org.dpo4j.data.DataInput;
 import org.dpo4j.tokenizer.ModelTokenizer;
 
 /**
- * What a program hands to a training run in place of files.
+ * Inputs of a training run that a program passes instead of files.
  *
  * @param training replaces the files of {@code data_file}
  * @param heldOut replaces the files of {@code eval_file}
@@ -19,7 +19,7 @@ public record ProgramInputs(
     Optional<DataInput> heldOut,
     Function<Path, ModelTokenizer> textSide) {
 
-  /** Everything is in files. */
+  /** All inputs are files. */
   public static final ProgramInputs NONE =
       new ProgramInputs(Optional.empty(), Optional.empty(), ModelTokenizer::load);
 

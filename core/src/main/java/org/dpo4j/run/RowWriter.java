@@ -22,14 +22,14 @@ import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.report.RunOutput;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A file of one JSON line for each row, which appears under its name when it is complete. */
+/** Writes a file of one JSON line per row, which appears under its name when it is complete. */
 final class RowWriter implements AutoCloseable {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
   private final Path output; // as the user wrote it
   private final Path target;
-  private final Path pending; // the target itself where that is no regular file
+  private final Path pending; // the target itself if that is not a regular file
   private final BufferedWriter writer;
   private final RunOutput console;
   private final InterruptedOutput interruption;
@@ -58,11 +58,11 @@ final class RowWriter implements AutoCloseable {
   }
 
   /**
-   * Begins the file. A pipe or a device is written as it is, and {@code -} is the standard output.
+   * Starts the file. A pipe or a device is written directly, and {@code -} is the standard output.
    *
-   * @param output replaced if it is there; behind a link, what the link names
+   * @param output replaced if it exists; links are followed
    * @param inputs files that it must not replace and folders that it must not lie in
-   * @param console standard output, and where it is printed what became of the file
+   * @param console standard output, and the stream of the closing message
    * @throws UsageException if the file cannot be written
    */
   static RowWriter open(Path output, List<Path> inputs, RunOutput console) {
@@ -103,8 +103,8 @@ final class RowWriter implements AutoCloseable {
   }
 
   /**
-   * Prints what there is to say about the rows and where they are; on the error stream where the
-   * rows are on standard output.
+   * Prints a summary of the rows and the path of the file; on the error stream if the rows are on
+   * standard output.
    */
   void say(List<String> lines) {
     boolean mixed = isStandardOutput(output);
@@ -128,7 +128,7 @@ final class RowWriter implements AutoCloseable {
     }
   }
 
-  /** What every line begins with; with several files the row's number needs its file. */
+  /** The first fields of every line; with several files they include the file. */
   static Map<String, Object> start(EncodedRow row, DataInput input) {
     Map<String, Object> values = new LinkedHashMap<>();
     if (input.files() > 1) {
@@ -152,7 +152,7 @@ final class RowWriter implements AutoCloseable {
     }
   }
 
-  /** Puts the complete file in place. */
+  /** Moves the complete file into place. */
   void publish() {
     try {
       finish();
@@ -165,7 +165,7 @@ final class RowWriter implements AutoCloseable {
     }
   }
 
-  /** The standard output stays open, and reports a fault only when it is asked. */
+  /** The standard output is not closed, and reports failures only through checkError. */
   private void finish() throws IOException {
     if (!isStandardOutput(output)) {
       writer.close();
@@ -193,7 +193,7 @@ final class RowWriter implements AutoCloseable {
     try {
       finish();
     } catch (IOException e) {
-      // A full disk was reported by the write that met it.
+      // A full disk was already reported by the failing write.
     }
     try {
       if (!pending.equals(target)) {

@@ -19,7 +19,7 @@ import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.ShortNumber;
 import org.dpo4j.train.Computation;
 
-/** What a training run says of its loss, its reference and its adapter. */
+/** Describes the loss, the reference and the adapter of a training run. */
 final class RunDescriptions {
   private static final int SHOWN_DIGITS = 12;
 
@@ -29,7 +29,7 @@ final class RunDescriptions {
     this.config = config;
   }
 
-  /** The precision of products, and why it is not what was asked for. */
+  /** The precision of matrix products, and why it differs from the requested one. */
   String computation() {
     Computation computation = config.engine().computation();
     return (computation.bf16() ? "float32 with products in bfloat16" : "float32")
@@ -38,7 +38,7 @@ final class RunDescriptions {
             : "");
   }
 
-  /** The loss, and what is set about it away from the defaults. */
+  /** The loss with its settings that are not defaults. */
   String loss() {
     TrainingConfig.Loss loss = config.loss();
     List<String> words = new ArrayList<>(List.of(lossNames()));
@@ -80,9 +80,9 @@ final class RunDescriptions {
   }
 
   /**
-   * What the reference is, with a hash of its weights, and whether the first step is checked.
+   * The reference with a hash of its weights, and whether the first step is checked.
    *
-   * @param files that the reference was read from, where there is one
+   * @param files the files of the reference, if it was read from files
    */
   String reference(Optional<ReferenceFiles> files) {
     TrainingConfig.Loss loss = config.loss();
@@ -138,12 +138,12 @@ final class RunDescriptions {
     return "sha256 " + shortHash(sha256);
   }
 
-  /** As many digits of a hash as tell two models apart. */
+  /** The first digits of a hash, enough to distinguish models. */
   static String shortHash(String sha256) {
     return sha256.substring(0, Math.min(SHOWN_DIGITS, sha256.length()));
   }
 
-  /** The same for the card, which names no folder of somebody's machine. */
+  /** As above for the model card, without local paths. */
   String referenceOfCard() {
     TrainingConfig.Loss loss = config.loss();
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
@@ -161,7 +161,7 @@ final class RunDescriptions {
         + moving();
   }
 
-  /** What is trained in place of the model's own weights. */
+  /** Describes the trained adapter. */
   String adapter(LoraModel model) {
     LoraConfig lora = model.config();
     long trained = model.trained().count();

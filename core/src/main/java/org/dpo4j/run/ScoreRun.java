@@ -23,7 +23,7 @@ import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 import org.jspecify.annotations.Nullable;
 
-/** Log-probabilities, and with a reference rewards, of each row of a file, one JSON line a row. */
+/** Writes log-probabilities and, with a reference, rewards: one JSON line per row. */
 public final class ScoreRun {
 
   private final ScoreConfig config;

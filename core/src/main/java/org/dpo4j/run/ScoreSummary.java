@@ -8,7 +8,10 @@ import java.util.PriorityQueue;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.RowOrigin;
 
-/** Totals over scored pairs, and the pairs with the lowest margins: the first to check by hand. */
+/**
+ * Totals over scored pairs, and the pairs with the lowest margins, which are the first to check by
+ * hand.
+ */
 final class ScoreSummary {
 
   private static final int MOST_SHOWN = 10;
@@ -23,8 +26,8 @@ final class ScoreSummary {
   private record Scored(RowOrigin origin, double margin) {}
 
   /**
-   * @param rewards whether margins are reward margins, with a reference in them; else they are
-   *     differences of the model's own log-probabilities
+   * @param rewards whether margins are reward margins, relative to a reference; else they are
+   *     differences of the model's log-probabilities
    */
   ScoreSummary(boolean rewards) {
     this.rewards = rewards;
@@ -33,7 +36,7 @@ final class ScoreSummary {
   /**
    * Adds a pair.
    *
-   * @param rounding up to which a margin is a tie, at least 0
+   * @param rounding rounding error up to which a margin is a tie, at least 0
    */
   void add(RowOrigin origin, double margin, double rounding) {
     pairs++;
@@ -45,7 +48,7 @@ final class ScoreSummary {
     }
   }
 
-  /** What the pairs show together, in sentences. */
+  /** The summary of all pairs, in sentences. */
   List<String> lines() {
     if (pairs == 0) {
       return List.of("no pair could be scored");
@@ -64,7 +67,7 @@ final class ScoreSummary {
             100.0 * positive / pairs,
             sum / pairs));
     if (!rewards) {
-      // A margin without a reference mostly says which answer is shorter.
+      // Without a reference, the margin mostly reflects which answer is shorter.
       lines.add(
           OptionText.of("no rewards without a reference: pass the start model as {ref_model}"));
       return lines;
