@@ -9,8 +9,8 @@ import java.nio.file.Path;
  * @param heldOutPairs pairs that are evaluated; 0 for no evaluation
  * @param maxSteps planned optimizer steps
  * @param stepsPerEpoch steps of one pass over the training pairs
- * @param pairsPerStep pairs of a step: micro-batch size times gradient accumulation; the last step
- *     of an epoch may have fewer
+ * @param pairsPerStep pairs of a step: micro-batch size times gradient accumulation, at most all
+ *     pairs; the last step of an epoch may have fewer
  * @param parameters weights of the model, an adapter's included
  * @param trainedParameters weights that the optimizer changes
  * @param loss the loss and its constants, for people: {@code sigmoid (DPO), beta 0.1}

@@ -19,7 +19,7 @@ class OptionTextTest {
   private static final Pattern COMMAND = Pattern.compile("dpo4j |hf download|--(local|repo)-");
 
   /** The parts of such commands stand in literals of their own here. */
-  private static final List<String> COMMANDS = List.of("ModelCard.java", "TrainingReport.java");
+  private static final List<String> COMMANDS = List.of("ModelCard.java", "TrainingSummary.java");
 
   @Test
   void aJavaProgramReadsTheNameAndTheCommandLineTheFlag() {

@@ -2,19 +2,32 @@ package org.dpo4j.report;
 
 import java.util.Optional;
 import org.dpo4j.PairMetrics;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 
 /**
- * Watches the first pairs that are trained on after the weights have moved. If all of them are
- * ranked right, chosen and rejected differ in something that one step teaches, such as their length
- * or a slip of the template, and the rest of the run learns little else.
+ * Checks the first pairs that are trained on after the first update. If all of them are ranked
+ * right, chosen and rejected differ in something that one step teaches, such as their length or an
+ * error of the template, and the rest of the run learns little else.
+ *
+ * <p>For runs that start at their reference: from another start, pairs can be ranked right before
+ * anything was learned.
  */
-public final class EarlyAccuracy {
+public final class EarlyAccuracy implements TrainingListener {
 
   /** With nine of ten right, 32 in a row happen in one run of thirty. */
   private static final int ENOUGH = 32;
 
   private int seen;
   private int right;
+
+  @Override
+  public void onStep(StepReport step, TrainingControl control) {
+    if (step.epoch() <= 1) {
+      add(step.pairs(), step.metrics());
+    }
+  }
 
   /**
    * Adds a step of the first epoch.
@@ -29,7 +42,7 @@ public final class EarlyAccuracy {
     }
   }
 
-  /** What to look at where all early pairs were right. */
+  /** A warning if all early pairs were ranked right. */
   public Optional<String> warning() {
     return seen >= ENOUGH && right == seen
         ? Optional.of(

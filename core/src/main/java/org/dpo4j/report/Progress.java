@@ -1,19 +1,19 @@
 package org.dpo4j.report;
 
-/** Hears how far a long task is. */
+/** Shows the progress of a long task. */
 @FunctionalInterface
 public interface Progress {
 
-  /** Says nothing. */
+  /** Shows nothing. */
   Progress NONE = (task, done, total, note) -> {};
 
   /**
    * Called when a task begins and after each of its pieces.
    *
-   * @param task what is being done, as in {@code reference}
-   * @param done pieces done
-   * @param total pieces in all; the task is over when done equals it
-   * @param note a few words about the newest piece; may be empty
+   * @param task name of the task, as in {@code reference}
+   * @param done pieces done, in [0, total]
+   * @param total pieces of the task; it is over when {@code done} equals it
+   * @param note a few words about the last piece; may be empty
    */
   void update(String task, int done, int total, String note);
 }

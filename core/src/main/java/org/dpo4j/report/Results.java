@@ -9,15 +9,16 @@ import org.dpo4j.EvaluationReport;
 import org.dpo4j.StepReport;
 
 /**
- * The totals of a finished run, as {@code train_results.json}, {@code eval_results.json} and {@code
- * all_results.json} give them.
+ * The totals of a run, as in {@code train_results.json}, {@code eval_results.json} and {@code
+ * all_results.json}.
  *
  * @param history every report of the run
- * @param trainPairs pairs in the training data that were kept
+ * @param trainPairs number of training pairs
  * @param pairsSeen pairs trained on, each counted as often as it was used
- * @param trainSeconds from before the reference phase to after the last step, evaluations included
- * @param referenceSeconds the part of it that reference log-probabilities took
- * @param peakMemory most memory that the process had so far, in bytes; empty where it is not known
+ * @param trainSeconds wall time from before the reference log-probabilities to after the final
+ *     evaluation
+ * @param referenceSeconds part of {@code trainSeconds} that reference log-probabilities took
+ * @param peakMemory largest memory of the process so far, in bytes; empty where it is not known
  */
 public record Results(
     RunHistory history,

@@ -6,14 +6,39 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 
-/** Collects what a run reported, in order; everything written at its end is made from this. */
-public final class RunHistory {
+/** Collects the reports of a run, in order. The files at its end are made from this. */
+public final class RunHistory implements TrainingListener {
   private final List<StepReport> steps = new ArrayList<>();
   private final List<EvaluationReport> evaluations = new ArrayList<>();
   private final List<Map<String, Number>> log = new ArrayList<>();
+  private OptionalDouble startLoss = OptionalDouble.empty();
+
+  @Override
+  public void onStartCheck(StartCheck check) {
+    startLoss = OptionalDouble.of(check.expected());
+  }
+
+  @Override
+  public void onReport(StepReport report, TrainingControl control) {
+    add(report);
+  }
+
+  @Override
+  public void onEvaluation(EvaluationReport report, TrainingControl control) {
+    add(report);
+  }
+
+  /** The loss before the first update, where theory gives it. */
+  public OptionalDouble startLoss() {
+    return startLoss;
+  }
 
   /** Adds a logged step. */
   public void add(StepReport report) {
@@ -29,7 +54,7 @@ public final class RunHistory {
     log(MetricNames.of(report), report.step());
   }
 
-  /** Closes the log with the figures of the whole run, as transformers does. */
+  /** Ends the log with the totals of the run, as transformers does. */
   public void finish(Map<String, Number> results) {
     log(results, lastStep().map(StepReport::step).orElse(0));
   }

@@ -1,11 +1,12 @@
 /**
- * What a run says and writes about itself: lines on the console, {@code trainer_state.json}, the
- * results files, the curves and the model card. Step and evaluation reports enter; text, JSON and
- * PNG files leave.
+ * Reports of a run: lines on the console, {@code trainer_state.json}, the results files, the curves
+ * and the model card. Listeners such as {@link org.dpo4j.report.RunHistory} and {@link
+ * org.dpo4j.report.ConsoleListener} receive the events of a run; the other classes write text, JSON
+ * and PNG files from them.
  *
- * <p>Never here: tensors, training, and deciding where the output goes. Every name and number comes
- * through {@link org.dpo4j.report.MetricNames}, so that console and files cannot disagree; start
- * there, then {@link org.dpo4j.report.RunHistory}.
+ * <p>Never here: tensors, training, and deciding where the output goes. {@link
+ * org.dpo4j.report.MetricNames} spells every name of a metric, so that console and files agree.
+ * Start there, then {@link org.dpo4j.report.RunHistory}.
  */
 @NullMarked
 package org.dpo4j.report;

@@ -74,10 +74,14 @@ final class Saving implements AutoCloseable {
         : candidate;
   }
 
-  /** Decides after the last step, and rounds the weights if they are saved in 16 bits. */
-  void finish(RunOutput output) {
+  /**
+   * Decides after the last step, and rounds the weights if they are saved in 16 bits.
+   *
+   * @return whether the weights were rounded
+   */
+  boolean finish(RunOutput output) {
     if (!rounds()) {
-      return;
+      return false;
     }
     Rounding rounding =
         inputs
@@ -96,6 +100,7 @@ final class Saving implements AutoCloseable {
                 loss(candidate, rounding, "the update")));
       }
     }
+    return type == candidate;
   }
 
   /** The type of the file; known after {@link #finish}. */

@@ -107,7 +107,7 @@ public final class Listeners {
   }
 
   /** Why the run is to end before its last step; {@code COMPLETED} if it is not. */
-  EndReason reasonToEnd() {
+  public EndReason reasonToEnd() {
     if (failure != null) {
       return EndReason.LISTENER_FAILED;
     }

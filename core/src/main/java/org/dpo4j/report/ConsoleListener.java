@@ -1,0 +1,87 @@
+package org.dpo4j.report;
+
+import java.io.PrintStream;
+import java.util.Locale;
+import java.util.Optional;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.StartCheck;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingStart;
+
+/**
+ * Prints a line for each report, each evaluation and the start check of a run. With a start check
+ * the evaluation before training is printed after it, so that the check is not inside the table.
+ */
+public final class ConsoleListener implements TrainingListener {
+
+  private static final long NOT_STARTED = Long.MIN_VALUE;
+
+  private final PrintStream out;
+  private final PrintStream prose;
+  private final LogFormat format;
+  private final boolean checksStart;
+  private ConsoleReport console;
+  private Optional<EvaluationReport> waiting = Optional.empty();
+  private long firstStepStarted = NOT_STARTED;
+
+  /**
+   * @param out receives the lines of reports and evaluations
+   * @param prose receives the line of the start check
+   * @param checksStart whether the run has a start check
+   */
+  public ConsoleListener(
+      PrintStream out, PrintStream prose, LogFormat format, boolean checksStart) {
+    this.out = out;
+    this.prose = prose;
+    this.format = format;
+    this.checksStart = checksStart;
+    this.console = new ConsoleReport(out, format, 0);
+  }
+
+  /** Prints the lines; its columns are as wide as the number of steps needs. */
+  public ConsoleReport console() {
+    return console;
+  }
+
+  @Override
+  public void onStart(TrainingStart start) {
+    console = new ConsoleReport(out, format, start.maxSteps());
+  }
+
+  @Override
+  public void onStartCheck(StartCheck check) {
+    prose.println(
+        String.format(
+            Locale.ROOT,
+            "start check %s: initial loss %.4f (expected %.4f)",
+            check.passed() ? "passed" : "failed",
+            check.measured(),
+            check.expected()));
+    waiting.ifPresent(console::print);
+    waiting = Optional.empty();
+  }
+
+  @Override
+  public void onStep(StepReport step, TrainingControl control) {
+    if (firstStepStarted == NOT_STARTED) {
+      firstStepStarted = System.nanoTime() - (long) (step.stepSeconds() * 1e9);
+    }
+  }
+
+  @Override
+  public void onReport(StepReport report, TrainingControl control) {
+    double perStep = (System.nanoTime() - firstStepStarted) / 1e9 / report.step();
+    console.print(report, perStep * (report.maxSteps() - report.step()));
+  }
+
+  @Override
+  public void onEvaluation(EvaluationReport report, TrainingControl control) {
+    if (report.step() == 0 && checksStart) {
+      waiting = Optional.of(report);
+    } else {
+      console.print(report);
+    }
+  }
+}

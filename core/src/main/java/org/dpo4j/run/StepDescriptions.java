@@ -1,0 +1,36 @@
+package org.dpo4j.run;
+
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.options.OptionType;
+import org.dpo4j.report.ShortNumber;
+import org.dpo4j.train.Trainer;
+
+/** Texts about the number and size of a run's steps and about its learning rate. */
+record StepDescriptions(TrainingConfig config, Trainer.Settings settings) {
+
+  /** As in {@code 1 step} or {@code 20 steps}. */
+  static String steps(int number) {
+    return ShortNumber.count(number, "step");
+  }
+
+  /** As in {@code 20 steps}, or {@code 7 of 20 steps} for a run that ended early. */
+  String done(int steps) {
+    return steps == settings.maxSteps()
+        ? steps(steps)
+        : steps + " of " + steps(settings.maxSteps());
+  }
+
+  /** Pairs of a whole step. */
+  long pairsOfStep() {
+    return (long) settings.plan().microBatchSize() * settings.plan().accumulation();
+  }
+
+  /** As in {@code 1e-06, linear after 3 warm-up steps}, with a separator of the caller's choice. */
+  String learningRate(String separator) {
+    int warmup = settings.schedule().warmupSteps();
+    return OptionType.text(config.optimizer().learningRate())
+        + separator
+        + OptionType.text(config.schedule().lrSchedulerType())
+        + (warmup == 0 ? "" : " after " + ShortNumber.count(warmup, "warm-up step"));
+  }
+}

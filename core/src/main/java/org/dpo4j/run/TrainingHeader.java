@@ -1,0 +1,105 @@
+package org.dpo4j.run;
+
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.dpo4j.OptionText;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.encode.PairDataset;
+import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.ShortNumber;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.train.Trainer;
+import org.dpo4j.weights.LoadedModel;
+
+/** Prints what a run is about to do, and warns about its data. */
+final class TrainingHeader {
+  private static final int FEWEST_POINTS = 4;
+
+  private final TrainingConfig config;
+  private final Trainer.Settings settings;
+  private final RunOutput output;
+  private final Prose prose;
+  private final RunDescriptions words;
+  private final StepDescriptions steps;
+
+  TrainingHeader(TrainingConfig config, Trainer.Settings settings, RunOutput output) {
+    this.config = config;
+    this.settings = settings;
+    this.output = output;
+    this.prose = Prose.of(output, config.output().logFormat());
+    this.words = new RunDescriptions(config);
+    this.steps = new StepDescriptions(config, settings);
+  }
+
+  void print(
+      ModelBundle inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
+    LoadedModel loaded = inputs.loaded();
+    prose.line(
+        "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
+        config.model().model(),
+        loaded.config().modelType(),
+        inputs.model().parameters().count(),
+        inputs.adapter().isPresent() ? "frozen" : "all trained",
+        loaded.checkpoint().dtype().torchName(),
+        words.computation());
+    inputs
+        .adapter()
+        .ifPresent(adapter -> prose.line("adapter: %s", words.adapter(adapter.model())));
+    prose.line("reference: %s", words.reference(reference));
+    prose.line("loss: %s", words.loss());
+    data("training", pairs.files(), pairs.training(), Set.of());
+    pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
+    DatasetSummary.warn(output, pairs, inputs.tokenizer().template() != null);
+    steps();
+    prose.line("will be saved as %s", saving.plan());
+    prose.line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
+    noteFewPoints();
+  }
+
+  private void steps() {
+    int stepsPerEpoch = settings.plan().stepsPerEpoch();
+    prose.line(
+        "%s of %s%s; %s one epoch; learning rate %s",
+        StepDescriptions.steps(settings.maxSteps()),
+        ShortNumber.count(steps.pairsOfStep(), "pair"),
+        settings.plan().accumulation() == 1
+            ? ""
+            : " (%d x %d)"
+                .formatted(settings.plan().microBatchSize(), settings.plan().accumulation()),
+        StepDescriptions.steps(stepsPerEpoch) + (stepsPerEpoch == 1 ? " is" : " are"),
+        steps.learningRate(", "));
+  }
+
+  /** With TRL's default of 10 steps a short run has no curve. */
+  private void noteFewPoints() {
+    int points = (settings.maxSteps() - 1) / settings.loggingSteps() + 1;
+    if (points < FEWEST_POINTS && settings.loggingSteps() > 1 && settings.maxSteps() > 1) {
+      output.note(
+          OptionText.of(
+              "%s with a log line every %d give %s, too few for a curve; pass {logging_steps} 1",
+              StepDescriptions.steps(settings.maxSteps()),
+              settings.loggingSteps(),
+              ShortNumber.count(points, "point")));
+    }
+  }
+
+  private void data(String use, DataInput input, PairDataset dataset, Set<String> told) {
+    List<String> lines = DatasetSummary.lines(input, dataset, told);
+    prose.line("%s: %s", use, lines.get(0));
+    lines.subList(1, lines.size()).forEach(prose::print);
+  }
+
+  private void heldOut(TrainingPairs pairs, PairDataset held) {
+    String use = "held-out evaluation";
+    if (pairs.heldOutFiles().isPresent()) {
+      data(use, pairs.heldOutFiles().get(), held, pairs.training().counts().notes().keySet());
+    } else {
+      prose.line(
+          "%s: eval_split %s: %s",
+          use, DataFacts.split(config, pairs), ShortNumber.count(held.pairs().size(), "pair"));
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.OptionalDouble;
+import org.dpo4j.EndReason;
+import org.dpo4j.config.ReferenceChoice;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.report.Conclusion;
+import org.dpo4j.report.EarlyAccuracy;
+import org.dpo4j.report.RunHistory;
+import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.TimeText;
+import org.dpo4j.train.Trainer;
+
+/** Prints what a run did: before its weights are saved, and when its folder is in place. */
+final class TrainingSummary {
+
+  private final TrainingConfig config;
+  private final Trainer.Settings settings;
+  private final RunOutput output;
+  private final Prose prose;
+
+  TrainingSummary(TrainingConfig config, Trainer.Settings settings, RunOutput output) {
+    this.config = config;
+    this.settings = settings;
+    this.output = output;
+    this.prose = Prose.of(output, config.output().logFormat());
+  }
+
+  /** The conclusion from a run's history. */
+  Conclusion conclusion(RunHistory history) {
+    boolean relative = settings.startsAtReference() && !config.loss().syncRefModel();
+    return new Conclusion(
+        history,
+        history.startLoss(),
+        relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty(),
+        config.optimizer().learningRate(),
+        config.loss().referenceChoice() != ReferenceChoice.NONE);
+  }
+
+  /** After the final evaluation. */
+  void trained(TrainingTotals totals, Conclusion conclusion, EarlyAccuracy early) {
+    prose.line(
+        "done: %s in %s%s",
+        new StepDescriptions(config, settings).done(totals.steps()),
+        TimeText.of(totals.seconds()),
+        reason(totals.endReason()));
+    conclusion.summary().forEach(prose::wrapped);
+    conclusion.warnings().forEach(output::warn);
+    early.warning().ifPresent(output::warn);
+  }
+
+  /** Nothing for a run that did all its steps. */
+  private static String reason(EndReason reason) {
+    return switch (reason) {
+      case COMPLETED -> "";
+      case STOPPED_BY_LISTENER -> ", stopped by a listener";
+      case CANCELLED -> ", cancelled";
+      case LISTENER_FAILED -> ", stopped since a listener failed";
+    };
+  }
+
+  /** Of a run that ended before its first step. */
+  void nothingTrained(EndReason reason) {
+    prose.line(
+        "no step was done%s: nothing was saved in %s", reason(reason), config.output().outputDir());
+  }
+
+  /** When the output folder is in place. */
+  void published(TrainingTotals totals) {
+    Path folder = config.output().outputDir();
+    prose.line("written to %s", folder);
+    prose.line(
+        "  the model card %s has the results%s",
+        folder.resolve("README.md"),
+        config.output().samplePrompts() > 0 ? " and sample answers" : "");
+    prose.line(
+        "  to try it: ./dpo4j generate --model %s --prompt \"...\"",
+        config.trainsAdapter()
+            ? "%s --adapter %s".formatted(config.model().model(), folder)
+            : folder);
+    if (!totals.earlyWarnings().isEmpty()) {
+      // The console has scrolled past them; later ones are a few lines above.
+      output.err().println("earlier warnings of this run:");
+      totals.earlyWarnings().forEach(warning -> output.err().println("  - " + warning));
+    }
+  }
+}
