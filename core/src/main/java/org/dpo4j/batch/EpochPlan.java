@@ -8,13 +8,14 @@ import java.util.Objects;
 import org.dpo4j.data.Shuffle;
 
 /**
- * Which pairs form which step of an epoch. Every pair is in exactly one micro-batch of the epoch,
- * and no step crosses an epoch; the last micro-batch and the last step may be smaller.
+ * The assignment of pairs to the steps and micro-batches of an epoch: a function of these five
+ * numbers. Every pair is in exactly one micro-batch of an epoch, and no step crosses an epoch; the
+ * last micro-batch and the last step may be smaller.
  *
- * @param pairs how many pairs the data set has, at least 1
+ * @param pairs pairs of the data set, at least 1
  * @param microBatchSize pairs that go through the model together, at least 1
  * @param accumulation micro-batches of a step, at least 1
- * @param shuffle whether each epoch has an order of its own, drawn from the seed
+ * @param shuffle whether each epoch has its own random order
  * @param seed of the orders
  */
 public record EpochPlan(
@@ -41,8 +42,8 @@ public record EpochPlan(
   }
 
   /**
-   * The steps of an epoch (counted from 0): for each its micro-batches, for each its pairs. Only
-   * the order of the pairs is in memory, 4 bytes each; a step is made when it is asked for.
+   * The steps of an epoch: the micro-batches of each step, and the indices of the pairs of each
+   * micro-batch. Takes 4 bytes per pair; {@code get} creates a step.
    */
   public List<List<int[]>> steps(int epoch) {
     return new Steps(order(epoch));

@@ -6,12 +6,12 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Prompts with their completions, laid out one token behind the other without padding. A prompt
- * lies there once, followed by all of its completions; each completion sees the prompt and itself.
- * Since nothing is conditioned on the last token of a completion, that token is not fed.
+ * Prompts with their completions in one contiguous list of tokens, without padding. A prompt is
+ * stored once, followed by all of its completions; a completion attends to the prompt and to
+ * itself. The last token of a completion predicts nothing and is not fed.
  *
- * <p>Sequences are completions, numbered in the order in which they were added, or as {@link
- * Builder#addNumbered} says. The arrays are not to be changed.
+ * <p>A sequence is a completion. Sequences are numbered in the order in which they were added, or
+ * by {@link Builder#addNumbered}. Callers must not change the arrays.
  *
  * @see Builder
  */
@@ -56,7 +56,7 @@ public final class FlatSequences {
     return ids;
   }
 
-  /** Place of each fed token in its own sequence, shape (tokens). */
+  /** Position of each fed token in its sequence, from 0, shape (tokens). */
   public int[] positions() {
     return positions;
   }
@@ -70,7 +70,7 @@ public final class FlatSequences {
     return predictors;
   }
 
-  /** The fed tokens that predict one or more, each once, in their order. */
+  /** The fed tokens that predict at least one scored token, ascending, shape (predicting). */
   public int[] predicting() {
     return predicting;
   }
@@ -90,12 +90,12 @@ public final class FlatSequences {
     return lengths;
   }
 
-  /** How many completions there are. */
+  /** Number of completions. */
   public int sequences() {
     return lengths.length;
   }
 
-  /** How many tokens are fed. */
+  /** Number of fed tokens. */
   public int tokens() {
     return ids.length;
   }
@@ -123,11 +123,11 @@ public final class FlatSequences {
     }
 
     /**
-     * Adds a prompt and its completions under numbers of the caller's choice, so that completions
-     * can lie behind a common prompt and still be numbered by their pairs. All together must be
-     * numbered from 0 without gaps.
+     * Adds a prompt and its completions with sequence numbers chosen by the caller, so that pairs
+     * can share a prompt and keep their numbers. The numbers of all completions must be 0, 1, 2,
+     * ... without gaps.
      *
-     * @param numbers of the sequences, one for each completion
+     * @param numbers one for each completion
      */
     public Builder addNumbered(int[] prompt, int[] numbers, int[]... completions) {
       int start = ids.size;

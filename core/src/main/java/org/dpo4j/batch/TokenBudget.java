@@ -42,7 +42,7 @@ public record TokenBudget(int tokens) {
     int end = from + 1;
     for (; end < pairs.size(); end++) {
       EncodedPair pair = pairs.get(end);
-      // Neighbours with one prompt are what PreferenceBatch lays out behind one prompt.
+      // PreferenceBatch lays out neighbours with the same prompt behind one copy of it.
       boolean shared = Arrays.equals(pair.promptIds(), before.promptIds());
       fed += (shared ? 0 : pair.promptIds().length) + completionTokens(pair);
       if (fed > tokens) {

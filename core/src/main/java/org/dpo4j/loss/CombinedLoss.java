@@ -7,17 +7,17 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.Tensors;
 
 /**
- * Several losses at once: the sum of weight x loss. {@code sigmoid, bco_pair, sft} is MPO: Wang et
- * al. 2024, arXiv 2411.10442.
+ * A weighted sum of losses. {@code sigmoid, bco_pair, sft} is MPO: Wang et al. 2024, arXiv
+ * 2411.10442.
  *
- * @param parts at least one, all of one beta
+ * @param parts at least one, all with the same beta
  */
 public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
 
   /**
-   * One of the losses.
+   * A loss and its weight.
    *
-   * @param loss itself no combination
+   * @param loss not a combination itself
    * @param weight positive and finite
    */
   public record Part(PreferenceLoss loss, double weight) {
@@ -64,7 +64,9 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
     return OptionalDouble.of(sum);
   }
 
-  /** Needed where one part needs it; kept for rewards where no part is made to do without. */
+  /**
+   * {@code LOSS} if a part compares with the reference; {@code REWARDS} if no part excludes one.
+   */
   @Override
   public ReferenceUse reference() {
     List<ReferenceUse> needs = parts.stream().map(part -> part.loss().reference()).toList();
@@ -89,7 +91,7 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
     return parts.stream().allMatch(part -> part.loss().separable());
   }
 
-  /** As the first part that is made to do without a reference. */
+  /** As in the first part that excludes a reference. */
   @Override
   public boolean averagesRewards() {
     return parts.stream()

@@ -3,7 +3,7 @@ package org.dpo4j.loss;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.logprob.PairLogProbs;
 
-/** The DPO loss for those who have four log-probability tensors and nothing else. */
+/** The DPO loss from four tensors of log-probabilities. */
 public final class DpoLoss {
 
   private DpoLoss() {}

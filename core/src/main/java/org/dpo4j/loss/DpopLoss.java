@@ -6,12 +6,12 @@ import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.Tensors;
 
 /**
- * DPO-Positive: -log sigmoid(beta (h - lambda max(0, -Delta_w))): pays for a chosen completion that
- * has become less likely than under the reference, by more than rounding. Pal et al. 2024 (Smaug),
+ * DPO-Positive: -log sigmoid(beta (h - lambda max(0, -Delta_w))): penalizes a chosen completion
+ * that is less likely than under the reference, by more than rounding. Pal et al. 2024 (Smaug),
  * arXiv 2402.13228.
  *
  * @param beta strength of the tie to the reference, positive
- * @param lambda price of the fall, from 0; the paper takes 50
+ * @param lambda weight of the penalty, not negative; the paper uses 50
  */
 public record DpopLoss(double beta, double lambda) implements PreferenceLoss {
 
@@ -23,7 +23,7 @@ public record DpopLoss(double beta, double lambda) implements PreferenceLoss {
   @Override
   public Tensor of(LossInputs pairs) {
     Tensor ratio = pairs.chosenRatio();
-    // At the start of a run a ratio is 0 up to rounding, and rounding must not decide who pays.
+    // At the start of a run a ratio is 0 up to rounding, which must not cause a penalty.
     Tensor falls = ratio.detach().lt(pairs.chosenRounding().neg());
     Tensor fall = torch.relu(ratio.neg()).mul(falls).mul(Tensors.scalar(lambda));
     Tensor h = pairs.chosenRatio().sub(pairs.rejectedRatio());

@@ -10,12 +10,12 @@ import org.dpo4j.torch.Tensors;
  * makes it 0 where policy and reference agree. Wang et al. 2023, arXiv 2309.16240; signs and
  * constants as in TRL.
  *
- * @param type which divergence
- * @param alpha of {@link Type#ALPHA_DIVERGENCE}; the others do not look at it
+ * @param type the divergence
+ * @param alpha of {@link Type#ALPHA_DIVERGENCE}; not used by the others
  */
 public record FDivergence(Type type, double alpha) {
 
-  /** The names of {@code --f_divergence_type}. */
+  /** The values of the option {@code f_divergence_type}. */
   public enum Type {
     /** Delta: plain DPO. */
     REVERSE_KL,
@@ -33,7 +33,7 @@ public record FDivergence(Type type, double alpha) {
   /** TRL's bound, which keeps exp in the range of fp32. */
   private static final double LARGEST_EXPONENT = 80;
 
-  /** Within this of 1 the alpha-divergence is its own limit, the reverse KL. */
+  /** If alpha is this close to 1, the limit is used: the reverse KL. */
   private static final double LIMIT = 1e-6;
 
   public FDivergence {

@@ -9,7 +9,7 @@ import org.dpo4j.torch.Tensors;
  * et al. 2023, arXiv 2310.12036, Eq. 17, with the length averaging that its authors confirmed to
  * TRL. {@link IpoSumLoss} is the printed form.
  *
- * @param beta the paper's tau, positive; of another scale than with sums
+ * @param beta the paper's tau, positive; on another scale than with sums
  */
 public record IpoLoss(double beta) implements PreferenceLoss {
 

@@ -8,18 +8,18 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that a loss may look at, of the pairs of one micro-batch. Every tensor has shape (batch) and
- * one type.
+ * The inputs of a loss for the pairs of one micro-batch. Every tensor has shape (batch) and the
+ * same type.
  *
- * @param policy log-probabilities under the model that is trained, with LD-DPO's weights where they
- *     are asked for
- * @param reference the same under the reference; a constant whatever it was made from. Null for
- *     losses that need none
- * @param divergence makes scores of log-ratios; the {@link Objective} sets its own
+ * @param policy log-probabilities under the trained model, with LD-DPO's token weights where they
+ *     are configured
+ * @param reference log-probabilities under the reference; no gradient flows into them. Null for
+ *     losses without a reference
+ * @param divergence turns log-ratios into scores; set by the {@link Objective}
  * @param chosenSums plain sums of log p(token) over the scored tokens of y_w, for losses that learn
  *     y_w token by token
- * @param chosenScored how many tokens these are
- * @param weights how much each pair counts
+ * @param chosenScored number of scored tokens of y_w
+ * @param weights weight of each pair, positive
  */
 public record LossInputs(
     PairLogProbs policy,
@@ -48,7 +48,7 @@ public record LossInputs(
     Shapes.require("weights", weights, batch);
   }
 
-  /** Pairs of one weight with nothing beside log-probabilities. */
+  /** Inputs from log-probabilities alone, with weight 1 for each pair. */
   public static LossInputs of(PairLogProbs policy, @Nullable PairLogProbs reference) {
     Tensor ones = Tensors.zerosLike(policy.chosen(), policy.chosen().shape());
     return new LossInputs(
@@ -70,8 +70,8 @@ public record LossInputs(
   }
 
   /**
-   * What rounding can make of a {@link #chosenRatio} that is 0: a share of the log-probability, or
-   * of the number of tokens where these are nearly certain. A constant.
+   * The largest |{@link #chosenRatio}| that rounding explains: a share of the log-probability, or
+   * of the number of tokens if that is larger, as for nearly certain tokens. No gradient.
    */
   Tensor chosenRounding() {
     return torch
@@ -132,7 +132,7 @@ public record LossInputs(
    */
   Tensor chosenTokenLoss() {
     Tensor tokens = chosenScored.mul(weights).sum();
-    // A batch can be without a scored token: completions of one after empty prompts.
+    // A batch may have no scored token: completions of one token after empty prompts.
     return chosenSums.mul(weights).sum().neg().div(tokens.clamp_min(Tensors.scalar(MIN_TOKENS)));
   }
 

@@ -7,18 +7,18 @@ import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.torch.Tensors;
 
 /**
- * What a run makes small: a loss, and what can be set around every loss.
+ * What a run minimizes: a loss, with the options that apply to every loss.
  *
  * @param loss one, or several as a {@link CombinedLoss}
- * @param divergence makes scores of log-ratios, in losses that use them
+ * @param divergence turns log-ratios into scores, in losses that use scores
  * @param tail weights tokens before log-probabilities are summed
- * @param weighting whether the loss of a pair is multiplied with how likely the policy is to write
- *     its completions: Zhou et al. 2024 (WPO), arXiv 2406.11827, Eq. 2
+ * @param weighting whether the loss of a pair is multiplied by the policy's normalized probability
+ *     of its completions: Zhou et al. 2024 (WPO), arXiv 2406.11827, Eq. 2
  */
 public record Objective(
     PreferenceLoss loss, FDivergence divergence, LengthDesensitizing tail, boolean weighting) {
 
-  /** A loss with nothing around it. */
+  /** A loss without further options. */
   public static Objective of(PreferenceLoss loss) {
     return new Objective(loss, FDivergence.NONE, LengthDesensitizing.NONE, false);
   }
@@ -26,8 +26,8 @@ public record Objective(
   /**
    * Loss and rewards of each pair.
    *
-   * @param alignment the mean over tokens of log p(token) - log sum_v p(v)^2, the chosen's and the
-   *     rejected's added, shape (batch), no gradient; looked at with {@code weighting} only
+   * @param alignment mean over the chosen tokens of log p(token) - log sum_v p(v)^2, plus the same
+   *     mean over the rejected tokens; shape (batch), no gradient. Used only with {@code weighting}
    */
   public LossTerms terms(LossInputs pairs, Tensor alignment) {
     Tensor values = loss.of(pairs.under(divergence));
@@ -37,7 +37,7 @@ public record Objective(
     return new LossTerms(values, rewards(pairs, true), rewards(pairs, false));
   }
 
-  /** Beta times the log-ratio, or times the log-probability where nothing is compared. */
+  /** Beta times the log-ratio, or times the log-probability without a reference. */
   private Tensor rewards(LossInputs pairs, boolean chosen) {
     PairLogProbs policy = pairs.policy();
     Tensor value;

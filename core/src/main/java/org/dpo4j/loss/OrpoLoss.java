@@ -9,8 +9,8 @@ import org.dpo4j.torch.Tensors;
 /**
  * ORPO: -p_w - beta log sigmoid(log-odds of y_w less those of y_l), p = log pi(y) / |y|,
  * log-odds(y) = p - log(1 - e^p). Hong et al. 2024, arXiv 2403.07691, Eqs. 6 and 7; the first part
- * is the mean of -log p(token) over the completion, where TRL's experimental trainer takes the
- * prompt's tokens in.
+ * is the mean of -log p(token) over the completion, where TRL's experimental trainer includes the
+ * prompt's tokens.
  *
  * @param beta the paper's lambda, weight of the odds ratio, positive
  */

@@ -9,7 +9,7 @@ import org.dpo4j.torch.Tensors;
 /**
  * A loss on preference pairs. Notation: Delta = log pi(y) - log ref(y) is the log-ratio of a
  * completion, h = Delta_w - Delta_l the log-ratio margin, z = beta h the reward margin; s is the
- * score of Delta under an f-divergence, which is Delta itself unless another one is asked for.
+ * score of Delta under an f-divergence: Delta itself for the default, the reverse KL.
  */
 public sealed interface PreferenceLoss
     permits AotLoss,
@@ -41,33 +41,33 @@ public sealed interface PreferenceLoss
   /** Strength of the tie to the reference; scales the implicit rewards. */
   double beta();
 
-  /** The name in {@code --loss_type}. */
+  /** The name in the option {@code loss_type}. */
   String name();
 
   /**
-   * The value where policy and reference agree, against which a run's first batch is checked; empty
-   * where it depends on the pairs.
+   * The loss where policy and reference agree; a run compares its first micro-batch with it. Empty
+   * if it depends on the pairs.
    */
   OptionalDouble valueAtZero();
 
-  /** What the loss does with the reference. */
+  /** How the loss uses the reference. */
   default ReferenceUse reference() {
     return ReferenceUse.LOSS;
   }
 
-  /** Whether the loss is built on scores, so that an f-divergence has a meaning in it. */
+  /** Whether the loss uses scores, so that an f-divergence changes it. */
   default boolean usesScores() {
     return false;
   }
 
-  /** Whether value i belongs to pair i; false where sorting mixes pairs. */
+  /** Whether value i is the loss of pair i; false for losses that sort the batch. */
   default boolean keepsPairs() {
     return true;
   }
 
   /**
-   * Whether the loss of a pair is the same whichever pairs are beside it, so that a micro-batch may
-   * be computed in pieces.
+   * Whether the loss of a pair does not depend on the other pairs of the micro-batch, which may
+   * then be computed in pieces.
    */
   default boolean separable() {
     return keepsPairs();
@@ -91,7 +91,7 @@ public sealed interface PreferenceLoss
     return torch.log_sigmoid(z).neg();
   }
 
-  /** In rising order, gradients included. */
+  /** Sorts in ascending order; gradients flow through. */
   static Tensor sorted(Tensor values) {
     return values.sort().get0();
   }

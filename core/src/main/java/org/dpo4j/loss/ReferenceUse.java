@@ -1,11 +1,11 @@
 package org.dpo4j.loss;
 
-/** What a loss does with the reference. */
+/** How a loss uses the reference. */
 public enum ReferenceUse {
-  /** It compares the policy with it. */
+  /** The loss compares the policy with it. */
   LOSS,
-  /** The loss has no use for one; the logged rewards are measured against it where there is one. */
+  /** The loss does not use it; the logged rewards do, if there is a reference. */
   REWARDS,
-  /** None is looked at; the logged rewards are beta times log-probabilities of the policy. */
+  /** Neither uses it; the logged rewards are beta times log-probabilities of the policy. */
   NONE
 }

@@ -6,10 +6,10 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Supervised fine-tuning on the chosen completions: the mean of -log p(token) over all chosen
  * tokens of the micro-batch, the same value for each of its pairs, as in TRL. Beside {@code
- * sigmoid} it is RPO: Pang et al. 2024, arXiv 2404.19733, Eq. 1, but for its mean over tokens. The
- * reference is looked at for the logged rewards only.
+ * sigmoid} it is RPO: Pang et al. 2024, arXiv 2404.19733, Eq. 1, except for the mean over tokens.
+ * Only the logged rewards use the reference.
  *
- * @param beta scale of the logged rewards, positive; the loss does not look at it
+ * @param beta scale of the logged rewards, positive; not used by the loss
  */
 public record SftLoss(double beta) implements PreferenceLoss {
 

@@ -1,9 +1,10 @@
 /**
- * Log-probabilities of pairs under policy and reference in, one loss and two implicit rewards per
- * pair out. One record per formula; what may be set around every formula (f-divergence, weights of
- * tokens and pairs) is {@link org.dpo4j.loss.Objective}'s.
+ * Losses on preference pairs. The input are log-probabilities under policy and reference, the
+ * output one loss and two implicit rewards per pair. One record per formula; {@link
+ * org.dpo4j.loss.Objective} adds the options that apply to every formula: f-divergence and weights
+ * of tokens and pairs.
  *
- * <p>Nothing here knows about models, batches or optimizers. Start with {@link
+ * <p>Models, batches and optimizers do not occur here. Start with {@link
  * org.dpo4j.loss.SigmoidLoss}.
  */
 @NullMarked

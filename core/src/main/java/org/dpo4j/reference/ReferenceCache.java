@@ -17,9 +17,9 @@ import java.util.stream.IntStream;
 import org.dpo4j.logprob.LogProbTable;
 
 /**
- * A folder of files with log-probabilities under references, one for each {@link ReferenceKey} and
- * named by its fingerprint. Several runs may use one folder at the same time: a file appears whole,
- * by a rename, and two that write the same one write the same numbers.
+ * A folder of files with log-probabilities under references, one file per {@link ReferenceKey},
+ * named by its fingerprint. Several runs may use a folder at the same time: a file is renamed into
+ * place when it is complete, and two runs that write the same file write the same numbers.
  *
  * <p>A file is used only if it is complete, unchanged and exactly that of the key.
  *
@@ -34,10 +34,9 @@ public record ReferenceCache(Path folder) {
   }
 
   /**
-   * The table of a key; empty where none is kept.
+   * The table of a key; empty if there is none.
    *
-   * @throws DamagedReferenceException if the file is not to be used; its message says why, for
-   *     people
+   * @throws DamagedReferenceException if the file must not be used; the message has the reason
    * @throws IOException if it cannot be read
    */
   public Optional<LogProbTable> find(ReferenceKey key) throws IOException {
@@ -59,9 +58,9 @@ public record ReferenceCache(Path folder) {
   }
 
   /**
-   * Keeps a table, in place of a file that is there.
+   * Stores a table; replaces an existing file.
    *
-   * @param notes for people who look into the file; they decide nothing
+   * @param notes for people who open the file; not read by programs
    * @return the file
    * @throws IOException if nothing can be written there, or a number is not finite
    */
@@ -75,7 +74,7 @@ public record ReferenceCache(Path folder) {
     }
     Files.createDirectories(folder);
     Path file = file(key);
-    // A name of its own, so that runs that write at once do not meet before the rename.
+    // A unique name, so that concurrent runs write different files before the rename.
     Path pending = folder.resolve("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
     try {
       write(pending, key, notes, table);
@@ -94,7 +93,7 @@ public record ReferenceCache(Path folder) {
         OutputStream out = Channels.newOutputStream(channel)) {
       String text = ReferenceKey.text(key.parts()) + ReferenceKey.text(notes);
       ReferenceFormat.write(out, key, text, table);
-      channel.force(true); // else a power cut can leave the name without the bytes
+      channel.force(true); // otherwise a power cut can leave an empty file
     }
   }
 

@@ -15,11 +15,11 @@ import org.dpo4j.weights.PeftAdapter;
 import org.dpo4j.weights.Sha256;
 
 /**
- * Which model a reference is, by the SHA-256 of the files that it was read from.
+ * The identity of a reference: the SHA-256 of the files that it was read from.
  *
  * @param weights of the weight files, as {@link Checkpoint#sha256}
- * @param config of {@code config.json}, which says how the weights compute
- * @param adapter of the adapter on the model, where there is one
+ * @param config of {@code config.json}
+ * @param adapter of the adapter on the model, if there is one
  */
 public record ReferenceFiles(String weights, String config, Optional<Adapter> adapter) {
 

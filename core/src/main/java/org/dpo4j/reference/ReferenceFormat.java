@@ -17,7 +17,7 @@ import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.weights.Sha256;
 
 /**
- * How a table lies in a file, all numbers big-endian: 8 bytes {@code DPO4JREF}, the version of the
+ * The file format of a table, all numbers big-endian: 8 bytes {@code DPO4JREF}, the version of the
  * format (4 bytes), the fingerprint (32), the number of pairs (8), the length of a text (4) and the
  * text (UTF-8, for people: {@code name: value} lines), then for each pair log pi(y_w given x) and
  * log pi(y_l given x) as doubles, and the SHA-256 of all of that (32).
@@ -58,7 +58,7 @@ final class ReferenceFormat {
   }
 
   /**
-   * Reads a table back.
+   * Reads a table.
    *
    * @param bytes that the stream has
    * @throws DamagedReferenceException if the bytes are not exactly a table of this key
@@ -79,7 +79,7 @@ final class ReferenceFormat {
       require(in.readLong() == key.pairs(), "its number of pairs is wrong");
       int text = in.readInt();
       require(text >= 0 && text <= MOST_TEXT, "its header is damaged");
-      // Before memory is taken for what the file may not have.
+      // Checked before memory is allocated for a size that may be wrong.
       require(
           bytes == HEADER_BYTES + text + 2L * Double.BYTES * key.pairs() + Sha256.BYTES,
           "its length is wrong");

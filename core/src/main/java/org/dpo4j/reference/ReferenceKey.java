@@ -14,11 +14,11 @@ import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.weights.Sha256;
 
 /**
- * Everything that decides the log-probabilities of a data set under a reference beyond rounding,
- * and nothing else: the model's files, the ids that it is asked about, and how it is computed.
+ * Everything that determines the log-probabilities of a data set under a reference up to rounding,
+ * and nothing else: the model's files, the token ids, and how they are computed.
  *
- * <p>Tokenizer, chat template, data and truncation are in it through the ids that they lead to; two
- * tokenizers that give the same ids are the same here.
+ * <p>Tokenizer, chat template, data and truncation enter through the token ids: two tokenizers that
+ * give the same ids have the same key.
  */
 public final class ReferenceKey {
 

@@ -11,14 +11,13 @@ import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 
 /**
- * What a finished run did, in a few sentences, and what a person should look into.
+ * The outcome of a run in a few sentences, and warnings about it.
  *
  * @param history every report of the run
- * @param startLoss the loss before any weight moved, where theory gives it; else empty
- * @param beta scale of the rewards where they count from the start of the run; else empty
- * @param learningRate the highest of the run
- * @param reference whether rewards count from a reference; else they are those of a loss that needs
- *     none
+ * @param startLoss loss before the first update, if theory gives it
+ * @param beta scale of the rewards, if they are measured from the start of the run
+ * @param learningRate highest learning rate of the run
+ * @param reference whether rewards are measured against a reference
  */
 public record Conclusion(
     RunHistory history,

@@ -10,9 +10,8 @@ import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 
 /**
- * Prints one line for each report of a run, in the {@link LogFormat} that was asked for. In {@code
- * TABLE} and {@code DICT} numbers are shortened for people; {@code JSON} and the files have all
- * digits.
+ * Prints one line for each report of a run, in a {@link LogFormat}. In {@code TABLE} and {@code
+ * DICT} numbers are shortened for people; {@code JSON} and the files have all digits.
  */
 public final class ConsoleReport {
   private final PrintStream out;
@@ -95,7 +94,7 @@ public final class ConsoleReport {
         steps(step),
         ShortNumber.fixed("%.4f", metrics.loss()),
         ShortNumber.fixed("%+.3f", metrics.rewardsMargins()),
-        // Before a weight moves each pair is a tie: its accuracy of 0 means nothing.
+        // Before the first update every pair is a tie, and the accuracy of 0 has no meaning.
         metrics.tied() ? "-" : ShortNumber.fixed("%.1f %%", 100 * metrics.rewardsAccuracies()),
         rate,
         left);

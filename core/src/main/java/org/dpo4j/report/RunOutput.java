@@ -56,9 +56,8 @@ public final class RunOutput {
   }
 
   /**
-   * Prints what differs from what a user would expect, and keeps it: a training run prints the
-   * warnings from before its first step again at the end and writes all into the model card. The
-   * same text counts once.
+   * Prints and stores a warning: a training run prints the warnings from before its first step
+   * again at the end and writes all into the model card. The same text counts once.
    *
    * @param text what differs and what to do about it, without the word "warning"
    */

@@ -6,7 +6,7 @@ import org.dpo4j.EvaluationReport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the model card says about a finished run. All strings are plain text; the card escapes them.
+ * The contents of a model card. All strings are plain text; the card escapes them.
  *
  * @param modelName name of the tuned model, usually the output folder's
  * @param baseModel the checkpoint that training started from: a hub name or a folder
@@ -47,9 +47,10 @@ public record RunSummary(
   /**
    * What happened, and how to try the result.
    *
-   * @param folder of the model from where the run was started; "." where only its own machine has
-   *     that place
-   * @param base of the base model, likewise; its name where only its own machine has that place
+   * @param folder of the model, relative to the folder where the run was started; "." if the path
+   *     is absolute
+   * @param base of the base model, relative to the same folder; only its name if the path is
+   *     absolute
    * @param training how it was trained, as a sentence
    * @param results what came of it, as sentences; see {@link Conclusion#summary}
    * @param warnings of the run
@@ -86,7 +87,7 @@ public record RunSummary(
       List<String> lineage, String weightsSha256, Map<String, String> dataSha256, String saved) {}
 
   /**
-   * The fates of one file's rows; the three counts add up to its rows.
+   * What became of the rows of one file; the three counts add up to its rows.
    *
    * @param use "training" or "held-out evaluation"
    * @param name the file's path

@@ -6,8 +6,8 @@ import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.report.RunOutput;
 
 /**
- * What is done when the process is stopped (Ctrl-C) in the middle of a run: unfinished output is
- * removed, and a sentence says what there is and what there is not. The JVM then ends with 130.
+ * Cleans up when the process is stopped (Ctrl-C) during a run: removes unfinished output and prints
+ * what was saved and what was not. The JVM then ends with 130.
  */
 public final class InterruptedOutput implements AutoCloseable {
 
@@ -17,7 +17,7 @@ public final class InterruptedOutput implements AutoCloseable {
     this.thread = thread;
   }
 
-  /** Cleans up and says what the supplier gives. */
+  /** Runs the supplier when the process is stopped, and prints its text. */
   public static InterruptedOutput watch(RunOutput output, Supplier<String> cleanUp) {
     Thread thread = new Thread(() -> output.err().println(cleanUp.get()), "interrupted");
     Runtime.getRuntime().addShutdownHook(thread);
@@ -25,7 +25,7 @@ public final class InterruptedOutput implements AutoCloseable {
   }
 
   /**
-   * Removes a folder that is not published.
+   * Removes an unpublished folder when the process is stopped.
    *
    * @param what the folder will hold: "model"
    * @param path of the folder as the user gave it

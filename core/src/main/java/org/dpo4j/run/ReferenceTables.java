@@ -33,8 +33,8 @@ import org.dpo4j.train.PreferenceData;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a frozen reference says of a run's data sets: read from the cache where it is kept there,
- * else computed and kept. No trouble with the cache stops a run; each is said in a line.
+ * Log-probabilities of a run's data sets under a frozen reference: read from the cache, or computed
+ * and stored there. A problem with the cache is printed and does not stop the run.
  */
 final class ReferenceTables {
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm");
@@ -45,7 +45,7 @@ final class ReferenceTables {
   private final LengthDesensitizing tail;
   private final List<Entry> entries = new ArrayList<>();
 
-  /** A data set, its key where there is a cache, and its table as soon as there is one. */
+  /** A data set, its key if there is a cache, and its table once it is read or computed. */
   private static final class Entry {
     private final String use;
     private final PairDataset dataset;
@@ -69,7 +69,7 @@ final class ReferenceTables {
    * @param files the reference's
    * @param datasets of training, and held-out ones
    * @param computation the number type in which the reference computes
-   * @param say hears what became of each table
+   * @param say receives a line about each table
    */
   ReferenceTables(
       TrainingConfig config,
@@ -114,12 +114,12 @@ final class ReferenceTables {
     }
   }
 
-  /** Whether no model is needed any more. */
+  /** Whether all tables are there, so that no model is needed. */
   boolean complete() {
     return entries.stream().allMatch(entry -> entry.table != null);
   }
 
-  /** Computes what was not found, and keeps it. */
+  /** Computes the tables that were not found, and stores them. */
   void compute(CausalLm model, Progress progress) {
     for (Entry entry : entries) {
       if (entry.table != null) {
@@ -162,7 +162,7 @@ final class ReferenceTables {
         .toList();
   }
 
-  /** What a person wants to know who finds the file; names without folders, as it is shared. */
+  /** Notes for people who open the file; names without folders, since files are shared. */
   private Map<String, String> notes(Entry entry) throws IOException {
     Map<String, String> notes = new LinkedHashMap<>();
     Path reference = config.loss().refModel().orElse(config.model().model());

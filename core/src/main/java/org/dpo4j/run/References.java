@@ -19,7 +19,7 @@ import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 
-/** Makes the reference that a run asks for, while no weight has moved. */
+/** Creates the reference of a run, before the first update. */
 final class References {
   private final TrainingConfig config;
   private final Optional<ReferenceFiles> files;

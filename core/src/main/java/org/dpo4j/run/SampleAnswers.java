@@ -15,9 +15,9 @@ import org.dpo4j.report.RunSummary;
 import org.dpo4j.tokenizer.ModelTokenizer;
 
 /**
- * What the model answers to a few prompts of the data before the first step and after the last:
- * what people want to see of a tuned model. Answers are greedy and short, so that they cost little
- * and draw no random numbers.
+ * The model's answers to a few prompts of the data before the first step and after the last, for
+ * the model card. Answers are greedy and short, so that they take little time and no random
+ * numbers.
  */
 final class SampleAnswers {
   private static final int TOKENS = 48;
@@ -36,8 +36,8 @@ final class SampleAnswers {
   private final List<String> before = new ArrayList<>();
 
   /**
-   * Chooses the first prompts of the held-out pairs, else of the training pairs, and answers them.
-   * The tokenizer is not needed any longer.
+   * Chooses the first prompts of the held-out pairs, or of the training pairs without any, and
+   * answers them. The tokenizer may be closed afterwards.
    */
   SampleAnswers(
       TrainingConfig config,
@@ -59,7 +59,7 @@ final class SampleAnswers {
     answer(before, inputs.tokenizer());
   }
 
-  /** The first prompts that differ, and that leave room for an answer. */
+  /** The first distinct prompts that leave enough positions for an answer. */
   private static List<int[]> choose(List<EncodedPair> pairs, int count, int longest) {
     List<int[]> prompts = new ArrayList<>();
     for (int i = 0; i < Math.min(LOOKED_AT, pairs.size()) && prompts.size() < count; i++) {

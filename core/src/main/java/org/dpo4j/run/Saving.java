@@ -13,9 +13,9 @@ import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.Rounding;
 
 /**
- * The element type in which a run saves its weights. Whether 16 bits keep what was learned is known
- * only when all is learned; the weights are then rounded in memory, so that the last evaluation is
- * of the weights in the file.
+ * The element type of the saved weights. Whether 16 bits preserve the update is known only after
+ * the last step; the weights are then rounded in memory, so that the final evaluation measures the
+ * weights in the file.
  */
 final class Saving implements AutoCloseable {
 
@@ -29,7 +29,7 @@ final class Saving implements AutoCloseable {
   private ElementType type;
   private String words;
 
-  /** Is made before the first step: an adapter's start is in no file. */
+  /** Created before the first step, since the initial weights of an adapter are in no file. */
   Saving(SaveDtype asked, ModelBundle inputs) {
     this.asked = asked;
     this.inputs = inputs;
@@ -49,7 +49,7 @@ final class Saving implements AutoCloseable {
     return candidate.bytes() < ElementType.F32.bytes();
   }
 
-  /** What is known before the first step, for the header. */
+  /** The expected type, for the header. */
   String plan() {
     return rounds() && asked == SaveDtype.AUTO
         ? "%1$s, or as float32 if %1$s would lose more than %2$s of the update"
@@ -57,7 +57,7 @@ final class Saving implements AutoCloseable {
         : candidate.torchName();
   }
 
-  /** What the result takes of the disk at most. */
+  /** Largest disk space of the result. */
   DiskNeed disk() {
     Checkpoint checkpoint = inputs.loaded().checkpoint();
     ElementType largest = largest(asked, candidate);
@@ -108,7 +108,7 @@ final class Saving implements AutoCloseable {
     return type;
   }
 
-  /** The type of the file and why it is that, for people; known after {@link #finish}. */
+  /** The type of the file and the reason for it; known after {@link #finish}. */
   String words() {
     return words;
   }

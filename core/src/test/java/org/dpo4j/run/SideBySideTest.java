@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -21,9 +22,31 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Collectors;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
+import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.loss.Objective;
+import org.dpo4j.loss.SigmoidLoss;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.SmallModel;
+import org.dpo4j.optim.AdamW;
+import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.reference.PrecomputedReference;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.train.Computation;
+import org.dpo4j.train.PreferenceData;
+import org.dpo4j.train.SmallPairs;
+import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingSession;
+import org.dpo4j.train.TrainingSnapshot;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.json.JsonMapper;
@@ -31,8 +54,9 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * Closes: runs in one JVM that change each other's numbers. Four threads work at once, each on its
  * own runs in an order and with pauses of chance: full training with evaluations, an adapter with
- * dropout, scoring and writing text, with one to three threads of the engine. Every result must
- * have the bytes that it has alone.
+ * dropout, a run that a listener stops, a session continued from a snapshot, scoring and writing
+ * text, with one to three threads of the engine. Every result must have the bytes that it has
+ * alone.
  *
  * <p>{@code -Ddpo4j.sideBySide=50} repeats it so often.
  */
@@ -81,6 +105,8 @@ class SideBySideTest {
           other.put("seed", 7);
           return train(at, other, 1);
         });
+    cases.put("stopped by a listener, 2 threads", at -> train(at, full, 2, new StopsAfterTwo()));
+    cases.put("continued from a snapshot, 2 threads", at -> continued());
     cases.put("scores, 2 threads", SideBySideTest::score);
     cases.put("text, 2 threads", SideBySideTest::generate);
     return cases;
@@ -127,7 +153,60 @@ class SideBySideTest {
     return Files.createTempDirectory(folder, name);
   }
 
-  private static String train(Path folder, Map<String, Object> more, int threads)
+  private static final class StopsAfterTwo implements TrainingListener {
+    @Override
+    public void onStep(StepReport step, TrainingControl control) {
+      if (step.step() == 2) {
+        control.requestStop();
+      }
+    }
+  }
+
+  /** A session is left in the middle of a step, and a second one goes on from its snapshot. */
+  private static String continued() {
+    try (Engine.Threads threads = Engine.use(2);
+        CausalLm start = SmallModel.LLAMA.create(ElementType.F32, 3);
+        CausalLm first = start.copy();
+        CausalLm second = start.copy()) {
+      List<EncodedPair> pairs = SmallPairs.random(12, 5);
+      PreferenceData data =
+          new PreferenceData(
+              pairs,
+              new PrecomputedReference(
+                  LogProbTable.compute(LogProbEngine.cpu(), start, pairs, 4, done -> {})));
+      try (TrainingSession left = session(first, data);
+          TrainingSession continued = session(second, data)) {
+        Trainer trainer = new Trainer(left);
+        for (int i = 0; i < 5; i++) { // the first half of step 3
+          trainer.advance();
+        }
+        try (TrainingSnapshot snapshot = left.snapshot()) {
+          continued.restore(snapshot);
+        }
+        new Trainer(continued).train();
+      }
+      return Arrays.toString(SmallModel.weights(second));
+    }
+  }
+
+  private static TrainingSession session(CausalLm policy, PreferenceData data) {
+    return new TrainingSession(
+        policy,
+        data,
+        Objective.of(new SigmoidLoss(0.1)),
+        new Trainer.Settings(
+            new EpochPlan(12, 3, 2, true, 1),
+            6,
+            LearningRateSchedule.constant(1e-3),
+            AdamW.Settings.ADAM,
+            1,
+            2,
+            Computation.PLAIN,
+            true));
+  }
+
+  private static String train(
+      Path folder, Map<String, Object> more, int threads, TrainingListener... listeners)
       throws IOException {
     Map<String, Object> options = new HashMap<>(more);
     options.put("model", fixture("models/llama"));
@@ -139,7 +218,7 @@ class SideBySideTest {
     options.put("logging_steps", 1);
     options.put("per_device_train_batch_size", 4);
     options.put("threads", threads);
-    TrainingRun.run(TrainingConfig.of(options), output(new ByteArrayOutputStream()));
+    TrainingRun.run(TrainingConfig.of(options), output(new ByteArrayOutputStream()), listeners);
     boolean adapter = Files.exists(folder.resolve("out/adapter_model.safetensors"));
     return Files.readString(
             folder.resolve(adapter ? "out/adapter_model.safetensors" : "out/model.safetensors"),
