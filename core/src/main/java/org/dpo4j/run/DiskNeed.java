@@ -21,7 +21,7 @@ import org.dpo4j.weights.ModelFolder;
  *
  * @param type the largest possible type of the saved weights
  * @param weights size of the saved model or adapter
- * @param other files: tokenizer, records, curves
+ * @param files size of the other files: tokenizer, records, curves
  * @param pairs the file of encoded pairs
  * @param cache the reference's log-probabilities
  */
