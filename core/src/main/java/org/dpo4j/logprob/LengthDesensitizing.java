@@ -3,12 +3,11 @@ package org.dpo4j.logprob;
 import org.dpo4j.batch.FlatSequences;
 
 /**
- * LD-DPO's weight of the longer completion's surplus: log pi(y) counts the first min(|y_w|, |y_l|)
- * tokens of both completions fully and those behind them with alpha. Liu et al. 2024, arXiv
- * 2409.06411; as TRL's {@code ld_alpha}, for the policy and the reference alike.
+ * LD-DPO's token weights: in log pi(y) the first min(|y_w|, |y_l|) tokens of both completions count
+ * fully, the remaining tokens of the longer one with weight alpha. Applies to policy and reference.
+ * Liu et al. 2024, arXiv 2409.06411; TRL's {@code ld_alpha}.
  *
- * @param alpha in [0, 1]: 1 weights nothing, 0 leaves out what the other completion has no part to
- *     compare with
+ * @param alpha weight of the remaining tokens, in [0, 1]; 1 is plain DPO
  */
 public record LengthDesensitizing(double alpha) {
 
@@ -30,13 +29,14 @@ public record LengthDesensitizing(double alpha) {
   double[] of(FlatSequences pairs) {
     int[] sequenceOf = pairs.sequenceOf();
     int[] scored = new int[pairs.sequences()];
-    int[] rank = new int[sequenceOf.length]; // of the token in its own completion
+    int[] rank = new int[sequenceOf.length]; // position of the token in its completion
     for (int i = 0; i < sequenceOf.length; i++) {
       rank[i] = scored[sequenceOf[i]]++;
     }
     double[] weights = new double[sequenceOf.length];
     for (int i = 0; i < weights.length; i++) {
-      boolean shared = rank[i] < scored[sequenceOf[i] ^ 1]; // the pair's other completion
+      int otherLength = scored[sequenceOf[i] ^ 1];
+      boolean shared = rank[i] < otherLength;
       weights[i] = shared ? 1 : alpha;
     }
     return weights;

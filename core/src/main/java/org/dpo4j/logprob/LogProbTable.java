@@ -26,7 +26,7 @@ public final class LogProbTable {
    * From plain numbers, such as those of a file.
    *
    * @param chosen log pi(y_w given x) of each pair
-   * @param rejected log pi(y_l given x), as many
+   * @param rejected log pi(y_l given x) of each pair, same length
    */
   public static LogProbTable of(double[] chosen, double[] rejected) {
     if (chosen.length != rejected.length) {
@@ -37,21 +37,22 @@ public final class LogProbTable {
     return new LogProbTable(chosen.clone(), rejected.clone());
   }
 
-  /** Where the batch ends that begins with a pair. */
+  /** Cuts pairs into batches: the end, exclusive, of the batch that starts at a pair. */
   @FunctionalInterface
   private interface Cut {
     int end(int from);
   }
 
   /**
-   * Runs every pair through the model once, without gradients, in batches of about as many tokens.
+   * Runs every pair through the model once, without gradients, in batches of about the same number
+   * of tokens.
    *
    * @param engine computes the forward passes
    * @param model not changed
    * @param pairs the data set
    * @param tail weights the tokens of a pair
-   * @param budget cuts the batches
-   * @param progress told how many pairs are done
+   * @param budget limits the tokens of a batch
+   * @param progress receives the number of pairs done
    */
   public static LogProbTable compute(
       LogProbEngine engine,
@@ -71,7 +72,7 @@ public final class LogProbTable {
    * @param pairs the data set
    * @param tail weights the tokens of a pair
    * @param batchSize pairs that go through together, at least 1
-   * @param progress told how many pairs are done
+   * @param progress receives the number of pairs done
    */
   public static LogProbTable compute(
       LogProbEngine engine,
@@ -85,7 +86,7 @@ public final class LogProbTable {
         model,
         pairs,
         tail,
-        from -> from + Math.min(batchSize, pairs.size() - from), // no sum beyond an int
+        from -> from + Math.min(batchSize, pairs.size() - from), // cannot overflow
         progress);
   }
 
@@ -144,7 +145,7 @@ public final class LogProbTable {
     return rejected[pair];
   }
 
-  /** log pi(y_w given x) - log pi(y_l given x) of a pair; no reference in it. */
+  /** log pi(y_w given x) - log pi(y_l given x) of a pair, without a reference. */
   public double margin(int pair) {
     return chosen[pair] - rejected[pair];
   }

@@ -10,14 +10,14 @@ import org.dpo4j.torch.Tensors;
  * @param chosen log pi(y_w given x), shape (batch)
  * @param rejected log pi(y_l given x), shape (batch), same type
  * @param chosenTokens tokens of y_w, shape (batch), same type; at least 1 each
- * @param rejectedTokens tokens of y_l, likewise
+ * @param rejectedTokens tokens of y_l, shape (batch), same type; at least 1 each
  */
 public record PairLogProbs(
     Tensor chosen, Tensor rejected, Tensor chosenTokens, Tensor rejectedTokens) {
 
   /**
-   * A difference of log-probabilities this small, as a share of them, is none: the last two bits of
-   * 32, in which the same model differs when a batch is cut in another way.
+   * The largest relative difference between two log-probabilities of one sequence under one model
+   * that is rounding: the last two bits of 32-bit numbers, in which the cut of a batch shows.
    */
   public static final double ROUNDING = 0x1p-21;
 
@@ -31,7 +31,7 @@ public record PairLogProbs(
     Shapes.requireSameType("rejected", rejected, chosen);
   }
 
-  /** For losses that do not look at lengths: counts every completion as one token. */
+  /** For losses that ignore lengths: each completion counts as one token. */
   public static PairLogProbs ofSums(Tensor chosen, Tensor rejected) {
     Tensor ones = Tensors.zerosLike(chosen, chosen.shape()).add(Tensors.scalar(1));
     return new PairLogProbs(chosen, rejected, ones, ones);
@@ -57,7 +57,7 @@ public record PairLogProbs(
    * From plain numbers, without gradients.
    *
    * @param logProbs chosen and rejected of each pair in turn, 2 x batch
-   * @param lengthsOf gives the lengths and the type
+   * @param lengthsOf the lengths and the type are taken from it
    */
   public static PairLogProbs ofSequences(double[] logProbs, PairLogProbs lengthsOf) {
     double[] chosen = new double[logProbs.length / 2];
@@ -74,7 +74,7 @@ public record PairLogProbs(
    *
    * @param chosen shape (batch)
    * @param rejected shape (batch)
-   * @param lengthsOf gives the lengths and the type
+   * @param lengthsOf the lengths and the type are taken from it
    */
   public static PairLogProbs ofValues(double[] chosen, double[] rejected, PairLogProbs lengthsOf) {
     return new PairLogProbs(

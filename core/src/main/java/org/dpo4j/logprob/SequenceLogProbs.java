@@ -82,8 +82,8 @@ public final class SequenceLogProbs {
    * @throws DpoException if the completion alone does not fit into the context
    */
   public static Tensor sequenceLogProb(CausalLm model, int[] promptIds, int[] completionIds) {
-    int room = model.maxPositions() - completionIds.length;
-    if (room < 0) {
+    int available = model.maxPositions() - completionIds.length;
+    if (available < 0) {
       throw new DpoException(
           "a completion must fit into the model's context of "
               + model.maxPositions()
@@ -91,8 +91,8 @@ public final class SequenceLogProbs {
               + completionIds.length
               + "; shorten it");
     }
-    // The last completion token is not fed, so that one prompt token always finds a place.
-    int keep = Math.min(promptIds.length, Math.max(room, 1));
+    // The last completion token is not fed to the model, so one prompt token always fits.
+    int keep = Math.min(promptIds.length, Math.max(available, 1));
     int[] prompt = Arrays.copyOfRange(promptIds, promptIds.length - keep, promptIds.length);
     return logProbs(model, FlatSequences.of(prompt, completionIds)).sum();
   }
@@ -140,7 +140,7 @@ public final class SequenceLogProbs {
                 .index_select(0, Tensors.indices(like, sequences.predictors())));
   }
 
-  /** Native code must never see an id or a position outside its table. */
+  /** Checks ids and positions: libtorch reads out of bounds without an error. */
   static void check(CausalLm model, FlatSequences sequences) {
     for (int id : sequences.ids()) {
       checkId(model, id);

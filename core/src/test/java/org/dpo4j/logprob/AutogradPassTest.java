@@ -6,9 +6,12 @@ import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
@@ -225,6 +228,37 @@ class AutogradPassTest {
             .hasMessageContaining("no backward pass");
       }
       assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(gradients);
+    }
+  }
+
+  /**
+   * On the device "meta", whose tensors have shapes and no numbers and refuse to be mixed with
+   * those of the CPU. It lacks kernels for a whole forward pass.
+   */
+  @Test
+  void whatIsMadeBesideTheWeightsIsOnTheirDevice() {
+    try (TensorScope scope = TensorScope.open();
+        RandomNumbers random = new RandomNumbers(1);
+        CausalLm model =
+            SmallModel.LLAMA.build(
+                (name, role, shape) ->
+                    TensorScope.hold(
+                        Tensors.zeros(ElementType.F32, shape)
+                            .to(new Device("meta"), ScalarType.Float)))) {
+      Tensor weight = model.parameters().all().get(0).tensor();
+      Tensor positions = Tensors.indices(weight, PAIRS.positions());
+      Tensor queries = Tensors.zerosLike(weight, PAIRS.tokens(), 4, 8);
+      Tensor turned =
+          Objects.requireNonNull(model.rotary(positions)).apply(Node.of(queries)).value();
+      List<Tensor> made =
+          List.of(
+              positions,
+              queries,
+              turned,
+              Tensors.emptyLike(weight, 3),
+              Tensors.like(weight, TAIL.of(PAIRS)),
+              random.dropoutMask(weight, 0.5));
+      assertThat(made).allMatch(tensor -> tensor.device().str().getString().equals("meta"));
     }
   }
 

@@ -126,7 +126,8 @@ public enum SmallModel {
     return config;
   }
 
-  CausalLm build(ParameterSource weights) {
+  /** The model with given weights. */
+  public CausalLm build(ParameterSource weights) {
     if (config instanceof LlamaConfig llama) {
       return new Llama(llama, weights);
     }

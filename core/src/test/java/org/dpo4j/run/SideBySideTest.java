@@ -107,6 +107,13 @@ class SideBySideTest {
         });
     cases.put("stopped by a listener, 2 threads", at -> train(at, full, 2, new StopsAfterTwo()));
     cases.put("continued from a snapshot, 2 threads", at -> continued());
+    cases.put(
+        "adapter by autograd, 2 threads",
+        at -> {
+          Map<String, Object> autograd = new HashMap<>(adapter);
+          autograd.put("engine", "autograd");
+          return train(at, autograd, 2);
+        });
     cases.put("scores, 2 threads", SideBySideTest::score);
     cases.put("text, 2 threads", SideBySideTest::generate);
     return cases;
