@@ -20,11 +20,8 @@ import org.dpo4j.weights.ModelFolder;
  * reference's log-probabilities are kept.
  *
  * @param type the largest possible type of the saved weights
- * @param weights size of the saved model or adapter <<<<<<< HEAD
- * @param files size of the other files: tokenizer, records, curves =======
- * @param files other files: tokenizer, records, curves >>>>>>> ac7c0a2 (#15 Test --engine autograd
- *     through whole runs and on the weights' device, and say what logprob's records hold in plain
- *     words)
+ * @param weights size of the saved model or adapter
+ * @param files size of the other files: tokenizer, records, curves
  * @param pairs the file of encoded pairs
  * @param cache the reference's log-probabilities
  */
