@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * for it between its parts; Java's file channels, too, fail at once in such a thread, which says
  * nothing about the file.
  */
+@Internal
 public final class Interruption {
 
   /** What to tell of a failed file operation that is {@link #caused}. */

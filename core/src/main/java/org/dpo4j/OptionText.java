@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Names travel in a string behind U+FDD0, a code point that Unicode reserves for use inside a
  * program, so that braces or dashes in a user's data are never taken for an option.
  */
+@Internal
 public final class OptionText {
   private static final char MARK = '\uFDD0';
   private static final Pattern NAME = Pattern.compile("\\{(%s|[a-z][a-z0-9_]*)}");

@@ -1,10 +1,10 @@
 /**
  * The Java API: tune a language model on preference pairs, then score and generate with it.
  *
- * <p>Start with {@code PreferenceTuning} to train and {@link org.dpo4j.api.LanguageModel} to use a
- * model. Values that a training run shares with its callers (messages, listeners, reports, results,
- * exceptions) are in {@link org.dpo4j}. No signature here mentions a tensor; nothing but a {@code
- * LanguageModel} has to be closed.
+ * <p>Start with {@link org.dpo4j.api.PreferenceTuning} to train and {@link
+ * org.dpo4j.api.LanguageModel} to use a model. Values that a training run shares with its callers
+ * (messages, listeners, reports, results, exceptions) are in {@link org.dpo4j}. No signature here
+ * mentions a tensor; nothing but a {@code LanguageModel} has to be closed.
  */
 @NullMarked
 package org.dpo4j.api;

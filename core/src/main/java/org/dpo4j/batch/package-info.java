@@ -4,7 +4,9 @@
  *
  * <p>Models and losses do not occur here. Start with {@link org.dpo4j.batch.FlatSequences}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.batch;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

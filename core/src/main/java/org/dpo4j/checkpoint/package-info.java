@@ -6,7 +6,9 @@
  * <p>Not here: the content of the files, tensors, and deleting folders that dpo4j did not write.
  * Start at {@link org.dpo4j.checkpoint.OutputFolder}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.checkpoint;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

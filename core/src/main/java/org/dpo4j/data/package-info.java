@@ -8,5 +8,6 @@
  * RowSource}; {@code RowShape} lists the shapes of rows, {@code ImplicitPrompt} finds the end of an
  * implicit prompt.
  */
+@org.dpo4j.Internal
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.data;

@@ -6,5 +6,6 @@
  * those of TRL 1.16, all in {@link org.dpo4j.encode.PairEncoder}: start there. Not here: tensors,
  * padding, batches.
  */
+@org.dpo4j.Internal
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.encode;

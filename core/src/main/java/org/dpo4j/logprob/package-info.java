@@ -6,7 +6,9 @@
  * org.dpo4j.logprob.SequenceLogProbs}, the definition, then {@link
  * org.dpo4j.logprob.LogProbEngine}, which training uses.
  */
+@Internal
 @NullMarked
 package org.dpo4j.logprob;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

@@ -9,7 +9,9 @@
  * {@link org.dpo4j.model.CausalLm}, then {@link org.dpo4j.model.DecoderPass}, which runs one on all
  * threads and goes back, block by block ({@code LayerPass}).
  */
+@Internal
 @NullMarked
 package org.dpo4j.model;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

@@ -4,7 +4,9 @@
  *
  * <p>Start with {@link org.dpo4j.optim.AdamW}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.optim;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

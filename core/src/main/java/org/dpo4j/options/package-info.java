@@ -4,5 +4,6 @@
  * components annotated with {@link org.dpo4j.options.Option}. Start at {@link
  * org.dpo4j.options.OptionTable}.
  */
+@org.dpo4j.Internal
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.options;

@@ -4,7 +4,9 @@
  *
  * <p>No checkpoint's weights are read here. Start with {@link org.dpo4j.plan.StepArithmetic}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.plan;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

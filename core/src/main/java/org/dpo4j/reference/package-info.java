@@ -6,7 +6,9 @@
  *
  * <p>Start with {@link org.dpo4j.reference.PrecomputedReference}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.reference;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

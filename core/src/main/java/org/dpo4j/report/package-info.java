@@ -8,7 +8,9 @@
  * org.dpo4j.report.MetricNames} spells every name of a metric, so that console and files agree.
  * Start there, then {@link org.dpo4j.report.RunHistory}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.report;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

@@ -3,5 +3,6 @@
  * org.dpo4j.config}. Out: a folder with a tuned checkpoint, scores, texts or a plan. Not here:
  * formulas. Start at {@link org.dpo4j.run.TrainingRun}.
  */
+@org.dpo4j.Internal
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.run;

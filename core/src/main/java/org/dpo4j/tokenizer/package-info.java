@@ -6,5 +6,6 @@
  * access. The content of messages is never interpreted as template. Start at {@link
  * org.dpo4j.tokenizer.ModelTokenizer}.
  */
+@org.dpo4j.Internal
 @org.jspecify.annotations.NullMarked
 package org.dpo4j.tokenizer;

@@ -9,7 +9,9 @@
  * <p>This is the only package that touches JavaCPP's pointers and scopes. Nothing here knows about
  * models, losses or files. Start with {@link org.dpo4j.torch.TensorScope}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.torch;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

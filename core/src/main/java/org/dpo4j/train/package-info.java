@@ -8,7 +8,9 @@
  * <p>Nothing here reads or writes files or prints. Start with {@link org.dpo4j.train.Trainer}; to
  * add a listener, implement {@link org.dpo4j.TrainingListener}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.train;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

@@ -9,7 +9,9 @@
  * files are copied, not read. Start at {@link org.dpo4j.weights.ModelReader}; a new family is a
  * {@code ModelFamily} listed there.
  */
+@Internal
 @NullMarked
 package org.dpo4j.weights;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

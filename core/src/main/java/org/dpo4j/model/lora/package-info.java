@@ -7,7 +7,9 @@
  * read and written in {@code weights}. The base weights are never changed but by {@link
  * org.dpo4j.model.lora.LoraModel#merge}. Start with {@code LoraModel}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.model.lora;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

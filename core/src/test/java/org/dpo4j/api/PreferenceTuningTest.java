@@ -1,0 +1,475 @@
+package org.dpo4j.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.dpo4j.Cancellation;
+import org.dpo4j.DpoException;
+import org.dpo4j.EndReason;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.ListenerException;
+import org.dpo4j.Message;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingResult;
+import org.dpo4j.UsageException;
+import org.dpo4j.config.LossType;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.options.OptionSpec;
+import org.dpo4j.report.Progress;
+import org.dpo4j.report.RunOutput;
+import org.dpo4j.run.TrainingRun;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Closes: an option of the command that Java cannot reach or that means something else there, and
+ * pairs from memory that train another model than the same pairs in a file.
+ */
+class PreferenceTuningTest {
+
+  private static final Path TINY_CHAT = Path.of("../examples/tiny-chat");
+  private static final Path PAIRS = Path.of("../examples/pairs.jsonl");
+
+  /** Options that a method of another name covers. */
+  private static final Set<String> COVERED =
+      Set.of(
+          "model", // of
+          "data_file", // of
+          "output_dir", // train
+          "loss_type", // loss, and so the rest
+          "loss_weights",
+          "beta",
+          "label_smoothing",
+          "discopop_tau",
+          "dpop_lambda",
+          "simpo_gamma",
+          "cpo_alpha");
+
+  private final Path folder;
+
+  PreferenceTuningTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  private static PreferenceTuning tiny() {
+    return small(PreferenceTuning.of(TINY_CHAT, PAIRS));
+  }
+
+  private static PreferenceTuning small(PreferenceTuning tuning) {
+    return tuning
+        .maxSteps(2)
+        .perDeviceTrainBatchSize(2)
+        .maxLength(64)
+        .learningRate(1e-3)
+        .loggingSteps(1)
+        .samplePrompts(0)
+        .threads(1)
+        .referenceCache(Path.of("off"));
+  }
+
+  @Test
+  void everyOptionOfTheCommandHasAMethod() {
+    Set<String> methods =
+        Arrays.stream(PreferenceTuning.class.getMethods())
+            .filter(method -> method.getReturnType() == PreferenceTuning.class)
+            .map(Method::getName)
+            .collect(Collectors.toSet());
+    Set<String> without = new TreeSet<>();
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      if (!COVERED.contains(option.name()) && !methods.contains(camelCase(option.name()))) {
+        without.add(option.name());
+      }
+    }
+
+    assertThat(without).as("options without a method").isEmpty();
+  }
+
+  private static String camelCase(String snakeCase) {
+    StringBuilder name = new StringBuilder();
+    for (String word : snakeCase.split("_")) {
+      name.append(
+          name.isEmpty()
+              ? word
+              : word.substring(0, 1).toUpperCase(Locale.ROOT) + word.substring(1));
+    }
+    return name.toString();
+  }
+
+  @Test
+  void everyMethodOfAnOptionSetsThatOption() throws ReflectiveOperationException {
+    int checked = 0;
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      if (COVERED.contains(option.name())) {
+        continue;
+      }
+      for (Method method : PreferenceTuning.class.getMethods()) {
+        if (!method.getName().equals(camelCase(option.name()))
+            || Modifier.isStatic(method.getModifiers())) {
+          continue;
+        }
+        PreferenceTuning changed =
+            (PreferenceTuning) method.invoke(tiny(), sample(method.getParameterTypes()[0]));
+        assertThat(changed.options()).as(method.getName()).containsKey(option.name());
+        checked++;
+      }
+    }
+    assertThat(checked).isEqualTo(TrainingConfig.OPTIONS.options().size() - COVERED.size());
+  }
+
+  private static Object sample(Class<?> type) {
+    Map<Class<?>, Object> samples = new HashMap<>();
+    samples.put(int.class, 1);
+    samples.put(long.class, 1L);
+    samples.put(double.class, 0.5);
+    samples.put(boolean.class, true);
+    samples.put(String.class, "cpu");
+    samples.put(Path.class, Path.of("p"));
+    samples.put(Map.class, Map.of("a", 1));
+    samples.put(String[].class, new String[] {"a"});
+    samples.put(double[].class, new double[] {1});
+    samples.put(Path[].class, new Path[] {Path.of("p")});
+    return type.isEnum()
+        ? type.getEnumConstants()[0]
+        : Objects.requireNonNull(samples.get(type), type.getName());
+  }
+
+  @Test
+  void everyChoiceOfAnOptionIsAConstant() {
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      Arrays.stream(PreferenceTuning.class.getMethods())
+          .filter(method -> method.getName().equals(camelCase(option.name())))
+          .filter(method -> method.getParameterTypes()[0].isEnum())
+          .forEach(
+              method ->
+                  assertThat(method.getParameterTypes()[0].getEnumConstants())
+                      .as(option.name())
+                      .extracting(constant -> constant.toString().toLowerCase(Locale.ROOT))
+                      .containsExactlyInAnyOrderElementsOf(option.choices()));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(LossType.class)
+  void everyLossHasAFactoryOfItsName(LossType type) throws ReflectiveOperationException {
+    String name = camelCase(type.name().toLowerCase(Locale.ROOT));
+    Loss loss =
+        (Loss)
+            (type == LossType.SFT
+                ? Losses.class.getMethod(name).invoke(null)
+                : Losses.class.getMethod(name, double.class).invoke(null, 0.25));
+
+    assertThat(loss.type()).isEqualTo(type.name().toLowerCase(Locale.ROOT));
+    assertThat(loss.settings()).isEqualTo(type == LossType.SFT ? Map.of() : Map.of("beta", 0.25));
+  }
+
+  @Test
+  void theSettingsOfALossAreOptions() {
+    Loss all =
+        Losses.cpo(0.1)
+            .labelSmoothing(0.2)
+            .discopopTau(0.3)
+            .dpopLambda(0.4)
+            .simpoGamma(0.5)
+            .cpoAlpha(0.6);
+
+    Map<String, String> options = texts(tiny().loss(all.weight(2), Losses.sft()));
+
+    assertThat(options)
+        .containsEntry("loss_type", "cpo,sft")
+        .containsEntry("loss_weights", "2,1")
+        .containsEntry("beta", "0.1")
+        .containsEntry("label_smoothing", "0.2")
+        .containsEntry("discopop_tau", "0.3")
+        .containsEntry("dpop_lambda", "0.4")
+        .containsEntry("simpo_gamma", "0.5")
+        .containsEntry("cpo_alpha", "0.6");
+    assertThat(texts(tiny().loss(all).loss(Losses.ipo(1))))
+        .containsEntry("loss_type", "ipo")
+        .doesNotContainKeys("label_smoothing", "loss_weights");
+    assertThatThrownBy(() -> tiny().loss(Losses.sigmoid(0.1), Losses.hinge(0.2)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("beta must be the same");
+  }
+
+  private static Map<String, String> texts(PreferenceTuning tuning) {
+    Map<String, String> texts = new HashMap<>();
+    tuning.options().forEach((name, value) -> texts.put(name, value.text()));
+    return texts;
+  }
+
+  @Test
+  void aRunHasTheBytesOfTheCommandsRun() throws IOException {
+    Path command = folder.resolve("command");
+    TrainingRun.run(
+        TrainingConfig.of(
+            Map.ofEntries(
+                Map.entry("model", TINY_CHAT),
+                Map.entry("data_file", PAIRS),
+                Map.entry("output_dir", command),
+                Map.entry("max_steps", 2),
+                Map.entry("per_device_train_batch_size", 2),
+                Map.entry("max_length", 64),
+                Map.entry("learning_rate", 1e-3),
+                Map.entry("logging_steps", 1),
+                Map.entry("sample_prompts", 0),
+                Map.entry("threads", 1),
+                Map.entry("reference_cache", "off"))),
+        new RunOutput(System.err, System.err, Progress.NONE));
+
+    TrainingResult result = tiny().train(folder.resolve("java"));
+
+    assertThat(result.endReason()).isEqualTo(EndReason.COMPLETED);
+    assertThat(result.steps()).isEqualTo(2);
+    assertThat(weights(folder.resolve("java"))).isEqualTo(weights(command));
+    assertThat(
+            PreferenceTuning.fromConfig(folder.resolve("java/dpo4j.yaml"))
+                .train(folder.resolve("again"))
+                .steps())
+        .isEqualTo(2);
+    assertThat(weights(folder.resolve("again"))).isEqualTo(weights(command));
+  }
+
+  private static byte[] weights(Path model) throws IOException {
+    return Files.readAllBytes(model.resolve("model.safetensors"));
+  }
+
+  @Test
+  void pairsFromMemoryTrainTheModelThatTheirFileTrains() throws IOException {
+    List<PreferencePair> pairs;
+    try (var read = PreferencePair.read(PAIRS)) {
+      pairs = read.toList();
+    }
+    tiny().evalFile(PAIRS).train(folder.resolve("file"));
+
+    TrainingResult listed =
+        small(PreferenceTuning.of(TINY_CHAT, pairs)).evalPairs(pairs).train(folder.resolve("list"));
+    TrainingResult streamed =
+        small(PreferenceTuning.of(TINY_CHAT, pairs.stream())).train(folder.resolve("stream"));
+
+    assertThat(weights(folder.resolve("list"))).isEqualTo(weights(folder.resolve("file")));
+    assertThat(weights(folder.resolve("stream"))).isEqualTo(weights(folder.resolve("file")));
+    assertThat(listed.finalEvaluation().orElseThrow().pairs()).isEqualTo(pairs.size());
+    assertThat(streamed.evaluations()).isEmpty();
+  }
+
+  @Test
+  void textsIdsAndWeightsComeFromMemoryToo() {
+    List<PreferencePair> texts =
+        List.of(
+            PreferencePair.of("a", " b", " c").withWeight(2), PreferencePair.of("d", " e", " f"));
+    List<PreferencePair> ids =
+        List.of(
+            new PreferencePair.TokenIds(List.of(5, 6), List.of(7), List.of(8), 1).withWeight(3));
+
+    assertThat(small(PreferenceTuning.of(TINY_CHAT, texts)).train(folder.resolve("t")).pairsSeen())
+        .isEqualTo(4);
+    assertThat(small(PreferenceTuning.of(TINY_CHAT, ids)).train(folder.resolve("i")).pairsSeen())
+        .isEqualTo(2);
+  }
+
+  @Test
+  void aBadPairFromMemoryIsNamedByItsNumber() {
+    List<PreferencePair> pairs =
+        List.of(
+            PreferencePair.of(
+                List.of(Message.user("q")), Message.assistant("a"), Message.assistant("b")),
+            PreferencePair.of(
+                List.of(Message.user("q")), Message.assistant("a"), Message.assistant("a")));
+
+    assertThatThrownBy(
+            () -> small(PreferenceTuning.of(TINY_CHAT, pairs)).train(folder.resolve("out")))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[pairs row 2]");
+    assertThat(folder.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void aWrongValueNamesItsOptionWithoutDashes() {
+    assertThatThrownBy(() -> tiny().learningRate(-1).train(folder.resolve("out")))
+        .isInstanceOfSatisfying(
+            UsageException.class,
+            e -> {
+              assertThat(e.option()).isEqualTo("learning_rate");
+              assertThat(e).hasMessageContaining("learning_rate").hasMessageNotContaining("--");
+            });
+    assertThatThrownBy(() -> tiny().option("learning_rat", 1).train(folder.resolve("out")))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("learning_rate")
+        .hasMessageNotContaining("--");
+  }
+
+  @Test
+  void aCopyDoesNotChangeWhatItWasMadeFrom() {
+    PreferenceTuning tuning = tiny();
+
+    PreferenceTuning changed = tuning.epochs(7).option("seed", 3);
+
+    assertThat(texts(changed)).containsEntry("num_train_epochs", "7").containsEntry("seed", "3");
+    assertThat(texts(tuning)).doesNotContainKeys("num_train_epochs", "seed");
+  }
+
+  @Test
+  void listenersReceiveReportsAndEvaluations() {
+    List<Integer> steps = new ArrayList<>();
+    List<Integer> evaluated = new ArrayList<>();
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    PrintStream out = new PrintStream(printed, true, StandardCharsets.UTF_8);
+
+    TrainingResult result =
+        tiny()
+            .evalSplit(4)
+            .listener(report -> steps.add(report.step()))
+            .listener(
+                new TrainingListener() {
+                  @Override
+                  public void onEvaluation(EvaluationReport report, TrainingControl control) {
+                    evaluated.add(report.step());
+                  }
+                })
+            .printTo(out, out)
+            .train(folder.resolve("out"));
+
+    assertThat(steps).containsExactly(1, 2);
+    assertThat(evaluated).startsWith(0).endsWith(2);
+    assertThat(result.reports()).extracting(StepReport::step).containsExactly(1, 2);
+    assertThat(printed.toString(StandardCharsets.UTF_8)).contains("start check passed");
+  }
+
+  @Test
+  void aRunPrintsNothingUnlessToldTo() {
+    PrintStream before = System.out;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+    try {
+      tiny().train(folder.resolve("out"));
+    } finally {
+      System.setOut(before);
+    }
+    assertThat(printed.toString(StandardCharsets.UTF_8)).isEmpty();
+  }
+
+  @Test
+  void cancellingEndsTheRunAfterItsStep() {
+    Cancellation cancellation = new Cancellation();
+
+    TrainingResult result =
+        tiny()
+            .maxSteps(100)
+            .cancellation(cancellation)
+            .listener(report -> cancellation.cancel())
+            .train(folder.resolve("out"));
+
+    assertThat(result.endReason()).isEqualTo(EndReason.CANCELLED);
+    assertThat(result.steps()).isEqualTo(1);
+    try (LanguageModel model = LanguageModel.open(result)) {
+      assertThat(model.logProb("a", " b")).isNegative();
+    }
+  }
+
+  @Test
+  void aRunThatIsCancelledBeforeItsFirstStepHasNoModelToOpen() {
+    Cancellation cancellation = new Cancellation();
+    cancellation.cancel();
+
+    TrainingResult result = tiny().cancellation(cancellation).train(folder.resolve("out"));
+
+    assertThat(result.files()).isEmpty();
+    assertThatThrownBy(() -> LanguageModel.open(result)).hasMessageContaining("saved no model");
+  }
+
+  @Test
+  void anExceptionOfAListenerEndsTheRun() {
+    assertThatThrownBy(
+            () ->
+                tiny()
+                    .listener(
+                        report -> {
+                          throw new IllegalStateException("full");
+                        })
+                    .train(folder.resolve("out")))
+        .isInstanceOf(ListenerException.class)
+        .hasRootCauseMessage("full");
+  }
+
+  @Test
+  void aTrainedAdapterIsOpenedWithItsModel() {
+    TrainingResult result =
+        tiny()
+            .usePeft(true)
+            .loraR(2)
+            .loraRankPattern(Map.of("q_proj", 3))
+            .train(folder.resolve("a"));
+
+    try (LanguageModel tuned = LanguageModel.open(result);
+        LanguageModel same = LanguageModel.open(TINY_CHAT, folder.resolve("a"));
+        LanguageModel base = LanguageModel.open(TINY_CHAT)) {
+      double logProb = tuned.logProb("The sky is", " blue.");
+      assertThat(same.logProb("The sky is", " blue.")).isEqualTo(logProb);
+      assertThat(base.logProb("The sky is", " blue.")).isNotEqualTo(logProb);
+      assertThat(tuned.warnings()).isEmpty();
+    }
+  }
+
+  @Test
+  void aChatTemplateOfOnesOwnRendersThePairs() {
+    List<String> rendered = new ArrayList<>();
+    ChatTemplate template =
+        (messages, addGenerationPrompt, variables) -> {
+          String text = messages.stream().map(Message::text).collect(Collectors.joining("|")) + "|";
+          synchronized (rendered) {
+            rendered.add(text);
+          }
+          return text;
+        };
+
+    tiny().chatTemplate(template).train(folder.resolve("out"));
+
+    assertThat(rendered).isNotEmpty();
+  }
+
+  @Test
+  void aTokenizerOfOnesOwnEncodesThePairs() {
+    List<String> encoded = new ArrayList<>();
+    Tokenizer tokenizer =
+        new Tokenizer() {
+          @Override
+          public int[] encode(String text, boolean addSpecialTokens) {
+            synchronized (encoded) {
+              encoded.add(text);
+            }
+            return text.chars().map(c -> 10 + c % 100).toArray();
+          }
+
+          @Override
+          public String decode(int[] ids) {
+            return Arrays.toString(ids);
+          }
+        };
+
+    tiny().tokenizer(tokenizer).maxLength(400).train(folder.resolve("out")); // one id a letter
+
+    assertThat(encoded).isNotEmpty();
+  }
+}
