@@ -2,19 +2,18 @@ package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
@@ -29,8 +28,6 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.TrainingStart;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.report.Progress;
-import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -168,8 +165,7 @@ class TrainingControlTest {
     assertThat(result.reports()).extracting(StepReport::step).containsExactly(2, 3);
     assertThat(recorder.events)
         .endsWith("step 3", "report 3 of 4 pairs", "evaluation 3", "end STOPPED_BY_LISTENER");
-    assertThat(console.toString(StandardCharsets.UTF_8))
-        .contains("done: 3 of 5 steps in ", ", stopped by a listener");
+    assertThat(text(console)).contains("done: 3 of 5 steps in ", ", stopped by a listener");
     assertThat(weights("out")).isEqualTo(weightsOfARunOf(3));
   }
 
@@ -300,7 +296,7 @@ class TrainingControlTest {
     DpoException failure =
         catchThrowableOfType(
             DpoException.class,
-            () -> TrainingRun.run(TrainingConfig.of(options), output(), recorder));
+            () -> TrainingRun.run(TrainingConfig.of(options), output(console), recorder));
     assertThat(recorder.events).containsExactly("failure " + failure.getClass().getSimpleName());
   }
 
@@ -350,7 +346,7 @@ class TrainingControlTest {
     return TrainingRun.run(
         TrainingConfig.of(options(name, steps)),
         ProgramInputs.NONE,
-        output(),
+        output(console),
         cancellation,
         List.of(listeners));
   }
@@ -376,25 +372,10 @@ class TrainingControlTest {
     return options;
   }
 
-  private RunOutput output() {
-    PrintStream stream = new PrintStream(console, true, StandardCharsets.UTF_8);
-    return new RunOutput(stream, stream, Progress.NONE);
-  }
-
   private static void await(CountDownLatch latch) {
     try {
       latch.await();
     } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private static Path fixture(String name) {
-    try {
-      return Path.of(
-          Objects.requireNonNull(TrainingControlTest.class.getResource("/fixtures/" + name), name)
-              .toURI());
-    } catch (URISyntaxException e) {
       throw new IllegalStateException(e);
     }
   }
