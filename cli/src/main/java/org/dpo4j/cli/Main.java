@@ -7,7 +7,17 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.GenerateConfig;
+import org.dpo4j.config.InspectConfig;
+import org.dpo4j.config.MergeConfig;
+import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.demo.DemoConfig;
+import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
+import org.dpo4j.run.GenerateRun;
+import org.dpo4j.run.InspectRun;
+import org.dpo4j.run.MergeRun;
+import org.dpo4j.run.ScoreRun;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -33,16 +43,51 @@ public final class Main implements Callable<Integer> {
   private final Console console;
   private final CommandLine line;
 
-  Main(Runs runs, Console console) {
+  Main(Runner runner, Console console) {
     this.console = console;
     this.line = new CommandLine(this);
-    line.addSubcommand(TrainCommand.line(runs, console));
-    line.addSubcommand(PlanCommand.line(runs, console));
-    line.addSubcommand(ScoreCommand.line(runs, console));
-    line.addSubcommand(InspectCommand.line(runs, console));
-    line.addSubcommand(GenerateCommand.line(runs, console));
-    line.addSubcommand(MergeCommand.line(runs, console));
-    line.addSubcommand(DemoCommand.line(runs, console));
+    line.addSubcommand(TrainCommand.line(runner));
+    line.addSubcommand(PlanCommand.line(runner, console));
+    line.addSubcommand(
+        RunCommand.line(
+            "score",
+            "Writes the log-probabilities and rewards of every pair.",
+            runner,
+            ScoreConfig.OPTIONS,
+            ScoreConfig::checkInputs,
+            ScoreRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "inspect",
+            "Shows the tokens of each pair: where the prompt ends, what is cut or dropped.",
+            runner,
+            InspectConfig.OPTIONS,
+            InspectConfig::checkInputs,
+            InspectRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "generate",
+            "Generates text from prompts.",
+            runner,
+            GenerateConfig.OPTIONS,
+            GenerateConfig::checkInputs,
+            GenerateRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "merge",
+            "Merges a LoRA adapter into its base model.",
+            runner,
+            MergeConfig.OPTIONS,
+            MergeConfig::checkInputs,
+            MergeRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "demo",
+            "Trains a tiny model on twelve built-in pairs to show what DPO does.",
+            runner,
+            DemoConfig.OPTIONS,
+            config -> {},
+            DemoRun::run));
     line.addSubcommand(new CommandLine(new CompletionCommand(console)));
     line.addSubcommand(new CommandLine(new HelpCommand()));
     line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
@@ -60,7 +105,8 @@ public final class Main implements Callable<Integer> {
     System.setProperty("java.awt.headless", "true");
     // Numbers are formatted independently of the user's locale.
     Locale.setDefault(Locale.ROOT);
-    System.exit(new Main(new CoreRuns(), Console.system()).run(args));
+    Console console = Console.system();
+    System.exit(new Main(Runner.on(console), console).run(args));
   }
 
   /** Runs one command line and gives its exit code; every failure has been printed. */

@@ -27,8 +27,7 @@ final class OptionFlags {
    *
    * @param unused names of options that the command does not use
    */
-  static CommandLine line(Object command, OptionTable<?> table, String... unused) {
-    CommandSpec spec = CommandSpec.forAnnotatedObject(command);
+  static CommandLine line(CommandSpec spec, OptionTable<?> table, String... unused) {
     List<OptionSpec> options =
         table.options().stream()
             .filter(option -> !List.of(unused).contains(option.name()))

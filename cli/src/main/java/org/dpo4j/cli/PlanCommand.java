@@ -8,6 +8,7 @@ import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.YamlOptions;
+import org.dpo4j.run.PlanRun;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -24,7 +25,7 @@ import picocli.CommandLine.Spec;
       "Takes every option of train, and its YAML file; output_dir is not used.",
     })
 final class PlanCommand implements Callable<Integer> {
-  private final Runs runs;
+  private final Runner runner;
   private final Console console;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -35,14 +36,17 @@ final class PlanCommand implements Callable<Integer> {
       description = "YAML file with options of train; flags take precedence")
   private @Nullable Path file;
 
-  private PlanCommand(Runs runs, Console console) {
-    this.runs = runs;
+  private PlanCommand(Runner runner, Console console) {
+    this.runner = runner;
     this.console = console;
   }
 
-  static CommandLine line(Runs runs, Console console) {
+  static CommandLine line(Runner runner, Console console) {
     CommandLine line =
-        OptionFlags.line(new PlanCommand(runs, console), PlanConfig.OPTIONS, PlanConfig.UNUSED);
+        OptionFlags.line(
+            CommandSpec.forAnnotatedObject(new PlanCommand(runner, console)),
+            PlanConfig.OPTIONS,
+            PlanConfig.UNUSED);
     OptionFlags.addHidden(line, TrainingOptions.names());
     return line;
   }
@@ -56,7 +60,7 @@ final class PlanCommand implements Callable<Integer> {
             OptionFlags.given(spec.commandLine().getParseResult(), PlanConfig.OPTIONS),
             notice -> console.err().println("note: " + OptionText.flags(notice)));
     config.checkInputs();
-    runs.plan(config, console);
+    runner.run(config, PlanRun::run);
     return 0;
   }
 }

@@ -7,6 +7,7 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.YamlOptions;
+import org.dpo4j.run.TrainingRun;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -24,8 +25,7 @@ import picocli.CommandLine.Spec;
       "How each of TRL's options is treated: docs/reference/trl.md."
     })
 final class TrainCommand implements Callable<Integer> {
-  private final Runs runs;
-  private final Console console;
+  private final Runner runner;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -35,13 +35,14 @@ final class TrainCommand implements Callable<Integer> {
       description = "YAML file with options, such as TRL's; flags take precedence")
   private @Nullable Path file;
 
-  private TrainCommand(Runs runs, Console console) {
-    this.runs = runs;
-    this.console = console;
+  private TrainCommand(Runner runner) {
+    this.runner = runner;
   }
 
-  static CommandLine line(Runs runs, Console console) {
-    CommandLine line = OptionFlags.line(new TrainCommand(runs, console), TrainingConfig.OPTIONS);
+  static CommandLine line(Runner runner) {
+    CommandLine line =
+        OptionFlags.line(
+            CommandSpec.forAnnotatedObject(new TrainCommand(runner)), TrainingConfig.OPTIONS);
     OptionFlags.addHidden(line, TrainingOptions.names());
     return line;
   }
@@ -54,7 +55,12 @@ final class TrainCommand implements Callable<Integer> {
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();
-    runs.train(options, console);
+    runner.run(
+        options.config(),
+        (config, output) -> {
+          options.report(output);
+          TrainingRun.run(config, output);
+        });
     return 0;
   }
 }

@@ -557,7 +557,7 @@ class BadInputTest {
             new PrintStream(out, true, StandardCharsets.UTF_8),
             new PrintStream(err, true, StandardCharsets.UTF_8),
             false);
-    return new Main(new CoreRuns(), console).run(words);
+    return new Main(Runner.on(console), console).run(words);
   }
 
   /**

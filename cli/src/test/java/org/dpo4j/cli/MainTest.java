@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.DpoException;
@@ -21,10 +22,10 @@ import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionTable;
+import org.dpo4j.report.RunOutput;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -423,12 +424,13 @@ class MainTest {
     return new Main(runs, console).run(Arrays.copyOf(words, words.length));
   }
 
-  /** Remembers what was asked of core; fails when told to. */
-  private static final class Recording implements Runs {
+  /** Keeps the configurations of runs in place of running them; fails on request. */
+  private static final class Recording implements Runner {
     private final List<Object> asked = new ArrayList<>();
     private Throwable failure = new Throwable("none");
 
-    private void ask(Object config) {
+    @Override
+    public <C> void run(C config, BiConsumer<C, RunOutput> work) {
       if (failure instanceof RuntimeException exception) {
         throw exception;
       }
@@ -436,41 +438,6 @@ class MainTest {
         throw error;
       }
       asked.add(config);
-    }
-
-    @Override
-    public void train(TrainingOptions options, Console console) {
-      ask(options.config());
-    }
-
-    @Override
-    public void plan(PlanConfig config, Console console) {
-      ask(config);
-    }
-
-    @Override
-    public void score(ScoreConfig config, Console console) {
-      ask(config);
-    }
-
-    @Override
-    public void inspect(InspectConfig config, Console console) {
-      ask(config);
-    }
-
-    @Override
-    public void merge(MergeConfig config, Console console) {
-      ask(config);
-    }
-
-    @Override
-    public void generate(GenerateConfig config, Console console) {
-      ask(config);
-    }
-
-    @Override
-    public void demo(DemoConfig config, Console console) {
-      ask(config);
     }
   }
 }

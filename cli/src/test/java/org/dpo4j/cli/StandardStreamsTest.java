@@ -86,12 +86,11 @@ class StandardStreamsTest {
   }
 
   private int run(String words) {
-    return new Main(
-            new CoreRuns(),
-            new Console(
-                new PrintStream(out, true, StandardCharsets.UTF_8),
-                new PrintStream(err, true, StandardCharsets.UTF_8),
-                false))
-        .run(words.split(" "));
+    Console console =
+        new Console(
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            false);
+    return new Main(Runner.on(console), console).run(words.split(" "));
   }
 }

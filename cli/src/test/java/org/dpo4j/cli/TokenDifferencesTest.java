@@ -71,7 +71,7 @@ class TokenDifferencesTest {
         Arrays.stream((command + " --model " + model).split(" "))
             .map(word -> word.replace("$", folder.toString()))
             .toArray(String[]::new);
-    assertThat(new Main(new CoreRuns(), console).run(words))
+    assertThat(new Main(Runner.on(console), console).run(words))
         .as(err.toString(StandardCharsets.UTF_8))
         .isZero();
     return err.toString(StandardCharsets.UTF_8);

@@ -2,6 +2,7 @@ package org.dpo4j.data;
 
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The file formats of pairs, chosen by the end of the file name. */
 public enum DataFormat {
@@ -14,7 +15,8 @@ public enum DataFormat {
   MEMORY("in memory", "");
 
   /** The formats that files have. */
-  static final List<DataFormat> OF_FILES = List.of(JSON_LINES, JSON, CSV, TSV, PARQUET);
+  static final List<DataFormat> OF_FILES =
+      Stream.of(values()).filter(format -> format != MEMORY).toList();
 
   private final String words;
   private final String suffix;
