@@ -442,8 +442,7 @@ public record TrainingConfig(
       @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
       @Option(value = "false", help = "recompute activations in the backward pass to save memory")
           boolean gradientCheckpointing,
-      @Option(value = "cpu", help = "hand-written passes or autograd (slower)")
-          EngineType engine) {
+      @Option(value = "cpu", help = "hand-written passes or autograd (slower)") EngineType engine) {
 
     /** What that comes to on this machine. */
     public Computation computation() {
