@@ -4,7 +4,7 @@ import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** The place at a linear layer where an adapter adds to what the layer computes. */
+/** The point of a linear layer at which an adapter adds to the output. */
 public final class AdapterSlot {
 
   private final String path;
@@ -23,7 +23,7 @@ public final class AdapterSlot {
     return path;
   }
 
-  /** The layer's matrix, shape (out, in), or (in, out) where {@link #transposed}. */
+  /** The layer's matrix, shape (out, in), or (in, out) if {@link #transposed}. */
   public Tensor weight() {
     return weight;
   }
@@ -44,10 +44,11 @@ public final class AdapterSlot {
   }
 
   /**
-   * Puts an adapter in; there is room for one.
+   * Attaches an adapter. A slot takes one adapter.
    *
-   * @param adapter from the layer's input, shape (rows, in), to the product that is added to its
-   *     output, shape (rows, out), or null where nothing is
+   * @param adapter maps the layer's input, shape (rows, in), to a product of shape (rows, out) that
+   *     is added to its output, or to null if nothing is added
+   * @throws IllegalStateException if an adapter is attached
    */
   public void attach(Function<Node, @Nullable Product> adapter) {
     if (this.adapter != null) {
@@ -56,17 +57,17 @@ public final class AdapterSlot {
     this.adapter = adapter;
   }
 
-  /** Takes the adapter out. */
+  /** Removes the adapter. */
   public void detach() {
     adapter = null;
   }
 
-  /** What the adapter adds to the layer's output, or null where there is nothing to add. */
+  /** The product that the adapter adds to the output, or null if it adds nothing. */
   @Nullable Product product(Node input) {
     return adapter == null ? null : adapter.apply(input);
   }
 
-  /** The layer's output, which may be changed, with what the adapter adds. */
+  /** The output plus the adapter's product. The output may be changed in place. */
   public Node add(Node output, Node input) {
     Product product = product(input);
     return product == null ? output : product.addTo(output);

@@ -3,8 +3,8 @@ package org.dpo4j.model;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Which tokens see which. A model hands its queries, keys and values over and does not know how the
- * sequences of a batch lie in memory.
+ * Computes attention and decides which tokens attend to which. Models pass queries, keys and values
+ * and do not depend on the layout of a batch's sequences in memory.
  */
 @FunctionalInterface
 public interface Attention {
@@ -12,7 +12,7 @@ public interface Attention {
   /**
    * Scaled dot-product attention of one layer.
    *
-   * @param layer which one, and how it attends
+   * @param layer index, scale and window of the layer
    * @param query shape (tokens, heads, headDim)
    * @param key shape (tokens, kvHeads, headDim); kvHeads divides heads
    * @param value shape (tokens, kvHeads, headDim)

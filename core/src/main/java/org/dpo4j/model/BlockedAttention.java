@@ -15,50 +15,56 @@ import org.dpo4j.torch.Tensors;
 import org.dpo4j.torch.WorkerPool;
 
 /**
- * Causal attention inside each sequence of a flat batch, cut into pieces that threads share: a
- * token sees its prompt and what comes before it in its own completion, in a layer with a window
- * only so far back. Queries go in blocks, each with the keys that its last row sees and no others,
- * so that little of what is computed is masked; the query heads that share a key head are one
- * matrix. The softmax is computed once more on the way back and never kept.
+ * Causal attention within each sequence of a flat batch, divided into jobs for a {@link
+ * WorkerPool}. A token sees its prompt and the tokens before it in its completion, up to the window
+ * of the layer.
+ *
+ * <p>Queries are processed in blocks. A block reads only the keys that its last row sees, so few of
+ * the computed scores are masked. The query heads that share a key head form one matrix. The
+ * backward pass recomputes the softmax; it is not saved.
  */
 final class BlockedAttention {
 
-  /** Rows of a block: fewer waste less on masked scores, more make better matrix products. */
-  static final int BLOCK = 128;
-
   /**
-   * Keys of a block are a multiple of it where there are tokens to fill up with, which the mask
-   * hides: a row of scores that ends within a vector takes half as long again in the softmax, and a
-   * fifth in the product (LOG.md).
+   * Rows of a block. Smaller blocks compute fewer masked scores, larger ones make faster products.
    */
-  private static final int LANES = 16;
-
-  /** Scores of a block, of all heads that are computed together: they stay in a cache. */
-  private static final long SCORES = 1 << 18;
+  static final int BLOCK_ROWS = 128;
 
   /**
-   * What attention works on, or the gradients of it.
+   * The keys of a block are padded to a multiple of this with following tokens, if there are any,
+   * that the mask hides. A row of scores that ends within a vector register makes the softmax 50 %
+   * and the product 20 % slower (LOG.md).
+   */
+  private static final int KEY_MULTIPLE = 16;
+
+  /** Maximum number of scores of a block over the heads of a piece: they stay in the cache. */
+  private static final long MAX_SCORES = 1 << 18;
+
+  /**
+   * Queries, keys and values, or their gradients.
    *
    * @param query shape (kvHeads, tokens, repeats, headDim): the query heads that share a key head
-   *     lie next to each other, so that those of successive tokens are a matrix as they are
+   *     are contiguous, so the rows of successive tokens form a matrix without a copy
    * @param key shape (kvHeads, tokens, headDim)
-   * @param value likewise
+   * @param value shape (kvHeads, tokens, headDim)
    */
   record Heads(Tensor query, Tensor key, Tensor value) {
 
-    /** Those of some key heads, queries with their repeats as rows: three dimensions each. */
-    Heads of(Span heads) {
+    /**
+     * Views for a range of key heads, three dimensions each; query heads of a key head are rows.
+     */
+    Heads of(IndexRange heads) {
       return new Heads(rows(query, heads), heads.of(key, 0), heads.of(value, 0));
     }
 
-    /** Of (kvHeads, tokens, repeats, width) some key heads as (heads, tokens x repeats, width). */
-    static Tensor rows(Tensor all, Span heads) {
+    /** Views (kvHeads, tokens, repeats, width) as (heads in range, tokens x repeats, width). */
+    static Tensor rows(Tensor all, IndexRange heads) {
       return heads.of(all, 0).flatten(1, 2);
     }
   }
 
-  /** Tokens, or heads, next to each other. */
-  record Span(int start, int count) {
+  /** Consecutive tokens or heads. */
+  record IndexRange(int start, int count) {
     Tensor of(Tensor all, int dim) {
       return all.narrow(dim, start, count);
     }
@@ -67,57 +73,61 @@ final class BlockedAttention {
       return start + count;
     }
 
-    static int count(List<Span> spans) {
-      return spans.stream().mapToInt(Span::count).sum();
+    static int count(List<IndexRange> ranges) {
+      return ranges.stream().mapToInt(IndexRange::count).sum();
     }
   }
 
   /**
-   * Queries of one completion, or of the prompt, next to each other, and what they see.
+   * Consecutive queries of one prompt or completion, with the keys that they see.
    *
-   * @param start of the queries
-   * @param rows how many they are
-   * @param seen tokens of the prompt, then of their own completion up to the last query
-   * @param read the same, with tokens behind them that fill up and are hidden
-   * @param mask of the last keys, which are as many as it has columns; shape (rows, 1, columns)
+   * @param start index of the first query token
+   * @param rows number of query tokens
+   * @param seen visible tokens: of the prompt, then of the completion up to the last query
+   * @param read the visible tokens and the padding, which the mask hides
+   * @param mask added to the scores of the last keys, shape (rows, 1, number of these keys)
    */
-  private record Block(int start, int rows, List<Span> seen, List<Span> read, Tensor mask) {
+  private record QueryBlock(
+      int start, int rows, List<IndexRange> seen, List<IndexRange> read, Tensor mask) {
 
     long scores() {
-      return (long) rows * Span.count(read);
+      return (long) rows * IndexRange.count(read);
     }
 
-    /** Keys or values (heads, keys, headDim) from those of all tokens (heads, tokens, headDim). */
+    /**
+     * Copies the block's keys or values, (heads, keys, headDim), out of (heads, tokens, headDim).
+     */
     Tensor read(Tensor all) {
-      return Tensors.cat(read.stream().map(span -> span.of(all, 1)).toList(), 1);
+      return Tensors.cat(read.stream().map(range -> range.of(all, 1)).toList(), 1);
     }
 
-    /** Adds factor x left^T right to the gradients of the keys or values that were seen. */
+    /** Adds factor x left^T right to the gradients of the visible keys or values. */
     void addTo(Tensor all, Tensor left, Tensor right, double factor) {
       int from = 0;
-      for (Span span : seen) {
-        Tensor part = left.size(2) == span.count() ? left : left.narrow(2, from, span.count());
-        span.of(all, 1)
+      for (IndexRange range : seen) {
+        Tensor part = left.size(2) == range.count() ? left : left.narrow(2, from, range.count());
+        range
+            .of(all, 1)
             .baddbmm_(part.transpose(1, 2), right, Tensors.scalar(1), Tensors.scalar(factor));
-        from += span.count();
+        from += range.count();
       }
     }
   }
 
-  /** A prompt with its completions, for some key heads. */
-  private record Piece(int start, int tokens, List<Block> blocks, Span heads) {
-    /** Whether every token is among the queries. */
+  /** One job: a prompt with its completions, for a range of key heads. */
+  private record Piece(int start, int tokens, List<QueryBlock> blocks, IndexRange heads) {
+    /** Whether the blocks cover every token. */
     boolean complete() {
-      return blocks.stream().mapToInt(Block::rows).sum() == tokens;
+      return blocks.stream().mapToInt(QueryBlock::rows).sum() == tokens;
     }
 
     long cost() {
-      return heads.count() * blocks.stream().mapToLong(Block::scores).sum();
+      return heads.count() * blocks.stream().mapToLong(QueryBlock::scores).sum();
     }
   }
 
-  private final int repeats; // query heads of a key head
-  private final List<Piece> pieces; // the dearest first
+  private final int repeats; // query heads per key head
+  private final List<Piece> pieces; // the most expensive first
 
   private BlockedAttention(int repeats, List<Piece> pieces) {
     this.repeats = repeats;
@@ -125,18 +135,18 @@ final class BlockedAttention {
   }
 
   /**
-   * Cuts the work. Masks belong to the scope of the caller.
+   * Plans the jobs of all layers with one window. The caller's scope owns the masks.
    *
-   * @param wanted whether a token's output is needed; that of others is not computed, or computed
-   *     all the same
+   * @param needed whether a token's output is needed; other outputs may be left undefined
    * @param window of the layers, as in {@link AttentionLayer}
-   * @param keyHeads key and value heads
-   * @param repeats query heads of each
-   * @param like gives the floating type
+   * @param keyHeads number of key and value heads
+   * @param repeats query heads per key head
+   * @param like tensor whose type and device the masks take
+   * @param threads number of threads that run the jobs
    */
   static BlockedAttention of(
       FlatSequences sequences,
-      IntPredicate wanted,
+      IntPredicate needed,
       int window,
       int keyHeads,
       int repeats,
@@ -145,17 +155,17 @@ final class BlockedAttention {
     Masks masks = new Masks(window, sequences.tokens(), like);
     List<Piece> pieces = new ArrayList<>();
     int groups = sequences.groups().size();
-    // Heads of a piece: the more, the fewer operations, as long as there are pieces for all.
+    // Heads per piece: more heads need fewer operations, but leave at least two pieces per thread.
     int most = Math.max(1, Math.min(keyHeads, keyHeads * groups / (2 * threads)));
     for (FlatSequences.Group group : sequences.groups()) {
-      List<Block> blocks = blocks(group, wanted, masks);
+      List<QueryBlock> blocks = blocks(group, needed, masks);
       int tokens =
           group.promptTokens()
               + group.completionTokens().stream().mapToInt(Integer::intValue).sum();
-      long largest = repeats * blocks.stream().mapToLong(Block::scores).max().orElse(0);
-      int together = (int) Math.max(1, Math.min(most, SCORES / Math.max(1, largest)));
+      long largest = repeats * blocks.stream().mapToLong(QueryBlock::scores).max().orElse(0);
+      int together = (int) Math.max(1, Math.min(most, MAX_SCORES / Math.max(1, largest)));
       for (int head = 0; head < keyHeads; head += together) {
-        Span heads = new Span(head, Math.min(together, keyHeads - head));
+        IndexRange heads = new IndexRange(head, Math.min(together, keyHeads - head));
         pieces.add(new Piece(group.start(), tokens, blocks, heads));
       }
     }
@@ -163,45 +173,50 @@ final class BlockedAttention {
     return new BlockedAttention(repeats, pieces);
   }
 
-  private static List<Block> blocks(FlatSequences.Group group, IntPredicate wanted, Masks masks) {
-    List<Block> blocks = new ArrayList<>();
+  private static List<QueryBlock> blocks(
+      FlatSequences.Group group, IntPredicate needed, Masks masks) {
+    List<QueryBlock> blocks = new ArrayList<>();
     int prompt = group.promptTokens();
-    Span nothing = new Span(group.start(), 0);
-    addBlocks(blocks, nothing, new Span(group.start(), prompt), wanted, masks);
+    IndexRange noPrompt = new IndexRange(group.start(), 0);
+    addBlocks(blocks, noPrompt, new IndexRange(group.start(), prompt), needed, masks);
     int own = group.start() + prompt;
     for (int tokens : group.completionTokens()) {
-      Span seen = new Span(group.start(), prompt);
-      addBlocks(blocks, seen, new Span(own, tokens), wanted, masks);
+      IndexRange seen = new IndexRange(group.start(), prompt);
+      addBlocks(blocks, seen, new IndexRange(own, tokens), needed, masks);
       own += tokens;
     }
     return blocks;
   }
 
   private static void addBlocks(
-      List<Block> blocks, Span prompt, Span own, IntPredicate wanted, Masks masks) {
-    for (int from = 0; from < own.count(); from += BLOCK) {
-      int to = Math.min(from + BLOCK, own.count());
-      if (IntStream.range(own.start() + from, own.start() + to).noneMatch(wanted)) {
+      List<QueryBlock> blocks,
+      IndexRange prompt,
+      IndexRange own,
+      IntPredicate needed,
+      Masks masks) {
+    for (int from = 0; from < own.count(); from += BLOCK_ROWS) {
+      int to = Math.min(from + BLOCK_ROWS, own.count());
+      if (IntStream.range(own.start() + from, own.start() + to).noneMatch(needed)) {
         continue;
       }
-      List<Span> seen = new ArrayList<>();
+      List<IndexRange> seen = new ArrayList<>();
       if (own.start() == prompt.end()) {
-        seen.add(new Span(prompt.start(), prompt.count() + to));
+        seen.add(new IndexRange(prompt.start(), prompt.count() + to));
       } else {
         if (prompt.count() > 0) {
           seen.add(prompt);
         }
-        seen.add(new Span(own.start(), to));
+        seen.add(new IndexRange(own.start(), to));
       }
       blocks.add(masks.block(own.start() + from, to - from, seen));
     }
   }
 
-  /** Makes blocks: fills up their keys and masks them. */
+  /** Makes blocks with padded keys and their masks. */
   private static final class Masks {
     private final int window;
-    private final int tokens; // of all sequences
-    private final Tensor causal; // (BLOCK, BLOCK + LANES): the last columns hide all
+    private final int tokens; // of the batch
+    private final Tensor causal; // (BLOCK_ROWS, BLOCK_ROWS + KEY_MULTIPLE), hides the last columns
 
     Masks(int window, int tokens, Tensor like) {
       this.window = window;
@@ -209,36 +224,38 @@ final class BlockedAttention {
       causal =
           Tensors.cat(
               List.of(
-                  CausalMask.of(BLOCK, BLOCK, AttentionLayer.ALL, like),
-                  CausalMask.hidden(BLOCK, LANES, like)),
+                  CausalMask.of(BLOCK_ROWS, BLOCK_ROWS, AttentionLayer.ALL, like),
+                  CausalMask.hidden(BLOCK_ROWS, KEY_MULTIPLE, like)),
               1);
     }
 
-    Block block(int start, int rows, List<Span> seen) {
-      int keys = Span.count(seen);
-      Span last = seen.get(seen.size() - 1);
-      int filling = Math.floorMod(-keys, LANES);
-      if (last.end() + filling > tokens) {
-        filling = 0;
+    QueryBlock block(int start, int rows, List<IndexRange> seen) {
+      int keys = IndexRange.count(seen);
+      IndexRange last = seen.get(seen.size() - 1);
+      int padding = Math.floorMod(-keys, KEY_MULTIPLE);
+      if (last.end() + padding > tokens) {
+        padding = 0;
       }
-      List<Span> read = new ArrayList<>(seen);
-      read.set(seen.size() - 1, new Span(last.start(), last.count() + filling));
+      List<IndexRange> read = new ArrayList<>(seen);
+      read.set(seen.size() - 1, new IndexRange(last.start(), last.count() + padding));
       Tensor own = causal.narrow(0, 0, rows);
       Tensor mask =
           window < keys
               ? Tensors.cat(
-                  List.of(CausalMask.of(rows, keys, window, causal), own.narrow(1, BLOCK, filling)),
+                  List.of(
+                      CausalMask.of(rows, keys, window, causal),
+                      own.narrow(1, BLOCK_ROWS, padding)),
                   1)
-              : own.narrow(1, 0, rows + filling);
-      return new Block(start, rows, seen, read, mask.unsqueeze(1));
+              : own.narrow(1, 0, rows + padding);
+      return new QueryBlock(start, rows, seen, read, mask.unsqueeze(1));
     }
   }
 
   /**
-   * The way forward, as jobs for {@link WorkerPool#share}.
+   * The forward pass, as jobs for the worker pool.
    *
-   * @param scale the scores are multiplied with it
-   * @param attended is filled where it is wanted, shape as that of the queries
+   * @param scale factor of the scores
+   * @param attended filled for the tokens that are needed; shape of the queries
    */
   List<Runnable> forward(double scale, Heads all, Tensor attended) {
     return jobs(piece -> forward(piece, scale, all.of(piece.heads()), attended));
@@ -246,7 +263,7 @@ final class BlockedAttention {
 
   private void forward(Piece piece, double scale, Heads heads, Tensor attended) {
     Tensor outputs = Heads.rows(attended, piece.heads());
-    for (Block block : piece.blocks()) {
+    for (QueryBlock block : piece.blocks()) {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
         Tensor weights = weights(block, queries, block.read(heads.key()), scale);
@@ -256,11 +273,12 @@ final class BlockedAttention {
   }
 
   /**
-   * The way back, as jobs for {@link WorkerPool#share}.
+   * The backward pass, as jobs for the worker pool.
    *
-   * @param outGradient of the loss by what was attended, shape as that of the queries; 0 where it
-   *     is not wanted
-   * @param gradients are filled
+   * @param scale factor of the scores
+   * @param outGradient gradient of the attention's output, shape of the queries; 0 for tokens that
+   *     are not needed
+   * @param gradients filled
    */
   List<Runnable> backward(double scale, Heads all, Tensor outGradient, Heads gradients) {
     return jobs(
@@ -279,7 +297,7 @@ final class BlockedAttention {
     }
     into.key().narrow(1, piece.start(), piece.tokens()).zero_();
     into.value().narrow(1, piece.start(), piece.tokens()).zero_();
-    for (Block block : piece.blocks()) {
+    for (QueryBlock block : piece.blocks()) {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
         Tensor keys = block.read(heads.key());
@@ -298,8 +316,8 @@ final class BlockedAttention {
     return pieces.stream().map(piece -> (Runnable) () -> work.accept(piece)).toList();
   }
 
-  /** Softmax of the scores, shape (heads, rows x repeats, keys). */
-  private Tensor weights(Block block, Tensor queries, Tensor keys, double scale) {
+  /** The softmax of the scores, shape (heads, rows x repeats, keys). */
+  private Tensor weights(QueryBlock block, Tensor queries, Tensor keys, double scale) {
     long heads = queries.size(0);
     long seen = keys.size(1);
     Tensor scores =
@@ -316,13 +334,13 @@ final class BlockedAttention {
     return torch.softmax_out(scores, scores, -1);
   }
 
-  /** Fills room with factor x left right, head by head. */
-  private static Tensor product(Tensor room, Tensor left, Tensor right, double factor) {
-    return room.baddbmm_(left, right, Tensors.scalar(0), Tensors.scalar(factor));
+  /** Sets {@code out} to factor x left right, for each head. */
+  private static Tensor product(Tensor out, Tensor left, Tensor right, double factor) {
+    return out.baddbmm_(left, right, Tensors.scalar(0), Tensors.scalar(factor));
   }
 
-  /** Of (heads, tokens x repeats, width) the rows of the block's queries, a view. */
-  private Tensor rows(Tensor all, Block block) {
+  /** A view of the block's query rows in (heads, tokens x repeats, width). */
+  private Tensor rows(Tensor all, QueryBlock block) {
     return rows(all, block.start(), block.rows());
   }
 

@@ -9,24 +9,25 @@ import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
 /**
- * Causal attention of one sequence that grows: keys and values of earlier calls are kept, so that
- * each new token costs one row. Without gradients.
+ * Causal attention over one growing sequence, for generation. Keys and values of earlier calls are
+ * cached, so each new token costs one row. It has no gradients.
  */
 public final class CachedAttention implements Attention, AutoCloseable {
 
-  private final List<Tensor> keys = new ArrayList<>(); // by layer: (seen, kvHeads, headDim)
-  private final List<Tensor> values = new ArrayList<>(); // likewise
+  private final List<Tensor> keys =
+      new ArrayList<>(); // by layer: (cached tokens, kvHeads, headDim)
+  private final List<Tensor> values = new ArrayList<>(); // by layer: as the keys
 
   @Override
   public Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value) {
     Tensor allKeys = append(keys, layer.number(), key);
     Tensor allValues = append(values, layer.number(), value);
     int seen = (int) allKeys.size(0);
-    // A first call of many tokens is causal; later calls have one token, which sees its window.
+    // The first call has many tokens and is causal. Later calls have one token.
     boolean first = seen == query.size(0);
     if (!first && query.size(0) != 1) {
       throw new IllegalArgumentException(
-          "after the first call tokens come one at a time but there were " + query.size(0));
+          "after the first call, a call must have one token but had " + query.size(0));
     }
     boolean narrow = layer.window() < seen;
     int from = narrow && !first ? seen - layer.window() : 0;

@@ -3,16 +3,16 @@ package org.dpo4j.model;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.Tensors;
 
-/** Masks that are added to attention scores: 0 where a token is seen, else -infinity. */
+/** Masks that are added to attention scores: 0 for visible keys, -infinity for hidden ones. */
 final class CausalMask {
 
   private CausalMask() {}
 
   /**
-   * The last {@code queries} of {@code keys} tokens of one sequence: each sees itself and what
-   * comes before it, up to {@code window} tokens in all.
+   * The causal mask of the last {@code queries} of {@code keys} tokens of one sequence: each token
+   * sees itself and the tokens before it, at most {@code window} tokens in total.
    *
-   * @param like gives the floating type
+   * @param like tensor whose type and device the mask takes
    * @return shape (queries, keys)
    */
   static Tensor of(int queries, int keys, int window, Tensor like) {
@@ -23,7 +23,7 @@ final class CausalMask {
         : mask.add(hidden(queries, keys, like).tril(before - (long) window));
   }
 
-  /** All hidden, shape (queries, keys). */
+  /** A mask that hides every key, shape (queries, keys). */
   static Tensor hidden(int queries, int keys, Tensor like) {
     return Tensors.zerosLike(like, queries, keys).fill_(Tensors.scalar(Double.NEGATIVE_INFINITY));
   }

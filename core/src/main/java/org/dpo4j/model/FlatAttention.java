@@ -15,22 +15,22 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Causal attention inside each sequence of a flat batch: a token sees its prompt and what comes
- * before it in its own completion, never another completion or another pair; in a layer with a
- * window, only so far back, counted in its own sequence.
+ * Causal attention within each sequence of a flat batch, with libtorch's kernel and autograd. A
+ * token sees its prompt and the tokens before it in its completion, but no other completion and no
+ * other pair. In a layer with a window it sees the last tokens of its sequence only.
  *
- * <p>Which kernel calls that takes is planned once for all layers of one window. A short group is
- * one call with a mask. In a long one, where a mask would be large and most of its work in vain,
- * prompt and first completion are one causal call, and each further completion is a call of its own
- * whose keys are the prompt's and its own.
+ * <p>The kernel calls are planned once for all layers with the same window. A short group (a prompt
+ * with its completions) is one call with a mask. In a long group a mask would be large and would
+ * hide most of the computed scores: there, the prompt and the first completion are one causal call,
+ * and every further completion is a call with the prompt's keys and its own.
  */
 public final class FlatAttention implements Attention {
 
-  /** Up to here the time of a call is mostly its fixed cost. */
+  /** Number of tokens up to which the fixed cost dominates the time of a call. */
   private static final int SHORT_GROUP = 256;
 
-  /** Tokens one behind the other, from {@code start} (included) to {@code end} (not included). */
-  private record Span(int start, int end) {
+  /** Consecutive tokens from {@code start} (inclusive) to {@code end} (exclusive). */
+  private record TokenRange(int start, int end) {
     int tokens() {
       return end - start;
     }
@@ -39,14 +39,14 @@ public final class FlatAttention implements Attention {
   /**
    * One kernel call.
    *
-   * @param tokens of its queries, which are also keys; the queries of all calls are all tokens
-   * @param prompt tokens of an earlier prompt that are keys too
-   * @param promptCall the call that begins with that prompt
-   * @param mask added to the scores; none means causal
+   * @param tokens number of query tokens, which are keys too; the calls partition all tokens
+   * @param prompt number of tokens of an earlier prompt that are keys too
+   * @param promptCall index of the call that begins with that prompt
+   * @param mask added to the scores; null for a causal call
    */
   private record Call(int tokens, int prompt, int promptCall, @Nullable Tensor mask) {
 
-    /** The keys or values of this call from those of all calls. */
+    /** The keys or values of this call, from the pieces of all calls. */
     Tensor keys(TensorVector pieces, int number) {
       return prompt == 0
           ? pieces.get(number)
@@ -55,7 +55,7 @@ public final class FlatAttention implements Attention {
     }
   }
 
-  /** The calls of layers that share a window. */
+  /** The calls of all layers with the same window. */
   private static final class Plan {
     private final int window;
     private final Tensor like;
@@ -67,10 +67,10 @@ public final class FlatAttention implements Attention {
     }
 
     void add(FlatSequences.Group group) {
-      Span prompt = new Span(group.start(), group.start() + group.promptTokens());
-      List<Span> completions = completions(prompt, group.completionTokens());
+      TokenRange prompt = new TokenRange(group.start(), group.start() + group.promptTokens());
+      List<TokenRange> completions = completions(prompt, group.completionTokens());
       int end = completions.isEmpty() ? prompt.end() : last(completions).end();
-      Span whole = new Span(group.start(), end);
+      TokenRange whole = new TokenRange(group.start(), end);
       if (completions.size() > 1 && whole.tokens() <= SHORT_GROUP) {
         add(whole, 0, 0, groupMask(whole, prompt, completions));
       } else {
@@ -78,22 +78,22 @@ public final class FlatAttention implements Attention {
       }
     }
 
-    private void addLong(Span prompt, List<Span> completions) {
+    private void addLong(TokenRange prompt, List<TokenRange> completions) {
       int firstEnd = completions.isEmpty() ? prompt.end() : completions.get(0).end();
       int first = calls.size();
-      Span causal = new Span(prompt.start(), firstEnd);
+      TokenRange causal = new TokenRange(prompt.start(), firstEnd);
       boolean narrow = window < causal.tokens();
       add(causal, 0, 0, narrow ? mask(causal.tokens(), causal.tokens()) : null);
-      for (Span completion : completions.stream().skip(1).toList()) {
+      for (TokenRange completion : completions.stream().skip(1).toList()) {
         Tensor mask = mask(completion.tokens(), prompt.tokens() + completion.tokens());
         add(completion, prompt.tokens(), first, mask);
       }
     }
 
-    private void add(Span span, int prompt, int promptCall, @Nullable Tensor mask) {
-      if (span.tokens() > 0) {
+    private void add(TokenRange range, int prompt, int promptCall, @Nullable Tensor mask) {
+      if (range.tokens() > 0) {
         Tensor all = mask == null ? null : mask.unsqueeze(0).unsqueeze(0); // for every head
-        calls.add(new Call(span.tokens(), prompt, promptCall, all));
+        calls.add(new Call(range.tokens(), prompt, promptCall, all));
       }
     }
 
@@ -101,14 +101,14 @@ public final class FlatAttention implements Attention {
       return CausalMask.of(queries, keys, window, like);
     }
 
-    /** Each completion sees the prompt and itself; shape (tokens, tokens). */
-    private Tensor groupMask(Span whole, Span prompt, List<Span> completions) {
+    /** Lets each completion see the prompt and itself; shape (tokens, tokens). */
+    private Tensor groupMask(TokenRange whole, TokenRange prompt, List<TokenRange> completions) {
       int promptTokens = prompt.tokens();
       Tensor mask = CausalMask.hidden(whole.tokens(), whole.tokens(), like);
       mask.narrow(0, 0, promptTokens)
           .narrow(1, 0, promptTokens)
           .copy_(mask(promptTokens, promptTokens));
-      for (Span completion : completions) {
+      for (TokenRange completion : completions) {
         int tokens = completion.tokens();
         Tensor sees = mask(tokens, promptTokens + tokens);
         Tensor rows = mask.narrow(0, completion.start() - whole.start(), tokens);
@@ -120,14 +120,14 @@ public final class FlatAttention implements Attention {
     }
   }
 
-  private final int longest; // tokens of a sequence
+  private final int longest; // tokens of the longest sequence
   private final Map<Integer, Plan> plans = new HashMap<>();
 
   /**
-   * Plans the calls; their masks belong to the scope that is open now.
+   * Plans the calls. The caller's scope owns the masks.
    *
-   * @param like gives the floating type
-   * @param windows of the layers that have one, as {@link CausalLm#windows}
+   * @param like tensor whose type and device the masks take
+   * @param windows windows of the layers that have one, as {@link CausalLm#windows}
    */
   public FlatAttention(FlatSequences sequences, Tensor like, Collection<Integer> windows) {
     longest = sequences.groups().stream().mapToInt(FlatAttention::longest).max().orElse(0);
@@ -142,7 +142,7 @@ public final class FlatAttention implements Attention {
         + group.completionTokens().stream().max(Comparator.naturalOrder()).orElse(0);
   }
 
-  /** A window that reaches over every sequence is none. */
+  /** The window, or {@link AttentionLayer#ALL} if no sequence is longer. */
   private int effective(int window) {
     return window >= longest ? AttentionLayer.ALL : window;
   }
@@ -153,18 +153,18 @@ public final class FlatAttention implements Attention {
     return plan;
   }
 
-  private static List<Span> completions(Span prompt, List<Integer> tokens) {
-    List<Span> spans = new ArrayList<>();
+  private static List<TokenRange> completions(TokenRange prompt, List<Integer> tokens) {
+    List<TokenRange> ranges = new ArrayList<>();
     int start = prompt.end();
     for (int count : tokens) {
-      spans.add(new Span(start, start + count));
+      ranges.add(new TokenRange(start, start + count));
       start += count;
     }
-    return spans;
+    return ranges;
   }
 
-  private static Span last(List<Span> spans) {
-    return spans.get(spans.size() - 1);
+  private static TokenRange last(List<TokenRange> ranges) {
+    return ranges.get(ranges.size() - 1);
   }
 
   @Override
@@ -176,7 +176,7 @@ public final class FlatAttention implements Attention {
     List<Call> calls = plan.calls;
     long[] tokens = calls.stream().mapToLong(Call::tokens).toArray();
     long repeats = query.size(1) / key.size(1);
-    // One split, not one slice a call: the gradient of each slice would be as large as the batch.
+    // One split instead of a slice per call: each slice would have a gradient of the batch's size.
     TensorVector queries = query.split_with_sizes(tokens, 0);
     TensorVector keys = repeatHeads(key, repeats).split_with_sizes(tokens, 0);
     TensorVector values = repeatHeads(value, repeats).split_with_sizes(tokens, 0);

@@ -2,15 +2,15 @@ package org.dpo4j.model;
 
 import org.bytedeco.pytorch.Tensor;
 
-/** Where a model gets its weights from while it is built. */
+/** Provides the weights of a model while the model is built. */
 @FunctionalInterface
 public interface ParameterSource {
 
-  /** What a weight is for; decides initial values and weight decay. */
+  /** The role of a weight. It decides the initial values and weight decay. */
   enum Kind {
     /** A matrix of a linear layer. */
     MATRIX(true),
-    /** A table of vectors, by token or position. */
+    /** A table with one vector per token or position. */
     EMBEDDING(true),
     /** The bias of the linear layer whose matrix was taken last. */
     BIAS(false),
@@ -25,18 +25,18 @@ public interface ParameterSource {
       this.decays = decays;
     }
 
-    /** Whether weight decay applies: not to biases and norms, as in transformers. */
+    /** Whether weight decay applies. It does not apply to biases and norms, as in transformers. */
     public boolean decays() {
       return decays;
     }
   }
 
   /**
-   * Returns the weight of that name. The tensor belongs to the caller, outlives all scopes and
-   * shares no memory with any other.
+   * Returns the weight with the given name. The caller owns the tensor, which is outside all scopes
+   * and shares no memory with another tensor.
    *
    * @param name as the model's family names it in a checkpoint
-   * @param shape sizes it must have
+   * @param shape required shape
    */
   Tensor take(String name, Kind kind, long... shape);
 }

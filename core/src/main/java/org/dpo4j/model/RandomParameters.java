@@ -8,8 +8,8 @@ import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
 /**
- * Initial weights as PyTorch's modules draw them, from a stream of its own: built in the same order
- * from the same seed, a model has the same weights as in Python after {@code manual_seed}.
+ * Draws initial weights as PyTorch's modules do. A model that is built in the same order from the
+ * same seed has the same weights as in Python after {@code manual_seed}.
  */
 public final class RandomParameters implements ParameterSource {
 
@@ -30,7 +30,7 @@ public final class RandomParameters implements ParameterSource {
       switch (kind) {
         case MATRIX -> {
           fanIn = shape[1];
-          // kaiming_uniform_ with a = sqrt(5), written so that it rounds as PyTorch's does
+          // kaiming_uniform_ with a = sqrt(5), in PyTorch's order of rounding
           double gain = Math.sqrt(2.0 / (1 + 5));
           uniform(tensor, Math.sqrt(3.0) * (gain / Math.sqrt(fanIn)));
         }

@@ -1,22 +1,22 @@
 package org.dpo4j.model;
 
 /**
- * Which rotary embedding a model has.
+ * The settings of a model's rotary embedding.
  *
- * @param theta base of the frequencies, as {@code rope_theta}
- * @param scaling what is done to them
+ * @param theta base of the frequencies ({@code rope_theta})
+ * @param scaling change of the frequencies for longer sequences
  */
 public record Rope(double theta, RopeScaling scaling) {
 
-  /** Frequencies as they are. */
+  /** Unscaled frequencies. */
   public static Rope of(double theta) {
     return new Rope(theta, new RopeScaling.None());
   }
 
   /**
-   * Radians by position of each pair of channels.
+   * The frequencies, in radians per position, of each pair of channels.
    *
-   * @param headDim even
+   * @param headDim width of a head; even
    * @return shape (headDim/2)
    */
   public float[] frequencies(int headDim) {

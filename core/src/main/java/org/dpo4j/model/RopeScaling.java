@@ -1,26 +1,26 @@
 package org.dpo4j.model;
 
 /**
- * How the rotary frequencies of a model are stretched so that it takes longer sequences. All
- * arithmetic is in fp32 and in transformers' order, so that the frequencies round alike.
+ * A change of the rotary frequencies that extends a model's context. Arithmetic is in fp32 and in
+ * transformers' order, so that the frequencies are equal to the last bit.
  */
 public sealed interface RopeScaling {
 
   /**
-   * Changes the frequencies of a head.
+   * Returns the changed frequencies of a head.
    *
-   * @param frequencies radians by position of each pair of channels, falling, in (0, 1]
-   * @param theta their base
-   * @return as many
+   * @param frequencies radians per position of each pair of channels, descending, in (0, 1]
+   * @param theta base of the frequencies
+   * @return the same number of frequencies
    */
   float[] scale(float[] frequencies, double theta);
 
-  /** What the turned queries and keys are multiplied with. */
+  /** Factor of the rotated queries and keys. */
   default double magnitude() {
     return 1;
   }
 
-  /** The frequencies as they are. Su et al. 2021, arXiv 2104.09864. */
+  /** Unchanged frequencies. Su et al. 2021, arXiv 2104.09864. */
   record None() implements RopeScaling {
     @Override
     public float[] scale(float[] frequencies, double theta) {
@@ -29,7 +29,7 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * All frequencies divided by a factor: position interpolation. Chen et al. 2023, arXiv
+   * Position interpolation: all frequencies are divided by a factor. Chen et al. 2023, arXiv
    * 2306.15595.
    */
   record Linear(double factor) implements RopeScaling {
@@ -44,12 +44,13 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * Low frequencies divided by a factor, high ones as they are, and a ramp between. Grattafiori et
-   * al. 2024, arXiv 2407.21783.
+   * Low frequencies are divided by a factor, high ones stay, with a linear ramp between.
+   * Grattafiori et al. 2024, arXiv 2407.21783.
    *
-   * @param factor of the low frequencies
-   * @param lowFrequency turns over the original context up to which a frequency is low
-   * @param highFrequency turns from which on it is high; above lowFrequency
+   * @param factor divisor of the low frequencies
+   * @param lowFrequency a frequency with fewer turns in the original context is low
+   * @param highFrequency a frequency with more turns in the original context is high; greater than
+   *     lowFrequency
    * @param originalPositions the original context, in tokens
    */
   record Llama3(double factor, double lowFrequency, double highFrequency, int originalPositions)
@@ -76,16 +77,16 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * YaRN: channels that turn often in the original context keep their frequency, those that turn
-   * seldom have it divided, with a ramp over the channels between. Peng et al. 2023, arXiv
+   * YaRN: channels with many turns in the original context keep their frequency, channels with few
+   * turns have it divided, with a linear ramp over the channels between. Peng et al. 2023, arXiv
    * 2309.00071.
    *
-   * @param factor of the seldom turning channels
-   * @param fastTurns over the original context from which on a channel turns often
-   * @param slowTurns up to which it turns seldom
-   * @param truncate whether the ramp begins and ends at whole channels
+   * @param factor divisor of the frequencies of channels with few turns
+   * @param fastTurns turns in the original context at which the ramp begins
+   * @param slowTurns turns in the original context at which the ramp ends
+   * @param truncate whether the ends of the ramp are rounded outwards to whole channels
    * @param originalPositions the original context, in tokens
-   * @param magnitude of the turned queries and keys
+   * @param magnitude factor of the rotated queries and keys
    */
   record Yarn(
       double factor,
@@ -112,7 +113,7 @@ public sealed interface RopeScaling {
       return scaled;
     }
 
-    /** The channel, of {@code dim}, that turns so often over the original context. */
+    /** The (fractional) channel that makes this number of turns in the original context. */
     private double channel(double turns, int dim, double theta) {
       return dim * Math.log(originalPositions / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
     }

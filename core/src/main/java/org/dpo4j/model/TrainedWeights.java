@@ -8,8 +8,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.TensorScope;
 
 /**
- * Which weights of a model require gradients at one moment. A pass writes down on its way forward
- * what the gradients of these need, and of no others.
+ * The weights of a model that required gradients when a pass started. The forward pass saves only
+ * what the gradients of these weights need.
  */
 public final class TrainedWeights {
 
@@ -19,7 +19,7 @@ public final class TrainedWeights {
 
   private TrainedWeights() {}
 
-  /** Those of a model and of the adapter on it, as they are now. */
+  /** Records which weights of a model and its adapter require gradients now. */
   public static TrainedWeights of(CausalLm model) {
     TrainedWeights now = new TrainedWeights();
     Set<Parameters.Parameter> all = new LinkedHashSet<>(model.parameters().all());
@@ -30,9 +30,9 @@ public final class TrainedWeights {
   }
 
   /**
-   * Checks that the same ones require gradients, and have room for them.
+   * Checks that the same weights still require gradients and have gradient tensors.
    *
-   * @throws IllegalStateException if not
+   * @throws IllegalStateException naming the first weight for which this is not the case
    */
   public void requireUnchanged() {
     try (TensorScope scope = TensorScope.open()) {
@@ -48,7 +48,7 @@ public final class TrainedWeights {
         }
         if (weight.required() && !tensor.grad().defined()) {
           throw new IllegalStateException(
-              "%s requires a gradient but there is no room for it; FlatParameters.of makes some"
+              "%s requires a gradient but has no gradient tensor; FlatParameters.of makes it"
                   .formatted(weight.parameter().name()));
         }
       }

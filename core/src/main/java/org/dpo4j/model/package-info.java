@@ -1,13 +1,13 @@
 /**
- * Causal language models: token ids in, final hidden states and logits out. Blocks that families
- * share are here; each family has a package below ({@code .gpt}, {@code .llama}), and so have
- * adapters ({@code .lora}), which a linear layer has a slot for.
+ * Causal language models: from token ids to final hidden states and logits. This package has the
+ * layers that model families share. Each family has a subpackage ({@code .gpt}, {@code .llama}),
+ * and so have low-rank adapters ({@code .lora}).
  *
- * <p>A model asks a {@link org.dpo4j.model.ParameterSource} for each of its weights by name, kind
- * and shape; whether that source reads a checkpoint, draws random numbers or copies another model
- * is not its business. Nothing here knows about files, preference pairs or losses. Start with
- * {@link org.dpo4j.model.CausalLm}, then {@link org.dpo4j.model.DecoderPass}, which runs one on all
- * threads and goes back, block by block ({@code LayerPass}).
+ * <p>A model takes its weights from a {@link org.dpo4j.model.ParameterSource} by name, kind and
+ * shape; the source may read a checkpoint, draw random numbers or copy another model. This package
+ * does not depend on files, preference pairs or losses. Start with {@link
+ * org.dpo4j.model.CausalLm}, then {@link org.dpo4j.model.DecoderPass}, which computes the forward
+ * and the backward pass on all threads, block by block.
  */
 @Internal
 @NullMarked

@@ -30,7 +30,7 @@ class BlockedAttentionTest {
   private static final int HEADS = 4;
   private static final int HEAD_DIM = 3;
   private static final double SCALE = 0.7;
-  private static final int B = BlockedAttention.BLOCK;
+  private static final int B = BlockedAttention.BLOCK_ROWS;
 
   private static final FlatSequences SEQUENCES =
       new FlatSequences.Builder()

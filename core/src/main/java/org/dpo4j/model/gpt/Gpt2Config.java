@@ -12,13 +12,13 @@ import org.dpo4j.model.ModelShape;
  * @param vocabSize tokens of the vocabulary
  * @param hiddenSize width of the residual stream; divisible by heads
  * @param innerSize width of the MLP
- * @param layers blocks
- * @param heads attention heads
+ * @param layers number of blocks
+ * @param heads number of attention heads
  * @param maxPositions longest sequence, in tokens
  * @param layerNormEpsilon added to the variance in norms
- * @param activation between the two matrices of the MLP
- * @param scaledScores whether attention scores are divided by the square root of the head's width
- * @param scaledByLayer whether those of layer i, from 0, are divided by i + 1 as well
+ * @param activation of the MLP, between its two matrices
+ * @param scaledScores whether attention scores are divided by sqrt(headDim)
+ * @param scaledByLayer whether the scores of layer i, from 0, are also divided by i + 1
  * @param tiedHead whether the head is the embedding table
  */
 public record Gpt2Config(
@@ -55,14 +55,14 @@ public record Gpt2Config(
     return hiddenSize / heads;
   }
 
-  /** How a layer attends. */
+  /** The attention settings of a layer. */
   AttentionLayer attention(int layer) {
     double scale = scaledScores ? 1 / Math.sqrt(headDim()) : 1;
     return new AttentionLayer(
         layer, scaledByLayer ? scale / (layer + 1) : scale, AttentionLayer.ALL);
   }
 
-  /** The same with its first blocks only. */
+  /** A copy with the first {@code count} blocks. */
   public Gpt2Config withLayers(int count) {
     return new Gpt2Config(
         vocabSize,
@@ -78,7 +78,7 @@ public record Gpt2Config(
         tiedHead);
   }
 
-  /** What the model costs. */
+  /** The sizes that decide memory and compute. */
   public ModelShape shape() {
     List<ModelShape.Linear> linears =
         List.of(

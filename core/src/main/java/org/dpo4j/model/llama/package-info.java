@@ -1,6 +1,6 @@
 /**
  * The Llama family: rotary positions, RMS norm, grouped-query attention, gated MLP. Mistral, Qwen2,
- * Qwen3, SmolLM3 and Phi-3 are the same model with other switches.
+ * Qwen3, SmolLM3 and Phi-3 are configurations of the same model.
  */
 @Internal
 @NullMarked

@@ -7,18 +7,18 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * What an adapter is made of. Hu et al. 2021, arXiv 2106.09685; Kalajdzievski 2023, arXiv
+ * The configuration of an adapter. Hu et al. 2021, arXiv 2106.09685; Kalajdzievski 2023, arXiv
  * 2312.03732 for {@code rsLora}.
  *
- * @param rank of the two factors where no pattern says otherwise, at least 1
- * @param alpha numerator of the scale where no pattern says otherwise
- * @param dropout share of the input's numbers that the adapter does not see in training, in [0, 1)
- * @param rsLora whether the scale is alpha over the root of the rank, not over the rank
- * @param targets the layers
- * @param modulesToSave ends of the paths of modules whose own weights are trained in full
- * @param rankPattern other ranks, by regular expressions on the end of a path; the first that fits
- *     counts
- * @param alphaPattern other alphas, in the same way
+ * @param rank of the two factors for layers without a pattern; at least 1
+ * @param alpha numerator of the scale for layers without a pattern
+ * @param dropout probability that an element of the adapter's input is dropped in training, in [0,
+ *     1)
+ * @param rsLora whether the scale is alpha/sqrt(rank) instead of alpha/rank
+ * @param targets selects the layers
+ * @param modulesToSave suffixes of the paths of modules whose weights are trained in full
+ * @param rankPattern ranks by regular expression on the end of a path; the first match applies
+ * @param alphaPattern alphas by regular expression, as for the ranks
  */
 public record LoraConfig(
     int rank,
@@ -34,16 +34,16 @@ public record LoraConfig(
 
   public LoraConfig {
     modulesToSave = List.copyOf(modulesToSave);
-    rankPattern = new LinkedHashMap<>(rankPattern); // the order decides
+    rankPattern = new LinkedHashMap<>(rankPattern); // the first match applies
     alphaPattern = new LinkedHashMap<>(alphaPattern);
   }
 
-  /** The rank at a layer. */
+  /** The rank of a layer's factors. */
   public int rank(String path) {
     return byPattern(rankPattern, path).orElse(rank);
   }
 
-  /** The factor of B A x at a layer. */
+  /** The scale of B A x in a layer: alpha/rank, or alpha/sqrt(rank) for rsLoRA. */
   public double scale(String path) {
     double numerator = byPattern(alphaPattern, path).orElse(alpha);
     int rank = rank(path);
@@ -57,7 +57,7 @@ public record LoraConfig(
         .findFirst();
   }
 
-  /** Whether a key of a pattern map is about a path: it matches all of it, or all after a dot. */
+  /** Whether a pattern matches the whole path or the whole rest after a dot. */
   static boolean fits(String key, String path) {
     return Pattern.compile("(.*\\.)?(" + key + ")").matcher(path).matches();
   }

@@ -15,9 +15,9 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 
 /**
- * What a configuration means for one model.
+ * The layers and weights that a configuration selects in one model.
  *
- * @param layers that the adapter adds to, at least one
+ * @param layers linear layers that get an adapter, at least one
  * @param saved weights of the base that are trained in full
  */
 public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
@@ -25,9 +25,10 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   private static final int LISTED = 5;
 
   /**
-   * Finds the layers and weights.
+   * Selects the layers and weights.
    *
-   * @throws LoraSettingException if names or patterns find nothing, or what cannot be adapted
+   * @throws LoraSettingException if a name or pattern matches nothing, or something that cannot
+   *     have an adapter
    */
   public static LoraPlan of(LoraConfig config, CausalLm model) {
     Set<String> modules = modules(model.parameters());
@@ -37,7 +38,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     return new LoraPlan(layers, saved);
   }
 
-  /** Every module that holds weights, itself or in a module inside it. */
+  /** The paths of all modules that contain weights, directly or in submodules. */
   private static Set<String> modules(Parameters parameters) {
     Set<String> modules = new LinkedHashSet<>();
     for (Parameters.Parameter parameter : parameters.all()) {
@@ -82,7 +83,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     return layers;
   }
 
-  /** PEFT puts no adapter on or inside a module that is trained in full. */
+  /** Whether the layer is in a module that is trained in full: PEFT puts no adapter there. */
   private static boolean saves(LoraConfig config, String path) {
     return config.modulesToSave().stream()
         .anyMatch(module -> Pattern.matches("(|.*\\.)" + Pattern.quote(module) + "(|\\..*)", path));
@@ -138,10 +139,10 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   /**
-   * Refuses patterns that find none of the layers. PEFT overlooks them, so that adapters may have
-   * them; where they are asked for they are slips.
+   * Rejects patterns that match none of the layers. PEFT ignores them, so adapters that are read
+   * may have them; in a new configuration they are mistakes.
    *
-   * @throws LoraSettingException if there is one
+   * @throws LoraSettingException if a pattern matches no layer
    */
   public void requirePatternsUsed(LoraConfig config) {
     requireUsed("rank_pattern", config.rankPattern());
@@ -173,7 +174,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     return String.join(", ", lastParts(parameters.slots()));
   }
 
-  /** The last parts of the layers' paths, each once, sorted. */
+  /** The distinct last components of the layers' paths, sorted. */
   public static Set<String> lastParts(List<AdapterSlot> layers) {
     Stream<String> paths = layers.stream().map(AdapterSlot::path);
     return paths
@@ -181,12 +182,12 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
-  /** How many numbers of the base are trained. */
+  /** Number of base weights (elements) that are trained in full. */
   public long savedCount() {
     return saved.stream().mapToLong(p -> p.tensor().numel()).sum();
   }
 
-  /** Names of a list of targets that find no layer of the adapter. */
+  /** Names in the target list that match no layer of the adapter. */
   public List<String> unmatched(TargetModules targets) {
     List<String> unmatched = new ArrayList<>();
     if (targets instanceof TargetModules.Named named) {

@@ -2,7 +2,7 @@ package org.dpo4j.model.lora;
 
 import org.dpo4j.DpoException;
 
-/** A setting of an adapter does not fit the model. */
+/** Thrown if a setting of an adapter does not fit the model. */
 public final class LoraSettingException extends DpoException {
   private static final long serialVersionUID = 1L;
 
@@ -10,8 +10,8 @@ public final class LoraSettingException extends DpoException {
   private final String problem;
 
   /**
-   * @param setting PEFT's name of it, as in {@code target_modules}
-   * @param problem the rule and what was found, as in {@code must name layers but names none}
+   * @param setting PEFT's name of the setting, as in {@code target_modules}
+   * @param problem rule and value found, as in {@code must name layers but names none}
    */
   LoraSettingException(String setting, String problem) {
     super(setting + " " + problem);
@@ -24,7 +24,7 @@ public final class LoraSettingException extends DpoException {
     return setting;
   }
 
-  /** The message without the setting at its beginning. */
+  /** The message without the setting's name. */
   public String problem() {
     return problem;
   }

@@ -3,13 +3,13 @@ package org.dpo4j.model.lora;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** Which layers an adapter is for, by their paths, by PEFT's rules. */
+/** Selects layers for adapters by path, by PEFT's rules. */
 public sealed interface TargetModules {
 
-  /** Whether a layer of this path is one of them. */
+  /** Whether the layer with this path is selected. */
   boolean matches(String path);
 
-  /** Layers named one by one, each by its path or by the last parts of it. */
+  /** Layers by name: the whole path or its last components. */
   record Named(List<String> names) implements TargetModules {
     public Named {
       names = List.copyOf(names);
@@ -25,7 +25,7 @@ public sealed interface TargetModules {
     }
   }
 
-  /** Layers whose whole path a regular expression matches. */
+  /** Layers by a regular expression that matches the whole path. */
   record Matching(Pattern pattern) implements TargetModules {
     @Override
     public boolean matches(String path) {
@@ -33,7 +33,7 @@ public sealed interface TargetModules {
     }
   }
 
-  /** Every linear layer but the output head. */
+  /** All linear layers except the output head. */
   record AllLinear() implements TargetModules {
     @Override
     public boolean matches(String path) {

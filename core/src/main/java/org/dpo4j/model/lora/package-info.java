@@ -1,11 +1,11 @@
 /**
- * Low-rank adapters: a model's weights stay as they are, and what is trained is added to the output
- * of chosen linear layers. A {@link org.dpo4j.model.CausalLm} and a {@link
- * org.dpo4j.model.lora.LoraConfig} enter, a {@link org.dpo4j.model.lora.LoraModel} leaves.
+ * Low-rank adapters: the model's weights are frozen, and trained low-rank products are added to the
+ * output of selected linear layers. {@link org.dpo4j.model.lora.LoraModel} wraps a {@link
+ * org.dpo4j.model.CausalLm} according to a {@link org.dpo4j.model.lora.LoraConfig}.
  *
- * <p>Names and rules are PEFT's, so that its files mean the same here; the files themselves are
- * read and written in {@code weights}. The base weights are never changed but by {@link
- * org.dpo4j.model.lora.LoraModel#merge}. Start with {@code LoraModel}.
+ * <p>Names and rules are PEFT's, so that its files have the same meaning here; the package {@code
+ * weights} reads and writes the files. Only {@link org.dpo4j.model.lora.LoraModel#merge} changes
+ * the base weights. Start with {@code LoraModel}.
  */
 @Internal
 @NullMarked
