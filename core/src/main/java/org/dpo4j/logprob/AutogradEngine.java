@@ -1,5 +1,6 @@
 package org.dpo4j.logprob;
 
+import java.util.OptionalLong;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 
@@ -15,8 +16,13 @@ final class AutogradEngine implements LogProbEngine {
 
   @Override
   public LogProbPass forward(
-      CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose) {
-    return AutogradPass.forward(model, sequences, tail, purpose, AutogradPass.Sizes.DEFAULT);
+      CausalLm model,
+      FlatSequences sequences,
+      LengthDesensitizing tail,
+      Purpose purpose,
+      OptionalLong dropoutSeed) {
+    return AutogradPass.forward(
+        model, sequences, tail, purpose, AutogradPass.Sizes.DEFAULT, dropoutSeed);
   }
 
   @Override

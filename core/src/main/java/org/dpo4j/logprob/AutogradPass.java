@@ -2,6 +2,7 @@ package org.dpo4j.logprob;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
@@ -9,6 +10,7 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DropoutMasks;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.Product;
 import org.dpo4j.model.TrainedWeights;
@@ -70,14 +72,19 @@ final class AutogradPass implements LogProbPass {
       LengthDesensitizing tail,
       LogProbEngine.Purpose purpose,
       Sizes sizes,
+      OptionalLong dropoutSeed,
       TensorScope scope) {
     this.model = model;
     this.purpose = purpose;
     this.scope = scope;
     weights = TrainedWeights.of(model);
     completions = new CompletionSums(sequences, tail);
-    Tensor states = SequenceLogProbs.predictingStates(model, sequences);
-    products = model.head().products(Node.of(states));
+    Tensor states = SequenceLogProbs.predictingStates(model, sequences, dropoutSeed);
+    DropoutMasks dropout =
+        dropoutSeed.isPresent()
+            ? DropoutMasks.of(dropoutSeed.getAsLong(), sequences.targets().length)
+            : null;
+    products = model.head().products(Node.of(states, dropout));
     inputs =
         products.stream()
             .map(product -> product.input().value())
@@ -98,14 +105,15 @@ final class AutogradPass implements LogProbPass {
       FlatSequences sequences,
       LengthDesensitizing tail,
       LogProbEngine.Purpose purpose,
-      Sizes sizes) {
+      Sizes sizes,
+      OptionalLong dropoutSeed) {
     SequenceLogProbs.check(model, sequences);
     TensorScope scope = TensorScope.open();
     try (CausalLm.Use use = model.use();
         Pools.Hold spread = Pools.spread();
         NoGrad noGrad = NoGrad.open();
         EnableGrad grad = purpose.trains() ? EnableGrad.open() : null) {
-      return new AutogradPass(model, sequences, tail, purpose, sizes, scope);
+      return new AutogradPass(model, sequences, tail, purpose, sizes, dropoutSeed, scope);
     } catch (RuntimeException | Error e) {
       scope.close();
       throw e;

@@ -1,5 +1,6 @@
 package org.dpo4j.logprob;
 
+import java.util.OptionalLong;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 
@@ -12,10 +13,14 @@ final class CpuEngine implements LogProbEngine {
 
   @Override
   public LogProbPass forward(
-      CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose) {
+      CausalLm model,
+      FlatSequences sequences,
+      LengthDesensitizing tail,
+      Purpose purpose,
+      OptionalLong dropoutSeed) {
     return model.hasTapedLayers()
-        ? CpuPass.forward(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT)
-        : LogProbEngine.autograd().forward(model, sequences, tail, purpose);
+        ? CpuPass.forward(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT, dropoutSeed)
+        : LogProbEngine.autograd().forward(model, sequences, tail, purpose, dropoutSeed);
   }
 
   @Override

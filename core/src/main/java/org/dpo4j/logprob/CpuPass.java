@@ -1,5 +1,6 @@
 package org.dpo4j.logprob;
 
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
@@ -47,9 +48,10 @@ final class CpuPass implements LogProbPass {
       FlatSequences sequences,
       LengthDesensitizing tail,
       LogProbEngine.Purpose purpose,
-      HeadPass.Sizes sizes) {
+      HeadPass.Sizes sizes,
+      OptionalLong dropoutSeed) {
     SequenceLogProbs.check(model, sequences);
-    DecoderPass decoder = new DecoderPass(model, sequences, keep(purpose));
+    DecoderPass decoder = new DecoderPass(model, sequences, keep(purpose), dropoutSeed);
     try (CausalLm.Use use = model.use();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
@@ -60,7 +62,8 @@ final class CpuPass implements LogProbPass {
               decoder.states(),
               purpose.trains(),
               purpose != LogProbEngine.Purpose.SUMS,
-              sizes);
+              sizes,
+              dropoutSeed);
       try {
         TokenStatistics statistics = head.statistics(sequences.sequenceOf(), sequences.sequences());
         return new CpuPass(

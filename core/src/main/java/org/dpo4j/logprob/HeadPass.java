@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.ScalarOptional;
@@ -11,6 +12,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DropoutMasks;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
@@ -101,6 +103,7 @@ final class HeadPass implements AutoCloseable {
    * @param training whether there will be a way back
    * @param statistics whether more is wanted than the log-probabilities
    * @param sizes what is kept, and how wide tiles are
+   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
    */
   HeadPass(
       CausalLm model,
@@ -108,7 +111,8 @@ final class HeadPass implements AutoCloseable {
       Tensor states,
       boolean training,
       boolean statistics,
-      Sizes sizes) {
+      Sizes sizes,
+      OptionalLong dropoutSeed) {
     this.model = model;
     this.statistics = statistics;
     head = model.head();
@@ -132,11 +136,15 @@ final class HeadPass implements AutoCloseable {
               Arrays.stream(sequences.predictors())
                   .map(token -> Arrays.binarySearch(predicting, token))
                   .toArray());
-      long seed = training ? model.dropoutSeed() : 0;
       for (int thread = 0; thread < rows.threads(); thread++) {
         products.add(List.of());
         if (training) {
-          tapes.add(new Tape(seed + thread));
+          tapes.add(
+              new Tape(
+                  dropoutSeed.isPresent()
+                      ? DropoutMasks.of(dropoutSeed.getAsLong(), scored)
+                          .rows(rows.from(thread), rows.from(thread + 1))
+                      : null));
         }
       }
       workers.each(thread -> project(thread, states));

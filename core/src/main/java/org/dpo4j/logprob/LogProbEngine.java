@@ -1,5 +1,6 @@
 package org.dpo4j.logprob;
 
+import java.util.OptionalLong;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 
@@ -49,15 +50,30 @@ public interface LogProbEngine {
   }
 
   /**
+   * Runs the forward pass without dropout: {@link #forward(CausalLm, FlatSequences,
+   * LengthDesensitizing, Purpose, OptionalLong)} without a seed.
+   */
+  default LogProbPass forward(
+      CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose) {
+    return forward(model, sequences, tail, purpose, OptionalLong.empty());
+  }
+
+  /**
    * Runs the forward pass.
    *
    * @param model must not change while the pass is open
    * @param sequences the batch; sequence 2i and 2i + 1 are a pair if {@code tail} weights tokens
    * @param tail the token weights of {@link LogProbPass#weightedSums}
    * @param purpose which results are used
+   * @param dropoutSeed seed of the dropout masks, which are the same with every engine and number
+   *     of threads; empty for a pass without dropout
    * @return the pass, to be closed by the caller
    * @throws org.dpo4j.DpoException if a token id or position is outside the model's range
    */
   LogProbPass forward(
-      CausalLm model, FlatSequences sequences, LengthDesensitizing tail, Purpose purpose);
+      CausalLm model,
+      FlatSequences sequences,
+      LengthDesensitizing tail,
+      Purpose purpose,
+      OptionalLong dropoutSeed);
 }

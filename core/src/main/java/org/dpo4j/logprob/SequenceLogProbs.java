@@ -1,11 +1,13 @@
 package org.dpo4j.logprob;
 
 import java.util.Arrays;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DropoutMasks;
 import org.dpo4j.model.FlatAttention;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
@@ -124,11 +126,16 @@ public final class SequenceLogProbs {
 
   /** Shape (scored, vocab). */
   static Tensor completionLogits(CausalLm model, FlatSequences sequences) {
-    return model.logits(predictingStates(model, sequences));
+    return model.logits(predictingStates(model, sequences, OptionalLong.empty()));
   }
 
-  /** The states from which the head predicts completion tokens, shape (scored, hidden). */
-  static Tensor predictingStates(CausalLm model, FlatSequences sequences) {
+  /**
+   * The states from which the head predicts completion tokens, shape (scored, hidden).
+   *
+   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
+   */
+  static Tensor predictingStates(
+      CausalLm model, FlatSequences sequences, OptionalLong dropoutSeed) {
     Tensor like = like(model);
     return TensorScope.only(
         () ->
@@ -136,7 +143,10 @@ public final class SequenceLogProbs {
                 .hiddenStates(
                     Tensors.indices(like, sequences.ids()),
                     Tensors.indices(like, sequences.positions()),
-                    new FlatAttention(sequences, like, model.windows()))
+                    new FlatAttention(sequences, like, model.windows()),
+                    dropoutSeed.isPresent()
+                        ? DropoutMasks.of(dropoutSeed.getAsLong(), sequences.tokens())
+                        : null)
                 .index_select(0, Tensors.indices(like, sequences.predictors())));
   }
 

@@ -101,16 +101,6 @@ public interface CausalLm extends AutoCloseable {
   /** A second model with the same weights in memory of its own, gradients off. */
   CausalLm copy();
 
-  /**
-   * Sets the seed of the dropout masks of the next forward pass; without dropout nothing happens.
-   */
-  default void seedDropout(long seed) {}
-
-  /** Decides what dropout drops in one pass; the same wherever there is none. */
-  default long dropoutSeed() {
-    return 0;
-  }
-
   /** To be open while parts of the model are used one by one. */
   default Use use() {
     return () -> {};
@@ -155,13 +145,23 @@ public interface CausalLm extends AutoCloseable {
    * @return shape (tokens, hidden)
    */
   default Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
+    return hiddenStates(ids, positions, attention, null);
+  }
+
+  /**
+   * {@link #hiddenStates(Tensor, Tensor, Attention)} with dropout.
+   *
+   * @param dropout masks of the tokens; null for none
+   */
+  default Tensor hiddenStates(
+      Tensor ids, Tensor positions, Attention attention, @Nullable DropoutMasks dropout) {
     try (Pools.Hold spread = Pools.spread();
         Use use = use()) {
       RotaryEmbedding rotary = rotary(positions);
       Tensor states = embed(ids, positions);
       for (DecoderBlock block : blocks()) {
         Tensor input = states;
-        states = TensorScope.only(() -> block.apply(input, rotary, attention));
+        states = TensorScope.only(() -> block.apply(input, rotary, attention, dropout));
       }
       return finalNorm(Node.of(states)).value();
     }

@@ -38,9 +38,17 @@ public interface DecoderBlock {
    */
   Node finish(Node states, Node attended);
 
-  /** The whole layer without a tape: shape (tokens, hidden) in and out. */
-  default Tensor apply(Tensor states, @Nullable RotaryEmbedding rotary, Attention attention) {
-    Node input = Node.of(states);
+  /**
+   * The whole layer without a tape: shape (tokens, hidden) in and out.
+   *
+   * @param dropout masks of the tokens; null for none
+   */
+  default Tensor apply(
+      Tensor states,
+      @Nullable RotaryEmbedding rotary,
+      Attention attention,
+      @Nullable DropoutMasks dropout) {
+    Node input = Node.of(states, dropout);
     Projected projected = project(input, rotary);
     Tensor attended =
         attention.attend(
@@ -48,6 +56,6 @@ public interface DecoderBlock {
             projected.query().value(),
             projected.key().value(),
             projected.value().value());
-    return finish(input, Node.of(attended.reshape(states.size(0), -1))).value();
+    return finish(input, Node.of(attended.reshape(states.size(0), -1), dropout)).value();
   }
 }

@@ -2,6 +2,7 @@ package org.dpo4j.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.ActivationArena;
@@ -52,6 +53,7 @@ public final class DecoderPass implements AutoCloseable {
   private final List<Tensor> between = new ArrayList<>(); // states, from those of the tables on
   private final Tensor states; // after the last block
   private final TrainedWeights weights;
+  private final OptionalLong dropoutSeed;
   private State state = State.FORWARD;
 
   /**
@@ -59,8 +61,10 @@ public final class DecoderPass implements AutoCloseable {
    *
    * @param sequences ids in [0, vocabSize), positions in [0, maxPositions)
    * @param keep what of it is needed later
+   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
    */
-  public DecoderPass(CausalLm model, FlatSequences sequences, Keep keep) {
+  public DecoderPass(CausalLm model, FlatSequences sequences, Keep keep, OptionalLong dropoutSeed) {
+    this.dropoutSeed = dropoutSeed;
     this.model = model;
     this.keep = keep;
     tokens = sequences.tokens();
@@ -93,15 +97,12 @@ public final class DecoderPass implements AutoCloseable {
     if (blocks.isEmpty()) {
       return predicting.gathered(embedded);
     }
-    // Nothing is dropped, nor drawn, where there is no way back.
-    long seed = keep == Keep.NOTHING ? 0 : model.dropoutSeed();
     Tensor input = embedded;
     for (int i = 0; i < blocks.size(); i++) {
-      seed += 2L * every.shares().threads();
       // Nothing looks at the last block's output but the head.
       TokenRows needed = i == blocks.size() - 1 ? predicting : every;
       LayerPass layer =
-          new LayerPass(workers, blocks.get(i), seed, input, every, needed, rotary, slab);
+          new LayerPass(workers, blocks.get(i), dropoutSeed, input, every, needed, rotary, slab);
       between.add(layer.output());
       layers.add(layer);
       if (keep != Keep.NOTHING) {

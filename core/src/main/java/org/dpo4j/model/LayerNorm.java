@@ -26,7 +26,7 @@ public record LayerNorm(Tensor weight, Tensor bias, double epsilon) {
   /** Shape (rows, hidden) in and out. */
   public Node apply(Node input) {
     if (!input.taped()) {
-      return Node.of(
+      return input.untaped(
           torch.layer_norm(
               input.value(),
               new long[] {weight.numel()},

@@ -3,6 +3,7 @@ package org.dpo4j.model;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.ActivationArena;
 import org.dpo4j.torch.TensorScope;
@@ -25,7 +26,7 @@ final class LayerPass implements AutoCloseable {
   private record After(Node states, Node attended, Node output) {}
 
   private final DecoderBlock block;
-  private final long seed;
+  private final OptionalLong dropoutSeed;
   private final Tensor input; // (tokens, hidden)
   private final Tensor output; // (needed, hidden)
   private final TokenRows every;
@@ -45,7 +46,7 @@ final class LayerPass implements AutoCloseable {
    * A pass that has not begun.
    *
    * @param workers whose threads share it, as they do the rows
-   * @param seed decides what dropout drops
+   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
    * @param input shape (tokens, hidden); stays the caller's
    * @param every rows of all tokens
    * @param needed rows of the tokens whose output is needed
@@ -55,7 +56,7 @@ final class LayerPass implements AutoCloseable {
   LayerPass(
       WorkerPool workers,
       DecoderBlock block,
-      long seed,
+      OptionalLong dropoutSeed,
       Tensor input,
       TokenRows every,
       TokenRows needed,
@@ -63,7 +64,7 @@ final class LayerPass implements AutoCloseable {
       @Nullable ActivationArena slab) {
     this.workers = workers;
     this.block = block;
-    this.seed = seed;
+    this.dropoutSeed = dropoutSeed;
     this.input = input;
     this.every = every;
     this.needed = needed;
@@ -89,10 +90,10 @@ final class LayerPass implements AutoCloseable {
   /** To be called first where there will be a way back. */
   void tape() {
     for (int thread = 0; thread < every.shares().threads(); thread++) {
-      tapesBefore.add(new Tape(seed + 2L * thread, slab));
+      tapesBefore.add(new Tape(every.dropout(dropoutSeed, thread), slab));
     }
     for (int thread = 0; thread < needed.shares().threads(); thread++) {
-      tapesAfter.add(new Tape(seed + 2L * thread + 1, slab));
+      tapesAfter.add(new Tape(needed.dropout(dropoutSeed, thread), slab));
     }
   }
 

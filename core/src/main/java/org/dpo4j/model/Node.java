@@ -6,7 +6,6 @@ import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class Node {
 
   private final @Nullable Tape tape;
+  private final @Nullable DropoutMasks dropout; // of the rows; null for a pass without dropout
   private @Nullable Tensor value; // null once forgotten
   private @Nullable Supplier<Tensor> again;
   private boolean kept;
@@ -26,26 +26,36 @@ public final class Node {
   private @Nullable Tensor gradient;
   private boolean gradientIsOurs; // and may be added to in place
 
-  private Node(@Nullable Tape tape, Tensor value) {
+  private Node(@Nullable Tape tape, @Nullable DropoutMasks dropout, Tensor value) {
     this.tape = tape;
+    this.dropout = dropout;
     this.value = value;
   }
 
-  /** A tensor without a tape. */
+  /** A tensor without a tape and without dropout. */
   public static Node of(Tensor value) {
-    return new Node(null, value);
+    return of(value, null);
+  }
+
+  /**
+   * A tensor without a tape.
+   *
+   * @param dropout masks of the rows; null for a pass without dropout
+   */
+  public static Node of(Tensor value, @Nullable DropoutMasks dropout) {
+    return new Node(null, dropout, value);
   }
 
   /** What a tape starts from. */
   static Node leaf(Tape tape, Tensor value) {
-    Node node = new Node(tape, value);
+    Node node = new Node(tape, tape.dropout(), value);
     tape.track(node);
     return node;
   }
 
   /** What a tape starts from and keeps already. */
   static Node keptLeaf(Tape tape, Tensor value) {
-    Node node = new Node(tape, value);
+    Node node = new Node(tape, tape.dropout(), value);
     node.kept = true;
     return node;
   }
@@ -74,7 +84,7 @@ public final class Node {
    *     with a tape
    */
   public Node then(Tensor result, Consumer<Tensor> backward) {
-    Node node = new Node(tape, result);
+    Node node = new Node(tape, dropout, result);
     if (tape != null) {
       tape.track(node);
       tape.record(
@@ -86,6 +96,11 @@ public final class Node {
           });
     }
     return node;
+  }
+
+  /** The result of an operation on this node where there is no tape, and autograd records it. */
+  Node untaped(Tensor result) {
+    return new Node(null, dropout, result);
   }
 
   /** Says how to compute the value once more, which is cheaper than keeping it. */
@@ -196,7 +211,7 @@ public final class Node {
     }
     long from = 0;
     for (long width : widths) {
-      Node piece = new Node(tape, value().narrow(-1, from, width));
+      Node piece = new Node(tape, dropout, value().narrow(-1, from, width));
       from += width;
       if (tape != null) {
         tape.track(piece);
@@ -218,18 +233,28 @@ public final class Node {
     addOwn(Tensors.cat(gradients, -1));
   }
 
+  /** Whether the pass applies dropout. */
+  public boolean hasDropout() {
+    return dropout != null;
+  }
+
   /**
-   * Sets a share of the elements to zero and scales the others up.
+   * Applies dropout: sets elements to zero and scales the others up. Without {@link #hasDropout}
+   * the node itself.
    *
-   * @param share in [0, 1)
-   * @param random decides which, where there is no tape; else the tape's seed does
+   * @param layer index of the layer, different for each call in a pass
+   * @param probability of a zero, in [0, 1)
    */
-  public Node dropout(double share, RandomNumbers random) {
+  public Node dropout(int layer, double probability) {
+    if (dropout == null || probability == 0) {
+      return this;
+    }
+    Tensor mask = dropout.mask(layer, value(), probability);
     if (tape == null) {
-      return of(value().mul(random.dropoutMask(value(), share)));
+      return untaped(value().mul(mask));
     }
     keep(); // to be multiplied once more on the way back
-    Tensor mask = tape.keep(tape.dropoutMask(value(), share));
-    return then(value().mul(mask), out -> addOwn(out.mul(mask))).again(() -> value().mul(mask));
+    Tensor kept = tape.keep(mask);
+    return then(value().mul(kept), out -> addOwn(out.mul(kept))).again(() -> value().mul(kept));
   }
 }

@@ -25,7 +25,7 @@ public record RmsNorm(Tensor weight, double epsilon) {
   /** Shape (..., hidden) in and out. */
   public Node apply(Node input) {
     if (!input.taped()) {
-      return Node.of(
+      return input.untaped(
           torch.rms_norm(
               input.value(),
               new long[] {weight.numel()},

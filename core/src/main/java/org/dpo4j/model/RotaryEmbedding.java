@@ -58,7 +58,7 @@ public final class RotaryEmbedding {
   public Node apply(Node states) {
     Tensor turned = turned(states.value(), cos, sin, 1);
     if (!states.taped()) {
-      return Node.of(turned);
+      return states.untaped(turned);
     }
     Tensor cosine = states.tape().keep(cos);
     Tensor sine = states.tape().keep(sin);

@@ -2,10 +2,8 @@ package org.dpo4j.model;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.ActivationArena;
-import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
@@ -34,31 +32,31 @@ public final class Tape implements AutoCloseable {
    */
   record Sum(Tensor weight, Tensor sum) {}
 
-  private final long seed;
+  private final @Nullable DropoutMasks dropout;
   private final @Nullable ActivationArena slab;
   private final List<Tensor> kept = new ArrayList<>();
   private final List<Node> tracked = new ArrayList<>();
   private final List<Runnable> steps = new ArrayList<>();
   private final List<Product> products = new ArrayList<>();
   private final List<Sum> sums = new ArrayList<>();
-  private int masks;
 
   /**
    * An empty tape.
    *
-   * @param seed decides what dropout drops
+   * @param dropout masks of the rows; null for a pass without dropout
    */
-  public Tape(long seed) {
-    this(seed, null);
+  public Tape(@Nullable DropoutMasks dropout) {
+    this(dropout, null);
   }
 
   /**
    * An empty tape.
    *
+   * @param dropout masks of the rows; null for a pass without dropout
    * @param slab where the larger values that are kept lie, which outlives the tape; null for none
    */
-  Tape(long seed, @Nullable ActivationArena slab) {
-    this.seed = seed;
+  Tape(@Nullable DropoutMasks dropout, @Nullable ActivationArena slab) {
+    this.dropout = dropout;
     this.slab = slab;
   }
 
@@ -144,12 +142,8 @@ public final class Tape implements AutoCloseable {
     return sums;
   }
 
-  /** Ones and zeros, the ones scaled up; the same for the same seed and number of the call. */
-  Tensor dropoutMask(Tensor like, double share) {
-    long drawn = new SplittableRandom(seed).split().nextLong() + masks++;
-    try (RandomNumbers random = new RandomNumbers(drawn)) {
-      return random.dropoutMask(like, share);
-    }
+  @Nullable DropoutMasks dropout() {
+    return dropout;
   }
 
   @Override

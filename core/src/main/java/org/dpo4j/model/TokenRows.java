@@ -4,6 +4,8 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.RowPartition;
@@ -70,6 +72,19 @@ final class TokenRows {
   /** Of a tensor with a row for each of these those of a thread, a view. */
   Tensor own(Tensor rows, int thread) {
     return shares.of(rows, 0, thread);
+  }
+
+  /**
+   * Dropout masks of a thread's rows. A row's mask depends on its token, not on its place in this
+   * subset.
+   */
+  @Nullable DropoutMasks dropout(OptionalLong seed, int thread) {
+    if (seed.isEmpty()) {
+      return null;
+    }
+    IntStream range = IntStream.range(shares.from(thread), shares.from(thread + 1));
+    IntStream tokens = chosen == null ? range : range.map(i -> chosen[i]);
+    return DropoutMasks.of(seed.getAsLong(), tokens.toArray());
   }
 
   private Tensor indices() {

@@ -62,7 +62,7 @@ final class TrainedAdapter {
       throw e;
     }
     if (!config.lora().disableDropout()) {
-      adapter.model().useDropout(random);
+      adapter.model().enableDropout();
     }
     return Optional.of(adapter);
   }

@@ -23,6 +23,17 @@ public final class DropoutSeed {
     return mix(mix(mix(mix(runSeed) + step) + microBatch) + piece);
   }
 
+  /**
+   * The seed of one layer's mask for a block of rows.
+   *
+   * @param passSeed seed of the forward pass, from {@link #of}
+   * @param layer index of the layer
+   * @param block index of the block of rows
+   */
+  public static long ofRows(long passSeed, int layer, int block) {
+    return mix(mix(passSeed + layer) + block);
+  }
+
   /** The finalizer of SplitMix64: Steele, Lea and Flood 2014, section 4. A bijection. */
   private static long mix(long value) {
     long z = value + GOLDEN_RATIO;

@@ -35,26 +35,10 @@ public final class RandomNumbers implements AutoCloseable {
     }
   }
 
-  /**
-   * Ones and zeros, the ones scaled up so that the mean stays 1: what dropout multiplies with.
-   *
-   * @param share of the zeros, in [0, 1)
-   */
-  public Tensor dropoutMask(Tensor like, double share) {
-    try (NoGrad noGrad = NoGrad.open()) {
-      return TensorScope.only(
-          () ->
-              Tensors.empty(Tensors.elementType(like), like.shape()) // the generator's device
-                  .bernoulli_(1 - share, optional())
-                  .div_(Tensors.scalar(1 - share))
-                  .to(like.device(), like.scalar_type().intern()));
-    }
-  }
-
-  /** A seed for another stream; moves this one on by one number. */
-  public long nextSeed() {
+  /** Fills a tensor with ones, drawn with the given probability, and zeros. */
+  public void bernoulli(Tensor tensor, double probability) {
     try (TensorScope scope = TensorScope.open()) {
-      return torch.randint(Long.MAX_VALUE, new long[] {1}, optional()).item_long();
+      tensor.bernoulli_(probability, optional());
     }
   }
 

@@ -1,6 +1,7 @@
 package org.dpo4j.train;
 
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
@@ -56,6 +57,7 @@ final class MicroBatch implements AutoCloseable {
    * @param reference of the pairs; null for objectives without one
    * @param unit the weights of pairs are divided by it, to be representable in 32 bits: the largest
    *     weight of the step
+   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
    */
   static MicroBatch forward(
       LogProbEngine engine,
@@ -64,7 +66,8 @@ final class MicroBatch implements AutoCloseable {
       @Nullable Reference reference,
       List<ScoredPair> pairs,
       double unit,
-      LogProbEngine.Purpose purpose) {
+      LogProbEngine.Purpose purpose,
+      OptionalLong dropoutSeed) {
     FlatSequences sequences =
         PreferenceBatch.of(pairs.stream().map(ScoredPair::pair).toList()).sequences();
     double @Nullable [] referenceLogProbs =
@@ -73,7 +76,7 @@ final class MicroBatch implements AutoCloseable {
     TensorScope scope = TensorScope.open();
     LogProbPass pass = null;
     try {
-      pass = engine.forward(policy, sequences, objective.tail(), purpose);
+      pass = engine.forward(policy, sequences, objective.tail(), purpose, dropoutSeed);
       Tensor sums = pass.sums().set_requires_grad(true);
       Tensor weightedSums =
           objective.tail().equals(LengthDesensitizing.NONE)

@@ -1,6 +1,7 @@
 package org.dpo4j.train;
 
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.encode.EncodedPair;
@@ -59,7 +60,8 @@ public record PreferenceData(List<EncodedPair> pairs, @Nullable Reference refere
               reference,
               batch,
               largestWeight(batch),
-              LogProbEngine.Purpose.STATISTICS)) {
+              LogProbEngine.Purpose.STATISTICS,
+              OptionalLong.empty())) {
         sums = sums.plus(microBatch.metrics());
       }
     }

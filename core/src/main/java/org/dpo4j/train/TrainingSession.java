@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -177,7 +178,7 @@ public final class TrainingSession implements AutoCloseable {
     List<List<ScoredPair>> pieces = pieces(all.microBatches().get(microBatch));
     for (int piece = 0; piece < pieces.size(); piece++) {
       List<ScoredPair> pairs = pieces.get(piece);
-      policy.seedDropout(DropoutSeed.of(settings.plan().seed(), step, microBatch, piece));
+      long dropoutSeed = DropoutSeed.of(settings.plan().seed(), step, microBatch, piece);
       try (MicroBatch computed =
           MicroBatch.forward(
               settings.computation().engine(),
@@ -186,7 +187,8 @@ public final class TrainingSession implements AutoCloseable {
               data.reference(),
               pairs,
               all.unit(),
-              settings.computation().purpose())) {
+              settings.computation().purpose(),
+              OptionalLong.of(dropoutSeed))) {
         boolean first = step == 0 && ofStep.pairs() == 0;
         ofStep = ofStep.plus(computed.metrics());
         if (first) {

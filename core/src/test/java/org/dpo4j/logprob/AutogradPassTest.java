@@ -7,6 +7,7 @@ import static org.dpo4j.Closeness.relative;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
@@ -16,6 +17,7 @@ import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
+import org.dpo4j.model.DropoutMasks;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.Parameters;
@@ -72,7 +74,8 @@ class AutogradPassTest {
       for (AutogradPass.Sizes sizes : SIZES) {
         for (LogProbEngine.Purpose purpose : LogProbEngine.Purpose.values()) {
           try (TensorScope scope = TensorScope.open();
-              LogProbPass pass = AutogradPass.forward(model, PAIRS, TAIL, purpose, sizes)) {
+              LogProbPass pass =
+                  AutogradPass.forward(model, PAIRS, TAIL, purpose, sizes, OptionalLong.empty())) {
             assertThat(Tensors.toDoubles(Tensors.cat(List.of(pass.sums(), pass.weightedSums()), 0)))
                 .usingElementComparator(relative(1e-10))
                 .containsExactly(expectedSums);
@@ -97,7 +100,8 @@ class AutogradPassTest {
         LogProbPass cpu = LogProbEngine.cpu().forward(model, PAIRS, TAIL, purpose)) {
       TokenStatistics expected = cpu.tokens();
       for (AutogradPass.Sizes sizes : SIZES) {
-        try (LogProbPass pass = AutogradPass.forward(model, PAIRS, TAIL, purpose, sizes)) {
+        try (LogProbPass pass =
+            AutogradPass.forward(model, PAIRS, TAIL, purpose, sizes, OptionalLong.empty())) {
           TokenStatistics found = pass.tokens();
           assertThat(found.tokens()).isEqualTo(expected.tokens());
           assertThat(found.correct()).isEqualTo(expected.correct());
@@ -151,8 +155,11 @@ class AutogradPassTest {
             Map.of());
     RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));
     try (LoraModel model = new LoraModel(base, config, random)) {
-      model.useDropout(new RandomNumbers(seed));
-      return gradients(model, LogProbEngine.Purpose.TRAINING, sizes);
+      model.enableDropout();
+      return gradients(
+          model,
+          (policy, sequences, tail, purpose, none) ->
+              AutogradPass.forward(policy, sequences, tail, purpose, sizes, OptionalLong.of(seed)));
     }
   }
 
@@ -238,7 +245,6 @@ class AutogradPassTest {
   @Test
   void whatIsMadeBesideTheWeightsIsOnTheirDevice() {
     try (TensorScope scope = TensorScope.open();
-        RandomNumbers random = new RandomNumbers(1);
         CausalLm model =
             SmallModel.LLAMA.build(
                 (name, role, shape) ->
@@ -246,6 +252,7 @@ class AutogradPassTest {
                         Tensors.zeros(ElementType.F32, shape)
                             .to(new Device("meta"), ScalarType.Float)))) {
       Tensor weight = model.parameters().all().get(0).tensor();
+      DropoutMasks masks = DropoutMasks.of(1, (int) weight.size(0));
       Tensor positions = Tensors.indices(weight, PAIRS.positions());
       Tensor queries = Tensors.zerosLike(weight, PAIRS.tokens(), 4, 8);
       Tensor turned =
@@ -257,7 +264,7 @@ class AutogradPassTest {
               turned,
               Tensors.emptyLike(weight, 3),
               Tensors.like(weight, TAIL.of(PAIRS)),
-              random.dropoutMask(weight, 0.5));
+              Node.of(weight, masks).dropout(0, 0.5).value());
       assertThat(made).allMatch(tensor -> tensor.device().str().getString().equals("meta"));
     }
   }
@@ -275,8 +282,8 @@ class AutogradPassTest {
       CausalLm model, LogProbEngine.Purpose purpose, AutogradPass.Sizes sizes) {
     return gradients(
         model,
-        (policy, sequences, tail, wanted) ->
-            AutogradPass.forward(policy, sequences, tail, purpose, sizes));
+        (policy, sequences, tail, wanted, dropoutSeed) ->
+            AutogradPass.forward(policy, sequences, tail, purpose, sizes, dropoutSeed));
   }
 
   private static double[] gradients(CausalLm model, LogProbEngine engine) {

@@ -7,6 +7,7 @@ import static org.dpo4j.Closeness.relative;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -46,6 +47,11 @@ class CpuPassTest {
   private static final LogProbEngine.Purpose[] TRAINING = {
     LogProbEngine.Purpose.TRAINING, LogProbEngine.Purpose.CHECKPOINTED_TRAINING
   };
+
+  private static CpuPass forward(
+      CausalLm model, FlatSequences batch, LogProbEngine.Purpose purpose, HeadPass.Sizes sizes) {
+    return CpuPass.forward(model, batch, TAIL, purpose, sizes, OptionalLong.empty());
+  }
 
   @AfterEach
   void allThreadsAgain() {
@@ -145,22 +151,39 @@ class CpuPassTest {
     }
   }
 
-  /** A frozen matrix keeps no input; an adapter that drops some of it needs it all the same. */
+  /**
+   * The two engines draw the same masks, with any number of threads, and so agree up to rounding.
+   * Recomputed blocks draw them again.
+   */
   @ParameterizedTest
   @EnumSource
-  void anAdapterWithDropoutGoesBackAlsoWithBlocksComputedAgain(SmallModel kind) {
+  void dropoutMasksDependOnTheSeedAndNotOnThreadsEngineOrRecomputation(SmallModel kind) {
     LoraConfig config =
         new LoraConfig(
             3, 5, 0.5, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
-    try (CausalLm base = kind.create(ElementType.F32, 2);
-        LoraModel model =
-            new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(3)))) {
-      model.useDropout(new RandomNumbers(7));
-      double[] kept = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
-      model.useDropout(new RandomNumbers(7));
-      double[] again =
-          gradients(model, LogProbEngine.Purpose.CHECKPOINTED_TRAINING, HeadPass.Sizes.DEFAULT);
-      assertThat(again).isEqualTo(kept);
+    RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));
+    try (CausalLm base = kind.create(ElementType.F64, 2);
+        LoraModel model = new LoraModel(base, config, random)) {
+      model.enableDropout();
+      double[] expected = dropped(model, LogProbEngine.autograd(), TRAINING[0], 7);
+      for (int threads : new int[] {1, 2, 3}) {
+        Engine.setThreads(threads);
+        double[] found = dropped(model, LogProbEngine.cpu(), TRAINING[0], 7);
+        // Sums of some hundred products in 64 bits, in another order.
+        assertThat(found).usingElementComparator(relative(1e-9)).containsExactly(expected);
+        assertThat(dropped(model, LogProbEngine.cpu(), TRAINING[1], 7)).isEqualTo(found);
+        assertThat(dropped(model, LogProbEngine.cpu(), TRAINING[0], 8)).isNotEqualTo(found);
+      }
+    }
+  }
+
+  private static double[] dropped(
+      CausalLm model, LogProbEngine engine, LogProbEngine.Purpose purpose, long seed) {
+    try (FlatParameters flat = FlatParameters.of(model.trained());
+        TensorScope scope = TensorScope.open();
+        LogProbPass pass = engine.forward(model, PAIRS, TAIL, purpose, OptionalLong.of(seed))) {
+      pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
+      return Tensors.toDoubles(flat.gradients());
     }
   }
 
@@ -196,8 +219,7 @@ class CpuPassTest {
       TokenStatistics expected = statistics(model);
       for (HeadPass.Sizes sizes : all) {
         try (TensorScope scope = TensorScope.open();
-            CpuPass pass =
-                CpuPass.forward(model, PAIRS, TAIL, LogProbEngine.Purpose.TRAINING, sizes)) {
+            CpuPass pass = forward(model, PAIRS, LogProbEngine.Purpose.TRAINING, sizes)) {
           TokenStatistics found = pass.tokens();
           assertThat(found.tokens()).isEqualTo(expected.tokens());
           assertThat(found.entropy())
@@ -246,10 +268,8 @@ class CpuPassTest {
       try (FlatParameters flat = FlatParameters.of(model.trained());
           TensorScope scope = TensorScope.open();
           CpuPass pass =
-              CpuPass.forward(
-                  model, PAIRS, TAIL, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT)) {
-        CpuPass.forward(other, PAIRS, TAIL, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT)
-            .close();
+              forward(model, PAIRS, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT)) {
+        forward(other, PAIRS, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT).close();
         pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
         assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(alone);
       }
@@ -269,8 +289,8 @@ class CpuPassTest {
         double[] second = alone(model, flat, others, purpose);
         // In every order of going back, and of closing.
         for (int order = 0; order < 4; order++) {
-          CpuPass one = CpuPass.forward(model, PAIRS, TAIL, purpose, HeadPass.Sizes.DEFAULT);
-          CpuPass two = CpuPass.forward(model, others, TAIL, purpose, HeadPass.Sizes.DEFAULT);
+          CpuPass one = forward(model, PAIRS, purpose, HeadPass.Sizes.DEFAULT);
+          CpuPass two = forward(model, others, purpose, HeadPass.Sizes.DEFAULT);
           assertThat(backward(order % 2 == 0 ? one : two, flat))
               .isEqualTo(order % 2 == 0 ? first : second);
           (order < 2 ? one : two).close();
@@ -287,7 +307,7 @@ class CpuPassTest {
 
   private static double[] alone(
       CausalLm model, FlatParameters flat, FlatSequences batch, LogProbEngine.Purpose purpose) {
-    try (CpuPass pass = CpuPass.forward(model, batch, TAIL, purpose, HeadPass.Sizes.DEFAULT)) {
+    try (CpuPass pass = forward(model, batch, purpose, HeadPass.Sizes.DEFAULT)) {
       return backward(pass, flat);
     }
   }
@@ -311,9 +331,9 @@ class CpuPassTest {
         FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open()) {
       double[] alone = alone(model, flat, PAIRS, LogProbEngine.Purpose.TRAINING);
-      CpuPass first = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT);
-      CpuPass second = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT);
-      CpuPass third = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT);
+      CpuPass first = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT);
+      CpuPass second = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT);
+      CpuPass third = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT);
       assertThat(torch.get_num_threads()).isEqualTo(2);
       Tensor mine = Tensors.doubles(3); // of this thread, and of no pass
       first.close();
@@ -336,8 +356,7 @@ class CpuPassTest {
         FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open()) {
       double[] alone = alone(model, flat, PAIRS, LogProbEngine.Purpose.TRAINING);
-      try (CpuPass pass =
-          CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
+      try (CpuPass pass = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         Engine.setThreads(3);
         assertThat(backward(pass, flat)).isEqualTo(alone);
       }
@@ -349,7 +368,7 @@ class CpuPassTest {
     for (LogProbEngine.Purpose purpose : TRAINING) {
       try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
           FlatParameters flat = FlatParameters.of(model.trained());
-          CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, purpose, HeadPass.Sizes.DEFAULT)) {
+          CpuPass pass = forward(model, PAIRS, purpose, HeadPass.Sizes.DEFAULT)) {
         double[] gradients = backward(pass, flat);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
@@ -367,21 +386,19 @@ class CpuPassTest {
   @Test
   void weightsThatBeginToRequireGradientsAreRefused() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
-      try (CpuPass pass =
-          CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
+      try (CpuPass pass = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         model.parameters().requireGradients(true);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("embed_tokens.weight did not require gradients when");
       }
-      try (CpuPass pass =
-          CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
+      try (CpuPass pass = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("no room for it; FlatParameters.of makes some");
       }
       try (FlatParameters flat = FlatParameters.of(model.trained());
-          CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
+          CpuPass pass = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         model.parameters().requireGradients(false);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
@@ -411,12 +428,11 @@ class CpuPassTest {
       CausalLm.Use first = off.use();
       CausalLm.Use second = off.use();
       first.close(); // the second goes on
-      assertThatThrownBy(
-              () -> CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT))
+      assertThatThrownBy(() -> forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("the adapter is off");
       second.close();
-      CpuPass.forward(model, PAIRS, TAIL, TRAINING[0], HeadPass.Sizes.DEFAULT).close();
+      forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT).close();
     }
   }
 
@@ -426,8 +442,7 @@ class CpuPassTest {
         FlatParameters flat = FlatParameters.of(model.parameters());
         TensorScope scope = TensorScope.open();
         CpuPass pass =
-            CpuPass.forward(
-                model, PAIRS, TAIL, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT)) {
+            forward(model, PAIRS, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT)) {
       Tensor none = Tensors.zerosLike(pass.sums(), PAIRS.sequences());
       pass.backward(none, none);
       assertThat(flat.gradientNorm()).isZero();
@@ -459,7 +474,7 @@ class CpuPassTest {
       expected = Tensors.toDoubles(flat.gradients());
     }
     try (TensorScope scope = TensorScope.open();
-        CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, LogProbEngine.Purpose.SUMS, sizes)) {
+        CpuPass pass = forward(model, PAIRS, LogProbEngine.Purpose.SUMS, sizes)) {
       double[] sums = Tensors.toDoubles(Tensors.cat(List.of(pass.sums(), pass.weightedSums()), 0));
       assertThat(sums).usingElementComparator(relative(1e-10)).containsExactly(expectedSums);
     }
@@ -472,7 +487,7 @@ class CpuPassTest {
       CausalLm model, LogProbEngine.Purpose purpose, HeadPass.Sizes sizes) {
     try (FlatParameters flat = FlatParameters.of(model.trained());
         TensorScope scope = TensorScope.open();
-        CpuPass pass = CpuPass.forward(model, PAIRS, TAIL, purpose, sizes)) {
+        CpuPass pass = forward(model, PAIRS, purpose, sizes)) {
       pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2));
       return Tensors.toDoubles(flat.gradients());
     }

@@ -111,7 +111,7 @@ class TrainingSessionTest {
           new LoraConfig(
               3, 5, 0.4, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
       LoraModel model = new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(5)));
-      model.useDropout(new RandomNumbers(6));
+      model.enableDropout();
       return model;
     }
 

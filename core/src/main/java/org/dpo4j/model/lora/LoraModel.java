@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
 public final class LoraModel implements CausalLm {
 
   /** The factors at one layer: A of shape (rank, in), B of shape (out, rank). */
-  private record Factors(AdapterSlot layer, Tensor a, Tensor b, double scale) {}
+  private record Factors(AdapterSlot layer, int index, Tensor a, Tensor b, double scale) {}
 
   /** A weight of the base that is trained: what the base has in it while the adapter is on. */
   private record Saved(Tensor inModel, Tensor original) {}
@@ -53,7 +53,7 @@ public final class LoraModel implements CausalLm {
   private final List<Saved> saved = new ArrayList<>();
   private final List<Tensor> aside = new ArrayList<>(); // of what is saved, while the base is used
   private volatile int baseUses; // of the base alone
-  private @Nullable RandomNumbers dropout; // null for none
+  private boolean dropoutEnabled;
 
   /**
    * Puts an adapter on a model.
@@ -102,7 +102,7 @@ public final class LoraModel implements CausalLm {
     int rank = config.rank(path);
     Tensor a = take(source, path + A, rank, layer.in());
     Tensor b = take(source, path + B, layer.out(), rank);
-    Factors added = new Factors(layer, a, b, config.scale(path));
+    Factors added = new Factors(layer, factors.size(), a, b, config.scale(path));
     layer.attach(input -> baseUses == 0 ? product(input, added) : null);
     factors.add(added);
   }
@@ -114,9 +114,7 @@ public final class LoraModel implements CausalLm {
   }
 
   private Product product(Node input, Factors at) {
-    boolean recorded = input.taped() || NoGrad.gradientsOn();
-    RandomNumbers random = recorded ? dropout() : null;
-    Node seen = random == null ? input : input.dropout(config.dropout(), random);
+    Node seen = dropoutEnabled ? input.dropout(at.index(), config.dropout()) : input;
     Node low = new Linear(at.a(), null).apply(seen).times(at.scale()); // (rows, rank)
     return new Product(low, new Matrix(at.b()));
   }
@@ -136,18 +134,9 @@ public final class LoraModel implements CausalLm {
     }
   }
 
-  /**
-   * Lets the configuration's dropout act where gradients are recorded; without this call there is
-   * none.
-   *
-   * @param random decides what is dropped
-   */
-  public void useDropout(RandomNumbers random) {
-    dropout = random;
-  }
-
-  private @Nullable RandomNumbers dropout() {
-    return config.dropout() > 0 ? dropout : null;
+  /** Applies the configuration's dropout in passes that get a dropout seed, from now on. */
+  public void enableDropout() {
+    dropoutEnabled = true;
   }
 
   public LoraConfig config() {
@@ -246,20 +235,6 @@ public final class LoraModel implements CausalLm {
 
   private static Tensor value(Map<String, Tensor> values, String name) {
     return Objects.requireNonNull(values.get(name), name);
-  }
-
-  @Override
-  public void seedDropout(long seed) {
-    if (dropout != null) {
-      dropout.close();
-      dropout = new RandomNumbers(seed);
-    }
-  }
-
-  @Override
-  public long dropoutSeed() {
-    RandomNumbers random = dropout();
-    return random == null ? 0 : random.nextSeed();
   }
 
   @Override

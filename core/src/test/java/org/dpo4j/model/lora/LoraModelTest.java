@@ -8,8 +8,13 @@ import static org.dpo4j.Closeness.relative;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.CausalLm;
@@ -238,14 +243,14 @@ class LoraModelTest {
   }
 
   @Test
-  void dropoutActsWhereItIsAskedForAndGradientsAreRecordedAndComesFromTheSeed() {
+  void dropoutIsAppliedInPassesWithASeedOnceItIsEnabled() {
     try (CausalLm base = Kind.LLAMA.create();
         LoraModel model = new LoraModel(base, config(Kind.LLAMA), random());
         TensorScope scope = TensorScope.open()) {
       double plain = logProb(model);
       model.trained().requireGradients(true);
-      assertThat(SequenceLogProbs.sequenceLogProb(model, PROMPT, COMPLETION).item_double())
-          .isEqualTo(plain);
+      assertThat(dropped(model, 1)).isEqualTo(plain);
+      model.enableDropout();
       double dropped = dropped(model, 1);
       assertThat(dropped).isNotCloseTo(plain, within(1e-3));
       assertThat(dropped(model, 1)).isEqualTo(dropped);
@@ -372,8 +377,17 @@ class LoraModelTest {
   }
 
   private static double dropped(LoraModel model, long seed) {
-    model.useDropout(new RandomNumbers(seed));
-    return SequenceLogProbs.sequenceLogProb(model, PROMPT, COMPLETION).item_double();
+    try (TensorScope scope = TensorScope.open();
+        LogProbPass pass =
+            LogProbEngine.autograd()
+                .forward(
+                    model,
+                    FlatSequences.of(PROMPT, COMPLETION),
+                    LengthDesensitizing.NONE,
+                    LogProbEngine.Purpose.TRAINING,
+                    OptionalLong.of(seed))) {
+      return pass.sums().item_double();
+    }
   }
 
   private static Tensor kept(Tensor values, long[] shape) {
