@@ -26,30 +26,32 @@ import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
- * From the states after the last block to the log-probabilities of the targets, and back. Each
- * thread takes a part of the vocabulary, in tiles of logits that stay in its cache while their
- * maxima and sums are taken; from these of all tiles come the softmax's normalizers. What is kept
- * are exponentials, e, that lack a factor for each row and tile; where they take too much memory,
- * nothing is, and logits are computed again. On the way back they become the tile's share of the
- * softmax, p, where they stand, and go into two products. With g the gradient by a row's
- * log-probability, that of its logits is g (onehot - p): g is left out of p and put on the rows of
- * the other factor, and the one-hot part is added by itself.
+ * The forward and backward pass of the head: from the states after the last block to the
+ * log-probabilities of the targets. Each thread computes a part of the vocabulary, in tiles of logits
+ * that stay in its cache while their maxima and sums are taken; the normalizers of the softmax are
+ * combined from those of all tiles.
+ *
+ * <p>A training pass keeps e = exp(x - largest) of each tile, or recomputes the logits x if that
+ * takes too much memory. In the backward pass e becomes the softmax p in place, by a factor for each
+ * row and tile. With g the gradient with respect to a row's log-probability, that with respect to its
+ * logits is g (onehot - p). The product with g is applied to the other factor, which is smaller than
+ * p, and the one-hot part, one row of the matrix for each target, is added separately.
  */
 final class HeadPass implements AutoCloseable {
 
   /**
-   * What is known of each tile and row, shape (tiles, scored) each. With x the logits of a row in a
-   * tile, and e = exp(x - largest):
+   * Statistics of each tile and row, shape (tiles, scored) each, where x are the logits of a row in a
+   * tile and e = exp(x - largest).
    *
-   * @param largest x
-   * @param sum of e
-   * @param weighted sum of e x
-   * @param norm root of the sum of squares of e
-   * @param total sum of x
+   * @param largest the largest x
+   * @param sum the sum of e
+   * @param weighted the sum of e x
+   * @param norm the square root of the sum of e^2
+   * @param total the sum of x
    */
   private record TileStatistics(
       Tensor largest, Tensor sum, Tensor weighted, Tensor norm, Tensor total) {
-    static TileStatistics of(Tensor like, int tiles, int scored) {
+    static TileStatistics zeros(Tensor like, int tiles, int scored) {
       Tensor all = Tensors.zerosLike(like, 5, tiles, scored);
       return new TileStatistics(
           all.select(0, 0), all.select(0, 1), all.select(0, 2), all.select(0, 3), all.select(0, 4));
@@ -57,55 +59,114 @@ final class HeadPass implements AutoCloseable {
   }
 
   /**
-   * How much memory is used for what.
+   * The results of the forward pass.
    *
-   * @param keptBytes where exponentials of all logits take more, logits are computed again
-   * @param tile elements of a tile: with a copy of it and its part of the matrix it stays in cache
-   * @param leastWidth tokens of a tile, however many rows there are
-   * @param mostWidth likewise
+   * @param normalizers log sum exp x of each row, shape (scored)
+   * @param tileWeights exp(largest - normalizer), which times e is the softmax; shape (tiles, scored)
+   * @param logProbs of the targets, in nats, shape (scored)
+   * @param tokenStatistics entropy, mean logit, whether the target is the most likely token, and
+   *     alignment, shape (scored) each; empty if not asked for
    */
-  record Sizes(long keptBytes, int tile, int leastWidth, int mostWidth) {
+  private record Result(
+      Tensor normalizers, Tensor tileWeights, Tensor logProbs, List<Tensor> tokenStatistics) {}
+
+  /**
+   * Limits of memory.
+   *
+   * @param keptBytes logits are recomputed if their exponentials take more bytes than this
+   * @param tileElements elements of a tile: it stays in the cache with a copy of it and its part of
+   *     the matrix
+   * @param minWidth least number of vocabulary entries of a tile
+   * @param maxWidth largest number of vocabulary entries of a tile
+   */
+  record Sizes(long keptBytes, int tileElements, int minWidth, int maxWidth) {
     static final Sizes DEFAULT = new Sizes(LogProbEngine.KEPT_BYTES, 1 << 18, 256, 1024);
 
     int width(int scored) {
-      return Math.min(mostWidth, Math.max(leastWidth, tile / Math.max(1, scored)));
+      return Math.min(maxWidth, Math.max(minWidth, tileElements / Math.max(1, scored)));
     }
   }
 
-  private final CausalLm model;
   private final Linear head;
-  private final WorkerPool workers = WorkerPool.get();
-  private final Tensor predictors; // (scored), as rows of the states
-  private final int scored;
+  private final CausalLm model;
+  private final WorkerPool workers;
+  private final TensorScope scope;
+  private final boolean training;
+  private final boolean statistics;
   private final int[] targetIds; // (scored)
   private final Tensor targets; // (scored)
+  private final Tensor predictors; // (scored), as rows of the states
+  private final int scored;
   private final int vocabulary;
   private final int width; // of a tile
-  private final RowPartition rows; // the scored ones
-  private final boolean statistics;
-  private final TensorScope scope = TensorScope.open(); // of this pass, of no thread
-  private final WorkerPool.@Nullable Block memory; // of what is kept
-  private final @Nullable Tensor kept; // e of all tiles, one behind the other
-  private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, with a way back
+  private final RowPartition rows; // the scored rows by thread
+  private final WorkerPool.@Nullable Buffer memory; // of the exponentials; null to recompute
+  private final @Nullable Tensor kept; // e of all tiles, contiguous
+  private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, if training
   private final Node[] leaves;
   private final List<List<Product>> products = new ArrayList<>(); // by thread that has rows
   private final List<Tensor> inputs = new ArrayList<>(); // of the products, (scored, in)
-  private @Nullable Tensor[][] expected = {}; // sums of p W, by product and thread
-  private final Tensor normalizers; // (scored): the logarithm of the sum of exp x
-  private final Tensor shares; // (tiles, scored): p of a tile's largest logit, p / e for all of it
-  private final Tensor logProbs; // (scored)
-  private final List<Tensor> measured; // (scored) each: entropy, mean logit, correct, alignment
+  private @Nullable Tensor[][] softmaxTimesWeight = {}; // sums of p W, by product and thread
+  private @Nullable Result result;
+
+  private HeadPass(
+      CausalLm model,
+      FlatSequences sequences,
+      Tensor like,
+      boolean training,
+      boolean statistics,
+      Sizes sizes,
+      OptionalLong dropoutSeed,
+      TensorScope scope) {
+    this.model = model;
+    this.training = training;
+    this.statistics = statistics;
+    this.scope = scope;
+    workers = WorkerPool.get();
+    head = model.head();
+    targetIds = sequences.targets();
+    targets = Tensors.longs(targetIds);
+    scored = targetIds.length;
+    vocabulary = model.vocabSize();
+    width = sizes.width(scored);
+    int[] predicting = sequences.predicting();
+    predictors =
+        Tensors.longs(
+            Arrays.stream(sequences.predictors())
+                .map(token -> Arrays.binarySearch(predicting, token))
+                .toArray());
+    rows = RowPartition.of(workers, scored);
+    leaves = new Node[rows.threads()];
+    for (int thread = 0; thread < rows.threads(); thread++) {
+      products.add(List.of());
+      if (training) {
+        tapes.add(
+            new Tape(
+                dropoutSeed.isPresent()
+                    ? DropoutMasks.of(dropoutSeed.getAsLong(), scored)
+                        .rows(rows.from(thread), rows.from(thread + 1))
+                    : null));
+      }
+    }
+    long count = (long) scored * vocabulary;
+    memory =
+        training && count * like.element_size() <= sizes.keptBytes()
+            ? workers.buffer(Tensors.elementType(like), count)
+            : null;
+    kept = memory == null ? null : memory.tensor();
+  }
 
   /**
-   * Goes forward.
+   * Runs the forward pass.
    *
    * @param states after the last block, shape (predicting, hidden)
-   * @param training whether there will be a way back
-   * @param statistics whether more is wanted than the log-probabilities
-   * @param sizes what is kept, and how wide tiles are
+   * @param training whether there will be a backward pass
+   * @param statistics whether to compute token statistics
+   * @param sizes limits of memory
    * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
+   * @return the pass, to be closed by the caller
    */
-  HeadPass(
+  static HeadPass forward(
       CausalLm model,
       FlatSequences sequences,
       Tensor states,
@@ -113,66 +174,55 @@ final class HeadPass implements AutoCloseable {
       boolean statistics,
       Sizes sizes,
       OptionalLong dropoutSeed) {
-    this.model = model;
-    this.statistics = statistics;
-    head = model.head();
-    targetIds = sequences.targets();
-    scored = targetIds.length;
-    vocabulary = model.vocabSize();
-    width = sizes.width(scored);
-    rows = RowPartition.of(workers, scored);
-    leaves = new Node[rows.threads()];
-    long count = (long) scored * vocabulary;
+    TensorScope scope = TensorScope.open();
+    @Nullable HeadPass pass = null;
     try {
-      memory =
-          training && 4 * count <= sizes.keptBytes()
-              ? workers.block(Tensors.elementType(states), count)
-              : null;
-      kept = memory == null ? null : memory.tensor();
-      targets = Tensors.longs(targetIds);
-      int[] predicting = sequences.predicting();
-      predictors =
-          Tensors.longs(
-              Arrays.stream(sequences.predictors())
-                  .map(token -> Arrays.binarySearch(predicting, token))
-                  .toArray());
-      for (int thread = 0; thread < rows.threads(); thread++) {
-        products.add(List.of());
-        if (training) {
-          tapes.add(
-              new Tape(
-                  dropoutSeed.isPresent()
-                      ? DropoutMasks.of(dropoutSeed.getAsLong(), scored)
-                          .rows(rows.from(thread), rows.from(thread + 1))
-                      : null));
-        }
-      }
-      workers.each(thread -> project(thread, states));
-      TileStatistics figures = TileStatistics.of(states, tiles(), scored);
-      Tensor found = Tensors.zerosLike(states, scored);
-      workers.each(thread -> eachTile(thread, tile -> measure(tile, figures, found)));
-      normalizers = figures.largest().add(figures.sum().log()).logsumexp(new long[] {0}, false);
-      shares = figures.largest().sub(normalizers).exp_();
-      logProbs = found.sub(normalizers);
-      measured = statistics ? combined(figures, found) : List.of();
+      pass =
+          new HeadPass(model, sequences, states, training, statistics, sizes, dropoutSeed, scope);
+      pass.result = pass.runForward(states);
+      return pass;
     } catch (RuntimeException | Error e) {
-      close();
+      if (pass != null) {
+        pass.close();
+      } else {
+        scope.close();
+      }
       throw e;
     } finally {
       scope.leave();
     }
   }
 
-  /** Log-probabilities of the targets, in nats, shape (scored). */
-  Tensor logProbs() {
-    return logProbs;
+  private Result runForward(Tensor states) {
+    workers.runOnEach(thread -> project(thread, states));
+    TileStatistics tiles = TileStatistics.zeros(states, tiles(), scored);
+    Tensor targetLogits = Tensors.zerosLike(states, scored);
+    workers.runOnEach(
+        thread -> forEachTile(thread, tile -> computeTile(tile, tiles, targetLogits)));
+    Tensor normalizers = tiles.largest().add(tiles.sum().log()).logsumexp(new long[] {0}, false);
+    Tensor tileWeights = tiles.largest().sub(normalizers).exp_();
+    Tensor logProbs = targetLogits.sub(normalizers);
+    List<Tensor> tokens =
+        statistics
+            ? tokenStatistics(tiles, targetLogits, normalizers, tileWeights, logProbs)
+            : List.of();
+    return new Result(normalizers, tileWeights, logProbs, tokens);
   }
 
-  /** Sums over the targets of each sequence; zero where no statistics were asked for. */
+  private Result result() {
+    return Objects.requireNonNull(result);
+  }
+
+  /** Log-probabilities of the targets, in nats, shape (scored). */
+  Tensor logProbs() {
+    return result().logProbs();
+  }
+
+  /** Sums over the targets of each sequence; zero if no statistics were asked for. */
   TokenStatistics statistics(int[] sequenceOf, int sequences) {
     TokenStatistics sums = TokenStatistics.zeros(sequences);
     if (statistics && scored > 0) {
-      double[] values = Tensors.toDoubles(Tensors.cat(measured, 0));
+      double[] values = Tensors.toDoubles(Tensors.cat(result().tokenStatistics(), 0));
       for (int i = 0; i < scored; i++) {
         int sequence = sequenceOf[i];
         sums.tokens()[sequence]++;
@@ -185,7 +235,12 @@ final class HeadPass implements AutoCloseable {
     return sums;
   }
 
-  // --- rows: what stands before the products --------------------------------------------------
+  /** Bytes of the exponentials that are kept for the backward pass. */
+  long keptBytes() {
+    return kept == null ? 0 : kept.numel() * kept.element_size();
+  }
+
+  // --- by rows: the last norm and the inputs of the products -----------------------------------
 
   private Tensor rows(Tensor all, int thread) {
     return rows.of(all, 0, thread);
@@ -198,19 +253,19 @@ final class HeadPass implements AutoCloseable {
     Tensor own = states.index_select(0, rows(predictors, thread));
     Node leaf = Tape.leaf(tapes.isEmpty() ? null : tapes.get(thread), own, false);
     List<Product> parts = head.products(model.finalNorm(leaf));
-    place(parts);
+    allocateInputs(parts);
     for (int i = 0; i < parts.size(); i++) {
       rows(inputs.get(i), thread).copy_(parts.get(i).input().value());
     }
     leaves[thread] = leaf;
     products.set(thread, parts);
     if (!tapes.isEmpty()) {
-      tapes.get(thread).forwardDone();
+      tapes.get(thread).endForward();
     }
   }
 
-  /** The first thread that knows the shapes makes room for all rows. */
-  private synchronized void place(List<Product> parts) {
+  /** Memory for all rows; the first thread that knows the shapes allocates it. */
+  private synchronized void allocateInputs(List<Product> parts) {
     if (inputs.isEmpty()) {
       for (Product part : parts) {
         Tensor like = part.input().value();
@@ -223,11 +278,11 @@ final class HeadPass implements AutoCloseable {
     return products.get(0).get(product).matrix();
   }
 
-  // --- tiles ----------------------------------------------------------------------------------
+  // --- by tiles of the vocabulary -------------------------------------------------------------
 
-  /** All rows of {@code count} tokens from {@code from} on. */
+  /** All scored rows of {@code count} vocabulary entries, beginning with {@code from}. */
   private record Tile(int number, int from, int count) {
-    /** Of (tiles, ...) what belongs to this one. */
+    /** This tile's entry of a tensor (tiles, ...). */
     Tensor of(Tensor tiles) {
       return tiles.select(0, number);
     }
@@ -253,8 +308,7 @@ final class HeadPass implements AutoCloseable {
     return sum;
   }
 
-  /** Runs the work on each tile of a thread. */
-  private void eachTile(int thread, Consumer<Tile> work) {
+  private void forEachTile(int thread, Consumer<Tile> work) {
     if (scored == 0) {
       return;
     }
@@ -271,7 +325,7 @@ final class HeadPass implements AutoCloseable {
     }
   }
 
-  /** Logits, shape (scored, count), in memory of their own: the products are quickest so. */
+  /** Logits, shape (scored, count), in new memory: products into a part of a matrix are slower. */
   private Tensor logits(Tile tile) {
     @Nullable Tensor bias =
         head.bias() == null ? null : head.bias().narrow(0, tile.from(), tile.count());
@@ -286,77 +340,90 @@ final class HeadPass implements AutoCloseable {
     return matrix(product).rows(tile.from(), tile.count());
   }
 
-  /** Where a tile's exponentials are kept, shape (scored, count). */
-  private Tensor place(Tensor kept, Tile tile) {
+  /** The memory of a tile's exponentials, shape (scored, count). */
+  private Tensor keptTile(Tensor kept, Tile tile) {
     return kept.narrow(0, (long) scored * tile.from(), (long) scored * tile.count())
         .view(scored, tile.count());
   }
 
-  private void measure(Tile tile, TileStatistics figures, Tensor found) {
+  private void computeTile(Tile tile, TileStatistics tiles, Tensor targetLogits) {
     Tensor x = logits(tile);
-    Tensor largest = tile.of(figures.largest());
+    Tensor largest = tile.of(tiles.largest());
     torch.amax_out(largest, x, new long[] {1}, false);
     Tensor column = largest.unsqueeze(1);
-    Tensor e = kept == null ? x.sub(column) : torch.sub_out(place(kept, tile), x, column);
-    sum(e.exp_(), tile.of(figures.sum()));
+    Tensor e = kept == null ? x.sub(column) : torch.sub_out(keptTile(kept, tile), x, column);
+    sum(e.exp_(), tile.of(tiles.sum()));
     int[] hits = IntStream.range(0, scored).filter(row -> tile.has(targetIds[row])).toArray();
     if (hits.length > 0) {
       long[] places =
           Arrays.stream(hits)
               .mapToLong(row -> (long) row * tile.count() + targetIds[row] - tile.from())
               .toArray();
-      found.index_copy_(0, Tensors.longs(hits), x.view(-1).index_select(0, Tensors.longs(places)));
+      targetLogits.index_copy_(0, Tensors.longs(hits), x.view(-1).index_select(0, Tensors.longs(places)));
     }
     if (statistics) {
-      tile.of(figures.norm())
+      tile.of(tiles.norm())
           .copy_(e.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {1}, false));
-      sum(x, tile.of(figures.total()));
-      sum(x.mul_(e), tile.of(figures.weighted()));
+      sum(x, tile.of(tiles.total()));
+      sum(x.mul_(e), tile.of(tiles.weighted()));
     }
   }
 
-  private static void sum(Tensor rows, Tensor into) {
-    torch.sum_out(into, rows, new long[] {1}, false, Tensors.noType());
+  private static void sum(Tensor rows, Tensor out) {
+    torch.sum_out(out, rows, new long[] {1}, false, Tensors.noType());
   }
 
-  private List<Tensor> combined(TileStatistics figures, Tensor found) {
+  private List<Tensor> tokenStatistics(
+      TileStatistics tiles,
+      Tensor targetLogits,
+      Tensor normalizers,
+      Tensor tileWeights,
+      Tensor logProbs) {
     // H = log Z - sum p x
-    Tensor entropy = normalizers.sub(figures.weighted().mul(shares).sum(0));
-    Tensor mean = figures.total().sum(0).div_(Tensors.scalar(vocabulary));
-    Tensor best = figures.largest().amax(new long[] {0}, false);
-    Tensor correct = found.ge(best).to(found.scalar_type().intern());
-    Tensor squares = figures.norm().mul(shares).square_().sum(0);
+    Tensor entropy = normalizers.sub(tiles.weighted().mul(tileWeights).sum(0));
+    Tensor mean = tiles.total().sum(0).div_(Tensors.scalar(vocabulary));
+    Tensor best = tiles.largest().amax(new long[] {0}, false);
+    Tensor correct = targetLogits.ge(best).to(targetLogits.scalar_type().intern());
+    Tensor squares = tiles.norm().mul(tileWeights).square_().sum(0);
     return List.of(entropy, mean, correct, logProbs.sub(squares.log_()));
   }
 
-  // --- the way back ---------------------------------------------------------------------------
+  // --- backward -------------------------------------------------------------------------------
 
   /**
-   * Adds to the gradients of the weights from the head to the last norm, and gives that of the rows
-   * of the states.
+   * Runs the backward pass, once: adds to the gradients of the weights of the last norm and the head.
    *
-   * @param byLogProbs gradient of the loss by {@link #logProbs}
-   * @param byStates is added to, shape as that of the states
+   * @param byLogProbs gradient of the loss with respect to {@link #logProbs}, shape (scored)
+   * @param byStates the gradient with respect to the states is added to it, shape (predicting,
+   *     hidden)
+   * @throws IllegalStateException if the pass was not opened for training or has run its backward
+   *     pass
    */
   void backward(Tensor byLogProbs, Tensor byStates) {
     if (scored == 0) {
       return;
     }
+    if (!training || tapes.isEmpty()) {
+      throw new IllegalStateException(
+          training
+              ? "a head runs its backward pass once, and this one has"
+              : "this pass of the head was opened without a backward pass");
+    }
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
-    Tensor minus = normalizers.unsqueeze(1);
+    Tensor normalizers = result().normalizers().unsqueeze(1);
     List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors.neg())).toList();
-    expected = new Tensor[inputs.size()][workers.size()];
-    workers.each(
+    softmaxTimesWeight = new Tensor[inputs.size()][workers.size()];
+    workers.runOnEach(
         thread ->
-            eachTile(
+            forEachTile(
                 thread,
                 tile -> {
                   Tensor p =
                       kept == null
-                          ? logits(tile).sub_(minus).exp_()
-                          : place(kept, tile).mul_(tile.of(shares).unsqueeze(1));
+                          ? logits(tile).sub_(normalizers).exp_()
+                          : keptTile(kept, tile).mul_(tile.of(result().tileWeights()).unsqueeze(1));
                   for (int i = 0; i < inputs.size(); i++) {
-                    addTimes(expected[i], thread, part(i, tile), p);
+                    addProduct(softmaxTimesWeight[i], thread, part(i, tile), p);
                     if (matrix(i).trained()) {
                       matrix(i).addGradient(tile.from(), tile.count(), p, scaled.get(i));
                     }
@@ -370,8 +437,8 @@ final class HeadPass implements AutoCloseable {
         values.grad().index_add_(0, targets, inputs.get(i).mul(factors));
       }
       Tensor byInput = values.index_select(0, targets);
-      for (Tensor sum : expected[i]) {
-        if (sum != null) { // a thread without tokens has none
+      for (Tensor sum : softmaxTimesWeight[i]) {
+        if (sum != null) { // else the thread has no tiles
           byInput.sub_(sum);
         }
       }
@@ -381,7 +448,7 @@ final class HeadPass implements AutoCloseable {
       head.bias().grad().index_add_(0, targets, byLogProbs);
     }
     Tensor byRows = Tensors.emptyLike(byStates, scored, byStates.size(1));
-    workers.each(
+    workers.runOnEach(
         thread -> {
           if (rows.has(thread)) {
             List<Node> outputs = products.get(thread).stream().map(Product::input).toList();
@@ -396,11 +463,11 @@ final class HeadPass implements AutoCloseable {
     byStates.index_add_(0, predictors, byRows);
   }
 
-  /** Adds p M to a sum that outlives the tile. */
-  private static void addTimes(@Nullable Tensor[] sums, int place, Matrix matrix, Tensor p) {
-    Tensor before = sums[place];
+  /** Adds p W to a sum that outlives the tile's scope. */
+  private static void addProduct(@Nullable Tensor[] sums, int thread, Matrix matrix, Tensor p) {
+    Tensor before = sums[thread];
     Tensor sum = before == null ? matrix.times(p, false) : matrix.plusTimes(before, p, false);
-    sums[place] = TensorScope.hold(sum);
+    sums[thread] = TensorScope.hold(sum);
     if (before != null) {
       Tensors.free(before);
     }
@@ -422,8 +489,8 @@ final class HeadPass implements AutoCloseable {
     closeTapes();
     inputs.forEach(Tensors::free);
     inputs.clear();
-    Arrays.stream(expected).flatMap(Arrays::stream).filter(Objects::nonNull).forEach(Tensors::free);
-    expected = new Tensor[0][];
+    Arrays.stream(softmaxTimesWeight).flatMap(Arrays::stream).filter(Objects::nonNull).forEach(Tensors::free);
+    softmaxTimesWeight = new Tensor[0][];
     if (memory != null) {
       memory.close();
     }

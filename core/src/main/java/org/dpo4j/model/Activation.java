@@ -93,18 +93,18 @@ public enum Activation {
 
   /** Any shape in, the same out. */
   public Node apply(Node input) {
-    input.keep();
+    input.saveForBackward();
     return input
-        .then(apply(input.value()), out -> input.addOwn(gradient(out, input.value())))
-        .again(() -> apply(input.value()));
+        .then(apply(input.value()), out -> input.accumulateOwned(gradient(out, input.value())))
+        .recomputeWith(() -> apply(input.value()));
   }
 
   /** The activation of one node times another: Shazeer 2020, arXiv 2002.05202, Eq. 6. */
   public Node gated(Node gate, Node up) {
-    gate.keep();
-    up.keep();
+    gate.saveForBackward();
+    up.saveForBackward();
     return gate.then(product(gate, up), out -> gatedBackward(gate, up, out))
-        .again(() -> product(gate, up));
+        .recomputeWith(() -> product(gate, up));
   }
 
   private Tensor product(Node gate, Node up) {
@@ -114,7 +114,7 @@ public enum Activation {
   }
 
   private void gatedBackward(Node gate, Node up, Tensor out) {
-    gate.addOwn(gradient(out.mul(up.value()), gate.value()));
-    up.addOwn(apply(gate.value()).mul_(out));
+    gate.accumulateOwned(gradient(out.mul(up.value()), gate.value()));
+    up.accumulateOwned(apply(gate.value()).mul_(out));
   }
 }

@@ -2,6 +2,7 @@ package org.dpo4j.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
@@ -14,131 +15,183 @@ import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One way of a flat batch through the blocks of a model, and back. Each thread takes a part of the
- * rows through all that looks at one row alone, and a part of the attention's pieces; weights'
- * gradients are shared out by weight. The same numbers as {@link CausalLm#hiddenStates} and
- * libtorch's autograd give, to rounding.
+ * The pass of a flat batch through the embedding tables and blocks of a model, and back. Each thread
+ * of the worker pool takes its rows through all layers that work row by row; attention and the
+ * gradients of weights are jobs that the threads share. The numbers are those of {@link
+ * CausalLm#hiddenStates} and libtorch's autograd, up to rounding.
  */
 public final class DecoderPass implements AutoCloseable {
 
-  /** What is needed of the way forward. */
+  /** What the forward pass saves. */
   public enum Keep {
-    /** Nothing: there is no way back. */
+    /** Nothing: there is no backward pass. */
     NOTHING,
-    /** The states between blocks; a block is computed once more when its turn comes. */
+    /** The states between blocks. The backward pass recomputes one block at a time. */
     STATES,
-    /** All that the way back needs. */
+    /** Everything that the backward pass needs. */
     ALL
   }
 
-  /** Where it is. */
   private enum State {
     FORWARD,
-    BACK,
+    BACKWARD,
     CLOSED
   }
 
   private final CausalLm model;
   private final Keep keep;
-  private final WorkerPool workers = WorkerPool.get();
-  private final int tokens;
-  private final TensorScope scope = TensorScope.open(); // of this pass, of no thread
-  private final @Nullable ActivationArena slab; // where all is kept
+  private final TrainedWeights weights;
+  private final TensorScope scope;
   private final Tensor ids;
   private final Tensor positions;
-  private final @Nullable RotaryEmbedding rotary;
-  private final TokenRows every;
   private final TokenRows predicting;
-  private final List<LayerPass> layers = new ArrayList<>();
-  private final List<Tensor> between = new ArrayList<>(); // states, from those of the tables on
-  private final Tensor states; // after the last block
-  private final TrainedWeights weights;
-  private final OptionalLong dropoutSeed;
+  private final BlockPass.Batch batch;
+  private final List<? extends DecoderBlock> blocks; // none for a batch without tokens
+  private final List<BlockPass> passes = new ArrayList<>(); // open or closed
+  private final List<BlockPass.Saved> saved = new ArrayList<>(); // by block, for Keep.ALL
+  private final List<Tensor> states = new ArrayList<>(); // before the first block, ..., the result
   private State state = State.FORWARD;
 
-  /**
-   * Goes forward.
-   *
-   * @param sequences ids in [0, vocabSize), positions in [0, maxPositions)
-   * @param keep what of it is needed later
-   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
-   */
-  public DecoderPass(CausalLm model, FlatSequences sequences, Keep keep, OptionalLong dropoutSeed) {
-    this.dropoutSeed = dropoutSeed;
+  private DecoderPass(
+      CausalLm model,
+      Keep keep,
+      TensorScope scope,
+      Tensor ids,
+      Tensor positions,
+      TokenRows predicting,
+      BlockPass.Batch batch) {
     this.model = model;
     this.keep = keep;
-    tokens = sequences.tokens();
+    this.scope = scope;
+    this.ids = ids;
+    this.positions = positions;
+    this.predicting = predicting;
+    this.batch = batch;
     weights = TrainedWeights.of(model);
-    slab =
-        keep == Keep.ALL
-            ? workers.slab(Tensors.elementType(model.parameters().all().get(0).tensor()))
-            : null;
-    try (CausalLm.Use use = model.use();
+    blocks = batch.tokens().count() == 0 ? List.of() : model.blocks();
+  }
+
+  /**
+   * Runs the forward pass.
+   *
+   * @param sequences ids in [0, vocabSize), positions in [0, maxPositions)
+   * @param keep what to save
+   * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
+   * @return the pass, to be closed by the caller
+   */
+  public static DecoderPass forward(
+      CausalLm model, FlatSequences sequences, Keep keep, OptionalLong dropoutSeed) {
+    TensorScope scope = TensorScope.open();
+    @Nullable DecoderPass pass = null;
+    try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
-      ids = Tensors.longs(sequences.ids());
-      positions = Tensors.longs(sequences.positions());
-      every = TokenRows.every(sequences, workers);
-      predicting = TokenRows.predicting(sequences, workers);
-      rotary = model.rotary(positions);
-      states = forward();
+      pass = prepared(model, sequences, keep, dropoutSeed, scope);
+      pass.runForward();
+      return pass;
     } catch (RuntimeException | Error e) {
-      close();
+      if (pass != null) {
+        pass.close();
+      } else {
+        scope.close();
+      }
       throw e;
     } finally {
       scope.leave();
     }
   }
 
-  private Tensor forward() {
-    Tensor embedded = embed();
-    between.add(embedded);
-    List<? extends DecoderBlock> blocks = tokens == 0 ? List.of() : model.blocks();
-    if (blocks.isEmpty()) {
-      return predicting.gathered(embedded);
-    }
-    Tensor input = embedded;
-    for (int i = 0; i < blocks.size(); i++) {
-      // Nothing looks at the last block's output but the head.
-      TokenRows needed = i == blocks.size() - 1 ? predicting : every;
-      LayerPass layer =
-          new LayerPass(workers, blocks.get(i), dropoutSeed, input, every, needed, rotary, slab);
-      between.add(layer.output());
-      layers.add(layer);
-      if (keep != Keep.NOTHING) {
-        // States that are kept come from the same formulas as on the second way forward.
-        layer.tape();
-      }
-      @Nullable LayerPass last = i == 0 ? null : layers.get(i - 1);
-      workers.each(
-          thread -> {
-            if (last != null) {
-              last.finish(thread);
-            }
-            layer.project(thread);
-          });
-      retire(last);
-      layer.attend();
-      input = layer.output();
-    }
-    LayerPass last = layers.get(layers.size() - 1);
-    workers.each(last::finish);
-    retire(last);
-    return input;
+  private static DecoderPass prepared(
+      CausalLm model,
+      FlatSequences sequences,
+      Keep keep,
+      OptionalLong dropoutSeed,
+      TensorScope scope) {
+    WorkerPool workers = WorkerPool.get();
+    Tensor ids = Tensors.longs(sequences.ids());
+    Tensor positions = Tensors.longs(sequences.positions());
+    Tensor like = model.parameters().all().get(0).tensor();
+    ActivationArena arena =
+        keep == Keep.ALL ? workers.arena(Tensors.elementType(like)) : null;
+    BlockPass.Batch batch =
+        new BlockPass.Batch(
+            workers,
+            TokenRows.all(sequences, workers),
+            model.rotary(positions),
+            dropoutSeed,
+            arena,
+            like);
+    TokenRows predicting = TokenRows.predicting(sequences, workers);
+    return new DecoderPass(model, keep, scope, ids, positions, predicting, batch);
   }
 
-  /** Frees what is not needed any more of a block that has gone forward. */
-  private void retire(@Nullable LayerPass layer) {
-    if (layer == null) {
+  private void runForward() {
+    Tensor embedded = embed();
+    states.add(embedded);
+    if (blocks.isEmpty()) {
+      states.add(TensorScope.hold(predicting.gather(embedded)));
       return;
     }
-    layer.freeAttended();
-    if (keep != Keep.ALL) {
-      layer.close();
+    BlockPass.@Nullable Completion previous = null;
+    for (int i = 0; i < blocks.size(); i++) {
+      Tensor input = states();
+      BlockPass.Projection projection = open(i, input, output(i)).forward();
+      BlockPass.@Nullable Completion before = previous;
+      batch
+          .tokens()
+          .runOnEach(
+              thread -> {
+                if (before != null) {
+                  before.run(thread);
+                }
+                projection.run(thread);
+              });
+      finish(before);
+      previous = projection.attend();
     }
+    BlockPass.Completion last = Objects.requireNonNull(previous);
+    needed(blocks.size() - 1).runOnEach(last::run);
+    finish(last);
+  }
+
+  /** The tokens whose output of a block is used: the head reads only those that predict. */
+  private TokenRows needed(int block) {
+    return block == blocks.size() - 1 ? predicting : batch.tokens();
+  }
+
+  private Tensor output(int block) {
+    Tensor output = batch.allocate(needed(block).count(), states.get(0).size(1));
+    states.add(output);
+    return output;
+  }
+
+  /**
+   * A pass through a block.
+   *
+   * @param output null to recompute what the backward pass needs, and not the output
+   */
+  private BlockPass open(int block, Tensor input, @Nullable Tensor output) {
+    // States that are saved come from the same formulas as those that are recomputed.
+    boolean saves = keep != Keep.NOTHING;
+    BlockPass pass =
+        new BlockPass(batch, blocks.get(block), input, needed(block), output, saves);
+    passes.add(pass);
+    return pass;
+  }
+
+  /** Frees what is not needed any more after a block's forward pass. */
+  private void finish(BlockPass.@Nullable Completion completion) {
+    if (completion == null) {
+      return;
+    }
+    if (keep == Keep.ALL) {
+      saved.add(completion.save());
+      return;
+    }
+    completion.discard();
     if (keep == Keep.NOTHING) {
-      between.remove(layer.input());
-      Tensors.free(layer.input());
+      states.remove(completion.input());
+      Tensors.free(completion.input());
     }
   }
 
@@ -147,91 +200,104 @@ public final class DecoderPass implements AutoCloseable {
    * hidden); valid until this is closed.
    */
   public Tensor states() {
-    return states;
+    return states.get(states.size() - 1);
+  }
+
+  /** Bytes that this pass holds for its backward pass, those of weights not counted. */
+  public long savedBytes() {
+    long between =
+        batch.arena() != null
+            ? bytes(states.get(0)) // the others lie in the arena
+            : states.stream().mapToLong(DecoderPass::bytes).sum();
+    long arena = batch.arena() == null ? 0 : batch.arena().usedBytes();
+    return between + arena + passes.stream().mapToLong(BlockPass::heapBytes).sum();
+  }
+
+  private static long bytes(Tensor tensor) {
+    return tensor.numel() * tensor.element_size();
   }
 
   /**
-   * Begins the way back, once.
+   * Checks that the backward pass can run, and marks it as begun.
    *
-   * @throws IllegalStateException if nothing was kept, it began before, this is closed, or weights
-   *     have begun or ceased to require gradients since it went forward
+   * @throws IllegalStateException if nothing was saved, it has begun before, this is closed, or
+   *     weights have started or stopped requiring gradients since the forward pass
    */
   public void beginBackward() {
     if (keep == Keep.NOTHING) {
-      throw new IllegalStateException("nothing was kept to go back with");
+      throw new IllegalStateException("this pass was opened without a backward pass");
     }
     switch (state) {
-      case BACK ->
+      case BACKWARD ->
           throw new IllegalStateException(
-              "a pass goes back once, and this one has: what it kept is used up; open another one");
-      case CLOSED ->
-          throw new IllegalStateException("a pass that is closed cannot go back; open another one");
+              "a pass runs its backward pass once, and this one has; open another one");
+      case CLOSED -> throw new IllegalStateException("this pass is closed; open another one");
       case FORWARD -> weights.requireUnchanged();
     }
-    state = State.BACK;
+    state = State.BACKWARD;
   }
 
   /**
-   * Goes back, after {@link #beginBackward}: adds to the gradients of all weights of the blocks and
-   * tables that require one.
+   * Runs the backward pass, after {@link #beginBackward}: adds to the gradients of all weights of
+   * the blocks and tables that require one.
    *
-   * @param gradient of the loss by {@link #states}, same shape
+   * @param gradient of the loss with respect to {@link #states}, same shape
    */
   public void backward(Tensor gradient) {
-    if (state != State.BACK) {
-      throw new IllegalStateException("beginBackward comes first");
+    if (state != State.BACKWARD) {
+      throw new IllegalStateException("beginBackward must be called before backward");
     }
-    try (CausalLm.Use use = model.use();
+    try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
-      Tensor byTables =
-          layers.isEmpty() ? predicting.scattered(gradient) : backwardThrough(gradient);
-      for (CausalLm.EmbeddingTable lookup : model.lookups()) {
-        if (lookup.table().requires_grad()) {
-          lookup.addGradient(ids, positions, byTables);
+      Tensor byEmbedded =
+          blocks.isEmpty() ? predicting.scatter(gradient) : backwardThroughBlocks(gradient);
+      for (CausalLm.EmbeddingTable table : model.embeddingTables()) {
+        if (table.table().requires_grad()) {
+          table.addGradient(ids, positions, byEmbedded);
         }
       }
     }
   }
 
-  /** Gives the gradient by the states before the first block. */
-  private Tensor backwardThrough(Tensor gradient) {
-    @Nullable LayerPass above = null; // has gone back to its attention
-    for (int i = layers.size() - 1; i >= 0; i--) {
-      LayerPass layer = layers.get(i);
-      if (keep == Keep.STATES) {
-        layer.tape();
-        workers.each(layer::project);
-        layer.attend();
-      }
-      layer.openGradients();
-      @Nullable LayerPass upper = above;
-      Tensor byOutput = upper == null ? gradient : upper.inputGradient();
-      workers.each(
-          thread -> {
-            if (upper != null) {
-              upper.projectBackward(thread);
-            }
-            if (keep == Keep.STATES) {
-              layer.finish(thread);
-            }
-            layer.finishBackward(thread, byOutput);
-          });
-      layer.freeAttended();
-      List<Runnable> jobs = layer.attendBackward();
+  /** Returns the gradient with respect to the states before the first block. */
+  private Tensor backwardThroughBlocks(Tensor gradient) {
+    BlockPass.@Nullable ProjectionBackward above = null;
+    for (int i = blocks.size() - 1; i >= 0; i--) {
+      BlockPass.CompletionBackward completion = saved(i).backward();
+      BlockPass.@Nullable ProjectionBackward upper = above;
+      TokenRows rows = needed(i);
+      rows.runOnEach(
+          thread ->
+              completion.run(
+                  thread, upper == null ? rows.view(gradient, thread) : upper.run(thread)));
+      BlockPass.AttentionBackward attention = completion.attention();
+      List<Runnable> jobs = new ArrayList<>(attention.jobs());
       if (upper != null) {
-        jobs.addAll(upper.projectWeights());
+        jobs.addAll(upper.jobs());
       }
-      workers.share(jobs);
+      batch.workers().runJobs(jobs);
       if (upper != null) {
         upper.close();
       }
-      above = layer;
+      above = attention.projection();
     }
-    LayerPass first = layers.get(0);
-    workers.each(first::projectBackward);
-    workers.share(first.projectWeights());
+    BlockPass.ProjectionBackward first = Objects.requireNonNull(above);
+    batch.tokens().runOnEach(first::run);
+    batch.workers().runJobs(first.jobs());
     return first.inputGradient();
+  }
+
+  /** What a block saved; recomputed if only states were saved. */
+  private BlockPass.Saved saved(int block) {
+    if (keep == Keep.ALL) {
+      return saved.get(block);
+    }
+    BlockPass.Projection projection = open(block, states.get(block), null).forward();
+    batch.tokens().runOnEach(projection::run);
+    BlockPass.Completion completion = projection.attend();
+    needed(block).runOnEach(completion::run);
+    return completion.save();
   }
 
   private Tensor embed() {
@@ -240,18 +306,18 @@ public final class DecoderPass implements AutoCloseable {
     }
   }
 
-  /** Frees what was kept; any thread may do that, and in any order with other passes. */
+  /** Frees what was saved. Passes may be closed in any order and on any thread. */
   @Override
   public void close() {
     if (state == State.CLOSED) {
       return;
     }
     state = State.CLOSED;
-    layers.forEach(LayerPass::close);
-    between.forEach(Tensors::free);
-    between.clear();
-    if (slab != null) {
-      slab.close();
+    passes.forEach(BlockPass::close);
+    states.forEach(Tensors::free);
+    states.clear();
+    if (batch.arena() != null) {
+      batch.arena().close();
     }
     scope.close();
   }

@@ -36,12 +36,12 @@ public record LayerNorm(Tensor weight, Tensor bias, double epsilon) {
               false));
     }
     T_TensorTensorTensor_T normed = normed(input);
-    Tensor mean = input.tape().keep(normed.get1());
-    Tensor inverse = input.tape().keep(normed.get2());
-    input.keep();
+    Tensor mean = input.tape().save(normed.get1());
+    Tensor inverse = input.tape().save(normed.get2());
+    input.saveForBackward();
     return input
         .then(normed.get0(), gradient -> backward(input, mean, inverse, gradient))
-        .again(() -> normed(input).get0());
+        .recomputeWith(() -> normed(input).get0());
   }
 
   private T_TensorTensorTensor_T normed(Node input) {
@@ -65,10 +65,10 @@ public record LayerNorm(Tensor weight, Tensor bias, double epsilon) {
             Tensors.optional(weight),
             Tensors.optional(bias),
             Tensors.flags(true, trained, trained));
-    input.addOwn(gradients.get0());
+    input.accumulateOwned(gradients.get0());
     if (trained) {
-      input.tape().sum(weight, gradients.get1());
-      input.tape().sum(bias, gradients.get2());
+      input.tape().recordVectorGradient(weight, gradients.get1());
+      input.tape().recordVectorGradient(bias, gradients.get2());
     }
   }
 }

@@ -38,18 +38,19 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
     return apply(input, weight.times(input.value(), true, bias));
   }
 
-  /** {@link #apply(Node)} for an output that the way back needs: it is written where it stays. */
-  public Node applyKept(Node input) {
-    Tensor room = input.taped() ? input.tape().room(input.value().size(0), weight.rows()) : null;
-    if (room == null) {
+  /** As {@link #apply(Node)}, for an output that will be saved: it is computed in the arena. */
+  public Node applyInArena(Node input) {
+    Tensor out =
+        input.taped() ? input.tape().allocate(input.value().size(0), weight.rowCount()) : null;
+    if (out == null) {
       return apply(input);
     }
-    weight.timesInto(room, input.value(), true);
-    return apply(input, bias == null ? room : room.add_(bias)).placed();
+    weight.timesInto(out, input.value(), true);
+    return apply(input, bias == null ? out : out.add_(bias)).alreadyInArena();
   }
 
   private Node apply(Node input, Tensor product) {
-    keep(input);
+    saveForGradient(input);
     Node output = input.then(product, gradient -> backward(input, gradient));
     return slot == null ? output : slot.add(output, input);
   }
@@ -61,18 +62,18 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @param input shape (rows, in), of a layer without a bias
    */
   Node addTo(Node sum, Node input) {
-    keep(input);
+    saveForGradient(input);
     return sum.then(
         weight.plusTimes(sum.value(), input.value(), true),
         gradient -> {
-          sum.add(gradient);
+          sum.accumulate(gradient);
           backward(input, gradient);
         });
   }
 
-  private void keep(Node input) {
+  private void saveForGradient(Node input) {
     if (weight.trained()) {
-      input.keep();
+      input.saveForBackward();
     }
   }
 
@@ -84,12 +85,12 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
   }
 
   private void backward(Node input, Tensor gradient) {
-    input.addTimes(weight, gradient, false);
+    input.accumulateProduct(weight, gradient, false);
     if (weight.trained()) {
-      weight.note(input.tape(), gradient, input.value());
+      weight.recordGradient(input.tape(), gradient, input.value());
     }
     if (bias != null && bias.requires_grad()) {
-      input.tape().sum(bias, gradient.sum(0));
+      input.tape().recordVectorGradient(bias, gradient.sum(0));
     }
   }
 }

@@ -12,71 +12,70 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The matrix of a linear layer in the precision in which it is multiplied: that of the weights, or
- * bfloat16 with a copy that is made once a step. Sums inside a product are in 32 bits either way;
- * what goes in is rounded to 8 bits of precision, and so is what comes out.
+ * The matrix of a linear layer, multiplied in the precision of the weights or in bfloat16. A bf16
+ * product uses a copy of the matrix, refreshed once a step; its inputs and its result are rounded
+ * to 8 bits of precision and its sums are in 32 bits.
  */
 public final class Matrix {
 
-  /** A product of a few rows is over when the matrix has been read. */
-  private static final long ROWS_TO_READ_AHEAD = 64;
+  /** A product of fewer rows is bound by reading the matrix, so prefetching it cannot help. */
+  private static final long MIN_ROWS_TO_PREFETCH = 64;
 
   private final Tensor values;
-  private @Nullable Tensor half; // bf16
+  private @Nullable Tensor bf16Copy;
 
-  /** A matrix on its own, shape (n, m). */
+  /** A matrix of shape (n, m), multiplied in the precision of its values. */
   public Matrix(Tensor values) {
     this.values = values;
   }
 
-  /** The weights, in full. */
+  /** The weights in their own precision. */
   public Tensor values() {
     return values;
   }
 
-  /** How many rows it has. */
-  long rows() {
+  long rowCount() {
     return values.size(0);
   }
 
-  /** Whether it has a gradient. */
+  /** Whether the weights require a gradient. */
   public boolean trained() {
     return values.requires_grad();
   }
 
-  boolean isCast() {
-    return half != null;
+  boolean usesBf16() {
+    return bf16Copy != null;
   }
 
-  /** Multiplies in bfloat16 from now on, with the weights as they are now; again after a step. */
-  void cast() {
+  /** Multiplies in bfloat16 from now on. To be called again whenever the weights have changed. */
+  void enableBf16() {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      if (half == null) {
-        half = TensorScope.hold(values.detach().to(ScalarType.BFloat16));
+      if (bf16Copy == null) {
+        bf16Copy = TensorScope.hold(values.detach().to(ScalarType.BFloat16));
       } else {
-        half.copy_(values);
+        bf16Copy.copy_(values);
       }
     }
   }
 
-  /** Frees the copy; products are in the weights' precision again. */
-  void uncast() {
-    if (half != null) {
-      Tensors.free(half);
-      half = null;
+  /** Frees the bf16 copy and multiplies in the precision of the weights. */
+  void disableBf16() {
+    if (bf16Copy != null) {
+      Tensors.free(bf16Copy);
+      bf16Copy = null;
     }
   }
 
-  private boolean inHalf(Tensor input) {
-    return half != null && input.scalar_type().intern() == ScalarType.Float;
+  private boolean multipliesInBf16(Tensor input) {
+    return bf16Copy != null && input.scalar_type().intern() == ScalarType.Float;
   }
 
   /**
-   * x M, or x M^T.
+   * Multiplies: x M, or x M^T.
    *
-   * @param input shape (rows, n)
-   * @param transposed whether it is the transpose that is multiplied with
+   * @param input x, shape (rows, n); shape (rows, m) for the transpose
+   * @param transposed whether to multiply by the transpose
    */
   public Tensor times(Tensor input, boolean transposed) {
     return times(input, transposed, null);
@@ -84,8 +83,8 @@ public final class Matrix {
 
   /** {@link #times(Tensor, boolean)} with a vector added to each row. */
   public Tensor times(Tensor input, boolean transposed, @Nullable Tensor bias) {
-    if (inHalf(input)) {
-      Tensor product = inHalf(input, transposed);
+    if (multipliesInBf16(input)) {
+      Tensor product = bf16Product(input, transposed);
       return bias == null ? product : product.add_(bias);
     }
     if (OneDnn.isFaster(input, linear(transposed))) {
@@ -97,13 +96,15 @@ public final class Matrix {
   }
 
   /**
-   * S + x M, or S + x M^T.
+   * Multiplies and adds: S + x M, or S + x M^T.
    *
-   * @param sum S, shape of the result; may be changed and be the result
+   * @param sum S, in the shape of the result; the result may be this tensor, changed in place
+   * @param input x, as for {@link #times}
+   * @param transposed whether to multiply by the transpose
    */
   public Tensor plusTimes(Tensor sum, Tensor input, boolean transposed) {
-    if (inHalf(input)) {
-      sum.add_(inHalf(input, transposed));
+    if (multipliesInBf16(input)) {
+      sum.add_(bf16Product(input, transposed));
     } else if (OneDnn.isFaster(input, linear(transposed))) {
       return OneDnn.productAndSum(sum, input, linear(transposed));
     } else {
@@ -112,67 +113,77 @@ public final class Matrix {
     return sum;
   }
 
-  /** Writes x M, or x M^T, into memory that is there already. */
-  public void timesInto(Tensor room, Tensor input, boolean transposed) {
-    if (inHalf(input) || OneDnn.isFaster(input, linear(transposed))) {
+  /**
+   * As {@link #times}, into existing memory.
+   *
+   * @param out overwritten; in the shape of the result, any strides
+   */
+  public void timesInto(Tensor out, Tensor input, boolean transposed) {
+    if (multipliesInBf16(input) || OneDnn.isFaster(input, linear(transposed))) {
       Tensor product = times(input, transposed);
-      room.copy_(product);
+      out.copy_(product);
       Tensors.free(product);
     } else {
-      torch.mm_out(room, input, right(input, transposed));
+      torch.mm_out(out, input, right(input, transposed));
     }
   }
 
-  private Tensor inHalf(Tensor input, boolean transposed) {
+  private Tensor bf16Product(Tensor input, boolean transposed) {
     // Autograd must see the conversion of a trained matrix to differentiate through it.
     Tensor copy =
         GradMode.is_enabled() && values.requires_grad()
             ? values.to(ScalarType.BFloat16)
-            : Objects.requireNonNull(half, "ask inHalf first");
+            : Objects.requireNonNull(bf16Copy, "the matrix has no bf16 copy");
     return input.to(ScalarType.BFloat16).mm(transposed ? copy.t() : copy).to(ScalarType.Float);
   }
 
-  /** As the weight of a linear layer, (out, in). */
+  /** The matrix as the weight of a linear layer, shape (out, in). */
   private Tensor linear(boolean transposed) {
     return transposed ? values : values.t();
   }
 
-  /** As the right factor of a product by OpenBLAS, (in, out). */
+  /** The matrix as the right factor of a product, shape (in, out). */
   private Tensor right(Tensor input, boolean transposed) {
     if (transposed) {
       return values.t();
     }
-    return input.size(0) < ROWS_TO_READ_AHEAD || GradMode.is_enabled() ? values : readAhead();
+    return input.size(0) < MIN_ROWS_TO_PREFETCH || GradMode.is_enabled()
+        ? values
+        : prefetched();
   }
 
-  /** Some of the rows, a view: as good as the whole until the next {@link #cast}. */
+  /** A view of {@code count} rows, valid until the next {@link #enableBf16}. */
   public Matrix rows(long from, long count) {
     Matrix part = new Matrix(values.narrow(0, from, count));
-    part.half = half == null ? null : half.narrow(0, from, count);
+    part.bf16Copy = bf16Copy == null ? null : bf16Copy.narrow(0, from, count);
     return part;
   }
 
   /**
-   * The values, on their way into the cache. A product with the matrix as it lies reads it down its
-   * columns, which the processor does not foresee; to read it once along its rows first costs less
-   * than it saves.
+   * The values, after reading them once. The product reads the matrix by columns, which the hardware
+   * prefetcher does not follow; reading it by rows first costs less than it saves (LOG.md).
    */
-  private Tensor readAhead() {
+  private Tensor prefetched() {
     values.sum();
     return values;
   }
 
-  /** Notes that the gradient grows by left^T right, if there is one. */
-  public void note(Tape tape, Tensor left, Tensor right) {
-    tape.product(values, tape.keep(factor(left)), tape.keep(factor(right)));
+  /**
+   * Records on a tape that the matrix's gradient grows by left^T right.
+   *
+   * @param left shape (rows, n)
+   * @param right shape (rows, m)
+   */
+  public void recordGradient(Tape tape, Tensor left, Tensor right) {
+    tape.recordMatrixGradient(values, factor(left), factor(right));
   }
 
-  /** Adds left^T right to the gradient of some of the rows. */
+  /** Adds left^T right to the gradient of {@code count} rows. */
   public void addGradient(long from, long count, Tensor left, Tensor right) {
     addProduct(values.grad().narrow(0, from, count), factor(left).t(), factor(right));
   }
 
-  /** Adds left right, in 32 bits also where the factors are in bfloat16. */
+  /** Adds the product of two factors, which may be in bfloat16, to a sum in 32 bits. */
   static void addProduct(Tensor sum, Tensor left, Tensor right) {
     if (left.scalar_type().intern() == sum.scalar_type().intern()) {
       sum.addmm_(left, right);
@@ -182,6 +193,6 @@ public final class Matrix {
   }
 
   private Tensor factor(Tensor tensor) {
-    return inHalf(tensor) ? tensor.to(ScalarType.BFloat16) : tensor;
+    return multipliesInBf16(tensor) ? tensor.to(ScalarType.BFloat16) : tensor;
   }
 }

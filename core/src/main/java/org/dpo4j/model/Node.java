@@ -10,21 +10,20 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A value on its way through a model. Layers take nodes and give nodes, so that a model is written
- * once: without a {@link Tape} a node is just its tensor, and libtorch's autograd records what it
- * always does; with one the layers write down how to go back, and what is not needed for that is
- * freed on the way.
+ * A tensor in a forward pass. Layers take and return nodes, so that a block is written once: with a
+ * {@link Tape} each layer records its backward formula and saves what that needs; without one a
+ * node is just its tensor, and libtorch's autograd records the operations.
  */
 public final class Node {
 
   private final @Nullable Tape tape;
   private final @Nullable DropoutMasks dropout; // of the rows; null for a pass without dropout
-  private @Nullable Tensor value; // null once forgotten
-  private @Nullable Supplier<Tensor> again;
-  private boolean kept;
-  private boolean placed; // where the tape wants what is kept
+  private @Nullable Tensor value; // null after release, until it is recomputed
+  private @Nullable Supplier<Tensor> recompute;
+  private boolean saved;
+  private boolean inArena; // the value's memory is from Tape.allocate
   private @Nullable Tensor gradient;
-  private boolean gradientIsOurs; // and may be added to in place
+  private boolean ownsGradient; // nobody else uses the tensor, so it may be changed in place
 
   private Node(@Nullable Tape tape, @Nullable DropoutMasks dropout, Tensor value) {
     this.tape = tape;
@@ -46,32 +45,36 @@ public final class Node {
     return new Node(null, dropout, value);
   }
 
-  /** What a tape starts from. */
   static Node leaf(Tape tape, Tensor value) {
     Node node = new Node(tape, tape.dropout(), value);
     tape.track(node);
     return node;
   }
 
-  /** What a tape starts from and keeps already. */
-  static Node keptLeaf(Tape tape, Tensor value) {
+  /** A leaf whose value outlives the tape. */
+  static Node savedLeaf(Tape tape, Tensor value) {
     Node node = new Node(tape, tape.dropout(), value);
-    node.kept = true;
+    node.saved = true;
     return node;
   }
 
-  /** Whether the way back is written down. */
+  /** Whether a tape records this pass. */
   public boolean taped() {
     return tape != null;
   }
 
-  /** The value; computed once more where it was not kept. */
+  /**
+   * The value; recomputed after the forward pass if it was not saved.
+   *
+   * @throws IllegalStateException if it was neither saved nor can be recomputed
+   */
   public Tensor value() {
     if (value == null) {
-      if (again == null) {
-        throw new IllegalStateException("a value that was not kept is needed");
+      if (recompute == null) {
+        throw new IllegalStateException(
+            "a layer needs a value in the backward pass for which it did not call saveForBackward");
       }
-      value = again.get();
+      value = recompute.get();
     }
     return value;
   }
@@ -80,8 +83,8 @@ public final class Node {
    * The result of an operation on this node.
    *
    * @param result its value
-   * @param backward gets the gradient of the result and adds to those of the inputs; only called
-   *     with a tape
+   * @param backward accumulates the gradients of the operation's inputs, given that of the result;
+   *     called only with a tape, and only if the loss depends on the result
    */
   public Node then(Tensor result, Consumer<Tensor> backward) {
     Node node = new Node(tape, dropout, result);
@@ -98,93 +101,111 @@ public final class Node {
     return node;
   }
 
-  /** The result of an operation on this node where there is no tape, and autograd records it. */
+  /** The result of an operation in a pass without a tape. */
   Node untaped(Tensor result) {
+    if (tape != null) {
+      throw new IllegalStateException("an operation on a taped node must record its backward formula");
+    }
     return new Node(null, dropout, result);
   }
 
-  /** Says how to compute the value once more, which is cheaper than keeping it. */
-  public Node again(Supplier<Tensor> again) {
+  /**
+   * Declares that recomputing the value is cheaper than saving it. {@link #saveForBackward} then
+   * does nothing.
+   *
+   * @param recompute gives the same value again, from saved values
+   */
+  public Node recomputeWith(Supplier<Tensor> recompute) {
     if (tape != null) {
-      this.again = again;
+      this.recompute = recompute;
     }
     return this;
   }
 
-  /** Keeps the value for the way back, or remembers that it can be computed once more. */
-  public Node keep() {
-    if (tape != null && !kept && again == null && value != null) {
-      value = placed ? tape.keep(value) : tape.keepPlaced(value);
-      kept = true;
+  /** Makes {@link #value} available in the backward pass. Without a tape it does nothing. */
+  public Node saveForBackward() {
+    if (tape != null && !saved && recompute == null && value != null) {
+      value = inArena ? tape.hold(value) : tape.saveInArena(value);
+      saved = true;
     }
     return this;
   }
 
-  /** Says that the value lies in memory of {@link Tape#room}. */
-  Node placed() {
-    placed = true;
+  /** Declares that the value lies in memory of {@link Tape#allocate}; saving it copies nothing. */
+  Node alreadyInArena() {
+    inArena = true;
     return this;
   }
 
-  /** Called when the forward part of the tape ends. */
-  void forget() {
-    if (!kept) {
+  /** Drops the value unless it was saved. */
+  void release() {
+    if (!saved) {
       value = null;
     }
   }
 
-  /** The tape; there must be one. */
+  /**
+   * The tape.
+   *
+   * @throws IllegalStateException if this node has none
+   */
   public Tape tape() {
     if (tape == null) {
-      throw new IllegalStateException("there is no tape");
+      throw new IllegalStateException("only a taped node has a tape; ask taped() first");
     }
     return tape;
   }
 
-  /** The gradient of a leaf after the way back; one that the loss depends on. */
+  /**
+   * The gradient of a leaf after the backward pass.
+   *
+   * @throws NullPointerException if the loss does not depend on it
+   */
   public Tensor gradient() {
     return Objects.requireNonNull(gradient, "the loss does not depend on this value");
   }
 
-  /** Adds to the gradient; the tensor may be used elsewhere too. */
-  public void add(Tensor more) {
-    gradientIsOurs = gradient != null;
+  /** Adds to the gradient a tensor that may be used elsewhere too: it is not changed. */
+  public void accumulate(Tensor more) {
+    ownsGradient = gradient != null;
     gradient = gradient == null ? more : gradient.add(more);
   }
 
-  /** Adds to the gradient a tensor that nobody else has. */
-  public void addOwn(Tensor more) {
+  /** Adds to the gradient a tensor that the caller just made and gives away: it may be changed. */
+  public void accumulateOwned(Tensor more) {
     if (gradient == null) {
       gradient = more;
-      gradientIsOurs = true;
-    } else if (gradientIsOurs) {
+    } else if (ownsGradient) {
       gradient.add_(more);
     } else {
       gradient = more.add_(gradient);
-      gradientIsOurs = true;
     }
+    ownsGradient = true;
   }
 
-  /** Adds {@link Matrix#times} to the gradient. */
-  public void addTimes(Matrix matrix, Tensor input, boolean transposed) {
-    if (gradient != null && gradientIsOurs) {
+  /** Adds {@link Matrix#times} to the gradient, in one operation where possible. */
+  public void accumulateProduct(Matrix matrix, Tensor input, boolean transposed) {
+    if (gradient != null && ownsGradient) {
       Tensor before = gradient;
       gradient = matrix.plusTimes(before, input, transposed);
       if (!gradient.equals(before)) {
         Tensors.free(before);
       }
     } else {
-      addOwn(matrix.times(input, transposed));
+      accumulateOwned(matrix.times(input, transposed));
     }
   }
 
-  /** The sum of two nodes of one shape. */
+  /** The sum of two nodes of one shape and one tape. */
   public Node plus(Node other) {
+    if (other.tape != tape) {
+      throw new IllegalStateException("only nodes of one tape can be added");
+    }
     return then(
         value().add(other.value()),
         out -> {
-          add(out);
-          other.add(out);
+          accumulate(out);
+          other.accumulate(out);
         });
   }
 
@@ -194,20 +215,23 @@ public final class Node {
       return this;
     }
     return then(
-        value().mul(Tensors.scalar(factor)), out -> addOwn(out.mul(Tensors.scalar(factor))));
+        value().mul(Tensors.scalar(factor)),
+        out -> accumulateOwned(out.mul(Tensors.scalar(factor))));
   }
 
   /** The same elements in another shape. */
   public Node reshape(long... shape) {
     long[] before = value().shape();
-    return then(value().reshape(shape), out -> add(out.reshape(before)));
+    return then(value().reshape(shape), out -> accumulate(out.reshape(before)));
   }
 
-  /** Cuts the last dimension into pieces of the given widths. */
+  /**
+   * Splits the last dimension into pieces of the given widths. The loss must depend on every piece.
+   */
   public List<Node> split(long... widths) {
     List<Node> pieces = new ArrayList<>();
     if (tape != null) {
-      tape.record(() -> joinGradients(pieces)); // goes back after all that comes later
+      tape.record(() -> joinGradients(pieces)); // runs after the formulas of the pieces
     }
     long from = 0;
     for (long width : widths) {
@@ -230,17 +254,12 @@ public final class Node {
       gradients.add(piece.gradient);
       piece.gradient = null;
     }
-    addOwn(Tensors.cat(gradients, -1));
-  }
-
-  /** Whether the pass applies dropout. */
-  public boolean hasDropout() {
-    return dropout != null;
+    accumulateOwned(Tensors.cat(gradients, -1));
   }
 
   /**
-   * Applies dropout: sets elements to zero and scales the others up. Without {@link #hasDropout}
-   * the node itself.
+   * Applies dropout: sets elements to zero and scales the others up. In a pass without dropout it
+   * returns the node itself.
    *
    * @param layer index of the layer, different for each call in a pass
    * @param probability of a zero, in [0, 1)
@@ -253,8 +272,9 @@ public final class Node {
     if (tape == null) {
       return untaped(value().mul(mask));
     }
-    keep(); // to be multiplied once more on the way back
-    Tensor kept = tape.keep(mask);
-    return then(value().mul(kept), out -> addOwn(out.mul(kept))).again(() -> value().mul(kept));
+    saveForBackward();
+    Tensor saved = tape.save(mask);
+    return then(value().mul(saved), out -> accumulateOwned(out.mul(saved)))
+        .recomputeWith(() -> value().mul(saved));
   }
 }

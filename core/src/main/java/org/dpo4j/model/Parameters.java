@@ -41,27 +41,27 @@ public final class Parameters implements AutoCloseable {
     return matrices.computeIfAbsent(weight, Matrix::new);
   }
 
-  /** Multiplies with all matrices in bfloat16 from now on, with their weights as they are now. */
-  public void castMatrices() {
-    cast(List.copyOf(matrices.values()));
+  /** Multiplies by all matrices in bfloat16 from now on, with their weights as they are now. */
+  public void enableBf16() {
+    enableBf16(List.copyOf(matrices.values()));
   }
 
-  /** {@link #castMatrices} again after weights have changed, if it was called before. */
-  public void recastMatrices() {
-    cast(matrices.values().stream().filter(Matrix::isCast).toList());
+  /** Updates the bf16 copies of all matrices that have one. */
+  public void refreshBf16() {
+    enableBf16(matrices.values().stream().filter(Matrix::usesBf16).toList());
   }
 
-  /** {@link #castMatrices} again for those that a step has changed. */
-  public void castTrainedMatrices() {
-    cast(matrices.values().stream().filter(Matrix::trained).toList());
+  /** Updates the bf16 copies of the trained matrices. */
+  public void refreshTrainedBf16() {
+    enableBf16(matrices.values().stream().filter(Matrix::trained).toList());
   }
 
-  private static void cast(List<Matrix> matrices) {
+  private static void enableBf16(List<Matrix> matrices) {
     WorkerPool workers = WorkerPool.get();
     workers.each(
         thread -> {
           for (int i = thread; i < matrices.size(); i += workers.size()) {
-            matrices.get(i).cast();
+            matrices.get(i).enableBf16();
           }
         });
   }
@@ -132,7 +132,7 @@ public final class Parameters implements AutoCloseable {
 
   @Override
   public void close() {
-    matrices.values().forEach(Matrix::uncast);
+    matrices.values().forEach(Matrix::disableBf16);
     matrices.clear();
     byName.values().forEach(p -> Tensors.free(p.tensor()));
     byName.clear();

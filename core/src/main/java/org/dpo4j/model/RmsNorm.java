@@ -32,11 +32,11 @@ public record RmsNorm(Tensor weight, double epsilon) {
               Tensors.optional(weight),
               new DoubleOptional(epsilon)));
     }
-    Tensor inverse = input.tape().keep(inverseRoot(input.value()));
-    input.keep();
+    Tensor inverse = input.tape().save(inverseRoot(input.value()));
+    input.saveForBackward();
     return input
         .then(normed(input, inverse), gradient -> backward(input, inverse, gradient))
-        .again(() -> normed(input, inverse));
+        .recomputeWith(() -> normed(input, inverse));
   }
 
   /** 1 / sqrt(mean of squares + epsilon), shape (..., 1). */
@@ -58,7 +58,7 @@ public record RmsNorm(Tensor weight, double epsilon) {
     Tensor product = gradient.mul(input.value());
     if (weight.requires_grad()) {
       Tensor rows = product.reshape(-1, weight.numel());
-      input.tape().sum(weight, inverse.reshape(1, -1).mm(rows).view(-1));
+      input.tape().recordVectorGradient(weight, inverse.reshape(1, -1).mm(rows).view(-1));
     }
     Tensor factor = // of x
         product
@@ -67,6 +67,6 @@ public record RmsNorm(Tensor weight, double epsilon) {
             .mul_(inverse)
             .mul_(inverse)
             .div_(Tensors.scalar(-(double) weight.numel()));
-    input.addOwn(gradient.mul(weight).addcmul_(input.value(), factor).mul_(inverse));
+    input.accumulateOwned(gradient.mul(weight).addcmul_(input.value(), factor).mul_(inverse));
   }
 }

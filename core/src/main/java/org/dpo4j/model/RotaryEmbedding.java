@@ -60,10 +60,10 @@ public final class RotaryEmbedding {
     if (!states.taped()) {
       return states.untaped(turned);
     }
-    Tensor cosine = states.tape().keep(cos);
-    Tensor sine = states.tape().keep(sin);
+    Tensor cosine = states.tape().hold(cos);
+    Tensor sine = states.tape().hold(sin);
     // By the opposite angle a rotation is its own transpose.
-    return states.then(turned, gradient -> states.addOwn(turned(gradient, cosine, sine, -1)));
+    return states.then(turned, gradient -> states.accumulateOwned(turned(gradient, cosine, sine, -1)));
   }
 
   /**

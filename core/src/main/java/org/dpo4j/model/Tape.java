@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.ActivationArena;
@@ -9,36 +10,46 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How to go back through a part of a model, written down on the way forward by the layers
- * themselves, for the rows of one thread. Gradients of matrices are not computed here but noted:
- * {@link WeightGradients} computes them for all rows, shared out by weight.
+ * The record of one thread's rows through a part of a model: the backward formulas of its layers,
+ * and the tensors that these need. Layers record during the forward pass; {@link #endForward} frees
+ * what was not saved; {@link #backward} runs the formulas in reverse. Gradients of matrices are not
+ * computed here but recorded as two factors, so that {@link WeightGradients} can compute them for
+ * the rows of all threads at once.
  */
 public final class Tape implements AutoCloseable {
 
   /**
-   * A product whose matrix is trained: the gradient grows by left^T right.
+   * The gradient of a trained matrix: the sum of left^T right over the tapes of all threads.
    *
-   * @param weight the matrix
-   * @param left shape (rows, weight's rows)
-   * @param right shape (rows, weight's columns)
+   * @param weight the matrix, shape (m, n)
+   * @param left shape (rows, m)
+   * @param right shape (rows, n)
    */
-  record Product(Tensor weight, Tensor left, Tensor right) {}
+  record MatrixGradient(Tensor weight, Tensor left, Tensor right) {}
 
   /**
-   * A vector that is trained: the gradient grows by the sum.
+   * The gradient of a trained vector from this tape's rows.
    *
-   * @param weight shape (n)
-   * @param sum over rows, shape (n)
+   * @param weight the vector, shape (n)
+   * @param gradient shape (n)
    */
-  record Sum(Tensor weight, Tensor sum) {}
+  record VectorGradient(Tensor weight, Tensor gradient) {}
+
+  private enum State {
+    FORWARD,
+    SAVED,
+    FINISHED
+  }
 
   private final @Nullable DropoutMasks dropout;
-  private final @Nullable ActivationArena slab;
-  private final List<Tensor> kept = new ArrayList<>();
-  private final List<Node> tracked = new ArrayList<>();
-  private final List<Runnable> steps = new ArrayList<>();
-  private final List<Product> products = new ArrayList<>();
-  private final List<Sum> sums = new ArrayList<>();
+  private final @Nullable ActivationArena arena;
+  private final List<Tensor> held = new ArrayList<>(); // handles that keep memory alive
+  private final List<Node> nodes = new ArrayList<>();
+  private final List<Runnable> formulas = new ArrayList<>(); // in the order of the forward pass
+  private final List<MatrixGradient> matrixGradients = new ArrayList<>();
+  private final List<VectorGradient> vectorGradients = new ArrayList<>();
+  private long heapBytes;
+  private State state = State.FORWARD;
 
   /**
    * An empty tape.
@@ -53,93 +64,137 @@ public final class Tape implements AutoCloseable {
    * An empty tape.
    *
    * @param dropout masks of the rows; null for a pass without dropout
-   * @param slab where the larger values that are kept lie, which outlives the tape; null for none
+   * @param arena memory for saved activations, which outlives the tape; null to save them on the
+   *     heap
    */
-  Tape(@Nullable DropoutMasks dropout, @Nullable ActivationArena slab) {
+  Tape(@Nullable DropoutMasks dropout, @Nullable ActivationArena arena) {
     this.dropout = dropout;
-    this.slab = slab;
-  }
-
-  /** Room for a value that will be kept, where there is a place for such; else null. */
-  @Nullable Tensor room(long... shape) {
-    return slab == null ? null : slab.take(shape);
+    this.arena = arena;
   }
 
   /**
-   * What a part of a model starts from.
+   * A node that this part of the model starts from.
    *
-   * @param tape where the part is written down, or null where it is not
-   * @param stays whether the value's memory outlives the tape; else a layer that needs the value on
-   *     the way back keeps it
+   * @param tape null for a pass without a backward pass
+   * @param outlivesTape whether the caller keeps the value's memory until the tape is closed; else
+   *     a layer that needs the value in the backward pass saves it
    */
-  public static Node leaf(@Nullable Tape tape, Tensor value, boolean stays) {
+  public static Node leaf(@Nullable Tape tape, Tensor value, boolean outlivesTape) {
     if (tape == null) {
       return Node.of(value);
     }
-    return stays ? Node.keptLeaf(tape, tape.keep(value)) : Node.leaf(tape, value);
+    return outlivesTape ? Node.savedLeaf(tape, tape.hold(value)) : Node.leaf(tape, value);
+  }
+
+  /** Arena memory for an activation that will be saved; null if this tape has no arena. */
+  @Nullable Tensor allocate(long... shape) {
+    return arena == null ? null : arena.take(shape);
   }
 
   void track(Node node) {
-    tracked.add(node);
+    nodes.add(node);
   }
 
-  void record(Runnable step) {
-    steps.add(step);
+  /** Adds a backward formula. Formulas run in reverse order. */
+  void record(Runnable formula) {
+    if (state != State.FORWARD) {
+      throw new IllegalStateException("a layer was applied after its tape's forward pass ended");
+    }
+    formulas.add(formula);
   }
 
-  /** A handle of a tensor that lives until the tape is closed. */
-  public Tensor keep(Tensor tensor) {
-    Tensor held = TensorScope.hold(tensor);
-    kept.add(held);
-    return held;
+  /** Saves a small tensor for the backward pass. The result is valid until the tape is closed. */
+  public Tensor save(Tensor tensor) {
+    heapBytes += tensor.numel() * tensor.element_size();
+    return hold(tensor);
   }
 
-  /** {@link #keep} of a copy in {@link #room}, so that the tensor's own memory is free again. */
-  Tensor keepPlaced(Tensor tensor) {
-    Tensor room = room(tensor.shape());
-    return keep(room == null ? tensor : room.copy_(tensor));
+  /** As {@link #save}, in the arena if there is one: the tensor's own memory can be freed. */
+  Tensor saveInArena(Tensor tensor) {
+    Tensor memory = allocate(tensor.shape());
+    return memory == null ? save(tensor) : hold(memory.copy_(tensor));
   }
 
-  /** Ends the way forward: what the way back does not need belongs to the scope again. */
-  public void forwardDone() {
-    tracked.forEach(Node::forget);
+  /** A handle, until the tape is closed, of a tensor whose memory somebody else accounts for. */
+  Tensor hold(Tensor tensor) {
+    Tensor handle = TensorScope.hold(tensor);
+    held.add(handle);
+    return handle;
+  }
+
+  /** Bytes that this tape saves outside the arena. */
+  long heapBytes() {
+    return heapBytes;
+  }
+
+  /** Ends the forward pass and releases every value that was not saved. */
+  public void endForward() {
+    require(State.FORWARD, "the forward pass of this tape has ended already");
+    nodes.forEach(Node::release);
+    state = State.SAVED;
   }
 
   /**
-   * Goes back. The gradients of the leaves are then in their nodes, those of weights noted.
+   * Runs the backward pass, once. Afterwards the leaves have their gradients, and those of weights
+   * are recorded.
    *
-   * @param outputs of the way forward
-   * @param gradients of the loss by them
+   * @param outputs of the forward pass
+   * @param gradients of the loss with respect to them
    */
   public void backward(List<Node> outputs, List<Tensor> gradients) {
+    require(
+        State.SAVED,
+        state == State.FORWARD
+            ? "endForward must be called before backward"
+            : "a tape runs its backward pass once, and this one has");
+    state = State.FINISHED;
     for (int i = 0; i < outputs.size(); i++) {
-      outputs.get(i).add(gradients.get(i));
+      outputs.get(i).accumulate(gradients.get(i));
     }
-    for (int i = steps.size() - 1; i >= 0; i--) {
-      steps.get(i).run();
+    for (int i = formulas.size() - 1; i >= 0; i--) {
+      formulas.get(i).run();
     }
-    steps.clear();
-    tracked.forEach(Node::forget);
+    formulas.clear();
+    nodes.forEach(Node::release);
   }
 
-  /** Notes a gradient left^T right of a matrix, if the matrix is trained. */
-  public void product(Tensor weight, Tensor left, Tensor right) {
-    if (weight.requires_grad()) {
-      products.add(new Product(weight, left, right));
+  private void require(State expected, String message) {
+    if (state != expected) {
+      throw new IllegalStateException(message);
     }
   }
 
-  /** Notes the gradient of a vector. */
-  public void sum(Tensor weight, Tensor sum) {
-    sums.add(new Sum(weight, keep(sum)));
+  /**
+   * Records the gradient left^T right of a matrix, if it is trained. A matrix can be used once per
+   * tape: threads compute parts of all recorded gradients at the same time.
+   *
+   * @param left shape (rows, m) for a matrix of shape (m, n)
+   * @param right shape (rows, n)
+   */
+  void recordMatrixGradient(Tensor weight, Tensor left, Tensor right) {
+    if (!weight.requires_grad()) {
+      return;
+    }
+    if (matrixGradients.stream().anyMatch(gradient -> gradient.weight() == weight)) {
+      throw new IllegalStateException(
+          "a matrix can be used once in a part of a block but one of shape "
+              + Arrays.toString(weight.shape())
+              + " was used twice");
+    }
+    matrixGradients.add(new MatrixGradient(weight, hold(left), hold(right)));
   }
 
-  List<Product> products() {
-    return products;
+  /** Records the gradient of a vector, summed over the rows. */
+  public void recordVectorGradient(Tensor weight, Tensor gradient) {
+    vectorGradients.add(new VectorGradient(weight, hold(gradient)));
   }
 
-  List<Sum> sums() {
-    return sums;
+  List<MatrixGradient> matrixGradients() {
+    return matrixGradients;
+  }
+
+  List<VectorGradient> vectorGradients() {
+    return vectorGradients;
   }
 
   @Nullable DropoutMasks dropout() {
@@ -148,11 +203,12 @@ public final class Tape implements AutoCloseable {
 
   @Override
   public void close() {
-    kept.forEach(Tensors::free);
-    kept.clear();
-    tracked.clear();
-    steps.clear();
-    products.clear();
-    sums.clear();
+    state = State.FINISHED;
+    held.forEach(Tensors::free);
+    held.clear();
+    nodes.clear();
+    formulas.clear();
+    matrixGradients.clear();
+    vectorGradients.clear();
   }
 }

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
@@ -14,106 +15,129 @@ import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rows of some of a flat batch's tokens, shared out among threads. In tensors with a row for
- * every token they are found by index, in tensors with a row for each of these they are next to
- * each other.
+ * All tokens of a flat batch, or a subset of them, divided among the threads of a worker pool. A
+ * tensor "of all tokens" has a row for every token of the batch; a tensor "of the subset" has a row
+ * for each token of the subset. Tensors that methods return belong to the caller's scope.
  */
 final class TokenRows {
 
   private final FlatSequences sequences;
   private final WorkerPool workers;
-  private final int @Nullable [] chosen; // null for every token
-  private final @Nullable Tensor indices; // int64, (count); null for every token
-  private final RowPartition shares;
+  private final int @Nullable [] subset; // tokens, ascending; null for all
+  private final @Nullable Tensor indices; // the subset as int64, shape (count); null for all
+  private final RowPartition partition;
   private final Map<Integer, BlockedAttention> attentions = new HashMap<>(); // by window
 
-  private TokenRows(FlatSequences sequences, WorkerPool workers, int @Nullable [] chosen) {
+  private TokenRows(FlatSequences sequences, WorkerPool workers, int @Nullable [] subset) {
     this.sequences = sequences;
     this.workers = workers;
-    this.chosen = chosen;
-    indices = chosen == null ? null : Tensors.longs(chosen);
-    shares = RowPartition.of(workers, chosen == null ? sequences.tokens() : chosen.length);
+    this.subset = subset;
+    indices = subset == null ? null : Tensors.longs(subset);
+    partition = RowPartition.of(workers, subset == null ? sequences.tokens() : subset.length);
   }
 
-  /** The rows of all tokens. Tensors belong to the scope of the caller, here and below. */
-  static TokenRows every(FlatSequences sequences, WorkerPool workers) {
+  /** All tokens. */
+  static TokenRows all(FlatSequences sequences, WorkerPool workers) {
     return new TokenRows(sequences, workers, null);
   }
 
-  /** The rows of {@link FlatSequences#predicting}. */
+  /** The tokens of {@link FlatSequences#predicting}. */
   static TokenRows predicting(FlatSequences sequences, WorkerPool workers) {
     return new TokenRows(sequences, workers, sequences.predicting());
   }
 
-  /** Who has which of these. */
-  RowPartition shares() {
-    return shares;
+  /** Which thread has which rows. */
+  RowPartition partition() {
+    return partition;
   }
 
-  /** Whether these are all tokens, so that {@link #of} gives a view. */
+  /** Number of tokens. */
+  int count() {
+    return partition.count();
+  }
+
+  /** Whether these are all tokens of the batch. */
   boolean areAll() {
-    return chosen == null;
+    return subset == null;
   }
 
-  /** Of a tensor with a place for every token in one dimension those of a thread. */
-  Tensor of(Tensor all, int dim, int thread) {
-    return areAll() ? shares.of(all, dim, thread) : all.index_select(dim, indices(thread));
+  /** Runs the body on each thread that has rows. */
+  void runOnEach(IntConsumer body) {
+    workers.runOnEach(
+        thread -> {
+          if (partition.has(thread)) {
+            body.accept(thread);
+          }
+        });
   }
 
-  /** Puts values where {@link #of} takes them from. */
+  /**
+   * A thread's rows of a tensor of all tokens: a view if these are all tokens, else a copy.
+   *
+   * @param dim the dimension of the tokens
+   */
+  Tensor select(Tensor all, int dim, int thread) {
+    return areAll() ? partition.of(all, dim, thread) : all.index_select(dim, indices(thread));
+  }
+
+  /** Writes a thread's rows to where {@link #select} reads them. */
   void put(Tensor all, int dim, int thread, Tensor values) {
     if (areAll()) {
-      of(all, dim, thread).copy_(values);
+      select(all, dim, thread).copy_(values);
     } else {
       all.index_copy_(dim, indices(thread), values);
     }
   }
 
-  /** Of a tensor with a row for each of these those of a thread, a view. */
-  Tensor own(Tensor rows, int thread) {
-    return shares.of(rows, 0, thread);
+  /** A thread's rows of a tensor of the subset, a view. */
+  Tensor view(Tensor rows, int thread) {
+    return partition.of(rows, 0, thread);
   }
 
   /**
-   * Dropout masks of a thread's rows. A row's mask depends on its token, not on its place in this
+   * Dropout masks of a thread's rows. A row's mask depends on its token, not on its place in the
    * subset.
    */
   @Nullable DropoutMasks dropout(OptionalLong seed, int thread) {
     if (seed.isEmpty()) {
       return null;
     }
-    IntStream range = IntStream.range(shares.from(thread), shares.from(thread + 1));
-    IntStream tokens = chosen == null ? range : range.map(i -> chosen[i]);
+    IntStream range = IntStream.range(partition.from(thread), partition.from(thread + 1));
+    IntStream tokens = subset == null ? range : range.map(i -> subset[i]);
     return DropoutMasks.of(seed.getAsLong(), tokens.toArray());
   }
 
   private Tensor indices() {
-    return Objects.requireNonNull(indices, "all tokens' rows need no index");
+    return Objects.requireNonNull(indices, "only a subset has indices");
   }
 
   private Tensor indices(int thread) {
-    return own(indices(), thread);
+    return view(indices(), thread);
   }
 
-  /** Of a tensor with a row for every token all of these, which are not all, as a copy. */
-  Tensor gathered(Tensor all) {
+  /** Copies the subset's rows out of a tensor of all tokens. */
+  Tensor gather(Tensor all) {
     return all.index_select(0, indices());
   }
 
-  /** Rows for every token: those of these tokens, which are not all, and zeros for the others. */
-  Tensor scattered(Tensor rows) {
+  /** The inverse of {@link #gather}: a tensor of all tokens, zero outside the subset. */
+  Tensor scatter(Tensor rows) {
     return Tensors.zerosLike(rows, sequences.tokens(), rows.size(1))
         .index_copy_(0, indices(), rows);
   }
 
-  /** Attention that computes what these need. */
+  /**
+   * Attention that computes the output of these tokens.
+   *
+   * @param query shape (kvHeads, tokens, repeats, headDim)
+   */
   BlockedAttention attention(int window, Tensor query) {
     return attentions.computeIfAbsent(
         window,
         key ->
             BlockedAttention.of(
                 sequences,
-                token -> chosen == null || Arrays.binarySearch(chosen, token) >= 0,
+                token -> subset == null || Arrays.binarySearch(subset, token) >= 0,
                 window,
                 (int) query.size(0),
                 (int) query.size(2),

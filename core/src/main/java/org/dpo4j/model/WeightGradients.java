@@ -6,71 +6,91 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.WorkerPool;
 
 /**
- * Adds to the gradients of weights what the tapes of all threads noted. A job takes a part of a
- * matrix and the rows of all threads, in their order, so that no two write to one place and the sum
- * is the same in every run.
+ * Adds the gradients that the tapes of all threads recorded to those of the weights. A job computes
+ * a part of one matrix from the rows of all threads in their order. No two jobs write to the same
+ * memory, and the sums are the same in every run.
  */
 public final class WeightGradients {
 
-  /** Elements that each part of a matrix has at least: narrow products are slow. */
-  private static final long LEAST_PART = 1 << 18;
+  /** Minimum number of elements in a part of a matrix; narrow products are slow. */
+  private static final long MIN_PART = 1 << 18;
 
   private WeightGradients() {}
 
   /**
-   * Adds the noted gradients.
+   * Computes the recorded gradients on the worker pool.
    *
-   * @param tapes one for each thread that had rows, with the same notes in the same order
+   * @param tapes one for each thread that had rows; all threads applied the same layers in the same
+   *     order
+   * @throws IllegalStateException if the tapes did not record the same weights
    */
   public static void add(WorkerPool workers, List<Tape> tapes) {
-    workers.share(jobs(workers, tapes));
+    workers.runJobs(jobs(workers, tapes));
   }
 
   /**
-   * The jobs that {@link #add} consists of, for {@link WorkerPool#share}; a matrix occurs in the
-   * notes once.
+   * The jobs of {@link #add}, for {@link WorkerPool#runJobs}.
    *
-   * @param tapes as for {@link #add}, to be left open until the jobs are done
+   * @param tapes as for {@link #add}, to be closed after the jobs have run
    */
   static List<Runnable> jobs(WorkerPool workers, List<Tape> tapes) {
     List<Runnable> jobs = new ArrayList<>();
     if (tapes.isEmpty()) {
       return jobs;
     }
-    for (int i = 0; i < tapes.get(0).products().size(); i++) {
-      addJobs(jobs, workers.size(), i, tapes);
+    requireSameWeights(tapes);
+    for (int i = 0; i < tapes.get(0).matrixGradients().size(); i++) {
+      addMatrixJobs(jobs, workers.size(), i, tapes);
     }
-    jobs.add(() -> addSums(tapes));
+    jobs.add(() -> addVectors(tapes));
     return jobs;
   }
 
-  private static void addJobs(List<Runnable> jobs, int threads, int number, List<Tape> tapes) {
-    Tensor weight = tapes.get(0).products().get(number).weight(); // (rows, columns)
-    int dim = weight.size(0) >= weight.size(1) ? 0 : 1; // the longer side is cut
-    long side = weight.size(dim);
-    int parts = (int) Math.max(1, Math.min(threads, weight.numel() / LEAST_PART));
-    for (int part = 0; part < parts; part++) {
-      long from = side * part / parts;
-      long count = side * (part + 1) / parts - from;
-      jobs.add(() -> addPart(number, tapes, dim, from, count));
+  private static void requireSameWeights(List<Tape> tapes) {
+    List<Tape.MatrixGradient> first = tapes.get(0).matrixGradients();
+    for (Tape tape : tapes) {
+      List<Tape.MatrixGradient> own = tape.matrixGradients();
+      boolean same = own.size() == first.size();
+      for (int i = 0; same && i < own.size(); i++) {
+        same = own.get(i).weight() == first.get(i).weight();
+      }
+      if (!same) {
+        throw new IllegalStateException(
+            "every thread must apply the same layers in the same order to its rows but two threads"
+                + " recorded gradients of different matrices");
+      }
     }
   }
 
-  private static void addPart(int number, List<Tape> tapes, int dim, long from, long count) {
+  private static void addMatrixJobs(
+      List<Runnable> jobs, int threads, int index, List<Tape> tapes) {
+    Tensor weight = tapes.get(0).matrixGradients().get(index).weight(); // (rows, columns)
+    int dim = weight.size(0) >= weight.size(1) ? 0 : 1; // the longer side is cut
+    long side = weight.size(dim);
+    int parts = (int) Math.max(1, Math.min(threads, weight.numel() / MIN_PART));
+    for (int part = 0; part < parts; part++) {
+      long from = side * part / parts;
+      long count = side * (part + 1) / parts - from;
+      jobs.add(() -> addPart(index, tapes, dim, from, count));
+    }
+  }
+
+  private static void addPart(int index, List<Tape> tapes, int dim, long from, long count) {
     for (Tape tape : tapes) {
-      Tape.Product product = tape.products().get(number);
-      Tensor left = product.left();
-      Tensor right = product.right();
+      Tape.MatrixGradient gradient = tape.matrixGradients().get(index);
+      Tensor left = gradient.left();
+      Tensor right = gradient.right();
       Matrix.addProduct(
-          product.weight().grad().narrow(dim, from, count),
+          gradient.weight().grad().narrow(dim, from, count),
           (dim == 0 ? left.narrow(1, from, count) : left).t(),
           dim == 1 ? right.narrow(1, from, count) : right);
     }
   }
 
-  private static void addSums(List<Tape> tapes) {
+  private static void addVectors(List<Tape> tapes) {
     for (Tape tape : tapes) {
-      tape.sums().forEach(sum -> sum.weight().grad().add_(sum.sum()));
+      tape.vectorGradients()
+          .forEach(gradient -> gradient.weight().grad().add_(gradient.gradient()));
     }
   }
 }

@@ -30,7 +30,7 @@ record Conv1D(Matrix weight, Tensor bias, AdapterSlot slot) {
   /** Shape (rows, in) in, (rows, out) out. */
   Node apply(Node input) {
     if (weight.trained()) {
-      input.keep();
+      input.saveForBackward();
     }
     Node output =
         input.then(weight.times(input.value(), false, bias), gradient -> backward(input, gradient));
@@ -38,12 +38,12 @@ record Conv1D(Matrix weight, Tensor bias, AdapterSlot slot) {
   }
 
   private void backward(Node input, Tensor gradient) {
-    input.addTimes(weight, gradient, true);
+    input.accumulateProduct(weight, gradient, true);
     if (weight.trained()) {
-      weight.note(input.tape(), input.value(), gradient);
+      weight.recordGradient(input.tape(), input.value(), gradient);
     }
     if (bias.requires_grad()) {
-      input.tape().sum(bias, gradient.sum(0));
+      input.tape().recordVectorGradient(bias, gradient.sum(0));
     }
   }
 }

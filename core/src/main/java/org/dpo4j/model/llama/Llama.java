@@ -34,9 +34,9 @@ public final class Llama implements CausalLm {
     }
 
     /** The same where the way back needs the outputs. */
-    List<Node> applyKept(Node input) {
+    List<Node> applyInArena(Node input) {
       return linears.size() == widths.size()
-          ? linears.stream().map(linear -> linear.applyKept(input)).toList()
+          ? linears.stream().map(linear -> linear.applyInArena(input)).toList()
           : apply(input);
     }
   }
@@ -69,7 +69,7 @@ public final class Llama implements CausalLm {
     @Override
     public Node finish(Node states, Node attended) {
       Node after = states.plus(output.apply(attended));
-      List<Node> parts = gateUp.applyKept(postAttentionNorm.apply(after));
+      List<Node> parts = gateUp.applyInArena(postAttentionNorm.apply(after));
       return after.plus(down.apply(config.activation().gated(parts.get(0), parts.get(1))));
     }
 
