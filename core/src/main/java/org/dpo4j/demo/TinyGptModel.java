@@ -85,7 +85,7 @@ public final class TinyGptModel implements CausalLm {
   }
 
   @Override
-  public List<EmbeddingTable> lookups() {
+  public List<EmbeddingTable> embeddingTables() {
     return List.of(
         new EmbeddingTable(tokenEmbedding, false), new EmbeddingTable(positionEmbedding, true));
   }

@@ -109,7 +109,7 @@ final class AutogradPass implements LogProbPass {
       OptionalLong dropoutSeed) {
     SequenceLogProbs.check(model, sequences);
     TensorScope scope = TensorScope.open();
-    try (CausalLm.Use use = model.use();
+    try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold spread = Pools.spread();
         NoGrad noGrad = NoGrad.open();
         EnableGrad grad = purpose.trains() ? EnableGrad.open() : null) {
@@ -214,7 +214,7 @@ final class AutogradPass implements LogProbPass {
   @Override
   public void backward(Tensor bySums, Tensor byWeightedSums) {
     begin();
-    try (CausalLm.Use use = model.use();
+    try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold spread = Pools.spread();
         TensorScope inner = TensorScope.open();
         EnableGrad grad = EnableGrad.open()) {

@@ -51,12 +51,12 @@ final class CpuPass implements LogProbPass {
       HeadPass.Sizes sizes,
       OptionalLong dropoutSeed) {
     SequenceLogProbs.check(model, sequences);
-    DecoderPass decoder = new DecoderPass(model, sequences, keep(purpose), dropoutSeed);
-    try (CausalLm.Use use = model.use();
+    DecoderPass decoder = DecoderPass.forward(model, sequences, keep(purpose), dropoutSeed);
+    try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
       HeadPass head =
-          new HeadPass(
+          HeadPass.forward(
               model,
               sequences,
               decoder.states(),
@@ -107,7 +107,7 @@ final class CpuPass implements LogProbPass {
       throw new IllegalStateException("a pass for " + purpose + " has no backward pass");
     }
     decoder.beginBackward();
-    try (CausalLm.Use use = model.use();
+    try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
@@ -116,6 +116,16 @@ final class CpuPass implements LogProbPass {
       head.backward(byToken, byStates);
       decoder.backward(byStates);
     }
+  }
+
+  /** Bytes that the blocks hold for the backward pass. */
+  long savedBytes() {
+    return decoder.savedBytes();
+  }
+
+  /** Bytes of the logits' exponentials that the head holds for the backward pass. */
+  long keptLogitBytes() {
+    return head.keptBytes();
   }
 
   @Override

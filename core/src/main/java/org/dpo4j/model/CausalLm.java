@@ -11,28 +11,26 @@ import org.dpo4j.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder-only language model: tables that turn tokens into states, blocks that change the
- * states, a last norm, and a head. Tokens of all sequences of a batch lie one behind the other,
- * without padding; {@link Attention} says which see which.
+ * A decoder-only language model: embedding tables, blocks, a last norm and a head. The sequences of a
+ * batch are concatenated without padding; {@link Attention} decides which tokens attend to which.
  *
- * <p>{@link #hiddenStates} and {@link #logits} compute on one thread after the other's operations
- * and let libtorch's autograd record; {@link DecoderPass} runs the same parts on all threads and
- * goes back by itself.
+ * <p>{@link #hiddenStates} and {@link #logits} are plain libtorch operations that autograd records.
+ * {@link DecoderPass} runs the same parts on the worker pool, with backward formulas of their own.
  */
 public interface CausalLm extends AutoCloseable {
 
   /**
-   * A table whose rows are summed into the first states.
+   * An embedding table. The rows that a token selects in all tables are summed.
    *
    * @param table shape (entries, hidden)
-   * @param byPosition whether a token's position chooses its row; else its id does
-   * @param padding a row that gets no gradient from here, as {@code padding_idx} of PyTorch's
-   *     {@code Embedding}; {@link #NONE} for no such row
+   * @param byPosition whether a token selects its row by position; else by id
+   * @param padding a row that receives no gradient from the table, as {@code padding_idx} of
+   *     PyTorch's {@code Embedding}; {@link #NONE} for no such row
    */
   record EmbeddingTable(Tensor table, boolean byPosition, int padding) {
     public static final int NONE = -1;
 
-    /** Every row gets its gradient. */
+    /** A table without padding. */
     public EmbeddingTable(Tensor table, boolean byPosition) {
       this(table, byPosition, NONE);
     }
@@ -41,12 +39,12 @@ public interface CausalLm extends AutoCloseable {
       return byPosition ? positions : ids;
     }
 
-    /** The rows that tokens choose, (tokens, hidden). */
+    /** The rows that tokens select, shape (tokens, hidden). */
     Tensor rows(Tensor ids, Tensor positions) {
       return torch.embedding(table, index(ids, positions), padding, false, false);
     }
 
-    /** Adds the gradient by {@link #rows} to the table's. */
+    /** Adds to the table's gradient, given the gradient with respect to {@link #rows}. */
     void addGradient(Tensor ids, Tensor positions, Tensor gradient) {
       Tensor index = index(ids, positions);
       Tensor passed =
@@ -57,14 +55,14 @@ public interface CausalLm extends AutoCloseable {
     }
   }
 
-  /** The tables, at least one. */
-  List<EmbeddingTable> lookups();
+  /** The embedding tables, at least one. */
+  List<EmbeddingTable> embeddingTables();
 
-  /** The blocks, first to last. */
+  /** The blocks, from first to last. */
   List<? extends DecoderBlock> blocks();
 
   /**
-   * What blocks must know of the tokens' positions, or null for nothing.
+   * The rotary embedding of the tokens, or null for a model without one.
    *
    * @param positions int64, shape (tokens)
    */
@@ -72,10 +70,10 @@ public interface CausalLm extends AutoCloseable {
     return null;
   }
 
-  /** The norm after the last block: shape (rows, hidden) in and out. */
+  /** Applies the norm after the last block: shape (rows, hidden) in and out. */
   Node finalNorm(Node states);
 
-  /** From (rows, hidden) to the scores of every token of the vocabulary, (rows, vocab). */
+  /** The layer from states (rows, hidden) to logits (rows, vocab). */
   Linear head();
 
   Parameters parameters();
@@ -88,31 +86,34 @@ public interface CausalLm extends AutoCloseable {
     return true;
   }
 
-  /** The weights that training changes: all of them, but where an adapter is trained. */
+  /** The weights that training changes: all, or those of the adapter. */
   default Parameters trained() {
     return parameters();
   }
 
   int vocabSize();
 
-  /** The longest sequence that the model takes, in tokens. */
+  /** The maximum length of a sequence, in tokens. */
   int maxPositions();
 
-  /** A second model with the same weights in memory of its own, gradients off. */
+  /** A second model with a copy of the weights, which require no gradients. */
   CausalLm copy();
 
-  /** To be open while parts of the model are used one by one. */
-  default Use use() {
+  /**
+   * Switches a LoRA adapter on the model's weights to what this model computes with, on or off, and
+   * holds it there until the result is closed. Must be open while parts of the model are used.
+   */
+  default AdapterHold holdAdapter() {
     return () -> {};
   }
 
-  /** Ends when it is closed. */
-  interface Use extends AutoCloseable {
+  /** Keeps an adapter on, or off, until it is closed. */
+  interface AdapterHold extends AutoCloseable {
     @Override
     void close();
   }
 
-  /** The windows of those layers in which a token does not see all that comes before it. */
+  /** The window sizes of all layers that have a sliding window. */
   default Set<Integer> windows() {
     return blocks().stream()
         .map(block -> block.attention().window())
@@ -121,27 +122,27 @@ public interface CausalLm extends AutoCloseable {
   }
 
   /**
-   * The states that the blocks start from.
+   * The states before the first block.
    *
    * @param ids token ids, int64, shape (tokens), each in [0, vocabSize)
-   * @param positions place of each token in its own sequence, int64, shape (tokens), each in [0,
+   * @param positions position of each token in its own sequence, int64, shape (tokens), each in [0,
    *     maxPositions)
    * @return shape (tokens, hidden)
    */
   default Tensor embed(Tensor ids, Tensor positions) {
-    return lookups().stream()
-        .map(lookup -> lookup.rows(ids, positions))
+    return embeddingTables().stream()
+        .map(table -> table.rows(ids, positions))
         .reduce(Tensor::add)
         .orElseThrow();
   }
 
   /**
-   * The hidden states after the last norm, computed on the threads of single operations; waits
-   * while passes compute.
+   * The hidden states after the last norm. Each operation uses several threads, so the call waits
+   * until no pass computes ({@link Pools#spread}).
    *
    * @param ids as for {@link #embed}
-   * @param positions likewise
-   * @param attention which tokens see which
+   * @param positions as for {@link #embed}
+   * @param attention which tokens attend to which
    * @return shape (tokens, hidden)
    */
   default Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
@@ -156,7 +157,7 @@ public interface CausalLm extends AutoCloseable {
   default Tensor hiddenStates(
       Tensor ids, Tensor positions, Attention attention, @Nullable DropoutMasks dropout) {
     try (Pools.Hold spread = Pools.spread();
-        Use use = use()) {
+        AdapterHold adapter = holdAdapter()) {
       RotaryEmbedding rotary = rotary(positions);
       Tensor states = embed(ids, positions);
       for (DecoderBlock block : blocks()) {
@@ -168,14 +169,14 @@ public interface CausalLm extends AutoCloseable {
   }
 
   /**
-   * Scores of every token of the vocabulary.
+   * The logits.
    *
    * @param hidden shape (rows, hidden)
    * @return shape (rows, vocab)
    */
   default Tensor logits(Tensor hidden) {
     try (Pools.Hold spread = Pools.spread();
-        Use use = use()) {
+        AdapterHold adapter = holdAdapter()) {
       return head().apply(Node.of(hidden)).value();
     }
   }

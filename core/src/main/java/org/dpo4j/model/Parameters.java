@@ -58,7 +58,7 @@ public final class Parameters implements AutoCloseable {
 
   private static void enableBf16(List<Matrix> matrices) {
     WorkerPool workers = WorkerPool.get();
-    workers.each(
+    workers.runOnEach(
         thread -> {
           for (int i = thread; i < matrices.size(); i += workers.size()) {
             matrices.get(i).enableBf16();

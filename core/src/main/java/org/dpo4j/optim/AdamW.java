@@ -96,7 +96,7 @@ public final class AdamW implements AutoCloseable {
       FusedAdamW fused =
           new FusedAdamW(
               steps, learningRate, settings.beta1(), settings.beta2(), settings.epsilon());
-      workers.each(
+      workers.runOnEach(
           thread -> {
             for (long piece = pieces * thread / workers.size();
                 piece < pieces * (thread + 1) / workers.size();

@@ -100,7 +100,7 @@ public final class FlatParameters implements AutoCloseable {
   public double gradientNorm() {
     WorkerPool workers = WorkerPool.get();
     double[] parts = new double[workers.size()];
-    workers.each(
+    workers.runOnEach(
         thread -> {
           long from = count() * thread / workers.size();
           long to = count() * (thread + 1) / workers.size();

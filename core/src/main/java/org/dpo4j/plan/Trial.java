@@ -85,7 +85,7 @@ public record Trial(
 
   private StepCost cost(List<EncodedPair> pairs, CausalLm policy) {
     if (computation.bf16()) {
-      policy.parameters().castMatrices();
+      policy.parameters().enableBf16();
     }
     double forward = Double.MAX_VALUE;
     Reference reference = null;

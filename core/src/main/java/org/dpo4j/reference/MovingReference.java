@@ -86,7 +86,7 @@ public final class MovingReference implements Reference {
             .add_(sources.get(i).tensor(), Tensors.scalar(schedule.alpha()));
       }
     }
-    model.parameters().recastMatrices();
+    model.parameters().refreshBf16();
   }
 
   @Override

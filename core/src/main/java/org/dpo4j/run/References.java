@@ -81,7 +81,7 @@ final class References {
 
   /** Modules that are trained in full are what they were in the base, in bfloat16 as well. */
   private List<PreferenceData> ofBase(CausalLm base, CausalLm policy, List<PairDataset> datasets) {
-    try (CausalLm.Use use = base.use()) {
+    try (CausalLm.AdapterHold adapter = base.holdAdapter()) {
       cast(base);
       return of(base, policy, datasets);
     } finally {
@@ -92,7 +92,7 @@ final class References {
   /** Makes products what the run asks for. */
   private void cast(CausalLm model) {
     if (config.engine().computation().bf16()) {
-      model.parameters().castMatrices();
+      model.parameters().enableBf16();
     }
   }
 

@@ -92,7 +92,7 @@ final class Saving implements AutoCloseable {
     words = words(type, candidate, rounding, "the update");
     if (type == candidate) {
       Rounding.round(inputs.model().trained(), type);
-      inputs.model().parameters().recastMatrices();
+      inputs.model().parameters().refreshBf16();
       if (rounding.share() > ALLOWED) {
         output.warn(
             OptionText.of(

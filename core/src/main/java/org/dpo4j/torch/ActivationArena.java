@@ -6,24 +6,25 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory for what lives as long as a pass through a model: taken piece by piece, given back all at
- * once, used again by the next pass. What is kept does not lie between what is not, so that the
- * heap has no holes when the latter is freed.
+ * Arena for activations that live until the backward pass. Tensors are taken one by one and freed
+ * together by {@link #close}; the next pass reuses the memory. Keeping them out of the malloc heap
+ * avoids fragmentation when temporaries are freed.
  *
- * @see WorkerPool#slab
+ * @see WorkerPool#arena
  */
 public final class ActivationArena implements AutoCloseable {
 
-  /** Bytes of a chunk. The system provides what is written to and no more. */
+  /** Bytes of a chunk. Pages that are never written take no memory. */
   private static final long CHUNK = 64L << 20;
 
-  /** Elements: each tensor begins on a cache line. */
+  /** In elements: each fp32 tensor begins on a cache line of 64 bytes. */
   private static final long ALIGNMENT = 16;
 
   private final WorkerPool workers;
   private final ElementType type;
-  private final Deque<Tensor> chunks = new ArrayDeque<>(); // the last one first
-  private long used; // elements of the first chunk
+  private final Deque<Tensor> chunks = new ArrayDeque<>(); // the current one first
+  private long used; // elements of the current chunk
+  private long usedBytes; // of all chunks
 
   ActivationArena(WorkerPool workers, ElementType type) {
     this.workers = workers;
@@ -31,9 +32,9 @@ public final class ActivationArena implements AutoCloseable {
   }
 
   /**
-   * Room for a tensor; any thread may take it.
+   * Takes memory for a tensor. Threads may call this at the same time.
    *
-   * @return contents undefined, valid until this is closed
+   * @return uninitialized, contiguous, valid until this is closed
    */
   public synchronized Tensor take(long... shape) {
     long count = 1;
@@ -46,16 +47,25 @@ public final class ActivationArena implements AutoCloseable {
       chunks.push(chunk);
       used = 0;
     }
-    Tensor room = chunk.narrow(0, used, count).view(shape);
-    used += (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return room;
+    Tensor tensor = chunk.narrow(0, used, count).view(shape);
+    long aligned = (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    used += aligned;
+    usedBytes += aligned * type.bytes();
+    return tensor;
+  }
+
+  /** Bytes taken so far, including the gaps of alignment. */
+  public synchronized long usedBytes() {
+    return usedBytes;
   }
 
   @Override
   public synchronized void close() {
     @Nullable Tensor chunk;
     while ((chunk = chunks.poll()) != null) {
-      workers.giveChunk(type, chunk);
+      workers.giveBackChunk(type, chunk);
     }
+    used = 0;
+    usedBytes = 0;
   }
 }

@@ -7,9 +7,9 @@ import org.bytedeco.pytorch.TensorType;
 import org.bytedeco.pytorch.Type;
 
 /**
- * libtorch's update of AdamW in one way over memory, for which the binding has no method: half the
- * time of the same update operation by operation. One object is for one step, and for all threads;
- * it belongs to the scope in which it is made.
+ * libtorch's fused AdamW update, which passes over memory once and takes half the time of separate
+ * operations; the binding has no method for it. One object serves one step and all threads. It
+ * belongs to the scope in which it is made.
  */
 public final class FusedAdamW {
 
@@ -17,7 +17,7 @@ public final class FusedAdamW {
 
   private final Type.TypePtr tensorType = new Type.TypePtr((Type) TensorType.get());
 
-  // Made once: anew for each piece of the weights they would cost it 15 microseconds.
+  // Made once per step: making them for each part of the weights would take 15 microseconds.
   private final IValue step;
   private final IValue learningRate;
   private final IValue beta1;
@@ -28,9 +28,9 @@ public final class FusedAdamW {
   private final IValue noTensors = list();
 
   /**
-   * A step's update.
+   * The update of one step.
    *
-   * @param step its number, from 1
+   * @param step number of the step, from 1
    */
   public FusedAdamW(int step, double learningRate, double beta1, double beta2, double epsilon) {
     this.step = list(Tensors.floats(step));
@@ -41,9 +41,10 @@ public final class FusedAdamW {
   }
 
   /**
-   * Updates some weights; all vectors have one length and one floating type.
+   * Updates weights in place. All tensors are vectors of one length and floating type.
    *
-   * @param means changed, as are {@code squares} and {@code weights}
+   * @param means first moments, updated in place
+   * @param squares second moments, updated in place
    */
   public void update(
       Tensor weights, Tensor gradients, Tensor means, Tensor squares, double weightDecay) {
@@ -52,7 +53,7 @@ public final class FusedAdamW {
         list(gradients),
         list(means),
         list(squares),
-        noTensors, // no largest squares
+        noTensors, // no maximum of the squares (amsgrad)
         step,
         learningRate,
         beta1,
@@ -62,11 +63,11 @@ public final class FusedAdamW {
         no, // amsgrad
         no, // maximize
         nothing, // no scale of the gradients
-        nothing); // nor a mark that they are not finite
+        nothing); // no flag for infinite gradients
   }
 
   private IValue list(Tensor... tensors) {
-    // Not the list's constructor that takes a TensorType: it takes any pointer for a list.
+    // The list's constructor that takes a TensorType would interpret the pointer as a list.
     GenericList list = new GenericList(tensorType);
     for (Tensor tensor : tensors) {
       list.push_back(new IValue(tensor));

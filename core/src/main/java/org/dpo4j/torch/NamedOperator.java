@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.OperatorName;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** An operator of libtorch that has no Java method, found by its name in the dispatcher. */
+/** An operator of libtorch for which the binding has no method, called by name. */
 final class NamedOperator {
 
   private final OperatorHandle handle;
@@ -24,8 +24,8 @@ final class NamedOperator {
    * Finds an operator.
    *
    * @param name with its namespace, as in {@code aten::mm}
-   * @param overload empty for the one without a name
-   * @return null where this libtorch has none
+   * @param overload name of the overload; may be empty
+   * @return null if this build of libtorch has no such operator
    */
   static @Nullable NamedOperator find(String name, String overload) {
     Engine.start();
@@ -37,9 +37,9 @@ final class NamedOperator {
   }
 
   /**
-   * {@link #find} for an operator that every libtorch has.
+   * As {@link #find}, for an operator that every build has.
    *
-   * @throws IllegalStateException if this one has not
+   * @throws IllegalStateException if it is missing
    */
   static NamedOperator get(String name, String overload) {
     NamedOperator found = find(name, overload);
@@ -50,19 +50,19 @@ final class NamedOperator {
   }
 
   /**
-   * Calls an operator with one result, a tensor.
+   * Calls an operator whose result is one tensor.
    *
-   * @param arguments all of them, in their order; tensors among them are closed
+   * @param arguments all of them, in order; those that hold tensors are closed
    */
   Tensor call(IValue... arguments) {
     try (IValueVector stack = stack(arguments)) {
       handle.callBoxed(stack);
-      return new Tensor(stack.get(0).toTensor()); // the stack's own dies with it
+      return new Tensor(stack.get(0).toTensor()); // outlives the stack
     }
   }
 
   /**
-   * Calls an operator whose results, if any, nobody needs.
+   * Calls an operator and ignores its results.
    *
    * @param arguments as for {@link #call}
    */
@@ -72,10 +72,10 @@ final class NamedOperator {
     }
   }
 
-  /** Holds the arguments, then the results. */
+  /** The operator's stack: it receives the arguments and returns the results. */
   private static IValueVector stack(IValue... arguments) {
     IValueVector stack = new IValueVector(arguments);
-    // Closed here: until the scope ends they would hold what the caller may want to free.
+    // Closed now: until the scope ends they would keep alive what the caller may free.
     for (IValue argument : arguments) {
       if (argument.isTensor()) {
         argument.close();
@@ -84,7 +84,7 @@ final class NamedOperator {
     return stack;
   }
 
-  /** Takes an object out of the scope that frees it. */
+  /** Removes an object from its scope, so that it is never freed. */
   static <P extends Pointer> P forever(P object) {
     object.retainReference();
     PointerScope inner = PointerScope.getInnerScope();

@@ -12,17 +12,17 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Products of 32-bit matrices by oneDNN, which libtorch brings along and asks in 32 bits only
- * through operators of its compiler. With AVX-512 they take 5 to 30 % less time than OpenBLAS's for
- * a matrix that is in no cache (LOG.md); elsewhere nobody has measured, and libtorch's own choice
- * stands. Sums are in 32 bits as well, in another order.
+ * Products of fp32 matrices by oneDNN. libtorch includes it, but uses it for fp32 only in operators
+ * of its compiler, which are called by name here. With AVX-512 they take 5 to 30 % less time than
+ * OpenBLAS for a matrix that is not cached (LOG.md); other processors were not measured and use
+ * libtorch's default. Sums are in fp32 too, in a different order.
  */
 public final class OneDnn {
 
-  /** Multiplications from which calling by name costs less than it gives. */
-  private static final long WORTH_IT = 1 << 23;
+  /** Minimum number of multiplications: below, the call by name costs more than it saves. */
+  private static final long MIN_MULTIPLICATIONS = 1 << 23;
 
-  private static final long LEAST_ROWS = 8;
+  private static final long MIN_ROWS = 8;
 
   private static final @Nullable NamedOperator PRODUCT = find("");
   private static final @Nullable NamedOperator PRODUCT_AND_SUM = find("binary");
@@ -39,8 +39,8 @@ public final class OneDnn {
   private OneDnn() {}
 
   /**
-   * Whether to multiply x W^T here: it is known to be faster, and autograd does not record, which
-   * these operators have no derivative for.
+   * Whether {@link #product} is faster than libtorch's default for x W^T and may be used: the
+   * operators have no derivative, so autograd must be off.
    *
    * @param input x, shape (rows, in)
    * @param weight W, shape (out, in); any strides
@@ -48,8 +48,8 @@ public final class OneDnn {
   public static boolean isFaster(Tensor input, Tensor weight) {
     return PRODUCT != null
         && PRODUCT_AND_SUM != null
-        && input.size(0) >= LEAST_ROWS
-        && input.numel() * weight.size(0) >= WORTH_IT
+        && input.size(0) >= MIN_ROWS
+        && input.numel() * weight.size(0) >= MIN_MULTIPLICATIONS
         && isFloat(input)
         && isFloat(weight)
         && !GradMode.is_enabled();
@@ -60,8 +60,10 @@ public final class OneDnn {
   }
 
   /**
-   * x W^T + b.
+   * Multiplies: x W^T + b.
    *
+   * @param input x, shape (rows, in)
+   * @param weight W, shape (out, in); any strides
    * @param bias b, shape (out); null for none
    */
   public static Tensor product(Tensor input, Tensor weight, @Nullable Tensor bias) {
@@ -71,9 +73,11 @@ public final class OneDnn {
   }
 
   /**
-   * S + x W^T, a new tensor.
+   * Multiplies and adds: S + x W^T, in a new tensor.
    *
    * @param sum S, shape (rows, out)
+   * @param input x, shape (rows, in)
+   * @param weight W, shape (out, in); any strides
    */
   public static Tensor productAndSum(Tensor sum, Tensor input, Tensor weight) {
     return call(
@@ -82,7 +86,7 @@ public final class OneDnn {
 
   private static Tensor call(@Nullable NamedOperator operator, IValue... arguments) {
     if (operator == null) {
-      throw new IllegalStateException("libtorch was built without oneDNN; ask isFaster first");
+      throw new IllegalStateException("this build or processor has no oneDNN operators; ask isFaster first");
     }
     return operator.call(arguments);
   }

@@ -7,19 +7,19 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * How many threads one operation uses. libtorch keeps that number for each thread, OpenBLAS for the
- * whole process, and the last bits of a product depend on it. So there are two kinds of work, and
- * only one of them goes on at a time in the process:
+ * Controls how many threads one operation uses. libtorch keeps that number per thread, OpenBLAS for
+ * the whole process, and the last bits of a product depend on it. The process therefore works in one
+ * of two modes at a time:
  *
  * <ul>
- *   <li>{@link #single}: an operation runs on the thread that calls it. Passes and the optimizer
- *       work so, any number of them beside each other.
- *   <li>{@link #spread}: an operation runs on several threads, for work outside passes. It waits
- *       until nobody works in the first way, and is alone.
+ *   <li>{@link #single}: an operation runs on the thread that calls it. Passes and the optimizer use
+ *       this mode; any number of threads can hold it at the same time.
+ *   <li>{@link #spread}: an operation runs on several threads, for work outside passes. One thread
+ *       holds it, after all holds of the other mode have been closed.
  * </ul>
  *
- * <p>A hold is closed by the thread that opened it, within the method that opened it: nothing is
- * held while a pass is merely open. Waiting threads are served in their order.
+ * <p>A hold must be closed by the thread that opened it, in the same method: an open pass holds
+ * nothing between its calls. Waiting threads are served in order.
  */
 public final class Pools {
 
@@ -28,7 +28,7 @@ public final class Pools {
 
   private Pools() {}
 
-  /** Ends when it is closed. */
+  /** Holds a mode until it is closed. */
   public interface Hold extends AutoCloseable {
     @Override
     void close();
@@ -53,17 +53,17 @@ public final class Pools {
   }
 
   /**
-   * While open, operations of the calling thread run on {@link Engine#threads} threads, and nobody
-   * else in the process computes. To be short: others wait. Holds nest.
+   * While open, operations of the calling thread run on {@link Engine#threads} threads, and no other
+   * thread of the process holds a mode. Keep it short: others wait. Holds nest.
    *
-   * @throws IllegalStateException inside of {@link #single}
+   * @throws IllegalStateException if this thread holds {@link #single}
    */
   public static Hold spread() {
     Engine.start();
     requireNoWorker();
     if (LOCK.getReadHoldCount() > 0) {
       throw new IllegalStateException(
-          "this thread computes with single threads and cannot turn to several before that ends");
+          "this thread holds the mode of single threads and must close it before it uses several");
     }
     LOCK.writeLock().lock();
     setLocal(Engine.threads());
@@ -74,16 +74,16 @@ public final class Pools {
     };
   }
 
-  /** Its caller holds the pools and waits for it: waiting for them here would never end. */
+  /** The caller of a worker holds the mode and waits for the worker, so waiting here would deadlock. */
   private static void requireNoWorker() {
     if (WorkerPool.isWorker()) {
-      throw new IllegalStateException("a body that a team runs must not take the thread pools");
+      throw new IllegalStateException("work that a pool runs must not change the mode of the thread pools");
     }
   }
 
   /** Applies {@link Engine#threads} to the calling thread, and the default to the process. */
   static void refresh() {
-    if (LOCK.getReadHoldCount() == 0) { // else at the end of the hold
+    if (LOCK.getReadHoldCount() == 0) { // else when the hold is closed
       setLocal(Engine.threads());
     }
     BLAS.refresh();
@@ -95,10 +95,10 @@ public final class Pools {
     }
   }
 
-  /** OpenBLAS has a pool that libtorch does not know of. */
+  /** OpenBLAS has its own thread pool, which libtorch's settings do not change. */
   private static final class Blas {
     static {
-      Engine.start(); // else the library may not be loaded yet, and would never be found
+      Engine.start(); // loads the library that is looked up below
     }
 
     private final List<Function> setters =
@@ -106,8 +106,8 @@ public final class Pools {
             .filter(library -> library.getKey().startsWith("openblas"))
             .map(library -> Function.getFunction(library.getValue(), "openblas_set_num_threads"))
             .toList();
-    private int singles; // threads that hold single()
-    private int now; // 0: not set yet
+    private int singles; // number of threads that hold single()
+    private int now; // 0 if not set yet
 
     synchronized void enterSingle() {
       singles++;
@@ -119,7 +119,7 @@ public final class Pools {
       refresh();
     }
 
-    /** Sets what the hold of this thread wants, or, with no hold in the process, the default. */
+    /** Sets the number for this thread's hold, or the default if there is no hold in the process. */
     synchronized void refresh() {
       if (singles > 0) {
         return;

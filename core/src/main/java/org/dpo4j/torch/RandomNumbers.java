@@ -6,43 +6,42 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * A stream of random numbers that nobody else draws from. It gives what PyTorch's default generator
- * gives after {@code torch.manual_seed}, which belongs to the whole process and is not used here.
- * For one thread at a time.
+ * A random stream of its own: the numbers of PyTorch's default generator after {@code
+ * torch.manual_seed}, without using that generator, which the whole process shares. Not thread-safe.
  */
 public final class RandomNumbers implements AutoCloseable {
 
   private final Generator generator;
 
-  /** The stream of a seed, at its beginning. */
+  /** The stream of a seed. */
   public RandomNumbers(long seed) {
     Engine.start();
-    // No scope knows how long it is needed.
+    // It outlives the scope in which it is made.
     generator = NamedOperator.forever(torch.make_generator_cpu(seed));
   }
 
-  /** Fills a tensor with numbers evenly spread over [from, to). */
+  /** Fills a tensor with numbers drawn uniformly from [from, to). */
   public void uniform(Tensor tensor, double from, double to) {
     try (TensorScope scope = TensorScope.open()) {
       tensor.uniform_(from, to, optional());
     }
   }
 
-  /** Fills a tensor with normally distributed numbers of mean 0 and variance 1. */
+  /** Fills a tensor with numbers drawn from the standard normal distribution. */
   public void normal(Tensor tensor) {
     try (TensorScope scope = TensorScope.open()) {
       tensor.normal_(0, 1, optional());
     }
   }
 
-  /** Fills a tensor with ones, drawn with the given probability, and zeros. */
+  /** Fills a tensor with ones and zeros; each element is one with the given probability. */
   public void bernoulli(Tensor tensor, double probability) {
     try (TensorScope scope = TensorScope.open()) {
       tensor.bernoulli_(probability, optional());
     }
   }
 
-  /** Frees a few kilobytes; else the collector does. */
+  /** Frees the generator's few kilobytes. */
   @Override
   public void close() {
     generator.close();

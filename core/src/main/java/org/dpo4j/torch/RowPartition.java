@@ -3,15 +3,15 @@ package org.dpo4j.torch;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Rows shared out among threads in their order, as evenly as goes; a thread may get none where rows
- * are fewer than threads.
+ * Contiguous rows divided evenly among the first threads of a pool. With fewer rows than threads,
+ * some threads have none.
  *
- * @param count of the rows
- * @param threads that get rows, the first ones of a team
+ * @param count number of rows
+ * @param threads number of threads that have rows
  */
 public record RowPartition(int count, int threads) {
 
-  /** The shares of a team's threads. */
+  /** The rows of each thread of a pool. */
   public static RowPartition of(WorkerPool workers, int count) {
     return new RowPartition(count, Math.min(workers.size(), count));
   }
@@ -21,12 +21,16 @@ public record RowPartition(int count, int threads) {
     return thread < threads;
   }
 
-  /** The first row of a thread that has some; of the one after the last such thread, the count. */
+  /** The first row of a thread; {@code count} for the thread after the last one that has rows. */
   public int from(int thread) {
     return (int) ((long) count * thread / threads);
   }
 
-  /** Of a tensor with {@code count} places in one dimension those of a thread, a view. */
+  /**
+   * A view of a thread's rows.
+   *
+   * @param all of size {@code count} in dimension {@code dim}
+   */
   public Tensor of(Tensor all, int dim, int thread) {
     return Tensors.rows(all, dim, from(thread), from(thread + 1));
   }

@@ -3,16 +3,17 @@ package org.dpo4j.torch;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 
-/** Checks at the door of public tensor methods, so that shape comments cannot lie. */
+/** Checks of the shapes and types that public methods require of tensors. */
 public final class Shapes {
 
   private Shapes() {}
 
   /**
-   * Checks that a tensor is of a shape.
+   * Checks that a tensor has a shape.
    *
-   * @param shape expected sizes; -1 stands for any
-   * @throws IllegalArgumentException naming the tensor, the rule and what was found
+   * @param name of the tensor in the message
+   * @param shape expected sizes; -1 stands for any size
+   * @throws IllegalArgumentException if it has another shape
    */
   public static void require(String name, Tensor tensor, long... shape) {
     long[] found = tensor.shape();
@@ -30,7 +31,7 @@ public final class Shapes {
     }
   }
 
-  /** Checks that a tensor is of a type that gradients can flow through. */
+  /** Checks that a tensor has a floating type. */
   public static void requireFloating(String name, Tensor tensor) {
     if (!tensor.is_floating_point()) {
       throw new IllegalArgumentException(
@@ -38,7 +39,7 @@ public final class Shapes {
     }
   }
 
-  /** Checks that both have one element type. */
+  /** Checks that two tensors have the same element type. */
   public static void requireSameType(String name, Tensor tensor, Tensor like) {
     if (tensor.scalar_type().intern() != like.scalar_type().intern()) {
       throw new IllegalArgumentException(

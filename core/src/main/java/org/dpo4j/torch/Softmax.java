@@ -4,9 +4,7 @@ import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/**
- * The way back through a softmax, which libtorch computes in one go but offers to autograd only.
- */
+/** The backward pass of a softmax in one operation, which libtorch offers only to autograd. */
 public final class Softmax {
 
   private static final NamedOperator BACKWARD =
@@ -16,10 +14,11 @@ public final class Softmax {
   private Softmax() {}
 
   /**
-   * dS = P (dP - sum(dP P)), the sum over the last dimension, where dP was.
+   * Computes dS = P (dP - sum(dP P)) in place, with the sum over the last dimension.
    *
-   * @param gradient dP, of the loss by the softmax; becomes dS, that by what the softmax was of
-   * @param softmax P, same shape and type
+   * @param gradient dP, the gradient with respect to the softmax; overwritten by dS, the gradient
+   *     with respect to its input
+   * @param softmax P, of the same shape and type
    */
   public static void backward(Tensor gradient, Tensor softmax) {
     ScalarType type = gradient.scalar_type().intern();

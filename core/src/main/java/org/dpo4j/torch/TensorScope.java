@@ -8,9 +8,19 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Frees native memory: every tensor (and every argument object) made on this thread while the scope
- * is the innermost one is released when it closes, save those let out by {@link #keep} or {@link
- * #only}. Scopes nest, and are closed on the thread that opened them.
+ * Frees native memory: closing a scope releases every tensor and argument object that this thread
+ * made while the scope was the innermost one. Scopes nest and are closed on the thread that opened
+ * them, unless they were {@linkplain #leave left}.
+ *
+ * <p>A tensor leaves its scope in one of three ways:
+ *
+ * <ul>
+ *   <li>to the enclosing scope: {@link #only}, or {@link #pass} in the middle of a block;
+ *   <li>to an owner that frees it with {@link Tensors#free}: {@link #keep}, for a tensor that was
+ *       made in the scope;
+ *   <li>as a second handle with such an owner: {@link #hold}, for any tensor. The memory is freed with
+ *       the last handle.
+ * </ul>
  *
  * <pre>{@code
  * try (TensorScope step = TensorScope.open()) {
@@ -34,14 +44,14 @@ public final class TensorScope implements AutoCloseable {
     return new TensorScope();
   }
 
-  /** Lets a tensor outlive all scopes; whoever holds it frees it with {@link Tensors#free}. */
+  /** Removes a tensor from this scope. The caller owns it and frees it with {@link Tensors#free}. */
   public Tensor keep(Tensor tensor) {
     tensor.retainReference(); // detaching alone would release it
     scope.detach(tensor);
     return tensor;
   }
 
-  /** Lets a tensor out into the scope around this one, or to the caller where there is none. */
+  /** Moves a tensor to the enclosing scope, or to the caller if there is none. */
   public Tensor pass(Tensor tensor) {
     keep(tensor);
     if (outer != null) {
@@ -52,9 +62,9 @@ public final class TensorScope implements AutoCloseable {
   }
 
   /**
-   * A second handle of a tensor that outlives all scopes; whoever holds it frees it with {@link
-   * Tensors#free}. Good for any tensor, also one that an operation in place or a part of a tuple
-   * gave, whose own handle only points into another object.
+   * A second handle of a tensor, outside all scopes. The caller owns it and frees it with {@link
+   * Tensors#free}. It is safe for the results of in-place operations and for elements of tuples too,
+   * whose own handles point into other objects.
    */
   public static Tensor hold(Tensor tensor) {
     Tensor held = new Tensor(tensor);
@@ -67,8 +77,8 @@ public final class TensorScope implements AutoCloseable {
   }
 
   /**
-   * Runs the body in a scope of its own and lets only its result out, into the scope around this
-   * call.
+   * Runs the body in a new scope and moves its result to the enclosing scope; everything else that
+   * the body made is freed.
    */
   public static Tensor only(Supplier<Tensor> body) {
     try (TensorScope scope = open()) {
@@ -77,8 +87,8 @@ public final class TensorScope implements AutoCloseable {
   }
 
   /**
-   * Ends the part that this scope has in what the thread makes; what it holds lives until it is
-   * closed, which any thread may then do, in any order with other scopes.
+   * Stops collecting what this thread makes. What the scope holds lives until it is closed, which any
+   * thread may then do, in any order with other scopes.
    */
   public void leave() {
     Iterator<PointerScope> open = PointerScope.getScopeIterator();
@@ -95,7 +105,7 @@ public final class TensorScope implements AutoCloseable {
     scope.close();
   }
 
-  /** Native objects that Java holds at this moment, in the whole process. */
+  /** Number of native objects that Java holds, in the whole process. */
   public static long liveHandles() {
     return Pointer.totalCount();
   }

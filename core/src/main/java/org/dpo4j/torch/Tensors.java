@@ -59,7 +59,11 @@ public final class Tensors {
     return torch.empty(shape, new TensorOptions(type.scalarType()), null);
   }
 
-  /** The type of a tensor's elements, which must be one of ours. */
+  /**
+   * The type of a tensor's elements.
+   *
+   * @throws IllegalArgumentException if {@link ElementType} has no such type
+   */
   public static ElementType elementType(Tensor tensor) {
     ScalarType type = tensor.scalar_type().intern();
     return Arrays.stream(ElementType.values())
@@ -73,7 +77,7 @@ public final class Tensors {
     return torch.empty(shape, like.options(), null);
   }
 
-  /** {@link #emptyLike} outside all scopes; whoever holds it frees it with {@link #free}. */
+  /** As {@link #emptyLike}, outside all scopes; the caller frees it with {@link #free}. */
   public static Tensor ownedLike(Tensor like, long... shape) {
     try (TensorScope scope = TensorScope.open()) {
       return scope.keep(emptyLike(like, shape));
@@ -107,12 +111,12 @@ public final class Tensors {
     return new TensorOptional();
   }
 
-  /** The element type of the argument, whatever it is. */
+  /** The argument "same element type as the input". */
   public static ScalarTypeOptional noType() {
     return new ScalarTypeOptional();
   }
 
-  /** Rows one behind the other. */
+  /** The argument "contiguous", in row-major order. */
   public static MemoryFormatOptional contiguous() {
     return new MemoryFormatOptional(MemoryFormat.Contiguous);
   }
@@ -130,19 +134,19 @@ public final class Tensors {
   public static boolean finite(Tensor tensor) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      return Double.isFinite(tensor.min().item_double()) // NaN comes through both
+      return Double.isFinite(tensor.min().item_double()) // NaN propagates through both
           && Double.isFinite(tensor.max().item_double());
     }
   }
 
-  /** Joins along {@code dim}; one tensor alone is returned as it is. */
+  /** Concatenates along {@code dim}; a single tensor is returned as it is. */
   public static Tensor cat(List<Tensor> tensors, int dim) {
     return tensors.size() == 1
         ? tensors.get(0)
         : torch.cat(new TensorVector(tensors.toArray(Tensor[]::new)), dim);
   }
 
-  /** Rows {@code from} (included) to {@code to} (not included) of dimension {@code dim}. */
+  /** A view of {@code from} (inclusive) to {@code to} (exclusive) in dimension {@code dim}. */
   public static Tensor rows(Tensor tensor, int dim, long from, long to) {
     return tensor.narrow(dim, from, to - from);
   }
@@ -197,7 +201,7 @@ public final class Tensors {
     }
     if (!target.is_contiguous() || offset < 0 || offset + count > target.numel()) {
       throw new IllegalArgumentException(
-          count + " elements from " + offset + " on do not fit into " + target.numel());
+          count + " elements from index " + offset + " do not fit into a tensor of " + target.numel());
     }
     if (count == 0) {
       return;
@@ -212,16 +216,16 @@ public final class Tensors {
   }
 
   /**
-   * Little-endian elements of a part of a tensor, converted to {@code type} (round to nearest
-   * even).
+   * Copies elements of a tensor into a buffer, little-endian and converted to {@code type} (round to
+   * nearest even).
    *
-   * @param room a direct buffer with room for {@code count} elements; direct buffers are freed by
-   *     the collector alone, so one is to be used again and again
-   * @return the same buffer, holding these elements
+   * @param buffer direct, with a capacity of at least {@code count} elements. Reuse it: only the
+   *     garbage collector frees direct buffers
+   * @return the buffer, limited to these elements
    */
   public static ByteBuffer bytes(
-      Tensor tensor, long offset, long count, ElementType type, ByteBuffer room) {
-    ByteBuffer target = room.clear().limit(Math.toIntExact(count * type.bytes()));
+      Tensor tensor, long offset, long count, ElementType type, ByteBuffer buffer) {
+    ByteBuffer target = buffer.clear().limit(Math.toIntExact(count * type.bytes()));
     if (count == 0) {
       return target;
     }
@@ -249,7 +253,7 @@ public final class Tensors {
     }
   }
 
-  /** Frees what {@link TensorScope#keep} let out. The tensor must not be used afterwards. */
+  /** Frees a tensor that is outside all scopes. It must not be used afterwards. */
   public static void free(Tensor tensor) {
     tensor.close();
   }

@@ -18,24 +18,24 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Threads that share the work of a pass through a model. Each one runs its own part of the rows
- * through whole chains of operations, and every operation runs on the thread that called it: no
- * operation wakes a pool, and the pools of libtorch and OpenBLAS have nothing to fight about.
+ * The threads that compute a pass through a model. Each thread runs its rows through whole chains of
+ * operations, and every operation runs on the thread that calls it, so that the thread pools of
+ * libtorch and OpenBLAS stay idle.
  *
- * <p>How work is cut depends on the number of threads alone, so that a run repeats to the last bit.
- * There is one team of each size; callers from several threads take turns, operation by operation.
+ * <p>Work is divided by the number of threads alone, so that a run repeats to the last bit. There is
+ * one pool of each size; callers on several threads take turns, call by call.
  */
 public final class WorkerPool {
 
-  /** Turns of waiting before a thread sleeps: about as long as the gap between two pieces. */
+  /** Spins before a waiting thread parks: about the time between two calls in a pass. */
   private static final int SPINS = 20_000;
 
   private static final Map<Integer, WorkerPool> BY_SIZE = new ConcurrentHashMap<>();
 
-  private final List<Worker> workers = new ArrayList<>(); // all but the caller
-  private final ReentrantLock turn = new ReentrantLock(true); // whose body the workers run
-  private final Map<ElementType, Deque<Tensor>> chunks = new EnumMap<>(ElementType.class); // free
-  private final Map<ElementType, Deque<Tensor>> blocks = new EnumMap<>(ElementType.class); // free
+  private final List<Worker> workers = new ArrayList<>(); // all threads but the caller's
+  private final ReentrantLock turn = new ReentrantLock(true); // held by the caller whose body runs
+  private final Map<ElementType, Deque<Tensor>> chunks = new EnumMap<>(ElementType.class); // unused
+  private final Map<ElementType, Deque<Tensor>> buffers = new EnumMap<>(ElementType.class); // unused
   private final int size;
 
   private WorkerPool(int size) {
@@ -47,37 +47,37 @@ public final class WorkerPool {
     }
   }
 
-  /** The team of {@link Engine#threads} threads. A pass keeps the team that it began with. */
+  /** The pool of {@link Engine#threads} threads. A pass keeps the pool that it started with. */
   public static WorkerPool get() {
     return BY_SIZE.computeIfAbsent(Engine.threads(), WorkerPool::new);
   }
 
-  /** Whether the calling thread is a worker of some team. */
+  /** Whether the calling thread is a worker of some pool. */
   static boolean isWorker() {
     return Thread.currentThread() instanceof Worker;
   }
 
-  /** How many threads there are, the caller's included. */
+  /** Number of threads, including the caller's. */
   public int size() {
     return size;
   }
 
   /**
-   * Runs the body once on each thread, out of autograd's sight and in a {@link TensorScope} of its
-   * own, and returns when all are done. Views made in it and changes in place are unknown to
-   * autograd: nothing may be changed there that a graph outside has saved.
+   * Runs the body once on each thread and returns when all have finished. Each body runs in its own
+   * {@link TensorScope}, with autograd off: autograd does not see views and changes in place, so the
+   * body must not change a tensor that a graph has saved.
    *
-   * @param body gets the number of its thread, from 0; must not call this method
-   * @throws RuntimeException the first that a body threw, by number of thread
+   * @param body receives the index of its thread, from 0; must not call the pool
+   * @throws RuntimeException the exception of the thread with the lowest index, if bodies threw
+   * @throws IllegalStateException if a body calls the pool
    */
-  public void each(IntConsumer body) {
+  public void runOnEach(IntConsumer body) {
     if (turn.isHeldByCurrentThread() || isWorker()) {
       throw new IllegalStateException(
-          "a body that a team runs must not hand work to a team: its threads are busy with it");
+          "work that a pool runs must not call a pool: its threads are busy");
     }
     @Nullable Throwable failure;
-    // Taken before the turn: whoever holds the turn never waits for the pools, so the two locks
-    // cannot deadlock.
+    // Before the turn: whoever holds the turn never waits for the hold, so they cannot deadlock.
     try (Pools.Hold hold = Pools.single()) {
       failure = size == 1 ? attempt(body, 0) : onAll(body);
     }
@@ -105,14 +105,13 @@ public final class WorkerPool {
   }
 
   /**
-   * Runs each job once, on whichever thread is free for it, in the order of the list: put the most
-   * expensive first. Conditions are those of {@link #each}; a job has a scope of its own. So that a
-   * run repeats to the last bit, what a job computes must not depend on who runs it, nor on any
-   * other job.
+   * Runs every job once, on the next free thread, in the order of the list. Put the most expensive
+   * jobs first. The rules are those of {@link #runOnEach}; each job runs in its own scope. What a job
+   * computes must not depend on its thread or on other jobs, so that a run repeats to the last bit.
    */
-  public void share(List<? extends Runnable> jobs) {
+  public void runJobs(List<? extends Runnable> jobs) {
     AtomicInteger next = new AtomicInteger();
-    each(
+    runOnEach(
         thread -> {
           for (int i = next.getAndIncrement(); i < jobs.size(); i = next.getAndIncrement()) {
             try (TensorScope scope = TensorScope.open()) {
@@ -125,8 +124,8 @@ public final class WorkerPool {
   private static @Nullable Throwable attempt(IntConsumer body, int number) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open();
-        // Autograd keeps account of views and of changes in place even where it records nothing.
-        AutoDispatchBelowADInplaceOrView unaccounted = new AutoDispatchBelowADInplaceOrView()) {
+        // Autograd tracks views and changes in place even if it records no gradients.
+        AutoDispatchBelowADInplaceOrView untracked = new AutoDispatchBelowADInplaceOrView()) {
       body.accept(number);
       return null;
     } catch (RuntimeException | Error e) {
@@ -134,41 +133,41 @@ public final class WorkerPool {
     }
   }
 
-  /** Memory for what a pass keeps. */
-  public ActivationArena slab(ElementType type) {
+  /** An empty arena for the activations that a pass saves. */
+  public ActivationArena arena(ElementType type) {
     return new ActivationArena(this, type);
   }
 
   /**
-   * Memory for one large tensor that a pass keeps, its own until it is closed. Memory that is used
-   * again and again, because large blocks cost more to get from the system than to fill.
+   * Memory for one large tensor that a pass saves. It is reused after {@link Buffer#close}, because
+   * the page faults of new memory cost more than filling it.
    *
-   * @param count of elements
+   * @param count number of elements
    */
-  public Block block(ElementType type, long count) {
-    return new Block(type, takeBlock(type, count), count);
+  public Buffer buffer(ElementType type, long count) {
+    return new Buffer(type, takeBuffer(type, count), count);
   }
 
-  /** One tensor's memory, lent until it is closed. */
-  public final class Block implements AutoCloseable {
+  /** Memory of one tensor, exclusive until it is closed. */
+  public final class Buffer implements AutoCloseable {
     private final ElementType type;
     private final long count;
     private @Nullable Tensor memory;
 
-    private Block(ElementType type, Tensor memory, long count) {
+    private Buffer(ElementType type, Tensor memory, long count) {
       this.type = type;
       this.memory = memory;
       this.count = count;
     }
 
     /**
-     * Shape (count), contents undefined, valid until this is closed.
+     * The tensor: shape (count), uninitialized, valid until this is closed.
      *
-     * @throws IllegalStateException if it has been
+     * @throws IllegalStateException if this is closed
      */
     public Tensor tensor() {
       if (memory == null) {
-        throw new IllegalStateException("the memory was given back");
+        throw new IllegalStateException("this buffer is closed");
       }
       return memory.narrow(0, 0, count);
     }
@@ -176,41 +175,41 @@ public final class WorkerPool {
     @Override
     public void close() {
       if (memory != null) {
-        give(blocks, type, memory);
+        giveBack(buffers, type, memory);
         memory = null;
       }
     }
   }
 
-  /** A free block if one is large enough; else one of them goes, so that they do not add up. */
-  private Tensor takeBlock(ElementType type, long count) {
-    synchronized (blocks) {
-      Tensor free = take(blocks, type, count);
+  /** An unused buffer that is large enough; else new memory, in place of an unused buffer. */
+  private Tensor takeBuffer(ElementType type, long count) {
+    synchronized (buffers) {
+      Tensor free = take(buffers, type, count);
       if (free != null) {
         return free;
       }
-      Tensor small = take(blocks, type, 0);
+      Tensor small = take(buffers, type, 0);
       if (small != null) {
         Tensors.free(small);
       }
     }
-    // What is never written to costs nothing, new memory a fault for each page.
+    // Half as much again for the next, larger batch; pages that are never written take no memory.
     return allocated(type, count + count / 2);
   }
 
-  /** A free chunk of at least so many elements, the last one that was given back if it is one. */
+  /** A chunk of at least {@code count} elements, preferably the one that was used last. */
   Tensor takeChunk(ElementType type, long count) {
     Tensor free = take(chunks, type, count);
     return free == null ? allocated(type, count) : free;
   }
 
-  void giveChunk(ElementType type, Tensor chunk) {
-    give(chunks, type, chunk);
+  void giveBackChunk(ElementType type, Tensor chunk) {
+    giveBack(chunks, type, chunk);
   }
 
   private static @Nullable Tensor take(
       Map<ElementType, Deque<Tensor>> free, ElementType type, long count) {
-    synchronized (free) { // a body of each() may ask
+    synchronized (free) { // worker threads call this too
       Deque<Tensor> all = free.computeIfAbsent(type, key -> new ArrayDeque<>());
       for (Tensor one : all) {
         if (one.numel() >= count) {
@@ -222,15 +221,15 @@ public final class WorkerPool {
     }
   }
 
-  private static void give(Map<ElementType, Deque<Tensor>> free, ElementType type, Tensor memory) {
+  private static void giveBack(Map<ElementType, Deque<Tensor>> free, ElementType type, Tensor memory) {
     synchronized (free) {
       free.computeIfAbsent(type, key -> new ArrayDeque<>()).push(memory);
     }
   }
 
-  /** Frees what passes gave back; what open ones have stays theirs. */
+  /** Frees the memory that no open pass uses. */
   public void freeUnused() {
-    for (Map<ElementType, Deque<Tensor>> free : List.of(chunks, blocks)) {
+    for (Map<ElementType, Deque<Tensor>> free : List.of(chunks, buffers)) {
       synchronized (free) {
         free.values().forEach(all -> all.forEach(Tensors::free));
         free.clear();
@@ -244,7 +243,7 @@ public final class WorkerPool {
     }
   }
 
-  /** A thread that waits for bodies. */
+  /** A thread that waits for a body and runs it. */
   private static final class Worker extends Thread {
     private final int number;
     private final Semaphore finished = new Semaphore(0);

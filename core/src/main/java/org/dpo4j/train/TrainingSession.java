@@ -242,7 +242,7 @@ public final class TrainingSession implements AutoCloseable {
     trained().optimizer().step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
     clock.updated();
     if (settings.computation().bf16()) {
-      policy.parameters().castTrainedMatrices();
+      policy.parameters().refreshTrainedBf16();
     }
     step++;
     microBatch = 0;
@@ -355,9 +355,9 @@ public final class TrainingSession implements AutoCloseable {
       Tensors.overwrite(parameter.tensor(), snapshot.tensor("reference." + parameter.name()));
     }
     // Matrices in bfloat16 are copies of the weights.
-    policy.parameters().recastMatrices();
+    policy.parameters().refreshBf16();
     if (data.reference() != null && data.reference().movingWeights() != null) {
-      data.reference().movingWeights().recastMatrices();
+      data.reference().movingWeights().refreshBf16();
     }
     step = numbers.step();
     microBatch = numbers.microBatch();

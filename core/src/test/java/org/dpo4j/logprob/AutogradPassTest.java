@@ -173,7 +173,7 @@ class AutogradPassTest {
     try (CausalLm model = kind.create(ElementType.F32, 2)) {
       LogProbEngine.Purpose purpose = LogProbEngine.Purpose.TRAINING;
       double[] plain = gradients(model, purpose, AutogradPass.Sizes.DEFAULT);
-      model.parameters().castMatrices();
+      model.parameters().enableBf16();
       double[] cast = gradients(model, purpose, AutogradPass.Sizes.DEFAULT);
       assertThat(cast).isNotEqualTo(plain);
       double[] cpu = gradients(model, LogProbEngine.cpu());
@@ -321,8 +321,8 @@ class AutogradPassTest {
     }
 
     @Override
-    public List<EmbeddingTable> lookups() {
-      return model.lookups();
+    public List<EmbeddingTable> embeddingTables() {
+      return model.embeddingTables();
     }
 
     @Override

@@ -195,7 +195,7 @@ class CpuPassTest {
   void productsInBf16ComeNear(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F32, 2)) {
       double[] plain = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
-      model.parameters().castMatrices();
+      model.parameters().enableBf16();
       double[] cast = gradients(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(cast).isNotEqualTo(plain);
       double off = 0;
@@ -372,7 +372,7 @@ class CpuPassTest {
         double[] gradients = backward(pass, flat);
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
-            .hasMessageContaining("goes back once");
+            .hasMessageContaining("backward pass once");
         assertThat(Tensors.toDoubles(flat.gradients())).isEqualTo(gradients);
         pass.close();
         assertThatThrownBy(() -> backwardOnly(pass))
@@ -425,8 +425,8 @@ class CpuPassTest {
         LoraModel model =
             new LoraModel(base, config, LoraModel.fresh(base, new RandomNumbers(3)))) {
       CausalLm off = model.base();
-      CausalLm.Use first = off.use();
-      CausalLm.Use second = off.use();
+      CausalLm.AdapterHold first = off.holdAdapter();
+      CausalLm.AdapterHold second = off.holdAdapter();
       first.close(); // the second goes on
       assertThatThrownBy(() -> forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT))
           .isInstanceOf(IllegalStateException.class)

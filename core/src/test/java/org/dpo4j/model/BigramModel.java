@@ -29,7 +29,7 @@ public final class BigramModel implements CausalLm {
   }
 
   @Override
-  public List<EmbeddingTable> lookups() {
+  public List<EmbeddingTable> embeddingTables() {
     return List.of(new EmbeddingTable(table, false));
   }
 

@@ -100,7 +100,7 @@ class BlockedAttentionTest {
     BlockedAttention.Heads heads =
         new BlockedAttention.Heads(grouped(query, keyHeads), byHead(key), byHead(value));
     Tensor attended = Tensors.emptyLike(query, heads.query().shape());
-    WorkerPool.get().share(attention.forward(SCALE, heads, attended));
+    WorkerPool.get().runJobs(attention.forward(SCALE, heads, attended));
     Tensor rows = Tensors.longs(IntStream.range(0, SEQUENCES.tokens()).filter(wanted).toArray());
     assertSame(ungrouped(attended).index_select(0, rows), expected.index_select(0, rows));
 
@@ -110,7 +110,7 @@ class BlockedAttentionTest {
             Tensors.emptyLike(query, heads.query().shape()),
             Tensors.emptyLike(query, heads.key().shape()),
             Tensors.emptyLike(query, heads.value().shape()));
-    WorkerPool.get().share(attention.backward(SCALE, heads, outGradient, gradients));
+    WorkerPool.get().runJobs(attention.backward(SCALE, heads, outGradient, gradients));
     assertSame(ungrouped(gradients.query()), query.grad());
     assertSame(gradients.key().transpose(0, 1), key.grad());
     assertSame(gradients.value().transpose(0, 1), value.grad());

@@ -27,7 +27,7 @@ class WorkerPoolTest {
       Engine.setThreads(size);
       AtomicInteger[] runs = counters(size);
       WorkerPool.get()
-          .each(
+          .runOnEach(
               thread -> {
                 assertThat(torch.get_num_threads()).isEqualTo(1);
                 runs[thread].incrementAndGet();
@@ -51,7 +51,7 @@ class WorkerPoolTest {
                           try (Engine.Threads threads = Engine.use(size)) {
                             for (int i = 0; i < 300; i++) {
                               AtomicInteger[] runs = counters(size);
-                              WorkerPool.get().each(thread -> runs[thread].incrementAndGet());
+                              WorkerPool.get().runOnEach(thread -> runs[thread].incrementAndGet());
                               for (AtomicInteger count : runs) {
                                 mixed.compareAndSet(false, count.get() != 1);
                               }
@@ -80,16 +80,16 @@ class WorkerPoolTest {
     for (int by : new int[] {0, 1}) { // the caller's thread, and a worker
       assertThatThrownBy(
               () ->
-                  workers.each(
+                  workers.runOnEach(
                       thread -> {
                         if (thread == by) {
-                          workers.each(inner -> {});
+                          workers.runOnEach(inner -> {});
                         }
                       }))
           .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("must not hand work to a team");
+          .hasMessageContaining("must not call a pool");
     }
-    workers.each(thread -> {}); // goes on
+    workers.runOnEach(thread -> {}); // goes on
   }
 
   @Test
@@ -98,13 +98,13 @@ class WorkerPoolTest {
     WorkerPool workers = WorkerPool.get();
     assertThatThrownBy(
             () ->
-                workers.each(
+                workers.runOnEach(
                     thread -> {
                       throw new IllegalArgumentException("thread " + thread);
                     }))
         .hasMessage("thread 0");
     AtomicInteger runs = new AtomicInteger();
-    workers.each(thread -> runs.incrementAndGet());
+    workers.runOnEach(thread -> runs.incrementAndGet());
     assertThat(runs).hasValue(2);
   }
 
@@ -112,10 +112,10 @@ class WorkerPoolTest {
   void memoryThatIsLentIsLentOnce() {
     WorkerPool workers = WorkerPool.get();
     try (TensorScope scope = TensorScope.open();
-        WorkerPool.Block one = workers.block(ElementType.F32, 1000);
-        WorkerPool.Block two = workers.block(ElementType.F32, 1000);
-        ActivationArena slab = workers.slab(ElementType.F32);
-        ActivationArena other = workers.slab(ElementType.F32)) {
+        WorkerPool.Buffer one = workers.buffer(ElementType.F32, 1000);
+        WorkerPool.Buffer two = workers.buffer(ElementType.F32, 1000);
+        ActivationArena slab = workers.arena(ElementType.F32);
+        ActivationArena other = workers.arena(ElementType.F32)) {
       List<Tensor> all = List.of(one.tensor(), two.tensor(), slab.take(1000), other.take(1000));
       for (int i = 0; i < all.size(); i++) {
         all.get(i).fill_(Tensors.scalar(i + 1));
@@ -126,7 +126,7 @@ class WorkerPoolTest {
       }
       two.close();
       assertThatThrownBy(two::tensor).isInstanceOf(IllegalStateException.class);
-      try (WorkerPool.Block again = workers.block(ElementType.F32, 1200)) {
+      try (WorkerPool.Buffer again = workers.buffer(ElementType.F32, 1200)) {
         assertThat(again.tensor().data_ptr().address())
             .isNotEqualTo(all.get(0).data_ptr().address());
       }
@@ -181,7 +181,7 @@ class WorkerPoolTest {
         Thread.onSpinWait();
       }
       assertThat(spread.getCount()).isEqualTo(1);
-      WorkerPool.get().each(thread -> {}); // does not wait behind who waits for it
+      WorkerPool.get().runOnEach(thread -> {}); // does not wait behind who waits for it
       try (Pools.Hold inner = Pools.single()) {
         assertThat(torch.get_num_threads()).isEqualTo(1);
       }
@@ -190,7 +190,7 @@ class WorkerPoolTest {
     other.join();
     assertThat(spread.getCount()).isZero();
     try (Pools.Hold hold = Pools.spread()) { // the optimizer's step after a generated text
-      WorkerPool.get().each(thread -> assertThat(torch.get_num_threads()).isEqualTo(1));
+      WorkerPool.get().runOnEach(thread -> assertThat(torch.get_num_threads()).isEqualTo(1));
       assertThat(torch.get_num_threads()).isEqualTo(2);
     }
   }

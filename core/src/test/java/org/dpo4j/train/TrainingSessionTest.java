@@ -69,7 +69,7 @@ class TrainingSessionTest {
           kind == Kind.LD_DPO_IN_BF16 ? new LengthDesensitizing(0.5) : LengthDesensitizing.NONE;
       boolean bf16 = kind == Kind.LD_DPO_IN_BF16;
       if (bf16) {
-        base.parameters().castMatrices();
+        base.parameters().enableBf16();
       }
       reference =
           kind == Kind.MOVING_REFERENCE

@@ -65,7 +65,7 @@ class FamiliesTest {
     try (LoadedModel loaded = ModelReader.open(folder);
         FlatParameters flat = FlatParameters.of(loaded.model().trained());
         TensorScope scope = TensorScope.open()) {
-      Tensor table = loaded.model().lookups().get(0).table();
+      Tensor table = loaded.model().embeddingTables().get(0).table();
       Tensor gradient = Tensors.empty(ElementType.F32, table.shape());
       file(folder).copyTo("embedding_gradient", gradient);
       double[] expected = Tensors.toDoubles(gradient);

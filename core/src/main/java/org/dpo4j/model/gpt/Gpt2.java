@@ -96,7 +96,7 @@ public final class Gpt2 implements CausalLm {
   }
 
   @Override
-  public List<EmbeddingTable> lookups() {
+  public List<EmbeddingTable> embeddingTables() {
     return List.of(
         new EmbeddingTable(tokenEmbedding, false), new EmbeddingTable(positionEmbedding, true));
   }

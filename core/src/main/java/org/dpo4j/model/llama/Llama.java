@@ -171,7 +171,7 @@ public final class Llama implements CausalLm {
   }
 
   @Override
-  public List<EmbeddingTable> lookups() {
+  public List<EmbeddingTable> embeddingTables() {
     return List.of(new EmbeddingTable(embedding, false, config.padding()));
   }
 

@@ -25,19 +25,26 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model with an adapter on: at each chosen layer y = W x + b + s B A dropout(x), where only A and
- * B are trained; some modules of the base may be trained in full beside them. Hu et al. 2021, arXiv
- * 2106.09685, equation 3.
+ * A model with a LoRA adapter: each chosen layer computes y = W x + b + s B A dropout(x), where only
+ * A and B are trained; some modules of the base may be trained in full as well. Hu et al. 2021,
+ * arXiv 2106.09685, equation 3.
  *
- * <p>The base is used, not copied: as long as this model is open, the base computes with the
- * adapter, and {@link #base()} is the way to compute without.
+ * <p>The base is shared, not copied: while this model is open, the base computes with the adapter.
+ * Use {@link #base()} to compute without it.
  */
 public final class LoraModel implements CausalLm {
 
-  /** The factors at one layer: A of shape (rank, in), B of shape (out, rank). */
+  /**
+   * The factors of one layer.
+   *
+   * @param index of the layer in the adapter
+   * @param a shape (rank, in)
+   * @param b shape (out, rank)
+   * @param scale s
+   */
   private record Factors(AdapterSlot layer, int index, Tensor a, Tensor b, double scale) {}
 
-  /** A weight of the base that is trained: what the base has in it while the adapter is on. */
+  /** A weight of the base that is trained in full, and its value before training. */
   private record Saved(Tensor inModel, Tensor original) {}
 
   private static final String A = ".lora_A.weight";
@@ -51,14 +58,14 @@ public final class LoraModel implements CausalLm {
   private final List<Factors> factors = new ArrayList<>();
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
-  private final List<Tensor> aside = new ArrayList<>(); // of what is saved, while the base is used
-  private volatile int baseUses; // of the base alone
+  private final List<Tensor> aside = new ArrayList<>(); // trained values, while the adapter is off
+  private volatile int baseHolds; // open ones; while there are any, the adapter is off
   private boolean dropoutEnabled;
 
   /**
-   * Puts an adapter on a model.
+   * Attaches an adapter to a model.
    *
-   * @param base stays the caller's
+   * @param base owned by the caller
    * @param source of the adapter's weights: {@code <layer>.lora_A.weight}, shape (rank, in), {@code
    *     <layer>.lora_B.weight}, shape (out, rank), and the modules trained in full under their
    *     names in the base
@@ -78,8 +85,8 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * A source of new adapters' weights, which change nothing yet: A as PyTorch draws a linear layer,
-   * B zero, modules trained in full as they are.
+   * A source of weights for a new adapter that changes no output: A is drawn as PyTorch draws a
+   * linear layer, B is zero, and modules that are trained in full have the values of the base.
    */
   public static ParameterSource fresh(CausalLm base, RandomNumbers numbers) {
     RandomParameters random = new RandomParameters(ElementType.F32, numbers);
@@ -103,7 +110,7 @@ public final class LoraModel implements CausalLm {
     Tensor a = take(source, path + A, rank, layer.in());
     Tensor b = take(source, path + B, layer.out(), rank);
     Factors added = new Factors(layer, factors.size(), a, b, config.scale(path));
-    layer.attach(input -> baseUses == 0 ? product(input, added) : null);
+    layer.attach(input -> baseHolds == 0 ? product(input, added) : null);
     factors.add(added);
   }
 
@@ -119,7 +126,7 @@ public final class LoraModel implements CausalLm {
     return new Product(low, new Matrix(at.b()));
   }
 
-  /** Gives a weight of the base memory of its own to be trained in, and keeps what was there. */
+  /** Gives a weight of the base new memory to be trained in, and saves its value. */
   private void replace(Parameters.Parameter parameter, ParameterSource source) {
     Tensor inModel = parameter.tensor();
     Tensor values = source.take(parameter.name(), parameter.kind(), inModel.shape());
@@ -149,16 +156,16 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * The model without its adapter: what it was before. It shares all memory with this one, which
-   * cannot be used while this is.
+   * The model without the adapter. It shares all memory with this one; the two cannot compute at the
+   * same time.
    */
   public CausalLm base() {
     return new Base();
   }
 
   /**
-   * Adds the adapter to the base's weights, which computes the same from then on without it, and
-   * takes it off.
+   * Adds the adapter's products to the base's weights and detaches the adapter. The base then
+   * computes what this model computed.
    */
   public void merge() {
     try (Pools.Hold spread = Pools.spread();
@@ -176,11 +183,11 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * How far two states of this adapter are from each other: the Euclidean norm, over all layers and
-   * modules trained in full, of the difference between what they add to the model's weights.
+   * The distance between two states of this adapter: the Euclidean norm of the difference between
+   * the model's weights with either, over all layers and modules trained in full.
    *
-   * @param one values of {@link #trained()} by name
-   * @param other the same
+   * @param one first values of {@link #trained()}, by name
+   * @param other second values of {@link #trained()}, by name
    */
   public double distance(Map<String, Tensor> one, Map<String, Tensor> other) {
     double sum = 0;
@@ -215,12 +222,12 @@ public final class LoraModel implements CausalLm {
     return Math.sqrt(sum);
   }
 
-  /** Some rows of a matrix that is never there as a whole. */
+  /** Rows of a matrix that is never computed as a whole. */
   private interface Rows {
     Tensor get(long from, long to);
   }
 
-  /** The Euclidean norm of a matrix, in 64 bits, by pieces that need little memory. */
+  /** The Euclidean norm of a matrix, in 64 bits, computed in pieces to save memory. */
   private static double norm(long rows, long columns, Rows matrix) {
     long step = Math.max(1, NORM_PIECE / columns);
     double sum = 0;
@@ -238,8 +245,8 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
-  public List<EmbeddingTable> lookups() {
-    return base.lookups();
+  public List<EmbeddingTable> embeddingTables() {
+    return base.embeddingTables();
   }
 
   @Override
@@ -267,7 +274,7 @@ public final class LoraModel implements CausalLm {
     return base.hasTapedLayers();
   }
 
-  /** The base's weights, those trained in full as they are now. */
+  /** The base's weights; those that are trained in full have their current values. */
   @Override
   public Parameters parameters() {
     return base.parameters();
@@ -291,10 +298,10 @@ public final class LoraModel implements CausalLm {
 
   @Override
   public CausalLm copy() {
-    throw new UnsupportedOperationException("a model with an adapter is not copied; use base()");
+    throw new UnsupportedOperationException("a model with an adapter cannot be copied; copy base()");
   }
 
-  /** Takes the adapter off and frees it; the base is as it was, unless it was merged. */
+  /** Detaches the adapter and frees it. The base has its own weights again, unless it was merged. */
   @Override
   public void close() {
     factors.forEach(at -> at.layer().detach());
@@ -305,12 +312,12 @@ public final class LoraModel implements CausalLm {
     owned.clear();
   }
 
-  /** The base, switched to what it was while it is in use. */
+  /** The base with its own weights. */
   private final class Base implements CausalLm {
 
     @Override
-    public List<EmbeddingTable> lookups() {
-      return base.lookups();
+    public List<EmbeddingTable> embeddingTables() {
+      return base.embeddingTables();
     }
 
     @Override
@@ -339,8 +346,8 @@ public final class LoraModel implements CausalLm {
     }
 
     @Override
-    public Use use() {
-      return off();
+    public AdapterHold holdAdapter() {
+      return switchOff();
     }
 
     @Override
@@ -360,19 +367,19 @@ public final class LoraModel implements CausalLm {
 
     @Override
     public CausalLm copy() {
-      try (Use use = use()) {
+      try (AdapterHold adapter = holdAdapter()) {
         return base.copy();
       }
     }
 
-    /** Nothing of its own to free. */
+    /** Frees nothing: the weights are the base's. */
     @Override
     public void close() {}
   }
 
-  /** Takes the adapter out of the way until the last use of the base ends. */
-  private synchronized Use off() {
-    if (baseUses++ == 0) {
+  /** Switches the adapter off until the last hold of the base is closed. */
+  private synchronized AdapterHold switchOff() {
+    if (baseHolds++ == 0) {
       try (TensorScope scope = TensorScope.open()) {
         for (Saved weight : saved) {
           aside.add(scope.keep(weight.inModel().detach()));
@@ -380,11 +387,11 @@ public final class LoraModel implements CausalLm {
         }
       }
     }
-    return this::onAgain;
+    return this::switchOn;
   }
 
-  private synchronized void onAgain() {
-    if (--baseUses == 0) {
+  private synchronized void switchOn() {
+    if (--baseHolds == 0) {
       for (int i = 0; i < aside.size(); i++) {
         saved.get(i).inModel().set_data(aside.get(i));
         Tensors.free(aside.get(i));
@@ -394,13 +401,13 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * Nothing changes while it is open.
+   * Does nothing: the adapter is on.
    *
-   * @throws IllegalStateException if the base is in use without the adapter
+   * @throws IllegalStateException if the adapter is off because {@link #base} is in use
    */
   @Override
-  public synchronized Use use() {
-    if (baseUses > 0) {
+  public synchronized AdapterHold holdAdapter() {
+    if (baseHolds > 0) {
       throw new IllegalStateException(
           "the adapter is off because the model is in use without it; end that use of base() first");
     }

@@ -95,7 +95,7 @@ class LoraModelTest {
             false);
 
     @Override
-    public List<EmbeddingTable> lookups() {
+    public List<EmbeddingTable> embeddingTables() {
       throw new UnsupportedOperationException();
     }
 
