@@ -175,7 +175,7 @@ public final class Tape implements AutoCloseable {
     if (!weight.requires_grad()) {
       return;
     }
-    if (matrixGradients.stream().anyMatch(gradient -> gradient.weight() == weight)) {
+    if (matrixGradients.stream().anyMatch(gradient -> gradient.weight().is_same(weight))) {
       throw new IllegalStateException(
           "a matrix can be used once in a part of a block but one of shape "
               + Arrays.toString(weight.shape())

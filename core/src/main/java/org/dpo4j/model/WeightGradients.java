@@ -52,7 +52,7 @@ public final class WeightGradients {
       List<Tape.MatrixGradient> own = tape.matrixGradients();
       boolean same = own.size() == first.size();
       for (int i = 0; same && i < own.size(); i++) {
-        same = own.get(i).weight() == first.get(i).weight();
+        same = own.get(i).weight().is_same(first.get(i).weight());
       }
       if (!same) {
         throw new IllegalStateException(
