@@ -141,10 +141,10 @@ final class BlockPass implements AutoCloseable {
   final class Projection extends Stage {
 
     /** A thread's rows. */
-    private record Rows(Node states, DecoderBlock.Projected projected) {}
+    private record ProjectedRows(Node states, DecoderBlock.Projected projected) {}
 
     private final List<Tape> ownTapes = newTapes(tokens);
-    private final Rows[] rows = new Rows[batch.workers().size()];
+    private final ProjectedRows[] rows = new ProjectedRows[batch.workers().size()];
     private BlockedAttention.@Nullable Heads heads;
 
     private Projection() {
@@ -157,7 +157,7 @@ final class BlockPass implements AutoCloseable {
         @Nullable Tape tape = tape(ownTapes, thread);
         Node states = Tape.leaf(tape, tokens.select(input, 0, thread), true);
         DecoderBlock.Projected result = block.project(states, batch.rotary(thread));
-        rows[thread] = new Rows(states, result);
+        rows[thread] = new ProjectedRows(states, result);
         BlockedAttention.Heads all = allocate(result);
         ofTokens(all.query(), thread).copy_(grouped(result.query().value(), all.query()));
         ofTokens(all.key(), thread).copy_(result.key().value());
@@ -199,14 +199,14 @@ final class BlockPass implements AutoCloseable {
   final class Completion extends Stage {
 
     /** A thread's rows. */
-    private record Rows(Node states, Node attended, Node output) {}
+    private record CompletedRows(Node states, Node attended, Node output) {}
 
     private final Projection projection;
     private final BlockedAttention.Heads heads;
     private final BlockedAttention attention;
     private final Tensor attended; // (kvHeads, tokens, repeats, headDim)
     private final List<Tape> ownTapes = newTapes(needed);
-    private final Rows[] rows = new Rows[batch.workers().size()];
+    private final CompletedRows[] rows = new CompletedRows[batch.workers().size()];
 
     private Completion(
         Projection projection,
@@ -228,7 +228,7 @@ final class BlockPass implements AutoCloseable {
         Tensor own = needed.select(attended, 1, thread).transpose(0, 1).flatten(1, -1);
         Node seen = Tape.leaf(tape, own, false);
         Node result = block.finish(states, seen);
-        rows[thread] = new Rows(states, seen, result);
+        rows[thread] = new CompletedRows(states, seen, result);
         if (output != null) {
           needed.view(output, thread).copy_(result.value());
         }
@@ -303,7 +303,7 @@ final class BlockPass implements AutoCloseable {
      */
     void run(int thread, Tensor gradient) {
       try (TensorScope scope = TensorScope.open()) {
-        Completion.Rows rows = forward.rows[thread];
+        Completion.CompletedRows rows = forward.rows[thread];
         forward.ownTapes.get(thread).backward(List.of(rows.output()), List.of(gradient));
         needed.put(inputGradient, 0, thread, rows.states().gradient());
         Tensor byAttended = grouped(rows.attended().gradient(), attendedGradient);
@@ -384,7 +384,7 @@ final class BlockPass implements AutoCloseable {
      */
     Tensor run(int thread) {
       try (TensorScope scope = TensorScope.open()) {
-        Projection.Rows rows = forward.rows[thread];
+        Projection.ProjectedRows rows = forward.rows[thread];
         forward
             .ownTapes
             .get(thread)

@@ -3,20 +3,21 @@ package org.dpo4j.model;
 import java.util.List;
 
 /**
- * The sizes of a model that decide what it costs: known from its config, before any weight is read.
+ * The sizes of a model that determine its memory and arithmetic. They follow from its config.
  *
- * @param vocabSize tokens of the vocabulary
+ * @param vocabSize number of tokens in the vocabulary
  * @param hiddenSize width of the residual stream
- * @param heads query heads
- * @param keyValueHeads key and value heads
+ * @param heads number of query heads
+ * @param keyValueHeads number of key heads, and of value heads
  * @param headDim width of a head
  * @param intermediateSize width of the MLP
- * @param gated whether the MLP has a gate beside its input, as in Llama
+ * @param gated whether the MLP has a gate, as in Llama
+ * @param headNorms whether queries and keys are normalized by head, as in Qwen3
  * @param tiedHead whether the head is the embedding table
- * @param windows how many tokens a token sees in each layer, as in {@link AttentionLayer}
+ * @param windows attention window of each layer, as in {@link AttentionLayer}
  * @param blocks path of the blocks, as in {@code model.layers}
- * @param linears the linear layers of every block, biases not counted
- * @param parameters all numbers of the model, a tied head once
+ * @param linears the linear layers of a block, without biases
+ * @param parameters number of weights; a tied head counts once
  */
 public record ModelShape(
     int vocabSize,
@@ -26,21 +27,22 @@ public record ModelShape(
     int headDim,
     int intermediateSize,
     boolean gated,
+    boolean headNorms,
     boolean tiedHead,
     List<Integer> windows,
     String blocks,
-    List<Linear> linears,
+    List<LinearShape> linears,
     long parameters) {
 
   /**
-   * A matrix of one block.
+   * The matrix of a linear layer.
    *
-   * @param path in the block, as in {@code self_attn.q_proj}
+   * @param path of the layer in the block, as in {@code self_attn.q_proj}
    * @param in width of its input
    * @param out width of its output
    */
-  public record Linear(String path, long in, long out) {
-    /** Numbers of the matrix. */
+  public record LinearShape(String path, long in, long out) {
+    /** Number of weights. */
     public long weights() {
       return in * out;
     }
@@ -51,17 +53,17 @@ public record ModelShape(
     linears = List.copyOf(linears);
   }
 
-  /** Blocks. */
+  /** Number of blocks. */
   public int layers() {
     return windows.size();
   }
 
-  /** Numbers of the matrices of one block: each is used once for every token. */
+  /** Number of weights in the matrices of a block; each is used once per token. */
   public long blockWeights() {
-    return linears.stream().mapToLong(Linear::weights).sum();
+    return linears.stream().mapToLong(LinearShape::weights).sum();
   }
 
-  /** Numbers of the head's matrix: each is used once for every predicted token. */
+  /** Number of weights in the head's matrix; each is used once per predicted token. */
   public long headWeights() {
     return (long) vocabSize * hiddenSize;
   }

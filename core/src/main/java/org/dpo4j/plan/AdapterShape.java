@@ -19,19 +19,19 @@ public record AdapterShape(long parameters, long factors, long ranks) {
    * head are counted; the others are small.
    */
   public static AdapterShape of(LoraConfig config, ModelShape shape) {
-    List<ModelShape.Linear> linears = new ArrayList<>();
+    List<ModelShape.LinearShape> linears = new ArrayList<>();
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = shape.blocks() + "." + layer + ".";
       shape.linears().stream()
-          .map(linear -> new ModelShape.Linear(block + linear.path(), linear.in(), linear.out()))
+          .map(linear -> new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))
           .forEach(linears::add);
     }
     if (!shape.tiedHead()) {
-      linears.add(new ModelShape.Linear("lm_head", shape.hiddenSize(), shape.vocabSize()));
+      linears.add(new ModelShape.LinearShape("lm_head", shape.hiddenSize(), shape.vocabSize()));
     }
     long factors = 0;
     long ranks = 0;
-    for (ModelShape.Linear linear : linears) {
+    for (ModelShape.LinearShape linear : linears) {
       if (config.targets().matches(linear.path())) {
         int rank = config.rank(linear.path());
         factors += rank * (linear.in() + linear.out());

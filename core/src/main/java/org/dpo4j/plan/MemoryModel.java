@@ -7,25 +7,25 @@ import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.model.ModelShape;
 
 /**
- * How much memory a training run needs at its peak, part by part. What is known of the engine is in
- * the constants here and in {@link #floatsPerToken}, and nowhere else; {@code docs/performance.md}
- * compares the sums with measured runs.
+ * The memory of a training run at its peak, by part. The constants and {@link #savedActivations} are
+ * all that is assumed about the engine; {@code MemoryModelTest} compares them with what passes save,
+ * and {@code docs/performance.md} compares the sums with measured runs.
  *
  * @param shape of the model
- * @param adapter that is trained while the model is frozen; empty where the model is trained
- * @param checkpointing whether a block's activations are computed again in the backward pass
+ * @param adapter that is trained while the model is frozen; empty if the model is trained
+ * @param checkpointing whether the backward pass recomputes the activations of each block
  */
 public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, boolean checkpointing) {
 
-  /** The JVM with its heap and compilers, libtorch, and what malloc holds without need. */
+  /** The JVM with its heap and compilers, libtorch, and free memory that malloc retains. */
   static final long LIBRARIES = 480_000_000;
 
-  /** Index, order and reference log-probabilities of a pair; its ids are on disk. */
+  /** Index, order and reference log-probabilities of a pair; its token ids are on disk. */
   static final long BYTES_PER_PAIR = 36;
 
   private static final int FLOAT = 4;
 
-  /** What memory is for. */
+  /** The parts of the memory. */
   public enum Part {
     LIBRARIES("Java and libraries"),
     PAIRS("pairs"),
@@ -42,7 +42,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
       this.words = words;
     }
 
-    /** For people. */
+    /** The name for people. */
     public String words() {
       return words;
     }
@@ -51,9 +51,10 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   /**
    * Bytes by part at the peak of a step.
    *
-   * @param pairs of all data sets
-   * @param largest the micro-batch that needs most
-   * @param referenceCopy numbers of a second model that is there while training; 0 for none
+   * @param pairs number of pairs in all data sets
+   * @param largest load of the micro-batch that needs most
+   * @param referenceCopy number of weights of a second model that is in memory during training; 0
+   *     for none
    */
   public Map<Part, Long> peak(long pairs, TokenLoad largest, long referenceCopy) {
     long trained = adapter.map(AdapterShape::parameters).orElse(shape.parameters());
@@ -66,7 +67,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
     parts.put(Part.OPTIMIZER, 2 * trained * FLOAT); // two means of Adam
     parts.put(Part.REFERENCE, referenceCopy * FLOAT);
     parts.put(Part.ACTIVATIONS, activations(largest));
-    parts.put(Part.LOGITS, logits(largest));
+    parts.put(Part.LOGITS, savedLogits(largest));
     return parts;
   }
 
@@ -76,29 +77,52 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   }
 
   private long activations(TokenLoad load) {
-    long kept = floatsPerToken();
-    // Two blocks are open on the way back, with gradients about as large as what they kept.
-    long all =
-        checkpointing
-            ? (long) shape.layers() * shape.hiddenSize() + 4 * kept
-            : (shape.layers() + 2) * kept;
-    long ranks = adapter.map(AdapterShape::ranks).orElse(0L);
-    return load.tokens() * (all + ranks) * FLOAT;
+    // The backward pass has two blocks open, whose gradients are about as large as what they saved;
+    // with checkpointing it recomputes the two as well.
+    long open = (checkpointing ? 4 : 2) * (projectionFloats() + completionFloats());
+    return savedActivations(load) + load.tokens() * open * FLOAT;
   }
 
-  private long logits(TokenLoad load) {
+  /** Bytes that the blocks hold from the forward to the backward pass, small statistics excluded. */
+  public long savedActivations(TokenLoad load) {
+    // The states before the first block, and in each block but the last the rows of all tokens. The
+    // last block computes its output for predicting tokens alone.
+    long all = load.tokens() * shape.hiddenSize();
+    int layers = shape.layers();
+    if (checkpointing) {
+      all += (layers - 1) * load.tokens() * shape.hiddenSize();
+      return (all + load.predicting() * shape.hiddenSize()) * FLOAT;
+    }
+    all += layers * load.tokens() * projectionFloats();
+    all += (layers - 1) * load.tokens() * completionFloats();
+    all += load.predicting() * completionFloats();
+    all += load.tokens() * adapter.map(AdapterShape::ranks).orElse(0L);
+    return all * FLOAT;
+  }
+
+  /**
+   * Bytes that the head holds from the forward to the backward pass: the exponentials of all logits,
+   * or none above a limit.
+   */
+  public long savedLogits(TokenLoad load) {
     long bytes = load.predictions() * shape.vocabSize() * FLOAT;
     return bytes <= LogProbEngine.KEPT_BYTES ? bytes : 0;
   }
 
+  /** Elements that a block saves per token before attention: queries, keys and values. */
+  private long projectionFloats() {
+    long queriesAndKeys = (long) (shape.heads() + shape.keyValueHeads()) * shape.headDim();
+    long values = (long) shape.keyValueHeads() * shape.headDim();
+    return (shape.headNorms() ? 2 : 1) * queriesAndKeys + values; // the inputs of norms, too
+  }
+
   /**
-   * Numbers that a block keeps of each token for its backward pass: the states that come in and
-   * those after attention; queries, keys, values and what attention gave; and the MLP's inner
-   * states, of a gated one both.
+   * Elements that a block saves per token from attention on: the output of attention, the states
+   * after it and after the MLP, and the MLP's inner states, two in a gated one.
    */
-  long floatsPerToken() {
+  private long completionFloats() {
     return 2L * shape.hiddenSize()
-        + 2L * (shape.heads() + shape.keyValueHeads()) * shape.headDim()
+        + (long) shape.heads() * shape.headDim()
         + (shape.gated() ? 2L : 1L) * shape.intermediateSize();
   }
 }

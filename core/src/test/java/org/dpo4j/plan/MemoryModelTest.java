@@ -2,13 +2,35 @@ package org.dpo4j.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.stream.Stream;
+import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.DecoderPass;
 import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.TargetModules;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
+import org.dpo4j.train.SmallPairs;
+import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelBlueprint;
+import org.dpo4j.weights.ModelFolders;
+import org.dpo4j.weights.ModelReader;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Closes the defect that a part of the memory is forgotten or counted twice. */
 class MemoryModelTest {
@@ -23,14 +45,16 @@ class MemoryModelTest {
           4,
           16,
           true,
+          false,
           true,
           Collections.nCopies(10, AttentionLayer.ALL),
           "model.layers",
-          List.of(new ModelShape.Linear("q", 8, 8)),
+          List.of(new ModelShape.LinearShape("q", 8, 8)),
           9000);
 
   private static final TokenLoad LOAD = new TokenLoad(1, 100, 50, 50, Map.of(), Map.of());
   private static final long PAIRS = 3;
+  private static final List<EncodedPair> PAIRS_OF_TOKENS = SmallPairs.random(60, 5);
 
   @Test
   void aTrainedWeightTakesSixteenBytes() {
@@ -54,23 +78,6 @@ class MemoryModelTest {
   }
 
   @Test
-  void aBlockKeepsItsStatesOfEveryToken() {
-    // Twice the width of 8; q, k, v and what attention gave: 2 x (2 + 1) x 4; gate and up: 2 x 16.
-    long kept = 16 + 24 + 32;
-    // And two blocks more, for the gradients of the two whose backward pass is under way.
-    assertThat(peak(Optional.empty(), false, 0))
-        .containsEntry(MemoryModel.Part.ACTIVATIONS, 4 * 100 * 12 * kept);
-  }
-
-  @Test
-  void withCheckpointingABlockKeepsWhatComesIn() {
-    long kept = 16 + 24 + 32;
-
-    assertThat(peak(Optional.empty(), true, 0))
-        .containsEntry(MemoryModel.Part.ACTIVATIONS, 4 * 100 * (10 * 8 + 4 * kept));
-  }
-
-  @Test
   void logitsBeyondTheirBudgetAreNotKept() {
     TokenLoad large = new TokenLoad(1, 100, 1_000_000, 100, Map.of(), Map.of());
 
@@ -80,14 +87,80 @@ class MemoryModelTest {
         .containsEntry(MemoryModel.Part.LOGITS, 0L);
   }
 
-  @Test
-  void theWholeIsTheSumOfItsParts() {
-    Map<MemoryModel.Part, Long> parts = peak(Optional.empty(), false, 9000);
+  static List<Path> families() throws IOException {
+    List<Path> folders = new ArrayList<>();
+    for (String group : List.of("families", "models")) {
+      try (Stream<Path> found = Files.list(ModelFolders.fixture(group))) {
+        found.sorted().forEach(folders::add);
+      }
+    }
+    return folders;
+  }
 
-    assertThat(parts).hasSize(MemoryModel.Part.values().length);
-    assertThat(parts).containsEntry(MemoryModel.Part.REFERENCE, 4 * 9000L);
-    assertThat(MemoryModel.total(parts))
-        .isEqualTo(parts.values().stream().mapToLong(Long::longValue).sum());
+  /**
+   * What a pass really holds. The estimate leaves out what is small: statistics of norms, one or two
+   * elements a row and norm, and the gaps between tensors in the arena, up to 15 elements each. With
+   * the widths of these models, 16 and more, that is up to a twentieth; a forgotten tensor is more.
+   */
+  @ParameterizedTest
+  @MethodSource("families")
+  void thePlanFindsWhatAPassHoldsForItsBackwardPass(Path folder) {
+    Engine.setThreads(2);
+    ModelShape shape = ModelBlueprint.read("model", folder).shape();
+    TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      loaded.model().trained().requireGradients(true);
+      MemoryModel whole = new MemoryModel(shape, Optional.empty(), false);
+      assertHeld(loaded.model(), DecoderPass.Keep.ALL, whole.savedActivations(load), 0.05);
+      MemoryModel states = new MemoryModel(shape, Optional.empty(), true);
+      assertHeld(loaded.model(), DecoderPass.Keep.STATES, states.savedActivations(load), 0);
+    } finally {
+      Engine.setThreads(0);
+    }
+  }
+
+  /** Its factors have ranks, and what is frozen needs no input. */
+  @Test
+  void withAnAdapterOnEveryLayerThePlanFindsTheSameAndTheRanks() {
+    Path folder = ModelFolders.fixture("models/llama");
+    ModelShape shape = ModelBlueprint.read("model", folder).shape();
+    LoraConfig config =
+        new LoraConfig(
+            8, 16, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
+    try (LoadedModel loaded = ModelReader.open(folder);
+        LoraModel model =
+            new LoraModel(
+                loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
+      model.trained().requireGradients(true);
+      MemoryModel plan =
+          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), false);
+      TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
+      // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
+      assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);
+    }
+  }
+
+  @Test
+  void aPassWithoutABackwardPassHoldsItsResultAlone() {
+    try (LoadedModel loaded = ModelReader.open(ModelFolders.fixture("models/llama"));
+        DecoderPass pass = pass(loaded.model(), DecoderPass.Keep.NOTHING)) {
+      assertThat(pass.savedBytes()).isEqualTo(4 * pass.states().numel());
+    }
+  }
+
+  /**
+   * @param margin the pass may hold so much more than planned, relative
+   */
+  private static void assertHeld(
+      CausalLm model, DecoderPass.Keep keep, long planned, double margin) {
+    try (DecoderPass pass = pass(model, keep)) {
+      assertThat((double) pass.savedBytes()).isBetween((double) planned, planned * (1 + margin));
+    }
+  }
+
+  private static DecoderPass pass(CausalLm model, DecoderPass.Keep keep) {
+    return DecoderPass.forward(
+        model, PreferenceBatch.of(PAIRS_OF_TOKENS).sequences(), keep, OptionalLong.empty());
   }
 
   private static Map<MemoryModel.Part, Long> peak(

@@ -23,10 +23,11 @@ class StepArithmeticTest {
           2,
           8,
           true,
+          false,
           true,
           List.of(AttentionLayer.ALL, 2),
           "model.layers",
-          List.of(new ModelShape.Linear("q", 4, 6)),
+          List.of(new ModelShape.LinearShape("q", 4, 6)),
           100);
 
   /** A prompt of 3 with completions of 2 and 3: fed are 3 + 1 + 2 tokens, scored 5. */

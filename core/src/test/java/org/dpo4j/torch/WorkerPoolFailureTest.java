@@ -33,7 +33,7 @@ class WorkerPoolFailureTest {
     assertThatThrownBy(
             () ->
                 WorkerPool.get()
-                    .each(
+                    .runOnEach(
                         thread -> {
                           if (thread == 1) {
                             throw new IllegalArgumentException("worker 1");
@@ -52,7 +52,7 @@ class WorkerPoolFailureTest {
       assertThatThrownBy(
               () ->
                   WorkerPool.get()
-                      .each(
+                      .runOnEach(
                           thread -> {
                             if (thread > 0) {
                               throw new IllegalArgumentException("worker " + thread);
@@ -68,7 +68,7 @@ class WorkerPoolFailureTest {
     assertThatThrownBy(
             () ->
                 WorkerPool.get()
-                    .each(
+                    .runOnEach(
                         thread -> {
                           throw new IllegalStateException("all");
                         }))
@@ -82,7 +82,7 @@ class WorkerPoolFailureTest {
     assertThatThrownBy(
             () ->
                 WorkerPool.get()
-                    .each(
+                    .runOnEach(
                         thread -> {
                           if (thread == 2) {
                             throw error;
@@ -101,7 +101,7 @@ class WorkerPoolFailureTest {
         () -> {
           throw new IllegalArgumentException("job 0");
         });
-    assertThatThrownBy(() -> WorkerPool.get().share(jobs)).hasMessage("job 0");
+    assertThatThrownBy(() -> WorkerPool.get().runJobs(jobs)).hasMessage("job 0");
     assertThat(done).hasValue(20);
     assertRunsOnEach(3);
   }
@@ -114,7 +114,7 @@ class WorkerPoolFailureTest {
       int job = i;
       jobs.add(() -> runs.incrementAndGet(job));
     }
-    WorkerPool.get().share(jobs);
+    WorkerPool.get().runJobs(jobs);
     for (int i = 0; i < 100; i++) {
       assertThat(runs.get(i)).isEqualTo(1);
     }
@@ -138,7 +138,7 @@ class WorkerPoolFailureTest {
 
   private static void assertRunsOnEach(WorkerPool workers, int size) {
     AtomicIntegerArray runs = new AtomicIntegerArray(size);
-    workers.each(runs::incrementAndGet);
+    workers.runOnEach(runs::incrementAndGet);
     for (int thread = 0; thread < size; thread++) {
       assertThat(runs.get(thread)).isEqualTo(1);
     }

@@ -22,11 +22,11 @@ import org.dpo4j.torch.Tensors;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Model folders for tests: the fixtures, changed copies of them, and files made by hand. */
-final class ModelFolders {
+public final class ModelFolders {
 
   private ModelFolders() {}
 
-  static Path fixture(String name) {
+  public static Path fixture(String name) {
     try {
       return Path.of(
           Objects.requireNonNull(ModelFolders.class.getResource("/fixtures/" + name), name)

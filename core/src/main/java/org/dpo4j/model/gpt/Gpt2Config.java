@@ -80,12 +80,12 @@ public record Gpt2Config(
 
   /** The sizes that decide memory and compute. */
   public ModelShape shape() {
-    List<ModelShape.Linear> linears =
+    List<ModelShape.LinearShape> linears =
         List.of(
-            new ModelShape.Linear("attn.c_attn", hiddenSize, 3L * hiddenSize),
-            new ModelShape.Linear("attn.c_proj", hiddenSize, hiddenSize),
-            new ModelShape.Linear("mlp.c_fc", hiddenSize, innerSize),
-            new ModelShape.Linear("mlp.c_proj", innerSize, hiddenSize));
+            new ModelShape.LinearShape("attn.c_attn", hiddenSize, 3L * hiddenSize),
+            new ModelShape.LinearShape("attn.c_proj", hiddenSize, hiddenSize),
+            new ModelShape.LinearShape("mlp.c_fc", hiddenSize, innerSize),
+            new ModelShape.LinearShape("mlp.c_proj", innerSize, hiddenSize));
     long norm = 2L * hiddenSize;
     long block =
         2 * norm + linears.stream().mapToLong(linear -> linear.weights() + linear.out()).sum();
@@ -97,6 +97,7 @@ public record Gpt2Config(
         heads,
         headDim(),
         innerSize,
+        false,
         false,
         tiedHead,
         Collections.nCopies(layers, AttentionLayer.ALL),

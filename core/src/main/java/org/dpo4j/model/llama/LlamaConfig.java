@@ -113,10 +113,10 @@ public record LlamaConfig(
         layers.subList(0, Math.min(count, layers.size())));
   }
 
-  /** What the model costs. */
+  /** The sizes that determine memory and arithmetic. */
   public ModelShape shape() {
-    List<ModelShape.Linear> linears = linears();
-    long block = linears.stream().mapToLong(ModelShape.Linear::weights).sum();
+    List<ModelShape.LinearShape> linears = linears();
+    long block = linears.stream().mapToLong(ModelShape.LinearShape::weights).sum();
     block += 2L * hiddenSize + (headNorms ? 2L * headDim : 0);
     long queryKeyValue = (long) (heads + 2 * keyValueHeads) * headDim;
     block += biases.queryKeyValue() ? queryKeyValue : 0;
@@ -131,6 +131,7 @@ public record LlamaConfig(
         headDim,
         intermediateSize,
         true,
+        headNorms,
         tiedHead,
         layers.stream().map(Layer::window).toList(),
         "model.layers",
@@ -138,25 +139,25 @@ public record LlamaConfig(
         layers.size() * block + (tiedHead ? table : 2 * table) + hiddenSize);
   }
 
-  private List<ModelShape.Linear> linears() {
+  private List<ModelShape.LinearShape> linears() {
     long queries = (long) heads * headDim;
     long keys = (long) keyValueHeads * headDim;
-    List<ModelShape.Linear> linears = new ArrayList<>();
+    List<ModelShape.LinearShape> linears = new ArrayList<>();
     if (fused) {
-      linears.add(new ModelShape.Linear("self_attn.qkv_proj", hiddenSize, queries + 2 * keys));
+      linears.add(new ModelShape.LinearShape("self_attn.qkv_proj", hiddenSize, queries + 2 * keys));
     } else {
-      linears.add(new ModelShape.Linear("self_attn.q_proj", hiddenSize, queries));
-      linears.add(new ModelShape.Linear("self_attn.k_proj", hiddenSize, keys));
-      linears.add(new ModelShape.Linear("self_attn.v_proj", hiddenSize, keys));
+      linears.add(new ModelShape.LinearShape("self_attn.q_proj", hiddenSize, queries));
+      linears.add(new ModelShape.LinearShape("self_attn.k_proj", hiddenSize, keys));
+      linears.add(new ModelShape.LinearShape("self_attn.v_proj", hiddenSize, keys));
     }
-    linears.add(new ModelShape.Linear("self_attn.o_proj", queries, hiddenSize));
+    linears.add(new ModelShape.LinearShape("self_attn.o_proj", queries, hiddenSize));
     if (fused) {
-      linears.add(new ModelShape.Linear("mlp.gate_up_proj", hiddenSize, 2L * intermediateSize));
+      linears.add(new ModelShape.LinearShape("mlp.gate_up_proj", hiddenSize, 2L * intermediateSize));
     } else {
-      linears.add(new ModelShape.Linear("mlp.gate_proj", hiddenSize, intermediateSize));
-      linears.add(new ModelShape.Linear("mlp.up_proj", hiddenSize, intermediateSize));
+      linears.add(new ModelShape.LinearShape("mlp.gate_proj", hiddenSize, intermediateSize));
+      linears.add(new ModelShape.LinearShape("mlp.up_proj", hiddenSize, intermediateSize));
     }
-    linears.add(new ModelShape.Linear("mlp.down_proj", intermediateSize, hiddenSize));
+    linears.add(new ModelShape.LinearShape("mlp.down_proj", intermediateSize, hiddenSize));
     return linears;
   }
 
