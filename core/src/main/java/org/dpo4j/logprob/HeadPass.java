@@ -27,21 +27,21 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The forward and backward pass of the head: from the states after the last block to the
- * log-probabilities of the targets. Each thread computes a part of the vocabulary, in tiles of logits
- * that stay in its cache while their maxima and sums are taken; the normalizers of the softmax are
- * combined from those of all tiles.
+ * log-probabilities of the targets. Each thread computes a part of the vocabulary, in tiles of
+ * logits that stay in its cache while their maxima and sums are taken; the normalizers of the
+ * softmax are combined from those of all tiles.
  *
  * <p>A training pass keeps e = exp(x - largest) of each tile, or recomputes the logits x if that
- * takes too much memory. In the backward pass e becomes the softmax p in place, by a factor for each
- * row and tile. With g the gradient with respect to a row's log-probability, that with respect to its
- * logits is g (onehot - p). The product with g is applied to the other factor, which is smaller than
- * p, and the one-hot part, one row of the matrix for each target, is added separately.
+ * takes too much memory. In the backward pass e becomes the softmax p in place, by a factor for
+ * each row and tile. With g the gradient with respect to a row's log-probability, that with respect
+ * to its logits is g (onehot - p). The product with g is applied to the other factor, which is
+ * smaller than p, and the one-hot part, one row of the matrix for each target, is added separately.
  */
 final class HeadPass implements AutoCloseable {
 
   /**
-   * Statistics of each tile and row, shape (tiles, scored) each, where x are the logits of a row in a
-   * tile and e = exp(x - largest).
+   * Statistics of each tile and row, shape (tiles, scored) each, where x are the logits of a row in
+   * a tile and e = exp(x - largest).
    *
    * @param largest the largest x
    * @param sum the sum of e
@@ -62,7 +62,8 @@ final class HeadPass implements AutoCloseable {
    * The results of the forward pass.
    *
    * @param normalizers log sum exp x of each row, shape (scored)
-   * @param tileWeights exp(largest - normalizer), which times e is the softmax; shape (tiles, scored)
+   * @param tileWeights exp(largest - normalizer), which times e is the softmax; shape (tiles,
+   *     scored)
    * @param logProbs of the targets, in nats, shape (scored)
    * @param tokenStatistics entropy, mean logit, whether the target is the most likely token, and
    *     alignment, shape (scored) each; empty if not asked for
@@ -359,7 +360,8 @@ final class HeadPass implements AutoCloseable {
           Arrays.stream(hits)
               .mapToLong(row -> (long) row * tile.count() + targetIds[row] - tile.from())
               .toArray();
-      targetLogits.index_copy_(0, Tensors.longs(hits), x.view(-1).index_select(0, Tensors.longs(places)));
+      targetLogits.index_copy_(
+          0, Tensors.longs(hits), x.view(-1).index_select(0, Tensors.longs(places)));
     }
     if (statistics) {
       tile.of(tiles.norm())
@@ -391,7 +393,8 @@ final class HeadPass implements AutoCloseable {
   // --- backward -------------------------------------------------------------------------------
 
   /**
-   * Runs the backward pass, once: adds to the gradients of the weights of the last norm and the head.
+   * Runs the backward pass, once: adds to the gradients of the weights of the last norm and the
+   * head.
    *
    * @param byLogProbs gradient of the loss with respect to {@link #logProbs}, shape (scored)
    * @param byStates the gradient with respect to the states is added to it, shape (predicting,
@@ -489,7 +492,10 @@ final class HeadPass implements AutoCloseable {
     closeTapes();
     inputs.forEach(Tensors::free);
     inputs.clear();
-    Arrays.stream(softmaxTimesWeight).flatMap(Arrays::stream).filter(Objects::nonNull).forEach(Tensors::free);
+    Arrays.stream(softmaxTimesWeight)
+        .flatMap(Arrays::stream)
+        .filter(Objects::nonNull)
+        .forEach(Tensors::free);
     softmaxTimesWeight = new Tensor[0][];
     if (memory != null) {
       memory.close();

@@ -51,9 +51,7 @@ final class BlockPass implements AutoCloseable {
 
     /** Uninitialized memory for an activation, outside all scopes. */
     Tensor allocate(long... shape) {
-      return arena == null
-          ? Tensors.ownedLike(like, shape)
-          : TensorScope.hold(arena.take(shape));
+      return arena == null ? Tensors.ownedLike(like, shape) : TensorScope.hold(arena.take(shape));
     }
 
     private @Nullable RotaryEmbedding rotary(int thread) {
@@ -248,7 +246,8 @@ final class BlockPass implements AutoCloseable {
     Saved save() {
       requireFinished();
       if (!saves) {
-        throw new IllegalStateException("this pass through a block was made without a backward pass");
+        throw new IllegalStateException(
+            "this pass through a block was made without a backward pass");
       }
       free(attended);
       return new Saved(this);
@@ -389,8 +388,7 @@ final class BlockPass implements AutoCloseable {
             .ownTapes
             .get(thread)
             .backward(
-                List.of(
-                    rows.projected().query(), rows.projected().key(), rows.projected().value()),
+                List.of(rows.projected().query(), rows.projected().key(), rows.projected().value()),
                 List.of(
                     ofTokens(gradients.query(), thread).flatten(1, 2),
                     ofTokens(gradients.key(), thread),

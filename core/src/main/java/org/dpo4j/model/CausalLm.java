@@ -11,8 +11,8 @@ import org.dpo4j.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder-only language model: embedding tables, blocks, a last norm and a head. The sequences of a
- * batch are concatenated without padding; {@link Attention} decides which tokens attend to which.
+ * A decoder-only language model: embedding tables, blocks, a last norm and a head. The sequences of
+ * a batch are concatenated without padding; {@link Attention} decides which tokens attend to which.
  *
  * <p>{@link #hiddenStates} and {@link #logits} are plain libtorch operations that autograd records.
  * {@link DecoderPass} runs the same parts on the worker pool, with backward formulas of their own.

@@ -15,9 +15,9 @@ import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pass of a flat batch through the embedding tables and blocks of a model, and back. Each thread
- * of the worker pool takes its rows through all layers that work row by row; attention and the
- * gradients of weights are jobs that the threads share. The numbers are those of {@link
+ * The pass of a flat batch through the embedding tables and blocks of a model, and back. Each
+ * thread of the worker pool takes its rows through all layers that work row by row; attention and
+ * the gradients of weights are jobs that the threads share. The numbers are those of {@link
  * CausalLm#hiddenStates} and libtorch's autograd, up to rounding.
  */
 public final class DecoderPass implements AutoCloseable {
@@ -111,8 +111,7 @@ public final class DecoderPass implements AutoCloseable {
     Tensor ids = Tensors.longs(sequences.ids());
     Tensor positions = Tensors.longs(sequences.positions());
     Tensor like = model.parameters().all().get(0).tensor();
-    ActivationArena arena =
-        keep == Keep.ALL ? workers.arena(Tensors.elementType(like)) : null;
+    ActivationArena arena = keep == Keep.ALL ? workers.arena(Tensors.elementType(like)) : null;
     BlockPass.Batch batch =
         new BlockPass.Batch(
             workers,
@@ -173,8 +172,7 @@ public final class DecoderPass implements AutoCloseable {
   private BlockPass open(int block, Tensor input, @Nullable Tensor output) {
     // States that are saved come from the same formulas as those that are recomputed.
     boolean saves = keep != Keep.NOTHING;
-    BlockPass pass =
-        new BlockPass(batch, blocks.get(block), input, needed(block), output, saves);
+    BlockPass pass = new BlockPass(batch, blocks.get(block), input, needed(block), output, saves);
     passes.add(pass);
     return pass;
   }

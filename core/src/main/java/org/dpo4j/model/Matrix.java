@@ -147,9 +147,7 @@ public final class Matrix {
     if (transposed) {
       return values.t();
     }
-    return input.size(0) < MIN_ROWS_TO_PREFETCH || GradMode.is_enabled()
-        ? values
-        : prefetched();
+    return input.size(0) < MIN_ROWS_TO_PREFETCH || GradMode.is_enabled() ? values : prefetched();
   }
 
   /** A view of {@code count} rows, valid until the next {@link #enableBf16}. */
@@ -160,8 +158,9 @@ public final class Matrix {
   }
 
   /**
-   * The values, after reading them once. The product reads the matrix by columns, which the hardware
-   * prefetcher does not follow; reading it by rows first costs less than it saves (LOG.md).
+   * The values, after reading them once. The product reads the matrix by columns, which the
+   * hardware prefetcher does not follow; reading it by rows first costs less than it saves
+   * (LOG.md).
    */
   private Tensor prefetched() {
     values.sum();

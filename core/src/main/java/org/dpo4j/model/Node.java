@@ -104,7 +104,8 @@ public final class Node {
   /** The result of an operation in a pass without a tape. */
   Node untaped(Tensor result) {
     if (tape != null) {
-      throw new IllegalStateException("an operation on a taped node must record its backward formula");
+      throw new IllegalStateException(
+          "an operation on a taped node must record its backward formula");
     }
     return new Node(null, dropout, result);
   }

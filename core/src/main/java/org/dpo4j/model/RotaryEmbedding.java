@@ -63,7 +63,8 @@ public final class RotaryEmbedding {
     Tensor cosine = states.tape().hold(cos);
     Tensor sine = states.tape().hold(sin);
     // By the opposite angle a rotation is its own transpose.
-    return states.then(turned, gradient -> states.accumulateOwned(turned(gradient, cosine, sine, -1)));
+    return states.then(
+        turned, gradient -> states.accumulateOwned(turned(gradient, cosine, sine, -1)));
   }
 
   /**

@@ -62,8 +62,7 @@ public final class WeightGradients {
     }
   }
 
-  private static void addMatrixJobs(
-      List<Runnable> jobs, int threads, int index, List<Tape> tapes) {
+  private static void addMatrixJobs(List<Runnable> jobs, int threads, int index, List<Tape> tapes) {
     Tensor weight = tapes.get(0).matrixGradients().get(index).weight(); // (rows, columns)
     int dim = weight.size(0) >= weight.size(1) ? 0 : 1; // the longer side is cut
     long side = weight.size(dim);

@@ -23,7 +23,9 @@ public record AdapterShape(long parameters, long factors, long ranks) {
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = shape.blocks() + "." + layer + ".";
       shape.linears().stream()
-          .map(linear -> new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))
+          .map(
+              linear ->
+                  new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))
           .forEach(linears::add);
     }
     if (!shape.tiedHead()) {

@@ -7,9 +7,9 @@ import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.model.ModelShape;
 
 /**
- * The memory of a training run at its peak, by part. The constants and {@link #savedActivations} are
- * all that is assumed about the engine; {@code MemoryModelTest} compares them with what passes save,
- * and {@code docs/performance.md} compares the sums with measured runs.
+ * The memory of a training run at its peak, by part. The constants and {@link #savedActivations}
+ * are all that is assumed about the engine; {@code MemoryModelTest} compares them with what passes
+ * save, and {@code docs/performance.md} compares the sums with measured runs.
  *
  * @param shape of the model
  * @param adapter that is trained while the model is frozen; empty if the model is trained
@@ -83,7 +83,9 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
     return savedActivations(load) + load.tokens() * open * FLOAT;
   }
 
-  /** Bytes that the blocks hold from the forward to the backward pass, small statistics excluded. */
+  /**
+   * Bytes that the blocks hold from the forward to the backward pass, small statistics excluded.
+   */
   public long savedActivations(TokenLoad load) {
     // The states before the first block, and in each block but the last the rows of all tokens. The
     // last block computes its output for predicting tokens alone.
@@ -101,8 +103,8 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   }
 
   /**
-   * Bytes that the head holds from the forward to the backward pass: the exponentials of all logits,
-   * or none above a limit.
+   * Bytes that the head holds from the forward to the backward pass: the exponentials of all
+   * logits, or none above a limit.
    */
   public long savedLogits(TokenLoad load) {
     long bytes = load.predictions() * shape.vocabSize() * FLOAT;

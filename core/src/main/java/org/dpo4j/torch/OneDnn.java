@@ -86,7 +86,8 @@ public final class OneDnn {
 
   private static Tensor call(@Nullable NamedOperator operator, IValue... arguments) {
     if (operator == null) {
-      throw new IllegalStateException("this build or processor has no oneDNN operators; ask isFaster first");
+      throw new IllegalStateException(
+          "this build or processor has no oneDNN operators; ask isFaster first");
     }
     return operator.call(arguments);
   }

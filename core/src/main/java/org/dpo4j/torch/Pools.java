@@ -8,12 +8,12 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * Controls how many threads one operation uses. libtorch keeps that number per thread, OpenBLAS for
- * the whole process, and the last bits of a product depend on it. The process therefore works in one
- * of two modes at a time:
+ * the whole process, and the last bits of a product depend on it. The process therefore works in
+ * one of two modes at a time:
  *
  * <ul>
- *   <li>{@link #single}: an operation runs on the thread that calls it. Passes and the optimizer use
- *       this mode; any number of threads can hold it at the same time.
+ *   <li>{@link #single}: an operation runs on the thread that calls it. Passes and the optimizer
+ *       use this mode; any number of threads can hold it at the same time.
  *   <li>{@link #spread}: an operation runs on several threads, for work outside passes. One thread
  *       holds it, after all holds of the other mode have been closed.
  * </ul>
@@ -53,8 +53,8 @@ public final class Pools {
   }
 
   /**
-   * While open, operations of the calling thread run on {@link Engine#threads} threads, and no other
-   * thread of the process holds a mode. Keep it short: others wait. Holds nest.
+   * While open, operations of the calling thread run on {@link Engine#threads} threads, and no
+   * other thread of the process holds a mode. Keep it short: others wait. Holds nest.
    *
    * @throws IllegalStateException if this thread holds {@link #single}
    */
@@ -74,10 +74,13 @@ public final class Pools {
     };
   }
 
-  /** The caller of a worker holds the mode and waits for the worker, so waiting here would deadlock. */
+  /**
+   * The caller of a worker holds the mode and waits for the worker, so waiting here would deadlock.
+   */
   private static void requireNoWorker() {
     if (WorkerPool.isWorker()) {
-      throw new IllegalStateException("work that a pool runs must not change the mode of the thread pools");
+      throw new IllegalStateException(
+          "work that a pool runs must not change the mode of the thread pools");
     }
   }
 
@@ -119,7 +122,9 @@ public final class Pools {
       refresh();
     }
 
-    /** Sets the number for this thread's hold, or the default if there is no hold in the process. */
+    /**
+     * Sets the number for this thread's hold, or the default if there is no hold in the process.
+     */
     synchronized void refresh() {
       if (singles > 0) {
         return;

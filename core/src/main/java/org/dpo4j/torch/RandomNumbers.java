@@ -7,7 +7,8 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * A random stream of its own: the numbers of PyTorch's default generator after {@code
- * torch.manual_seed}, without using that generator, which the whole process shares. Not thread-safe.
+ * torch.manual_seed}, without using that generator, which the whole process shares. Not
+ * thread-safe.
  */
 public final class RandomNumbers implements AutoCloseable {
 

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>to the enclosing scope: {@link #only}, or {@link #pass} in the middle of a block;
  *   <li>to an owner that frees it with {@link Tensors#free}: {@link #keep}, for a tensor that was
  *       made in the scope;
- *   <li>as a second handle with such an owner: {@link #hold}, for any tensor. The memory is freed with
- *       the last handle.
+ *   <li>as a second handle with such an owner: {@link #hold}, for any tensor. The memory is freed
+ *       with the last handle.
  * </ul>
  *
  * <pre>{@code
@@ -44,7 +44,9 @@ public final class TensorScope implements AutoCloseable {
     return new TensorScope();
   }
 
-  /** Removes a tensor from this scope. The caller owns it and frees it with {@link Tensors#free}. */
+  /**
+   * Removes a tensor from this scope. The caller owns it and frees it with {@link Tensors#free}.
+   */
   public Tensor keep(Tensor tensor) {
     tensor.retainReference(); // detaching alone would release it
     scope.detach(tensor);
@@ -63,8 +65,8 @@ public final class TensorScope implements AutoCloseable {
 
   /**
    * A second handle of a tensor, outside all scopes. The caller owns it and frees it with {@link
-   * Tensors#free}. It is safe for the results of in-place operations and for elements of tuples too,
-   * whose own handles point into other objects.
+   * Tensors#free}. It is safe for the results of in-place operations and for elements of tuples
+   * too, whose own handles point into other objects.
    */
   public static Tensor hold(Tensor tensor) {
     Tensor held = new Tensor(tensor);
@@ -87,8 +89,8 @@ public final class TensorScope implements AutoCloseable {
   }
 
   /**
-   * Stops collecting what this thread makes. What the scope holds lives until it is closed, which any
-   * thread may then do, in any order with other scopes.
+   * Stops collecting what this thread makes. What the scope holds lives until it is closed, which
+   * any thread may then do, in any order with other scopes.
    */
   public void leave() {
     Iterator<PointerScope> open = PointerScope.getScopeIterator();

@@ -201,7 +201,11 @@ public final class Tensors {
     }
     if (!target.is_contiguous() || offset < 0 || offset + count > target.numel()) {
       throw new IllegalArgumentException(
-          count + " elements from index " + offset + " do not fit into a tensor of " + target.numel());
+          count
+              + " elements from index "
+              + offset
+              + " do not fit into a tensor of "
+              + target.numel());
     }
     if (count == 0) {
       return;
@@ -216,8 +220,8 @@ public final class Tensors {
   }
 
   /**
-   * Copies elements of a tensor into a buffer, little-endian and converted to {@code type} (round to
-   * nearest even).
+   * Copies elements of a tensor into a buffer, little-endian and converted to {@code type} (round
+   * to nearest even).
    *
    * @param buffer direct, with a capacity of at least {@code count} elements. Reuse it: only the
    *     garbage collector frees direct buffers

@@ -18,12 +18,12 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The threads that compute a pass through a model. Each thread runs its rows through whole chains of
- * operations, and every operation runs on the thread that calls it, so that the thread pools of
+ * The threads that compute a pass through a model. Each thread runs its rows through whole chains
+ * of operations, and every operation runs on the thread that calls it, so that the thread pools of
  * libtorch and OpenBLAS stay idle.
  *
- * <p>Work is divided by the number of threads alone, so that a run repeats to the last bit. There is
- * one pool of each size; callers on several threads take turns, call by call.
+ * <p>Work is divided by the number of threads alone, so that a run repeats to the last bit. There
+ * is one pool of each size; callers on several threads take turns, call by call.
  */
 public final class WorkerPool {
 
@@ -35,7 +35,8 @@ public final class WorkerPool {
   private final List<Worker> workers = new ArrayList<>(); // all threads but the caller's
   private final ReentrantLock turn = new ReentrantLock(true); // held by the caller whose body runs
   private final Map<ElementType, Deque<Tensor>> chunks = new EnumMap<>(ElementType.class); // unused
-  private final Map<ElementType, Deque<Tensor>> buffers = new EnumMap<>(ElementType.class); // unused
+  private final Map<ElementType, Deque<Tensor>> buffers =
+      new EnumMap<>(ElementType.class); // unused
   private final int size;
 
   private WorkerPool(int size) {
@@ -64,8 +65,8 @@ public final class WorkerPool {
 
   /**
    * Runs the body once on each thread and returns when all have finished. Each body runs in its own
-   * {@link TensorScope}, with autograd off: autograd does not see views and changes in place, so the
-   * body must not change a tensor that a graph has saved.
+   * {@link TensorScope}, with autograd off: autograd does not see views and changes in place, so
+   * the body must not change a tensor that a graph has saved.
    *
    * @param body receives the index of its thread, from 0; must not call the pool
    * @throws RuntimeException the exception of the thread with the lowest index, if bodies threw
@@ -106,8 +107,9 @@ public final class WorkerPool {
 
   /**
    * Runs every job once, on the next free thread, in the order of the list. Put the most expensive
-   * jobs first. The rules are those of {@link #runOnEach}; each job runs in its own scope. What a job
-   * computes must not depend on its thread or on other jobs, so that a run repeats to the last bit.
+   * jobs first. The rules are those of {@link #runOnEach}; each job runs in its own scope. What a
+   * job computes must not depend on its thread or on other jobs, so that a run repeats to the last
+   * bit.
    */
   public void runJobs(List<? extends Runnable> jobs) {
     AtomicInteger next = new AtomicInteger();
@@ -221,7 +223,8 @@ public final class WorkerPool {
     }
   }
 
-  private static void giveBack(Map<ElementType, Deque<Tensor>> free, ElementType type, Tensor memory) {
+  private static void giveBack(
+      Map<ElementType, Deque<Tensor>> free, ElementType type, Tensor memory) {
     synchronized (free) {
       free.computeIfAbsent(type, key -> new ArrayDeque<>()).push(memory);
     }

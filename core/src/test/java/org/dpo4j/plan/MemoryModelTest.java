@@ -98,9 +98,10 @@ class MemoryModelTest {
   }
 
   /**
-   * What a pass really holds. The estimate leaves out what is small: statistics of norms, one or two
-   * elements a row and norm, and the gaps between tensors in the arena, up to 15 elements each. With
-   * the widths of these models, 16 and more, that is up to a twentieth; a forgotten tensor is more.
+   * What a pass really holds. The estimate leaves out what is small: statistics of norms, one or
+   * two elements a row and norm, and the gaps between tensors in the arena, up to 15 elements each.
+   * With the widths of these models, 16 and more, that is up to a twentieth; a forgotten tensor is
+   * more.
    */
   @ParameterizedTest
   @MethodSource("families")
@@ -132,8 +133,7 @@ class MemoryModelTest {
             new LoraModel(
                 loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
       model.trained().requireGradients(true);
-      MemoryModel plan =
-          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), false);
+      MemoryModel plan = new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), false);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);

@@ -152,7 +152,8 @@ public record LlamaConfig(
     }
     linears.add(new ModelShape.LinearShape("self_attn.o_proj", queries, hiddenSize));
     if (fused) {
-      linears.add(new ModelShape.LinearShape("mlp.gate_up_proj", hiddenSize, 2L * intermediateSize));
+      linears.add(
+          new ModelShape.LinearShape("mlp.gate_up_proj", hiddenSize, 2L * intermediateSize));
     } else {
       linears.add(new ModelShape.LinearShape("mlp.gate_proj", hiddenSize, intermediateSize));
       linears.add(new ModelShape.LinearShape("mlp.up_proj", hiddenSize, intermediateSize));

@@ -25,9 +25,9 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model with a LoRA adapter: each chosen layer computes y = W x + b + s B A dropout(x), where only
- * A and B are trained; some modules of the base may be trained in full as well. Hu et al. 2021,
- * arXiv 2106.09685, equation 3.
+ * A model with a LoRA adapter: each chosen layer computes y = W x + b + s B A dropout(x), where
+ * only A and B are trained; some modules of the base may be trained in full as well. Hu et al.
+ * 2021, arXiv 2106.09685, equation 3.
  *
  * <p>The base is shared, not copied: while this model is open, the base computes with the adapter.
  * Use {@link #base()} to compute without it.
@@ -156,8 +156,8 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * The model without the adapter. It shares all memory with this one; the two cannot compute at the
-   * same time.
+   * The model without the adapter. It shares all memory with this one; the two cannot compute at
+   * the same time.
    */
   public CausalLm base() {
     return new Base();
@@ -298,10 +298,13 @@ public final class LoraModel implements CausalLm {
 
   @Override
   public CausalLm copy() {
-    throw new UnsupportedOperationException("a model with an adapter cannot be copied; copy base()");
+    throw new UnsupportedOperationException(
+        "a model with an adapter cannot be copied; copy base()");
   }
 
-  /** Detaches the adapter and frees it. The base has its own weights again, unless it was merged. */
+  /**
+   * Detaches the adapter and frees it. The base has its own weights again, unless it was merged.
+   */
   @Override
   public void close() {
     factors.forEach(at -> at.layer().detach());
