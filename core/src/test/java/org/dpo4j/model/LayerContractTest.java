@@ -81,9 +81,9 @@ class LayerContractTest {
   void aPieceOfASplitThatIsNotUsedIsRefused() {
     withTape(
         (tape, leaf) -> {
+          Tensor gradient = Tensors.zerosLike(leaf.value(), 3, 2);
           Node first = leaf.split(2, WIDTH - 2).get(0).times(2);
           tape.endForward();
-          Tensor gradient = Tensors.zerosLike(leaf.value(), 3, 2);
           assertThatThrownBy(() -> tape.backward(List.of(first), List.of(gradient)))
               .isInstanceOf(IllegalStateException.class)
               .hasMessageContaining("every piece of a split must be used");
