@@ -61,11 +61,11 @@ public final class Generator {
     List<Integer> completion = new ArrayList<>();
     SplittableRandom random =
         new SplittableRandom(seed); // an answer does not depend on earlier prompts
-    int room = Math.min(maxNewTokens, model.maxPositions() - prompt.length);
+    int limit = Math.min(maxNewTokens, model.maxPositions() - prompt.length);
     try (CachedAttention attention = new CachedAttention()) {
       int[] fed = prompt;
       int position = 0;
-      while (completion.size() < room) {
+      while (completion.size() < limit) {
         Interruption.check("after %d generated tokens".formatted(completion.size()));
         int next = sampling.pick(lastLogits(fed, position, attention), random);
         if (endTokens.contains(next)) {

@@ -48,7 +48,7 @@ public final class TrainedWeights {
         }
         if (weight.required() && !tensor.grad().defined()) {
           throw new IllegalStateException(
-              "%s requires a gradient but has no gradient tensor; FlatParameters.of makes it"
+              "%s requires a gradient but has no gradient tensor; FlatParameters.of makes one"
                   .formatted(weight.parameter().name()));
         }
       }

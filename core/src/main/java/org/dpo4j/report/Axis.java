@@ -41,7 +41,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   /** A labelled value. */
   record Tick(double value, String label) {}
 
-  /** The axis of the steps: whole numbers from 0 on, some room around a single one. */
+  /** The axis of the steps: whole numbers from 0 on, with a margin around a single one. */
   static Axis ofSteps(double first, double last) {
     double low = first == last ? Math.max(0, first - 1) : first;
     double high = first == last ? last + 1 : last;
@@ -67,8 +67,8 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
       low -= half;
       high += half;
     }
-    double room = 2 * PADDING * half;
-    return linear(low - room, high + room, roundStep((half + room) / Y_TICKS * 2));
+    double margin = 2 * PADDING * half;
+    return linear(low - margin, high + margin, roundStep((half + margin) / Y_TICKS * 2));
   }
 
   private static Axis linear(double low, double high, double step) {

@@ -28,7 +28,7 @@ final class References {
 
   /**
    * @param files the reference's, as {@link #files}
-   * @param cacheWords hears what the cache was good for
+   * @param cacheWords receives messages about the use of the cache
    */
   References(
       TrainingConfig config,

@@ -36,7 +36,7 @@ final class TrainedAdapter {
    * Puts the run's adapter on its model; empty where the model's own weights are trained. First
    * values and dropout come from the run's seed.
    *
-   * @param output hears what is doubtful about the adapter of {@code --adapter}
+   * @param output receives warnings about the adapter of {@code --adapter}
    * @throws UsageException if options do not fit the model or contradict the adapter of {@code
    *     --adapter}
    */

@@ -28,7 +28,7 @@ public final class SafetensorsFile {
 
   private static final long PIECE_BYTES = 1L << 22;
   // One direct buffer per thread, not per tensor: only the garbage collector frees direct buffers.
-  private static final ThreadLocal<ByteBuffer> ROOM =
+  private static final ThreadLocal<ByteBuffer> BUFFER =
       ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect((int) PIECE_BYTES));
   private static final int DIGEST_BYTES = 1 << 20;
 
@@ -132,7 +132,7 @@ public final class SafetensorsFile {
     long piece = pieceBytes / type.bytes();
     try (FileChannel channel = channel()) {
       long total = target.numel();
-      ByteBuffer bytes = ROOM.get();
+      ByteBuffer bytes = BUFFER.get();
       for (long done = 0; done < total; done += piece) {
         int count = (int) (Math.min(piece, total - done) * type.bytes());
         readFully(channel, bytes.clear().limit(count), position + done * type.bytes());

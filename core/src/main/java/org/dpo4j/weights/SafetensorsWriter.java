@@ -51,9 +51,9 @@ public final class SafetensorsWriter {
     try (FileChannel channel =
         FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       writeFully(channel, header(sorted, type, metadata));
-      ByteBuffer room = room(type);
+      ByteBuffer buffer = buffer(type);
       for (Map.Entry<String, Tensor> entry : sorted.entrySet()) {
-        writeElements(path, channel, entry.getKey(), entry.getValue(), type, room);
+        writeElements(path, channel, entry.getKey(), entry.getValue(), type, buffer);
       }
       channel.force(true);
     } catch (IOException e) {
@@ -62,16 +62,21 @@ public final class SafetensorsWriter {
   }
 
   /** A buffer for one chunk. */
-  static ByteBuffer room(ElementType type) {
+  static ByteBuffer buffer(ElementType type) {
     return ByteBuffer.allocateDirect((int) PIECE * type.bytes());
   }
 
   private static void writeElements(
-      Path path, FileChannel channel, String name, Tensor tensor, ElementType type, ByteBuffer room)
+      Path path,
+      FileChannel channel,
+      String name,
+      Tensor tensor,
+      ElementType type,
+      ByteBuffer buffer)
       throws IOException {
     long total = tensor.numel();
     for (long done = 0; done < total; done += PIECE) {
-      ByteBuffer bytes = Tensors.bytes(tensor, done, Math.min(PIECE, total - done), type, room);
+      ByteBuffer bytes = Tensors.bytes(tensor, done, Math.min(PIECE, total - done), type, buffer);
       long notFinite = notFinite(bytes, type);
       if (notFinite > 0) {
         throw new DpoException(

@@ -112,7 +112,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private Tensor keep(long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
       if (memory == null) {
-        memory = scope.keep(Tensors.empty(ElementType.F32, room()));
+        memory = scope.keep(Tensors.empty(ElementType.F32, totalElements()));
       }
       long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
       // Detached: autograd would keep the whole block alive through a view, even after the weight
@@ -125,7 +125,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   }
 
   /** The number of elements of all tensors of the checkpoint. */
-  private long room() {
+  private long totalElements() {
     return checkpoint.names().stream()
         .mapToLong(name -> aligned(checkpoint.entry(name).elements()))
         .sum();

@@ -395,7 +395,7 @@ class CpuPassTest {
       try (CpuPass pass = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
         assertThatThrownBy(() -> backwardOnly(pass))
             .isInstanceOf(IllegalStateException.class)
-            .hasMessageContaining("no room for it; FlatParameters.of makes some");
+            .hasMessageContaining("has no gradient tensor; FlatParameters.of makes one");
       }
       try (FlatParameters flat = FlatParameters.of(model.trained());
           CpuPass pass = forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT)) {
