@@ -40,4 +40,15 @@ public final class FileFailure {
             : failure.getMessage();
     return message == null ? failure.getClass().getSimpleName() : message;
   }
+
+  /**
+   * {@link #reason(IOException)} for a message that names the file already.
+   *
+   * @param named the file as the message has it
+   */
+  public static String reason(IOException failure, Object named) {
+    String reason = reason(failure);
+    String prefix = named + " ";
+    return reason.startsWith(prefix) ? reason.substring(prefix.length()) : reason;
+  }
 }

@@ -105,7 +105,8 @@ record DataFacts(
     try {
       hashes.put(file.toString(), Sha256.of(file));
     } catch (IOException e) {
-      throw new DpoException("[%s] cannot be read: %s".formatted(file, FileFailure.reason(e)), e);
+      throw new DpoException(
+          "[%s] cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
     }
   }
 }

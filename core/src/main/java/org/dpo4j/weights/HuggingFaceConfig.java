@@ -104,7 +104,7 @@ public final class HuggingFaceConfig {
     try {
       node = Json.STRICT.readTree(Files.readAllBytes(file));
     } catch (IOException e) {
-      throw new DpoException("[" + file + "] could not be read: " + FileFailure.reason(e), e);
+      throw new DpoException("[" + file + "] could not be read: " + FileFailure.reason(e, file), e);
     } catch (JacksonException e) {
       throw new DpoException("[" + file + "] is not valid JSON: " + Json.why(e), e);
     }

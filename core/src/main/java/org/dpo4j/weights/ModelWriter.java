@@ -71,7 +71,10 @@ public final class ModelWriter {
       writeWeights(folder, named(source.names(), model), type);
     } catch (IOException e) {
       throw new DpoException(
-          "[" + FileFailure.file(e, folder) + "] could not be written: " + FileFailure.reason(e),
+          "["
+              + FileFailure.file(e, folder)
+              + "] could not be written: "
+              + FileFailure.reason(e, FileFailure.file(e, folder)),
           e);
     }
   }

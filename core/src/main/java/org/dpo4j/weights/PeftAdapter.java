@@ -270,7 +270,10 @@ public final class PeftAdapter implements AutoCloseable {
       ModelWriter.copyTokenizer(base.folder(), folder);
     } catch (IOException e) {
       throw new DpoException(
-          "[" + FileFailure.file(e, folder) + "] could not be written: " + FileFailure.reason(e),
+          "["
+              + FileFailure.file(e, folder)
+              + "] could not be written: "
+              + FileFailure.reason(e, FileFailure.file(e, folder)),
           e);
     }
     SafetensorsWriter.write(

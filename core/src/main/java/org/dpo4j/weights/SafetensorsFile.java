@@ -206,6 +206,6 @@ public final class SafetensorsFile {
   }
 
   private static DpoException unreadable(Path path, IOException e) {
-    return new DpoException("[" + path + "] could not be read: " + FileFailure.reason(e), e);
+    return new DpoException("[" + path + "] could not be read: " + FileFailure.reason(e, path), e);
   }
 }

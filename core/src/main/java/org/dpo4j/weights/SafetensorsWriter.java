@@ -57,7 +57,8 @@ public final class SafetensorsWriter {
       }
       channel.force(true);
     } catch (IOException e) {
-      throw new DpoException("[" + path + "] could not be written: " + FileFailure.reason(e), e);
+      throw new DpoException(
+          "[" + path + "] could not be written: " + FileFailure.reason(e, path), e);
     }
   }
 
