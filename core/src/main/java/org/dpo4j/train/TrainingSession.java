@@ -47,6 +47,8 @@ public final class TrainingSession implements AutoCloseable {
 
   private @Nullable Trained trained;
   private @Nullable Step current;
+  private @Nullable List<List<int[]>> order; // of the pairs in orderedEpoch, a function of it
+  private int orderedEpoch;
   private int step;
   private int microBatch;
   private long pairsSeen;
@@ -155,14 +157,19 @@ public final class TrainingSession implements AutoCloseable {
   /** The step in progress; its pairs are read once. */
   private Step current() {
     if (current == null) {
-      int epoch = step / settings.plan().stepsPerEpoch();
-      current =
-          Step.of(
-              settings.plan().steps(epoch).get(stepInEpoch(step)).stream()
-                  .map(data::read)
-                  .toList());
+      current = Step.of(indices().stream().map(data::read).toList());
     }
     return current;
+  }
+
+  /** The micro-batches of the step in progress, as indices of pairs. */
+  private List<int[]> indices() {
+    int wanted = step / settings.plan().stepsPerEpoch();
+    if (order == null || orderedEpoch != wanted) { // shuffling all pairs once per epoch, not step
+      order = settings.plan().steps(wanted);
+      orderedEpoch = wanted;
+    }
+    return order.get(stepInEpoch(step));
   }
 
   /**

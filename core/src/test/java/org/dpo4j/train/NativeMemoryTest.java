@@ -23,7 +23,8 @@ class NativeMemoryTest {
   private static final long ALLOWED_GROWTH = 30L << 20;
 
   @ParameterizedTest
-  @EnumSource
+  // A leak is one of the machinery or of a layer; the families share all but switches.
+  @EnumSource(names = {"TINY_GPT", "LLAMA", "GPT2"})
   void handlesAndResidentMemoryStayFlatOverAThousandSteps(SmallModel kind) {
     List<Long> handles = new ArrayList<>();
     List<Long> resident = new ArrayList<>();
