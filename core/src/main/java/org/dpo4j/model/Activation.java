@@ -85,9 +85,9 @@ public enum Activation {
   abstract Tensor apply(Tensor input);
 
   /**
-   * The gradient by the input.
+   * The gradient of the loss with respect to the input.
    *
-   * @param gradient by the output
+   * @param gradient with respect to the output
    */
   abstract Tensor gradient(Tensor gradient, Tensor input);
 
@@ -99,7 +99,7 @@ public enum Activation {
         .recomputeWith(() -> apply(input.value()));
   }
 
-  /** The activation of one node times another: Shazeer 2020, arXiv 2002.05202, Eq. 6. */
+  /** The gated activation f(gate) * up: Shazeer 2020, arXiv 2002.05202, Eq. 6. */
   public Node gated(Node gate, Node up) {
     gate.saveForBackward();
     up.saveForBackward();
@@ -109,7 +109,7 @@ public enum Activation {
 
   private Tensor product(Node gate, Node up) {
     Tensor activated = apply(gate.value());
-    // In place only where autograd has not saved what would be overwritten.
+    // Without a tape autograd may have saved the tensor, which must not change then.
     return gate.taped() ? activated.mul_(up.value()) : activated.mul(up.value());
   }
 

@@ -4,13 +4,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A layer of a decoder in the two parts around its attention. In both, a token's row depends on
- * nothing but that row, so that rows can be shared out among threads; only attention looks across.
+ * A decoder block, as the two parts around its attention. In both parts a row of the result depends
+ * on the same row of the input alone, so threads can compute different rows. Only attention looks at
+ * other rows.
  */
 public interface DecoderBlock {
 
   /**
-   * What attention needs of some rows.
+   * The inputs of attention, for some rows.
    *
    * @param query shape (rows, heads, headDim)
    * @param key shape (rows, kvHeads, headDim)
@@ -18,28 +19,28 @@ public interface DecoderBlock {
    */
   record Projected(Node query, Node key, Node value) {}
 
-  /** How the layer attends. */
+  /** The attention settings of the block. */
   AttentionLayer attention();
 
   /**
-   * From the states to queries, keys and values.
+   * Computes queries, keys and values.
    *
-   * @param states shape (rows, hidden)
-   * @param rotary of the same rows; null where the model has none
+   * @param states the input of the block, shape (rows, hidden)
+   * @param rotary of the same rows; null for a model without rotary embedding
    */
   Projected project(Node states, @Nullable RotaryEmbedding rotary);
 
   /**
-   * From what attention gives to the states after the layer.
+   * Computes the output of the block.
    *
-   * @param states the layer's input, shape (rows, hidden)
-   * @param attended shape (rows, heads x headDim)
+   * @param states the input of the block, shape (rows, hidden)
+   * @param attended the output of attention, shape (rows, heads x headDim)
    * @return shape (rows, hidden)
    */
   Node finish(Node states, Node attended);
 
   /**
-   * The whole layer without a tape: shape (tokens, hidden) in and out.
+   * Applies the block without a tape: shape (tokens, hidden) in and out.
    *
    * @param dropout masks of the tokens; null for none
    */

@@ -23,7 +23,7 @@ public record LayerNorm(Tensor weight, Tensor bias, double epsilon) {
         epsilon);
   }
 
-  /** Shape (rows, hidden) in and out. */
+  /** Applies the norm: shape (rows, hidden) in and out. */
   public Node apply(Node input) {
     if (!input.taped()) {
       return input.untaped(

@@ -5,20 +5,20 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * x W^T + b.
+ * A linear layer: x W^T + b.
  *
  * @param weight shape (out, in)
  * @param bias shape (out), or null for none
- * @param slot where an adapter adds to the output; null where none can
+ * @param slot for an adapter; null for none
  */
 public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot slot) {
 
-  /** A layer on its own that no adapter can change. */
+  /** A layer without a slot for an adapter. */
   public Linear(Tensor weight, @Nullable Tensor bias) {
     this(new Matrix(weight), bias, null);
   }
 
-  /** Takes {@code name.weight} and, if wanted, {@code name.bias}. */
+  /** Takes {@code name.weight} and, if {@code bias}, {@code name.bias}. */
   public static Linear take(
       Parameters parameters, ParameterSource source, String name, long in, long out, boolean bias) {
     Tensor weight = parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, out, in);
@@ -56,10 +56,10 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
   }
 
   /**
-   * Adds the layer's output to a sum, which has no other use and may be changed.
+   * Adds the output of a layer without a bias to a sum.
    *
-   * @param sum shape (rows, out)
-   * @param input shape (rows, in), of a layer without a bias
+   * @param sum shape (rows, out); may be changed in place
+   * @param input shape (rows, in)
    */
   Node addTo(Node sum, Node input) {
     saveForGradient(input);
@@ -77,7 +77,7 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
     }
   }
 
-  /** The products whose sum, with the bias, is the output: the layer's own and an adapter's. */
+  /** The products whose sum, plus the bias, is the output: the layer's and the adapter's. */
   public List<Product> products(Node input) {
     Product own = new Product(input, weight);
     Product added = slot == null ? null : slot.product(input);

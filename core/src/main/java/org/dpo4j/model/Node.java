@@ -23,7 +23,7 @@ public final class Node {
   private boolean saved;
   private boolean inArena; // the value's memory is from Tape.allocate
   private @Nullable Tensor gradient;
-  private boolean ownsGradient; // nobody else uses the tensor, so it may be changed in place
+  private boolean ownsGradient; // no other object uses the tensor, so it may be changed in place
 
   private Node(@Nullable Tape tape, @Nullable DropoutMasks dropout, Tensor value) {
     this.tape = tape;

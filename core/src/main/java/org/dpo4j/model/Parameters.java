@@ -12,15 +12,15 @@ import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.torch.WorkerPool;
 
-/** The weights of one model, by name, in the order in which the model was built. */
+/** The weights of a model, by name, in the order in which the model was built. */
 public final class Parameters implements AutoCloseable {
 
   /**
-   * One weight.
+   * A weight.
    *
    * @param name as the model's family names it in a checkpoint
-   * @param kind what it is for
-   * @param tensor its values
+   * @param kind determines initial values and weight decay
+   * @param tensor the values
    */
   public record Parameter(String name, ParameterSource.Kind kind, Tensor tensor) {}
 
@@ -28,7 +28,7 @@ public final class Parameters implements AutoCloseable {
   private final List<AdapterSlot> slots = new ArrayList<>();
   private final IdentityHashMap<Tensor, Matrix> matrices = new IdentityHashMap<>();
 
-  /** Takes a weight from the source and remembers it. */
+  /** Takes a weight from the source and adds it. */
   public Tensor take(
       ParameterSource source, String name, ParameterSource.Kind kind, long... shape) {
     Tensor tensor = source.take(name, kind, shape);
@@ -36,7 +36,7 @@ public final class Parameters implements AutoCloseable {
     return tensor;
   }
 
-  /** The matrix of a linear layer; one for each tensor, so that a tied head shares it. */
+  /** The matrix of a linear layer. There is one for each tensor, which a tied head shares. */
   public Matrix matrix(Tensor weight) {
     return matrices.computeIfAbsent(weight, Matrix::new);
   }
@@ -66,7 +66,7 @@ public final class Parameters implements AutoCloseable {
         });
   }
 
-  /** Remembers a weight; it is freed with the others. */
+  /** Adds a weight, which is freed with the others. */
   public void add(Parameter parameter) {
     if (byName.put(parameter.name(), parameter) != null) {
       throw new IllegalArgumentException("the model has two weights named " + parameter.name());
@@ -74,10 +74,10 @@ public final class Parameters implements AutoCloseable {
   }
 
   /**
-   * Makes a place for an adapter at a linear layer.
+   * Makes a slot for an adapter at a linear layer.
    *
    * @param path of the layer: the name of its matrix without {@code .weight}
-   * @param weight its matrix
+   * @param weight the layer's matrix
    * @param transposed whether the matrix is stored as (in, out)
    */
   public AdapterSlot slot(String path, Tensor weight, boolean transposed) {
@@ -95,7 +95,7 @@ public final class Parameters implements AutoCloseable {
     return new ArrayList<>(byName.values());
   }
 
-  /** Whether both have the same names, in one order, with the same shapes. */
+  /** Whether both have the same names with the same shapes in the same order. */
   public boolean sameShapes(Parameters other) {
     return shapes().equals(other.shapes());
   }
@@ -106,17 +106,17 @@ public final class Parameters implements AutoCloseable {
         .toList();
   }
 
-  /** How many numbers there are in all. */
+  /** Total number of elements. */
   public long count() {
     return byName.values().stream().mapToLong(p -> p.tensor().numel()).sum();
   }
 
-  /** Turns gradients on or off for every weight; they are off when a model is built. */
+  /** Sets whether every weight requires a gradient; a new model's weights do not. */
   public void requireGradients(boolean required) {
     byName.values().forEach(p -> p.tensor().set_requires_grad(required));
   }
 
-  /** A source that copies these weights, for building a second model of the same shape. */
+  /** A source of copies of these weights, to build a second model. */
   public ParameterSource copies() {
     return (name, kind, shape) -> {
       Parameter original = byName.get(name);

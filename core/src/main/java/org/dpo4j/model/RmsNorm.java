@@ -22,7 +22,7 @@ public record RmsNorm(Tensor weight, double epsilon) {
         parameters.take(source, name + ".weight", ParameterSource.Kind.NORM, hidden), epsilon);
   }
 
-  /** Shape (..., hidden) in and out. */
+  /** Applies the norm: shape (..., hidden) in and out. */
   public Node apply(Node input) {
     if (!input.taped()) {
       return input.untaped(

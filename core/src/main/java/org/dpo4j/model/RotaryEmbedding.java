@@ -6,9 +6,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.dpo4j.torch.Tensors;
 
 /**
- * Rotary position embedding: each pair of channels (i, i + headDim/2) of a query or key turns by
- * position x frequency i, which is theta^(-2i/headDim) or what {@link RopeScaling} makes of it. Su
- * et al. 2021, arXiv 2104.09864; the pairing is that of Hugging Face checkpoints.
+ * Rotary position embedding: rotates each pair of channels (i, i + headDim/2) of a query or key by
+ * position x frequency i. The frequency is theta^(-2i/headDim), scaled by {@link RopeScaling}. Su et
+ * al. 2021, arXiv 2104.09864; the pairing is that of Hugging Face checkpoints.
  */
 public final class RotaryEmbedding {
 
@@ -21,7 +21,7 @@ public final class RotaryEmbedding {
   }
 
   /**
-   * Computes the angles of some tokens, once for all layers.
+   * Computes the angles, once for all layers.
    *
    * @param positions int64, shape (tokens)
    * @param headDim even
@@ -49,38 +49,37 @@ public final class RotaryEmbedding {
     return magnitude == 1 ? part : part.mul(Tensors.scalar(magnitude));
   }
 
-  /** The same for some of the tokens, from {@code from} (included) to {@code to} (not included). */
+  /** The angles of tokens {@code from} (inclusive) to {@code to} (exclusive). */
   RotaryEmbedding rows(long from, long to) {
     return new RotaryEmbedding(Tensors.rows(cos, 0, from, to), Tensors.rows(sin, 0, from, to));
   }
 
-  /** Turns queries or keys: shape (tokens, heads, headDim) in and out. */
+  /** Rotates queries or keys: shape (tokens, heads, headDim) in and out. */
   public Node apply(Node states) {
-    Tensor turned = turned(states.value(), cos, sin, 1);
+    Tensor rotated = rotated(states.value(), cos, sin, 1);
     if (!states.taped()) {
-      return states.untaped(turned);
+      return states.untaped(rotated);
     }
     Tensor cosine = states.tape().hold(cos);
     Tensor sine = states.tape().hold(sin);
-    // By the opposite angle a rotation is its own transpose.
-    return states.then(
-        turned, gradient -> states.accumulateOwned(turned(gradient, cosine, sine, -1)));
+    // The transpose of a rotation is the rotation by the opposite angle.
+    return states.then(rotated, gradient -> states.accumulateOwned(rotated(gradient, cosine, sine, -1)));
   }
 
   /**
-   * A rotation.
+   * Rotates.
    *
    * @param direction 1, or -1 for the opposite angle
    */
-  private static Tensor turned(Tensor states, Tensor cosine, Tensor sine, int direction) {
+  private static Tensor rotated(Tensor states, Tensor cosine, Tensor sine, int direction) {
     long half = states.size(2) / 2;
-    Tensor turned = states.mul(cosine);
-    turned
+    Tensor rotated = states.mul(cosine);
+    rotated
         .narrow(2, 0, half)
         .addcmul_(states.narrow(2, half, half), sine, Tensors.scalar(-direction));
-    turned
+    rotated
         .narrow(2, half, half)
         .addcmul_(states.narrow(2, 0, half), sine, Tensors.scalar(direction));
-    return turned;
+    return rotated;
   }
 }

@@ -2,7 +2,7 @@ package org.dpo4j.torch;
 
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/** The element types that weights come in. Names are those of the safetensors format. */
+/** The element types of weights, with the names of the safetensors format. */
 public enum ElementType {
   F64(ScalarType.Double, 8, "float64"),
   F32(ScalarType.Float, 4, "float32"),
@@ -24,7 +24,7 @@ public enum ElementType {
     return scalarType;
   }
 
-  /** Size of one element. */
+  /** Bytes of an element. */
   public int bytes() {
     return bytes;
   }

@@ -18,8 +18,8 @@ import org.dpo4j.UsageException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Loads libtorch once, after setting what must be set before it loads. Every class of this package
- * starts it; calling {@link #start} earlier does no harm.
+ * Loads libtorch once, after setting the environment variables that it reads while loading. Every
+ * class of this package starts it; calling {@link #start} earlier is harmless.
  */
 public final class Engine {
 
@@ -39,24 +39,24 @@ public final class Engine {
   }
 
   /**
-   * Sets how many threads passes, the optimizer and single operations use from now on, where {@link
-   * #use} says nothing else. Passes that are open go on with the threads that they began with.
+   * Sets the default number of threads of passes, the optimizer and single operations; {@link #use}
+   * overrides it. Open passes keep the threads that they started with.
    *
-   * @param threads at least 1, and more than there are cores only costs; 0 for as many as the
-   *     process began with, one for each core unless its environment says otherwise
+   * @param threads at least 1; more than the number of cores is slower. 0 for the number that the
+   *     process started with: one per core unless its environment sets another
    */
   public static void setThreads(int threads) {
     int number = number(threads);
     if (number != byDefault) {
-      WorkerPool.get().freeUnused(); // may be of no use any more
+      WorkerPool.get().freeUnused(); // the pool may never be used again
     }
     byDefault = number;
     Pools.refresh();
   }
 
   /**
-   * {@link #setThreads} for the calling thread alone, until what is returned is closed by it: for
-   * runs beside each other.
+   * As {@link #setThreads}, for the calling thread alone, which must close the result: for concurrent
+   * runs.
    */
   public static Threads use(int threads) {
     return new Threads(number(threads));
@@ -69,7 +69,7 @@ public final class Engine {
     return threads == 0 ? INITIAL_THREADS : threads;
   }
 
-  /** A number of threads that holds until it is closed, by the thread that asked for it. */
+  /** A number of threads, until the thread that set it closes this. */
   public static final class Threads implements AutoCloseable {
     private final Thread owner = Thread.currentThread();
     private final @Nullable Integer before = OWN.get();
@@ -79,12 +79,12 @@ public final class Engine {
       Pools.refresh();
     }
 
-    /** Frees, too, what passes with that number of threads gave back. */
+    /** Restores the number and frees the unused memory of the pool of that size. */
     @Override
     public void close() {
       if (Thread.currentThread() != owner) {
         throw new IllegalStateException(
-            "the number of threads of %s must be given back by that thread but was by %s"
+            "the number of threads of %s must be restored by that thread but was by %s"
                 .formatted(owner.getName(), Thread.currentThread().getName()));
       }
       WorkerPool.get().freeUnused();
@@ -97,20 +97,21 @@ public final class Engine {
     }
   }
 
-  /** The threads of a {@link WorkerPool}, and of a single operation, in the calling thread. */
+  /** The number of threads of a {@link WorkerPool} and of an operation, for the calling thread. */
   public static int threads() {
     Integer own = OWN.get();
     return own == null ? byDefault : own;
   }
 
-  /** The threads where nobody has asked for others with {@link #use}. */
+  /** The number of threads without {@link #use}. */
   static int defaultThreads() {
     return byDefault;
   }
 
   /**
-   * Whether this processor multiplies matrices faster in bfloat16 than in 32 bits: with AMX, or
-   * with the AVX-512 instructions of AMD, which do twice as much; Intel's without AMX do half.
+   * Whether this processor multiplies matrices faster in bfloat16 than in fp32. It does with AMX and
+   * with AMD's AVX-512 instructions, at twice the speed; Intel's AVX-512 without AMX takes twice the
+   * time.
    */
   public static boolean bf16IsFast() {
     String forced = System.getProperty("dpo4j.bf16");
@@ -127,13 +128,13 @@ public final class Engine {
       return words.contains("amx_bf16")
           || (words.contains("AuthenticAMD") && words.contains("avx512_bf16"));
     } catch (IOException | UncheckedIOException e) {
-      return false; // a slower way, the same numbers
+      return false; // slower, with the same result
     }
   }
 
-  /** Whether the environment leaves oneDNN, which multiplies in bf16, the instructions for that. */
+  /** Whether the environment lets oneDNN, which multiplies in bf16, use the instructions. */
   private static boolean oneDnnMayUseBf16() {
-    return Stream.of("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA") // the older name still counts
+    return Stream.of("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA") // the second name is older and still valid
         .map(System::getenv)
         .filter(Objects::nonNull)
         .allMatch(
@@ -143,8 +144,8 @@ public final class Engine {
   }
 
   /**
-   * The most memory that this process has held at one time, weights, activations, Java and
-   * libraries together; empty where the system does not tell (it does on Linux).
+   * The peak resident memory of this process: weights, activations, Java and libraries; empty if the
+   * system does not report it (Linux does).
    */
   public static OptionalLong peakMemoryBytes() {
     try {
@@ -158,8 +159,8 @@ public final class Engine {
   }
 
   /**
-   * Gives the system back the memory that is free and lies between what is not; good after much was
-   * freed that will not come again. Does nothing where the C library cannot do it.
+   * Returns free memory of the malloc heap to the system, after much was freed that will not be
+   * allocated again. Does nothing if the C library has no such function.
    */
   public static void releaseFreeMemory() {
     if (Platform.isLinux()) {
@@ -172,8 +173,8 @@ public final class Engine {
   }
 
   private static boolean load() {
-    // JavaCPP refuses allocations past a share of the Java heap by default. Native memory here is
-    // weights and activations, which have nothing to do with the size of that heap.
+    // By default JavaCPP limits native memory to a multiple of the Java heap, whose size has nothing
+    // to do with that of weights and activations.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     prepareEnvironment();
@@ -182,25 +183,25 @@ public final class Engine {
   }
 
   /**
-   * Variables that libraries read when they load or are first used, so that they have to be in the
-   * process environment before; Java cannot put them there, libc can. What the user chose stays.
+   * Sets variables that libraries read when they load or are first used. Java cannot change the
+   * process environment, so libc does. Values that the user set are kept.
    */
   private static void prepareEnvironment() {
     if (Platform.isWindows()) {
       return;
     }
     LibC libc = Native.load(Platform.C_LIBRARY_NAME, LibC.class);
-    // OpenBLAS has a thread pool beside libgomp's. While libgomp's idle threads spin, as they do by
-    // default, every change from one pool to the other stalls.
+    // OpenBLAS and libgomp have a thread pool each. By default libgomp's idle threads spin, which
+    // stalls every switch from one pool to the other.
     libc.setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
-    // oneDNN remembers how to multiply each shape, 1,024 of them by default. Every batch brings new
-    // ones: memory would grow for hundreds of steps.
+    // oneDNN caches a primitive for each shape of a product, 1,024 by default. Every batch has new
+    // shapes, so memory would grow for hundreds of steps.
     if (System.getenv("DNNL_PRIMITIVE_CACHE_CAPACITY") == null) { // its older name
       libc.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", 0);
     }
   }
 
-  /** What is needed of libc, by its names. */
+  /** Functions of libc. */
   @SuppressWarnings("UnusedMethod")
   interface LibC extends Library {
     int setenv(String name, String value, int overwrite);

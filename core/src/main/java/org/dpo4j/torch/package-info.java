@@ -1,13 +1,12 @@
 /**
- * The floor under everything that uses tensors: starting libtorch with the right process
- * environment, scopes that free native memory, tensors from and to Java arrays and bytes, and
- * checks of shape and type before native code sees a value; the {@link org.dpo4j.torch.WorkerPool}
- * of threads that share a pass; and operators that the binding has no method for, called by name
- * ({@link org.dpo4j.torch.OneDnn}, {@link org.dpo4j.torch.Softmax}, {@link
+ * The layer over libtorch and its binding: the process environment, scopes that free native memory,
+ * conversions between tensors and Java arrays, checks of shape and type, the {@link
+ * org.dpo4j.torch.WorkerPool} that computes passes, and operators without a method in the binding,
+ * called by name ({@link org.dpo4j.torch.OneDnn}, {@link org.dpo4j.torch.Softmax}, {@link
  * org.dpo4j.torch.FusedAdamW}).
  *
- * <p>This is the only package that touches JavaCPP's pointers and scopes. Nothing here knows about
- * models, losses or files. Start with {@link org.dpo4j.torch.TensorScope}.
+ * <p>This is the only package that touches JavaCPP's pointers and scopes. It does not depend
+ * on models, losses or files. Start with {@link org.dpo4j.torch.TensorScope}.
  */
 @Internal
 @NullMarked

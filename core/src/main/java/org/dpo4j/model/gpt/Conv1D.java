@@ -8,12 +8,11 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 
 /**
- * x W + b: GPT-2's linear layer, whose matrix is stored the other way round than a {@link
- * org.dpo4j.model.Linear}'s.
+ * GPT-2's linear layer, x W + b, whose matrix is the transpose of a {@link org.dpo4j.model.Linear}'s.
  *
  * @param weight shape (in, out)
  * @param bias shape (out)
- * @param slot where an adapter adds to the output
+ * @param slot for an adapter
  */
 record Conv1D(Matrix weight, Tensor bias, AdapterSlot slot) {
 
@@ -27,7 +26,7 @@ record Conv1D(Matrix weight, Tensor bias, AdapterSlot slot) {
         parameters.slot(name, weight, true));
   }
 
-  /** Shape (rows, in) in, (rows, out) out. */
+  /** Applies the layer: shape (rows, in) in, (rows, out) out. */
   Node apply(Node input) {
     if (weight.trained()) {
       input.saveForBackward();

@@ -16,15 +16,15 @@ import org.dpo4j.model.RotaryEmbedding;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Touvron et al. 2023, arXiv 2302.13971, and the families that are this model with other switches;
+ * Llama (Touvron et al. 2023, arXiv 2302.13971) and the families that differ from it in switches;
  * weight names and layouts are those of Hugging Face checkpoints. No dropout.
  */
 public final class Llama implements CausalLm {
 
-  /** Linear layers of one input: one for each width, or one for all of them. */
+  /** Projections of one input: a linear layer for each width, or a fused one for all widths. */
   private record Projections(List<Linear> linears, List<Integer> widths) {
 
-    /** (tokens, in) to one (tokens, width) for each width. */
+    /** Maps (tokens, in) to a node (tokens, width) for each width. */
     List<Node> apply(Node input) {
       if (linears.size() == widths.size()) {
         return linears.stream().map(linear -> linear.apply(input)).toList();
@@ -33,7 +33,7 @@ public final class Llama implements CausalLm {
       return linears.get(0).apply(input).split(sizes);
     }
 
-    /** The same where the way back needs the outputs. */
+    /** As {@link #apply}, for outputs that will be saved. */
     List<Node> applyInArena(Node input) {
       return linears.size() == widths.size()
           ? linears.stream().map(linear -> linear.applyInArena(input)).toList()
@@ -41,7 +41,7 @@ public final class Llama implements CausalLm {
     }
   }
 
-  private record Layer(
+  private record Block(
       LlamaConfig config,
       LlamaConfig.Layer kind,
       AttentionLayer attention,
@@ -86,7 +86,7 @@ public final class Llama implements CausalLm {
   private final LlamaConfig config;
   private final Parameters parameters = new Parameters();
   private final Tensor embedding; // (vocab, hidden)
-  private final List<Layer> layers = new ArrayList<>();
+  private final List<Block> blocks = new ArrayList<>();
   private final RmsNorm finalNorm;
   private final Linear head;
 
@@ -100,7 +100,7 @@ public final class Llama implements CausalLm {
             config.vocabSize(),
             config.hiddenSize());
     for (int i = 0; i < config.layers().size(); i++) {
-      layers.add(layer(i, "model.layers." + i + ".", source));
+      blocks.add(block(i, "model.layers." + i + ".", source));
     }
     finalNorm = norm("model.norm", source, config.hiddenSize());
     head =
@@ -109,7 +109,7 @@ public final class Llama implements CausalLm {
             : linear("lm_head", source, config.hiddenSize(), config.vocabSize(), false);
   }
 
-  private Layer layer(int number, String prefix, ParameterSource source) {
+  private Block block(int number, String prefix, ParameterSource source) {
     LlamaConfig.Layer kind = config.layers().get(number);
     LlamaConfig.Biases biases = config.biases();
     int hidden = config.hiddenSize();
@@ -119,7 +119,7 @@ public final class Llama implements CausalLm {
     int mlpWidth = config.intermediateSize();
     String attention = prefix + "self_attn.";
     String mlp = prefix + "mlp.";
-    return new Layer(
+    return new Block(
         config,
         kind,
         new AttentionLayer(number, 1 / Math.sqrt(headDim), kind.window()),
@@ -148,7 +148,11 @@ public final class Llama implements CausalLm {
         linear(mlp + "down_proj", source, mlpWidth, hidden, biases.mlp()));
   }
 
-  /** As many names as widths, or one for all. */
+  /**
+   * Projections of the hidden states.
+   *
+   * @param names of the linear layers: one for each width, or one for all
+   */
   private Projections projections(
       List<String> names, ParameterSource source, boolean bias, Integer... widths) {
     List<Linear> linears = new ArrayList<>();
@@ -177,7 +181,7 @@ public final class Llama implements CausalLm {
 
   @Override
   public List<? extends DecoderBlock> blocks() {
-    return layers;
+    return blocks;
   }
 
   @Override

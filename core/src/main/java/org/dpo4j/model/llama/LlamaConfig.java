@@ -11,23 +11,23 @@ import org.dpo4j.model.Rope;
 /**
  * Sizes and switches of a {@link Llama}; names in messages follow {@code config.json}.
  *
- * @param vocabSize tokens of the vocabulary
+ * @param vocabSize number of tokens in the vocabulary
  * @param hiddenSize width of the residual stream
  * @param intermediateSize width of the MLP
- * @param heads query heads
- * @param keyValueHeads key and value heads; divides heads
+ * @param heads number of query heads
+ * @param keyValueHeads number of key heads, and of value heads; divides heads
  * @param headDim width of a head, even; heads x headDim need not be hiddenSize
- * @param maxPositions longest sequence, in tokens
+ * @param maxPositions maximum length of a sequence, in tokens
  * @param rmsNormEpsilon added to the mean square in norms
- * @param rope of the layers that have one
+ * @param rope of the layers with rotary embedding
  * @param activation of the MLP's gate
- * @param biases which linear layers have one
- * @param headNorms whether each query and key head is normed
+ * @param biases which linear layers have a bias
+ * @param headNorms whether each query and key head is normalized
  * @param fused whether q, k and v are one matrix, and gate and up another
  * @param tiedHead whether the head is the embedding table
- * @param padding the token whose lookups give no gradient, as {@code pad_token_id} does in
+ * @param padding the token whose embedding receives no gradient, as {@code pad_token_id} in
  *     transformers; {@link CausalLm.EmbeddingTable#NONE} for no such token
- * @param layers what differs from layer to layer, in their order
+ * @param layers settings of each layer, in order
  */
 public record LlamaConfig(
     int vocabSize,
@@ -53,10 +53,10 @@ public record LlamaConfig(
   }
 
   /**
-   * One layer.
+   * The settings of a layer.
    *
-   * @param rotary whether positions turn its queries and keys
-   * @param window how many tokens a token sees, as in {@link AttentionLayer}
+   * @param rotary whether it has rotary embedding
+   * @param window number of tokens that a token attends to, as in {@link AttentionLayer}
    */
   public record Layer(boolean rotary, int window) {
     /** Rotary, and a token sees all that comes before it. */
