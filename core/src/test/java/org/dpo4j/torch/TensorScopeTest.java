@@ -2,7 +2,8 @@ package org.dpo4j.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,16 +48,16 @@ class TensorScopeTest {
 
   @Test
   void onlyTheResultOfABodyReachesTheEnclosingScope() {
-    AtomicReference<Tensor> temporary = new AtomicReference<>();
+    List<Tensor> temporary = new ArrayList<>();
     Tensor result;
     try (TensorScope scope = TensorScope.open()) {
       result =
           TensorScope.only(
               () -> {
-                temporary.set(Tensors.floats(4));
-                return temporary.get().mul(Tensors.scalar(2));
+                temporary.add(Tensors.floats(4));
+                return temporary.get(0).mul(Tensors.scalar(2));
               });
-      assertThat(freed(temporary.get())).isTrue();
+      assertThat(freed(temporary.get(0))).isTrue();
       assertThat(Tensors.toDoubles(result)).containsExactly(8);
     }
     assertThat(freed(result)).isTrue();
