@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A decoder block, as the two parts around its attention. In both parts a row of the result depends
- * on the same row of the input alone, so threads can compute different rows. Only attention looks at
- * other rows.
+ * on the same row of the input alone, so threads can compute different rows. Only attention looks
+ * at other rows.
  */
 public interface DecoderBlock {
 

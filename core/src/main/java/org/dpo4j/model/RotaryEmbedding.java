@@ -7,8 +7,8 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * Rotary position embedding: rotates each pair of channels (i, i + headDim/2) of a query or key by
- * position x frequency i. The frequency is theta^(-2i/headDim), scaled by {@link RopeScaling}. Su et
- * al. 2021, arXiv 2104.09864; the pairing is that of Hugging Face checkpoints.
+ * position x frequency i. The frequency is theta^(-2i/headDim), scaled by {@link RopeScaling}. Su
+ * et al. 2021, arXiv 2104.09864; the pairing is that of Hugging Face checkpoints.
  */
 public final class RotaryEmbedding {
 
@@ -63,7 +63,8 @@ public final class RotaryEmbedding {
     Tensor cosine = states.tape().hold(cos);
     Tensor sine = states.tape().hold(sin);
     // The transpose of a rotation is the rotation by the opposite angle.
-    return states.then(rotated, gradient -> states.accumulateOwned(rotated(gradient, cosine, sine, -1)));
+    return states.then(
+        rotated, gradient -> states.accumulateOwned(rotated(gradient, cosine, sine, -1)));
   }
 
   /**

@@ -55,8 +55,8 @@ public final class Engine {
   }
 
   /**
-   * As {@link #setThreads}, for the calling thread alone, which must close the result: for concurrent
-   * runs.
+   * As {@link #setThreads}, for the calling thread alone, which must close the result: for
+   * concurrent runs.
    */
   public static Threads use(int threads) {
     return new Threads(number(threads));
@@ -109,9 +109,9 @@ public final class Engine {
   }
 
   /**
-   * Whether this processor multiplies matrices faster in bfloat16 than in fp32. It does with AMX and
-   * with AMD's AVX-512 instructions, at twice the speed; Intel's AVX-512 without AMX takes twice the
-   * time.
+   * Whether this processor multiplies matrices faster in bfloat16 than in fp32. It does with AMX
+   * and with AMD's AVX-512 instructions, at twice the speed; Intel's AVX-512 without AMX takes
+   * twice the time.
    */
   public static boolean bf16IsFast() {
     String forced = System.getProperty("dpo4j.bf16");
@@ -134,7 +134,8 @@ public final class Engine {
 
   /** Whether the environment lets oneDNN, which multiplies in bf16, use the instructions. */
   private static boolean oneDnnMayUseBf16() {
-    return Stream.of("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA") // the second name is older and still valid
+    return Stream.of(
+            "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA") // the second name is older and still valid
         .map(System::getenv)
         .filter(Objects::nonNull)
         .allMatch(
@@ -144,8 +145,8 @@ public final class Engine {
   }
 
   /**
-   * The peak resident memory of this process: weights, activations, Java and libraries; empty if the
-   * system does not report it (Linux does).
+   * The peak resident memory of this process: weights, activations, Java and libraries; empty if
+   * the system does not report it (Linux does).
    */
   public static OptionalLong peakMemoryBytes() {
     try {
@@ -173,7 +174,8 @@ public final class Engine {
   }
 
   private static boolean load() {
-    // By default JavaCPP limits native memory to a multiple of the Java heap, whose size has nothing
+    // By default JavaCPP limits native memory to a multiple of the Java heap, whose size has
+    // nothing
     // to do with that of weights and activations.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");

@@ -5,8 +5,8 @@
  * called by name ({@link org.dpo4j.torch.OneDnn}, {@link org.dpo4j.torch.Softmax}, {@link
  * org.dpo4j.torch.FusedAdamW}).
  *
- * <p>This is the only package that touches JavaCPP's pointers and scopes. It does not depend
- * on models, losses or files. Start with {@link org.dpo4j.torch.TensorScope}.
+ * <p>This is the only package that touches JavaCPP's pointers and scopes. It does not depend on
+ * models, losses or files. Start with {@link org.dpo4j.torch.TensorScope}.
  */
 @Internal
 @NullMarked

@@ -8,7 +8,8 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 
 /**
- * GPT-2's linear layer, x W + b, whose matrix is the transpose of a {@link org.dpo4j.model.Linear}'s.
+ * GPT-2's linear layer, x W + b, whose matrix is the transpose of a {@link
+ * org.dpo4j.model.Linear}'s.
  *
  * @param weight shape (in, out)
  * @param bias shape (out)
