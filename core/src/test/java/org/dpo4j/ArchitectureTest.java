@@ -19,12 +19,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Closes the defects of structure: a room that reaches forward along the line, native memory
- * handled outside the room that may, and a library that ends the process or writes to its streams.
+ * Rejects defects of structure: a package that uses a later one of the line, native memory handled
+ * outside the package that may, and a library that ends the process or writes to its streams.
  */
 class ArchitectureTest {
 
-  /** The line, in order: a room may use those before it and {@code org.dpo4j} itself. */
+  /** The line, in order: a package may use those before it and {@code org.dpo4j} itself. */
   private static final List<String> LINE =
       List.of(
           "jinja",
@@ -58,34 +58,36 @@ class ArchitectureTest {
           .withImportOption(new ImportOption.DoNotIncludeTests())
           .importPackages("org.dpo4j");
 
-  static List<String> rooms() {
+  static List<String> packages() {
     return LINE;
   }
 
-  static List<String> roomsWithoutTensors() {
+  static List<String> packagesWithoutTensors() {
     return WITHOUT_TENSORS;
   }
 
   @Test
-  void everyClassIsInARoomOfTheLineOrInTheRootPackage() {
+  void everyClassIsInAPackageOfTheLineOrInTheRootPackage() {
     Set<String> found =
-        CORE.stream().map(ArchitectureTest::room).collect(Collectors.toCollection(TreeSet::new));
+        CORE.stream()
+            .map(ArchitectureTest::packageOf)
+            .collect(Collectors.toCollection(TreeSet::new));
 
     assertThat(found).hasSizeGreaterThan(3);
     assertThat(Stream.concat(Stream.of(""), LINE.stream())).containsAll(found);
   }
 
   @ParameterizedTest
-  @MethodSource("rooms")
-  void noRoomUsesALaterOne(String room) {
-    List<String> later = LINE.subList(LINE.indexOf(room) + 1, LINE.size());
+  @MethodSource("packages")
+  void noPackageUsesALaterOne(String name) {
+    List<String> later = LINE.subList(LINE.indexOf(name) + 1, LINE.size());
     if (later.isEmpty()) {
       return;
     }
     check(
         noClasses()
             .that()
-            .resideInAPackage(inside(room))
+            .resideInAPackage(inside(name))
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
@@ -93,7 +95,7 @@ class ArchitectureTest {
   }
 
   @Test
-  void theRootPackageUsesNoRoom() {
+  void theRootPackageUsesNoOtherPackage() {
     check(
         noClasses()
             .that()
@@ -104,12 +106,12 @@ class ArchitectureTest {
   }
 
   @ParameterizedTest
-  @MethodSource("roomsWithoutTensors")
-  void nothingBeforeTheEngineKnowsLibtorch(String room) {
+  @MethodSource("packagesWithoutTensors")
+  void nothingBeforeTheEngineUsesLibtorch(String name) {
     check(
         noClasses()
             .that()
-            .resideInAPackage(inside(room))
+            .resideInAPackage(inside(name))
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.bytedeco.."));
@@ -162,15 +164,15 @@ class ArchitectureTest {
   }
 
   private static void check(ArchRule rule) {
-    // A room that is not furnished yet breaks no rule.
+    // A package without classes breaks no rule.
     rule.allowEmptyShould(true).check(CORE);
   }
 
-  private static String inside(String room) {
-    return "org.dpo4j." + room + "..";
+  private static String inside(String name) {
+    return "org.dpo4j." + name + "..";
   }
 
-  private static String room(JavaClass type) {
+  private static String packageOf(JavaClass type) {
     String name = type.getPackageName();
     return name.equals("org.dpo4j") ? "" : name.split("\\.")[2];
   }

@@ -143,7 +143,7 @@ enum BenchModel {
         case NORM -> tensor.fill_(Tensors.scalar(1.0));
         case BIAS, NORM_BIAS -> tensor.zero_();
       }
-      return scope.keep(tensor);
+      return scope.disown(tensor);
     }
   }
 }

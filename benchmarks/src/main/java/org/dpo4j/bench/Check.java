@@ -299,7 +299,7 @@ enum Check {
     return new Workload(suite.model(suite.smallModel()), data, pairs, steps, 0);
   }
 
-  /** The first dialogues, one behind the other, several times. */
+  /** The first dialogues, concatenated, several times. */
   private static Path repeated(Suite suite, int rows, int times) throws IOException {
     Path head =
         BenchData.head(

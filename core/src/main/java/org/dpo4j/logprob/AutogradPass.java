@@ -118,7 +118,7 @@ final class AutogradPass implements LogProbPass {
       scope.close();
       throw e;
     } finally {
-      scope.leave();
+      scope.stopCollecting();
     }
   }
 
@@ -142,7 +142,7 @@ final class AutogradPass implements LogProbPass {
             addStatistics(logits.detach(), from, to, sequences.sequenceOf());
           }
         }
-        tiles.add(new Tile(from, to, keep ? inner.pass(found) : null));
+        tiles.add(new Tile(from, to, keep ? inner.moveToOuter(found) : null));
       }
     }
     return all;

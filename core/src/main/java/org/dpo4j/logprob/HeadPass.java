@@ -190,7 +190,7 @@ final class HeadPass implements AutoCloseable {
       }
       throw e;
     } finally {
-      scope.leave();
+      scope.stopCollecting();
     }
   }
 
@@ -470,7 +470,7 @@ final class HeadPass implements AutoCloseable {
   private static void addProduct(@Nullable Tensor[] sums, int thread, Matrix matrix, Tensor p) {
     Tensor before = sums[thread];
     Tensor sum = before == null ? matrix.times(p, false) : matrix.plusTimes(before, p, false);
-    sums[thread] = TensorScope.hold(sum);
+    sums[thread] = TensorScope.ownedHandle(sum);
     if (before != null) {
       Tensors.free(before);
     }

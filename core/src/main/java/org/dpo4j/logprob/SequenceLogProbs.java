@@ -137,7 +137,7 @@ public final class SequenceLogProbs {
   static Tensor predictingStates(
       CausalLm model, FlatSequences sequences, OptionalLong dropoutSeed) {
     Tensor like = like(model);
-    return TensorScope.only(
+    return TensorScope.compute(
         () ->
             model
                 .hiddenStates(

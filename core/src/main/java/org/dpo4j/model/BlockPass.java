@@ -51,7 +51,9 @@ final class BlockPass implements AutoCloseable {
 
     /** Uninitialized memory for an activation, outside all scopes. */
     Tensor allocate(long... shape) {
-      return arena == null ? Tensors.ownedLike(like, shape) : TensorScope.hold(arena.take(shape));
+      return arena == null
+          ? Tensors.ownedLike(like, shape)
+          : TensorScope.ownedHandle(arena.take(shape));
     }
 
     private @Nullable RotaryEmbedding rotary(int thread) {

@@ -51,10 +51,10 @@ public final class CachedAttention implements Attention, AutoCloseable {
   private static Tensor append(List<Tensor> cache, int layer, Tensor states) {
     try (TensorScope scope = TensorScope.open()) {
       if (layer == cache.size()) {
-        cache.add(scope.keep(states.detach().clone()));
+        cache.add(scope.disown(states.detach().clone()));
       } else {
         Tensor before = cache.get(layer);
-        cache.set(layer, scope.keep(Tensors.cat(List.of(before, states), 0)));
+        cache.set(layer, scope.disown(Tensors.cat(List.of(before, states), 0)));
         Tensors.free(before);
       }
     }

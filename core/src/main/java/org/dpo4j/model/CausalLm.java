@@ -162,7 +162,7 @@ public interface CausalLm extends AutoCloseable {
       Tensor states = embed(ids, positions);
       for (DecoderBlock block : blocks()) {
         Tensor input = states;
-        states = TensorScope.only(() -> block.apply(input, rotary, attention, dropout));
+        states = TensorScope.compute(() -> block.apply(input, rotary, attention, dropout));
       }
       return finalNorm(Node.of(states)).value();
     }

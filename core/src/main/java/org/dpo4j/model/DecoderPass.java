@@ -97,7 +97,7 @@ public final class DecoderPass implements AutoCloseable {
       }
       throw e;
     } finally {
-      scope.leave();
+      scope.stopCollecting();
     }
   }
 
@@ -128,7 +128,7 @@ public final class DecoderPass implements AutoCloseable {
     Tensor embedded = embed();
     states.add(embedded);
     if (blocks.isEmpty()) {
-      states.add(TensorScope.hold(predicting.gather(embedded)));
+      states.add(TensorScope.ownedHandle(predicting.gather(embedded)));
       return;
     }
     BlockPass.@Nullable Completion previous = null;
@@ -300,7 +300,7 @@ public final class DecoderPass implements AutoCloseable {
 
   private Tensor embed() {
     try (TensorScope inner = TensorScope.open()) {
-      return inner.keep(model.embed(ids, positions));
+      return inner.disown(model.embed(ids, positions));
     }
   }
 

@@ -60,7 +60,7 @@ public final class DropoutMasks {
               .formatted(rows.length, like.size(0)));
     }
     try (NoGrad noGrad = NoGrad.open()) {
-      return TensorScope.only(
+      return TensorScope.compute(
           () -> {
             Tensor mask = Tensors.empty(Tensors.elementType(like), like.shape());
             for (int from = 0; from < rows.length; ) {

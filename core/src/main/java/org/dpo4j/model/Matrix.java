@@ -52,7 +52,7 @@ public final class Matrix {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       if (bf16Copy == null) {
-        bf16Copy = TensorScope.hold(values.detach().to(ScalarType.BFloat16));
+        bf16Copy = TensorScope.ownedHandle(values.detach().to(ScalarType.BFloat16));
       } else {
         bf16Copy.copy_(values);
       }

@@ -125,7 +125,7 @@ public final class Parameters implements AutoCloseable {
       }
       try (TensorScope scope = TensorScope.open();
           NoGrad noGrad = NoGrad.open()) {
-        return scope.keep(original.tensor().detach().clone());
+        return scope.disown(original.tensor().detach().clone());
       }
     };
   }

@@ -39,7 +39,7 @@ public final class RandomParameters implements ParameterSource {
         case NORM -> tensor.fill_(Tensors.scalar(1.0));
         case NORM_BIAS -> tensor.zero_();
       }
-      return scope.keep(tensor);
+      return scope.disown(tensor);
     }
   }
 

@@ -32,7 +32,7 @@ public sealed interface RopeScaling {
    * Position interpolation: all frequencies are divided by a factor. Chen et al. 2023, arXiv
    * 2306.15595.
    */
-  record Linear(double factor) implements RopeScaling {
+  record LinearInterpolation(double factor) implements RopeScaling {
     @Override
     public float[] scale(float[] frequencies, double theta) {
       float[] scaled = new float[frequencies.length];

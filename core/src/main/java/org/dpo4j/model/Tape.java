@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * and the tensors that these need. Layers record during the forward pass; {@link #endForward} frees
  * what was not saved; {@link #backward} runs the formulas in reverse. Gradients of matrices are not
  * computed here but recorded as two factors, so that {@link WeightGradients} can compute them for
- * the rows of all threads at once.
+ * the rows of all threads together.
  */
 public final class Tape implements AutoCloseable {
 
@@ -117,7 +117,7 @@ public final class Tape implements AutoCloseable {
 
   /** A handle, until the tape is closed, of a tensor whose memory somebody else accounts for. */
   Tensor hold(Tensor tensor) {
-    Tensor handle = TensorScope.hold(tensor);
+    Tensor handle = TensorScope.ownedHandle(tensor);
     held.add(handle);
     return handle;
   }

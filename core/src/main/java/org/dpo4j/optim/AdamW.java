@@ -65,8 +65,8 @@ public final class AdamW implements AutoCloseable {
     this.parameters = parameters;
     this.settings = settings;
     try (TensorScope scope = TensorScope.open()) {
-      means = scope.keep(Tensors.zerosLike(parameters.values(), parameters.count()));
-      squares = scope.keep(Tensors.zerosLike(parameters.values(), parameters.count()));
+      means = scope.disown(Tensors.zerosLike(parameters.values(), parameters.count()));
+      squares = scope.disown(Tensors.zerosLike(parameters.values(), parameters.count()));
     }
   }
 

@@ -39,8 +39,8 @@ public final class FlatParameters implements AutoCloseable {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor first = ordered.get(0).tensor();
-      Tensor values = scope.keep(Tensors.zerosLike(first, parameters.count()));
-      Tensor gradients = scope.keep(Tensors.zerosLike(first, parameters.count()));
+      Tensor values = scope.disown(Tensors.zerosLike(first, parameters.count()));
+      Tensor gradients = scope.disown(Tensors.zerosLike(first, parameters.count()));
       long offset = 0;
       for (Parameters.Parameter parameter : ordered) {
         Tensor tensor = parameter.tensor();

@@ -10,16 +10,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * Frees native memory: closing a scope releases every tensor and argument object that this thread
  * made while the scope was the innermost one. Scopes nest and are closed on the thread that opened
- * them, unless they were {@linkplain #leave left}.
+ * them, unless they were {@linkplain #stopCollecting stopped}.
  *
  * <p>A tensor leaves its scope in one of three ways:
  *
  * <ul>
- *   <li>to the enclosing scope: {@link #only}, or {@link #pass} in the middle of a block;
- *   <li>to an owner that frees it with {@link Tensors#free}: {@link #keep}, for a tensor that was
+ *   <li>to the enclosing scope: {@link #compute}, or {@link #moveToOuter} in the middle of a block;
+ *   <li>to an owner that frees it with {@link Tensors#free}: {@link #disown}, for a tensor that was
  *       made in the scope;
- *   <li>as a second handle with such an owner: {@link #hold}, for any tensor. The memory is freed
- *       with the last handle.
+ *   <li>as a second handle with such an owner: {@link #ownedHandle}, for any tensor. The memory is
+ *       freed with the last handle.
  * </ul>
  *
  * <pre>{@code
@@ -47,15 +47,15 @@ public final class TensorScope implements AutoCloseable {
   /**
    * Removes a tensor from this scope. The caller owns it and frees it with {@link Tensors#free}.
    */
-  public Tensor keep(Tensor tensor) {
+  public Tensor disown(Tensor tensor) {
     tensor.retainReference(); // detaching alone would release it
     scope.detach(tensor);
     return tensor;
   }
 
   /** Moves a tensor to the enclosing scope, or to the caller if there is none. */
-  public Tensor pass(Tensor tensor) {
-    keep(tensor);
+  public Tensor moveToOuter(Tensor tensor) {
+    disown(tensor);
     if (outer != null) {
       outer.attach(tensor); // now held by outer as well
       tensor.releaseReference(); // by outer alone
@@ -68,7 +68,7 @@ public final class TensorScope implements AutoCloseable {
    * Tensors#free}. It is safe for the results of in-place operations and for elements of tuples
    * too, whose own handles point into other objects.
    */
-  public static Tensor hold(Tensor tensor) {
+  public static Tensor ownedHandle(Tensor tensor) {
     Tensor held = new Tensor(tensor);
     held.retainReference(); // detaching alone would release it
     PointerScope inner = PointerScope.getInnerScope();
@@ -82,9 +82,9 @@ public final class TensorScope implements AutoCloseable {
    * Runs the body in a new scope and moves its result to the enclosing scope; everything else that
    * the body made is freed.
    */
-  public static Tensor only(Supplier<Tensor> body) {
+  public static Tensor compute(Supplier<Tensor> body) {
     try (TensorScope scope = open()) {
-      return scope.pass(body.get());
+      return scope.moveToOuter(body.get());
     }
   }
 
@@ -92,7 +92,7 @@ public final class TensorScope implements AutoCloseable {
    * Stops collecting what this thread makes. What the scope holds lives until it is closed, which
    * any thread may then do, in any order with other scopes.
    */
-  public void leave() {
+  public void stopCollecting() {
     Iterator<PointerScope> open = PointerScope.getScopeIterator();
     while (open.hasNext()) {
       if (open.next() == scope) {

@@ -80,7 +80,7 @@ public final class Tensors {
   /** As {@link #emptyLike}, outside all scopes; the caller frees it with {@link #free}. */
   public static Tensor ownedLike(Tensor like, long... shape) {
     try (TensorScope scope = TensorScope.open()) {
-      return scope.keep(emptyLike(like, shape));
+      return scope.disown(emptyLike(like, shape));
     }
   }
 
@@ -245,7 +245,7 @@ public final class Tensors {
   public static Tensor copyOf(Tensor tensor) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      return scope.keep(tensor.detach().clone());
+      return scope.disown(tensor.detach().clone());
     }
   }
 

@@ -242,7 +242,7 @@ public final class WorkerPool {
 
   private static Tensor allocated(ElementType type, long count) {
     try (TensorScope scope = TensorScope.open()) {
-      return scope.keep(Tensors.empty(type, count));
+      return scope.disown(Tensors.empty(type, count));
     }
   }
 

@@ -124,7 +124,7 @@ public final class PeftAdapter implements AutoCloseable {
       return false;
     }
     try (TensorScope scope = TensorScope.open()) {
-      Tensor stored = scope.keep(Tensors.empty(ElementType.F32, expected.shape()));
+      Tensor stored = scope.disown(Tensors.empty(ElementType.F32, expected.shape()));
       checkpoint.copyTo(name, stored);
       return stored.equal(expected);
     }

@@ -67,7 +67,7 @@ final class RopeSettings {
       throw rope.notSupported(key, "default");
     }
     return switch (type) {
-      case "linear" -> new RopeScaling.Linear(rope.positiveNumber(FACTOR));
+      case "linear" -> new RopeScaling.LinearInterpolation(rope.positiveNumber(FACTOR));
       case "dynamic" -> dynamic();
       case "llama3" -> llama3();
       case "yarn" -> yarn();

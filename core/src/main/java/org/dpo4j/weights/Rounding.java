@@ -83,7 +83,9 @@ public record Rounding(double lost, double update) {
     Map<String, Tensor> copies = new TreeMap<>();
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      parameters.all().forEach(p -> copies.put(p.name(), scope.keep(p.tensor().detach().clone())));
+      parameters
+          .all()
+          .forEach(p -> copies.put(p.name(), scope.disown(p.tensor().detach().clone())));
     }
     return copies;
   }

@@ -112,12 +112,12 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private Tensor keep(long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
       if (memory == null) {
-        memory = scope.keep(Tensors.empty(ElementType.F32, totalElements()));
+        memory = scope.disown(Tensors.empty(ElementType.F32, totalElements()));
       }
       long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
       // Detached: autograd would keep the whole block alive through a view, even after the weight
       // has moved.
-      Tensor tensor = scope.keep(memory.narrow(0, used, count).view(shape).detach());
+      Tensor tensor = scope.disown(memory.narrow(0, used, count).view(shape).detach());
       used += aligned(count);
       given.add(tensor);
       return tensor;
@@ -141,7 +141,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
    */
   private Tensor placeholder(long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
-      Tensor tensor = scope.keep(Tensors.zeros(ElementType.F32, 1).expand(shape));
+      Tensor tensor = scope.disown(Tensors.zeros(ElementType.F32, 1).expand(shape));
       given.add(tensor);
       return tensor;
     }

@@ -248,7 +248,7 @@ class AutogradPassTest {
         CausalLm model =
             SmallModel.LLAMA.build(
                 (name, role, shape) ->
-                    TensorScope.hold(
+                    TensorScope.ownedHandle(
                         Tensors.zeros(ElementType.F32, shape)
                             .to(new Device("meta"), ScalarType.Float)))) {
       Tensor weight = model.parameters().all().get(0).tensor();

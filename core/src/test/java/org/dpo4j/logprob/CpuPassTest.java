@@ -115,7 +115,7 @@ class CpuPassTest {
                   try (TensorScope scope = TensorScope.open()) {
                     long count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
                     double[] values = random.doubles(count, -0.3, 0.3).toArray();
-                    return scope.keep(Tensors.doubles(values).view(shape).clone());
+                    return scope.disown(Tensors.doubles(values).view(shape).clone());
                   }
                 })) {
       assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
@@ -382,7 +382,7 @@ class CpuPassTest {
     }
   }
 
-  /** The pass has not noted what their gradients need, or notes what has no room. */
+  /** The pass has not saved what their gradients need, or a gradient has no tensor to add to. */
   @Test
   void weightsThatBeginToRequireGradientsAreRefused() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {

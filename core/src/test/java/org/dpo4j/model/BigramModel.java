@@ -23,7 +23,7 @@ public final class BigramModel implements CausalLm {
         parameters.take(source, "table", ParameterSource.Kind.EMBEDDING, vocabulary, vocabulary);
     try (TensorScope scope = TensorScope.open()) {
       identity =
-          scope.keep(
+          scope.disown(
               torch.eye(vocabulary).to(table.scalar_type().intern())); // not a weight of the model
     }
   }

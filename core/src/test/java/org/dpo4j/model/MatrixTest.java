@@ -39,9 +39,9 @@ class MatrixTest {
         Tensor expected = precise(sum).add(product(gradient, values));
         assertClose(matrix.plusTimes(sum, gradient, false), expected);
 
-        Tensor room = random(6, rows, out + 1).narrow(1, 1, out);
-        matrix.timesInto(room, input, true);
-        assertClose(room, product(input, values.t()));
+        Tensor result = random(6, rows, out + 1).narrow(1, 1, out);
+        matrix.timesInto(result, input, true);
+        assertClose(result, product(input, values.t()));
       }
     }
   }

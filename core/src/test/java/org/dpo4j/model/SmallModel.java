@@ -43,7 +43,7 @@ public enum SmallModel {
           .headNorms()
           .untied()
           .activation(Activation.GELU)
-          .rope(new RopeScaling.Linear(2))
+          .rope(new RopeScaling.LinearInterpolation(2))
           .config()),
   /** As a Llama with {@code attention_bias} and {@code mlp_bias}. */
   BIASED(
@@ -141,7 +141,7 @@ public enum SmallModel {
     return build(new RandomParameters(type, new RandomNumbers(seed)));
   }
 
-  /** All weights of a model, one behind the other; equal only where every bit is. */
+  /** The weights of a model, concatenated; equal only if every bit is equal. */
   public static double[] weights(CausalLm model) {
     List<double[]> parts =
         model.parameters().all().stream().map(p -> Tensors.toDoubles(p.tensor())).toList();

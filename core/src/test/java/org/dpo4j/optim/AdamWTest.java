@@ -148,7 +148,7 @@ class AdamWTest {
     return (name, kind, shape) -> {
       try (TensorScope scope = TensorScope.open()) {
         long count = java.util.Arrays.stream(shape).reduce(1, (a, b) -> a * b);
-        return scope.keep(
+        return scope.disown(
             Tensors.zeros(ElementType.F64, shape)
                 .copy_(Tensors.doubles(random.doubles(count, -1, 1).toArray()).view(shape)));
       }

@@ -39,7 +39,7 @@ class TensorScopeTest {
   void aKeptTensorLivesUntilItsOwnerFreesIt() {
     Tensor kept;
     try (TensorScope scope = TensorScope.open()) {
-      kept = scope.keep(Tensors.floats(3));
+      kept = scope.disown(Tensors.floats(3));
     }
     assertThat(Tensors.toDoubles(kept)).containsExactly(3);
     Tensors.free(kept);
@@ -52,7 +52,7 @@ class TensorScopeTest {
     Tensor result;
     try (TensorScope scope = TensorScope.open()) {
       result =
-          TensorScope.only(
+          TensorScope.compute(
               () -> {
                 temporary.add(Tensors.floats(4));
                 return temporary.get(0).mul(Tensors.scalar(2));
@@ -69,7 +69,7 @@ class TensorScopeTest {
     Tensor held;
     try (TensorScope scope = TensorScope.open()) {
       Tensor changed = Tensors.floats(5).add_(Tensors.scalar(1));
-      held = TensorScope.hold(changed);
+      held = TensorScope.ownedHandle(changed);
     }
     assertThat(Tensors.toDoubles(held)).containsExactly(6);
     Tensors.free(held);
@@ -80,7 +80,7 @@ class TensorScopeTest {
     try (TensorScope outer = TensorScope.open()) {
       TensorScope left = TensorScope.open();
       Tensor before = Tensors.floats(7);
-      left.leave();
+      left.stopCollecting();
       Tensor after = Tensors.floats(8);
       Thread other = new Thread(left::close);
       other.start();

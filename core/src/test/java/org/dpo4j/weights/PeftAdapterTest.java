@@ -103,7 +103,7 @@ class PeftAdapterTest {
     String stored = "base_model.model." + name.replace(".weight", ".base_layer.weight");
     try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"));
         TensorScope scope = TensorScope.open()) {
-      Tensor weight = scope.keep(Tensors.empty(ElementType.F32, 64, 64));
+      Tensor weight = scope.disown(Tensors.empty(ElementType.F32, 64, 64));
       base.checkpoint().copyTo(name, weight);
       rewrite(adapter, UnaryOperator.identity(), Map.of(stored, weight));
       open(adapter);

@@ -84,7 +84,7 @@ public class TensorParts {
               sequences,
               parameters,
               new AdamW(parameters, AdamW.Settings.ADAM),
-              scope.keep(
+              scope.disown(
                   SequenceLogProbs.logProbs(loaded.model(), sequences, LengthDesensitizing.NONE)));
     }
   }

@@ -97,7 +97,7 @@ public final class LoraModel implements CausalLm {
       }
       if (name.endsWith(B)) {
         try (TensorScope scope = TensorScope.open()) {
-          return scope.keep(Tensors.zeros(ElementType.F32, shape));
+          return scope.disown(Tensors.zeros(ElementType.F32, shape));
         }
       }
       return copies.take(name, kind, shape);
@@ -131,7 +131,7 @@ public final class LoraModel implements CausalLm {
     Tensor inModel = parameter.tensor();
     Tensor values = source.take(parameter.name(), parameter.kind(), inModel.shape());
     try (TensorScope scope = TensorScope.open()) {
-      Tensor original = scope.keep(inModel.detach());
+      Tensor original = scope.disown(inModel.detach());
       owned.add(original);
       inModel.set_data(values);
       saved.add(new Saved(inModel, original));
@@ -385,7 +385,7 @@ public final class LoraModel implements CausalLm {
     if (baseHolds++ == 0) {
       try (TensorScope scope = TensorScope.open()) {
         for (Saved weight : saved) {
-          aside.add(scope.keep(weight.inModel().detach()));
+          aside.add(scope.disown(weight.inModel().detach()));
           weight.inModel().set_data(weight.original());
         }
       }

@@ -392,7 +392,7 @@ class LoraModelTest {
 
   private static Tensor kept(Tensor values, long[] shape) {
     try (TensorScope scope = TensorScope.open()) {
-      return scope.keep(values.view(shape).clone());
+      return scope.disown(values.view(shape).clone());
     }
   }
 }
