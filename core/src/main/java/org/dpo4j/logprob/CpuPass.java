@@ -118,11 +118,6 @@ final class CpuPass implements LogProbPass {
     }
   }
 
-  /** Bytes that the blocks hold for the backward pass. */
-  long savedBytes() {
-    return decoder.savedBytes();
-  }
-
   /** Bytes of the logits' exponentials that the head holds for the backward pass. */
   long keptLogitBytes() {
     return head.keptBytes();

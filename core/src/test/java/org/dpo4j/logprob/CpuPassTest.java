@@ -7,6 +7,7 @@ import static org.dpo4j.Closeness.relative;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -18,11 +19,15 @@ import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.RandomParameters;
+import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.SmallModel;
+import org.dpo4j.model.llama.LlamaConfig;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.plan.MemoryModel;
+import org.dpo4j.plan.TokenLoad;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.RandomNumbers;
@@ -345,6 +350,29 @@ class CpuPassTest {
       third.close(); // again does nothing
       assertThat(mine.item_double()).isEqualTo(3);
       assertThat(torch.get_num_threads()).isEqualTo(2);
+    }
+  }
+
+  /** Up to the limit the exponentials of all logits; nothing above it, or without training. */
+  @Test
+  void theHeadHoldsTheLogitsThatThePlanCounts() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
+      ModelShape shape = ((LlamaConfig) SmallModel.LLAMA.config()).shape();
+      TokenLoad load = TokenLoad.of(SmallPairs.random(9, 5), shape);
+      long planned = new MemoryModel(shape, Optional.empty(), false).savedLogits(load);
+      assertThat(planned).isPositive();
+      assertThat(keptLogitBytes(model, TRAINING[0], HeadPass.Sizes.DEFAULT)).isEqualTo(planned);
+      HeadPass.Sizes small = new HeadPass.Sizes(planned - 1, 1 << 18, 256, 1024);
+      assertThat(keptLogitBytes(model, TRAINING[0], small)).isZero();
+      assertThat(keptLogitBytes(model, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT))
+          .isZero();
+    }
+  }
+
+  private static long keptLogitBytes(
+      CausalLm model, LogProbEngine.Purpose purpose, HeadPass.Sizes sizes) {
+    try (CpuPass pass = forward(model, PAIRS, purpose, sizes)) {
+      return pass.keptLogitBytes();
     }
   }
 

@@ -122,7 +122,7 @@ public enum SmallModel {
   }
 
   /** Sizes and switches, a record of the model's family. */
-  Record config() {
+  public Record config() {
     return config;
   }
 
