@@ -82,10 +82,11 @@ class TrainerTest {
 
   /**
    * Adam divides a gradient by its own size, so the rounding of a small one is scaled up to a share
-   * of the rate, 1e-3: 1e-5 is a hundredth of a step.
+   * of the rate, 1e-3: 1e-5 is a hundredth of a step. Models with biases on keys are left out:
+   * attention ignores a constant added to all keys, so their gradient is rounding alone.
    */
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = {"TINY_GPT", "LLAMA", "WINDOWED"})
   void howAStepIsCutIntoMicroBatchesChangesOnlyRoundingInSinglePrecision(SmallModel kind) {
     double[] whole = weightsAfter(kind, ElementType.F32, 8, 1);
     assertThat(weightsAfter(kind, ElementType.F32, 1, 8))
