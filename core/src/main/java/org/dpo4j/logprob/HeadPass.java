@@ -265,7 +265,7 @@ final class HeadPass implements AutoCloseable {
     }
   }
 
-  /** Memory for all rows; the first thread that knows the shapes allocates it. */
+  /** Memory for all rows. The first thread that calls this allocates it. */
   private synchronized void allocateInputs(List<Product> parts) {
     if (inputs.isEmpty()) {
       for (Product part : parts) {

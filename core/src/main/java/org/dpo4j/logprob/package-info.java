@@ -2,7 +2,7 @@
  * A model and a batch in, log-probabilities of completions out: the sum over completion tokens of
  * log p(token given all before it). Prompt tokens never count.
  *
- * <p>Nothing here knows about losses or optimizers. Start with {@link
+ * <p>This package does not depend on losses or optimizers. Start with {@link
  * org.dpo4j.logprob.SequenceLogProbs}, the definition, then {@link
  * org.dpo4j.logprob.LogProbEngine}, which training uses.
  */

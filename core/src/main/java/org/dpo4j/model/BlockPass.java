@@ -169,7 +169,7 @@ final class BlockPass implements AutoCloseable {
       finished();
     }
 
-    /** Memory for all rows; the first thread that knows the shapes allocates it. */
+    /** Memory for all rows. The first thread that calls this allocates it. */
     private synchronized BlockedAttention.Heads allocate(DecoderBlock.Projected result) {
       if (heads == null) {
         Tensor key = result.key().value();

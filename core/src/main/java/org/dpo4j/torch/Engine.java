@@ -174,9 +174,8 @@ public final class Engine {
   }
 
   private static boolean load() {
-    // By default JavaCPP limits native memory to a multiple of the Java heap, whose size has
-    // nothing
-    // to do with that of weights and activations.
+    // By default JavaCPP limits native memory to a multiple of the Java heap. Weights and
+    // activations need memory that does not depend on the heap.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     prepareEnvironment();

@@ -37,7 +37,7 @@ class WorkerPoolTest {
     }
   }
 
-  /** Two threads that use one team, and a third one with a team of another size. */
+  /** Two threads that share a pool, and a third one with a pool of another size. */
   @Test
   void callersTakeTurns() throws Exception {
     Engine.setThreads(2);
@@ -114,9 +114,9 @@ class WorkerPoolTest {
     try (TensorScope scope = TensorScope.open();
         WorkerPool.Buffer one = workers.buffer(ElementType.F32, 1000);
         WorkerPool.Buffer two = workers.buffer(ElementType.F32, 1000);
-        ActivationArena slab = workers.arena(ElementType.F32);
+        ActivationArena arena = workers.arena(ElementType.F32);
         ActivationArena other = workers.arena(ElementType.F32)) {
-      List<Tensor> all = List.of(one.tensor(), two.tensor(), slab.take(1000), other.take(1000));
+      List<Tensor> all = List.of(one.tensor(), two.tensor(), arena.take(1000), other.take(1000));
       for (int i = 0; i < all.size(); i++) {
         all.get(i).fill_(Tensors.scalar(i + 1));
       }
