@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
@@ -30,6 +29,11 @@ public final class ModelReader {
       List.of("compression_config", "is_encoder_decoder", "per_layer_config", "text_config");
 
   private ModelReader() {}
+
+  /** The {@code model_type} of each supported family, in the order in which messages list them. */
+  static List<String> modelTypes() {
+    return FAMILIES.stream().map(ModelFamily::modelType).toList();
+  }
 
   /** As {@link #open(String, Path)}, for the folder that {@code --model} names. */
   public static LoadedModel open(Path folder) {
@@ -126,6 +130,6 @@ public final class ModelReader {
             + "\" is not supported yet"
             + (KNOWN.containsKey(type) ? ": " + KNOWN.get(type) : "")
             + "; supported are "
-            + FAMILIES.stream().map(ModelFamily::modelType).collect(Collectors.joining(", ")));
+            + String.join(", ", modelTypes()));
   }
 }

@@ -332,7 +332,7 @@ class ModelReaderTest {
       quoteCharacter = '"',
       textBlock =
           """
-          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2, llama, mistral, qwen2, qwen3, smollm3, phi3
+          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2, llama,
           llama | model_type                | 'gemma2'  | model_type 'gemma2' is not supported yet: it caps attention scores and logits
           llama | model_type                | 'mixtral' | model_type 'mixtral' is not supported yet: it is a mixture of experts
           llama | model_type                | null      | 'model_type' must be a string but was null
