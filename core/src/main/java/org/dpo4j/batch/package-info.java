@@ -2,7 +2,8 @@
  * Batches of encoded pairs: which pairs form a micro-batch, in which order, and the layout of their
  * tokens (contiguous, without padding, a prompt shared by its completions).
  *
- * <p>Models and losses do not occur here. Start with {@link org.dpo4j.batch.FlatSequences}.
+ * <p>This package does not depend on models or losses. Start with {@link
+ * org.dpo4j.batch.FlatSequences}.
  */
 @Internal
 @NullMarked

@@ -1,7 +1,7 @@
 /**
  * The textbook exercise, part by part: {@link org.dpo4j.demo.InstructionTokenizer}, {@link
- * org.dpo4j.demo.TinyGpt}, twelve preference triples, and DPO on them with plain numbers. A seed
- * and settings enter; losses, margins and a table of log-probabilities leave. No other package uses
+ * org.dpo4j.demo.TinyGpt}, twelve preference triples, and DPO on them with plain numbers. In: a
+ * seed and settings. Out: losses, margins and a table of log-probabilities. No other package uses
  * this one. Start with {@link org.dpo4j.demo.Dpo}.
  */
 @org.jspecify.annotations.NullMarked

@@ -1,10 +1,9 @@
 /**
- * Losses on preference pairs. The input are log-probabilities under policy and reference, the
- * output one loss and two implicit rewards per pair. One record per formula; {@link
- * org.dpo4j.loss.Objective} adds the options that apply to every formula: f-divergence and weights
- * of tokens and pairs.
+ * Losses on preference pairs. In: log-probabilities under policy and reference. Out: one loss and
+ * two implicit rewards per pair. Each formula is one record; {@link org.dpo4j.loss.Objective} adds
+ * the options that apply to every formula: f-divergence and weights of tokens and pairs.
  *
- * <p>Models, batches and optimizers do not occur here. Start with {@link
+ * <p>This package does not depend on models, batches or optimizers. Start with {@link
  * org.dpo4j.loss.SigmoidLoss}.
  */
 @NullMarked

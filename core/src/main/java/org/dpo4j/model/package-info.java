@@ -1,7 +1,7 @@
 /**
  * Causal language models: from token ids to final hidden states and logits. This package has the
- * layers that model families share. Each family has a subpackage ({@code .gpt}, {@code .llama}),
- * and so have low-rank adapters ({@code .lora}).
+ * layers that model families share. Each family has a subpackage ({@code .gpt}, {@code .llama}), as
+ * do low-rank adapters ({@code .lora}).
  *
  * <p>A model takes its weights from a {@link org.dpo4j.model.ParameterSource} by name, kind and
  * shape; the source may read a checkpoint, draw random numbers or copy another model. This package

@@ -1,6 +1,6 @@
 /**
- * Sizes of a model and token counts in, arithmetic, memory and seconds out: what a run will cost,
- * from numbers that are known before any weight is read, and from a short trial on the machine.
+ * Predicts the cost of a run before any weight is read. In: the sizes of a model, token counts, and
+ * a short trial on the machine. Out: arithmetic, memory and seconds.
  *
  * <p>No checkpoint's weights are read here. Start with {@link org.dpo4j.plan.StepArithmetic}.
  */

@@ -5,7 +5,7 @@
  * and PNG files from them.
  *
  * <p>Never here: tensors, training, and deciding where the output goes. {@link
- * org.dpo4j.report.MetricNames} spells every name of a metric, so that console and files agree.
+ * org.dpo4j.report.MetricNames} defines the names of all metrics, so that console and files agree.
  * Start there, then {@link org.dpo4j.report.RunHistory}.
  */
 @Internal

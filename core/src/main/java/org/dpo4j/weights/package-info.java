@@ -1,7 +1,7 @@
 /**
  * Reads and writes models in the Hugging Face layout. In: a folder with {@code config.json} and
  * safetensors files. Out: a {@link org.dpo4j.model.CausalLm} in fp32. A trained model is written in
- * the same layout under the same names; LoRA adapters in PEFT's layout: {@link
+ * the same layout under the same names. LoRA adapters use PEFT's layout: {@link
  * org.dpo4j.weights.PeftAdapter}.
  *
  * <p>Headers are checked before memory is allocated or native code is called, and every weight is
