@@ -106,6 +106,9 @@ public final class Main implements Callable<Integer> {
     // Numbers are formatted independently of the user's locale.
     Locale.setDefault(Locale.ROOT);
     Console console = Console.system();
+    // Where libraries and uncaught exceptions print.
+    System.setOut(console.out());
+    System.setErr(console.err());
     System.exit(new Main(Runner.on(console), console).run(args));
   }
 

@@ -3,6 +3,7 @@ package org.dpo4j.cli;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 import org.dpo4j.report.Progress;
+import org.dpo4j.report.SafeText;
 import org.dpo4j.report.TimeText;
 
 /**
@@ -84,8 +85,10 @@ final class TerminalProgress implements Progress, AutoCloseable {
 
   /** Overwrites the last bar, within the width of a line: a wrapped line could not be cleared. */
   private void draw(String bar) {
-    console.err().print(BarClearingStream.bar(bar.substring(0, Math.min(WIDTH, bar.length()))));
-    console.err().flush();
+    String safe = SafeText.line(bar);
+    console
+        .err()
+        .printControls(BarClearingStream.bar(safe.substring(0, Math.min(WIDTH, safe.length()))));
     shown = true;
   }
 
@@ -93,8 +96,7 @@ final class TerminalProgress implements Progress, AutoCloseable {
   @Override
   public void close() {
     if (shown) {
-      console.err().print(BarClearingStream.bar(""));
-      console.err().flush();
+      console.err().printControls(BarClearingStream.bar(""));
       shown = false;
     }
     task = "";

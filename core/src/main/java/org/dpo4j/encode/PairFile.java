@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,12 +70,26 @@ final class PairFile implements AutoCloseable {
   static PairFile create(Path folder, long start) {
     Path path = folder.resolve(".dpo4j-pairs");
     try {
+      removeNamed(folder);
       path = Files.createTempFile(folder, ".dpo4j-pairs-", ".tmp");
       RandomAccessFile disk = new RandomAccessFile(path.toFile(), "rw");
       delete(path);
       return new PairFile(path, disk, start);
     } catch (IOException e) {
       throw notWritten(path, e);
+    }
+  }
+
+  /** Removes files of processes that were killed before they unlinked theirs, or on Windows. */
+  private static void removeNamed(Path folder) throws IOException {
+    try (DirectoryStream<Path> named = Files.newDirectoryStream(folder, ".dpo4j-pairs-*.tmp")) {
+      for (Path path : named) {
+        try {
+          Files.deleteIfExists(path);
+        } catch (FileSystemException e) {
+          // Of a live process on Windows, or of another user.
+        }
+      }
     }
   }
 

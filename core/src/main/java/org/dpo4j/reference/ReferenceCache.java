@@ -5,15 +5,13 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.stream.IntStream;
+import org.dpo4j.data.PendingFile;
 import org.dpo4j.logprob.LogProbTable;
 
 /**
@@ -27,10 +25,11 @@ import org.dpo4j.logprob.LogProbTable;
  */
 public record ReferenceCache(Path folder) {
   private static final int SHOWN_DIGITS = 16;
+  private static final String PREFIX = "ref-";
 
   /** Where the table of a key is kept. */
   public Path file(ReferenceKey key) {
-    return folder.resolve("ref-" + key.fingerprint().substring(0, SHOWN_DIGITS) + ".bin");
+    return folder.resolve(PREFIX + key.fingerprint().substring(0, SHOWN_DIGITS) + ".bin");
   }
 
   /**
@@ -74,35 +73,19 @@ public record ReferenceCache(Path folder) {
     }
     Files.createDirectories(folder);
     Path file = file(key);
-    // A unique name, so that concurrent runs write different files before the rename.
-    Path pending = folder.resolve("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
-    try {
-      write(pending, key, notes, table);
-      move(pending, file);
-    } finally {
-      Files.deleteIfExists(pending);
+    try (PendingFile pending = PendingFile.create(file)) {
+      OutputStream out = Channels.newOutputStream(pending.channel());
+      String text = ReferenceKey.text(key.parts()) + ReferenceKey.text(notes);
+      ReferenceFormat.write(out, key, text, table);
+      out.flush();
+      pending.publish();
     }
     return file;
   }
 
-  private static void write(
-      Path file, ReferenceKey key, Map<String, String> notes, LogProbTable table)
-      throws IOException {
-    try (FileChannel channel =
-            FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        OutputStream out = Channels.newOutputStream(channel)) {
-      String text = ReferenceKey.text(key.parts()) + ReferenceKey.text(notes);
-      ReferenceFormat.write(out, key, text, table);
-      channel.force(true); // otherwise a power cut can leave an empty file
-    }
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    try {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-    } catch (AtomicMoveNotSupportedException e) {
-      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING); // the checksum guards readers
-    }
+  /** Removes what runs left that were killed while they wrote. */
+  public void removeStale() {
+    PendingFile.removeStale(folder, PREFIX);
   }
 
   private static boolean finite(LogProbTable table) {

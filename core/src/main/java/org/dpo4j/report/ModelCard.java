@@ -1,5 +1,7 @@
 package org.dpo4j.report;
 
+import static org.dpo4j.report.SafeText.markdown;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,11 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Writes the output folder's {@code README.md}: a model card as the Hugging Face hub reads it. */
 public final class ModelCard {
-  private static final Pattern MARKDOWN_SPECIAL =
-      Pattern.compile("[\\\\`*{}\\[\\]<>#|~$&]|(?<!\\w)_|_(?!\\w)");
-  private static final Pattern LINE_BREAKS = Pattern.compile("[\\s\\p{Cntrl}]+");
   private static final Pattern PLAIN_WORD = Pattern.compile("[\\w./-]+");
-  private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}&&[^\\n\\t]]");
   private static final Pattern BACKTICKS = Pattern.compile("`+");
 
   /** The folders of an absolute path, on Unix or Windows. */
@@ -54,7 +52,7 @@ public final class ModelCard {
     card.data();
     card.origin();
     card.closing();
-    return card.text.toString();
+    return SafeText.text(card.text.toString());
   }
 
   private void frontMatter() {
@@ -86,14 +84,14 @@ public final class ModelCard {
   }
 
   private void introduction() {
-    line("# " + plain(run.modelName()));
+    line("# " + markdown(run.modelName()));
     line("");
     line(
         "This %s %s, tuned on preference pairs with Direct Preference Optimization (DPO)"
             .formatted(
                 run.adapter() ? "is a LoRA adapter for" : "model is",
-                plain(modelName(run.baseModel()))));
-    line("by dpo4j. Loss: %s. Reference: %s.".formatted(plain(run.loss()), plain(run.reference())));
+                markdown(modelName(run.baseModel()))));
+    line("by dpo4j. Loss: %s. Reference: %s.".formatted(markdown(run.loss()), markdown(run.reference())));
     line("");
   }
 
@@ -141,7 +139,8 @@ public final class ModelCard {
   }
 
   /** A word of a shell, in quotes where it needs them. */
-  private static String word(String text) {
+  private static String word(String raw) {
+    String text = SafeText.line(raw); // a line of fences in it would end the block
     return PLAIN_WORD.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 
@@ -167,7 +166,7 @@ public final class ModelCard {
 
   /** Any text as it is, in a fence that is longer than any in it. */
   private void block(String heading, String raw) {
-    String shown = CONTROL.matcher(raw.replaceAll("\\R", "\n").strip()).replaceAll("\ufffd");
+    String shown = raw.replaceAll("\\R", "\n").strip();
     int longest =
         BACKTICKS.matcher(shown).results().mapToInt(run -> run.group().length()).max().orElse(0);
     String fence = "`".repeat(Math.max(3, longest + 1));
@@ -185,7 +184,7 @@ public final class ModelCard {
     }
     line("## Warnings of the run");
     line("");
-    run.account().warnings().forEach(warning -> line("- " + plain(withoutFolders(warning))));
+    run.account().warnings().forEach(warning -> line("- " + markdown(withoutFolders(warning))));
     line("");
   }
 
@@ -198,8 +197,8 @@ public final class ModelCard {
     line("## Training");
     line("");
     line(
-        plain(run.account().training())
-            + " Rows: %s. The run took %s.".formatted(plain(run.rowForm()), took()));
+        markdown(run.account().training())
+            + " Rows: %s. The run took %s.".formatted(markdown(run.rowForm()), took()));
     line("");
     if (run.settings().isEmpty()) {
       line("All settings had their defaults;");
@@ -207,7 +206,7 @@ public final class ModelCard {
       line("| setting that differs from its default | value |");
       line("|---|---|");
       run.settings()
-          .forEach((name, value) -> line("| %s | %s |".formatted(plain(name), plain(value))));
+          .forEach((name, value) -> line("| %s | %s |".formatted(markdown(name), markdown(value))));
       line("");
     }
     line("`dpo4j.yaml` has all settings and repeats the run.");
@@ -223,7 +222,7 @@ public final class ModelCard {
   private void results() {
     line("## Results");
     line("");
-    run.account().results().forEach(sentence -> line("- " + plain(sentence)));
+    run.account().results().forEach(sentence -> line("- " + markdown(sentence)));
     line("");
     @Nullable EvaluationReport last = run.after();
     if (last == null) {
@@ -254,7 +253,7 @@ public final class ModelCard {
                   first != null && first.metrics().tied() && name.equals("eval_rewards/accuracies");
               String old =
                   !compares || was == null ? "" : " | " + (tie ? "(ties)" : ShortNumber.of(was));
-              line("| %s%s | %s |".formatted(plain(name), old, ShortNumber.of(value)));
+              line("| %s%s | %s |".formatted(markdown(name), old, ShortNumber.of(value)));
             });
     line("");
   }
@@ -272,14 +271,14 @@ public final class ModelCard {
       fates.add(file.cut() + " cut to the maximal length");
       String reasons =
           file.dropped().entrySet().stream()
-              .map(entry -> plain(entry.getKey()) + ": " + entry.getValue())
+              .map(entry -> markdown(entry.getKey()) + ": " + entry.getValue())
               .collect(Collectors.joining("; ", " (", ")"));
       fates.add(dropped + " not used" + (dropped == 0 ? "" : reasons));
       line(
           "- %s, %s: of %d rows, %s."
               .formatted(
-                  plain(lastPart(file.name())),
-                  plain(file.use()),
+                  markdown(lastPart(file.name())),
+                  markdown(file.use()),
                   file.kept() + file.cut() + dropped,
                   String.join(", ", fates)));
     }
@@ -290,8 +289,8 @@ public final class ModelCard {
     RunSummary.Origin origin = run.origin();
     line("## Origin");
     line("");
-    line("- weights: saved as %s".formatted(plain(origin.saved())));
-    String base = plain(modelName(run.baseModel()));
+    line("- weights: saved as %s".formatted(markdown(origin.saved())));
+    String base = markdown(modelName(run.baseModel()));
     line("- base model %s: weights sha256 `%s`".formatted(base, origin.weightsSha256()));
     if (!origin.lineage().isEmpty()) {
       line(
@@ -299,13 +298,13 @@ public final class ModelCard {
               .formatted(
                   base,
                   origin.lineage().stream()
-                      .map(name -> plain(modelName(name)))
+                      .map(name -> markdown(modelName(name)))
                       .collect(Collectors.joining(", which was tuned from "))));
     }
     origin
         .dataSha256()
         .forEach(
-            (file, hash) -> line("- data %s: sha256 `%s`".formatted(plain(lastPart(file)), hash)));
+            (file, hash) -> line("- data %s: sha256 `%s`".formatted(markdown(lastPart(file)), hash)));
     line("");
   }
 
@@ -313,7 +312,7 @@ public final class ModelCard {
     line("## Framework versions");
     line("");
     run.versions()
-        .forEach((name, version) -> line("- %s: %s".formatted(plain(name), plain(version))));
+        .forEach((name, version) -> line("- %s: %s".formatted(markdown(name), markdown(version))));
     line("");
     line("## Citation");
     line("");
@@ -343,12 +342,6 @@ public final class ModelCard {
   private static String lastPart(String nameOrPath) {
     String[] parts = nameOrPath.replaceAll("[/\\\\]+$", "").split("[/\\\\]", -1);
     return parts[parts.length - 1];
-  }
-
-  /** Text that Markdown and HTML show as it is, on one line. */
-  private static String plain(String raw) {
-    String oneLine = LINE_BREAKS.matcher(raw).replaceAll(" ").strip();
-    return MARKDOWN_SPECIAL.matcher(oneLine).replaceAll("\\\\$0");
   }
 
   private void line(String line) {

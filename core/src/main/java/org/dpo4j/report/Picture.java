@@ -63,7 +63,12 @@ public final class Picture {
       boolean bold,
       int colour,
       boolean upright)
-      implements Mark {}
+      implements Mark {
+
+    Words {
+      text = SafeText.line(text);
+    }
+  }
 
   private final int width;
   private final int height;
@@ -224,15 +229,7 @@ public final class Picture {
         words.anchor().name().toLowerCase(Locale.ROOT),
         words.colour(),
         words.upright() ? format(" transform=\"rotate(-90 %.1f %.1f)\"", words.x(), words.y()) : "",
-        escaped(words.text()));
-  }
-
-  /** Text that XML shows as it is; what XML cannot hold is left out. */
-  private static String escaped(String text) {
-    return text.replaceAll("[^\\x{20}-\\x{D7FF}\\x{E000}-\\x{FFFD}\\x{10000}-\\x{10FFFF}]", " ")
-        .replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;");
+        SafeText.xml(words.text()));
   }
 
   private static String format(String format, Object... values) {

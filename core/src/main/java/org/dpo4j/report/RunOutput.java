@@ -6,8 +6,12 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import org.dpo4j.OptionText;
 
-/** Where a run prints. Not safe for use by several runs at once: each run has its own. */
+/**
+ * Where a run prints. Text for people is printed as {@link SafeText}. Not safe for use by several
+ * runs at once: each run has its own.
+ */
 public final class RunOutput {
+  private final PrintStream data;
   private final PrintStream out;
   private final PrintStream err;
   private final Progress progress;
@@ -27,16 +31,24 @@ public final class RunOutput {
    */
   public RunOutput(
       PrintStream out, PrintStream err, Progress progress, UnaryOperator<String> style) {
-    this.out = out;
-    this.err = err;
+    this.data = out;
+    this.out = SafePrintStream.on(out);
+    this.err = SafePrintStream.on(err);
     this.progress = progress;
     this.style = style;
   }
 
+  /** Standard output for people: the header, lines of steps, summaries. */
   public PrintStream out() {
     return out;
   }
 
+  /** Standard output for programs: rows and answers, exactly as they are. */
+  public PrintStream data() {
+    return data;
+  }
+
+  /** Notes, warnings and, where standard output is data, text for people. */
   public PrintStream err() {
     return err;
   }

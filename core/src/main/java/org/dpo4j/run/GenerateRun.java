@@ -12,6 +12,7 @@ import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.SafeText;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
@@ -61,13 +62,13 @@ public final class GenerateRun {
       for (int i = 0; i < ids.size(); i++) {
         String completion =
             inputs.tokenizer().text().decode(generator.generate(ids.get(i), config.maxNewTokens()));
-        output
-            .out()
-            .println(
-                config.prompt().isPresent()
-                    ? completion
-                    : JSON.writeValueAsString(line(prompts.get(i).messages(), completion)));
-        output.out().flush();
+        String result =
+            config.prompt().isPresent()
+                ? completion
+                : SafeText.text(
+                    JSON.writeValueAsString(line(prompts.get(i).messages(), completion)));
+        output.data().print(result + System.lineSeparator()); // a completion may have several lines
+        output.data().flush();
       }
     }
   }

@@ -18,6 +18,7 @@ import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.SafeText;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.dpo4j.weights.HuggingFaceConfig;
@@ -87,15 +88,15 @@ public final class InspectRun {
               encoder,
               config.onBadRow(),
               EncodingResources.threads(0),
-              row -> writer.write(values(row, input)));
+              row -> writer.write(values(row, writer.start(row, input), output)));
       writer.publish();
       writer.say(DatasetSummary.lines(input, summary));
       return summary;
     }
   }
 
-  private static Map<String, Object> values(EncodedRow row, DataInput input) {
-    Map<String, Object> values = RowWriter.start(row, input);
+  private static Map<String, Object> values(
+      EncodedRow row, Map<String, Object> values, RunOutput output) {
     row.weight().ifPresent(weight -> values.put("weight", weight));
     Optional<EncodedPair> pair = row.usable();
     if (pair.isPresent()) {
@@ -106,8 +107,8 @@ public final class InspectRun {
     values.put("prompt_text", row.texts().prompt());
     values.put("chosen_text", row.texts().chosen());
     values.put("rejected_text", row.texts().rejected());
-    values.put("warnings", row.warnings());
-    values.put("notes", row.notes());
+    values.put("warnings", row.warnings().stream().map(output::styled).toList());
+    values.put("notes", row.notes().stream().map(output::styled).toList());
     return values;
   }
 
@@ -148,16 +149,11 @@ public final class InspectRun {
     line("  %-8s %4d ids  %s%s", name, ids.length, tokens(ids), cut);
   }
 
-  /** Token by token, with line breaks and tabs escaped. */
+  /** Token by token, with line breaks, tabs and what is invisible escaped. */
   private String tokens(int[] ids) {
     return Arrays.stream(ids)
         .mapToObj(id -> tokenizer.decode(new int[] {id}))
-        .map(
-            text ->
-                text.replace("\\", "\\\\")
-                    .replace("\n", "\\n")
-                    .replace("\r", "\\r")
-                    .replace("\t", "\\t"))
+        .map(text -> SafeText.line(text.replace("\\", "\\\\").replace("\t", "\\t")))
         .collect(Collectors.joining("│"));
   }
 

@@ -81,9 +81,7 @@ final class ReferenceTables {
     this.say = say;
     this.cache = CacheFolder.of(config).map(ReferenceCache::new);
     this.tail = config.loss().objective().tail();
-    if (cache.isEmpty()) {
-      say.accept("off");
-    }
+    cache.ifPresentOrElse(ReferenceCache::removeStale, () -> say.accept("off"));
     for (PairDataset dataset : datasets) {
       String use = entries.isEmpty() ? "training" : "held-out";
       ReferenceKey key =

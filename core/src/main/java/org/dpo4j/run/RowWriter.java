@@ -5,10 +5,10 @@ import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.Writer;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +18,11 @@ import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.PendingFile;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.SafeText;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Writes a file of one JSON line per row, which appears under its name when it is complete. */
@@ -29,14 +32,14 @@ final class RowWriter implements AutoCloseable {
 
   private final Path output; // as the user wrote it
   private final Path target;
-  private final Path pending; // the target itself if that is not a regular file
+  private final @Nullable PendingFile pending; // null where the target is written directly
   private final BufferedWriter writer;
   private final RunOutput console;
   private final InterruptedOutput interruption;
   private volatile boolean published;
 
   private RowWriter(
-      Path output, Path target, Path pending, BufferedWriter writer, RunOutput console) {
+      Path output, Path target, @Nullable PendingFile pending, BufferedWriter writer, RunOutput console) {
     this.output = output;
     this.target = target;
     this.pending = pending;
@@ -52,7 +55,7 @@ final class RowWriter implements AutoCloseable {
                     : "interrupted: %s %s"
                         .formatted(
                             output,
-                            pending.equals(target)
+                            pending == null
                                 ? "is not complete"
                                 : existed ? "is as it was" : "was not written"));
   }
@@ -67,8 +70,8 @@ final class RowWriter implements AutoCloseable {
    */
   static RowWriter open(Path output, List<Path> inputs, RunOutput console) {
     if (isStandardOutput(output)) {
-      Writer out = new OutputStreamWriter(console.out(), StandardCharsets.UTF_8);
-      return new RowWriter(output, output, output, new BufferedWriter(out), console);
+      Writer out = new OutputStreamWriter(console.data(), StandardCharsets.UTF_8);
+      return new RowWriter(output, output, null, new BufferedWriter(out), console);
     }
     if (Files.isDirectory(output)) {
       throw new UsageException(
@@ -78,16 +81,16 @@ final class RowWriter implements AutoCloseable {
       Path target =
           Files.exists(output) ? output.toRealPath() : output.toAbsolutePath().normalize();
       if (Files.exists(target) && !Files.isRegularFile(target)) {
-        return new RowWriter(output, target, target, Files.newBufferedWriter(target), console);
+        return new RowWriter(output, target, null, Files.newBufferedWriter(target), console);
       }
       refuseInputs(output, FileTrees.real(target), inputs);
-      Files.createDirectories(Objects.requireNonNull(target.getParent(), "a root is a folder"));
-      Path pending =
-          target.resolveSibling(
-              "." + target.getFileName() + ".pending-" + ProcessHandle.current().pid());
-      BufferedWriter writer = Files.newBufferedWriter(pending);
-      pending.toFile().deleteOnExit(); // Ctrl-C
-      return new RowWriter(output, target, pending, writer, console);
+      Path folder = Objects.requireNonNull(target.getParent(), "a root is a folder");
+      Files.createDirectories(folder);
+      PendingFile.removeStale(folder, String.valueOf(target.getFileName()));
+      PendingFile pending = PendingFile.create(target);
+      pending.path().toFile().deleteOnExit(); // Ctrl-C
+      Writer out = Channels.newWriter(pending.channel(), StandardCharsets.UTF_8);
+      return new RowWriter(output, target, pending, new BufferedWriter(out), console);
     } catch (IOException e) {
       throw new UsageException(
           "output",
@@ -129,7 +132,7 @@ final class RowWriter implements AutoCloseable {
   }
 
   /** The first fields of every line; with several files they include the file. */
-  static Map<String, Object> start(EncodedRow row, DataInput input) {
+  Map<String, Object> start(EncodedRow row, DataInput input) {
     Map<String, Object> values = new LinkedHashMap<>();
     if (input.files() > 1) {
       values.put("file", row.origin().file());
@@ -139,13 +142,14 @@ final class RowWriter implements AutoCloseable {
       values.put("rejected_index", row.origin().rejectedIndex());
     }
     values.put("status", row.status().toString());
-    values.put("reason", row.reason());
+    values.put("reason", console.styled(row.reason()));
     return values;
   }
 
   void write(Map<String, Object> values) {
     try {
-      writer.write(console.styled(JSON.writeValueAsString(values)));
+      // Escapes that JSON reads back: the values are exact, and the file is harmless on a terminal.
+      writer.write(SafeText.text(JSON.writeValueAsString(values)));
       writer.newLine();
     } catch (IOException e) {
       throw failed(e);
@@ -156,8 +160,8 @@ final class RowWriter implements AutoCloseable {
   void publish() {
     try {
       finish();
-      if (!pending.equals(target)) {
-        Files.move(pending, target, StandardCopyOption.REPLACE_EXISTING);
+      if (pending != null) {
+        pending.publish();
       }
       published = true;
     } catch (IOException e) {
@@ -167,19 +171,15 @@ final class RowWriter implements AutoCloseable {
 
   /** The standard output is not closed, and reports failures only through checkError. */
   private void finish() throws IOException {
-    if (!isStandardOutput(output)) {
-      writer.close();
-      return;
-    }
     writer.flush();
-    if (console.out().checkError()) {
+    if (isStandardOutput(output) && console.data().checkError()) {
       throw new IOException("the standard output was closed");
     }
   }
 
   private DpoException failed(IOException e) {
     return new DpoException(
-        pending.equals(target)
+        pending == null
             ? "[%s] could not be written: %s".formatted(output, FileFailure.reason(e))
             : "[%s] could not be written: %s; nothing is left of it, so make room or name another file"
                 .formatted(target, FileFailure.reason(e)),
@@ -191,16 +191,18 @@ final class RowWriter implements AutoCloseable {
   public void close() {
     interruption.close();
     try {
-      finish();
-    } catch (IOException e) {
-      // A full disk was already reported by the failing write.
-    }
-    try {
-      if (!pending.equals(target)) {
-        Files.deleteIfExists(pending);
+      if (pending != null) {
+        pending.close();
+      } else if (isStandardOutput(output)) {
+        writer.flush();
+      } else {
+        writer.close();
       }
     } catch (IOException e) {
-      throw failed(e);
+      if (pending != null) {
+        throw failed(e);
+      }
+      // A full disk was already reported by the failing write.
     }
   }
 }

@@ -118,7 +118,7 @@ public final class ScoreRun {
             : LogProbTable.compute(LogProbEngine.cpu(), reference, pairs, batch, done -> {});
     int pair = 0;
     for (EncodedRow row : waiting) {
-      Map<String, Object> values = RowWriter.start(row, input);
+      Map<String, Object> values = writer.start(row, input);
       if (row.usable().isPresent()) {
         double margin = scores(values, row.usable().get(), policy, frozen, pair);
         double size = Math.max(Math.abs(policy.chosen(pair)), Math.abs(policy.rejected(pair)));

@@ -99,7 +99,7 @@ class ModelCardTest {
         // Four backticks inside need five around them.
         .contains("Before:\n\n`````text\n````\ncode\n````\n`````\n")
         // Escape sequences would reach the terminal of whoever prints the card.
-        .contains("After:\n\n```text\n\ufffd[31mred\ufffd | a\tb\n```\n");
+        .contains("After:\n\n```text\n\\u001b[31mred\\u0000 | a\tb\n```\n");
     assertThat(ModelCard.text(run)).doesNotContain("## Sample answers");
   }
 

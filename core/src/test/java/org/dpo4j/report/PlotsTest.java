@@ -224,7 +224,7 @@ class PlotsTest {
     Document document =
         DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(svg.toFile());
     NodeList texts = document.getElementsByTagName("text");
-    assertThat(texts.item(0).getTextContent().strip()).isEqualTo("a <b> & \"c\"");
+    assertThat(texts.item(0).getTextContent()).isEqualTo("a <b> & \"c\" \\u0001\\ud800");
     assertThat(texts.getLength()).isEqualTo(words(picture).size());
     assertThat(document.getElementsByTagName("circle").getLength()).isEqualTo(dots(picture).size());
   }

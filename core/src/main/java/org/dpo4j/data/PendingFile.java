@@ -1,0 +1,165 @@
+package org.dpo4j.data;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file that is written under a pending name beside its target, and renamed when it is complete.
+ * Its writer holds a lock on it, so that a later run recognizes and removes what a killed process
+ * left, and leaves alone what another run still writes.
+ */
+public final class PendingFile implements AutoCloseable {
+  private static final String MARK = ".pending-";
+  private static final String END = ".tmp";
+
+  // A process loses its lock on a file when it closes any channel to it, so it must not try its
+  // own.
+  private static final Set<Path> HELD_HERE = ConcurrentHashMap.newKeySet();
+
+  private final Path target;
+  private final Path path;
+  private final FileChannel channel;
+
+  private PendingFile(Path target, Path path, FileChannel channel) {
+    this.target = target;
+    this.path = path;
+    this.channel = channel;
+  }
+
+  /**
+   * Starts a file.
+   *
+   * @param target its name when it is complete, in an existing folder
+   * @throws IOException if nothing can be written there
+   */
+  public static PendingFile create(Path target) throws IOException {
+    Path place = target.toAbsolutePath().normalize();
+    while (true) {
+      Path path = place.resolveSibling("." + place.getFileName() + MARK + UUID.randomUUID() + END);
+      HELD_HERE.add(path);
+      FileChannel channel = null;
+      try {
+        channel =
+            FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        lock(channel);
+        if (Files.exists(path)) {
+          return new PendingFile(place, path, channel);
+        }
+      } catch (IOException | RuntimeException e) {
+        release(path, channel);
+        throw e;
+      }
+      release(path, channel); // another run took the unlocked file for a dead one's
+    }
+  }
+
+  /**
+   * Removes the pending files of writers that have died.
+   *
+   * @param name how the names of the targets begin
+   */
+  public static void removeStale(Path folder, String name) {
+    Path place = folder.toAbsolutePath().normalize();
+    try (DirectoryStream<Path> entries =
+        Files.newDirectoryStream(place, entry -> isPending(entry, name))) {
+      for (Path entry : entries) {
+        removeIfStale(entry);
+      }
+    } catch (IOException e) {
+      return; // there is no such folder, or it cannot be read: nothing to remove
+    }
+  }
+
+  private static boolean isPending(Path entry, String name) {
+    String found = String.valueOf(entry.getFileName());
+    return found.startsWith("." + name) && found.contains(MARK) && found.endsWith(END);
+  }
+
+  private static void removeIfStale(Path entry) {
+    if (HELD_HERE.contains(entry)) {
+      return;
+    }
+    try (FileChannel channel = FileChannel.open(entry, StandardOpenOption.WRITE)) {
+      if (channel.tryLock() != null) {
+        Files.deleteIfExists(entry);
+      }
+    } catch (IOException | OverlappingFileLockException e) {
+      return; // in use, or not ours to remove
+    }
+  }
+
+  /** The name while it is written. */
+  public Path path() {
+    return path;
+  }
+
+  /** Where the content goes; closed with this file. */
+  public FileChannel channel() {
+    return channel;
+  }
+
+  /**
+   * Forces the content to the device and renames the file; replaces the target.
+   *
+   * @throws IOException if that fails; the target is as it was
+   */
+  public void publish() throws IOException {
+    channel.force(true); // otherwise a power cut can leave an empty file
+    try {
+      Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (AtomicMoveNotSupportedException e) {
+      Files.move(path, target, StandardCopyOption.REPLACE_EXISTING);
+    }
+  }
+
+  /**
+   * Removes the file unless it was published.
+   *
+   * @throws IOException if it cannot be removed
+   */
+  @Override
+  public void close() throws IOException {
+    try {
+      Files.deleteIfExists(path);
+    } finally {
+      release(path, channel);
+    }
+  }
+
+  /** Waits at most for a run that looks whether this file is stale. */
+  private static @Nullable FileLock lock(FileChannel channel) throws IOException {
+    try {
+      return channel.lock();
+    } catch (IOException e) {
+      if (channel.isOpen()) {
+        return null; // a file system without locks, on which nobody removes anything
+      }
+      throw e; // interrupted
+    }
+  }
+
+  private static void release(Path path, @Nullable FileChannel channel) {
+    try {
+      if (channel != null) {
+        channel.close();
+      }
+    } catch (IOException e) {
+      // It was opened for a lock that is of no use any more.
+      return;
+    } finally {
+      HELD_HERE.remove(path);
+    }
+  }
+}
