@@ -1,7 +1,10 @@
 package org.dpo4j.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.dpo4j.DpoException;
@@ -32,15 +35,20 @@ record Failure(Console console, boolean debug) {
     String message = message(failure, command);
     String[] lines = message.split("\n", -1);
     console.err().println("error: " + lines[0]);
-    for (int i = 1; i < lines.length; i++) {
-      console.err().println("       " + lines[i]);
-    }
+    Arrays.stream(lines).skip(1).forEach(this::printIndented);
     if (debug) {
-      failure.printStackTrace(console.err());
+      StringWriter trace = new StringWriter();
+      failure.printStackTrace(new PrintWriter(trace, true));
+      trace.toString().lines().forEach(this::printIndented);
     }
     return failure instanceof UsageException || failure instanceof ParameterException
         ? USAGE
         : FAILED;
+  }
+
+  /** A line of a text that may quote data: it must not look like a message of its own. */
+  private void printIndented(String line) {
+    console.err().println("       " + line);
   }
 
   private static String message(Throwable failure, String command) {

@@ -42,7 +42,8 @@ class HostileTextTest {
 
   private static final String CLEAR = "\u001b[2J";
   private static final String EVIL =
-      CLEAR + "\u001b]0;t\u0007\u009b31m \u202egnp.exe\u2066 pass\u200bword\u200dx\ufeff\r\u0000"
+      CLEAR
+          + "\u001b]0;t\u0007\u009b31m \u202egnp.exe\u2066 pass\u200bword\u200dx\ufeff\r\u0000"
           + " <script>alert(1)</script> ![i](http://evil.example/x) http://evil.example\nerror: fake";
 
   /** What obeys on a terminal, changes the order of letters, or is not seen. */
@@ -86,10 +87,14 @@ class HostileTextTest {
       rows.add(
           JSON.writeValueAsString(
               Map.of(
-                  "prompt", "How do I boil an egg? " + EVIL + i,
-                  "chosen", "In water." + EVIL,
-                  "rejected", "No." + EVIL + i,
-                  "ignored" + EVIL, "x")));
+                  "prompt",
+                  "How do I boil an egg? " + EVIL + i,
+                  "chosen",
+                  "In water." + EVIL,
+                  "rejected",
+                  "No." + EVIL + i,
+                  "ignored" + EVIL,
+                  "x")));
     }
     Files.write(pairs, rows);
   }
@@ -139,8 +144,7 @@ class HostileTextTest {
   @Test
   void rowsInAFileAreHarmlessAndExact() throws IOException {
     Path rows = folder.resolve("rows.jsonl");
-    assertThat(
-            terminal("inspect", "--model=" + model, "--data_file=" + pairs, "--output=" + rows))
+    assertThat(terminal("inspect", "--model=" + model, "--data_file=" + pairs, "--output=" + rows))
         .as("%s", err)
         .isZero();
     String text = Files.readString(rows);
@@ -164,7 +168,8 @@ class HostileTextTest {
     out.reset();
     assertThat(terminal(words)).isZero();
     assertHarmless();
-    assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo(exact.replace("\u001b", "\\u001b"));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .isEqualTo("\r\u001b[K" + exact.replace("\u001b", "\\u001b"));
 
     Path prompts = folder.resolve("prompts.jsonl");
     Files.writeString(prompts, JSON.writeValueAsString(Map.of("prompt", EVIL)));

@@ -51,8 +51,7 @@ public final class PendingFile implements AutoCloseable {
       HELD_HERE.add(path);
       FileChannel channel = null;
       try {
-        channel =
-            FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         lock(channel);
         if (Files.exists(path)) {
           return new PendingFile(place, path, channel);

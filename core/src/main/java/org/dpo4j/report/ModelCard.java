@@ -91,7 +91,9 @@ public final class ModelCard {
             .formatted(
                 run.adapter() ? "is a LoRA adapter for" : "model is",
                 markdown(modelName(run.baseModel()))));
-    line("by dpo4j. Loss: %s. Reference: %s.".formatted(markdown(run.loss()), markdown(run.reference())));
+    line(
+        "by dpo4j. Loss: %s. Reference: %s."
+            .formatted(markdown(run.loss()), markdown(run.reference())));
     line("");
   }
 
@@ -304,7 +306,8 @@ public final class ModelCard {
     origin
         .dataSha256()
         .forEach(
-            (file, hash) -> line("- data %s: sha256 `%s`".formatted(markdown(lastPart(file)), hash)));
+            (file, hash) ->
+                line("- data %s: sha256 `%s`".formatted(markdown(lastPart(file)), hash)));
     line("");
   }
 

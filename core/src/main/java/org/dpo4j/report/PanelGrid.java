@@ -289,7 +289,7 @@ final class PanelGrid {
 
   /** One line of text, its end left out where it is too long. */
   private static String fitting(String text, int size, int width) {
-    String line = text.replaceAll("[\\s\\p{Cntrl}]+", " ").strip();
+    String line = SafeText.line(text.replaceAll("\\s+", " ").strip());
     int most = (int) (width / (size * LETTER));
     return line.length() <= most ? line : line.substring(0, most - 1).stripTrailing() + "…";
   }

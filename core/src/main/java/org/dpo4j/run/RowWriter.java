@@ -39,7 +39,11 @@ final class RowWriter implements AutoCloseable {
   private volatile boolean published;
 
   private RowWriter(
-      Path output, Path target, @Nullable PendingFile pending, BufferedWriter writer, RunOutput console) {
+      Path output,
+      Path target,
+      @Nullable PendingFile pending,
+      BufferedWriter writer,
+      RunOutput console) {
     this.output = output;
     this.target = target;
     this.pending = pending;

@@ -37,7 +37,9 @@ class SmallModelTest {
           "maxPositions");
 
   private static Stream<Class<? extends Record>> configurations() {
-    return Stream.of(SmallModel.values()).<Class<? extends Record>>map(SmallModelTest::type).distinct();
+    return Stream.of(SmallModel.values())
+        .<Class<? extends Record>>map(SmallModelTest::type)
+        .distinct();
   }
 
   private static Class<? extends Record> type(SmallModel model) {
@@ -48,8 +50,9 @@ class SmallModelTest {
   void everyModelOfTheLibraryIsAmongThem() {
     Set<String> models =
         new ClassFileImporter()
-            .withImportOption(new ImportOption.DoNotIncludeTests())
-            .importPackages("org.dpo4j").stream()
+                .withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("org.dpo4j")
+                .stream()
                 .filter(type -> type.isAssignableTo(CausalLm.class) && !type.isInterface())
                 .filter(type -> type.isTopLevelClass() && !type.isEquivalentTo(LoraModel.class))
                 .map(JavaClass::getName)

@@ -97,8 +97,7 @@ class SafeTextTest {
   @Test
   void everyWayToPrintOnAStreamIsSafe() {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    PrintStream safe =
-        SafePrintStream.on(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    PrintStream safe = SafePrintStream.on(new PrintStream(bytes, true, StandardCharsets.UTF_8));
     safe.print("a\u001b\n");
     safe.println("b\nc\u202e");
     safe.print('\u009b');
