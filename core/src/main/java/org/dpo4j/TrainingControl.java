@@ -19,6 +19,9 @@ public interface TrainingControl {
    */
   void requestEvaluation();
 
-  /** Delivers {@link TrainingListener#onCheckpointDue} after the current step. */
+  /**
+   * Saves a checkpoint after the current step, whatever {@code save_strategy} is, and delivers
+   * {@link TrainingListener#onCheckpoint}.
+   */
   void requestCheckpoint();
 }

@@ -16,7 +16,7 @@ package org.dpo4j;
  *     onStep
  *     onReport                                     every logging_steps steps and after the last one
  *     onEvaluation                                 when due or requested
- *     onCheckpointDue                              when requested
+ *     onCheckpoint                                 when one was due or requested
  *   onEvaluation (final weights)                   with held-out pairs
  *   onEnd, or onFailure
  * </pre>
@@ -77,12 +77,12 @@ public interface TrainingListener {
   default void onEvaluation(EvaluationReport report, TrainingControl control) {}
 
   /**
-   * A listener requested a checkpoint. Called between two steps, after the step's evaluation; no
-   * weight changes during the call.
+   * A checkpoint was saved. Called between two steps, after the step's evaluation; no weight
+   * changes during the call.
    *
-   * @param step steps done
+   * @param saved step and folder
    */
-  default void onCheckpointDue(int step) {}
+  default void onCheckpoint(SavedCheckpoint saved) {}
 
   /**
    * The run is over and its output folder is complete.

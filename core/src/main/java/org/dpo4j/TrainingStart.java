@@ -7,6 +7,7 @@ import java.nio.file.Path;
  *
  * @param trainingPairs pairs that are trained on
  * @param heldOutPairs pairs that are evaluated; 0 for no evaluation
+ * @param stepsDone optimizer steps of the run that this one continues; 0 for a new run
  * @param maxSteps planned optimizer steps
  * @param stepsPerEpoch steps of one pass over the training pairs
  * @param pairsPerStep pairs of a step: micro-batch size times gradient accumulation, at most all
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 public record TrainingStart(
     int trainingPairs,
     int heldOutPairs,
+    int stepsDone,
     int maxSteps,
     int stepsPerEpoch,
     int pairsPerStep,

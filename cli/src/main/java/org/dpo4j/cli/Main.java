@@ -25,7 +25,8 @@ import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The entry point. Exit codes: 0 done, 1 the run failed, 2 the options are wrong, 130 interrupted.
+ * The entry point. Exit codes: 0 done, 1 the run failed, 2 the options are wrong, 130 Ctrl-C, 143
+ * SIGTERM.
  */
 @Command(
     name = "dpo4j",
@@ -46,7 +47,7 @@ public final class Main implements Callable<Integer> {
   Main(Runner runner, Console console) {
     this.console = console;
     this.line = new CommandLine(this);
-    line.addSubcommand(TrainCommand.line(runner));
+    line.addSubcommand(TrainCommand.line(runner, console));
     line.addSubcommand(PlanCommand.line(runner, console));
     line.addSubcommand(
         RunCommand.line(

@@ -1,12 +1,15 @@
 package org.dpo4j.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.dpo4j.Cancellation;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.YamlOptions;
+import org.dpo4j.run.ProgramInputs;
 import org.dpo4j.run.TrainingRun;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -26,6 +29,7 @@ import picocli.CommandLine.Spec;
     })
 final class TrainCommand implements Callable<Integer> {
   private final Runner runner;
+  private final Console console;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -35,14 +39,16 @@ final class TrainCommand implements Callable<Integer> {
       description = "YAML file with options, such as TRL's; flags take precedence")
   private @Nullable Path file;
 
-  private TrainCommand(Runner runner) {
+  private TrainCommand(Runner runner, Console console) {
     this.runner = runner;
+    this.console = console;
   }
 
-  static CommandLine line(Runner runner) {
+  static CommandLine line(Runner runner, Console console) {
     CommandLine line =
         OptionFlags.line(
-            CommandSpec.forAnnotatedObject(new TrainCommand(runner)), TrainingConfig.OPTIONS);
+            CommandSpec.forAnnotatedObject(new TrainCommand(runner, console)),
+            TrainingConfig.OPTIONS);
     OptionFlags.addHidden(line, TrainingOptions.names());
     return line;
   }
@@ -55,12 +61,15 @@ final class TrainCommand implements Callable<Integer> {
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();
-    runner.run(
-        options.config(),
-        (config, output) -> {
-          options.report(output);
-          TrainingRun.run(config, output);
-        });
-    return 0;
+    Cancellation cancellation = new Cancellation();
+    try (StopSignals signals = StopSignals.suspending(cancellation, console)) {
+      runner.run(
+          options.config(),
+          (config, output) -> {
+            options.report(output);
+            TrainingRun.run(config, ProgramInputs.NONE, output, cancellation, List.of());
+          });
+      return signals.exitCode();
+    }
   }
 }

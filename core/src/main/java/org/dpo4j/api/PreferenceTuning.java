@@ -329,8 +329,9 @@ public final class PreferenceTuning {
   /**
    * Trains and saves the tuned model. Runs on the calling thread until it is done.
    *
-   * @param outputFolder is made; must be empty or {@linkplain #overwriteOutputDir replaced}. It
-   *     appears when the run is over, so that it never holds a part of a model
+   * @param outputFolder is made; must be empty, {@linkplain #overwriteOutputDir replaced} or
+   *     {@linkplain #resumeFromCheckpoint continued}. Checkpoints and metrics appear in it while
+   *     the run lives, the model when it is over
    * @return what the run did and why it ended
    * @throws UsageException if an option, a value or a combination is wrong; nothing has happened
    *     then
@@ -895,6 +896,118 @@ public final class PreferenceTuning {
     return with("sample_prompts", value);
   }
 
+  // Checkpoints.
+
+  /**
+   * Chooses when the run saves a checkpoint.
+   *
+   * @param value STEPS by default
+   * @return a changed copy
+   */
+  public PreferenceTuning saveStrategy(SaveStrategy value) {
+    return with("save_strategy", text(value));
+  }
+
+  /**
+   * Sets the steps between two checkpoints.
+   *
+   * @param value steps, or below 1 a fraction of the run; 500 by default
+   * @return a changed copy
+   */
+  public PreferenceTuning saveSteps(double value) {
+    return with("save_steps", value);
+  }
+
+  /**
+   * Sets how many checkpoints are kept, the newest and the best among them.
+   *
+   * @param value 0 for all; 2 by default
+   * @return a changed copy
+   */
+  public PreferenceTuning saveTotalLimit(int value) {
+    return with("save_total_limit", value);
+  }
+
+  /**
+   * Saves checkpoints without the optimizer's state: smaller, but no run can continue from them.
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning saveOnlyModel(boolean on) {
+    return with("save_only_model", on);
+  }
+
+  /**
+   * Saves the weights of the best checkpoint at the end, not the last ones.
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loadBestModelAtEnd(boolean on) {
+    return with("load_best_model_at_end", on);
+  }
+
+  /**
+   * Sets the held-out metric by which evaluations are compared.
+   *
+   * @param name such as {@code eval_loss}, the default, or {@code eval_rewards/accuracies}
+   * @return a changed copy
+   */
+  public PreferenceTuning metricForBestModel(String name) {
+    return with("metric_for_best_model", name);
+  }
+
+  /**
+   * Sets whether a higher value of {@link #metricForBestModel} is better.
+   *
+   * @param on by default true unless the metric is a loss
+   * @return a changed copy
+   */
+  public PreferenceTuning greaterIsBetter(boolean on) {
+    return with("greater_is_better", on);
+  }
+
+  /**
+   * Continues a run from a checkpoint, with the same bytes as if it had not been interrupted.
+   *
+   * @param checkpoint a folder {@code checkpoint-STEP}
+   * @return a changed copy
+   */
+  public PreferenceTuning resumeFromCheckpoint(Path checkpoint) {
+    return with("resume_from_checkpoint", checkpoint.toString());
+  }
+
+  /**
+   * Continues a run from the newest checkpoint in its output folder that is whole; without one the
+   * run starts at its first step.
+   *
+   * @return a changed copy
+   */
+  public PreferenceTuning resumeFromNewestCheckpoint() {
+    return with("resume_from_checkpoint", "true");
+  }
+
+  /**
+   * Stops the run when the metric has not improved for some evaluations.
+   *
+   * @param evaluations 0, the default, for never
+   * @return a changed copy
+   */
+  public PreferenceTuning earlyStoppingPatience(int evaluations) {
+    return with("early_stopping_patience", evaluations);
+  }
+
+  /**
+   * Sets the smallest change of the metric that is an improvement.
+   *
+   * @param value 0 by default
+   * @return a changed copy
+   */
+  public PreferenceTuning earlyStoppingThreshold(double value) {
+    return with("early_stopping_threshold", value);
+  }
+
   // The machine.
 
   /**
@@ -1009,6 +1122,18 @@ public final class PreferenceTuning {
     STEPS,
     /** After each epoch. */
     EPOCH
+  }
+
+  /** When the run saves a checkpoint. */
+  public enum SaveStrategy {
+    /** Not at all. */
+    NO,
+    /** Every {@link PreferenceTuning#saveSteps} steps. */
+    STEPS,
+    /** After each epoch. */
+    EPOCH,
+    /** After each evaluation that is better than all before. */
+    BEST
   }
 
   /** The number format of the saved weights. */

@@ -7,30 +7,32 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.FileFailure;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A folder that appears complete or not at all. Files are written into a pending folder; {@link
- * #publish} forces them to the device and moves them into place; {@link #close} without it removes
- * what was written and leaves an overwritten folder unchanged.
+ * The output folder of a run, locked while the run lives. Its finished files appear together at the
+ * end: they are written into a pending folder inside it; {@link #publish} forces them to the device
+ * and moves them into place; {@link #close} without it removes them and leaves earlier files
+ * unchanged. Checkpoints and metrics appear while the run lives.
  *
- * <p>A new folder is filled under another name beside the target and renamed once. An existing
- * folder is kept (it may be the working directory, a link, or a mounted volume, which cannot be
- * renamed) and filled from a pending folder inside it: the old entries are moved aside, the new
- * ones in, and the old ones deleted last. {@code config.json} (of an adapter {@code
- * adapter_config.json}) is removed first and added last, so that no loader accepts a folder after a
- * power failure in between.
+ * <p>An existing folder is kept: it may be the working directory, a link, or a mounted volume,
+ * which cannot be renamed. A process may die at any time; the next run with this folder removes
+ * what is incomplete and completes what was written to its end.
  *
  * <p>{@code close} may be called from a shutdown hook while another thread is still writing.
  */
 public final class OutputFolder implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputFolder.class);
+
+  private static final Move ATOMIC =
+      (from, to) -> Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
 
   /** Writes one file (or folder) at the path it is given. */
   @FunctionalInterface
@@ -44,6 +46,16 @@ public final class OutputFolder implements AutoCloseable {
     void move(Path from, Path to) throws IOException;
   }
 
+  /** How files of an earlier run in the folder are treated. */
+  public enum Existing {
+    /** The folder must be new or empty. */
+    REFUSE,
+    /** They are replaced. */
+    OVERWRITE,
+    /** The run continues from one of the checkpoints. */
+    RESUME
+  }
+
   private enum State {
     OPEN,
     FINISHED,
@@ -51,49 +63,68 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   private final Path target;
-  private final boolean inPlace;
-  private final List<Path> createdParents;
-  private final PendingFolder pending;
+  private final boolean existed;
+  private final Existing existing;
+  private final List<Path> created;
+  private final FolderLock lock;
+  private final Path pending;
   private State state = State.OPEN;
 
   private OutputFolder(
-      Path target, boolean inPlace, List<Path> createdParents, PendingFolder pending) {
-    this.target = target;
-    this.inPlace = inPlace;
-    this.createdParents = createdParents;
+      TargetFolder target, Existing existing, List<Path> created, FolderLock lock, Path pending) {
+    this.target = target.path();
+    this.existed = target.exists();
+    this.existing = existing;
+    this.created = created;
+    this.lock = lock;
     this.pending = pending;
   }
 
-  /** {@link #prepare(Path, boolean, List)} with no inputs to protect. */
+  /** {@link #prepare(Path, Existing, List)} with no inputs to protect. */
   public static OutputFolder prepare(Path target, boolean overwrite) {
-    return prepare(target, overwrite, List.of());
+    return prepare(target, overwrite ? Existing.OVERWRITE : Existing.REFUSE, List.of());
   }
 
   /**
-   * Checks that the folder can be written and creates the pending folder, before any other work
-   * starts.
+   * Checks that the folder can be written, creates and locks it, and completes or removes what a
+   * dead run left in it, before any other work starts.
    *
    * @param target the folder for the finished files; may be relative, a link, the working directory
    *     or an existing empty folder; missing parents are created
-   * @param overwrite whether a folder that an earlier run wrote may be replaced
+   * @param existing whether a folder that an earlier run wrote may be replaced or continued
    * @param inputs folders and files that this run reads: they must not lie in {@code target}, and
    *     it must not lie in one of them
-   * @throws UsageException when the folder is not empty (or, with {@code overwrite}, not ours), is
-   *     a file, holds an input or lies in one, is in use by another run, or cannot be created
+   * @throws UsageException when the folder is not empty (or, to be overwritten, not ours), is a
+   *     file, holds an input or lies in one, is in use by another run, or cannot be created
    */
-  public static OutputFolder prepare(Path target, boolean overwrite, List<Path> inputs) {
-    TargetFolder checked = TargetFolder.check(target, overwrite, inputs);
-    List<Path> created = checked.createParents();
+  public static OutputFolder prepare(Path target, Existing existing, List<Path> inputs) {
+    TargetFolder checked = TargetFolder.check(target, inputs);
+    List<Path> created = checked.create();
     try {
-      PendingFolder pending = PendingFolder.create(checked.pendingParent(), checked.name());
-      return new OutputFolder(checked.path(), checked.exists(), created, pending);
+      FolderLock lock = FolderLock.acquire(checked.path());
+      try {
+        recover(checked.path());
+        checked.checkContent(target, existing);
+        Path pending =
+            Files.createDirectory(checked.path().resolve(Publication.PENDING + UUID.randomUUID()));
+        return new OutputFolder(checked, existing, created, lock, pending);
+      } catch (IOException | RuntimeException e) {
+        lock.close();
+        throw e;
+      }
     } catch (IOException e) {
       FileTrees.removeEmpty(created);
-      throw TargetFolder.notWritable(checked.pendingParent(), e);
+      throw TargetFolder.notWritable(checked.path(), e);
     } catch (RuntimeException e) {
       FileTrees.removeEmpty(created);
       throw e;
     }
+  }
+
+  private static void recover(Path target) throws IOException {
+    new Publication(target, ATOMIC).recover();
+    CheckpointFolders.recover(target);
+    LiveFiles.restore(target);
   }
 
   /** The folder of the published files: absolute, links resolved. */
@@ -103,7 +134,7 @@ public final class OutputFolder implements AutoCloseable {
 
   /** Whether the folder existed before; it stays unchanged until the files are published. */
   public boolean existed() {
-    return inPlace;
+    return existed;
   }
 
   /** Whether the files are published. */
@@ -113,7 +144,34 @@ public final class OutputFolder implements AutoCloseable {
 
   /** The folder of the files until they are published. */
   public Path pending() {
-    return pending.path();
+    return pending;
+  }
+
+  /** The checkpoints in the folder. */
+  public CheckpointFolders checkpoints() {
+    return new CheckpointFolders(target);
+  }
+
+  /** The file of metrics that grows while the run lives. */
+  public Path metrics() {
+    return target.resolve(LiveFiles.METRICS);
+  }
+
+  /**
+   * Begins to write live files. Those of an earlier run that this one overwrites are set aside, and
+   * put back if this run ends before it has saved anything.
+   *
+   * @throws DpoException if that fails
+   */
+  public synchronized void begin() {
+    requireOpen();
+    if (existing == Existing.OVERWRITE) {
+      try {
+        LiveFiles.setAside(target);
+      } catch (IOException e) {
+        throw writeFailure(target, e);
+      }
+    }
   }
 
   /**
@@ -126,7 +184,7 @@ public final class OutputFolder implements AutoCloseable {
   public void write(String name, Content content) {
     requireOpen();
     try {
-      content.writeTo(pending.path().resolve(name));
+      content.writeTo(pending.resolve(name));
     } catch (IOException e) {
       throw writeFailure(target.resolve(name), e);
     } catch (UncheckedIOException e) {
@@ -141,38 +199,52 @@ public final class OutputFolder implements AutoCloseable {
    *     where the finished files are
    */
   public void publish() {
-    publish((from, to) -> Files.move(from, to, StandardCopyOption.ATOMIC_MOVE));
+    publish(ATOMIC);
   }
 
   synchronized void publish(Move move) {
     requireOpen();
     try {
-      FileTrees.force(pending.path());
-      pending.unlock();
+      FileTrees.force(pending);
     } catch (IOException e) {
       throw writeFailure(target, e);
     }
     state = State.FINISHED;
+    Publication publication = new Publication(target, move);
     try {
-      if (inPlace) {
-        Path replaced = new EntrySwap(target, pending.path(), move).run();
-        deleteReplaced(replaced);
-      } else {
-        move.move(pending.path(), target);
-      }
+      publication.run(pending);
     } catch (IOException e) {
-      throw new DpoException(
-          "%s cannot be put in place: %s; the finished files are in %s"
-              .formatted(target, FileFailure.reason(e), pending.path()),
-          e);
+      throw notPublished(publication, e);
+    } finally {
+      unlock();
     }
-    @Nullable Path parent = inPlace ? target : target.getParent();
-    if (parent != null) {
-      FileTrees.forceFolder(parent);
+    try {
+      publication.deleteReplaced();
+      LiveFiles.forgetEarlier(target);
+    } catch (IOException e) {
+      LOG.warn("Cannot remove replaced files in {}: {}", target, FileFailure.reason(e));
     }
+    created.stream().map(Path::getParent).filter(Objects::nonNull).forEach(FileTrees::forceFolder);
   }
 
-  /** Removes unpublished files; a second call has no effect. */
+  private DpoException notPublished(Publication publication, IOException failure) {
+    Optional<Path> complete;
+    try {
+      complete = publication.complete();
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+      complete = Optional.empty();
+    }
+    return new DpoException(
+        "%s cannot be put in place: %s; the finished files are in %s"
+                .formatted(target, FileFailure.reason(failure), complete.orElse(pending))
+            + (complete.isPresent()
+                ? ", and the next run with this folder puts them in place"
+                : "; copy them before the next run with this folder"),
+        failure);
+  }
+
+  /** Removes unpublished files and unlocks the folder; a second call has no effect. */
   @Override
   public synchronized void close() {
     if (state != State.OPEN) {
@@ -180,24 +252,25 @@ public final class OutputFolder implements AutoCloseable {
     }
     state = State.CLOSED;
     try {
-      pending.delete();
-    } catch (IOException e) {
-      LOG.warn("Cannot remove {}: {}", pending.path(), FileFailure.reason(e));
+      recover(target);
+    } catch (IOException | DpoException e) {
+      LOG.warn("Cannot remove unfinished files in {}: {}", target, e.getMessage());
     }
-    FileTrees.removeEmpty(createdParents);
+    unlock();
+    FileTrees.removeEmpty(created);
+  }
+
+  private void unlock() {
+    try {
+      lock.close();
+    } catch (IOException e) {
+      LOG.warn("Cannot unlock {}: {}", target, FileFailure.reason(e));
+    }
   }
 
   private void requireOpen() {
     if (state != State.OPEN) {
       throw new IllegalStateException("The output folder is already published or closed");
-    }
-  }
-
-  private static void deleteReplaced(Path replaced) {
-    try {
-      FileTrees.delete(replaced);
-    } catch (IOException e) {
-      LOG.warn("Cannot remove the replaced files in {}: {}", replaced, FileFailure.reason(e));
     }
   }
 

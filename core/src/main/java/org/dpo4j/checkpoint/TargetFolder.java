@@ -8,6 +8,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
@@ -33,11 +35,20 @@ record TargetFolder(Path path, boolean exists) {
               + "|.*\\.safetensors(\\.index\\.json)?|chat_template\\.jinja"
               + "|additional_chat_templates|merges\\.txt|vocab\\.txt|.*\\.model|.*\\.tiktoken"
               + "|dpo4j\\.yaml|README\\.md|curves\\.(png|svg)|metrics\\.jsonl"
-              + "|checkpoint-\\d+|runs|training_args\\.bin|pytorch_model.*\\.bin|optimizer\\.pt"
+              + "|checkpoint-\\d+|nonfinite-step-\\d+|runs|training_args\\.bin|pytorch_model.*\\.bin|optimizer\\.pt"
               + "|scheduler\\.pt|scaler\\.pt|rng_state.*\\.pth|\\.gitattributes|\\.DS_Store");
 
-  /** Checks without changing anything on disk. */
-  static TargetFolder check(Path given, boolean overwrite, List<Path> inputs) {
+  /** Whether a run writes a file or folder of this name when it ends. */
+  static boolean isResult(String name) {
+    return WRITTEN_BY_RUNS.matcher(name).matches() && !LiveFiles.isLive(name);
+  }
+
+  private static boolean isHidden(String name) {
+    return name.startsWith(".dpo4j-"); // of a live run, or a dead one
+  }
+
+  /** Checks the path without changing anything on disk. */
+  static TargetFolder check(Path given, List<Path> inputs) {
     Path absolute = given.toAbsolutePath().normalize();
     if (Files.isSymbolicLink(absolute) && !Files.exists(absolute)) {
       throw new UsageException(
@@ -61,34 +72,49 @@ record TargetFolder(Path path, boolean exists) {
           "name another folder");
     }
     Path path = FileTrees.real(absolute);
-    String name = name(path);
     for (Path input : inputs) {
       refuseInput(given, path, input);
-    }
-    if (hasContent(path, name)) {
-      refuseUnlessReplaceable(given, path, overwrite);
     }
     return new TargetFolder(path, true);
   }
 
-  /** The last part of the path; a root folder has none. */
-  String name() {
-    return name(path);
+  /** Checks the files in the folder; call it with the lock held and leftovers removed. */
+  void checkContent(Path given, OutputFolder.Existing existing) {
+    Set<String> names = new TreeSet<>();
+    entries(path).forEach(entry -> names.add(String.valueOf(entry.getFileName())));
+    names.removeIf(TargetFolder::isHidden);
+    if (names.isEmpty() || existing == OutputFolder.Existing.RESUME) {
+      return;
+    }
+    if (existing == OutputFolder.Existing.REFUSE) {
+      boolean resumable = names.stream().anyMatch(name -> name.startsWith("checkpoint-"));
+      throw new UsageException(
+          "output_dir",
+          "must be new or empty",
+          "%s holds %s".formatted(given, resumable ? "checkpoints of a run" : "files"),
+          resumable
+              ? OptionText.of(
+                  "pass {resume_from_checkpoint} true to continue that run, {overwrite_output_dir}"
+                      + " to start again and replace it, or name another folder")
+              : OptionText.of("name another folder, or pass {overwrite_output_dir} to replace it"));
+    }
+    requireReplaceable(given, names);
   }
 
-  /** The parent of the pending folder: an existing target itself, else the target's parent. */
-  Path pendingParent() {
-    @Nullable Path parent = path.getParent();
-    return exists || parent == null ? path : parent;
-  }
-
-  /** Creates missing parent folders and returns them, deepest last. */
-  List<Path> createParents() {
+  /** Creates the folder with missing parents and returns what was created, deepest last. */
+  List<Path> create() {
     Deque<Path> missing = new ArrayDeque<>();
-    @Nullable Path next = pendingParent();
+    @Nullable Path next = path;
     while (next != null && !Files.exists(next, LinkOption.NOFOLLOW_LINKS)) {
       missing.push(next);
       next = next.getParent();
+    }
+    if (next != null && !Files.isDirectory(next)) {
+      throw new UsageException(
+          "output_dir",
+          "must lie in a folder",
+          "%s is a file".formatted(next),
+          "name another folder");
     }
     List<Path> created = new ArrayList<>();
     for (Path folder : missing) {
@@ -99,13 +125,6 @@ record TargetFolder(Path path, boolean exists) {
         FileTrees.removeEmpty(created);
         throw notWritable(folder, e);
       }
-    }
-    if (!Files.isDirectory(pendingParent())) {
-      throw new UsageException(
-          "output_dir",
-          "must lie in a folder",
-          "%s is a file".formatted(pendingParent()),
-          "name another folder");
     }
     return created;
   }
@@ -144,15 +163,8 @@ record TargetFolder(Path path, boolean exists) {
     }
   }
 
-  private static void refuseUnlessReplaceable(Path given, Path path, boolean overwrite) {
-    if (!overwrite) {
-      throw new UsageException(
-          "output_dir",
-          "must be new or empty",
-          "%s holds files".formatted(given),
-          OptionText.of("name another folder, or pass {overwrite_output_dir} to replace it"));
-    }
-    if (MARKS.stream().noneMatch(mark -> Files.isRegularFile(path.resolve(mark)))) {
+  private void requireReplaceable(Path given, Set<String> names) {
+    if (MARKS.stream().noneMatch(names::contains) && names.stream().noneMatch(this::isOfRun)) {
       throw new UsageException(
           "overwrite_output_dir",
           "replaces only a folder that a run wrote (with %s in it)"
@@ -160,7 +172,8 @@ record TargetFolder(Path path, boolean exists) {
           "%s is none".formatted(given),
           "empty it yourself or name another folder");
     }
-    List<String> foreign = foreign(path);
+    List<String> foreign =
+        names.stream().filter(name -> !WRITTEN_BY_RUNS.matcher(name).matches()).toList();
     if (!foreign.isEmpty()) {
       throw new UsageException(
           "overwrite_output_dir",
@@ -183,17 +196,12 @@ record TargetFolder(Path path, boolean exists) {
     }
   }
 
-  private static List<String> foreign(Path folder) {
-    return entries(folder).stream()
-        .filter(entry -> !PendingFolder.isUnfinished(entry, name(folder)))
-        .map(entry -> String.valueOf(entry.getFileName()))
-        .filter(entry -> !WRITTEN_BY_RUNS.matcher(entry).matches())
-        .sorted()
-        .toList();
-  }
-
-  private static boolean hasContent(Path folder, String name) {
-    return entries(folder).stream().anyMatch(entry -> !PendingFolder.isUnfinished(entry, name));
+  /** Whether an entry is a checkpoint, or the reproduction of a step that failed. */
+  private boolean isOfRun(String name) {
+    Path entry = path.resolve(name);
+    return LiveFiles.isLive(name)
+        && (Files.isRegularFile(entry.resolve(Checksums.FILE))
+            || Files.isRegularFile(entry.resolve("dpo4j.yaml")));
   }
 
   private static List<Path> entries(Path folder) {
@@ -207,10 +215,5 @@ record TargetFolder(Path path, boolean exists) {
           "",
           e);
     }
-  }
-
-  private static String name(Path path) {
-    @Nullable Path last = path.getFileName();
-    return last == null ? "root" : last.toString();
   }
 }

@@ -80,6 +80,13 @@ public final class InputPaths {
     }
   }
 
+  /** The folder of the option {@code resume_from_checkpoint}. */
+  static Path checkpoint(String text) {
+    Path path = Path.of(text);
+    requireFolder("resume_from_checkpoint", path);
+    return path;
+  }
+
   /** Refuses a missing path in the form of a hub name with how to download it. */
   static void requireData(String option, Path path) {
     String name = path.toString().replace('\\', '/');

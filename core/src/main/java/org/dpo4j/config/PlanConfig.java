@@ -59,7 +59,6 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
     }
     TrainingOptions options = TrainingOptions.resolve(file, rest);
     options.notices().forEach(notices);
-    options.warnings().forEach(notices);
     return new PlanConfig(OWN.read(own), options.config());
   }
 

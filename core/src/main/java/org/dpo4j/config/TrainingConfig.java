@@ -19,7 +19,9 @@ import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.options.StepInterval;
+import org.dpo4j.report.BestMetric;
 import org.dpo4j.report.LogFormat;
+import org.dpo4j.report.MetricNames;
 import org.dpo4j.train.Computation;
 
 /**
@@ -41,6 +43,7 @@ public record TrainingConfig(
     Batching batching,
     Evaluation evaluation,
     Output output,
+    Checkpoints checkpoints,
     Engine engine) {
 
   /** The table of all options of a training run. */
@@ -60,6 +63,7 @@ public record TrainingConfig(
           "",
           OptionText.of("pass {eval_file} FILE or {eval_split} 0.1"));
     }
+    checkpoints.check(evaluation.evalStrategy());
     LossRules.check(loss);
     boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
     if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
@@ -431,6 +435,119 @@ public record TrainingConfig(
           int samplePrompts) {
     public Output {
       OptionChecks.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
+    }
+  }
+
+  /** When checkpoints are saved, which one is the best, and from which one a run continues. */
+  public record Checkpoints(
+      @Option(value = "steps", help = "when to save a checkpoint") SaveStrategy saveStrategy,
+      @Option(value = "500", help = "steps between checkpoints; below 1 a fraction of the run")
+          StepInterval saveSteps,
+      @Option(value = "2", help = "checkpoints to keep; 0 = all") int saveTotalLimit,
+      @Option(value = "false", help = "checkpoints without optimizer: cannot be resumed")
+          boolean saveOnlyModel,
+      @Option(value = "false", help = "save the best checkpoint's weights, not the last ones")
+          boolean loadBestModelAtEnd,
+      @Option(help = "held-out metric that decides what is best (default loss)")
+          Optional<String> metricForBestModel,
+      @Option(help = "whether a higher metric is better (default: if it is not a loss)")
+          Optional<Boolean> greaterIsBetter,
+      @Option(help = "checkpoint folder to continue from, or true for the newest")
+          Optional<String> resumeFromCheckpoint,
+      @Option(value = "0", help = "evaluations without improvement before a stop; 0 = never stop")
+          int earlyStoppingPatience,
+      @Option(value = "0", help = "smallest change of the metric that is an improvement")
+          double earlyStoppingThreshold) {
+    public Checkpoints {
+      OptionChecks.atLeast("save_total_limit", saveTotalLimit, 0, "0 keeps all");
+      OptionChecks.atLeast("early_stopping_patience", earlyStoppingPatience, 0, "0 never stops");
+      OptionChecks.notNegative("early_stopping_threshold", earlyStoppingThreshold, "0 is usual");
+      metricForBestModel.ifPresent(
+          name ->
+              OptionChecks.require(
+                  MetricNames.OF_EVALUATION.contains(BestMetric.fullName(name)),
+                  "metric_for_best_model",
+                  "one of " + String.join(", ", MetricNames.OF_EVALUATION),
+                  name,
+                  "eval_ may be left out"));
+    }
+
+    private void check(EvalStrategy evalStrategy) {
+      boolean evaluates = evalStrategy != EvalStrategy.NO;
+      if (saveStrategy == SaveStrategy.BEST && !evaluates) {
+        throw needsEvaluation("save_strategy", "best");
+      }
+      if (earlyStoppingPatience > 0 && !evaluates) {
+        throw needsEvaluation("early_stopping_patience", Integer.toString(earlyStoppingPatience));
+      }
+      if (loadBestModelAtEnd && !evaluates) {
+        throw needsEvaluation("load_best_model_at_end", "true");
+      }
+      boolean aligned =
+          saveStrategy == SaveStrategy.BEST
+              || OptionType.text(saveStrategy).equals(OptionType.text(evalStrategy));
+      if (loadBestModelAtEnd && !aligned) {
+        throw new UsageException(
+            "load_best_model_at_end",
+            OptionText.of("needs a checkpoint of each evaluation that may be the best"),
+            OptionText.of(
+                "{save_strategy} was %s and {eval_strategy} %s",
+                OptionType.text(saveStrategy), OptionType.text(evalStrategy)),
+            OptionText.of("pass {save_strategy} best"));
+      }
+    }
+
+    private static UsageException needsEvaluation(String option, String value) {
+      return new UsageException(
+          option,
+          "%s needs evaluations of held-out pairs during training".formatted(value),
+          "",
+          OptionText.of("pass {eval_strategy} steps and {eval_file} FILE or {eval_split} 0.1"));
+    }
+
+    /**
+     * Steps between checkpoints of a run.
+     *
+     * @param evalSteps steps between evaluations
+     * @throws UsageException if the best checkpoint is wanted and some evaluation has none
+     */
+    public int interval(int maxSteps, int evalSteps) {
+      int interval = saveSteps.steps(maxSteps);
+      if (loadBestModelAtEnd && saveStrategy == SaveStrategy.STEPS && interval % evalSteps != 0) {
+        throw new UsageException(
+            "save_steps",
+            OptionText.of(
+                "must be a multiple of {eval_steps} (%d) with {load_best_model_at_end}", evalSteps),
+            "was %d".formatted(interval),
+            OptionText.of("pass {save_strategy} best, or {save_steps} %d", evalSteps));
+      }
+      return interval;
+    }
+
+    /** The metric by which evaluations are compared. */
+    public BestMetric bestMetric() {
+      String name = BestMetric.fullName(metricForBestModel.orElse("loss"));
+      return new BestMetric(name, greaterIsBetter.orElse(!name.endsWith("loss")));
+    }
+
+    /** Whether the best evaluation matters. */
+    public boolean tracksBest() {
+      return loadBestModelAtEnd
+          || saveStrategy == SaveStrategy.BEST
+          || earlyStoppingPatience > 0
+          || metricForBestModel.isPresent();
+    }
+
+    /** Whether the run continues an earlier one. */
+    public boolean resumes() {
+      return resumeFromCheckpoint.isPresent();
+    }
+
+    /** The folder to continue from; empty for the newest checkpoint of the output folder. */
+    public Optional<Path> resumedFolder() {
+      return resumeFromCheckpoint
+          .filter(text -> !text.equalsIgnoreCase("true"))
+          .map(InputPaths::checkpoint);
     }
   }
 

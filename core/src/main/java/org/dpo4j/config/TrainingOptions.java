@@ -28,9 +28,8 @@ import org.dpo4j.report.RunOutput;
  * @param config the run
  * @param notices one line per option that is accepted but has no effect; options are marked ({@link
  *     OptionText})
- * @param warnings the same for options that a user relies on
  */
-public record TrainingOptions(TrainingConfig config, List<String> notices, List<String> warnings) {
+public record TrainingOptions(TrainingConfig config, List<String> notices) {
 
   /** Options that name inputs; their paths in a YAML file are relative to the working directory. */
   private static final Set<String> INPUTS =
@@ -40,10 +39,9 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
   private static final Pattern OTHER_SPLIT =
       Pattern.compile("(.*[-._ ])?(test|validation|valid|val|dev|eval)([-._ 0-9].*)?");
 
-  /** Prints the notices and warnings. */
+  /** Prints the notices. */
   public void report(RunOutput output) {
     notices.forEach(output::note);
-    warnings.forEach(output::warn);
   }
 
   /** Every name that {@code train} handles: its own options, their aliases and TRL's. */
@@ -90,7 +88,6 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
     private final Map<String, GivenValue> given;
     private final Map<String, GivenValue> own = new LinkedHashMap<>();
     private final List<String> notices = new ArrayList<>();
-    private final Map<String, List<String>> warned = new LinkedHashMap<>();
     private final List<String> errors = new ArrayList<>();
 
     Translation(Map<String, GivenValue> given) {
@@ -116,17 +113,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
                     OptionType.text(config.schedule().warmupRatio()))
                 + " would ignore the old one in a YAML file");
       }
-      List<String> warnings =
-          warned.entrySet().stream()
-              .map(
-                  entry ->
-                      "%s %s no effect here: %s"
-                          .formatted(
-                              String.join(", ", entry.getValue()),
-                              entry.getValue().size() == 1 ? "has" : "have",
-                              entry.getKey()))
-              .toList();
-      return new TrainingOptions(config, List.copyOf(notices), warnings);
+      return new TrainingOptions(config, List.copyOf(notices));
     }
 
     /** Reports a path that exists relative to the YAML file but not to the working directory. */
@@ -193,16 +180,6 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
       switch (row.answer()) {
         case "same" -> {} // it is what happens here
         case "accepted" -> accept(name, value, row);
-        case "warned" -> {
-          GivenValue strategy = given.get("save_strategy");
-          if (strategy != null && TrlOptions.isNo(strategy.text())) {
-            accept(name, value, row);
-          } else {
-            warned
-                .computeIfAbsent(row.text(), text -> new ArrayList<>())
-                .add(OptionText.of("{%s} %s", name, brief(value)));
-          }
-        }
         case "each" ->
             YamlOptions.mapping(name, value)
                 .forEach(

@@ -20,7 +20,7 @@ import org.dpo4j.OptionText;
  * trl-options.txt}, which says how its lines work. {@code docs/reference/trl.md} is the same list
  * for people.
  */
-public final class TrlOptions {
+final class TrlOptions {
   private static final String RESOURCE = "trl-options.txt";
 
   private final List<Row> rows;
@@ -35,8 +35,8 @@ public final class TrlOptions {
    * @param heading of the part of the list that it stands in
    * @param names the options it is about
    * @param values the values it is about; {@code *} for any
-   * @param answer {@code same}, {@code accepted}, {@code warned}, {@code refused}, {@code
-   *     replaced}, {@code local}, {@code each} or {@code as NAME[=VALUE]}
+   * @param answer {@code same}, {@code accepted}, {@code refused}, {@code replaced}, {@code local},
+   *     {@code each} or {@code as NAME[=VALUE]}
    * @param text why, and what to do; names of options are marked ({@link OptionText})
    */
   public record Row(
@@ -119,11 +119,6 @@ public final class TrlOptions {
     } catch (NumberFormatException e) {
       return value;
     }
-  }
-
-  /** Whether a value is one of the spellings of no. */
-  static boolean isNo(String value) {
-    return same("no", value);
   }
 
   /** Splits {@code as NAME=VALUE}; the value is the given one where the line has none. */

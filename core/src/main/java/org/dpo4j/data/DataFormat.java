@@ -5,7 +5,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The file formats of pairs, chosen by the end of the file name. */
-public enum DataFormat {
+enum DataFormat {
   JSON_LINES("JSON Lines", ".jsonl"),
   JSON("JSON", ".json"),
   CSV("CSV", ".csv"),

@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.zip.GZIPInputStream;
 
 /** Compression of a whole file, chosen by the end of its name. */
-public enum Packing {
+enum Packing {
   NONE("") {
     @Override
     InputStream unpack(InputStream packed) {

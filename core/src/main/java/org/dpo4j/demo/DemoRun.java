@@ -3,6 +3,7 @@ package org.dpo4j.demo;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.PairMetrics;
@@ -100,7 +101,9 @@ public final class DemoRun {
         config.steps(),
         config.perDeviceTrainBatchSize(),
         stepsPerPass,
-        null);
+        null,
+        0,
+        Optional.empty());
   }
 
   private RunHistory run() {

@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.Tensor;
  * and do not depend on the layout of a batch's sequences in memory.
  */
 @FunctionalInterface
-public interface Attention {
+interface Attention {
 
   /**
    * Scaled dot-product attention of one layer.

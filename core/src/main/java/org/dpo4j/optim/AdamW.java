@@ -47,16 +47,6 @@ public final class AdamW implements AutoCloseable {
   private final FlatParameters parameters;
   private final Settings settings;
 
-  /**
-   * The optimizer's state as a copy.
-   *
-   * @param steps updates done
-   * @param means running means of the gradients, shape (count), in the order of {@link
-   *     FlatParameters#values}
-   * @param squares running means of the squared gradients, shape (count)
-   */
-  public record State(int steps, Tensor means, Tensor squares) {}
-
   private final Tensor means; // (count)
   private final Tensor squares; // (count)
   private int steps;
@@ -70,16 +60,19 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** Copies the state; the caller frees both tensors with {@link Tensors#free}. */
-  public State state() {
-    return new State(steps, Tensors.copyOf(means), Tensors.copyOf(squares));
+  /** Running means of the gradients, shape (count), in the order of the parameters' values. */
+  public Tensor means() {
+    return means;
   }
 
-  /** Continues from a state, whose tensors are copied. */
-  public void restore(State state) {
-    steps = state.steps();
-    Tensors.overwrite(means, state.means());
-    Tensors.overwrite(squares, state.squares());
+  /** Running means of the squared gradients, shape (count). */
+  public Tensor squares() {
+    return squares;
+  }
+
+  /** Continues after {@code done} updates, whose means the caller has put in place. */
+  public void continueAfter(int done) {
+    steps = done;
   }
 
   /**

@@ -88,7 +88,7 @@ public record OptionType(
     if (type == double.class || type == Double.class) {
       return open("a number", "X", OptionType::number);
     }
-    if (type == boolean.class) {
+    if (type == boolean.class || type == Boolean.class) {
       return new OptionType(
           "true or false", "BOOL", List.of("true", "false"), true, false, OptionType::truth);
     }

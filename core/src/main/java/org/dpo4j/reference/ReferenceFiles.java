@@ -69,7 +69,7 @@ public record ReferenceFiles(String weights, String config, Optional<Adapter> ad
   }
 
   /** What a fingerprint is made of, by name. */
-  Map<String, String> parts() {
+  public Map<String, String> parts() {
     Map<String, String> parts = new LinkedHashMap<>();
     parts.put("weights", weights);
     parts.put("config", config);

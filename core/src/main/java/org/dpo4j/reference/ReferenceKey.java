@@ -1,6 +1,5 @@
 package org.dpo4j.reference;
 
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Collections;
@@ -10,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.PairDigest;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.weights.Sha256;
 
@@ -54,16 +54,9 @@ public final class ReferenceKey {
     return new ReferenceKey(pairs.size(), parts);
   }
 
-  /** A digest of all ids, each list with its length, so that no token can change sides unseen. */
   private static String ids(List<EncodedPair> pairs) {
     MessageDigest digest = Sha256.digest();
-    for (EncodedPair pair : pairs) {
-      for (int[] ids : List.of(pair.promptIds(), pair.chosenIds(), pair.rejectedIds())) {
-        ByteBuffer bytes = ByteBuffer.allocate(Integer.BYTES * (1 + ids.length));
-        bytes.putInt(ids.length).asIntBuffer().put(ids);
-        digest.update(bytes.array());
-      }
-    }
+    pairs.forEach(pair -> PairDigest.update(digest, pair));
     return HexFormat.of().formatHex(digest.digest());
   }
 

@@ -25,6 +25,7 @@ public final class ConsoleListener implements TrainingListener {
   private ConsoleReport console;
   private Optional<EvaluationReport> waiting = Optional.empty();
   private long firstStepStarted = NOT_STARTED;
+  private int stepsBefore; // of the run that this one continues
 
   /**
    * @param out receives the lines of reports and evaluations
@@ -67,12 +68,14 @@ public final class ConsoleListener implements TrainingListener {
   public void onStep(StepReport step, TrainingControl control) {
     if (firstStepStarted == NOT_STARTED) {
       firstStepStarted = System.nanoTime() - (long) (step.stepSeconds() * 1e9);
+      stepsBefore = step.step() - 1;
     }
   }
 
   @Override
   public void onReport(StepReport report, TrainingControl control) {
-    double perStep = (System.nanoTime() - firstStepStarted) / 1e9 / report.step();
+    double seconds = (System.nanoTime() - firstStepStarted) / 1e9;
+    double perStep = seconds / (report.step() - stepsBefore);
     console.print(report, perStep * (report.maxSteps() - report.step()));
   }
 

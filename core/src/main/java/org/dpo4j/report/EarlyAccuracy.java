@@ -22,6 +22,24 @@ public final class EarlyAccuracy implements TrainingListener {
   private int seen;
   private int right;
 
+  /**
+   * What was counted so far.
+   *
+   * @param seen pairs that were looked at
+   * @param right pairs of them that were ranked right
+   */
+  public record Count(int seen, int right) {}
+
+  public Count count() {
+    return new Count(seen, right);
+  }
+
+  /** Continues the count of an earlier run. */
+  public void restore(Count count) {
+    seen = count.seen();
+    right = count.right();
+  }
+
   @Override
   public void onStep(StepReport step, TrainingControl control) {
     if (step.epoch() <= 1) {

@@ -1,6 +1,7 @@
 package org.dpo4j.report;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.PairMetrics;
@@ -11,7 +12,17 @@ import org.dpo4j.StepReport;
  * those names are spelled. Values may be NaN or infinite; each writer shows that in its own way.
  */
 public final class MetricNames {
+  /** The names of an evaluation's metrics, besides its time and epoch. */
+  public static final List<String> OF_EVALUATION = namesOfEvaluation();
+
   private MetricNames() {}
+
+  private static List<String> namesOfEvaluation() {
+    PairMetrics none = new PairMetrics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    return of(new EvaluationReport(0, 0, none, 0, 0)).keySet().stream()
+        .filter(name -> !name.equals("epoch") && !name.equals("eval_runtime"))
+        .toList();
+  }
 
   /** A logged step: {@code loss}, {@code grad_norm}, ..., {@code epoch}. */
   public static Map<String, Number> of(StepReport report) {

@@ -40,6 +40,29 @@ public final class RunHistory implements TrainingListener {
     return startLoss;
   }
 
+  /**
+   * Continues the history of an earlier run.
+   *
+   * @param earlierSteps its logged steps
+   * @param earlierEvaluations its evaluations
+   * @param loss its loss before the first update, where theory gives it
+   */
+  public void restore(
+      List<StepReport> earlierSteps,
+      List<EvaluationReport> earlierEvaluations,
+      OptionalDouble loss) {
+    startLoss = loss;
+    int next = 0;
+    for (StepReport report : earlierSteps) {
+      while (next < earlierEvaluations.size()
+          && earlierEvaluations.get(next).step() < report.step()) {
+        add(earlierEvaluations.get(next++));
+      }
+      add(report);
+    }
+    earlierEvaluations.subList(next, earlierEvaluations.size()).forEach(this::add);
+  }
+
   /** Adds a logged step. */
   public void add(StepReport report) {
     steps.add(report);

@@ -81,6 +81,11 @@ public final class RunOutput {
     }
   }
 
+  /** Adds the warnings of the run that this one continues, without printing them again. */
+  public void restoreWarnings(List<String> earlier) {
+    warnings.addAll(0, earlier.stream().filter(warning -> !warnings.contains(warning)).toList());
+  }
+
   /** The warnings so far, in order. */
   public List<String> warnings() {
     return List.copyOf(warnings);

@@ -19,21 +19,34 @@ import org.jspecify.annotations.Nullable;
  * @param trainBatchSize pairs of one micro-batch
  * @param loggingSteps steps between two logged ones
  * @param evalSteps steps between two evaluations; null when they do not go by steps
+ * @param saveSteps steps between two checkpoints
+ * @param best empty if no evaluation takes part
  */
 public record TrainerState(
     int maxSteps,
     double numTrainEpochs,
     int trainBatchSize,
     int loggingSteps,
-    @Nullable Integer evalSteps) {
+    @Nullable Integer evalSteps,
+    int saveSteps,
+    Optional<Best> best) {
+
+  /**
+   * The best evaluation so far.
+   *
+   * @param metric value of {@code metric_for_best_model}
+   * @param step steps done
+   * @param checkpoint its folder; null if it has none
+   */
+  public record Best(double metric, int step, @Nullable String checkpoint) {}
 
   /** Writes the file, with indent 2 and sorted keys. */
   public void write(Path file, RunHistory history) throws IOException {
     Optional<StepReport> last = history.lastStep();
     Map<String, @Nullable Object> state = new HashMap<>();
-    state.put("best_global_step", null);
-    state.put("best_metric", null);
-    state.put("best_model_checkpoint", null);
+    state.put("best_global_step", best.map(Best::step).orElse(null));
+    state.put("best_metric", best.map(Best::metric).orElse(null));
+    state.put("best_model_checkpoint", best.map(Best::checkpoint).orElse(null));
     state.put("epoch", last.map(StepReport::epoch).orElse(0.0));
     state.put("eval_steps", evalSteps);
     state.put("global_step", last.map(StepReport::step).orElse(0));
@@ -45,6 +58,7 @@ public record TrainerState(
     state.put("max_steps", maxSteps);
     state.put("num_input_tokens_seen", last.map(StepReport::numTokens).orElse(0L));
     state.put("num_train_epochs", (long) Math.ceil(numTrainEpochs));
+    state.put("save_steps", saveSteps);
     state.put("stateful_callbacks", Map.of());
     state.put("total_flos", 0.0);
     state.put("train_batch_size", trainBatchSize);

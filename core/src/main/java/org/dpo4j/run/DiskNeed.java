@@ -8,6 +8,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.config.CacheFolder;
+import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.MemorySize;
@@ -24,8 +25,10 @@ import org.dpo4j.weights.ModelFolder;
  * @param files size of the other files: tokenizer, records, curves
  * @param pairs the file of encoded pairs
  * @param cache the reference's log-probabilities
+ * @param checkpoints those that are kept, and one that is being saved
  */
-record DiskNeed(ElementType type, long weights, long files, long pairs, long cache) {
+record DiskNeed(
+    ElementType type, long weights, long files, long pairs, long cache, long checkpoints) {
 
   /** Model card, configuration, results and curves. */
   private static final long RECORDS = 1_000_000;
@@ -50,31 +53,60 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
    */
   static DiskNeed of(Checkpoint checkpoint, long elements, ElementType type) {
     long copied = new ModelFolder(checkpoint.folder()).copiedBytes();
-    return new DiskNeed(type, elements * type.bytes(), copied + RECORDS, 0, 0);
+    return new DiskNeed(type, elements * type.bytes(), copied + RECORDS, 0, 0, 0);
   }
 
   /**
    * This need plus the files written while training.
    *
-   * @param logLines in the records
+   * @param steps of the run
+   * @param stepsPerEpoch steps of an epoch
+   * @param trained number of trained weights
    */
-  DiskNeed training(TrainingConfig config, TrainingPairs data, long logLines) {
+  DiskNeed training(
+      TrainingConfig config, TrainingPairs data, int steps, int stepsPerEpoch, long trained) {
     boolean keeps =
         CacheFolder.of(config).isPresent()
             && config.loss().referenceChoice() != ReferenceChoice.NONE
             && !config.loss().syncRefModel();
     long count = data.datasets().stream().mapToLong(dataset -> dataset.pairs().size()).sum();
+    long logLines = steps / config.output().loggingSteps().steps(steps);
     return new DiskNeed(
         type,
         weights,
         files + logLines * LOG_LINE,
         data.bytes(),
-        keeps ? count * CACHE_OF_PAIR : 0);
+        keeps ? count * CACHE_OF_PAIR : 0,
+        checkpoints(config, steps, stepsPerEpoch) * checkpoint(config, trained, logLines));
+  }
+
+  /** Weights, two moments, and the weights of a moving reference, all in float32. */
+  private long checkpoint(TrainingConfig config, long trained, long logLines) {
+    int tensors = config.checkpoints().saveOnlyModel() ? 1 : config.loss().syncRefModel() ? 4 : 3;
+    return tensors * trained * ElementType.F32.bytes() + files + 2 * logLines * LOG_LINE;
+  }
+
+  /** How many checkpoints are on the disk at the same time. */
+  private static long checkpoints(TrainingConfig config, int steps, int stepsPerEpoch) {
+    TrainingConfig.Checkpoints options = config.checkpoints();
+    int evaluations = config.evalInterval().steps(steps);
+    long saved =
+        switch (options.saveStrategy()) {
+          case NO -> 0;
+          case STEPS -> steps / options.saveSteps().steps(steps);
+          case EPOCH -> steps / stepsPerEpoch;
+          case BEST ->
+              config.evaluation().evalStrategy() == EvalStrategy.EPOCH
+                  ? steps / stepsPerEpoch
+                  : steps / evaluations;
+        };
+    int kept = options.saveTotalLimit() + (options.tracksBest() ? 1 : 0);
+    return options.saveTotalLimit() == 0 ? saved : Math.min(saved, kept + 1L);
   }
 
   /** The peak disk usage. */
   long most() {
-    return Math.max(weights + files, pairs) + cache;
+    return Math.max(weights + files, pairs) + cache + checkpoints;
   }
 
   /** The parts, for messages. */
@@ -82,6 +114,9 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
     List<String> parts = new ArrayList<>();
     parts.add("weights as %s %s".formatted(type.torchName(), MemorySize.text(weights)));
     parts.add("other files " + MemorySize.text(files));
+    if (checkpoints > 0) {
+      parts.add("checkpoints " + MemorySize.text(checkpoints));
+    }
     if (cache >= SIZEABLE) {
       parts.add("reference cache " + MemorySize.text(cache));
     }
@@ -110,7 +145,11 @@ record DiskNeed(ElementType type, long weights, long files, long pairs, long cac
                       type.bytes() < ElementType.F32.bytes()
                           ? ""
                           : OptionText.of(", pass {save_dtype} bfloat16 for half of it"))
-              + OptionText.of(" {output_dir}"));
+              + OptionText.of(" {output_dir}")
+              + (checkpoints > 0
+                  ? OptionText.of(
+                      "; {save_total_limit} 1 or {save_strategy} no saves fewer checkpoints")
+                  : ""));
     }
   }
 }

@@ -2,6 +2,7 @@ package org.dpo4j.run;
 
 import java.nio.file.Path;
 import java.util.function.Supplier;
+import org.dpo4j.OptionText;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.report.RunOutput;
 
@@ -39,8 +40,20 @@ public final class InterruptedOutput implements AutoCloseable {
           if (folder.published()) {
             return "interrupted after the %s was saved in %s".formatted(what, path);
           }
-          return "interrupted: no %s was saved (%s %s)"
-              .formatted(what, path, folder.existed() ? "is as it was" : "was not created");
+          return folder.checkpoints().all().stream()
+              .findFirst()
+              .map(
+                  saved ->
+                      output.styled(
+                          OptionText.of(
+                              "interrupted: %s was saved before; to continue from it, repeat the"
+                                  + " command with {resume_from_checkpoint} true",
+                              path.resolve(saved.getFileName()))))
+              .orElseGet(
+                  () ->
+                      "interrupted: no %s was saved (%s %s)"
+                          .formatted(
+                              what, path, folder.existed() ? "is as it was" : "was not created"));
         });
   }
 

@@ -54,7 +54,9 @@ public final class MergeRun {
     try (Engine.Threads threads = Engine.use(config.threads());
         OutputFolder folder =
             OutputFolder.prepare(
-                config.outputDir(), false, List.of(config.model(), config.adapter()));
+                config.outputDir(),
+                OutputFolder.Existing.REFUSE,
+                List.of(config.model(), config.adapter()));
         InterruptedOutput interruption =
             InterruptedOutput.watch(output, "model", folder, config.outputDir());
         LoadedModel loaded = ModelReader.open(config.model());

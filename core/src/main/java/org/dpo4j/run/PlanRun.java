@@ -129,7 +129,7 @@ public final class PlanRun {
     figures.put("largest_micro_batch_tokens", largest.tokens());
     long memory = config.plan().memory().map(MemorySize::parse).orElseGet(MemorySize::ofMachine);
     memory(pairs, largest, memory);
-    disk(checkpoint, pairs, steps);
+    disk(checkpoint, pairs, steps, plan.stepsPerEpoch());
     fits(pairs, steps, memory);
     if (config.plan().trial()) {
       time(pairs, batches, plan, steps, memory);
@@ -193,7 +193,7 @@ public final class PlanRun {
   }
 
   /** The disk space that the run needs, and whether it is available. */
-  private void disk(Checkpoint checkpoint, TrainingPairs pairs, int steps) {
+  private void disk(Checkpoint checkpoint, TrainingPairs pairs, int steps, int stepsPerEpoch) {
     SaveDtype asked = training.output().saveDtype();
     ElementType own = lora.isPresent() ? ElementType.F32 : checkpoint.dtype();
     ElementType largest = Saving.largest(asked, asked.elementType(own));
@@ -202,7 +202,12 @@ public final class PlanRun {
             .map(shapes -> DiskNeed.of(checkpoint, shapes.parameters(), largest))
             .orElseGet(() -> DiskNeed.ofModel(checkpoint, largest));
     DiskNeed need =
-        result.training(training, pairs, steps / training.output().loggingSteps().steps(steps));
+        result.training(
+            training,
+            pairs,
+            steps,
+            stepsPerEpoch,
+            adapter().map(AdapterShape::parameters).orElse(shape.parameters()));
     Path folder = training.output().outputDir();
     line("disk, at most %s in %s: %s", MemorySize.text(need.most()), folder, need.words());
     figures.put("disk_bytes", need.most());

@@ -3,6 +3,9 @@ package org.dpo4j.run;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.TrainingConfig;
@@ -14,9 +17,13 @@ import org.dpo4j.train.Trainer;
 /** Writes the options of a run, its history and its totals, each in a file that programs read. */
 record RunRecords(TrainingConfig config, Trainer.Settings settings) {
 
-  void write(OutputFolder folder, Results results) {
-    folder.write("dpo4j.yaml", this::writeOptions);
-    folder.write("trainer_state.json", file -> state().write(file, results.history()));
+  static final String OPTIONS = "dpo4j.yaml";
+  static final String STATE = "trainer_state.json";
+
+  void write(
+      OutputFolder folder, Results results, int saveSteps, Optional<TrainerState.Best> best) {
+    folder.write(OPTIONS, this::writeOptions);
+    folder.write(STATE, file -> state(saveSteps, best).write(file, results.history()));
     folder.write("train_results.json", results::writeTrain);
     if (results.history().lastEvaluation().isPresent()) {
       folder.write("eval_results.json", results::writeEvaluation);
@@ -24,16 +31,15 @@ record RunRecords(TrainingConfig config, Trainer.Settings settings) {
     folder.write("all_results.json", results::writeAll);
   }
 
-  private void writeOptions(Path file) throws IOException {
-    Files.writeString(
-        file,
-        YamlOptions.write(
-            TrainingConfig.OPTIONS,
-            // A repeated run replaces this output only if it is told to.
-            config.with("overwrite_output_dir", false)));
+  /** The options, as a repeated run takes them: it replaces or continues only if it is told to. */
+  void writeOptions(Path file) throws IOException {
+    Map<String, Object> options = new LinkedHashMap<>(TrainingConfig.OPTIONS.write(config));
+    options.remove("resume_from_checkpoint");
+    options.put("overwrite_output_dir", false);
+    Files.writeString(file, YamlOptions.write(TrainingConfig.OPTIONS, TrainingConfig.of(options)));
   }
 
-  private TrainerState state() {
+  TrainerState state(int saveSteps, Optional<TrainerState.Best> best) {
     Integer evalSteps =
         config.evaluation().evalStrategy() == EvalStrategy.STEPS
             ? config.evalInterval().steps(settings.maxSteps())
@@ -43,6 +49,8 @@ record RunRecords(TrainingConfig config, Trainer.Settings settings) {
         (double) settings.maxSteps() / settings.plan().stepsPerEpoch(),
         settings.plan().microBatchSize(),
         settings.loggingSteps(),
-        evalSteps);
+        evalSteps,
+        saveSteps,
+        best);
   }
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
@@ -20,7 +21,9 @@ import org.dpo4j.TrainingResult;
 import org.dpo4j.TrainingStart;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.checkpoint.CheckpointFolders;
 import org.dpo4j.checkpoint.DiskSpace;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.EvalStrategy;
@@ -32,6 +35,8 @@ import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ConsoleListener;
 import org.dpo4j.report.EarlyAccuracy;
+import org.dpo4j.report.EarlyStopping;
+import org.dpo4j.report.MetricsFile;
 import org.dpo4j.report.ProgressListener;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
@@ -64,6 +69,8 @@ public final class TrainingRun {
   private final RunHistory history = new RunHistory();
   private final EarlyAccuracy early = new EarlyAccuracy();
   private final ConsoleListener console;
+  private final MetricsFile metrics;
+  private final Optional<EarlyStopping> earlyStopping;
   private final Listeners listeners;
 
   private TrainingRun(
@@ -84,13 +91,29 @@ public final class TrainingRun {
             prose.stream(),
             config.output().logFormat(),
             config.startsAtReference() && config.loss().objective().valueAtZero().isPresent());
+    this.metrics = new MetricsFile(history, output::warn);
     List<TrainingListener> all =
-        new ArrayList<>(List.of(history, console, new ProgressListener(output.progress())));
+        new ArrayList<>(
+            List.of(history, metrics, console, new ProgressListener(output.progress())));
+    this.earlyStopping = earlyStopping(config);
+    earlyStopping.ifPresent(all::add);
     if (config.startsAtReference()) {
       all.add(early);
     }
     all.addAll(added);
     this.listeners = new Listeners(all, cancellation);
+  }
+
+  private Optional<EarlyStopping> earlyStopping(TrainingConfig config) {
+    TrainingConfig.Checkpoints checkpoints = config.checkpoints();
+    return checkpoints.earlyStoppingPatience() == 0
+        ? Optional.empty()
+        : Optional.of(
+            new EarlyStopping(
+                history,
+                checkpoints.bestMetric(),
+                checkpoints.earlyStoppingPatience(),
+                checkpoints.earlyStoppingThreshold()));
   }
 
   /** {@link #run(TrainingConfig, ProgramInputs, RunOutput, Cancellation, List)} on files. */
@@ -100,8 +123,9 @@ public final class TrainingRun {
   }
 
   /**
-   * Trains, and puts the output folder in place when all is done. If the run fails, the folder is
-   * as it was before; the reference cache keeps what it has.
+   * Trains, and puts the finished files into the output folder when all is done. If the run fails
+   * or is suspended, the folder has what it had before and the checkpoints that the run saved; the
+   * reference cache keeps what it has.
    *
    * @param given inputs that replace files
    * @param output console of the run
@@ -145,79 +169,153 @@ public final class TrainingRun {
     try (Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
             OutputFolder.prepare(
-                config.output().outputDir(),
-                config.output().overwriteOutputDir(),
-                inputs(config, training, heldOut));
+                config.output().outputDir(), existing(), inputs(config, training, heldOut));
         InterruptedOutput interruption =
             InterruptedOutput.watch(
                 output,
                 config.trainsAdapter() ? "adapter" : "model",
                 folder,
-                config.output().outputDir());
-        ModelBundle inputs =
-            ModelBundle.open(
-                config.model().model(),
-                given.textSide(),
-                loaded -> TrainedAdapter.of(config, loaded, output),
-                output);
-        TrainingPairs pairs =
-            TrainingPairs.load(
-                config,
-                training,
-                heldOut,
-                inputs.encoder(config.data().maxLength()),
-                folder.pending());
-        Saving saving = new Saving(config.output().saveDtype(), inputs)) {
-      Trainer.Settings settings = settings(pairs.training().pairs().size());
-      Optional<ReferenceFiles> files = References.files(config, inputs.loaded().checkpoint());
-      new TrainingHeader(config, settings, output).print(inputs, pairs, files, saving);
-      DataFacts facts = DataFacts.of(config, pairs, inputs.tokenizer().template() != null, output);
-      saving
-          .disk()
-          .training(config, pairs, settings.maxSteps() / settings.loggingSteps())
-          .require(config.output().outputDir(), disk, pairs.bytes());
-      TrainingSummary summary = new TrainingSummary(config, settings, output);
-      listeners.start(start(settings, pairs, inputs, folder));
-      if (listeners.reasonToEnd() != EndReason.COMPLETED) {
-        return nothingTrained(summary, settings, folder);
+                config.output().outputDir())) {
+      Optional<SavedRun> saved = SavedRun.find(config, folder, output);
+      try (ModelBundle inputs =
+              ModelBundle.open(
+                  config.model().model(),
+                  given.textSide(),
+                  loaded -> TrainedAdapter.of(config, loaded, output),
+                  output);
+          TrainingPairs pairs =
+              TrainingPairs.load(
+                  config,
+                  training,
+                  heldOut,
+                  inputs.encoder(config.data().maxLength()),
+                  folder.pending());
+          Saving saving = new Saving(config.output().saveDtype(), inputs)) {
+        return train(folder, saved, inputs, pairs, saving);
       }
-
-      SampleAnswers samples = new SampleAnswers(config, inputs, given.textSide(), pairs, output);
-      Optional<TrainingTotals> trained = train(settings, inputs, pairs, files, saving);
-      if (trained.isEmpty()) {
-        return nothingTrained(summary, settings, folder);
-      }
-      TrainingTotals totals = trained.get();
-      Map<String, Number> logged = results(settings, totals, OptionalLong.empty()).train();
-      history.finish(logged);
-      console.console().finish(logged, totals.steps());
-      Conclusion conclusion = summary.conclusion(history);
-      summary.trained(totals, conclusion, early);
-
-      pairs.close(); // their disk space is needed now
-      List<RunSummary.Sample> answers = samples.after();
-      prose.line("saved as %s", saving.words());
-      writeWeights(folder, inputs, saving);
-      new RunRecords(config, settings)
-          .write(folder, results(settings, totals, Engine.peakMemoryBytes()));
-      new CurveFiles(config, settings).write(folder, history, totals.steps());
-      new CardFile(config, settings)
-          .write(
-              folder,
-              new CardFile.Contents(
-                  inputs, facts, totals, conclusion, saving.words(), output.warnings(), answers));
-      folder.publish();
-      summary.published(totals);
-      return result(settings, totals, folder.target(), files(folder.target()));
     }
   }
 
+  private TrainingResult train(
+      OutputFolder folder,
+      Optional<SavedRun> saved,
+      ModelBundle inputs,
+      TrainingPairs pairs,
+      Saving saving) {
+    Trainer.Settings settings = settings(pairs.training().pairs().size());
+    int saveSteps =
+        config
+            .checkpoints()
+            .interval(settings.maxSteps(), config.evalInterval().steps(settings.maxSteps()));
+    Optional<ReferenceFiles> files = References.files(config, inputs.loaded().checkpoint());
+    new TrainingHeader(config, settings, output).print(inputs, pairs, files, saving);
+    DataFacts facts = DataFacts.of(config, pairs, inputs.tokenizer().template() != null, output);
+    saving
+        .disk()
+        .training(
+            config,
+            pairs,
+            settings.maxSteps(),
+            settings.plan().stepsPerEpoch(),
+            inputs.model().trained().count())
+        .require(config.output().outputDir(), disk, pairs.bytes());
+    Map<String, String> identity = RunIdentity.of(config, inputs, pairs, files);
+    saved.ifPresent(run -> continueFrom(run, identity, settings));
+    RunClock clock = new RunClock(saved.map(run -> run.state().seconds()).orElse(0.0));
+    RunCheckpoints checkpoints =
+        new RunCheckpoints(
+            config, settings, folder, inputs, identity, history, early, output, saveSteps, clock);
+    TrainingSummary summary = new TrainingSummary(config, settings, output);
+    listeners.start(start(settings, pairs, inputs, folder, saved));
+    if (listeners.reasonToEnd() != EndReason.COMPLETED) {
+      return nothingTrained(summary, settings, folder);
+    }
+
+    folder.begin();
+    metrics.begin(folder.metrics());
+    SampleAnswers samples = new SampleAnswers(config, inputs, given.textSide(), pairs, output);
+    Optional<TrainingTotals> trained =
+        train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
+    if (trained.isEmpty()) {
+      return nothingTrained(summary, settings, folder);
+    }
+    TrainingTotals totals = trained.get();
+    if (totals.endReason() == EndReason.SUSPENDED) {
+      summary.suspended(totals, folder.checkpoints().all().stream().findFirst());
+      return result(settings, totals, folder.target(), List.of());
+    }
+    Map<String, Number> logged = results(settings, totals, OptionalLong.empty()).train();
+    history.finish(logged);
+    metrics.appendLast();
+    console.console().finish(logged, totals.steps());
+    Conclusion conclusion = summary.conclusion(history);
+    summary.trained(totals, conclusion, early);
+
+    pairs.close(); // their disk space is needed now
+    List<RunSummary.Sample> answers = samples.after();
+    prose.line("saved as %s", saving.words());
+    writeWeights(folder, inputs, saving);
+    new RunRecords(config, settings)
+        .write(
+            folder,
+            results(settings, totals, Engine.peakMemoryBytes()),
+            saveSteps,
+            checkpoints.best(totals.steps()));
+    new CurveFiles(config, settings).write(folder, history, totals.steps());
+    new CardFile(config, settings)
+        .write(
+            folder,
+            new CardFile.Contents(
+                inputs, facts, totals, conclusion, saving.words(), output.warnings(), answers));
+    folder.publish();
+    summary.published(totals);
+    return result(settings, totals, folder.target(), files(folder.target()));
+  }
+
+  /** How files of an earlier run in the output folder are treated. */
+  private OutputFolder.Existing existing() {
+    Path target = FileTrees.real(config.output().outputDir());
+    boolean continues =
+        config.checkpoints().resumes()
+            && config
+                .checkpoints()
+                .resumedFolder()
+                .map(checkpoint -> FileTrees.real(checkpoint).startsWith(target))
+                .orElse(true);
+    if (continues) {
+      return OutputFolder.Existing.RESUME;
+    }
+    return config.output().overwriteOutputDir()
+        ? OutputFolder.Existing.OVERWRITE
+        : OutputFolder.Existing.REFUSE;
+  }
+
+  private void continueFrom(SavedRun run, Map<String, String> identity, Trainer.Settings settings) {
+    run.requireSameRun(config, identity, settings, output);
+    CheckpointState state = run.state();
+    output.restoreWarnings(state.warnings());
+    early.restore(state.early());
+    Double startLoss = state.startLoss();
+    history.restore(
+        state.reports(),
+        state.evaluations(),
+        startLoss == null ? OptionalDouble.empty() : OptionalDouble.of(startLoss));
+    prose.line(
+        "continues from %s, after %s",
+        run.folder(), new StepDescriptions(config, settings).done(run.step()));
+  }
+
   private TrainingStart start(
-      Trainer.Settings settings, TrainingPairs pairs, ModelBundle inputs, OutputFolder folder) {
+      Trainer.Settings settings,
+      TrainingPairs pairs,
+      ModelBundle inputs,
+      OutputFolder folder,
+      Optional<SavedRun> saved) {
     EpochPlan plan = settings.plan();
     return new TrainingStart(
         plan.pairs(),
         pairs.heldOut().map(held -> held.pairs().size()).orElse(0),
+        saved.map(SavedRun::step).orElse(0),
         settings.maxSteps(),
         plan.stepsPerEpoch(),
         (int) Math.min(plan.pairs(), new StepDescriptions(config, settings).pairsOfStep()),
@@ -239,14 +337,26 @@ public final class TrainingRun {
       ModelBundle inputs,
       TrainingPairs pairs,
       Optional<ReferenceFiles> files,
-      Saving saving) {
-    long started = System.nanoTime();
-    List<PreferenceData> data =
-        new References(
-                config, files, output.progress(), line -> prose.line("reference cache: %s", line))
-            .of(inputs, pairs.datasets());
+      Saving saving,
+      Optional<SavedRun> saved,
+      RunCheckpoints checkpoints,
+      RunClock clock) {
+    List<PreferenceData> data;
+    try {
+      data =
+          new References(
+                  config,
+                  files,
+                  new EndingProgress(output.progress(), listeners),
+                  line -> prose.line("reference cache: %s", line))
+              .of(inputs, pairs.datasets());
+    } catch (EndingProgress.Ended e) {
+      return Optional.empty();
+    }
     try (Reference reference = data.get(0).reference()) { // null closes nothing
-      double referenceSeconds = (System.nanoTime() - started) / 1e9;
+      double referenceSeconds =
+          clock.sinceStart() + saved.map(run -> run.state().referenceSeconds()).orElse(0.0);
+      checkpoints.referenceSeconds(referenceSeconds);
       List<String> earlyWarnings = output.warnings();
       output.progress().update("training", 0, settings.maxSteps(), "");
       Evaluation evaluation = pairs.heldOut().isEmpty() ? null : evaluation(data.get(1), settings);
@@ -254,30 +364,74 @@ public final class TrainingRun {
       Engine.releaseFreeMemory();
       TrainingSession session =
           new TrainingSession(inputs.model(), data.get(0), config.loss().objective(), settings);
-      Trainer trainer = new Trainer(session, evaluation, listeners);
+      Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners);
+      boolean best;
       try (session) {
+        saved.ifPresent(
+            run -> {
+              run.restore(session, inputs);
+              history.lastEvaluation().ifPresent(last -> trainer.lastEvaluatedAt(last.step()));
+              earlyStopping.ifPresent(stopping -> stopping.check(listeners.control()));
+            });
         trainer.train();
+        best = loadBest(trainer, session, inputs, checkpoints);
       } catch (ListenerException e) {
         // Its step is complete. The weights are saved first; then ended() throws.
+        best = false;
       }
       if (session.step() == 0) {
         return Optional.empty();
       }
-      boolean rounded = saving.finish(output);
-      if (rounded || !trainer.evaluated()) {
-        trainer.evaluate();
+      if (trainer.endReason() != EndReason.SUSPENDED) {
+        boolean rounded = saving.finish(output);
+        if (rounded || best || !trainer.evaluated()) {
+          trainer.evaluate();
+        }
       }
       return Optional.of(
           new TrainingTotals(
-              trainer.endReason(),
+              endReason(trainer),
               session.step(),
               session.epoch(),
               session.pairsSeen(),
               session.numTokens(),
-              (System.nanoTime() - started) / 1e9,
+              clock.getAsDouble(),
               referenceSeconds,
               earlyWarnings));
     }
+  }
+
+  private EndReason endReason(Trainer trainer) {
+    EndReason reason = trainer.endReason();
+    boolean early = earlyStopping.map(EarlyStopping::stopped).orElse(false);
+    return reason == EndReason.STOPPED_BY_LISTENER && early ? EndReason.STOPPED_EARLY : reason;
+  }
+
+  /**
+   * Replaces the last weights by those of the best checkpoint, if the run asks for it.
+   *
+   * @return whether the weights were replaced
+   */
+  private boolean loadBest(
+      Trainer trainer, TrainingSession session, ModelBundle inputs, RunCheckpoints checkpoints) {
+    if (!config.checkpoints().loadBestModelAtEnd()
+        || trainer.endReason() == EndReason.SUSPENDED
+        || session.step() == 0) {
+      return false;
+    }
+    if (!trainer.evaluated()) {
+      trainer.evaluate();
+    }
+    Optional<Path> best = checkpoints.bestBefore(session.step());
+    best.ifPresent(
+        folder -> {
+          CheckpointFolders.verify(folder);
+          SavedRun.restoreWeights(folder, session, inputs);
+          prose.line(
+              "the weights of %s are saved, since its %s was the best",
+              folder.getFileName(), config.checkpoints().bestMetric().name());
+        });
+    return best.isPresent();
   }
 
   private Results results(
@@ -367,22 +521,27 @@ public final class TrainingRun {
             pairs,
             config.batching().perDeviceTrainBatchSize(),
             config.batching().gradientAccumulationSteps());
-    TrainingConfig.Schedule schedule = config.schedule();
     int maxSteps = config.steps(plan);
     TrainingConfig.Optimizer optimizer = config.optimizer();
     return new Trainer.Settings(
         plan,
         maxSteps,
-        new LearningRateSchedule(
-            optimizer.learningRate(),
-            schedule.lrSchedulerType().shape(),
-            schedule.warmup(maxSteps),
-            maxSteps),
+        schedule(config, maxSteps),
         optimizer.adamW(),
         optimizer.maxGradNorm(),
         config.output().loggingSteps().steps(maxSteps),
         config.engine().computation(),
         config.startsAtReference());
+  }
+
+  /** The learning rate of each step of a run of this length. */
+  static LearningRateSchedule schedule(TrainingConfig config, int maxSteps) {
+    TrainingConfig.Schedule schedule = config.schedule();
+    return new LearningRateSchedule(
+        config.optimizer().learningRate(),
+        schedule.lrSchedulerType().shape(),
+        schedule.warmup(maxSteps),
+        maxSteps);
   }
 
   private Evaluation evaluation(PreferenceData held, Trainer.Settings settings) {
@@ -408,6 +567,12 @@ public final class TrainingRun {
     heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
+    Path target = FileTrees.real(config.output().outputDir());
+    config
+        .checkpoints()
+        .resumedFolder()
+        .filter(checkpoint -> !FileTrees.real(checkpoint).startsWith(target))
+        .ifPresent(inputs::add);
     return inputs;
   }
 }

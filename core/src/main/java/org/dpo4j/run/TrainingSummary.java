@@ -1,8 +1,10 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.dpo4j.EndReason;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.report.Conclusion;
@@ -55,7 +57,9 @@ final class TrainingSummary {
     return switch (reason) {
       case COMPLETED -> "";
       case STOPPED_BY_LISTENER -> ", stopped by a listener";
+      case STOPPED_EARLY -> ", stopped early: the held-out metric did not improve";
       case CANCELLED -> ", cancelled";
+      case SUSPENDED -> ", interrupted";
       case LISTENER_FAILED -> ", stopped since a listener failed";
     };
   }
@@ -64,6 +68,21 @@ final class TrainingSummary {
   void nothingTrained(EndReason reason) {
     prose.line(
         "no step was done%s: nothing was saved in %s", reason(reason), config.output().outputDir());
+  }
+
+  /** Of a run that stopped to be continued. */
+  void suspended(TrainingTotals totals, Optional<Path> checkpoint) {
+    prose.line("interrupted after %s", new StepDescriptions(config, settings).done(totals.steps()));
+    prose.line(
+        checkpoint
+            .map(
+                saved ->
+                    OptionText.of(
+                        "saved as %s; to continue, repeat the command with {resume_from_checkpoint}"
+                            + " true",
+                        config.output().outputDir().resolve(saved.getFileName())))
+            .map(output::styled)
+            .orElse("no checkpoint was saved, since save_strategy is no"));
   }
 
   /** When the output folder is in place. */

@@ -20,7 +20,7 @@ import tools.jackson.core.JacksonException;
  * ids. Tokens that occur only in the files beside {@code tokenizer.json} are added. Settings of
  * {@code tokenizer.json} for truncation and padding are ignored.
  */
-public final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
+final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   static {
     // Before its first use: disables DJL's telemetry and its download of a native library for GPUs.
     // Settings of the user are kept.

@@ -3,7 +3,7 @@ package org.dpo4j.tokenizer;
 import org.dpo4j.DpoException;
 
 /** A chat template that called {@code raise_exception} because it cannot show a conversation. */
-public final class TemplateRefusedException extends DpoException {
+final class TemplateRefusedException extends DpoException {
   private static final long serialVersionUID = 1L;
 
   private final String reason;

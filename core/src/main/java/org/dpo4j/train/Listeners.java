@@ -7,8 +7,10 @@ import org.dpo4j.Cancellation;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.ListenerException;
+import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.TrainingStart;
@@ -57,8 +59,8 @@ public final class Listeners {
         listener -> listener.onEvaluation(report, requests));
   }
 
-  void checkpointDue(int step) {
-    deliver("onCheckpointDue of step " + step, listener -> listener.onCheckpointDue(step));
+  void checkpoint(SavedCheckpoint saved) {
+    deliver("onCheckpoint of step " + saved.step(), listener -> listener.onCheckpoint(saved));
   }
 
   /** Delivers {@link TrainingListener#onEnd}. */
@@ -101,6 +103,11 @@ public final class Listeners {
     return requests;
   }
 
+  /** What can be requested of the run. */
+  public TrainingControl control() {
+    return requests;
+  }
+
   /** The first exception of a listener; null if none has failed. */
   public @Nullable ListenerException failure() {
     return failure;
@@ -113,6 +120,9 @@ public final class Listeners {
     }
     if (requests.stop()) {
       return EndReason.STOPPED_BY_LISTENER;
+    }
+    if (cancellation.isSuspended()) {
+      return EndReason.SUSPENDED;
     }
     return cancellation.isCancelled() ? EndReason.CANCELLED : EndReason.COMPLETED;
   }

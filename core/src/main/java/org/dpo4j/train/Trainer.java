@@ -52,24 +52,40 @@ public final class Trainer {
 
   private final TrainingSession session;
   private final @Nullable Evaluation evaluation;
+  private final @Nullable Checkpointing checkpointing;
   private final Listeners listeners;
   private @Nullable StepReport last;
   private int evaluatedStep = NEVER;
 
-  /** A trainer without evaluations. */
+  /** A trainer without evaluations and checkpoints. */
   public Trainer(TrainingSession session, TrainingListener... listeners) {
-    this(session, null, new Listeners(List.of(listeners), new Cancellation()));
+    this(session, null, null, new Listeners(List.of(listeners), new Cancellation()));
   }
 
   /**
    * A trainer of one session.
    *
    * @param evaluation null for none
+   * @param checkpointing null for none
    */
-  public Trainer(TrainingSession session, @Nullable Evaluation evaluation, Listeners listeners) {
+  public Trainer(
+      TrainingSession session,
+      @Nullable Evaluation evaluation,
+      @Nullable Checkpointing checkpointing,
+      Listeners listeners) {
     this.session = session;
     this.evaluation = evaluation;
+    this.checkpointing = checkpointing;
     this.listeners = listeners;
+  }
+
+  /**
+   * For a session that continues from a checkpoint.
+   *
+   * @param step steps done at the last evaluation before it
+   */
+  public void lastEvaluatedAt(int step) {
+    evaluatedStep = step;
   }
 
   /**
@@ -83,14 +99,20 @@ public final class Trainer {
    */
   public EndReason train() {
     try (Engine.Threads threads = Engine.use(Engine.threads())) { // the same number to the end
-      if (session.step() == 0 && session.microBatch() == 0) {
-        evaluate();
+      if (session.microBatch() == 0) {
+        if (session.step() == 0) {
+          evaluate();
+        } else if (evaluatedStep != session.step()) {
+          afterStep(); // The run was suspended before it did this.
+        }
       }
       WorkerPool.get().freeUnused(); // memory of passes without a backward pass
       while (!ended()) {
         advance();
       }
-      report();
+      if (!suspended()) {
+        report();
+      }
       session.requireFiniteWeights();
     }
     if (listeners.failure() != null) {
@@ -114,27 +136,38 @@ public final class Trainer {
     if (session.accumulated()) {
       last = session.update();
       listeners.step(last);
-      if (session.step() % session.settings().loggingSteps() == 0 || ended()) {
+      boolean finalReport = ended() && !suspended();
+      if (session.step() % session.settings().loggingSteps() == 0 || finalReport) {
         report();
       }
       afterStep();
     }
   }
 
-  /** Planned and requested evaluations, and requested checkpoints. */
+  /** Planned and requested evaluations and checkpoints. */
   private void afterStep() {
     Requests requests = listeners.requests();
     boolean requested = requests.takeEvaluation();
+    boolean evaluated = false;
     // After the last step the caller evaluates the weights that are saved.
     if (evaluation != null
         && !ended()
         && (requested || evaluation.due(session.step(), session.epochEnded()))) {
       evaluate();
+      evaluated = true;
       requests.takeEvaluation(); // of the weights that were just evaluated
     }
-    if (requests.takeCheckpoint()) {
-      listeners.checkpointDue(session.step());
+    if (checkpointing != null
+        && (requests.takeCheckpoint()
+            || (suspended() && checkpointing.enabled())
+            || checkpointing.due(session.step(), session.epochEnded(), evaluated))) {
+      listeners.checkpoint(checkpointing.save(session));
     }
+  }
+
+  /** Whether the run stops now to be continued later. */
+  private boolean suspended() {
+    return !completed() && listeners.reasonToEnd() == EndReason.SUSPENDED;
   }
 
   /** Whether all steps are done, or the run is to end after the current one. */

@@ -302,78 +302,105 @@ public final class TrainingSession implements AutoCloseable {
     return report;
   }
 
-  /** Copies the state. */
-  public TrainingSnapshot snapshot() {
+  /** Position, counters and metric sums. */
+  public TrainingSnapshot.Numbers numbers() {
+    return new TrainingSnapshot.Numbers(
+        settings.plan().seed(), step, microBatch, pairsSeen, numTokens, ofStep, sinceReport);
+  }
+
+  /** Name and shape of each trained parameter, in the order of the flat tensors. */
+  public List<String> layout() {
+    return trained().parameters().layout();
+  }
+
+  /**
+   * The tensors of the state by name, as {@link TrainingSnapshot} lists them. They are those of the
+   * session, not copies: do not change them, and do not use them after the next step.
+   */
+  public Map<String, Tensor> tensors() {
     Trained weights = trained();
     Map<String, Tensor> tensors = new LinkedHashMap<>();
-    tensors.put("weights", Tensors.copyOf(weights.parameters().values()));
-    AdamW.State moments = weights.optimizer().state();
-    tensors.put("optimizer.means", moments.means());
-    tensors.put("optimizer.squares", moments.squares());
+    tensors.put(TrainingSnapshot.WEIGHTS, weights.parameters().values());
+    tensors.put(TrainingSnapshot.MEANS, weights.optimizer().means());
+    tensors.put(TrainingSnapshot.SQUARES, weights.optimizer().squares());
     if (microBatch > 0) {
-      tensors.put("gradients", Tensors.copyOf(weights.parameters().gradients()));
+      tensors.put(TrainingSnapshot.GRADIENTS, weights.parameters().gradients());
     }
     for (Parameters.Parameter parameter : movingWeights()) {
-      tensors.put("reference." + parameter.name(), Tensors.copyOf(parameter.tensor()));
+      tensors.put(TrainingSnapshot.REFERENCE + parameter.name(), parameter.tensor());
     }
-    return new TrainingSnapshot(
-        new TrainingSnapshot.Numbers(
-            settings.plan().seed(), step, microBatch, pairsSeen, numTokens, ofStep, sinceReport),
-        weights.parameters().layout(),
-        tensors);
+    return tensors;
+  }
+
+  /** Copies the state. */
+  public TrainingSnapshot snapshot() {
+    Map<String, Tensor> copies = new LinkedHashMap<>();
+    tensors().forEach((name, tensor) -> copies.put(name, Tensors.copyOf(tensor)));
+    return new TrainingSnapshot(numbers(), layout(), copies);
   }
 
   /**
    * Continues from a snapshot of a session with the same model, pairs, objective and settings.
-   * Times in the next report cover only the steps after this call.
    *
    * @param snapshot copied; may be closed afterwards
-   * @throws IllegalArgumentException if the snapshot has another seed, other trained parameters or
-   *     another kind of reference
+   * @throws IllegalArgumentException as {@link #restore(TrainingSnapshot.Numbers, List,
+   *     StateSource)}
    */
   public void restore(TrainingSnapshot snapshot) {
+    restore(snapshot.numbers(), snapshot.layout(), snapshot);
+  }
+
+  /**
+   * Continues from a saved state of a session with the same model, pairs, objective and settings.
+   * Times in the next report cover only the steps after this call.
+   *
+   * @param layout as {@link #layout}
+   * @param source provides the tensors
+   * @throws IllegalArgumentException if the state has another seed, other trained parameters or
+   *     another kind of reference
+   */
+  public void restore(TrainingSnapshot.Numbers numbers, List<String> layout, StateSource source) {
     Trained weights = trained();
-    TrainingSnapshot.Numbers numbers = snapshot.numbers();
     requireSame("seed", numbers.seed(), settings.plan().seed());
-    requireSame("trained parameters", snapshot.layout(), weights.parameters().layout());
+    requireSame("trained parameters", layout, layout());
     List<String> expected = new ArrayList<>();
-    movingWeights().forEach(parameter -> expected.add("reference." + parameter.name()));
+    movingWeights()
+        .forEach(parameter -> expected.add(TrainingSnapshot.REFERENCE + parameter.name()));
     requireSame(
         "weights of a moving reference",
-        snapshot.tensors().keySet().stream()
-            .filter(name -> name.startsWith("reference."))
+        source.names().stream()
+            .filter(name -> name.startsWith(TrainingSnapshot.REFERENCE))
             .collect(Collectors.toSet()),
         Set.copyOf(expected));
 
-    Tensors.overwrite(weights.parameters().values(), snapshot.tensor("weights"));
-    if (numbers.microBatch() > 0) {
-      Tensors.overwrite(weights.parameters().gradients(), snapshot.tensor("gradients"));
-    } else {
+    if (numbers.microBatch() == 0) {
       weights.parameters().zeroGradients();
-    }
-    weights
-        .optimizer()
-        .restore(
-            new AdamW.State(
-                numbers.step(),
-                snapshot.tensor("optimizer.means"),
-                snapshot.tensor("optimizer.squares")));
-    for (Parameters.Parameter parameter : movingWeights()) {
-      Tensors.overwrite(parameter.tensor(), snapshot.tensor("reference." + parameter.name()));
-    }
-    // Matrices in bfloat16 are copies of the weights.
-    policy.parameters().refreshBf16();
-    if (data.reference() != null && data.reference().movingWeights() != null) {
-      data.reference().movingWeights().refreshBf16();
     }
     step = numbers.step();
     microBatch = numbers.microBatch();
+    tensors().forEach(source::copyTo);
+    weights.optimizer().continueAfter(step);
+    refreshBf16();
     pairsSeen = numbers.pairsSeen();
     numTokens = numbers.numTokens();
     ofStep = numbers.ofStep();
     sinceReport = numbers.sinceReport();
     current = null;
     clock = new StepClock();
+  }
+
+  /** Replaces the trained weights by saved ones, such as those of the best checkpoint. */
+  public void replaceWeights(StateSource source) {
+    source.copyTo(TrainingSnapshot.WEIGHTS, trained().parameters().values());
+    refreshBf16();
+  }
+
+  /** Matrices in bfloat16 are copies of the weights. */
+  private void refreshBf16() {
+    policy.parameters().refreshBf16();
+    if (data.reference() != null && data.reference().movingWeights() != null) {
+      data.reference().movingWeights().refreshBf16();
+    }
   }
 
   private List<Parameters.Parameter> movingWeights() {
@@ -384,7 +411,7 @@ public final class TrainingSession implements AutoCloseable {
   private static void requireSame(String what, Object of, Object expected) {
     if (!of.equals(expected)) {
       throw new IllegalArgumentException(
-          "the snapshot must have the run's %s but has %s instead of %s"
+          "the saved state must have the run's %s but has %s instead of %s"
               .formatted(what, of, expected));
     }
   }

@@ -3,6 +3,7 @@ package org.dpo4j.train;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.Tensors;
 
@@ -19,7 +20,17 @@ import org.dpo4j.torch.Tensors;
  * @param tensors the tensors by name; not to be changed, freed by {@link #close}
  */
 public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String, Tensor> tensors)
-    implements AutoCloseable {
+    implements StateSource, AutoCloseable {
+
+  /** Names of the tensors. */
+  public static final String WEIGHTS = "weights";
+
+  public static final String MEANS = "optimizer.means";
+  public static final String SQUARES = "optimizer.squares";
+  static final String GRADIENTS = "gradients";
+
+  /** Before the names of a moving reference's weights. */
+  public static final String REFERENCE = "reference.";
 
   /**
    * The state besides tensors. With the run's settings the position determines everything else: the
@@ -47,9 +58,14 @@ public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String,
     tensors = Map.copyOf(tensors);
   }
 
-  /** The tensor of a name, which must exist. */
-  Tensor tensor(String name) {
-    return Objects.requireNonNull(tensors.get(name), name);
+  @Override
+  public Set<String> names() {
+    return tensors.keySet();
+  }
+
+  @Override
+  public void copyTo(String name, Tensor target) {
+    Tensors.overwrite(target, Objects.requireNonNull(tensors.get(name), name));
   }
 
   @Override

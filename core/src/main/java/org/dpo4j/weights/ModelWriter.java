@@ -120,8 +120,7 @@ public final class ModelWriter {
     Map<String, Tensor> byFileName = new TreeMap<>();
     for (Parameters.Parameter parameter : model.parameters().all()) {
       byModelName.put(parameter.name(), parameter.tensor());
-      byFileName.put(
-          names.inFile().getOrDefault(parameter.name(), parameter.name()), parameter.tensor());
+      byFileName.put(names.nameInFile(parameter.name()), parameter.tensor());
     }
     names
         .copies()

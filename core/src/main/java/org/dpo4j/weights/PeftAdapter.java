@@ -262,7 +262,7 @@ public final class PeftAdapter implements AutoCloseable {
   public void write(Path folder, LoadedModel base, ElementType type) {
     Map<String, Tensor> tensors = new TreeMap<>();
     for (Parameters.Parameter parameter : model.trained().all()) {
-      tensors.put(PREFIX + parameter.name(), parameter.tensor());
+      tensors.put(nameInFile(parameter.name()), parameter.tensor());
     }
     ObjectNode config = json.deepCopy().put("inference_mode", true);
     try {
@@ -281,6 +281,10 @@ public final class PeftAdapter implements AutoCloseable {
         tensors,
         type,
         Map.of(BASE_SHA256, base.checkpoint().sha256()));
+  }
+
+  static String nameInFile(String name) {
+    return PREFIX + name;
   }
 
   /** Detaches the adapter from its model and frees it. */

@@ -15,4 +15,9 @@ public record WeightNames(Map<String, String> inFile, Map<String, String> copies
     inFile = Map.copyOf(inFile);
     copies = Map.copyOf(copies);
   }
+
+  /** The name in the file of a weight of the model. */
+  String nameInFile(String name) {
+    return inFile.getOrDefault(name, name);
+  }
 }

@@ -5,15 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
+import org.dpo4j.checkpoint.OutputFolder.Existing;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,8 +29,8 @@ class OutputFolderTest {
     Path target = dir.resolve("out");
     try (OutputFolder folder = OutputFolder.prepare(target, false)) {
       folder.write("config.json", file -> Files.writeString(file, "{}"));
-      assertThat(target).doesNotExist();
-      assertThat(folder.pending()).hasParent(dir.toRealPath());
+      assertThat(names(target)).noneMatch(name -> !name.startsWith(".dpo4j-"));
+      assertThat(folder.pending()).hasParent(target.toRealPath());
       folder.publish();
     }
     assertThat(names(target)).containsExactly("config.json");
@@ -76,8 +75,10 @@ class OutputFolderTest {
     Path target = ours("out", "old");
     Files.createDirectory(target.resolve("checkpoint-50"));
     Files.writeString(target.resolve("checkpoint-50/deep"), "old");
+    Files.writeString(target.resolve("metrics.jsonl"), "old");
     Object identity = Files.readAttributes(target, "unix:ino").get("ino");
     try (OutputFolder folder = OutputFolder.prepare(target, true)) {
+      folder.begin();
       folder.write("config.json", file -> Files.writeString(file, "new"));
       assertThat(target.resolve("config.json")).hasContent("old");
       folder.publish();
@@ -103,13 +104,13 @@ class OutputFolderTest {
     Path link = Files.createSymbolicLink(dir.resolve("modellink"), model);
     for (Path input : List.of(model, link)) {
       for (Path given : List.of(model.resolve("out"), link.resolve("a/b/out"))) {
-        assertThatThrownBy(() -> OutputFolder.prepare(given, true, List.of(input)))
+        assertThatThrownBy(() -> OutputFolder.prepare(given, Existing.OVERWRITE, List.of(input)))
             .isInstanceOf(UsageException.class)
             .hasMessageContaining("must not lie in a folder that this run reads");
       }
     }
     assertThat(names(model)).containsExactly("config.json", "dpo4j.yaml");
-    OutputFolder.prepare(dir.resolve("model2/out"), true, List.of(model)).close();
+    OutputFolder.prepare(dir.resolve("model2/out"), Existing.OVERWRITE, List.of(model)).close();
   }
 
   @Test
@@ -120,7 +121,7 @@ class OutputFolderTest {
     Path folderLink = Files.createSymbolicLink(dir.resolve("outlink"), target);
     for (Path input : List.of(target, data, link, folderLink.resolve("pairs.jsonl"))) {
       for (Path given : List.of(target, folderLink)) {
-        assertThatThrownBy(() -> OutputFolder.prepare(given, true, List.of(input)))
+        assertThatThrownBy(() -> OutputFolder.prepare(given, Existing.OVERWRITE, List.of(input)))
             .isInstanceOf(UsageException.class)
             .hasMessageContaining("must not hold what this run reads");
       }
@@ -128,7 +129,8 @@ class OutputFolderTest {
     assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml", "pairs.jsonl");
     Files.delete(data);
     // A neighbour whose name merely starts alike is no part of the folder.
-    OutputFolder.prepare(target, true, List.of(dir.resolve("out2/pairs.jsonl"))).close();
+    OutputFolder.prepare(target, Existing.OVERWRITE, List.of(dir.resolve("out2/pairs.jsonl")))
+        .close();
   }
 
   @Test
@@ -203,50 +205,73 @@ class OutputFolderTest {
   }
 
   @Test
-  void whicheverRenameFailsTheOldFilesAreBackAndTheNewOnesKept() throws IOException {
-    // Two old entries and two new ones: four renames, each of which may fail.
-    for (int failing = 1; failing <= 4; failing++) {
+  void whicheverRenameFailsTheOldFilesAreBackAndTheNextRunPutsTheNewOnesInPlace()
+      throws IOException {
+    // The pending folder twice, two old entries and two new ones: six renames.
+    for (int failing = 1; failing <= 6; failing++) {
       Path target = ours("out" + failing, "old");
-      Renames renames = new Renames(failing);
+      Renames renames = new Renames(failing, false);
       try (OutputFolder folder = OutputFolder.prepare(target, true)) {
         folder.write("config.json", file -> Files.writeString(file, "new"));
-        folder.write("model.safetensors", file -> Files.writeString(file, "new"));
+        folder.write("dpo4j.yaml", file -> Files.writeString(file, "new"));
         assertThatThrownBy(() -> folder.publish(renames))
             .isExactlyInstanceOf(DpoException.class)
-            .hasMessageContaining(folder.pending().toString());
-        assertThat(names(folder.pending())).containsExactly("config.json", "model.safetensors");
+            .hasMessageContaining("the finished files are in " + target.toRealPath());
       }
       assertThat(target.resolve("config.json")).hasContent("old");
-      assertThat(names(target)).filteredOn(name -> !name.contains(".pending-")).hasSize(2);
+      List<String> hidden =
+          names(target).stream().filter(name -> name.startsWith(".dpo4j-")).toList();
+      assertThat(hidden).hasSize(1);
+      assertThat(names(target.resolve(hidden.get(0)))).containsExactly("config.json", "dpo4j.yaml");
+      if (failing > 1) {
+        OutputFolder.prepare(target, true).close();
+        assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml");
+        assertThat(target.resolve("config.json")).hasContent("new");
+      }
+    }
+  }
+
+  @Test
+  void whicheverRenameAProcessDiesAtTheNextRunCompletesIt() throws IOException {
+    for (int dying = 2; dying <= 7; dying++) {
+      Path target = ours("out" + dying, "old");
+      Renames renames = new Renames(dying, true);
+      OutputFolder folder = OutputFolder.prepare(target, true);
+      folder.write("config.json", file -> Files.writeString(file, "new"));
+      folder.write("dpo4j.yaml", file -> Files.writeString(file, "new"));
+      if (dying <= 6) {
+        assertThatThrownBy(() -> folder.publish(renames)).isInstanceOf(Death.class);
+      } else {
+        folder.publish(renames);
+      }
+      OutputFolder.prepare(target, true).close();
+      assertThat(names(target)).containsExactly("config.json", "dpo4j.yaml");
+      assertThat(target.resolve("config.json")).hasContent("new");
     }
   }
 
   @Test
   void theConfigLeavesFirstAndComesLastSoThatNoMixtureLoads() throws IOException {
     Path target = ours("out", "old");
-    Renames renames = new Renames(0);
+    Renames renames = new Renames(0, false);
     try (OutputFolder folder = OutputFolder.prepare(target, true)) {
       folder.write("config.json", file -> Files.writeString(file, "new"));
       folder.write("model.safetensors", file -> Files.writeString(file, "new"));
       folder.publish(renames);
     }
     assertThat(renames.moved)
+        .filteredOn(name -> !name.startsWith(".dpo4j-"))
         .containsExactly("config.json", "dpo4j.yaml", "model.safetensors", "config.json");
   }
 
   @Test
-  void aFinishedOutputIsKeptWhenSomebodyTookThePlace() throws IOException {
+  void aFileOfSomebodyElseThatAppearsDuringTheRunStays() throws IOException {
     Path target = dir.resolve("out");
     OutputFolder folder = OutputFolder.prepare(target, false);
     folder.write("config.json", file -> Files.writeString(file, "new"));
-    Files.createDirectory(target);
     Files.writeString(target.resolve("other"), "");
-    assertThatThrownBy(folder::publish)
-        .isExactlyInstanceOf(DpoException.class)
-        .hasMessageContaining("the finished files are in " + folder.pending());
-    folder.close();
-    assertThat(names(folder.pending())).containsExactly("config.json");
-    assertThat(names(target)).containsExactly("other");
+    folder.publish();
+    assertThat(names(target)).containsExactly("config.json", "other");
   }
 
   @Test
@@ -258,7 +283,8 @@ class OutputFolderTest {
         first.write("config.json", file -> Files.writeString(file, "new"));
         assertThatThrownBy(() -> OutputFolder.prepare(target, true))
             .isInstanceOf(UsageException.class)
-            .hasMessageContaining("in use by another run");
+            .hasMessageContaining("in use by another run")
+            .hasMessageContaining("this process");
         first.publish();
       }
       assertThat(target.resolve("config.json")).hasContent("new");
@@ -266,34 +292,17 @@ class OutputFolderTest {
   }
 
   @Test
-  void whatADeadRunLeftIsRemovedButNothingThatLooksAlike() throws IOException {
-    for (String name :
-        List.of(".out.pending-99999999", ".out.pending-notes", ".other.pending-99999999")) {
-      Path left = Files.createDirectory(dir.resolve(name));
-      try (FileChannel lock =
-          FileChannel.open(
-              left.resolve(".dpo4j-lock"),
-              StandardOpenOption.CREATE_NEW,
-              StandardOpenOption.WRITE)) {
-        assertThat(lock.isOpen()).isTrue();
-      }
-    }
-    Path finished = Files.createDirectory(dir.resolve(".out.pending-99999998"));
-    Files.writeString(finished.resolve("config.json"), "{}");
-    OutputFolder.prepare(dir.resolve("out"), false).close();
-    assertThat(names(dir))
-        .containsExactly(".other.pending-99999999", ".out.pending-99999998", ".out.pending-notes");
-  }
-
-  @Test
-  void aFolderWithOnlyADeadRunsRemainsCountsAsEmpty() throws IOException {
-    Path left = Files.createDirectories(dir.resolve("out/.out.pending-99999999"));
-    Files.writeString(left.resolve(".dpo4j-lock"), "");
-    try (OutputFolder folder = OutputFolder.prepare(dir.resolve("out"), false)) {
+  void whatADeadRunLeftIsRemovedAndCountsAsEmpty() throws IOException {
+    Path target = dir.resolve("out");
+    Files.createDirectories(target.resolve(".dpo4j-pending-1"));
+    Files.writeString(target.resolve(".dpo4j-pending-1/half"), "");
+    Files.writeString(target.resolve(".dpo4j-lock"), "process 1");
+    Files.writeString(target.resolve("metrics.jsonl"), "{}");
+    try (OutputFolder folder = OutputFolder.prepare(target, false)) {
       folder.write("config.json", file -> Files.writeString(file, "{}"));
       folder.publish();
     }
-    assertThat(names(dir.resolve("out"))).containsExactly("config.json");
+    assertThat(names(target)).containsExactly("config.json");
   }
 
   @Test
@@ -312,13 +321,14 @@ class OutputFolderTest {
       assertThat(other.getInputStream().read()).isEqualTo('r');
       assertThatThrownBy(() -> OutputFolder.prepare(target, false))
           .isInstanceOf(UsageException.class)
-          .hasMessageContaining("in use by another run");
+          .hasMessageContaining("in use by another run")
+          .hasMessageContaining("process " + other.pid());
     } finally {
       other.destroyForcibly().waitFor();
     }
-    assertThat(names(dir)).hasSize(1);
+    assertThat(names(target)).hasSize(2);
     OutputFolder.prepare(target, false).close();
-    assertThat(names(dir)).isEmpty();
+    assertThat(names(target)).isEmpty();
   }
 
   @Test
@@ -351,19 +361,29 @@ class OutputFolderTest {
     }
   }
 
-  /** Renames, counts, and fails at the n-th call alone (0: never). */
+  /** The end of the process. */
+  private static final class Death extends Error {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** Renames, counts, and fails or dies at the n-th call alone (0: never). */
   private static final class Renames implements OutputFolder.Move {
     private final int failing;
+    private final boolean deadly;
     private final List<String> moved = new java.util.ArrayList<>();
 
-    Renames(int failing) {
+    Renames(int failing, boolean deadly) {
       this.failing = failing;
+      this.deadly = deadly;
     }
 
     @Override
     public void move(Path from, Path to) throws IOException {
       moved.add(from.getFileName().toString());
       if (moved.size() == failing) {
+        if (deadly) {
+          throw new Death();
+        }
         throw new FileSystemException(from.toString(), to.toString(), "Input/output error");
       }
       Files.move(from, to);

@@ -105,7 +105,17 @@ class TrainingOptionsTest {
           Map.entry("threads", "2"),
           Map.entry("bf16", "true"),
           Map.entry("gradient_checkpointing", "true"),
-          Map.entry("engine", "autograd"));
+          Map.entry("engine", "autograd"),
+          Map.entry("save_strategy", "epoch"),
+          Map.entry("save_steps", "0.25"),
+          Map.entry("save_total_limit", "5"),
+          Map.entry("save_only_model", "true"),
+          Map.entry("load_best_model_at_end", "true"),
+          Map.entry("metric_for_best_model", "rewards/margins"),
+          Map.entry("greater_is_better", "true"),
+          Map.entry("resume_from_checkpoint", "true"),
+          Map.entry("early_stopping_patience", "3"),
+          Map.entry("early_stopping_threshold", "0.25"));
 
   private final Path folder;
 
@@ -117,6 +127,10 @@ class TrainingOptionsTest {
   private static final Map<String, Map<String, String>> BESIDE =
       Map.ofEntries(
           Map.entry("eval_strategy", Map.of("eval_file", "e.jsonl")),
+          Map.entry(
+              "load_best_model_at_end", Map.of("eval_file", "e.jsonl", "eval_strategy", "steps")),
+          Map.entry(
+              "early_stopping_patience", Map.of("eval_file", "e.jsonl", "eval_strategy", "steps")),
           Map.entry("data_weights", Map.of("data_file", "a.jsonl,b.csv")),
           Map.entry("reference", Map.of("adapter", "a")),
           Map.entry("disable_dropout", Map.of("adapter", "a")),
@@ -176,7 +190,8 @@ class TrainingOptionsTest {
             "lora_alpha",
             "lora_dropout",
             "bf16",
-            "gradient_checkpointing");
+            "gradient_checkpointing",
+            "save_total_limit");
     TrainingConfig.OPTIONS
         .options()
         .forEach(
@@ -208,16 +223,12 @@ class TrainingOptionsTest {
 
   /** A file that spells out TRL's defaults, as some tools write it, must run. */
   @Test
-  void everyDefaultOfTrlIsTakenAndWarnsOfNothingButSaving() throws IOException {
+  void everyDefaultOfTrlIsTaken() throws IOException {
     Map<String, String> defaults = new LinkedHashMap<>(trlDefaults());
     defaults.values().removeIf(value -> value.equals("none") || value.isEmpty());
     defaults.putAll(REQUIRED);
     TrainingOptions options = TrainingOptions.resolve(Map.of(), given(defaults));
 
-    assertThat(plain(options.warnings()))
-        .singleElement()
-        .asString()
-        .startsWith("save_strategy steps, save_steps 500 have no effect here");
     assertThat(options.config())
         .isEqualTo(
             TrainingConfig.of(REQUIRED)
@@ -262,7 +273,6 @@ class TrainingOptionsTest {
     assertThat(plain(options.notices()).stream().map(notice -> notice.split(" ")[0]))
         .containsExactly(
             "dataset_name", "dataset_num_proc", "report_to", "gradient_checkpointing_kwargs");
-    assertThat(options.warnings()).isEmpty();
     assertThat(plain(options.notices()).get(0))
         .isEqualTo(
             "dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
@@ -309,13 +319,6 @@ class TrainingOptionsTest {
           assertThat(plain(TrainingOptions.resolve(Map.of(), given(values)).notices()))
               .as(name)
               .hasSize(1);
-        } else if (row.answer().equals("warned")) {
-          TrainingOptions options = TrainingOptions.resolve(Map.of(), given(values));
-          assertThat(options.notices()).as(name).isEmpty();
-          assertThat(plain(options.warnings()))
-              .containsExactly(
-                  "%s %s has no effect here: %s"
-                      .formatted(name, value, OptionText.plain(row.text())));
         } else if (!value.equals("zzz")) {
           TrainingConfig read = TrainingOptions.resolve(Map.of(), given(values)).config();
           List<String> renamed = TrlOptions.renamed(row, value);
@@ -328,25 +331,6 @@ class TrainingOptionsTest {
         }
       }
     }
-  }
-
-  @Test
-  void whatAUserReliesOnAndIsNotThereIsOneWarning() throws IOException {
-    String base = "model: m\noutput_dir: o\ndata_file: d\n";
-    TrainingOptions options =
-        TrainingOptions.resolve(
-            yaml(base + "save_strategy: steps\nsave_steps: 100\nsave_total_limit: 1\n"), Map.of());
-
-    assertThat(options.notices()).isEmpty();
-    assertThat(plain(options.warnings()))
-        .containsExactly(
-            "save_strategy steps, save_steps 100, save_total_limit 1 have no effect here: only"
-                + " the final checkpoint is written, with the last weights; a run that is stopped"
-                + " before its end leaves none");
-    assertThat(
-            TrainingOptions.resolve(yaml(base + "save_strategy: no\nsave_steps: 100\n"), Map.of())
-                .warnings())
-        .isEmpty();
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.dpo4j.Closeness.relative;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,7 +27,7 @@ class RunFilesTest {
     history.add(SampleRuns.evaluation(0, 0.7));
     history.add(SampleRuns.step(1, 0.7));
     history.add(SampleRuns.step(2, 0.5));
-    new TrainerState(4, 1.5, 8, 1, null).write(file, history);
+    new TrainerState(4, 1.5, 8, 1, null, 500, Optional.empty()).write(file, history);
     JsonNode state = JsonMapper.shared().readTree(Files.readString(file));
     assertThat(state.propertyNames())
         .containsExactly(
@@ -44,6 +45,7 @@ class RunFilesTest {
             "max_steps",
             "num_input_tokens_seen",
             "num_train_epochs",
+            "save_steps",
             "stateful_callbacks",
             "total_flos",
             "train_batch_size",
@@ -60,7 +62,7 @@ class RunFilesTest {
 
   @Test
   void theLayoutIsPythons() throws IOException {
-    new TrainerState(4, 1, 8, 1, 10).write(file, new RunHistory());
+    new TrainerState(4, 1, 8, 1, 10, 500, Optional.empty()).write(file, new RunHistory());
     assertThat(Files.readString(file))
         .startsWith("{\n  \"best_global_step\": null,\n")
         .contains("  \"eval_steps\": 10,\n", "  \"log_history\": [],\n")
@@ -73,7 +75,7 @@ class RunFilesTest {
     RunHistory history = new RunHistory();
     history.add(SampleRuns.step(1, Double.NaN));
     history.add(SampleRuns.step(2, Double.POSITIVE_INFINITY));
-    new TrainerState(2, 1, 8, 1, null).write(file, history);
+    new TrainerState(2, 1, 8, 1, null, 500, Optional.empty()).write(file, history);
     JsonNode log = JsonMapper.shared().readTree(Files.readString(file)).get("log_history");
     assertThat(log.get(0).get("loss").isNull()).isTrue();
     assertThat(log.get(1).get("loss").isNull()).isTrue();

@@ -21,6 +21,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.ListenerException;
+import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -84,8 +85,8 @@ class TrainingControlTest {
     }
 
     @Override
-    public void onCheckpointDue(int step) {
-      events.add("checkpoint " + step);
+    public void onCheckpoint(SavedCheckpoint saved) {
+      events.add("checkpoint " + saved.step());
     }
 
     @Override

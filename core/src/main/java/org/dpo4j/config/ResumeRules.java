@@ -1,0 +1,121 @@
+package org.dpo4j.config;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.dpo4j.OptionText;
+import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
+
+/** Which options may change when a run continues from a checkpoint. */
+public final class ResumeRules {
+
+  /** Inputs: their content is compared, not their path. */
+  private static final Set<String> INPUTS =
+      Set.of(
+          "model",
+          "adapter",
+          "ref_model",
+          "data_file",
+          "data_weights",
+          "columns",
+          "data_format",
+          "on_bad_row",
+          "eval_file",
+          "eval_split",
+          "eval_split_seed",
+          "max_length");
+
+  /** What is reported and saved, and when; no number of a step depends on it. */
+  private static final Set<String> OUTPUTS =
+      Set.of(
+          "output_dir",
+          "overwrite_output_dir",
+          "save_dtype",
+          "logging_steps",
+          "log_format",
+          "sample_prompts",
+          "eval_strategy",
+          "eval_steps",
+          "per_device_eval_batch_size",
+          "reference_cache",
+          "gradient_checkpointing",
+          "save_strategy",
+          "save_steps",
+          "save_total_limit",
+          "save_only_model",
+          "load_best_model_at_end",
+          "metric_for_best_model",
+          "greater_is_better",
+          "resume_from_checkpoint",
+          "early_stopping_patience",
+          "early_stopping_threshold",
+          "on_nan",
+          "on_nan_limit");
+
+  /** How long the run is; the learning rate depends on it. */
+  private static final Set<String> LENGTH = Set.of("num_train_epochs", "max_steps");
+
+  /** How steps are computed: another value changes rounding. */
+  private static final Set<String> ROUNDING = Set.of("threads", "device", "engine");
+
+  private ResumeRules() {}
+
+  /** The options of a run as texts, to be saved with a checkpoint. */
+  public static Map<String, String> texts(TrainingConfig config) {
+    Map<String, String> texts = new LinkedHashMap<>();
+    TrainingConfig.OPTIONS
+        .write(config)
+        .forEach((name, value) -> texts.put(name, String.valueOf(value)));
+    return texts;
+  }
+
+  /**
+   * Compares the options of a run with those of the run that saved the checkpoint.
+   *
+   * @param saved as {@link #texts} gave them; a missing one had its default
+   * @return the options that change rounding, with their old and new values; for a note
+   * @throws UsageException if an option differs that would make another run of it
+   */
+  public static List<String> check(Map<String, String> saved, TrainingConfig config) {
+    List<String> refused = new ArrayList<>();
+    List<String> rounding = new ArrayList<>();
+    texts(config)
+        .forEach(
+            (name, now) -> {
+              String before = saved.get(name);
+              if (Objects.equals(before, now)
+                  || INPUTS.contains(name)
+                  || OUTPUTS.contains(name)
+                  || LENGTH.contains(name)) {
+                return;
+              }
+              String change = OptionText.of("{%s} was %s and is now %s", name, shown(before), now);
+              (ROUNDING.contains(name) ? rounding : refused).add(change);
+            });
+    saved.forEach(
+        (name, before) -> {
+          if (!texts(config).containsKey(name)
+              && !INPUTS.contains(name)
+              && !OUTPUTS.contains(name)) {
+            refused.add(OptionText.of("{%s} was %s and is now not given", name, before));
+          }
+        });
+    if (!refused.isEmpty()) {
+      throw new UsageException(
+          "resume_from_checkpoint",
+          "continues a run with the options that it had",
+          String.join(", ", refused),
+          OptionText.of(
+              "pass the old values, or start a new run from the checkpoint's weights with {model}"));
+    }
+    return rounding;
+  }
+
+  private static String shown(@Nullable String value) {
+    return value == null ? "not given" : value;
+  }
+}

@@ -1,0 +1,102 @@
+package org.dpo4j.run;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.dpo4j.DpoException;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.StepReport;
+import org.dpo4j.checkpoint.DamagedCheckpointException;
+import org.dpo4j.report.EarlyAccuracy;
+import org.dpo4j.train.TrainingSnapshot;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * The file {@code dpo4j_state.json} of a checkpoint: everything of a run besides its tensors.
+ * {@code docs/reference/checkpoints.md} describes the format.
+ *
+ * @param format {@link #FORMAT}
+ * @param version {@link #VERSION}
+ * @param writtenBy version of dpo4j
+ * @param numbers position, counters and metric sums
+ * @param maxSteps planned steps
+ * @param layout name and shape of each trained parameter, in the order of the flat tensors
+ * @param identity hashes of what the run reads, by name
+ * @param options all options, as texts
+ * @param threads of the engine
+ * @param seconds wall time of the run so far
+ * @param referenceSeconds the part of it that reference log-probabilities took
+ * @param startLoss loss before the first update; null where theory does not give it
+ * @param reports logged steps
+ * @param evaluations evaluations
+ * @param early count of early pairs that were ranked right
+ * @param warnings of the run so far
+ */
+record CheckpointState(
+    String format,
+    int version,
+    String writtenBy,
+    TrainingSnapshot.Numbers numbers,
+    int maxSteps,
+    List<String> layout,
+    Map<String, String> identity,
+    Map<String, String> options,
+    int threads,
+    double seconds,
+    double referenceSeconds,
+    @Nullable Double startLoss,
+    List<StepReport> reports,
+    List<EvaluationReport> evaluations,
+    EarlyAccuracy.Count early,
+    List<String> warnings) {
+
+  static final String FILE = "dpo4j_state.json";
+  static final String FORMAT = "dpo4j-checkpoint";
+  static final int VERSION = 1;
+
+  private static final JsonMapper JSON =
+      JsonMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .build();
+
+  void write(Path folder) throws IOException {
+    Files.writeString(folder.resolve(FILE), JSON.writeValueAsString(this));
+  }
+
+  /**
+   * Reads the state of a checkpoint.
+   *
+   * @throws DpoException if it is of a newer format
+   * @throws DamagedCheckpointException if it is not as this class writes it
+   */
+  static CheckpointState read(Path folder) throws IOException {
+    String text = Files.readString(folder.resolve(FILE));
+    try {
+      JsonNode tree = JSON.readTree(text);
+      int version = tree.path("version").asInt(0);
+      if (!tree.path("format").asString("").equals(FORMAT) || version < 1) {
+        throw new DamagedCheckpointException(folder, FILE + " is not a state of dpo4j");
+      }
+      if (version > VERSION) {
+        throw new DpoException(
+            "[%s] checkpoint format %d is newer than this build reads (%d); use the dpo4j that wrote it (%s) or a later one"
+                .formatted(folder, version, VERSION, tree.path("writtenBy").asString("unknown")));
+      }
+      return JSON.treeToValue(tree, CheckpointState.class);
+    } catch (JacksonException e) {
+      throw new DamagedCheckpointException(
+          folder, FILE + " could not be read: " + e.getOriginalMessage());
+    }
+  }
+}

@@ -1,0 +1,57 @@
+package org.dpo4j.run;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.encode.PairDigest;
+import org.dpo4j.reference.ReferenceFiles;
+import org.dpo4j.weights.Checkpoint;
+
+/** Hashes of what a run reads: a checkpoint is continued only with the same inputs. */
+final class RunIdentity {
+
+  static final String NONE = "none";
+
+  /**
+   * A part of the identity.
+   *
+   * @param name in the checkpoint's state and in messages
+   * @param option that gives it
+   * @param decides whether another value makes another run
+   */
+  record Part(String name, String option, boolean decides) {}
+
+  private static final Part MODEL = new Part("the model", "model", true);
+  private static final Part ADAPTER = new Part("the adapter that was continued", "adapter", true);
+  private static final Part REFERENCE = new Part("the reference model", "ref_model", true);
+  private static final Part PAIRS = new Part("the training data", "data_file", true);
+  private static final Part HELD_OUT = new Part("the held-out data", "eval_file", false);
+
+  static final List<Part> PARTS = List.of(MODEL, ADAPTER, REFERENCE, PAIRS, HELD_OUT);
+
+  private RunIdentity() {}
+
+  /** Reads all pairs and hashes the model's files, if that was not done before. */
+  static Map<String, String> of(
+      TrainingConfig config,
+      ModelBundle inputs,
+      TrainingPairs pairs,
+      Optional<ReferenceFiles> reference) {
+    Map<String, String> identity = new LinkedHashMap<>();
+    identity.put(MODEL.name(), inputs.loaded().checkpoint().sha256());
+    identity.put(
+        ADAPTER.name(),
+        config
+            .model()
+            .adapter()
+            .map(folder -> Checkpoint.openAdapter(folder).sha256())
+            .orElse(NONE));
+    identity.put(REFERENCE.name(), reference.map(files -> files.parts().toString()).orElse(NONE));
+    identity.put(PAIRS.name(), PairDigest.of(pairs.training().pairs()));
+    identity.put(
+        HELD_OUT.name(), pairs.heldOut().map(held -> PairDigest.of(held.pairs())).orElse(NONE));
+    return identity;
+  }
+}
