@@ -1,73 +1,119 @@
 package org.dpo4j.cli;
 
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.dpo4j.Cancellation;
 import org.jspecify.annotations.Nullable;
-import sun.misc.Signal;
-import sun.misc.SignalHandler;
 
 /**
  * Ctrl-C and the signals by which a system ends a process. The first one suspends the run, which
  * then saves a checkpoint after its step; the second one ends the process at once.
+ *
+ * <p>The JDK handles signals in {@code sun.misc.Signal} alone, whose every use is a compiler
+ * warning that cannot be turned off; hence the reflection. Where it is missing, a signal ends the
+ * process at once.
  */
 final class StopSignals implements AutoCloseable {
 
   /** The exit code of a process that a signal ended is this plus the signal's number. */
   private static final int EXIT_BASE = 128;
 
-  private static final List<String> NAMES = List.of("INT", "TERM", "HUP");
+  /** Signals by name, with their numbers in POSIX. */
+  private static final Map<String, Integer> SIGNALS =
+      new TreeMap<>(Map.of("HUP", 1, "INT", 2, "TERM", 15));
 
-  private record Previous(Signal signal, SignalHandler handler) {}
+  /** A signal and its handler before. */
+  private record Previous(Object signal, Object handler) {}
 
   private final Console console;
   private final Cancellation cancellation;
-  private final List<Previous> previous;
-  private volatile @Nullable Signal received;
+  private final List<Previous> previous = new ArrayList<>();
+  private volatile int exitCode;
 
   private StopSignals(Console console, Cancellation cancellation) {
     this.console = console;
     this.cancellation = cancellation;
-    this.previous = NAMES.stream().flatMap(name -> handle(name).stream()).toList();
   }
 
   /** Handles the signals until it is closed. */
   static StopSignals suspending(Cancellation cancellation, Console console) {
-    return new StopSignals(console, cancellation);
+    StopSignals signals = new StopSignals(console, cancellation);
+    SIGNALS.forEach(signals::handle);
+    return signals;
   }
 
-  private List<Previous> handle(String name) {
+  private void handle(String name, int number) {
     try {
-      Signal signal = new Signal(name);
-      SignalHandler before = Signal.handle(signal, this::receive);
-      if (before.equals(SignalHandler.SIG_IGN)) {
-        Signal.handle(signal, before); // nohup, or a shell's background job
-        return List.of();
+      Class<?> handlers = Class.forName("sun.misc.SignalHandler");
+      Object signal = signals().getConstructor(String.class).newInstance(name);
+      Object handler =
+          Proxy.newProxyInstance(
+              handlers.getClassLoader(),
+              new Class<?>[] {handlers},
+              (proxy, method, arguments) -> {
+                if (method.getDeclaringClass() == Object.class) {
+                  return objectMethod(proxy, method, arguments);
+                }
+                receive(EXIT_BASE + number);
+                return null;
+              });
+      Object before = replace(signal, handler);
+      if (before.equals(handlers.getField("SIG_IGN").get(null))) {
+        replace(signal, before); // nohup, or a shell's background job
+      } else {
+        previous.add(new Previous(signal, before));
       }
-      return List.of(new Previous(signal, before));
-    } catch (IllegalArgumentException e) {
-      return List.of(); // no such signal on this system, or the JVM runs with -Xrs
+    } catch (ReflectiveOperationException e) {
+      // The system has no such signal, or the JVM was started with -Xrs.
     }
   }
 
-  private synchronized void receive(Signal signal) {
-    if (received != null) {
-      System.exit(EXIT_BASE + signal.getNumber());
+  private static Class<?> signals() throws ClassNotFoundException {
+    return Class.forName("sun.misc.Signal");
+  }
+
+  private static Object replace(Object signal, Object handler) throws ReflectiveOperationException {
+    return signals()
+        .getMethod("handle", signals(), Class.forName("sun.misc.SignalHandler"))
+        .invoke(null, signal, handler);
+  }
+
+  private static Object objectMethod(Object proxy, Method method, Object @Nullable [] arguments) {
+    return switch (method.getName()) {
+      case "equals" -> arguments != null && proxy == arguments[0];
+      case "hashCode" -> System.identityHashCode(proxy);
+      default -> "StopSignals";
+    };
+  }
+
+  private synchronized void receive(int code) {
+    if (exitCode != 0) {
+      System.exit(code);
     }
-    received = signal;
+    exitCode = code;
     cancellation.suspend();
     console
         .err()
         .println("stopping after this step, with a checkpoint; Ctrl-C again stops at once");
   }
 
-  /** 0, or the exit code for the signal that was received. */
+  /** 0, or the exit code for the first signal that was received. */
   int exitCode() {
-    Signal signal = received;
-    return signal == null ? 0 : EXIT_BASE + signal.getNumber();
+    return exitCode;
   }
 
   @Override
   public void close() {
-    previous.forEach(before -> Signal.handle(before.signal(), before.handler()));
+    for (Previous before : previous) {
+      try {
+        replace(before.signal(), before.handler());
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException(e); // it could be handled before
+      }
+    }
   }
 }
