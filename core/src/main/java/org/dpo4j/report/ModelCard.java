@@ -14,7 +14,9 @@ import org.dpo4j.EvaluationReport;
 import org.dpo4j.weights.HubName;
 import org.jspecify.annotations.Nullable;
 
-/** Writes the output folder's {@code README.md}: a model card as the Hugging Face hub reads it. */
+/**
+ * Writes the output folder's {@code README.md}: a model card in the format of the Hugging Face hub.
+ */
 public final class ModelCard {
   private static final Pattern MARKDOWN_SPECIAL =
       Pattern.compile("[\\\\`*{}\\[\\]<>#|~$&]|(?<!\\w)_|_(?!\\w)");
@@ -36,7 +38,7 @@ public final class ModelCard {
     this.run = run;
   }
 
-  /** Writes the card; {@code curves.png} is expected beside it. */
+  /** Writes the card, which links to {@code curves.png} beside it. */
   public static void write(Path file, RunSummary run) throws IOException {
     Files.writeString(file, text(run));
   }
@@ -140,7 +142,7 @@ public final class ModelCard {
     line("");
   }
 
-  /** A word of a shell, in quotes where it needs them. */
+  /** A shell word, quoted if necessary. */
   private static String word(String text) {
     return PLAIN_WORD.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'";
   }
@@ -165,7 +167,7 @@ public final class ModelCard {
     }
   }
 
-  /** Any text as it is, in a fence that is longer than any in it. */
+  /** A fenced block of any text; its fence is longer than any in the text. */
   private void block(String heading, String raw) {
     String shown = CONTROL.matcher(raw.replaceAll("\\R", "\n").strip()).replaceAll("\ufffd");
     int longest =
@@ -189,7 +191,7 @@ public final class ModelCard {
     line("");
   }
 
-  /** A card is published: of a path to somebody's machine only the last part is left. */
+  /** Removes the folders of absolute paths, since a published card must not reveal them. */
   private static String withoutFolders(String text) {
     return FOLDERS.matcher(text).replaceAll("");
   }
@@ -333,19 +335,19 @@ public final class ModelCard {
     line("```");
   }
 
-  /** A hub name as it is; of a folder only its own name. */
+  /** A hub name unchanged, or only the last part of a folder's path. */
   private static String modelName(String nameOrPath) {
     boolean onHub = HubName.matches(nameOrPath) && !Files.exists(Path.of(nameOrPath));
     return onHub ? nameOrPath : lastPart(nameOrPath);
   }
 
-  /** A card is published, and where files lie on somebody's machine is not. */
+  /** The last part of a path, since a published card must not reveal folders. */
   private static String lastPart(String nameOrPath) {
     String[] parts = nameOrPath.replaceAll("[/\\\\]+$", "").split("[/\\\\]", -1);
     return parts[parts.length - 1];
   }
 
-  /** Text that Markdown and HTML show as it is, on one line. */
+  /** Text on one line, escaped for Markdown and HTML. */
   private static String plain(String raw) {
     String oneLine = LINE_BREAKS.matcher(raw).replaceAll(" ").strip();
     return MARKDOWN_SPECIAL.matcher(oneLine).replaceAll("\\\\$0");

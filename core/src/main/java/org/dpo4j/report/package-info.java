@@ -4,8 +4,8 @@
  * org.dpo4j.report.ConsoleListener} receive the events of a run; the other classes write text, JSON
  * and PNG files from them.
  *
- * <p>Never here: tensors, training, and deciding where the output goes. {@link
- * org.dpo4j.report.MetricNames} spells every name of a metric, so that console and files agree.
+ * <p>This package has no tensors and no training, and does not choose the output folder. {@link
+ * org.dpo4j.report.MetricNames} defines the names of all metrics, so that console and files agree.
  * Start there, then {@link org.dpo4j.report.RunHistory}.
  */
 @Internal
