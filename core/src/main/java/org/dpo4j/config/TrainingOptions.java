@@ -23,7 +23,7 @@ import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.RunOutput;
 
 /**
- * Translates options in TRL's names or ours into a configuration.
+ * Translates options with TRL's names or dpo4j's into a configuration.
  *
  * @param config the run
  * @param notices one line per option that is accepted but has no effect; options are marked ({@link
@@ -163,7 +163,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
       }
     }
 
-    /** TRL's files often have them beside use_peft false. */
+    /** Reported as notices, since TRL's files often have these options beside use_peft false. */
     private void noticeAdapterOptions() {
       own.forEach(
           (name, value) -> {
@@ -191,7 +191,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices, List<
 
     private void answer(String name, GivenValue value, TrlOptions.Row row) {
       switch (row.answer()) {
-        case "same" -> {} // it is what happens here
+        case "same" -> {} // dpo4j does this anyway
         case "accepted" -> accept(name, value, row);
         case "warned" -> {
           GivenValue strategy = given.get("save_strategy");
