@@ -100,8 +100,8 @@ public final class TrainingRun {
   }
 
   /**
-   * Trains, and puts the output folder in place when all is done. If the run fails, the folder is
-   * as it was before; the reference cache keeps what it has.
+   * Trains, and publishes the output folder at the end. If the run fails, the folder is unchanged;
+   * the reference cache keeps its new files.
    *
    * @param given inputs that replace files
    * @param output console of the run
