@@ -71,7 +71,7 @@ final class EntrySwap {
     }
   }
 
-  /** If it is not empty, undoing failed as well: the old files are in it and must be kept. */
+  /** If it is not empty, the undo failed as well: it has the old files, which must be kept. */
   private static void deleteIfEmpty(Path replaced, IOException cause) {
     try {
       Files.deleteIfExists(replaced);

@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
  * <p>A new folder is filled under another name beside the target and renamed once. An existing
  * folder is kept (it may be the working directory, a link, or a mounted volume, which cannot be
  * renamed) and filled from a pending folder inside it: the old entries are moved aside, the new
- * ones in, and the old ones deleted last. {@code config.json} (of an adapter {@code
- * adapter_config.json}) is removed first and added last, so that no loader accepts a folder after a
- * power failure in between.
+ * ones in, and the old ones deleted last. {@code config.json} ({@code adapter_config.json} for an
+ * adapter) is removed first and added last. After a power failure in between, no loader accepts the
+ * folder.
  *
  * <p>{@code close} may be called from a shutdown hook while another thread is still writing.
  */

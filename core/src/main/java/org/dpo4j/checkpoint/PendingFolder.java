@@ -15,9 +15,9 @@ import org.dpo4j.UsageException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A folder under a pending name, with a locked file in it that tells other runs that its owner is
- * alive. A lock, not the process id in the name, decides: ids repeat across containers and after a
- * restart; a lock ends with its process.
+ * A folder under a pending name, with a locked file in it: the lock shows other runs that the
+ * folder's owner is alive. The process id in the name could not show that, since ids repeat across
+ * containers and after a restart. A lock ends with its process.
  */
 final class PendingFolder {
   private static final String LOCK_NAME = ".dpo4j-lock";

@@ -1,6 +1,7 @@
 /**
- * Sizes of a model and token counts in, arithmetic, memory and seconds out: what a run will cost,
- * from numbers that are known before any weight is read, and from a short trial on the machine.
+ * Predicts the cost of a run. The input is the sizes of a model and token counts; the output is
+ * arithmetic, memory and seconds. The predictions use numbers that are known before any weight is
+ * read, and a short trial on the machine.
  *
  * <p>No checkpoint's weights are read here. Start with {@link org.dpo4j.plan.StepArithmetic}.
  */
