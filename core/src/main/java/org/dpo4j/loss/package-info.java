@@ -1,6 +1,6 @@
 /**
- * Losses on preference pairs. The input are log-probabilities under policy and reference, the
- * output one loss and two implicit rewards per pair. One record per formula; {@link
+ * Losses on preference pairs. The input is log-probabilities under policy and reference; the output
+ * is one loss and two implicit rewards per pair. One record per formula; {@link
  * org.dpo4j.loss.Objective} adds the options that apply to every formula: f-divergence and weights
  * of tokens and pairs.
  *

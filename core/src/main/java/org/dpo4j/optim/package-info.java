@@ -1,6 +1,6 @@
 /**
- * Optimization: AdamW, gradient clipping, learning-rate schedules. The input is a gradient, the
- * output are changed weights; losses and data do not occur here.
+ * Optimization: AdamW, gradient clipping, learning-rate schedules. The input is a gradient; the
+ * output is changed weights. Losses and data do not occur here.
  *
  * <p>Start with {@link org.dpo4j.optim.AdamW}.
  */

@@ -93,7 +93,7 @@ public record ReferenceCache(Path folder) {
         OutputStream out = Channels.newOutputStream(channel)) {
       String text = ReferenceKey.text(key.parts()) + ReferenceKey.text(notes);
       ReferenceFormat.write(out, key, text, table);
-      channel.force(true); // otherwise a power cut can leave an empty file
+      channel.force(true); // otherwise a power failure can leave an empty file
     }
   }
 

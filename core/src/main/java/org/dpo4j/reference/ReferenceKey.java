@@ -22,7 +22,10 @@ import org.dpo4j.weights.Sha256;
  */
 public final class ReferenceKey {
 
-  /** Raised by whoever changes what comes out for the same model and ids beyond rounding. */
+  /**
+   * Raise it with every change that alters results for the same model and ids by more than
+   * rounding.
+   */
   static final int NUMERICS = 1;
 
   private final int pairs;
@@ -54,7 +57,10 @@ public final class ReferenceKey {
     return new ReferenceKey(pairs.size(), parts);
   }
 
-  /** A digest of all ids, each list with its length, so that no token can change sides unseen. */
+  /**
+   * A digest of all ids, each list with its length, so that no token can move between lists
+   * undetected.
+   */
   private static String ids(List<EncodedPair> pairs) {
     MessageDigest digest = Sha256.digest();
     for (EncodedPair pair : pairs) {
