@@ -5,8 +5,8 @@ package org.dpo4j;
  * weights and returns a result with {@link EndReason#CANCELLED}; or, suspended, it saves a
  * checkpoint from which another run continues. A run that has not done a step yet saves nothing.
  *
- * <p>{@link Thread#interrupt} is the harder way: the interrupted run throws a {@link DpoException}
- * at its next check and saves nothing.
+ * <p>{@link Thread#interrupt} is more abrupt: the interrupted run throws a {@link DpoException} at
+ * its next check and saves nothing.
  *
  * <p>Safe for use by any number of threads. One cancellation may serve several runs.
  */

@@ -5,23 +5,23 @@ import java.nio.channels.ClosedByInterruptException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An interrupted thread ({@link Thread#interrupt}, a cancelled future) is to stop. Long work looks
- * for it between its parts; Java's file channels, too, fail at once in such a thread, which says
- * nothing about the file.
+ * Stops work in an interrupted thread ({@link Thread#interrupt}, a cancelled future). Long tasks
+ * check for an interrupt between their parts. Java's file channels also fail at once in such a
+ * thread, although the file is not at fault.
  */
 @Internal
 public final class Interruption {
 
-  /** What to tell of a failed file operation that is {@link #caused}. */
+  /** The message for a failed file operation that is {@link #caused}. */
   public static final String REASON = "the thread was interrupted; the file itself is not at fault";
 
   private Interruption() {}
 
   /**
-   * Stops the calling thread if it is interrupted; it stays so.
+   * Throws if the calling thread is interrupted; the thread stays interrupted.
    *
    * @param where the work stands, as in {@code before step 3 of 10}
-   * @throws DpoException if it is
+   * @throws DpoException if the thread is interrupted
    */
   public static void check(String where) {
     if (Thread.currentThread().isInterrupted()) {

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record Message(Map<String, @Nullable Object> fields) {
 
-  /** The roles that chat templates know. */
+  /** The roles that chat templates usually support. */
   public static final List<String> ROLES =
       List.of("assistant", "user", "system", "tool", "developer");
 
@@ -41,7 +41,7 @@ public record Message(Map<String, @Nullable Object> fields) {
   /**
    * A turn with a role and a text, and nothing else.
    *
-   * @param role one of {@link #ROLES}, or another that the chat template knows
+   * @param role one of {@link #ROLES}, or another that the chat template supports
    * @param content the text
    * @return the turn
    */
@@ -83,7 +83,7 @@ public record Message(Map<String, @Nullable Object> fields) {
   }
 
   /**
-   * Who speaks, one of {@link #ROLES} as a rule.
+   * The role of the turn, usually one of {@link #ROLES}.
    *
    * @return the field {@code role}
    */
@@ -101,7 +101,7 @@ public record Message(Map<String, @Nullable Object> fields) {
   }
 
   /**
-   * The content where it is a text, the texts of its parts joined where it is a list, else "".
+   * The content if it is a text; its text parts joined if it is a list; else "".
    *
    * @return the text, without images and other parts
    */

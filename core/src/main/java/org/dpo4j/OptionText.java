@@ -6,10 +6,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Messages that name options. A message is written once, as in {@code "{learning_rate} must be
- * above 0"}; a Java program reads the bare name, and the command line, which alone knows how a
- * command spells its options, reads {@code --learning_rate}.
+ * above 0"}; a Java program shows the bare name, and the command line, which alone defines the
+ * spelling of options, shows {@code --learning_rate}.
  *
- * <p>Names travel in a string behind U+FDD0, a code point that Unicode reserves for use inside a
+ * <p>In a string, each name follows U+FDD0, a code point that Unicode reserves for use inside a
  * program, so that braces or dashes in a user's data are never taken for an option.
  */
 @Internal

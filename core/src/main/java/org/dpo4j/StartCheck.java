@@ -1,8 +1,8 @@
 package org.dpo4j;
 
 /**
- * Comparison of the first micro-batch with theory. Before the first update policy and reference are
- * the same model, so all log-ratios are 0 and many losses have a known value.
+ * Comparison of the first micro-batch with theory. Before the first update, policy and reference
+ * are the same model, so all log-ratios are 0 and many losses have a known value.
  *
  * @param expected loss where all log-ratios are 0
  * @param measured weighted mean loss of the first micro-batch
@@ -30,7 +30,7 @@ public record StartCheck(double expected, double measured, double largestLogRati
   /**
    * Whether the loss has its theoretical value and no log-ratio exceeds rounding.
    *
-   * @return whether the loss is what theory says
+   * @return whether the check passed
    */
   public boolean passed() {
     if (bf16) {

@@ -3,8 +3,8 @@ package org.dpo4j;
 /**
  * A wrong option, value or combination, found before any work began: the exit code is 2.
  *
- * <p>The message is complete; the fields are its parts, for programs that show errors in a form of
- * their own. They are empty where a message is about no single option.
+ * <p>The message is complete; the fields are its parts, for programs that format errors themselves.
+ * They are empty if a message is about no single option.
  */
 public class UsageException extends DpoException {
   private static final long serialVersionUID = 1L;
@@ -15,7 +15,7 @@ public class UsageException extends DpoException {
   private final String whatToDo;
 
   /**
-   * A message about several options or none; the option is the one that it begins with, if any.
+   * A message about several options or none; {@link #option()} is the one at its beginning, if any.
    *
    * @param text the message
    */

@@ -68,8 +68,8 @@ import org.jspecify.annotations.Nullable;
  * {@linkplain Builder#threads threads}; other callers wait in the order of their arrival. An
  * interrupted caller gets a {@link DpoException} and stays interrupted.
  *
- * <p>The weights are in native memory, outside the Java heap, until {@link #close}. After it every
- * method throws {@link IllegalStateException}.
+ * <p>The weights are in native memory, outside the Java heap, until {@link #close}. After that,
+ * every method that computes throws {@link IllegalStateException}.
  */
 public final class LanguageModel implements AutoCloseable {
 
@@ -255,8 +255,7 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * What differs from what a user would expect of the files, each with what to do about it; usually
-   * empty.
+   * Warnings about the files of the model, each with a remedy; usually empty.
    *
    * @return complete sentences
    */
@@ -384,7 +383,7 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * Continues a text, and hands the completion over piece by piece.
+   * Continues a text, and delivers the completion piece by piece.
    *
    * @param prompt the model reads it as it is, without the chat template
    * @param pieces receives the text as it is generated, on the calling thread; all pieces joined
@@ -401,7 +400,7 @@ public final class LanguageModel implements AutoCloseable {
   /**
    * Answers a conversation.
    *
-   * @param messages at least one turn, rendered by the chat template; of a model without one, a
+   * @param messages at least one turn, rendered by the chat template; for a model without one, a
    *     single turn that is read as plain text
    * @param sampling how to pick tokens and when to end
    * @return the completion
@@ -413,9 +412,9 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * Answers a conversation, and hands the answer over piece by piece.
+   * Answers a conversation, and delivers the answer piece by piece.
    *
-   * @param messages at least one turn, rendered by the chat template; of a model without one, a
+   * @param messages at least one turn, rendered by the chat template; for a model without one, a
    *     single turn that is read as plain text
    * @param pieces receives the text as it is generated, on the calling thread; all pieces joined
    *     are {@link Completion#text}. Other threads may use the model during this call. An exception
@@ -430,8 +429,8 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * Frees the model. Waits for the calls that compute; those that wait, or are handing over a piece
-   * of text, throw {@link IllegalStateException}. A second call has no effect.
+   * Frees the model. Waits for the call that computes; calls that wait for the model, or are
+   * delivering a piece of text, throw {@link IllegalStateException}. A second call has no effect.
    */
   @Override
   public void close() {
@@ -503,7 +502,7 @@ public final class LanguageModel implements AutoCloseable {
     return new Completion(text.toString(), ids.length, ids.length < limit);
   }
 
-  /** Lets other threads compute while the consumer, which may be slow, has the piece. */
+  /** Lets other threads compute while the consumer, which may be slow, processes the piece. */
   private void handOver(String piece, StringBuilder text, Consumer<String> pieces) {
     if (piece.isEmpty()) {
       return;

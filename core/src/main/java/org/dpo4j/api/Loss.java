@@ -53,7 +53,7 @@ public final class Loss {
   }
 
   /**
-   * Sets the assumed share of pairs that are labelled the wrong way round.
+   * Sets the assumed share of pairs whose labels are swapped.
    *
    * @param share from 0 to 0.5; 0 by default
    * @return a changed copy

@@ -18,7 +18,7 @@ import org.dpo4j.data.PairReader;
 import org.dpo4j.data.Row;
 import org.jspecify.annotations.Nullable;
 
-/** Pairs of the API as rows with columns, which are checked like those of files; and back. */
+/** Converts pairs of the API to rows, which are checked like those of files, and back. */
 final class PairRows {
 
   private PairRows() {}
@@ -26,7 +26,7 @@ final class PairRows {
   /**
    * Pairs as the data of a run.
    *
-   * @param name stands in messages where the path of a file would
+   * @param name replaces the path of a file in messages
    */
   static DataInput input(String name, Supplier<Iterator<? extends PreferencePair>> pairs) {
     return DataInput.inMemory(name, () -> rows(pairs.get()));
@@ -80,7 +80,7 @@ final class PairRows {
         .onClose(reader::close);
   }
 
-  /** The rows of a file; closes it behind the last one. */
+  /** The rows of a file; closes the file after the last one. */
   private static final class Rows implements Iterator<Row> {
     private final PairReader reader;
     private @Nullable Row next;

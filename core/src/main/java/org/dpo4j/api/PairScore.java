@@ -12,7 +12,8 @@ public record PairScore(
     double chosenLogProb, double rejectedLogProb, int chosenTokens, int rejectedTokens) {
 
   /**
-   * The chosen minus the rejected log-probability; positive if the model prefers as the pair.
+   * The chosen minus the rejected log-probability; positive if the model prefers the chosen
+   * completion.
    *
    * @return in nats
    */

@@ -427,7 +427,7 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Compares with the model of another folder, which must have the same tokenizer.
+   * Uses the model in another folder as the reference; it must have the same tokenizer.
    *
    * @param folder in Hugging Face format
    * @return a changed copy
@@ -642,7 +642,7 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Says what the columns of the files mean.
+   * Sets how the columns of the files are interpreted.
    *
    * @param format AUTO by default, which looks at the first row
    * @return a changed copy
@@ -754,7 +754,7 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Sets the number of optimizer steps, whatever {@link #numTrainEpochs} says.
+   * Sets the number of optimizer steps, regardless of {@link #numTrainEpochs}.
    *
    * @param value at least 1
    * @return a changed copy
@@ -764,7 +764,7 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Sets how the learning rate moves after the warm-up.
+   * Sets how the learning rate changes after the warm-up.
    *
    * @param type LINEAR by default
    * @return a changed copy
@@ -1102,7 +1102,7 @@ public final class PreferenceTuning {
     ALPHA_DIVERGENCE
   }
 
-  /** How the learning rate moves after the warm-up. */
+  /** How the learning rate changes after the warm-up. */
   public enum LrSchedulerType {
     /** Falls linearly to 0. */
     LINEAR,
@@ -1138,7 +1138,7 @@ public final class PreferenceTuning {
 
   /** The number format of the saved weights. */
   public enum SaveDtype {
-    /** That of the model where rounding keeps what was learned, else FLOAT32. */
+    /** That of the model if rounding to it preserves the update, else FLOAT32. */
     AUTO,
     /** 32 bits. */
     FLOAT32,
@@ -1158,7 +1158,7 @@ public final class PreferenceTuning {
 
   /** What the columns of files mean; {@code docs/reference/data-shapes.md} shows each. */
   public enum RowFormat {
-    /** As the columns of the first row say. */
+    /** Determined by the columns of the first row. */
     AUTO,
     /** Texts {@code chosen} and {@code rejected}, and {@code prompt} unless both begin with it. */
     TEXT,

@@ -46,7 +46,7 @@ public final class FileTrees {
       try {
         Files.deleteIfExists(deepestLast.get(i));
       } catch (IOException e) {
-        // Something else uses it by now: keep it.
+        // The folder is in use now: keep it.
         return;
       }
     }

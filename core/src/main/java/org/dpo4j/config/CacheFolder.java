@@ -18,11 +18,11 @@ public final class CacheFolder {
   private CacheFolder() {}
 
   /**
-   * The folder, by default one beside {@code output_dir}, which runs with neighbouring output
-   * folders share; empty for off.
+   * The folder; empty for off. The default is a folder beside {@code output_dir}, which runs with
+   * sibling output folders share.
    *
-   * @throws UsageException if it is the output folder or lies in it, since that is published as a
-   *     whole, or lies in the folder of a model or adapter that is read
+   * @throws UsageException if it is the output folder or lies in it, because the output folder is
+   *     published as a whole, or if it lies in the folder of a model or adapter that is read
    */
   public static Optional<Path> of(TrainingConfig config) {
     Optional<Path> given = config.loss().referenceCache();
@@ -44,7 +44,10 @@ public final class CacheFolder {
         given.isEmpty() && folder.startsWith(here) ? here.relativize(folder) : folder);
   }
 
-  /** The default is beside the output folder, which lies in none of them. */
+  /**
+   * Needs no check for the default folder: it is beside the output folder, which is in no input
+   * folder.
+   */
   private static void refuseInputs(Path given, TrainingConfig config) {
     Stream.of(
             Optional.of(config.model().model()), config.model().adapter(), config.loss().refModel())

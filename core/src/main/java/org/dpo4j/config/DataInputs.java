@@ -51,7 +51,7 @@ public final class DataInputs {
     return new DataInput(entries, columns(columns), format);
   }
 
-  /** Every file; rows in memory have none. */
+  /** All files; none for rows in memory. */
   public static List<Path> files(DataInput input) {
     return input.entries().stream()
         .flatMap(entry -> entry.files().stream())

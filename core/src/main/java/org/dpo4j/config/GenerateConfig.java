@@ -48,7 +48,7 @@ public record GenerateConfig(
     return promptsFile.map(Path::toString).filter("-"::equals).isPresent();
   }
 
-  /** Checks that what the options name is there; throws UsageException naming the option. */
+  /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     adapter.ifPresent(InputPaths::requireAdapter);

@@ -28,8 +28,7 @@ public final class InputPaths {
   }
 
   /**
-   * Requires a folder; the message about one that looks like a hub name explains how to download
-   * it.
+   * Requires a folder; if the path looks like a hub name, the message explains how to download it.
    */
   private static void requireThere(String option, Path path) {
     String name = path.toString().replace('\\', '/');
@@ -47,8 +46,8 @@ public final class InputPaths {
   }
 
   /**
-   * Whether a path is missing and has the form of a hub name, and its first part is not an existing
-   * folder.
+   * Whether a path that does not exist has the form of a hub name, and its first part is not an
+   * existing folder.
    */
   private static boolean mayBeOfHub(Path path, String name) {
     return !Files.exists(path) && HubName.hasOwner(name) && !Files.isDirectory(path.getName(0));

@@ -33,12 +33,12 @@ public record InspectConfig(
     OptionChecks.atLeast("rows", rows, 0, "0 means all");
   }
 
-  /** The files that are read; throws UsageException if one is not there. */
+  /** The files that are read; throws UsageException if one does not exist. */
   public DataInput input() {
     return DataInputs.of("data_file", dataFile, columns, dataFormat);
   }
 
-  /** Checks that what the options name is there; throws UsageException naming the option. */
+  /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     input();

@@ -18,8 +18,8 @@ import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.options.OptionType;
 
 /**
- * Checks that the options about losses fit together, from the properties of each loss: no accepted
- * option is ignored. A default may be given explicitly with a loss that does not use it.
+ * Checks that the options about losses are compatible with each loss, so that no accepted option is
+ * ignored. A default may be given explicitly with a loss that does not use it.
  */
 public final class LossRules {
 

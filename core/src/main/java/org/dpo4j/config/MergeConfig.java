@@ -29,7 +29,7 @@ public record MergeConfig(
     OptionChecks.threads(threads);
   }
 
-  /** Checks that what the options name is there; throws UsageException naming the option. */
+  /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     InputPaths.requireAdapter(adapter);

@@ -8,7 +8,8 @@ import org.dpo4j.options.OptionType;
 
 /** Checks of option values that throw {@link UsageException}. */
 public final class OptionChecks {
-  // More than any machine has cores; the engine would start any number of threads and hang.
+  // More than the cores of any machine. Without a limit, the engine would start too many threads
+  // and hang.
   private static final int MAX_THREADS = 1024;
 
   private static final double LARGEST = 1e30;

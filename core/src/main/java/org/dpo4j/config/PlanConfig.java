@@ -62,7 +62,7 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
     return new PlanConfig(OWN.read(own), options.config());
   }
 
-  /** Checks that what the options name is there; throws UsageException naming the option. */
+  /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     training.checkInputs();
   }

@@ -40,12 +40,12 @@ public record ScoreConfig(
     OptionChecks.threads(threads);
   }
 
-  /** The files that are read; throws UsageException if one is not there. */
+  /** The files that are read; throws UsageException if one does not exist. */
   public DataInput input() {
     return DataInputs.of("data_file", dataFile, columns, dataFormat);
   }
 
-  /** Checks that what the options name is there; throws UsageException naming the option. */
+  /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     adapter.ifPresent(InputPaths::requireAdapter);

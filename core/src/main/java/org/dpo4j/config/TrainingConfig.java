@@ -25,8 +25,8 @@ import org.dpo4j.report.MetricNames;
 import org.dpo4j.train.Computation;
 
 /**
- * The configuration of a training run: defaults are those of TRL 1.16 and transformers 5.23 but for
- * the differences listed in {@code docs/reference/trl.md}.
+ * The configuration of a training run: defaults are those of TRL 1.16 and transformers 5.23, except
+ * for the differences listed in {@code docs/reference/trl.md}.
  *
  * <p>Every component of the parts below is one option; nothing else declares options. Build one
  * from option names with {@link #of}, change one with {@link #with}.
@@ -107,7 +107,7 @@ public record TrainingConfig(
     return OPTIONS.with(this, option, value);
   }
 
-  /** Steps between evaluations when {@code eval_strategy} is steps: as logging_steps if not set. */
+  /** Steps between evaluations if {@code eval_strategy} is steps; the default is logging_steps. */
   public StepInterval evalInterval() {
     return evaluation.evalSteps().orElse(output.loggingSteps());
   }
@@ -130,8 +130,8 @@ public record TrainingConfig(
   }
 
   /**
-   * Whether policy and reference compute the same before the first step. A new adapter adds nothing
-   * yet; one that was trained does, and dropout then changes what it adds.
+   * Whether policy and reference compute the same before the first step. A new adapter does not
+   * change the model yet. A trained one does, and dropout then changes its output.
    */
   public boolean startsAtReference() {
     ReferenceChoice reference = loss.referenceChoice();
@@ -141,7 +141,7 @@ public record TrainingConfig(
         && (plainStart || (reference == ReferenceChoice.START && lora.disableDropout()));
   }
 
-  /** Checks that what the options name is there; throws UsageException naming the option. */
+  /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     checkFolders();
     data.training();
@@ -164,7 +164,10 @@ public record TrainingConfig(
           Path model,
       @Option(help = "folder of a LoRA adapter to continue training") Optional<Path> adapter) {}
 
-  /** The LoRA adapter that is trained; one of {@code --adapter} decides what is not given here. */
+  /**
+   * The LoRA adapter that is trained; with {@code --adapter}, options that are not given take that
+   * adapter's values.
+   */
   public record Lora(
       @Option(value = "false", help = "train a LoRA adapter instead of all weights")
           boolean usePeft,
@@ -209,7 +212,7 @@ public record TrainingConfig(
     }
   }
 
-  /** The pairs and what becomes of them. */
+  /** The pairs and how they are processed. */
   public record Data(
       @Option(help = DATA_HELP) List<Path> dataFile,
       @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
@@ -241,12 +244,12 @@ public record TrainingConfig(
       DataInputs.columns(columns);
     }
 
-    /** The files to train on; throws UsageException if one is not there. */
+    /** The files to train on; throws UsageException if one does not exist. */
     public DataInput training() {
       return DataInputs.of("data_file", dataFile, columns, dataFormat);
     }
 
-    /** The files to evaluate on; throws UsageException if one is not there. */
+    /** The files to evaluate on; throws UsageException if one does not exist. */
     public Optional<DataInput> heldOut() {
       return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat));
     }
@@ -305,7 +308,7 @@ public record TrainingConfig(
       return new LossSettings(beta, labelSmoothing, discopopTau, dpopLambda, simpoGamma, cpoAlpha);
     }
 
-    /** What the run makes small. */
+    /** What the run minimizes. */
     public Objective objective() {
       return new Objective(
           LossRules.loss(lossType, lossWeights, settings()),
@@ -314,7 +317,7 @@ public record TrainingConfig(
           useWeighting);
     }
 
-    /** The reference that was asked for; else none where no loss needs one, and the start. */
+    /** The configured reference; by default none if no loss needs one, else the start model. */
     public ReferenceChoice referenceChoice() {
       return reference.orElseGet(
           () ->
@@ -398,7 +401,7 @@ public record TrainingConfig(
     }
   }
 
-  /** How pairs become steps: a step is the product of the two. */
+  /** How pairs form steps: the pairs of a step are the product of the first two. */
   public record Batching(
       @Option(value = "8", help = "pairs per micro-batch") int perDeviceTrainBatchSize,
       @Option(value = "1", help = "micro-batches per optimizer step")
@@ -561,7 +564,7 @@ public record TrainingConfig(
           boolean gradientCheckpointing,
       @Option(value = "cpu", help = "hand-written passes or autograd (slower)") EngineType engine) {
 
-    /** What that comes to on this machine. */
+    /** The computation that these settings select on this machine. */
     public Computation computation() {
       return new Computation(
           bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing, engine.engine());

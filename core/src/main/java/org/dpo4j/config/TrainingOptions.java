@@ -23,7 +23,7 @@ import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.RunOutput;
 
 /**
- * Translates options in TRL's names or ours into a configuration.
+ * Translates options with TRL's names or dpo4j's into a configuration.
  *
  * @param config the run
  * @param notices one line per option that is accepted but has no effect; options are marked ({@link
@@ -150,7 +150,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
       }
     }
 
-    /** TRL's files often have them beside use_peft false. */
+    /** Reported as notices, since TRL's files often have these options beside use_peft false. */
     private void noticeAdapterOptions() {
       own.forEach(
           (name, value) -> {
@@ -178,7 +178,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
 
     private void answer(String name, GivenValue value, TrlOptions.Row row) {
       switch (row.answer()) {
-        case "same" -> {} // it is what happens here
+        case "same" -> {} // dpo4j does this anyway
         case "accepted" -> accept(name, value, row);
         case "each" ->
             YamlOptions.mapping(name, value)

@@ -16,8 +16,8 @@ import java.util.Optional;
 import org.dpo4j.OptionText;
 
 /**
- * The answers to options of TRL and transformers that are not options here, read from {@code
- * trl-options.txt}, which says how its lines work. {@code docs/reference/trl.md} is the same list
+ * How dpo4j handles options of TRL and transformers that it does not have. The list is in {@code
+ * trl-options.txt}, which explains its own format. {@code docs/reference/trl.md} is the same list
  * for people.
  */
 final class TrlOptions {
@@ -32,7 +32,7 @@ final class TrlOptions {
   /**
    * One line of the list.
    *
-   * @param heading of the part of the list that it stands in
+   * @param heading of the section of the list that contains it
    * @param names the options it is about
    * @param values the values it is about; {@code *} for any
    * @param answer {@code same}, {@code accepted}, {@code refused}, {@code replaced}, {@code local},

@@ -24,7 +24,7 @@ public record DiscoPopLoss(double beta, double tau) implements PreferenceLoss {
     Tensor z = pairs.margin().mul(Tensors.scalar(beta));
     Tensor scaled = z.div(Tensors.scalar(tau));
     Tensor logistic = PreferenceLoss.logistic(z).mul(torch.sigmoid(scaled.neg()));
-    // m exp(-z) as one power: exp(-z) alone overflows where m is 0.
+    // m exp(-z) as one exponential: exp(-z) alone overflows where m is 0.
     return logistic.add(torch.exp(torch.log_sigmoid(scaled).sub(z)));
   }
 

@@ -25,8 +25,9 @@ public record OrpoLoss(double beta) implements PreferenceLoss {
 
   /**
    * log(1 - e^x) for x <= 0, by the branch that loses no digits: log(-expm1(x)) above -ln 2,
-   * log1p(-e^x) below. Each branch sees arguments of its own side only, or the gradient of the one
-   * that is not taken would be NaN. At 0, a certain completion, x counts as the number next to it.
+   * log1p(-e^x) below. Arguments are clamped to the side of each branch; otherwise the gradient of
+   * the unused branch would be NaN. x = 0, a certain completion, is replaced by a negative number
+   * close to it.
    */
   private static Tensor log1mexp(Tensor x) {
     Tensor inside = torch.clamp_max(x, Tensors.scalar(NEXT_TO_ZERO));

@@ -23,8 +23,8 @@ public final class MatrixPeak {
    *
    * @param type of the elements
    * @param largest number of rows to try, at least 256; sizes double up to it
-   * @param seconds that all of it may take: after the smallest size, which is always measured, a
-   *     size is left out when one product of it is expected to end later
+   * @param seconds limit for all sizes. The smallest size is always measured; a larger one is
+   *     skipped if one product of it is expected to exceed the limit
    * @return floating point operations per second
    */
   public static double measure(ElementType type, int largest, double seconds) {

@@ -10,11 +10,12 @@ package org.dpo4j.plan;
 public record StepCost(double compute, double forward, double optimizer) {
 
   /**
-   * The costs of a model from those of two that have fewer blocks: each block costs the same, and
-   * so does what all models have.
+   * Extrapolates the costs of a model from those of two models with fewer blocks. Each block costs
+   * the same, and so do the parts outside the blocks.
    *
-   * @param layers blocks of the model that this is the cost of
-   * @param larger costs of a model with {@code largerLayers} blocks, which is more
+   * @param layers blocks of the model with these costs
+   * @param larger costs of a model with {@code largerLayers} blocks, which are more than {@code
+   *     layers}
    * @param wanted blocks of the model in question
    */
   public StepCost extrapolate(int layers, StepCost larger, int largerLayers, int wanted) {
@@ -25,12 +26,12 @@ public record StepCost(double compute, double forward, double optimizer) {
         line(optimizer, larger.optimizer, steps));
   }
 
-  /** Costs of another micro-batch that has so many times as much to do. */
+  /** Costs of another micro-batch, which needs this multiple of the operations. */
   public StepCost scaled(double arithmetic) {
     return new StepCost(compute * arithmetic, forward * arithmetic, optimizer);
   }
 
-  /** Noise may make the larger model look cheaper; a block costs nothing then, not less. */
+  /** If noise makes the larger model look cheaper, the cost of a block is 0, not negative. */
   private static double line(double first, double second, double steps) {
     return first + Math.max(0, second - first) * steps;
   }

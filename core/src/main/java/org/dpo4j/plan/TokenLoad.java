@@ -11,14 +11,14 @@ import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.model.ModelShape;
 
 /**
- * What some pairs give a model to do. A prompt is fed once for both completions, and the last token
- * of a completion is not fed, as in {@link FlatSequences}.
+ * The amount of work that some pairs require of a model. A prompt is fed once for both completions,
+ * and the last token of a completion is not fed, as in {@link FlatSequences}.
  *
  * @param pairs how many there are
  * @param tokens that are fed
  * @param predictions completion tokens that are scored
  * @param predicting fed tokens that predict one of them or more
- * @param keysSeen over all fed tokens, how many tokens attention looks at; by the layers' windows
+ * @param keysSeen number of keys that attention reads, over all fed tokens, by attention window
  * @param keysSeenPredicting as {@code keysSeen}, over predicting tokens alone
  */
 public record TokenLoad(
@@ -34,7 +34,7 @@ public record TokenLoad(
     keysSeenPredicting = Map.copyOf(keysSeenPredicting);
   }
 
-  /** The load of pairs on a model; the sum over any micro-batches that they come in. */
+  /** The load of pairs on a model; loads of micro-batches add up. */
   public static TokenLoad of(List<EncodedPair> pairs, ModelShape shape) {
     return of(PreferenceBatch.of(pairs).sequences(), shape);
   }
@@ -60,7 +60,10 @@ public record TokenLoad(
     return keysSeen;
   }
 
-  /** Keys that queries see in all layers of a model together; in the last one where it matters. */
+  /**
+   * Keys that queries read, summed over all layers; in the last layer only queries of predicting
+   * tokens count.
+   */
   public long keysSeen(ModelShape shape) {
     int last = shape.layers() - 1;
     long before =

@@ -28,9 +28,9 @@ import org.dpo4j.train.TrainingSession;
 import org.dpo4j.weights.ModelBlueprint;
 
 /**
- * A short trial on the machine: some steps of models with the width and the vocabulary of the one
- * in question but one and three of its blocks, and random weights. What the others would take
- * follows from the two, whatever the engine does inside a block.
+ * A short trial on the machine: a few steps of two models with random weights. They have the width
+ * and the vocabulary of the model in question, but only one and three of its blocks. The cost of
+ * the other blocks follows from the two, whatever the engine does inside a block.
  *
  * @param blueprint of the whole model
  * @param lora adapter that is trained; empty where the model is trained
@@ -56,7 +56,10 @@ public record Trial(
     return Math.min(MORE_LAYERS, blueprint.shape().layers());
   }
 
-  /** The model of which the trial has to hold weights, gradients and optimizer state. */
+  /**
+   * The larger model of the trial, whose weights, gradients and optimizer state must fit into
+   * memory.
+   */
   public ModelBlueprint largest() {
     return blueprint.withLayers(moreLayers());
   }
@@ -126,7 +129,10 @@ public record Trial(
         quick.computeSeconds(), forward, quick.stepSeconds() - quick.computeSeconds());
   }
 
-  /** The second fastest: other work on the machine only adds, and many blocks multiply it. */
+  /**
+   * The second fastest step: other work on the machine only adds time, and extrapolation to many
+   * blocks multiplies that.
+   */
   private static StepReport quick(List<StepReport> reports) {
     return reports.stream()
         .sorted((x, y) -> Double.compare(x.stepSeconds(), y.stepSeconds()))

@@ -83,7 +83,7 @@ final class ReferenceFormat {
       require(
           bytes == HEADER_BYTES + text + 2L * Double.BYTES * key.pairs() + Sha256.BYTES,
           "its length is wrong");
-      in.readNBytes(text); // what is skipped would miss in the checksum
+      in.readNBytes(text); // skipped bytes would be missing in the checksum
       double[] chosen = new double[key.pairs()];
       double[] rejected = new double[key.pairs()];
       for (int i = 0; i < chosen.length; i++) {

@@ -22,7 +22,10 @@ import org.dpo4j.weights.Sha256;
  */
 public final class ReferenceKey {
 
-  /** Raised by whoever changes what comes out for the same model and ids beyond rounding. */
+  /**
+   * Raise it with every change that alters results for the same model and ids by more than
+   * rounding.
+   */
   static final int NUMERICS = 1;
 
   private final int pairs;

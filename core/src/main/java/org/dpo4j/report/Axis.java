@@ -18,7 +18,9 @@ import java.util.stream.DoubleStream;
  */
 record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
 
-  /** Values whose largest is more than so many times the smallest are shown by powers of ten. */
+  /**
+   * Above this ratio of the largest to the smallest value, {@code LOG_WHEN_WIDE} is logarithmic.
+   */
   private static final double WIDE_RATIO = 50;
 
   private static final double PADDING = 0.05;
@@ -31,11 +33,12 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   private static final double CHANCE = 0.5;
 
   /**
-   * Half of what values differ by, as a share of them, that is drawn as nothing: a label is short.
+   * Values whose half range is at most this share of the largest are drawn as one value, since
+   * short labels could not tell them apart.
    */
   private static final double FLAT = 5e-5;
 
-  /** So many steps away from 0 three digits tell neighbours apart. */
+  /** Up to this many steps from 0, three digits distinguish adjacent ticks. */
   private static final double TOLD_APART = 500;
 
   /** A labelled value. */
@@ -46,10 +49,10 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     double low = first == last ? Math.max(0, first - 1) : first;
     double high = first == last ? last + 1 : last;
     double step = Math.max(1, roundStep((high - low) / X_TICKS));
-    return linear(low, high, step == Math.rint(step) ? step : 2 * step); // 2.5 is no step
+    return linear(low, high, step == Math.rint(step) ? step : 2 * step); // not 2.5
   }
 
-  /** The axis of the values of a panel; from 0 to 1 where it has none. */
+  /** The y axis of a panel; from 0 to 1 if the panel has no values. */
   static Axis ofValues(Panel panel) {
     double low = panel.finiteValues().min().orElse(0);
     double high = panel.finiteValues().max().orElse(1);
@@ -60,7 +63,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
       low = Math.min(low, CHANCE);
       high = 1;
     }
-    // Half of each first: their difference may be more than a double holds.
+    // Halve first: the difference may overflow a double.
     double half = high / 2 - low / 2;
     if (half <= FLAT * Math.max(Math.abs(low), Math.abs(high))) {
       half = high == 0 ? 0.1 : Math.abs(high) * 0.1;
@@ -84,7 +87,8 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
   private static Axis logarithmic(double low, double high) {
     double from = Math.log10(low) - PADDING;
     double to = Math.log10(high) + PADDING;
-    // Each power of ten, or of many only every second, third, ...; between few also 2 and 5.
+    // Ticks are at powers of ten: at every second, third, ... if there are many, and also at 2 and
+    // 5 times a power if there are few.
     int every = Math.max(1, (int) Math.ceil((to - from) / MOST_POWERS));
     double[] digits = to - from < 2.5 ? new double[] {1, 2, 5} : new double[] {1};
     List<Tick> ticks = new ArrayList<>();
@@ -99,7 +103,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     return new Axis(Math.pow(10, from), Math.min(Double.MAX_VALUE, Math.pow(10, to)), true, ticks);
   }
 
-  /** Where a value lies: 0 at the beginning of the axis, 1 at its end. */
+  /** The position of a value: 0 at the beginning of the axis, 1 at its end. */
   double at(double value) {
     return logarithmic
         ? (Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low))
@@ -111,7 +115,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
     return value >= low && value <= high;
   }
 
-  /** The next of 1, 2, 2.5 and 5 times a power of ten. */
+  /** Rounds up to 1, 2, 2.5 or 5 times a power of ten. */
   private static double roundStep(double step) {
     double power = Math.pow(10, Math.floor(Math.log10(step)));
     return DoubleStream.of(1, 2, 2.5, 5)
@@ -138,7 +142,7 @@ record Axis(double low, double high, boolean logarithmic, List<Tick> ticks) {
         new BigDecimal(value).setScale(decimals, RoundingMode.HALF_EVEN));
   }
 
-  /** A value in as few characters as three digits need: {@code 2.61}, {@code 3.57e-6}. */
+  /** A value with three digits, in as few characters as possible: {@code 2.61}, {@code 3.57e-6}. */
   static String brief(double value) {
     if (value == 0) {
       return "0";

@@ -6,7 +6,7 @@ import java.util.stream.IntStream;
 
 /**
  * Draws several runs side by side: one panel per quantity, one curve per run, with a logarithmic
- * axis where values are positive and far apart.
+ * axis if the values are positive and far apart.
  */
 public final class ComparisonPlot {
   private ComparisonPlot() {}
@@ -23,7 +23,7 @@ public final class ComparisonPlot {
   /**
    * One run's values.
    *
-   * @param name in the legend; a run has the same place in every quantity, and so one colour
+   * @param name in the legend; a run has the same index in every quantity and therefore one color
    * @param values at steps 1, 2, ...; NaN and infinite ones are gaps
    */
   public record Series(String name, List<Double> values) {}

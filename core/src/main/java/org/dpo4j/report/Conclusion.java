@@ -14,10 +14,10 @@ import org.dpo4j.StepReport;
  * The outcome of a run in a few sentences, and warnings about it.
  *
  * @param history every report of the run
- * @param startLoss loss before the first update, if theory gives it
- * @param beta scale of the rewards, if they are measured from the start of the run
+ * @param startLoss loss before the first update, if theory determines it
+ * @param beta scale of the rewards, if they are relative to the start of the run
  * @param learningRate highest learning rate of the run
- * @param reference whether rewards are measured against a reference
+ * @param reference whether rewards are relative to a reference
  */
 public record Conclusion(
     RunHistory history,
@@ -26,24 +26,26 @@ public record Conclusion(
     double learningRate,
     boolean reference) {
 
-  /** A loss that theory gives is off by less than this share, in a run that did nothing. */
+  /** Tolerance, as a share, for a rise above a start loss that is known exactly. */
   private static final double ABOVE_KNOWN_START = 0.05;
 
-  /** The losses of different pairs differ by more than that, but not by this much. */
+  /** Tolerance, as a share, for a rise above the first logged loss, which is of other pairs. */
   private static final double ABOVE_FIRST_LOG = 0.25;
 
   private static final int FEWEST_REPORTS = 4;
 
-  /** The loss at the end is the mean of a tenth of the steps, and of so many in a short run. */
+  /**
+   * The final loss is the mean of the last tenth of the steps; a short run uses this many steps.
+   */
   private static final int FEWEST_STEPS = 8;
 
-  /** Where chosen answers lose this share of what rejected ones lose, text may get worse. */
+  /** Texts may get worse if chosen answers lose more than this share of what rejected ones lose. */
   private static final double LOSES_MUCH = 0.5;
 
-  /** Changes of a log-probability below this many nats are not worth a sentence. */
+  /** Changes of a log-probability below this many nats count as none. */
   private static final double VISIBLE = 0.1;
 
-  /** Margins of few pairs fall by this many nats in a run that hardly does anything. */
+  /** Margins of few pairs can fall by this many nats even if a run hardly changes the model. */
   private static final double WRONG_WAY = 1;
 
   /** Sentences about the losses, the held-out pairs and the log-probabilities. */
@@ -58,7 +60,10 @@ public record Conclusion(
     return lines;
   }
 
-  /** That the run did harm; held-out pairs tell, and training pairs where there are none. */
+  /**
+   * States that the run made the model worse, judged by held-out pairs or, without any, by training
+   * pairs.
+   */
   private Optional<String> worse() {
     Optional<Losses> judge = evaluated().or(this::training);
     return judge.filter(Losses::rose).isEmpty()
@@ -80,7 +85,7 @@ public record Conclusion(
                 ShortNumber.of(after.loss()),
                 ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
                 ShortNumber.fixed("%+.3f", after.rewardsMargins())));
-    if (!after.tied()) { // the accuracy of ties is 0 and means nothing
+    if (!after.tied()) { // for ties the accuracy is 0 and has no meaning
       lines.add(
           "held-out accuracy %s%s: the share of pairs in which %s"
               .formatted(
@@ -93,7 +98,7 @@ public record Conclusion(
     return lines;
   }
 
-  /** What a person should look into; empty for a healthy run. */
+  /** Warnings that a person should look into; empty for a healthy run. */
   public List<String> warnings() {
     List<String> warnings = new ArrayList<>();
     lossRose().ifPresent(warnings::add);
@@ -133,8 +138,9 @@ public record Conclusion(
   }
 
   /**
-   * The training loss. A single line may be one batch, which is noise: the end is the mean of the
-   * last lines that cover a tenth of the steps, {@value #FEWEST_STEPS} at least and half at most.
+   * The training loss. A single line may cover one batch and be noisy. The final loss is therefore
+   * the mean of the last lines that cover a tenth of the steps, but at least {@value #FEWEST_STEPS}
+   * and at most half.
    */
   private Optional<Losses> training() {
     List<StepReport> steps = history.steps();
@@ -162,7 +168,7 @@ public record Conclusion(
             all - (first == 0 ? 0 : steps.get(first - 1).step())));
   }
 
-  /** The loss of the held-out pairs, where they were evaluated before training and after. */
+  /** The loss of the held-out pairs, if they were evaluated before and after training. */
   private Optional<Losses> evaluated() {
     if (!compares()) {
       return Optional.empty();
@@ -175,12 +181,12 @@ public record Conclusion(
   /**
    * A loss at the start and at the end.
    *
-   * @param tolerance by how much the end may lie above the start
-   * @param steps that the end is the mean of; 0 for one evaluation
+   * @param tolerance how far the end may lie above the start
+   * @param steps over which the end is the mean; 0 for one evaluation
    */
   private record Losses(double start, double end, double tolerance, int steps) {
 
-    /** NaN is no loss that fell or stayed. */
+    /** True for NaN as well. */
     boolean rose() {
       return !(end - start <= tolerance);
     }
@@ -213,7 +219,7 @@ public record Conclusion(
     return last().isPresent() && last().get().step() > first().orElseThrow().step();
   }
 
-  /** How the log-probabilities of both sides moved; held-out pairs where there are any. */
+  /** How the log-probabilities of both sides changed, on held-out pairs if there are any. */
   private Optional<Movement> movement() {
     return moved().filter(moved -> Double.isFinite(moved.chosen() - moved.rejected()));
   }
@@ -229,8 +235,8 @@ public record Conclusion(
               after.logpsRejected() - before.logpsRejected(),
               after.rewardsAccuracies()));
     }
-    // Batches differ in their texts, so the logged log-probabilities cannot be compared; the
-    // rewards count from the reference, which is the start.
+    // Batches have different texts, so logged log-probabilities cannot be compared. Rewards can:
+    // they are relative to the reference, which is the start model.
     return beta.isPresent()
         ? history
             .lastStep()
@@ -245,10 +251,10 @@ public record Conclusion(
   }
 
   /**
-   * What it means when the mean log-probabilities of both sides move so, in a sentence.
+   * Explains the changes of the mean log-probabilities of both sides in a sentence.
    *
-   * @param chosen by how many nats the chosen answers moved
-   * @param rejected by how many nats the rejected ones moved
+   * @param chosen change of the chosen answers in nats
+   * @param rejected change of the rejected answers in nats
    */
   public static String meaning(double chosen, double rejected) {
     if (Math.abs(chosen) < VISIBLE && Math.abs(rejected) < VISIBLE) {
@@ -271,7 +277,7 @@ public record Conclusion(
             + " the gap between the two and does not hold the chosen answers where they were.";
   }
 
-  /** Changes in nats, means over pairs, and the share of pairs whose reward margin is positive. */
+  /** Mean changes over pairs in nats, and the share of pairs with a positive reward margin. */
   private record Movement(String pairs, double chosen, double rejected, double accuracy) {
 
     String words() {

@@ -11,8 +11,9 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingStart;
 
 /**
- * Prints a line for each report, each evaluation and the start check of a run. With a start check
- * the evaluation before training is printed after it, so that the check is not inside the table.
+ * Prints a line for each report, each evaluation and the start check of a run. If there is a start
+ * check, its line comes before that of the evaluation before training, so that it does not
+ * interrupt the table.
  */
 public final class ConsoleListener implements TrainingListener {
 
@@ -41,7 +42,7 @@ public final class ConsoleListener implements TrainingListener {
     this.console = new ConsoleReport(out, format, 0);
   }
 
-  /** Prints the lines; its columns are as wide as the number of steps needs. */
+  /** Prints the lines; the number of steps determines the column width. */
   public ConsoleReport console() {
     return console;
   }

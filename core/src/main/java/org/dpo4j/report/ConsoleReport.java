@@ -10,8 +10,8 @@ import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 
 /**
- * Prints one line for each report of a run, in a {@link LogFormat}. In {@code TABLE} and {@code
- * DICT} numbers are shortened for people; {@code JSON} and the files have all digits.
+ * Prints one line for each report of a run, in a {@link LogFormat}. {@code TABLE} and {@code DICT}
+ * shorten numbers for people; {@code JSON} and the files have all digits.
  */
 public final class ConsoleReport {
   private final PrintStream out;
@@ -37,7 +37,7 @@ public final class ConsoleReport {
   /**
    * The line of a logged step.
    *
-   * @param secondsLeft until the last step, estimated; NaN where that cannot be told
+   * @param secondsLeft until the last step, estimated; NaN if unknown
    */
   public void print(StepReport report, double secondsLeft) {
     switch (format) {
@@ -61,9 +61,10 @@ public final class ConsoleReport {
   }
 
   /**
-   * The totals of {@link Results#train()}; not in a table, which the summary of the run ends.
+   * Prints the totals of {@link Results#train()}. A table has no such line: the summary of the run
+   * follows it.
    *
-   * @param step that the run ended with
+   * @param step at which the run ended
    */
   public void finish(Map<String, ? extends Number> totals, int step) {
     if (format != LogFormat.TABLE) {

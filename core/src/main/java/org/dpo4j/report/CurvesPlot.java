@@ -9,8 +9,8 @@ import org.dpo4j.StepReport;
 
 /**
  * Draws the curves of a run: loss, accuracy, rewards, log-probabilities, entropy, gradient norm and
- * learning rate over the logged steps, with the evaluations as dots. Long runs are shown pale,
- * under their running mean.
+ * learning rate over the logged steps, with the evaluations as dots. In a long run, the values are
+ * pale and a running mean lies on top.
  */
 public final class CurvesPlot {
   private static final int COLUMNS = 2;
@@ -79,12 +79,12 @@ public final class CurvesPlot {
             "Learning rate", "rate", List.of(exact(StepReport::learningRate)), Panel.Range.FREE));
   }
 
-  /** Nothing before a weight has moved: the accuracy of ties is 0 and means nothing. */
+  /** NaN before the first update: for ties the accuracy is 0 and has no meaning. */
   private static double accuracy(PairMetrics metrics) {
     return metrics.tied() ? Double.NaN : metrics.rewardsAccuracies();
   }
 
-  /** What ties have for a margin is rounding, which fills an axis of its own. */
+  /** 0 for ties: their margins are only rounding errors, which the axis would magnify. */
   private static ToDoubleFunction<PairMetrics> reward(ToDoubleFunction<PairMetrics> value) {
     return metrics -> metrics.tied() ? 0 : value.applyAsDouble(metrics);
   }
@@ -107,13 +107,13 @@ public final class CurvesPlot {
           training(metrics[i].trained(), report -> value.applyAsDouble(report.metrics()), i));
     }
     for (int i = 0; i < metrics.length; i++) {
-      // One metric: training and evaluation differ in colour. Two: the sides do.
+      // With one metric, training and evaluation differ in color; with two, the sides do.
       curves.add(evaluation(metrics[i], metrics.length == 1 ? 1 : i));
     }
     return new Panel(title, unit, curves, range);
   }
 
-  /** Every value as it is: a schedule has no noise. */
+  /** A curve without a running mean, for a schedule, which has no noise. */
   private Panel.Curve exact(ToDoubleFunction<StepReport> value) {
     return new Panel.Curve(
         "train",
@@ -136,7 +136,7 @@ public final class CurvesPlot {
         new Panel.Curve(name, steps, runningMean(values, window), Panel.Style.LINE, colour));
   }
 
-  /** How many values a mean is of; 1 for a run too short to be smoothed. */
+  /** The number of values in a running mean; 1 for a run that is too short to be smoothed. */
   private static int window(int values) {
     return values < SMOOTH_FROM ? 1 : Math.max(SMALLEST_WINDOW, values / WINDOWS_PER_RUN);
   }
@@ -151,7 +151,7 @@ public final class CurvesPlot {
         colour);
   }
 
-  /** Mean of the finite values among the last {@code window}; NaN where there are none. */
+  /** Means of the finite values among the last {@code window}; NaN if there are none. */
   static List<Double> runningMean(List<Double> values, int window) {
     List<Double> means = new ArrayList<>();
     for (int end = 1; end <= values.size(); end++) {

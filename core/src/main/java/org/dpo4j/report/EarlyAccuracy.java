@@ -7,16 +7,16 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 
 /**
- * Checks the first pairs that are trained on after the first update. If all of them are ranked
- * right, chosen and rejected differ in something that one step teaches, such as their length or an
- * error of the template, and the rest of the run learns little else.
+ * Checks the accuracy on the first training pairs after the first update. If all of them are ranked
+ * correctly, chosen and rejected answers differ in something that one step can teach, such as
+ * length or a template error. The rest of the run then learns little else.
  *
- * <p>For runs that start at their reference: from another start, pairs can be ranked right before
- * anything was learned.
+ * <p>Only for runs that start at their reference. In other runs, pairs can be ranked correctly
+ * before the first update.
  */
 public final class EarlyAccuracy implements TrainingListener {
 
-  /** With nine of ten right, 32 in a row happen in one run of thirty. */
+  /** At an accuracy of 90 %, the first 32 pairs are all correct in one of thirty runs. */
   private static final int ENOUGH = 32;
 
   private int seen;
@@ -60,7 +60,7 @@ public final class EarlyAccuracy implements TrainingListener {
     }
   }
 
-  /** A warning if all early pairs were ranked right. */
+  /** A warning if all early pairs were ranked correctly. */
   public Optional<String> warning() {
     return seen >= ENOUGH && right == seen
         ? Optional.of(

@@ -16,8 +16,8 @@ import tools.jackson.databind.ObjectWriter;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Writes JSON laid out as Python's {@code json.dump(indent=n, sort_keys=True)} does, with null for
- * NaN and infinite numbers, which JSON does not have.
+ * Writes JSON in the layout of Python's {@code json.dump(indent=n, sort_keys=True)}. NaN and
+ * infinite numbers, which JSON lacks, become null.
  */
 final class JsonFile {
   private static final JsonMapper JSON = new JsonMapper();
@@ -47,7 +47,7 @@ final class JsonFile {
     return JSON.writeValueAsString(plain);
   }
 
-  /** A JSON string, which is also a YAML and a Python string. */
+  /** A JSON string, which is also valid in YAML and Python. */
   static String quote(String text) {
     return JSON.writeValueAsString(text);
   }

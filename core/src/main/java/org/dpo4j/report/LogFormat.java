@@ -6,6 +6,9 @@ public enum LogFormat {
   TABLE,
   /** One line for each report, in the form of a Python dictionary, as TRL prints it. */
   DICT,
-  /** One JSON object for each report, alone on standard output; all other text goes elsewhere. */
+  /**
+   * One JSON object for each report, alone on standard output; all other text goes to standard
+   * error.
+   */
   JSON
 }

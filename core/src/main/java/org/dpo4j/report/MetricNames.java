@@ -8,8 +8,8 @@ import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 
 /**
- * Turns a report into TRL's metric names and their numbers, in TRL's order: the one place where
- * those names are spelled. Values may be NaN or infinite; each writer shows that in its own way.
+ * Maps a report to TRL's metric names and their values, in TRL's order. Only this class defines the
+ * names. Values may be NaN or infinite; each writer has its own form for these.
  */
 public final class MetricNames {
   /** The names of an evaluation's metrics, besides its time and epoch. */
@@ -37,7 +37,10 @@ public final class MetricNames {
     return named;
   }
 
-  /** How long the steps of a line took; in the files only, as no two runs agree on them. */
+  /**
+   * The times of the steps in a line. They are only in the files, since they differ from run to
+   * run.
+   */
   static Map<String, Number> times(StepReport report) {
     Map<String, Number> named = new LinkedHashMap<>();
     named.put("step_time", round(report.stepSeconds(), 6));
@@ -45,7 +48,7 @@ public final class MetricNames {
     return named;
   }
 
-  /** An evaluation: the same names after {@code eval_}, with its run time in seconds. */
+  /** An evaluation: the same names with the prefix {@code eval_}, and its run time in seconds. */
   public static Map<String, Number> of(EvaluationReport report) {
     Map<String, Number> named = new LinkedHashMap<>();
     named.put("eval_loss", report.metrics().loss());
@@ -71,7 +74,7 @@ public final class MetricNames {
     named.put(prefix + "logits/rejected", m.logitsRejected());
   }
 
-  /** Times and rates are rounded as transformers does; more digits would only be noise. */
+  /** Rounds times and rates as transformers does; more digits would only be noise. */
   static double round(double value, int decimals) {
     double scale = Math.pow(10, decimals);
     double rounded = Math.rint(value * scale) / scale;

@@ -16,7 +16,9 @@ import org.dpo4j.EvaluationReport;
 import org.dpo4j.weights.HubName;
 import org.jspecify.annotations.Nullable;
 
-/** Writes the output folder's {@code README.md}: a model card as the Hugging Face hub reads it. */
+/**
+ * Writes the output folder's {@code README.md}: a model card in the format of the Hugging Face hub.
+ */
 public final class ModelCard {
   private static final Pattern PLAIN_WORD = Pattern.compile("[\\w./-]+");
   private static final Pattern BACKTICKS = Pattern.compile("`+");
@@ -34,7 +36,7 @@ public final class ModelCard {
     this.run = run;
   }
 
-  /** Writes the card; {@code curves.png} is expected beside it. */
+  /** Writes the card, which links to {@code curves.png} beside it. */
   public static void write(Path file, RunSummary run) throws IOException {
     Files.writeString(file, text(run));
   }
@@ -166,7 +168,7 @@ public final class ModelCard {
     }
   }
 
-  /** Any text as it is, in a fence that is longer than any in it. */
+  /** A fenced block of any text; its fence is longer than any in the text. */
   private void block(String heading, String raw) {
     String shown = raw.replaceAll("\\R", "\n").strip();
     int longest =
@@ -190,7 +192,7 @@ public final class ModelCard {
     line("");
   }
 
-  /** A card is published: of a path to somebody's machine only the last part is left. */
+  /** Removes the folders of absolute paths, since a published card must not reveal them. */
   private static String withoutFolders(String text) {
     return FOLDERS.matcher(text).replaceAll("");
   }
@@ -335,13 +337,13 @@ public final class ModelCard {
     line("```");
   }
 
-  /** A hub name as it is; of a folder only its own name. */
+  /** A hub name unchanged, or only the last part of a folder's path. */
   private static String modelName(String nameOrPath) {
     boolean onHub = HubName.matches(nameOrPath) && !Files.exists(Path.of(nameOrPath));
     return onHub ? nameOrPath : lastPart(nameOrPath);
   }
 
-  /** A card is published, and where files lie on somebody's machine is not. */
+  /** The last part of a path, since a published card must not reveal folders. */
   private static String lastPart(String nameOrPath) {
     String[] parts = nameOrPath.replaceAll("[/\\\\]+$", "").split("[/\\\\]", -1);
     return parts[parts.length - 1];

@@ -16,9 +16,12 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
   enum Range {
     /** From the values. */
     FREE,
-    /** Shares of pairs: up to 1, down to 0.5, the share that chance gives, or below. */
+    /**
+     * For shares of pairs: up to 1, and down to 0.5 (chance) or to the smallest value if it is
+     * lower.
+     */
     SHARE,
-    /** From the values, by powers of ten when they are positive and far apart. */
+    /** From the values; logarithmic if they are positive and far apart. */
     LOG_WHEN_WIDE
   }
 
@@ -36,7 +39,7 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
    *
    * @param steps x values, ascending
    * @param values y values, as many; NaN and infinite ones are gaps
-   * @param colour a number; the same number is the same colour in every panel
+   * @param colour a number that gives the same color in every panel
    */
   record Curve(String name, List<Double> steps, List<Double> values, Style style, int colour) {
     Curve {

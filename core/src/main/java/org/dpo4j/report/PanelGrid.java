@@ -7,8 +7,8 @@ import java.util.stream.DoubleStream;
 import org.dpo4j.report.Picture.Anchor;
 
 /**
- * Lays panels out side by side. All have the same size, their plots the same place in it, and the
- * same axis of steps, so that one can look from one panel to the next.
+ * Lays panels out side by side. All have the same size, the same position of the plot and the same
+ * axis of steps, so that they are easy to compare.
  */
 final class PanelGrid {
   private static final int PANEL_WIDTH = 600;
@@ -25,14 +25,14 @@ final class PanelGrid {
   private static final int PANEL_TYPE = 15;
   private static final int TYPE = 13;
 
-  /** Width of a letter as a share of the type size, not less than in usual sans-serif fonts. */
+  /** Upper bound of a letter's width as a share of the type size, for common sans-serif fonts. */
   private static final double LETTER = 0.6;
 
   private static final int LEGEND_SYMBOL = 30;
   private static final int LEGEND_GAP = 14;
   private static final int MOST_BOUNDARIES = 24;
 
-  // Okabe and Ito's colours, which colour-blind readers can tell apart.
+  // Okabe and Ito's colors, which color-blind readers can distinguish.
   private static final List<Integer> COLOURS =
       List.of(0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x555555);
   private static final int INK = 0x333333;
@@ -84,7 +84,7 @@ final class PanelGrid {
         .mapToDouble(Double::doubleValue);
   }
 
-  /** Ends of epochs inside the axis; of very many only each second, third, ... */
+  /** The ends of epochs on the axis; if there are many, only every second, third, ... */
   private List<Double> boundaries(double stepsPerEpoch) {
     List<Double> all = new ArrayList<>();
     if (stepsPerEpoch > 0) {
@@ -97,7 +97,7 @@ final class PanelGrid {
     return all;
   }
 
-  /** The names of a panel in rows that fit. */
+  /** The curves in a panel's legend, by row. */
   private static List<List<Panel.Curve>> legend(Panel panel) {
     List<List<Panel.Curve>> rows = new ArrayList<>(List.of(new ArrayList<>()));
     double x = 0;
@@ -171,7 +171,7 @@ final class PanelGrid {
       line(left, y, right, y, GRID, 1, 0);
       words(tick.label(), left - 8, y + 4.5, Anchor.END, TYPE, false, INK);
     }
-    // What an untrained model has: no margin, and half of the pairs.
+    // The values of an untrained model: margin 0 and accuracy 0.5.
     double level = panel.range() == Panel.Range.SHARE ? 0.5 : 0;
     if (!values.logarithmic() && values.shows(level)) {
       double y = bottom - values.at(level) * PLOT_HEIGHT;
@@ -208,7 +208,7 @@ final class PanelGrid {
             true));
   }
 
-  /** Lines between neighbours that are both there; a dot for a value without any. */
+  /** Draws lines between adjacent finite values, and a dot for an isolated value. */
   private void curve(Panel.Curve curve, Axis values, double left, double top) {
     boolean dots = curve.style() == Panel.Style.DOTS;
     int colour = curve.style() == Panel.Style.FAINT ? paler(colour(curve)) : colour(curve);
@@ -234,7 +234,9 @@ final class PanelGrid {
     }
   }
 
-  /** The last value of each curve beside the plot, moved apart where they would overlap. */
+  /**
+   * Writes the last value of each curve beside the plot; values that would overlap are moved apart.
+   */
   private void lastValues(Panel panel, Axis values, double left, double top) {
     record Label(String text, double y, int colour) {}
     List<Label> labels = new ArrayList<>();
@@ -282,12 +284,12 @@ final class PanelGrid {
     picture.add(new Picture.Words(text, x, y, anchor, size, bold, colour, false));
   }
 
-  /** An upper bound of the width of a text; how wide it is, only its font knows. */
+  /** An upper bound of the width of a text; the exact width depends on the font. */
   static double width(String text, int size) {
     return text.length() * size * LETTER;
   }
 
-  /** One line of text, its end left out where it is too long. */
+  /** The text on one line, truncated if it is too long. */
   private static String fitting(String text, int size, int width) {
     String line = SafeText.line(text.replaceAll("\\s+", " ").strip());
     int most = (int) (width / (size * LETTER));

@@ -24,17 +24,17 @@ import org.slf4j.LoggerFactory;
 public final class Picture {
   private static final Logger LOG = LoggerFactory.getLogger(Picture.class);
 
-  /** Pixels of the PNG for one unit, so that its type is sharp on screens of today. */
+  /** PNG pixels per unit; more than 1, so that text is sharp on current screens. */
   private static final double SCALE = 1.5;
 
-  /** Where words stand by their x coordinate. */
+  /** The part of a text that is at its x coordinate. */
   enum Anchor {
     START,
     MIDDLE,
     END
   }
 
-  /** One thing to draw. Colours are 0xRRGGBB; y grows downwards. */
+  /** One thing to draw. Colors are 0xRRGGBB; y grows downward. */
   sealed interface Mark {}
 
   /**
@@ -51,8 +51,8 @@ public final class Picture {
   /**
    * Words on one line.
    *
-   * @param y of the base line
-   * @param upright whether they are turned to be read from below
+   * @param y of the baseline
+   * @param upright whether they are rotated to read from bottom to top
    */
   record Words(
       String text,
@@ -83,14 +83,14 @@ public final class Picture {
     marks.add(mark);
   }
 
-  /** What is drawn, in its order. */
+  /** The marks in drawing order. */
   List<Mark> marks() {
     return List.copyOf(marks);
   }
 
   /**
-   * Writes a PNG; where it cannot be drawn (a system without any font, for one), a warning says so
-   * and there is no file, because a finished run must not be lost to its picture.
+   * Writes a PNG. If it cannot be drawn (on a system without fonts, for example), this logs a
+   * warning and writes no file, because a finished run must not fail for its picture.
    *
    * @throws IOException when the file cannot be written
    */
@@ -186,7 +186,7 @@ public final class Picture {
   }
 
   /**
-   * Writes an SVG, for which no font is needed.
+   * Writes an SVG, which needs no font.
    *
    * @throws IOException when the file cannot be written
    */

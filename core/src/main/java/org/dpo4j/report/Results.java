@@ -18,7 +18,7 @@ import org.dpo4j.StepReport;
  * @param trainSeconds wall time from before the reference log-probabilities to after the final
  *     evaluation
  * @param referenceSeconds part of {@code trainSeconds} that reference log-probabilities took
- * @param peakMemory largest memory of the process so far, in bytes; empty where it is not known
+ * @param peakMemory peak memory of the process so far, in bytes; empty if unknown
  */
 public record Results(
     RunHistory history,
@@ -28,7 +28,7 @@ public record Results(
     double referenceSeconds,
     OptionalLong peakMemory) {
 
-  /** Training: {@code train_loss}, times and rates; {@code eval_runtime} is of all evaluations. */
+  /** Training: {@code train_loss}, times and rates; {@code eval_runtime} covers all evaluations. */
   public Map<String, Number> train() {
     int steps = history.lastStep().map(StepReport::step).orElse(0);
     Map<String, Number> named = new LinkedHashMap<>();
@@ -49,7 +49,7 @@ public record Results(
     return named;
   }
 
-  /** The last evaluation under its own names; empty when there was none. */
+  /** The last evaluation, under the names of evaluations; empty if there was none. */
   public Map<String, Number> evaluation() {
     Map<String, Number> named = new LinkedHashMap<>();
     history
@@ -62,7 +62,7 @@ public record Results(
     return named;
   }
 
-  /** Both, as transformers joins them: where a name is in both, the evaluation's value. */
+  /** Both, merged as in transformers: if both have a name, the evaluation's value is used. */
   public Map<String, Number> all() {
     Map<String, Number> named = new LinkedHashMap<>(train());
     named.putAll(evaluation());

@@ -13,7 +13,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 
-/** Collects the reports of a run, in order. The files at its end are made from this. */
+/** Collects the reports of a run, in order. The files at the end of the run are made from it. */
 public final class RunHistory implements TrainingListener {
   private final List<StepReport> steps = new ArrayList<>();
   private final List<EvaluationReport> evaluations = new ArrayList<>();
@@ -35,7 +35,7 @@ public final class RunHistory implements TrainingListener {
     add(report);
   }
 
-  /** The loss before the first update, where theory gives it. */
+  /** The loss before the first update, if theory determines it. */
   public OptionalDouble startLoss() {
     return startLoss;
   }
@@ -77,7 +77,7 @@ public final class RunHistory implements TrainingListener {
     log(MetricNames.of(report), report.step());
   }
 
-  /** Ends the log with the totals of the run, as transformers does. */
+  /** Appends the totals of the run to the log, as transformers does. */
   public void finish(Map<String, Number> results) {
     log(results, lastStep().map(StepReport::step).orElse(0));
   }
@@ -114,7 +114,7 @@ public final class RunHistory implements TrainingListener {
     return meanLoss(0);
   }
 
-  /** The same over the steps of the logged steps from index {@code first} on. */
+  /** The same mean over the reports from index {@code first} on. */
   double meanLoss(int first) {
     int start = first == 0 ? 0 : steps.get(first - 1).step();
     double sum = 0;

@@ -26,7 +26,7 @@ public final class RunOutput {
   /**
    * @param out results: the header, one line for each logged step, scores
    * @param err notes and warnings
-   * @param progress how far the run is
+   * @param progress shows the progress of the run
    * @param style how messages name options: {@link OptionText#plain} or {@link OptionText#flags}
    */
   public RunOutput(
@@ -68,8 +68,8 @@ public final class RunOutput {
   }
 
   /**
-   * Prints and stores a warning: a training run prints the warnings from before its first step
-   * again at the end and writes all into the model card. The same text counts once.
+   * Prints and stores a warning; a repeated text is ignored. At its end, a training run repeats the
+   * warnings from before its first step. The model card lists all of them.
    *
    * @param text what differs and what to do about it, without the word "warning"
    */

@@ -11,20 +11,20 @@ import org.jspecify.annotations.Nullable;
  * @param modelName name of the tuned model, usually the output folder's
  * @param baseModel the checkpoint that training started from: a hub name or a folder
  * @param adapter whether the folder holds a LoRA adapter and not a whole model
- * @param reference what the reference was, as a phrase: "a frozen copy of the starting model"
- * @param loss what was minimised, as a phrase: "sigmoid (DPO), beta 0.1"
- * @param conversational whether prompts go through the chat template, since the data were messages
- * @param rowForm what the training rows were to the model: "conversations, through the chat
- *     template", "plain text, without a chat template"
- * @param license of the base model, as its card spells it; null when not known
+ * @param reference the reference, as a phrase: "a frozen copy of the starting model"
+ * @param loss the loss, as a phrase: "sigmoid (DPO), beta 0.1"
+ * @param conversational whether prompts go through the chat template, because the data are messages
+ * @param rowForm form of the training rows, as the model read them: "conversations, through the
+ *     chat template", "plain text, without a chat template"
+ * @param license of the base model, as spelled in its card; null if unknown
  * @param settings options that differ from their defaults, in the order to show
- * @param data what became of the rows of each data file
+ * @param data how many rows of each data file were used
  * @param before the evaluation before the first step; null when there was none
  * @param after the last evaluation; null when there was none
  * @param trainSeconds wall time of the run
  * @param versions names and versions of the software used
- * @param origin what the model is made from, and how it was saved
- * @param account what happened, and how to try the result
+ * @param origin inputs of the model, and how it was saved
+ * @param account outcome of the run, and how to try the result
  */
 public record RunSummary(
     String modelName,
@@ -45,14 +45,14 @@ public record RunSummary(
     Account account) {
 
   /**
-   * What happened, and how to try the result.
+   * The outcome of the run, and how to try the result.
    *
    * @param folder of the model, relative to the folder where the run was started; "." if the path
    *     is absolute
    * @param base of the base model, relative to the same folder; only its name if the path is
    *     absolute
    * @param training how it was trained, as a sentence
-   * @param results what came of it, as sentences; see {@link Conclusion#summary}
+   * @param results the outcome, as sentences; see {@link Conclusion#summary}
    * @param warnings of the run
    * @param samples answers before and after
    */
@@ -65,7 +65,7 @@ public record RunSummary(
       List<Sample> samples) {}
 
   /**
-   * One prompt and what was answered to it.
+   * One prompt and its answers.
    *
    * @param prompt as the model sees it, with its special tokens
    * @param before the answer of the model that training started from
@@ -74,10 +74,10 @@ public record RunSummary(
   public record Sample(String prompt, String before, String after) {}
 
   /**
-   * What identifies the inputs, and the form of the result.
+   * The identity of the inputs, and the form of the result.
    *
-   * @param lineage what the base model was itself tuned from, the nearest first: hub names or
-   *     folders; empty where its folder does not say
+   * @param lineage models from which the base model was tuned, the nearest first: hub names or
+   *     folders; empty if its folder does not record any
    * @param weightsSha256 of the base model's weight files, in lower-case hex
    * @param dataSha256 of each data file, by its path
    * @param saved the number type of the saved weights, and why: "float32 (bfloat16 would lose 97 %
@@ -87,7 +87,7 @@ public record RunSummary(
       List<String> lineage, String weightsSha256, Map<String, String> dataSha256, String saved) {}
 
   /**
-   * What became of the rows of one file; the three counts add up to its rows.
+   * How many rows of one file were used; the three counts add up to its rows.
    *
    * @param use "training" or "held-out evaluation"
    * @param name the file's path

@@ -15,8 +15,8 @@ public final class ShortNumber {
   private ShortNumber() {}
 
   /**
-   * A number in a format such as {@code %+.3f}, without a minus before nothing but zeros; one too
-   * large for a column as in {@link #of}.
+   * A number in a format such as {@code %+.3f}. A result of zeros has no minus sign; a number that
+   * is too large for a column has the form of {@link #of}.
    */
   public static String fixed(String format, double value) {
     if (!(Math.abs(value) < LARGEST_PLAIN)) {

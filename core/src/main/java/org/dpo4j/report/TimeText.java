@@ -12,9 +12,9 @@ public final class TimeText {
 
   /**
    * In one or two units: {@code 45 s}, {@code 12 min}, {@code 3 h 05 min}, {@code 2 d 04 h}; a dash
-   * where the length is not known.
+   * if the length is unknown.
    *
-   * @param seconds NaN or infinite where it is not known
+   * @param seconds NaN or infinite if unknown
    */
   public static String of(double seconds) {
     if (!Double.isFinite(seconds) || seconds < 0) {
@@ -24,7 +24,7 @@ public final class TimeText {
     if (whole < MINUTE) {
       return whole + " s";
     }
-    // Rounded to the smaller unit first, so that there is never a "60 min".
+    // Round to the smaller unit first, so that the result is never "60 min".
     long minutes = Math.round(seconds / MINUTE);
     if (minutes < 60) {
       return minutes + " min";

@@ -9,10 +9,9 @@ import org.dpo4j.StepReport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The settings in {@code trainer_state.json}, which transformers' {@code
- * TrainerState.load_from_json} and people's plot scripts read. The file has exactly the fields of
- * that class (an unknown one would make the loader fail); {@code total_flos} is 0 because dpo4j
- * does not count operations.
+ * The settings in {@code trainer_state.json}, for transformers' {@code TrainerState.load_from_json}
+ * and for plot scripts. The file has exactly the fields of that class, because the loader fails on
+ * unknown ones; {@code total_flos} is 0 because dpo4j does not count operations.
  *
  * @param maxSteps optimizer steps of the whole run
  * @param numTrainEpochs passes over the data, rounded up in the file as transformers does

@@ -14,9 +14,9 @@ import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.PeftAdapter;
 
 /**
- * Checks that an adapter is attached to the model that it was trained on. The hash in the adapter
- * decides or, if it has none, the hash of the model that it names, if that exists here. A name
- * alone proves nothing, since folders are moved and renamed.
+ * Checks that an adapter is attached to the model that it was trained on. It compares the hash in
+ * the adapter. If the adapter has none, it hashes the model that the adapter names, if that model
+ * exists on this machine. A name alone is no proof, since folders are moved and renamed.
  */
 final class AdapterCheck {
 

@@ -85,7 +85,7 @@ final class DatasetSummary {
   }
 
   /**
-   * Warns of what is rarely intended in the rows.
+   * Warns of properties of the rows that are rarely intended.
    *
    * @param template whether the model has a chat template
    */

@@ -25,7 +25,7 @@ import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.PeftAdapter;
 import org.dpo4j.weights.Rounding;
 
-/** Merges an adapter into its model: one checkpoint that computes the same. */
+/** Merges an adapter into its model: the result is one checkpoint with the same outputs. */
 public final class MergeRun {
 
   private static final int SAMPLE = 64;
@@ -33,7 +33,7 @@ public final class MergeRun {
   /** The largest share of the adapter's change of the logits that a merge may lose. */
   private static final double ALLOWED_OF_EFFECT = 0.1;
 
-  /** Rounding of logits in float32, as a share of the largest: some tens of its steps of 2^-23. */
+  /** Rounding error of float32 logits, as a share of the largest: a few tens of units of 2^-23. */
   private static final double FLOAT_NOISE = 5e-6;
 
   private MergeRun() {}
@@ -41,8 +41,8 @@ public final class MergeRun {
   /**
    * Merges and, on request, verifies; the folder appears when it is complete.
    *
-   * @throws DpoException if an input cannot be used, or verification finds that the adapter is of
-   *     another model or that the result computes other logits
+   * @throws DpoException if an input cannot be used, or if verification finds that the adapter
+   *     belongs to another model or that the result has other logits
    */
   public static void run(MergeConfig config, RunOutput output) {
     run(config, output, DiskSpace.OF_MACHINE);

@@ -45,7 +45,7 @@ final class ReferenceTables {
   private final LengthDesensitizing tail;
   private final List<Entry> entries = new ArrayList<>();
 
-  /** A data set, its key if there is a cache, and its table once it is read or computed. */
+  /** A data set, its key if there is a cache, and its table after it is read or computed. */
   private static final class Entry {
     private final String use;
     private final PairDataset dataset;
@@ -67,7 +67,7 @@ final class ReferenceTables {
    * Looks for the tables in the cache.
    *
    * @param files the reference's
-   * @param datasets of training, and held-out ones
+   * @param datasets of training and, if any, of held-out pairs
    * @param computation the number type in which the reference computes
    * @param say receives a line about each table
    */
@@ -112,7 +112,7 @@ final class ReferenceTables {
     }
   }
 
-  /** Whether all tables are there, so that no model is needed. */
+  /** Whether all tables exist, so that no model is needed. */
   boolean complete() {
     return entries.stream().allMatch(entry -> entry.table != null);
   }
@@ -149,7 +149,7 @@ final class ReferenceTables {
     }
   }
 
-  /** The data sets, each with its table; all are there. */
+  /** The data sets, each with its table; all tables must exist. */
   List<PreferenceData> data() {
     return entries.stream()
         .map(

@@ -55,14 +55,14 @@ final class References {
               .loss()
               .refModel()
               .map(other -> ReferenceFiles.of("ref_model", other, Optional.empty()))
-              // A new adapter adds nothing yet.
+              // A new adapter does not change the model yet.
               .or(() -> Optional.of(ReferenceFiles.of("model", model, config.model().adapter())));
     };
   }
 
   /**
-   * The data sets with their reference, which all of them share where it moves. The first one's
-   * reference is to be closed.
+   * The data sets with their references; a moving reference is shared by all of them. The caller
+   * closes the reference of the first one.
    *
    * @param inputs the model that training starts from
    */
@@ -79,7 +79,9 @@ final class References {
     };
   }
 
-  /** Modules that are trained in full are what they were in the base, in bfloat16 as well. */
+  /**
+   * With the adapter off, fully trained modules have the base model's weights, also in bfloat16.
+   */
   private List<PreferenceData> ofBase(CausalLm base, CausalLm policy, List<PairDataset> datasets) {
     try (CausalLm.AdapterHold adapter = base.holdAdapter()) {
       cast(base);
@@ -89,14 +91,17 @@ final class References {
     }
   }
 
-  /** Makes products what the run asks for. */
+  /** Turns on bfloat16 products if the run uses them. */
   private void cast(CausalLm model) {
     if (config.engine().computation().bf16()) {
       model.parameters().enableBf16();
     }
   }
 
-  /** Another model is in memory while its numbers are computed, and not at all if they are kept. */
+  /**
+   * Loads another model only while its log-probabilities are computed, or not at all if they are
+   * cached.
+   */
   private List<PreferenceData> ofOther(CausalLm policy, List<PairDataset> datasets) {
     if (config.loss().syncRefModel()) {
       try (LoadedModel other = other(policy)) {

@@ -111,7 +111,10 @@ final class RunDescriptions {
         + config.model().adapter().map(path -> " with the adapter " + path).orElse("");
   }
 
-  /** Whether it is the policy without its adapter, as also where a new adapter starts: it is 0. */
+  /**
+   * Whether the reference is the policy without its adapter. That includes runs with a new adapter,
+   * which is 0 at the start.
+   */
   private boolean isWithoutAdapter() {
     return config.loss().refModel().isEmpty()
         && (config.loss().referenceChoice() == ReferenceChoice.BASE

@@ -76,7 +76,7 @@ final class SampleAnswers {
     for (int[] prompt : prompts) {
       progress.update("sample answers", answers.size(), prompts.size(), "");
       int[] ids = generator.generate(prompt, TOKENS);
-      // One that is not over is shown as such.
+      // An ellipsis marks an unfinished answer.
       answers.add(tokenizer.text().decode(ids) + (ids.length == TOKENS ? " …" : ""));
     }
     progress.update("sample answers", prompts.size(), prompts.size(), "");
@@ -88,11 +88,11 @@ final class SampleAnswers {
       return List.of();
     }
     List<String> after = new ArrayList<>();
-    // The tokenizer of before is closed, to leave its memory to training.
+    // The earlier tokenizer was closed to free its memory for training.
     try (ModelTokenizer tokenizer = textSide.apply(config.model().model())) {
       answer(after, tokenizer);
     } catch (RuntimeException | OutOfMemoryError e) {
-      // The training is done and not yet saved: samples must not cost it.
+      // The trained weights are not saved yet: a failure of the samples must not lose them.
       output.warn("no sample answers in the model card: " + e.getMessage());
       return List.of();
     }

@@ -113,7 +113,7 @@ final class Saving implements AutoCloseable {
     return words;
   }
 
-  /** {@code auto} leaves 16 bits where they would lose too much. */
+  /** {@code auto} takes float32 if 16 bits would lose too much. */
   static ElementType choose(SaveDtype asked, ElementType candidate, Rounding rounding) {
     return asked == SaveDtype.AUTO && rounding.share() > ALLOWED ? ElementType.F32 : candidate;
   }

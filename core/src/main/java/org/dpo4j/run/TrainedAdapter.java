@@ -33,8 +33,8 @@ final class TrainedAdapter {
   }
 
   /**
-   * Puts the run's adapter on its model; empty where the model's own weights are trained. First
-   * values and dropout come from the run's seed.
+   * Puts the run's adapter on its model; empty if the model's own weights are trained. Initial
+   * values and dropout depend on the run's seed.
    *
    * @param output receives warnings about the adapter of {@code --adapter}
    * @throws UsageException if options do not fit the model or contradict the adapter of {@code
@@ -67,7 +67,7 @@ final class TrainedAdapter {
     return Optional.of(adapter);
   }
 
-  /** TRL would switch on the model's own dropout as well, of which there is none here. */
+  /** TRL would also turn on the model's own dropout, which dpo4j does not support. */
   private static void requireNoModelDropout(HuggingFaceConfig model) {
     boolean gpt2 = model.modelType().equals("gpt2");
     for (String key : List.of("attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop")) {
@@ -83,8 +83,8 @@ final class TrainedAdapter {
   }
 
   /**
-   * What the run's adapter will be, before there is a model to put it on; empty where the model's
-   * own weights are trained.
+   * The settings of the run's adapter, before the model is loaded; empty if the model's own weights
+   * are trained.
    */
   static Optional<LoraConfig> config(TrainingConfig config, String modelType) {
     if (config.model().adapter().isPresent()) {
@@ -117,7 +117,7 @@ final class TrainedAdapter {
         wanted -> PeftAdapter.create(wanted.config(base.config().modelType()), base, random));
   }
 
-  /** Does something with the options; what is wrong with them is said in a user's words. */
+  /** Uses the options; turns errors in them into messages for users. */
   private <R> R checked(Function<TrainedAdapter, R> work) {
     try {
       return work.apply(this);
@@ -179,7 +179,7 @@ final class TrainedAdapter {
     return pattern;
   }
 
-  /** Every target that is given must be a layer of the adapter, and the other way round. */
+  /** Every given target must be a layer of the adapter, and vice versa. */
   private void requireTargets(PeftAdapter adapter) {
     Optional<TargetModules> given = targets();
     if (given.isEmpty()) {
@@ -212,7 +212,7 @@ final class TrainedAdapter {
             });
   }
 
-  /** What is given must be what the adapter was made with. */
+  /** Options that are given must match the settings of the adapter. */
   private void requireAgreement(LoraConfig has) {
     require("lora_r", options.loraR(), has.rank());
     require("lora_alpha", options.loraAlpha(), has.alpha());

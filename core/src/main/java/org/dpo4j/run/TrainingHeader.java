@@ -73,7 +73,7 @@ final class TrainingHeader {
         steps.learningRate(", "));
   }
 
-  /** With TRL's default of 10 steps a short run has no curve. */
+  /** With TRL's default of 10 steps per line, a short run has too few points for a curve. */
   private void noteFewPoints() {
     int points = (settings.maxSteps() - 1) / settings.loggingSteps() + 1;
     if (points < FEWEST_POINTS && settings.loggingSteps() > 1 && settings.maxSteps() > 1) {

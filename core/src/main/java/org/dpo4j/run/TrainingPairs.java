@@ -17,9 +17,9 @@ import org.dpo4j.options.OptionType;
  * The pairs of a run.
  *
  * @param files that training reads
- * @param training what is trained on
- * @param heldOutFiles that evaluation reads; empty where it has a share of the training files
- * @param heldOut what is evaluated on; empty for nothing
+ * @param training pairs to train on
+ * @param heldOutFiles that evaluation reads; empty if a share of the training files is held out
+ * @param heldOut pairs to evaluate on; empty for none
  * @param bos id of the token that begins a sequence; -1 for none
  */
 record TrainingPairs(
@@ -84,12 +84,12 @@ record TrainingPairs(
     return dataset;
   }
 
-  /** The training pairs, and the held-out ones where there are any. */
+  /** The training pairs and, if any, the held-out pairs. */
   List<PairDataset> datasets() {
     return Stream.concat(Stream.of(training), heldOut.stream()).toList();
   }
 
-  /** What the encoded pairs take of the disk; a held-out share is in the training pairs' file. */
+  /** Disk space of the encoded pairs; a held-out share is in the training pairs' file. */
   long bytes() {
     return training.pairs().bytes()
         + (heldOutFiles.isEmpty() ? 0 : heldOut.orElseThrow().pairs().bytes());

@@ -99,7 +99,7 @@ final class TrainingSummary {
             ? "%s --adapter %s".formatted(config.model().model(), folder)
             : folder);
     if (!totals.earlyWarnings().isEmpty()) {
-      // The console has scrolled past them; later ones are a few lines above.
+      // These have scrolled off the console; later warnings are a few lines above.
       output.err().println("earlier warnings of this run:");
       totals.earlyWarnings().forEach(warning -> output.err().println("  - " + warning));
     }

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The listeners of one run. Delivers each event to all of them in order, collects their requests,
- * and keeps the first exception of a listener, who then receives no further event.
+ * and keeps the first exception of a listener. That listener receives no further event.
  */
 public final class Listeners {
 

@@ -55,8 +55,8 @@ final class MicroBatch implements AutoCloseable {
    * Runs the forward pass.
    *
    * @param reference of the pairs; null for objectives without one
-   * @param unit the weights of pairs are divided by it, to be representable in 32 bits: the largest
-   *     weight of the step
+   * @param unit divisor of the pairs' weights, which makes them representable in 32 bits: the
+   *     largest weight of the step
    * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
    */
   static MicroBatch forward(
@@ -119,7 +119,7 @@ final class MicroBatch implements AutoCloseable {
   /**
    * Runs the backward pass: adds the gradients of loss / divisor to those of the weights.
    *
-   * @param divisor weight of the whole step, of which this is a part, in units
+   * @param divisor weight of the whole step that contains this micro-batch, in units
    */
   void backward(double divisor) {
     loss.div(Tensors.scalar(divisor)).backward();

@@ -417,8 +417,8 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   /**
-   * Checks the trained weights: no forward pass has used those of the last step, or the embeddings
-   * of tokens that do not occur.
+   * Checks the trained weights. Losses cannot reveal all errors: no forward pass has used the
+   * weights of the last step, or the embeddings of tokens that do not occur.
    *
    * @throws DpoException if a weight is not finite
    */
