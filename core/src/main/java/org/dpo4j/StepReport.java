@@ -9,7 +9,7 @@ package org.dpo4j;
  * @param pairs number of pairs that {@code metrics} covers
  * @param metrics means over these pairs, from the forward passes before each update
  * @param gradNorm 2-norm of the gradient of all trained weights, before clipping, of the last step
- *     covered
+ *     covered that was not skipped
  * @param learningRate of the last step covered
  * @param numTokens token ids since the start of the run, after truncation; a prompt counts once for
  *     each of its two completions

@@ -13,7 +13,7 @@ package org.dpo4j;
  *   onEvaluation (step 0)                          with held-out pairs
  *   for each step:
  *     onStartCheck                                 in the first step, where theory gives the loss
- *     onStep
+ *     onStep, or onSkippedStep
  *     onReport                                     every logging_steps steps and after the last one
  *     onEvaluation                                 when due or requested
  *     onCheckpoint                                 when one was due or requested
@@ -52,12 +52,20 @@ public interface TrainingListener {
   default void onStartCheck(StartCheck check) {}
 
   /**
-   * A step is done; called for every step.
+   * A step is done; called for every step that was not skipped.
    *
    * @param step covers this step alone
    * @param control requests for what happens after this step
    */
   default void onStep(StepReport step, TrainingControl control) {}
+
+  /**
+   * A step was skipped because a number was not finite, which {@code on_nan} allows.
+   *
+   * @param step the rows, and how many steps were skipped
+   * @param control requests for what happens after this step
+   */
+  default void onSkippedStep(SkippedStep step, TrainingControl control) {}
 
   /**
    * A logging interval is over.

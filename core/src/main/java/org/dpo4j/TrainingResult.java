@@ -9,7 +9,8 @@ import java.util.Optional;
  * The result of a training run.
  *
  * @param endReason why the run ended
- * @param steps optimizer steps done
+ * @param steps steps done
+ * @param skippedSteps steps among them that were skipped because a number was not finite
  * @param maxSteps planned steps
  * @param epoch passes over the training pairs, as a fraction
  * @param pairsSeen pairs trained on, each counted as often as it was used
@@ -28,6 +29,7 @@ import java.util.Optional;
 public record TrainingResult(
     EndReason endReason,
     int steps,
+    int skippedSteps,
     int maxSteps,
     double epoch,
     long pairsSeen,
@@ -45,6 +47,7 @@ public record TrainingResult(
    *
    * @param endReason why the run ended
    * @param steps steps done
+   * @param skippedSteps steps skipped
    * @param maxSteps steps planned
    * @param epoch passes over the pairs
    * @param pairsSeen pairs trained on

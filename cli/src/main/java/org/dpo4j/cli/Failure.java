@@ -5,12 +5,12 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
-import java.util.List;
-import java.util.Locale;
+import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.MissingOptionsException;
+import org.dpo4j.torch.MemoryFailure;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.OverwrittenOptionException;
@@ -26,10 +26,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
 record Failure(Console console, boolean debug) {
   static final int FAILED = 1;
   static final int USAGE = 2;
-
-  /** Fragments of the native engine's messages about failed allocations. */
-  private static final List<String> ENGINE_MEMORY =
-      List.of("defaultcpuallocator", "can't allocate memory", "not enough memory", "bad_alloc");
 
   int print(Throwable failure, String command) {
     String message = message(failure, command);
@@ -69,11 +65,9 @@ record Failure(Console console, boolean debug) {
               firstLine(failure).replaceAll("\\.$", ""),
               command.startsWith("-") ? "" : command + " ");
     }
-    if (failure instanceof OutOfMemoryError || isEngineMemory(failure)) {
-      return "out of memory: "
-          + firstLine(failure)
-          + "\nlower --per_device_train_batch_size and raise --gradient_accumulation_steps by the"
-          + " same factor (the numbers stay),\nor lower --max_length, or take a smaller model";
+    Optional<DpoException> memory = MemoryFailure.of(failure);
+    if (memory.isPresent()) {
+      return OptionText.flags(memory.get().text());
     }
     if (failure instanceof IOException || failure instanceof UncheckedIOException) {
       return "reading or writing failed: " + firstLine(failure);
@@ -90,11 +84,6 @@ record Failure(Console console, boolean debug) {
     return "\"%s\" belongs to no option; a value follows its option's name; quote it if it contains spaces;"
             .formatted(word)
         + " dpo4j %s --help lists the options".formatted(command.getCommandName());
-  }
-
-  private static boolean isEngineMemory(Throwable failure) {
-    String text = String.valueOf(failure.getMessage()).toLowerCase(Locale.ROOT);
-    return failure instanceof RuntimeException && ENGINE_MEMORY.stream().anyMatch(text::contains);
   }
 
   /** Messages of the native engine continue with a native stack trace. */

@@ -313,7 +313,21 @@ class MainTest {
         "error: internal error: IllegalStateException: first; run again with --debug, and please"
             + " report it\n");
     assertFailure(
-        new OutOfMemoryError("Java heap space"), "error: out of memory: Java heap space\n");
+        new OutOfMemoryError("Java heap space"),
+        "error: out of memory in the Java heap of %d MB: Java heap space\n       raise it with"
+                .formatted(Runtime.getRuntime().maxMemory() >> 20)
+            + " DPO4J_JAVA_OPTS=-Xmx4g in the environment");
+    assertFailure(
+        new OutOfMemoryError("Cannot reserve 64 bytes of direct buffer memory"),
+        "error: out of memory for direct buffers: Cannot reserve 64 bytes of direct buffer memory\n"
+            + "       raise the limit with DPO4J_JAVA_OPTS=-XX:MaxDirectMemorySize=2g");
+    assertFailure(
+        new OutOfMemoryError("Metaspace"),
+        "error: out of memory for classes: Metaspace\n"
+            + "       raise the limit with DPO4J_JAVA_OPTS=-XX:MaxMetaspaceSize=256m");
+    assertFailure(
+        new OutOfMemoryError("unable to create native thread: possibly out of memory"),
+        "error: out of memory or process numbers for threads: ");
     assertFailure(
         new RuntimeException("DefaultCPUAllocator: can't allocate memory\nException raised from"),
         "error: out of memory: DefaultCPUAllocator: can't allocate memory\n");

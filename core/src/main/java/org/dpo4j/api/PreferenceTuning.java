@@ -744,6 +744,27 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Decides what a step with a loss, a log-probability or a gradient that is not finite does to the
+   * run.
+   *
+   * @param action STOP by default
+   * @return a changed copy
+   */
+  public PreferenceTuning onNan(OnNan action) {
+    return with("on_nan", text(action));
+  }
+
+  /**
+   * Limits the steps that {@link OnNan#SKIP} may skip in a run; the run fails at the next one.
+   *
+   * @param steps at least 1; 10 by default
+   * @return a changed copy
+   */
+  public PreferenceTuning onNanLimit(int steps) {
+    return with("on_nan_limit", steps);
+  }
+
+  /**
    * Sets the number of passes over the pairs.
    *
    * @param value positive, fractions allowed; 3 by default
@@ -1153,6 +1174,14 @@ public final class PreferenceTuning {
     /** The run fails before its first step; the message counts the bad pairs. */
     STOP,
     /** The pair is left out and counted. */
+    SKIP
+  }
+
+  /** What a step with a number that is not finite does to the run. */
+  public enum OnNan {
+    /** The run fails before the step changes a weight; the message names the rows. */
+    STOP,
+    /** The step is skipped and counted. */
     SKIP
   }
 

@@ -334,7 +334,9 @@ public record TrainingConfig(
       @Option(value = "0.9", help = "AdamW beta1") double adamBeta1,
       @Option(value = "0.999", help = "AdamW beta2") double adamBeta2,
       @Option(value = "1e-8", help = "AdamW epsilon") double adamEpsilon,
-      @Option(value = "1", help = "gradient clipping norm; 0 turns it off") double maxGradNorm) {
+      @Option(value = "1", help = "gradient clipping norm; 0 turns it off") double maxGradNorm,
+      @Option(value = "stop", help = "stop at NaN or infinity, or skip the step") OnNan onNan,
+      @Option(value = "10", help = "steps that on_nan skip may skip in a run") int onNanLimit) {
     public Optimizer {
       OptionChecks.notNegative("learning_rate", learningRate, "1e-6 is usual for a whole model");
       OptionChecks.notNegative("weight_decay", weightDecay, "0 turns it off");
@@ -344,6 +346,12 @@ public record TrainingConfig(
           0 <= adamBeta2 && adamBeta2 < 1, "adam_beta2", "in [0, 1)", adamBeta2, "0.999");
       OptionChecks.notNegative("adam_epsilon", adamEpsilon, "1e-8 is usual");
       OptionChecks.notNegative("max_grad_norm", maxGradNorm, "0 turns clipping off");
+      OptionChecks.atLeast("on_nan_limit", onNanLimit, 1, "10 is the default");
+    }
+
+    /** Steps that may be skipped because a number is not finite. */
+    public int skipLimit() {
+      return onNan == OnNan.SKIP ? onNanLimit : 0;
     }
 
     /** The settings of AdamW apart from its rate. */

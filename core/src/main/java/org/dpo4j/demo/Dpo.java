@@ -170,6 +170,7 @@ public final class Dpo {
             LearningRateSchedule.constant(settings.learningRate()),
             AdamW.Settings.ADAM,
             0,
+            0,
             plan.stepsPerEpoch(),
             Computation.PLAIN,
             policy.sameWeightsAs(reference));

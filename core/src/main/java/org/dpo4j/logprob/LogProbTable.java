@@ -145,6 +145,11 @@ public final class LogProbTable {
     return rejected[pair];
   }
 
+  /** Whether both log-probabilities of a pair are finite. */
+  public boolean finite(int pair) {
+    return Double.isFinite(chosen[pair]) && Double.isFinite(rejected[pair]);
+  }
+
   /** log pi(y_w given x) - log pi(y_l given x) of a pair, without a reference. */
   public double margin(int pair) {
     return chosen[pair] - rejected[pair];

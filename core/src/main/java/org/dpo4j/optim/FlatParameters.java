@@ -3,6 +3,7 @@ package org.dpo4j.optim;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
@@ -99,25 +100,22 @@ public final class FlatParameters implements AutoCloseable {
   /** The 2-norm of all gradients. */
   public double gradientNorm() {
     WorkerPool workers = WorkerPool.get();
-    double[] parts = new double[workers.size()];
+    // Squares of millions of elements, summed in 32 bits, lose percents of the sum. The pieces do
+    // not depend on the number of threads, so neither does the sum.
+    double[] squares = new double[Math.toIntExact((count() - 1) / NORM_PIECE + 1)];
     workers.runOnEach(
         thread -> {
-          long from = count() * thread / workers.size();
-          long to = count() * (thread + 1) / workers.size();
-          // Squares of millions of elements, summed in 32 bits, lose percents of the sum.
-          for (long start = from; start < to; start += NORM_PIECE) {
+          int end = (int) ((long) squares.length * (thread + 1) / workers.size());
+          for (int i = (int) ((long) squares.length * thread / workers.size()); i < end; i++) {
             try (TensorScope scope = TensorScope.open()) {
-              long count = Math.min(NORM_PIECE, to - start);
+              long start = i * NORM_PIECE;
+              long count = Math.min(NORM_PIECE, count() - start);
               double norm = gradients.narrow(0, start, count).norm().item_double();
-              parts[thread] += norm * norm;
+              squares[i] = norm * norm;
             }
           }
         });
-    double sum = 0;
-    for (double part : parts) {
-      sum += part;
-    }
-    return Math.sqrt(sum);
+    return Math.sqrt(DoubleStream.of(squares).reduce(0, Double::sum));
   }
 
   /**

@@ -110,6 +110,7 @@ public record Trial(
             LearningRateSchedule.constant(0),
             adamW,
             maxGradNorm,
+            0,
             1,
             computation,
             false);

@@ -89,7 +89,6 @@ public record ReferenceCache(Path folder) {
   }
 
   private static boolean finite(LogProbTable table) {
-    return IntStream.range(0, table.size())
-        .allMatch(i -> Double.isFinite(table.chosen(i)) && Double.isFinite(table.rejected(i)));
+    return IntStream.range(0, table.size()).allMatch(table::finite);
   }
 }

@@ -15,6 +15,7 @@ import org.dpo4j.StepReport;
  * @param history every report of the run
  * @param trainPairs number of training pairs
  * @param pairsSeen pairs trained on, each counted as often as it was used
+ * @param skippedSteps steps that were skipped because a number was not finite
  * @param trainSeconds wall time from before the reference log-probabilities to after the final
  *     evaluation
  * @param referenceSeconds part of {@code trainSeconds} that reference log-probabilities took
@@ -24,6 +25,7 @@ public record Results(
     RunHistory history,
     int trainPairs,
     long pairsSeen,
+    int skippedSteps,
     double trainSeconds,
     double referenceSeconds,
     OptionalLong peakMemory) {
@@ -44,6 +46,9 @@ public record Results(
       named.put("train_steps_per_second", MetricNames.round(steps / trainSeconds, 3));
     }
     peakMemory.ifPresent(bytes -> named.put("peak_memory_bytes", bytes));
+    if (skippedSteps > 0) {
+      named.put("skipped_steps", skippedSteps);
+    }
     named.put("train_loss", history.meanLoss());
     named.put("epoch", history.lastStep().map(StepReport::epoch).orElse(0.0));
     return named;

@@ -76,7 +76,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
             relative(config.model().model()).orElse(Paths.name(config.model().model())),
             "%s of %s with the loss %s, learning rate %s.%s"
                 .formatted(
-                    steps.done(contents.totals().steps()),
+                    steps.done(contents.totals()),
                     ShortNumber.count(steps.pairsOfStep(), "pair"),
                     words.loss(),
                     steps.learningRate(" "),

@@ -14,11 +14,14 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.dpo4j.Dpo4j;
+import org.dpo4j.DpoException;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
@@ -29,6 +32,7 @@ import org.dpo4j.reference.ReferenceCache;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.reference.ReferenceKey;
 import org.dpo4j.report.Progress;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.train.PreferenceData;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +42,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class ReferenceTables {
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm");
+
+  /** More rows than this make a message unreadable. */
+  private static final int MOST_ROWS = 20;
 
   private final TrainingConfig config;
   private final Consumer<String> say;
@@ -133,8 +140,29 @@ final class ReferenceTables {
               tail,
               TokenBudget.DEFAULT,
               done -> progress.update("reference", done, pairs, ""));
+      requireFinite(table, entry.dataset.pairs());
       entry.table = table;
       cache.ifPresent(kept -> keep(kept, entry, table));
+    }
+  }
+
+  private static void requireFinite(LogProbTable table, List<EncodedPair> pairs) {
+    int[] bad = IntStream.range(0, pairs.size()).filter(i -> !table.finite(i)).toArray();
+    if (bad.length > 0) {
+      String rows =
+          IntStream.of(bad)
+              .limit(MOST_ROWS)
+              .mapToObj(
+                  i ->
+                      "%s (chosen %s, rejected %s)"
+                          .formatted(pairs.get(i).origin(), table.chosen(i), table.rejected(i)))
+              .collect(Collectors.joining(", "));
+      throw new DpoException(
+          "log-probabilities under the reference must be finite but are not on %s: %s%s; look at these rows with inspect and leave them out, or take another reference"
+              .formatted(
+                  ShortNumber.count(bad.length, "pair"),
+                  rows,
+                  bad.length > MOST_ROWS ? " and %d more".formatted(bad.length - MOST_ROWS) : ""));
     }
   }
 

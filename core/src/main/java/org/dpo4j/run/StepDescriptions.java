@@ -20,6 +20,12 @@ record StepDescriptions(TrainingConfig config, Trainer.Settings settings) {
         : steps + " of " + steps(settings.maxSteps());
   }
 
+  /** The same with the number of skipped steps, if there are any. */
+  String done(TrainingTotals totals) {
+    return done(totals.steps())
+        + (totals.skippedSteps() == 0 ? "" : " (%d skipped)".formatted(totals.skippedSteps()));
+  }
+
   /** Pairs of a whole step. */
   long pairsOfStep() {
     return (long) settings.plan().microBatchSize() * settings.plan().accumulation();

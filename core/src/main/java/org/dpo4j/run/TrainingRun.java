@@ -14,6 +14,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
+import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.ListenerException;
 import org.dpo4j.TrainingListener;
@@ -43,8 +44,10 @@ import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.MemoryFailure;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.Listeners;
+import org.dpo4j.train.NonFiniteStepException;
 import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingSession;
@@ -94,7 +97,12 @@ public final class TrainingRun {
     this.metrics = new MetricsFile(history, output::warn);
     List<TrainingListener> all =
         new ArrayList<>(
-            List.of(history, metrics, console, new ProgressListener(output.progress())));
+            List.of(
+                history,
+                metrics,
+                console,
+                new ProgressListener(output.progress()),
+                new SkipWarnings(output)));
     this.earlyStopping = earlyStopping(config);
     earlyStopping.ifPresent(all::add);
     if (config.startsAtReference()) {
@@ -156,7 +164,18 @@ public final class TrainingRun {
   private TrainingResult run() {
     try {
       return ended(train());
+    } catch (NonFiniteStepException e) {
+      DpoException failure =
+          new NonFiniteReproduction(config)
+              .write(e, config.output().outputDir().resolve("nonfinite-step-" + e.step().step()));
+      listeners.failed(failure);
+      throw failure;
     } catch (RuntimeException | Error e) {
+      Optional<DpoException> memory = MemoryFailure.of(e);
+      if (memory.isPresent()) {
+        listeners.failed(memory.get());
+        throw memory.get();
+      }
       listeners.failed(e);
       throw e;
     }
@@ -379,7 +398,7 @@ public final class TrainingRun {
         // Its step is complete. The weights are saved first; then ended() throws.
         best = false;
       }
-      if (session.step() == 0) {
+      if (session.step() == session.skippedSteps()) {
         return Optional.empty();
       }
       if (trainer.endReason() != EndReason.SUSPENDED) {
@@ -392,6 +411,7 @@ public final class TrainingRun {
           new TrainingTotals(
               endReason(trainer),
               session.step(),
+              session.skippedSteps(),
               session.epoch(),
               session.pairsSeen(),
               session.numTokens(),
@@ -440,6 +460,7 @@ public final class TrainingRun {
         history,
         settings.plan().pairs(),
         totals.pairsSeen(),
+        totals.skippedSteps(),
         totals.seconds(),
         totals.referenceSeconds(),
         peakMemory);
@@ -460,7 +481,7 @@ public final class TrainingRun {
     summary.nothingTrained(reason);
     return result(
         settings,
-        new TrainingTotals(reason, 0, 0, 0, 0, 0, 0, List.of()),
+        new TrainingTotals(reason, 0, 0, 0, 0, 0, 0, 0, List.of()),
         folder.target(),
         List.of());
   }
@@ -470,6 +491,7 @@ public final class TrainingRun {
     return new TrainingResult(
         totals.endReason(),
         totals.steps(),
+        totals.skippedSteps(),
         settings.maxSteps(),
         totals.epoch(),
         totals.pairsSeen(),
@@ -529,6 +551,7 @@ public final class TrainingRun {
         schedule(config, maxSteps),
         optimizer.adamW(),
         optimizer.maxGradNorm(),
+        optimizer.skipLimit(),
         config.output().loggingSteps().steps(maxSteps),
         config.engine().computation(),
         config.startsAtReference());

@@ -44,7 +44,7 @@ final class TrainingSummary {
   void trained(TrainingTotals totals, Conclusion conclusion, EarlyAccuracy early) {
     prose.line(
         "done: %s in %s%s",
-        new StepDescriptions(config, settings).done(totals.steps()),
+        new StepDescriptions(config, settings).done(totals),
         TimeText.of(totals.seconds()),
         reason(totals.endReason()));
     conclusion.summary().forEach(prose::wrapped);

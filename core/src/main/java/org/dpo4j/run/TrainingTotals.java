@@ -7,7 +7,8 @@ import org.dpo4j.EndReason;
  * What a run did, known after its final evaluation.
  *
  * @param endReason why it ended
- * @param steps optimizer steps done
+ * @param steps steps done
+ * @param skippedSteps steps among them that were skipped because a number was not finite
  * @param epoch passes over the training pairs
  * @param pairsSeen pairs trained on, each counted as often as it was used
  * @param numTokens token ids trained on
@@ -18,6 +19,7 @@ import org.dpo4j.EndReason;
 record TrainingTotals(
     EndReason endReason,
     int steps,
+    int skippedSteps,
     double epoch,
     long pairsSeen,
     long numTokens,

@@ -8,6 +8,7 @@ import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.ListenerException;
 import org.dpo4j.SavedCheckpoint;
+import org.dpo4j.SkippedStep;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -47,6 +48,11 @@ public final class Listeners {
 
   void step(StepReport step) {
     deliver("onStep of step " + step.step(), listener -> listener.onStep(step, requests));
+  }
+
+  void skipped(SkippedStep step) {
+    deliver(
+        "onSkippedStep of step " + step.step(), listener -> listener.onSkippedStep(step, requests));
   }
 
   void report(StepReport report) {

@@ -62,6 +62,15 @@ public record MetricSums(
         correctTokens + other.correctTokens);
   }
 
+  /** Whether losses, rewards and log-probabilities are finite. */
+  boolean finite() {
+    return Double.isFinite(loss)
+        && Double.isFinite(rewardsChosen)
+        && Double.isFinite(rewardsRejected)
+        && Double.isFinite(logpsChosen)
+        && Double.isFinite(logpsRejected);
+  }
+
   /** Adds one by one, in this order, so that the sum does not depend on how pairs were grouped. */
   MetricSums plus(Iterable<MetricSums> others) {
     MetricSums sum = this;

@@ -33,6 +33,8 @@ public final class Trainer {
    * @param schedule learning rate of each step
    * @param adamW constants of the optimizer
    * @param maxGradNorm larger gradients are scaled down to this norm; 0 for no limit
+   * @param skipLimit steps that may be skipped because a number is not finite; 0 to stop at the
+   *     first
    * @param loggingSteps steps that a report covers; the last report may cover fewer
    * @param computation how steps are computed
    * @param startsAtReference whether policy and reference are the same model at step 0; the first
@@ -44,6 +46,7 @@ public final class Trainer {
       LearningRateSchedule schedule,
       AdamW.Settings adamW,
       double maxGradNorm,
+      int skipLimit,
       int loggingSteps,
       Computation computation,
       boolean startsAtReference) {}
@@ -54,7 +57,6 @@ public final class Trainer {
   private final @Nullable Evaluation evaluation;
   private final @Nullable Checkpointing checkpointing;
   private final Listeners listeners;
-  private @Nullable StepReport last;
   private int evaluatedStep = NEVER;
 
   /** A trainer without evaluations and checkpoints. */
@@ -134,8 +136,10 @@ public final class Trainer {
     }
     session.accumulate(this::startCheck);
     if (session.accumulated()) {
-      last = session.update();
-      listeners.step(last);
+      StepReport done = session.update(listeners::skipped);
+      if (done != null) {
+        listeners.step(done);
+      }
       boolean finalReport = ended() && !suspended();
       if (session.step() % session.settings().loggingSteps() == 0 || finalReport) {
         report();
@@ -192,8 +196,8 @@ public final class Trainer {
 
   /** Delivers the report of the steps that none covers yet. */
   private void report() {
-    if (last != null && session.reportPending()) {
-      listeners.report(session.takeReport(last));
+    if (session.reportPending()) {
+      listeners.report(session.takeReport());
     }
   }
 

@@ -12,6 +12,7 @@ import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
+import org.dpo4j.SkippedStep;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.batch.EpochPlan;
@@ -50,9 +51,11 @@ public final class TrainingSession implements AutoCloseable {
   private @Nullable List<List<int[]>> order; // of the pairs in orderedEpoch, a function of it
   private int orderedEpoch;
   private int step;
+  private int skippedSteps;
   private int microBatch;
   private long pairsSeen;
   private long numTokens;
+  private double gradNorm; // of the last step that was not skipped
   private MetricSums ofStep = MetricSums.NONE;
   private MetricSums sinceReport = MetricSums.NONE;
   private StepClock clock = new StepClock();
@@ -104,9 +107,14 @@ public final class TrainingSession implements AutoCloseable {
     return settings;
   }
 
-  /** Optimizer steps done. */
+  /** Steps done, skipped ones included. */
   public int step() {
     return step;
+  }
+
+  /** Steps that were skipped because a number was not finite. */
+  public int skippedSteps() {
+    return skippedSteps;
   }
 
   /** Micro-batches of the next step that are done. */
@@ -185,20 +193,10 @@ public final class TrainingSession implements AutoCloseable {
     List<List<ScoredPair>> pieces = pieces(all.microBatches().get(microBatch));
     for (int piece = 0; piece < pieces.size(); piece++) {
       List<ScoredPair> pairs = pieces.get(piece);
-      long dropoutSeed = DropoutSeed.of(settings.plan().seed(), step, microBatch, piece);
-      try (MicroBatch computed =
-          MicroBatch.forward(
-              settings.computation().engine(),
-              policy,
-              objective,
-              data.reference(),
-              pairs,
-              all.unit(),
-              settings.computation().purpose(),
-              OptionalLong.of(dropoutSeed))) {
+      try (MicroBatch computed = forward(pairs, microBatch, piece)) {
         boolean first = step == 0 && ofStep.pairs() == 0;
         ofStep = ofStep.plus(computed.metrics());
-        if (first) {
+        if (first && ofStep.finite()) {
           checkStart(startCheck);
         }
         // Divided by the weight of the step, so that the micro-batches add up to its mean.
@@ -209,6 +207,18 @@ public final class TrainingSession implements AutoCloseable {
     }
     microBatch++;
     clock.computed();
+  }
+
+  private MicroBatch forward(List<ScoredPair> pairs, int ofMicroBatch, int piece) {
+    return MicroBatch.forward(
+        settings.computation().engine(),
+        policy,
+        objective,
+        data.reference(),
+        pairs,
+        current().unit(),
+        settings.computation().purpose(),
+        OptionalLong.of(DropoutSeed.of(settings.plan().seed(), step, ofMicroBatch, piece)));
   }
 
   /** Cuts a micro-batch of many tokens into pieces if that changes no number. */
@@ -236,27 +246,30 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   /**
-   * Updates the weights with the accumulated gradients, which completes the step.
+   * Updates the weights with the accumulated gradients, which completes the step. A step whose
+   * loss, log-probabilities or gradient are not finite is skipped if the settings allow it: it
+   * counts as done, and weights and moments stay unchanged.
    *
-   * @return measurements of the step
-   * @throws DpoException if a loss or the gradient is not finite; the weights are then unchanged
+   * @param onSkip called if the step was skipped
+   * @return measurements of the step; null if it was skipped
+   * @throws NonFiniteStepException if a number is not finite and the step may not be skipped; the
+   *     weights are unchanged
    */
-  StepReport update() {
+  @Nullable StepReport update(Consumer<SkippedStep> onSkip) {
     clock.start();
-    double gradNorm = trained().parameters().gradientNorm();
-    requireFinite(ofStep.means().loss(), gradNorm);
+    double norm = trained().parameters().gradientNorm();
+    if (!ofStep.finite() || !Double.isFinite(norm)) {
+      onSkip.accept(skip(norm));
+      return null;
+    }
+    gradNorm = norm;
     double learningRate = settings.schedule().at(step);
     trained().optimizer().step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
     clock.updated();
     if (settings.computation().bf16()) {
       policy.parameters().refreshTrainedBf16();
     }
-    step++;
-    microBatch = 0;
-    current = null;
-    if (data.reference() != null) {
-      data.reference().afterStep(step, policy);
-    }
+    completeStep();
     StepReport report =
         new StepReport(
             step,
@@ -274,27 +287,134 @@ public final class TrainingSession implements AutoCloseable {
     return report;
   }
 
+  private void completeStep() {
+    step++;
+    microBatch = 0;
+    current = null;
+    if (data.reference() != null) {
+      data.reference().afterStep(step, policy);
+    }
+  }
+
+  private SkippedStep skip(double norm) {
+    NonFiniteStep found = nonFinite(norm);
+    if (!trained().parameters().finite()) {
+      throw new NonFiniteStepException(
+          found.description()
+              + OptionText.of("; the weights themselves are not finite. Lower {learning_rate}"),
+          found);
+    }
+    if (skippedSteps == settings.skipLimit() || skippedSteps + 1 == settings.maxSteps()) {
+      throw new NonFiniteStepException(
+          found.description()
+              + "; the weights were not changed by this step. "
+              + whyNotSkipped()
+              + found.advice(),
+          found);
+    }
+    clock.updated();
+    skippedSteps++;
+    completeStep();
+    ofStep = MetricSums.NONE;
+    return new SkippedStep(
+        step,
+        settings.maxSteps(),
+        found.rows(),
+        found.loss(),
+        norm,
+        skippedSteps,
+        settings.skipLimit());
+  }
+
+  private String whyNotSkipped() {
+    if (settings.skipLimit() == 0) {
+      return "";
+    }
+    return skippedSteps == settings.skipLimit()
+        ? OptionText.of(
+            "%d of %d allowed by {on_nan_limit} were skipped before. ",
+            skippedSteps, settings.skipLimit())
+        : "No step of the run could be taken. ";
+  }
+
+  /** Computes the step in progress again, to find the pairs; sets the gradients to zero. */
+  private NonFiniteStep nonFinite(double norm) {
+    List<NonFiniteStep.BadPair> bad = new ArrayList<>();
+    List<List<ScoredPair>> microBatches = current().microBatches();
+    for (int i = 0; i < microBatches.size(); i++) {
+      List<List<ScoredPair>> pieces = pieces(microBatches.get(i));
+      for (int piece = 0; piece < pieces.size(); piece++) {
+        bad.addAll(badPairs(pieces.get(piece), i, piece));
+      }
+    }
+    trained().parameters().zeroGradients();
+    return new NonFiniteStep(
+        step + 1,
+        ofStep.means().loss(),
+        norm,
+        microBatches.stream().flatMap(List::stream).map(ScoredPair::pair).toList(),
+        bad);
+  }
+
+  /** Pairs are computed one by one too, since a NaN of one can reach its neighbors in a batch. */
+  private List<NonFiniteStep.BadPair> badPairs(
+      List<ScoredPair> pairs, int ofMicroBatch, int piece) {
+    List<NonFiniteStep.BadPair> together = badTogether(pairs, ofMicroBatch, piece);
+    if (together.isEmpty() || pairs.size() == 1 || !objective.loss().separable()) {
+      return together;
+    }
+    List<NonFiniteStep.BadPair> alone = new ArrayList<>();
+    for (ScoredPair pair : pairs) {
+      alone.addAll(badTogether(List.of(pair), ofMicroBatch, piece));
+    }
+    return alone.isEmpty() ? together : alone;
+  }
+
+  private List<NonFiniteStep.BadPair> badTogether(
+      List<ScoredPair> pairs, int ofMicroBatch, int piece) {
+    trained().parameters().zeroGradients();
+    try (MicroBatch computed = forward(pairs, ofMicroBatch, piece)) {
+      List<MetricSums> metrics = computed.metrics();
+      boolean finite = metrics.stream().allMatch(MetricSums::finite);
+      double norm = Double.NaN;
+      if (finite) {
+        computed.backward(current().weight());
+        norm = trained().parameters().gradientNorm();
+      }
+      List<NonFiniteStep.BadPair> bad = new ArrayList<>();
+      for (int i = 0; i < pairs.size(); i++) {
+        MetricSums numbers = metrics.get(i);
+        if (!numbers.finite() || (finite && !Double.isFinite(norm))) {
+          bad.add(
+              new NonFiniteStep.BadPair(
+                  pairs.get(i).pair(),
+                  numbers.means().loss(),
+                  numbers.logpsChosen(),
+                  numbers.logpsRejected(),
+                  norm));
+        }
+      }
+      return bad;
+    }
+  }
+
   /** Whether there are steps that no report covers. */
   boolean reportPending() {
     return sinceReport.pairs() > 0;
   }
 
-  /**
-   * The report of all steps since the last one, and begins the next.
-   *
-   * @param last report of the last step alone
-   */
-  StepReport takeReport(StepReport last) {
+  /** The report of all steps since the last one; begins the next. */
+  StepReport takeReport() {
     StepReport report =
         new StepReport(
-            last.step(),
-            last.maxSteps(),
-            last.epoch(),
+            step,
+            settings.maxSteps(),
+            epoch(),
             sinceReport.pairs(),
             sinceReport.means(),
-            last.gradNorm(),
-            last.learningRate(),
-            last.numTokens(),
+            gradNorm,
+            settings.schedule().at(step - 1),
+            numTokens,
             clock.meanStepSeconds(),
             clock.meanComputeSeconds());
     sinceReport = MetricSums.NONE;
@@ -305,7 +425,15 @@ public final class TrainingSession implements AutoCloseable {
   /** Position, counters and metric sums. */
   public TrainingSnapshot.Numbers numbers() {
     return new TrainingSnapshot.Numbers(
-        settings.plan().seed(), step, microBatch, pairsSeen, numTokens, ofStep, sinceReport);
+        settings.plan().seed(),
+        step,
+        skippedSteps,
+        microBatch,
+        pairsSeen,
+        numTokens,
+        gradNorm,
+        ofStep,
+        sinceReport);
   }
 
   /** Name and shape of each trained parameter, in the order of the flat tensors. */
@@ -377,12 +505,14 @@ public final class TrainingSession implements AutoCloseable {
       weights.parameters().zeroGradients();
     }
     step = numbers.step();
+    skippedSteps = numbers.skippedSteps();
     microBatch = numbers.microBatch();
     tensors().forEach(source::copyTo);
-    weights.optimizer().continueAfter(step);
+    weights.optimizer().continueAfter(step - skippedSteps);
     refreshBf16();
     pairsSeen = numbers.pairsSeen();
     numTokens = numbers.numTokens();
+    gradNorm = numbers.gradNorm();
     ofStep = numbers.ofStep();
     sinceReport = numbers.sinceReport();
     current = null;
@@ -430,29 +560,6 @@ public final class TrainingSession implements AutoCloseable {
                   + " raise {adam_epsilon} if it is 0",
               step));
     }
-  }
-
-  private void requireFinite(double meanLoss, double gradNorm) {
-    if (Double.isFinite(meanLoss) && Double.isFinite(gradNorm)) {
-      return;
-    }
-    String rows =
-        current().microBatches().stream()
-            .flatMap(List::stream)
-            .map(pair -> pair.pair().origin().toString())
-            .collect(Collectors.joining(" "));
-    throw new DpoException(
-        "step "
-            + (step + 1)
-            + ": loss and gradient norm must be finite but were "
-            + meanLoss
-            + " and "
-            + gradNorm
-            + ", on the pairs "
-            + rows
-            + OptionText.of(
-                "; the weights were not changed by this step. Lower {learning_rate}, or look at these"
-                    + " rows with inspect"));
   }
 
   /** Frees gradients and moments; the policy keeps its weights and counters stay readable. */

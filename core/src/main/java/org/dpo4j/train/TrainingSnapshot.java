@@ -37,19 +37,23 @@ public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String,
    * epoch, the order of its pairs, the learning rate, and the dropout masks.
    *
    * @param seed of the run
-   * @param step optimizer steps done
+   * @param step steps done
+   * @param skippedSteps steps among them that were skipped
    * @param microBatch micro-batches of the next step that are already in the gradients
    * @param pairsSeen pairs trained on, each counted as often as it was used
    * @param numTokens token ids trained on
+   * @param gradNorm gradient norm of the last step that was not skipped
    * @param ofStep metric sums of the micro-batches of the step in progress
    * @param sinceReport metric sums of the steps since the last report
    */
   public record Numbers(
       long seed,
       int step,
+      int skippedSteps,
       int microBatch,
       long pairsSeen,
       long numTokens,
+      double gradNorm,
       MetricSums ofStep,
       MetricSums sinceReport) {}
 

@@ -94,7 +94,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     Tensor tensor = keep(shape);
     checkpoint.copyTo(found, tensor);
     if (!Tensors.finite(tensor)) {
-      notFinite.add(found);
+      notFinite.add("%s (%s)".formatted(found, checkpoint.file(found).path().getFileName()));
     }
     return tensor;
   }

@@ -70,6 +70,8 @@ class TrainingOptionsTest {
           Map.entry("adam_beta2", "0.95"),
           Map.entry("adam_epsilon", "1e-6"),
           Map.entry("max_grad_norm", "0.5"),
+          Map.entry("on_nan", "skip"),
+          Map.entry("on_nan_limit", "3"),
           Map.entry("num_train_epochs", "1.5"),
           Map.entry("max_steps", "7"),
           Map.entry("lr_scheduler_type", "constant_with_warmup"),

@@ -3,14 +3,19 @@ package org.dpo4j.optim;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.dpo4j.Closeness.relative;
 
+import java.util.HashSet;
+import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Engine;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -60,6 +65,28 @@ class FlatParametersTest {
       assertThat(norm).isPositive();
       flat.zeroGradients();
       assertThat(flat.gradientNorm()).isZero();
+    }
+  }
+
+  /** More elements than fit into one piece of the sum, so that several threads have work. */
+  @Test
+  void theNormOfTheGradientsDoesNotDependOnTheNumberOfThreads() {
+    try (CausalLm model = SmallModel.TINY_GPT.create(ElementType.F32, 1);
+        TensorScope scope = TensorScope.open()) {
+      Parameters.Parameter first = model.parameters().all().get(0);
+      first.tensor().set_data(Tensors.zeros(ElementType.F32, 333_333L));
+      try (FlatParameters flat = FlatParameters.of(model.parameters())) {
+        try (RandomNumbers random = new RandomNumbers(5)) {
+          random.normal(flat.gradients());
+        }
+        Set<Double> norms = new HashSet<>();
+        for (int threads = 1; threads <= 5; threads++) {
+          try (Engine.Threads used = Engine.use(threads)) {
+            norms.add(flat.gradientNorm());
+          }
+        }
+        assertThat(norms).hasSize(1);
+      }
     }
   }
 

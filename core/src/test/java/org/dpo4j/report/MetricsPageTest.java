@@ -24,7 +24,7 @@ class MetricsPageTest {
     RunHistory history = new RunHistory();
     history.add(SampleRuns.evaluation(0, 0.6931));
     history.add(SampleRuns.step(2, 0.5));
-    Results results = new Results(history, 8, 16, 10, 1, OptionalLong.of(1L << 30));
+    Results results = new Results(history, 8, 16, 2, 10, 1, OptionalLong.of(1L << 30));
     Set<String> written = new TreeSet<>(results.all().keySet());
     history.log().forEach(entry -> written.addAll(entry.keySet()));
 

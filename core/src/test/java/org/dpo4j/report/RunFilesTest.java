@@ -97,7 +97,7 @@ class RunFilesTest {
     history.add(SampleRuns.evaluation(0, 0.7));
     history.add(SampleRuns.step(4, 0.6));
     history.add(SampleRuns.evaluation(4, 0.3));
-    Results results = new Results(history, 147, 294, 20, 2.5, OptionalLong.empty());
+    Results results = new Results(history, 147, 294, 0, 20, 2.5, OptionalLong.empty());
     results.writeTrain(file);
     JsonNode train = JsonMapper.shared().readTree(Files.readString(file));
     assertThat(Files.readString(file)).startsWith("{\n    \"epoch\": 2.0,\n");
@@ -118,7 +118,7 @@ class RunFilesTest {
 
   @Test
   void aRunWithoutEvaluationOrStepsStillGivesValidFiles() throws IOException {
-    Results results = new Results(new RunHistory(), 0, 0, 0, 0, OptionalLong.empty());
+    Results results = new Results(new RunHistory(), 0, 0, 0, 0, 0, OptionalLong.empty());
     assertThat(results.evaluation()).isEmpty();
     results.writeAll(file);
     JsonNode all = JsonMapper.shared().readTree(Files.readString(file));

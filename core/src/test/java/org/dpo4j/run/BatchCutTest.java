@@ -186,6 +186,7 @@ class BatchCutTest {
               LearningRateSchedule.constant(1e-4),
               AdamW.Settings.ADAM,
               1,
+              0,
               1,
               Computation.PLAIN,
               true);

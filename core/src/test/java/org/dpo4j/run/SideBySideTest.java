@@ -207,6 +207,7 @@ class SideBySideTest {
             LearningRateSchedule.constant(1e-3),
             AdamW.Settings.ADAM,
             1,
+            0,
             2,
             Computation.PLAIN,
             true));

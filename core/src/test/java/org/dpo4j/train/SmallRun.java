@@ -27,6 +27,7 @@ final class SmallRun {
   double learningRate = 1e-3;
   double epsilon = 1e-8;
   double maxGradNorm = 1;
+  int skipLimit = 0;
   boolean startsAtReference = true;
 
   SmallRun(List<EncodedPair> pairs) {
@@ -64,6 +65,7 @@ final class SmallRun {
             LearningRateSchedule.constant(learningRate),
             new AdamW.Settings(0.9, 0.999, epsilon, 0.01),
             maxGradNorm,
+            skipLimit,
             1,
             Computation.PLAIN,
             startsAtReference);

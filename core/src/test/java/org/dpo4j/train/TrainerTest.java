@@ -318,7 +318,8 @@ class TrainerTest {
       run.learningRate = 1e30;
       assertThatThrownBy(() -> run.train(policy, reference))
           .isInstanceOf(DpoException.class)
-          .hasMessageStartingWith("step 2: loss and gradient norm must be finite but were ")
+          .hasMessageStartingWith(
+              "step 2: loss, log-probabilities and gradient must be finite but ")
           .hasMessageContaining("[pairs.jsonl:5] [pairs.jsonl:6] [pairs.jsonl:7] [pairs.jsonl:8];");
       assertThat(Arrays.stream(SmallModel.weights(policy)).allMatch(Double::isFinite)).isTrue();
     }

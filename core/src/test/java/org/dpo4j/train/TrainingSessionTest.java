@@ -86,6 +86,7 @@ class TrainingSessionTest {
               new LearningRateSchedule(1e-2, LearningRateSchedule.Shape.LINEAR, 3, STEPS),
               new AdamW.Settings(0.9, 0.999, 1e-8, 0.01),
               1,
+              0,
               3,
               new Computation(bf16, false, LogProbEngine.cpu()),
               false);

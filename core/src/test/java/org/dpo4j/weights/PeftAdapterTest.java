@@ -88,6 +88,23 @@ class PeftAdapterTest {
         .containsExactlyInAnyOrder(PEFT_KEYS.split("\\s+"));
   }
 
+  /** The last tensor of the file ends in a NaN. */
+  @Test
+  void aWeightThatIsNotFiniteIsRefusedWithTensorAndFile() throws IOException {
+    Path adapter = copy("llama-r8");
+    Path file = adapter.resolve(Checkpoint.ADAPTER);
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length - 1] = 0x7f;
+    bytes[bytes.length - 2] = (byte) 0xff;
+    Files.write(file, bytes);
+
+    assertThatThrownBy(() -> open(adapter))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("all numbers must be finite")
+        .hasMessageContaining(".lora_")
+        .hasMessageContaining(" (adapter_model.safetensors)");
+  }
+
   @Test
   void namesMayCarryTheNameOfTheAdapter() throws IOException {
     Path adapter = copy("llama-r8");

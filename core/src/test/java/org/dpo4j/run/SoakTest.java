@@ -1,0 +1,122 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.dpo4j.run.RunFixture.fixture;
+import static org.dpo4j.run.RunFixture.output;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.torch.TensorScope;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Closes: a run that loses memory, files or threads bit by bit, and ends hours later. Whole runs
+ * with evaluations; {@code -Ddpo4j.soak.steps=5000} makes them long, and prints the figures.
+ */
+@EnabledOnOs(OS.LINUX)
+class SoakTest {
+
+  private static final int STEPS = Integer.getInteger("dpo4j.soak.steps", 300);
+  private static final boolean LONG = STEPS > 1000;
+  private static final int STRIDE = LONG ? 100 : 20;
+
+  /**
+   * The allocators of Java and C keep some freed memory, and no two runs keep the same: 2 MB
+   * between the samples of a run of this size. A leak of one small tensor a step, 4 kB, would be 20
+   * MB over 5,000 steps.
+   */
+  private static final long ALLOWED_GROWTH = 16L << 20;
+
+  private final Path folder;
+
+  SoakTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
+
+  /** What a process holds. */
+  private record Sample(int step, long handles, long resident, long files, long threads) {
+
+    static Sample at(int step) {
+      long handles = TensorScope.liveHandles(); // before a collection could hide any
+      System.gc(); // the Java heap reuses its pages, so that growth would be native
+      return new Sample(
+          step,
+          handles,
+          TensorScope.residentBytes(),
+          openFiles(),
+          ManagementFactory.getThreadMXBean().getThreadCount());
+    }
+
+    private static long openFiles() {
+      try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
+        return files.count();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void memoryFilesHandlesAndThreadsStayFlat(boolean adapter) {
+    List<Sample> samples = new ArrayList<>();
+    Map<String, Object> options = new HashMap<>();
+    options.put("model", fixture("models/llama"));
+    options.put("data_file", fixture("pairs32.jsonl"));
+    options.put("output_dir", folder.resolve("out"));
+    options.put("eval_split", 4);
+    options.put("eval_strategy", "steps");
+    options.put("eval_steps", STRIDE);
+    options.put("use_peft", adapter);
+    options.put("disable_dropout", !adapter);
+    options.put("max_length", 48);
+    options.put("per_device_train_batch_size", 2);
+    options.put("max_steps", STEPS);
+    options.put("sample_prompts", 0);
+    TrainingRun.run(
+        TrainingConfig.of(options),
+        output(new ByteArrayOutputStream()),
+        new TrainingListener() {
+          @Override
+          public void onStep(StepReport step, TrainingControl control) {
+            if (step.step() % STRIDE == STRIDE / 2) {
+              samples.add(Sample.at(step.step()));
+            }
+          }
+        });
+
+    if (LONG) {
+      samples.forEach(System.out::println);
+    }
+    // The first third warms up: buffers grow to the longest batch, and code is compiled.
+    List<Sample> warm = samples.subList(samples.size() / 3, samples.size());
+    assertThat(most(warm, Sample::handles)).isLessThanOrEqualTo(warm.get(0).handles());
+    assertThat(most(warm, Sample::files)).isLessThanOrEqualTo(warm.get(0).files());
+    assertThat(most(warm, Sample::threads)).isLessThanOrEqualTo(warm.get(0).threads() + 1);
+    assertThat(most(warm, Sample::resident) - warm.get(0).resident())
+        .as("growth of resident memory: %s", warm)
+        .isLessThan(ALLOWED_GROWTH);
+  }
+
+  private static long most(List<Sample> samples, ToLongFunction<Sample> figure) {
+    return samples.stream().mapToLong(figure).max().orElseThrow();
+  }
+}
