@@ -96,7 +96,7 @@ record Failure(Console console, boolean debug) {
     String model = "--model examples/tiny-chat --data_file examples/pairs.jsonl";
     return "for example: ./dpo4j "
         + switch (command) {
-          case "train" -> "train " + model + " --output_dir tuned";
+          case "train", "verify-resume" -> command + " " + model + " --output_dir tuned";
           case "score" -> "score " + model + " --output scores.jsonl";
           case "merge" -> "merge --model examples/tiny-chat --adapter tuned --output_dir merged";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";

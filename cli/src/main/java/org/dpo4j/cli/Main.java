@@ -47,7 +47,7 @@ public final class Main implements Callable<Integer> {
   Main(Runner runner, Console console) {
     this.console = console;
     this.line = new CommandLine(this);
-    line.addSubcommand(TrainCommand.line(runner, console));
+    line.addSubcommand(TrainCommand.train(runner, console));
     line.addSubcommand(PlanCommand.line(runner, console));
     line.addSubcommand(
         RunCommand.line(
@@ -89,6 +89,7 @@ public final class Main implements Callable<Integer> {
             DemoConfig.OPTIONS,
             config -> {},
             DemoRun::run));
+    line.addSubcommand(TrainCommand.verifyResume(runner));
     line.addSubcommand(new CommandLine(new CompletionCommand(console)));
     line.addSubcommand(new CommandLine(new HelpCommand()));
     line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());

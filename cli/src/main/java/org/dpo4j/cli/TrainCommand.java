@@ -4,13 +4,17 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.ToIntBiFunction;
 import org.dpo4j.Cancellation;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.YamlOptions;
+import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.ProgramInputs;
 import org.dpo4j.run.TrainingRun;
+import org.dpo4j.run.VerifyResumeRun;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -18,18 +22,17 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The command {@code train}. */
+/** The commands {@code train} and {@code verify-resume}, which have the same options. */
 @Command(
-    name = "train",
-    description = "Tunes a model on preference pairs.",
     footer = {
       "",
       "--config FILE reads the same options from a YAML file, such as TRL's; flags take precedence.",
       "How each of TRL's options is treated: docs/reference/trl.md."
     })
 final class TrainCommand implements Callable<Integer> {
+
   private final Runner runner;
-  private final Console console;
+  private final ToIntBiFunction<TrainingConfig, RunOutput> work;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -39,16 +42,45 @@ final class TrainCommand implements Callable<Integer> {
       description = "YAML file with options, such as TRL's; flags take precedence")
   private @Nullable Path file;
 
-  private TrainCommand(Runner runner, Console console) {
+  /**
+   * @param work gives the exit code
+   */
+  private TrainCommand(Runner runner, ToIntBiFunction<TrainingConfig, RunOutput> work) {
     this.runner = runner;
-    this.console = console;
+    this.work = work;
   }
 
-  static CommandLine line(Runner runner, Console console) {
-    CommandLine line =
-        OptionFlags.line(
-            CommandSpec.forAnnotatedObject(new TrainCommand(runner, console)),
-            TrainingConfig.OPTIONS);
+  static CommandLine train(Runner runner, Console console) {
+    return line(
+        new TrainCommand(runner, (config, output) -> train(config, output, console)),
+        "train",
+        "Tunes a model on preference pairs.");
+  }
+
+  private static int train(TrainingConfig config, RunOutput output, Console console) {
+    Cancellation cancellation = new Cancellation();
+    try (StopSignals signals = StopSignals.suspending(cancellation, console)) {
+      TrainingRun.run(config, ProgramInputs.NONE, output, cancellation, List.of());
+      return signals.exitCode();
+    }
+  }
+
+  static CommandLine verifyResume(Runner runner) {
+    return line(
+        new TrainCommand(
+            runner,
+            (config, output) -> {
+              VerifyResumeRun.run(config, output);
+              return 0;
+            }),
+        "verify-resume",
+        "Does the first steps of a training run with and without a break, and compares the bytes.");
+  }
+
+  private static CommandLine line(TrainCommand command, String name, String description) {
+    CommandSpec spec = CommandSpec.forAnnotatedObject(command).name(name);
+    spec.usageMessage().description(description);
+    CommandLine line = OptionFlags.line(spec, TrainingConfig.OPTIONS);
     OptionFlags.addHidden(line, TrainingOptions.names());
     return line;
   }
@@ -61,15 +93,13 @@ final class TrainCommand implements Callable<Integer> {
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();
-    Cancellation cancellation = new Cancellation();
-    try (StopSignals signals = StopSignals.suspending(cancellation, console)) {
-      runner.run(
-          options.config(),
-          (config, output) -> {
-            options.report(output);
-            TrainingRun.run(config, ProgramInputs.NONE, output, cancellation, List.of());
-          });
-      return signals.exitCode();
-    }
+    AtomicInteger exitCode = new AtomicInteger();
+    runner.run(
+        options.config(),
+        (config, output) -> {
+          options.report(output);
+          exitCode.set(work.applyAsInt(config, output));
+        });
+    return exitCode.get();
   }
 }

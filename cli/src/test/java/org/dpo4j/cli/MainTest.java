@@ -76,6 +76,7 @@ class MainTest {
     Map<String, OptionTable<?>> tables =
         Map.of(
             "train", TrainingConfig.OPTIONS,
+            "verify-resume", TrainingConfig.OPTIONS,
             "plan", PlanConfig.OPTIONS,
             "score", ScoreConfig.OPTIONS,
             "inspect", InspectConfig.OPTIONS,

@@ -28,7 +28,7 @@ public final class FileTrees {
   }
 
   /** Deletes a folder recursively, even while another thread adds files to it. */
-  static void delete(Path root) throws IOException {
+  public static void delete(Path root) throws IOException {
     for (int attempt = 1; Files.exists(root, LinkOption.NOFOLLOW_LINKS); attempt++) {
       try {
         Files.walkFileTree(root, new Deletion());
