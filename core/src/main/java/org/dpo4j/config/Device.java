@@ -1,6 +1,6 @@
 package org.dpo4j.config;
 
 /** The values of the option {@code device}. */
-public enum Device {
+enum Device {
   CPU
 }

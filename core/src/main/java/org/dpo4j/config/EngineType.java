@@ -3,7 +3,7 @@ package org.dpo4j.config;
 import org.dpo4j.logprob.LogProbEngine;
 
 /** The names of {@code --engine}: which code computes log-probabilities and gradients. */
-public enum EngineType {
+enum EngineType {
   /** The hand-written forward and backward pass. */
   CPU,
   /** libtorch's operations and its autograd. */
