@@ -1,6 +1,6 @@
 package org.dpo4j.config;
 
 /** The values of the option {@code device}. */
-enum Device {
+public enum Device {
   CPU
 }
