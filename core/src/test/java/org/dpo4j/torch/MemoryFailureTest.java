@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.junit.jupiter.api.Test;
 
 /** Closes: a failed allocation that is shown as a stack trace or as a bug of the program. */
@@ -13,7 +14,7 @@ class MemoryFailureTest {
   private static final long TOO_MANY = 1L << 50;
 
   private static String message(Throwable failure) {
-    return MemoryFailure.of(failure).orElseThrow().getMessage();
+    return OptionText.plain(MemoryFailure.of(failure).orElseThrow().text());
   }
 
   @Test
