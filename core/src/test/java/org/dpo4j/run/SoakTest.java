@@ -29,7 +29,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Closes: a run that loses memory, files or threads bit by bit, and ends hours later. Whole runs
- * with evaluations and checkpoints; {@code -Ddpo4j.soak.steps=5000} makes them long, and prints the figures.
+ * with evaluations and checkpoints; {@code -Ddpo4j.soak.steps=5000} makes them long, and prints the
+ * figures.
  */
 @EnabledOnOs(OS.LINUX)
 class SoakTest {
