@@ -70,8 +70,7 @@ class LossPropertiesTest {
   }
 
   private static Tensor column(double[][] table, int column, int... pairs) {
-    return Tensors.doubles(
-        IntStream.of(pairs).mapToDouble(pair -> table[pair][column]).toArray());
+    return Tensors.doubles(IntStream.of(pairs).mapToDouble(pair -> table[pair][column]).toArray());
   }
 
   private static boolean same(double a, double b) {
@@ -304,8 +303,6 @@ class LossPropertiesTest {
   }
 
   private static void refused(ThrowingCallable making, String message) {
-    assertThatThrownBy(making)
-        .isInstanceOf(UsageException.class)
-        .hasMessageStartingWith(message);
+    assertThatThrownBy(making).isInstanceOf(UsageException.class).hasMessageStartingWith(message);
   }
 }
