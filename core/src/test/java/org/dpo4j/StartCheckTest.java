@@ -17,6 +17,7 @@ class StartCheckTest {
   @Test
   void failsWhereTheLossIsOff() {
     assertThat(new StartCheck(LN_2, LN_2 + 2e-4, 5e-5, false).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, LN_2 - 2e-4, 5e-5, false).passed()).isFalse();
     assertThat(new StartCheck(LN_2, Double.NaN, 5e-5, false).passed()).isFalse();
   }
 
@@ -50,6 +51,10 @@ class StartCheckTest {
     assertThat(new StartCheck(LN_2, LN_2 + 0.01, 0.01, true).passed()).isTrue();
     assertThat(new StartCheck(LN_2, LN_2 + 0.01, 0.03, true).passed()).isFalse();
     assertThat(new StartCheck(LN_2, 1, 0.01, true).passed()).isFalse();
+    assertThat(new StartCheck(LN_2, LN_2 - 0.01, 0.01, true).passed()).isTrue();
+    assertThat(new StartCheck(LN_2, 0.4, 0.01, true).passed()).isFalse();
+    assertThat(new StartCheck(-25, -25.5, 0.01, true).passed()).isTrue(); // a fifth of 25 is 5
+    assertThat(new StartCheck(-25, -31, 0.01, true).passed()).isFalse();
     assertThat(new StartCheck(LN_2, Double.NaN, 0.01, true).passed()).isFalse();
   }
 }

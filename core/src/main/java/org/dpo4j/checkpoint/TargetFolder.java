@@ -80,6 +80,10 @@ record TargetFolder(Path path, boolean exists) {
 
   /** Checks the files in the folder; call it with the lock held and leftovers removed. */
   void checkContent(Path given, OutputFolder.Existing existing) {
+    checkContent(given, existing, Path.of(""));
+  }
+
+  void checkContent(Path given, OutputFolder.Existing existing, Path workingDirectory) {
     Set<String> names = new TreeSet<>();
     entries(path).forEach(entry -> names.add(String.valueOf(entry.getFileName())));
     names.removeIf(TargetFolder::isHidden);
@@ -98,7 +102,7 @@ record TargetFolder(Path path, boolean exists) {
                       + " to start again and replace it, or name another folder")
               : OptionText.of("name another folder, or pass {overwrite_output_dir} to replace it"));
     }
-    requireReplaceable(given, names);
+    requireReplaceable(given, names, FileTrees.real(workingDirectory.toAbsolutePath()));
   }
 
   /** Creates the folder with missing parents and returns what was created, deepest last. */
@@ -163,7 +167,7 @@ record TargetFolder(Path path, boolean exists) {
     }
   }
 
-  private void requireReplaceable(Path given, Set<String> names) {
+  private void requireReplaceable(Path given, Set<String> names, Path workingDirectory) {
     if (MARKS.stream().noneMatch(names::contains) && names.stream().noneMatch(this::isOfRun)) {
       throw new UsageException(
           "overwrite_output_dir",
@@ -186,8 +190,7 @@ record TargetFolder(Path path, boolean exists) {
                       : foreign.get(0) + " and " + (foreign.size() - 1) + " more"),
           "move %s away or name another folder".formatted(foreign.size() == 1 ? "it" : "them"));
     }
-    Path here = FileTrees.real(Path.of("").toAbsolutePath());
-    if (here.startsWith(path) && !here.equals(path)) {
+    if (workingDirectory.startsWith(path) && !workingDirectory.equals(path)) {
       throw new UsageException(
           "overwrite_output_dir",
           "must not remove the working directory",

@@ -3,6 +3,7 @@ package org.dpo4j.generate;
 import java.util.Comparator;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.dpo4j.DpoException;
 
 /**
  * Samples the next token.
@@ -22,14 +23,14 @@ public record TokenSampler(double temperature, double topP) {
     }
   }
 
-  /** Samples a token from logits, shape (vocab). */
+  /**
+   * Samples a token.
+   *
+   * @param logits shape (vocab)
+   * @throws DpoException if a logit is not finite
+   */
   int pick(float[] logits, SplittableRandom random) {
-    int best = 0;
-    for (int i = 1; i < logits.length; i++) {
-      if (logits[i] > logits[best]) {
-        best = i;
-      }
-    }
+    int best = mostProbable(logits);
     if (temperature == 0) {
       return best;
     }
@@ -42,17 +43,34 @@ public record TokenSampler(double temperature, double topP) {
     int[] order = topP == 1 ? IntStream.range(0, logits.length).toArray() : byWeight(weights);
     int candidates = 0;
     double nucleus = 0;
-    while (candidates < order.length && (candidates == 0 || nucleus < topP * total)) {
+    while (candidates < order.length && nucleus < topP * total) {
       nucleus += weights[order[candidates++]];
     }
     double left = random.nextDouble() * nucleus;
-    for (int i = 0; i < candidates; i++) {
+    int last = candidates - 1; // takes what rounding leaves, too
+    for (int i = 0; i < last; i++) {
       left -= weights[order[i]];
       if (left < 0) {
         return order[i];
       }
     }
-    return order[candidates - 1];
+    return order[last];
+  }
+
+  /** The token of the largest logit, the first of several. */
+  private static int mostProbable(float[] logits) {
+    int best = 0;
+    for (int i = 0; i < logits.length; i++) {
+      if (!Float.isFinite(logits[i])) {
+        throw new DpoException(
+            "the logits must be finite but that of token %d is %s; the model's weights are damaged, or too large for 32 bits"
+                .formatted(i, logits[i]));
+      }
+      if (logits[i] > logits[best]) {
+        best = i;
+      }
+    }
+    return best;
   }
 
   /** The tokens by falling probability. */

@@ -52,7 +52,6 @@ final class ReferenceFormat {
       out.writeDouble(table.rejected(i));
     }
     out.flush();
-    digested.on(false);
     out.write(digested.getMessageDigest().digest());
     out.flush();
   }
@@ -91,7 +90,6 @@ final class ReferenceFormat {
         rejected[i] = in.readDouble();
       }
       byte[] sum = digested.getMessageDigest().digest();
-      digested.on(false);
       require(Arrays.equals(in.readNBytes(Sha256.BYTES), sum), "its checksum is wrong");
       return LogProbTable.of(chosen, rejected);
     } catch (EOFException e) {

@@ -2,7 +2,9 @@ package org.dpo4j.torch;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 
@@ -35,11 +37,29 @@ public final class MemoryFailure {
     if (failure instanceof OutOfMemoryError) {
       return Optional.of(new DpoException(ofJava(text), failure));
     }
+    if (failure instanceof LinkageError && causes(failure).anyMatch(MemoryFailure::isOfLoading)) {
+      return Optional.of(
+          new DpoException(
+              "out of memory while the native libraries were loaded: %s\n".formatted(text)
+                  + "they need 3 GB of address space: raise the limit of the process (ulimit -v) or"
+                  + " of the container",
+              failure));
+    }
     boolean ofNative =
         failure instanceof RuntimeException
             && !(failure instanceof DpoException)
             && mentions(text, NATIVE);
     return ofNative ? Optional.of(new DpoException(ofNative(text), failure)) : Optional.empty();
+  }
+
+  private static Stream<Throwable> causes(Throwable failure) {
+    return Stream.iterate(failure, Objects::nonNull, Throwable::getCause);
+  }
+
+  private static boolean isOfLoading(Throwable failure) {
+    return mentions(
+        String.valueOf(failure.getMessage()),
+        List.of("failed to map segment", "cannot allocate memory"));
   }
 
   private static String ofJava(String text) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Closes: a token predicted from the wrong place, or a layout that reaches over its borders. */
@@ -82,6 +83,15 @@ class FlatSequencesTest {
     assertThatThrownBy(gap::build).isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(() -> gap.addNumbered(ids(7), ids(1), ids(1)))
         .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void aSequenceMayHaveAnyNumberOfTokens() {
+    int[] prompt = IntStream.range(0, 1000).toArray();
+    FlatSequences flat = FlatSequences.of(prompt, ids(1), ids(2));
+    assertThat(flat.ids()).isEqualTo(prompt);
+    assertThat(flat.positions()).isEqualTo(prompt);
+    assertThat(flat.tokens()).isEqualTo(1000);
   }
 
   private static int[] ids(int... ids) {

@@ -64,6 +64,29 @@ class PreferenceBatchTest {
         .containsExactly(List.of(4), List.of(5));
   }
 
+  /** 8, 4 and 8 tokens into two pieces of 10: half of the second is as far as the first goes. */
+  @Test
+  void aPairGoesToThePieceThatHoldsHalfOfIt() {
+    EncodedPair eight = pair(ids(1, 2), ids(3, 4, 5), ids(6, 7, 8));
+    EncodedPair four = pair(ids(1, 2), ids(3), ids(4));
+    assertThat(new TokenBudget(10).pieces(List.of(eight, four, eight), pair -> pair))
+        .containsExactly(List.of(eight, four), List.of(eight));
+  }
+
+  @Test
+  void aPairLargerThanTheBudgetIsOnePieceAlone() {
+    EncodedPair pair = pair(ids(1, 2, 3, 4), ids(5, 6, 7), ids(8, 9, 10));
+    assertThat(pieces(1, List.of(4), pair)).containsExactly(List.of(4));
+  }
+
+  /** Java's hash of 0 31 and of 1 0 is the same, 961 + 31. */
+  @Test
+  void promptsOfOneHashStayApart() {
+    List<EncodedPair> pairs =
+        List.of(pair(ids(0, 31), ids(1), ids(2)), pair(ids(1, 0), ids(1), ids(2)));
+    assertThat(PreferenceBatch.of(pairs).sequences().ids()).containsExactly(0, 31, 1, 0);
+  }
+
   /** Numbers stand for pairs that are all alike. */
   private static List<List<Integer>> pieces(int tokens, List<Integer> numbers, EncodedPair pair) {
     return new TokenBudget(tokens).pieces(numbers, number -> pair);

@@ -30,6 +30,16 @@ class HeldOutSplitTest {
     assertThat(new HeldOutSplit(7, 42, -1).of(data).held().pairs()).hasSize(7);
   }
 
+  /** 1 is one pair, not all of them; 0.5 of 3 pairs is 2. */
+  @Test
+  void aShareIsBelowOneAndANumberFromOne() {
+    assertThat(new HeldOutSplit(1, 42, -1).of(data(25, i -> i)).held().pairs()).hasSize(1);
+    assertThat(new HeldOutSplit(0.99, 42, -1).of(data(200, i -> i)).held().pairs()).hasSize(198);
+    assertThat(new HeldOutSplit(0.5, 42, -1).of(data(3, i -> i)).held().pairs()).hasSize(2);
+    assertThatThrownBy(() -> new HeldOutSplit(1, 42, -1).of(data(1, i -> i)))
+        .hasMessageContaining("1 of 1 pairs with 1 different prompts holds out 1");
+  }
+
   @Test
   void oneSeedGivesOneSplitAndAnotherAnother() {
     PairDataset data = data(200, i -> i);

@@ -74,6 +74,45 @@ class PairEncoderTest {
   }
 
   @Test
+  void aNegativeIdIsABadRowAndTheLastOfTheVocabularyIsNot() {
+    assertThatThrownBy(() -> ids(0).encode(pair(List.of(1), List.of(2), List.of(-1))))
+        .isInstanceOf(BadRowException.class)
+        .hasMessageContaining("ids must be from 0 to 259 but one is -1");
+    PairEncoder small =
+        new PairEncoder(new InstructionTokenizer(), null, NONE, new EncodingLimits(0, 10, 100));
+    assertThat(small.encode(pair(List.of(0), List.of(99), List.of(2))).status())
+        .isEqualTo(Status.KEPT);
+  }
+
+  @Test
+  void aSideWithoutIdsIsABadRow() {
+    assertThatThrownBy(() -> ids(0).encode(pair(List.of(1), List.of(), List.of(2))))
+        .isInstanceOf(BadRowException.class)
+        .hasMessage("[pairs.jsonl:7] empty chosen: no token is left after encoding");
+    assertThatThrownBy(() -> ids(0).encode(pair(List.of(1), List.of(2), List.of())))
+        .isInstanceOf(BadRowException.class)
+        .hasMessage("[pairs.jsonl:7] empty rejected: no token is left after encoding");
+  }
+
+  /** The first token of a sequence is predicted by none, so a completion of one is not scored. */
+  @Test
+  void withoutAPromptEachCompletionNeedsTwoIds() {
+    for (List<List<Integer>> sides :
+        List.of(
+            List.of(List.of(1), List.of(2, 3)),
+            List.of(List.of(2, 3), List.of(1)),
+            List.of(List.of(1), List.of(2)))) {
+      assertThatThrownBy(() -> ids(0).encode(pair(List.of(), sides.get(0), sides.get(1))))
+          .isInstanceOf(BadRowException.class)
+          .hasMessageStartingWith("[pairs.jsonl:7] nothing to score: ");
+    }
+    assertThat(ids(0).encode(pair(List.of(), List.of(1, 2), List.of(3, 4))).status())
+        .isEqualTo(Status.KEPT);
+    assertThat(ids(0).encode(pair(List.of(5), List.of(1), List.of(3))).status())
+        .isEqualTo(Status.KEPT);
+  }
+
+  @Test
   void anIdOfTheTokenizerBeyondTheVocabularyStopsTheRun() {
     PairEncoder encoder =
         new PairEncoder(

@@ -75,6 +75,15 @@ class LearningRateScheduleTest {
     }
   }
 
+  @Test
+  void aRateOfZeroIsAllowedAndANegativeNumberOfStepsIsNot() {
+    assertThat(LearningRateSchedule.constant(0).at(3)).isZero();
+    assertThatThrownBy(() -> new LearningRateSchedule(1, Shape.LINEAR, -1, 8))
+        .hasMessageContaining("1.0, -1, 8");
+    assertThatThrownBy(() -> new LearningRateSchedule(1, Shape.LINEAR, 2, -8))
+        .hasMessageContaining("1.0, 2, -8");
+  }
+
   private static double[] rates(Shape shape, int warmup) {
     LearningRateSchedule schedule = new LearningRateSchedule(12, shape, warmup, 8);
     return IntStream.range(0, 8).mapToDouble(schedule::at).toArray();

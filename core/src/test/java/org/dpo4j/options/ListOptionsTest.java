@@ -9,12 +9,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
-import org.dpo4j.config.Device;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Options that take several values, from flags, from code and from YAML. */
 class ListOptionsTest {
+
+  /** The values of an option. */
+  enum Device {
+    CPU
+  }
 
   /** A configuration with lists of each kind. */
   record Lists(

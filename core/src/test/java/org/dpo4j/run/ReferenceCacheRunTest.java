@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.report.RunOutput;
@@ -77,6 +78,23 @@ class ReferenceCacheRunTest {
     assertThat(train("other", other)).contains("23 training pairs read from");
     assertThat(computed).isEmpty();
     assertThat(cacheFiles()).hasSize(2);
+  }
+
+  /** One weight of 3.4e38 is finite, but the logits are not. */
+  @Test
+  void numbersThatAreNotFiniteStopTheRunWithTheirRows() throws IOException {
+    Path weights = model.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    bytes[bytes.length - 1] = 0x7f;
+    bytes[bytes.length - 2] = 0x7f;
+    Files.write(weights, bytes);
+
+    assertThatThrownBy(() -> train("out", Map.of()))
+        .isInstanceOf(DpoException.class)
+        .hasMessageStartingWith("log-probabilities under the reference must be finite but are not")
+        .hasMessageContaining("on 27 pairs: [" + data + ":")
+        .hasMessageContaining(" and 7 more; look at these rows with inspect");
+    assertThat(cache()).doesNotExist();
   }
 
   @Test

@@ -29,7 +29,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Closes: a run that loses memory, files or threads bit by bit, and ends hours later. Whole runs
- * with evaluations; {@code -Ddpo4j.soak.steps=5000} makes them long, and prints the figures.
+ * with evaluations and checkpoints; {@code -Ddpo4j.soak.steps=5000} makes them long, and prints the
+ * figures.
  */
 @EnabledOnOs(OS.LINUX)
 class SoakTest {
@@ -85,6 +86,9 @@ class SoakTest {
     options.put("eval_split", 4);
     options.put("eval_strategy", "steps");
     options.put("eval_steps", STRIDE);
+    options.put("save_strategy", "steps");
+    options.put("save_steps", STRIDE);
+    options.put("save_total_limit", 2);
     options.put("use_peft", adapter);
     options.put("disable_dropout", !adapter);
     options.put("max_length", 48);

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
@@ -330,6 +331,39 @@ class TrainingControlTest {
         .filteredOn(event -> event.startsWith("evaluation"))
         .containsExactly(
             "evaluation 0", "evaluation 1", "evaluation 2", "evaluation 4", "evaluation 5");
+  }
+
+  @Test
+  void aRunOutOfMemoryFailsWithTheSettingToChangeForCallerAndListeners() {
+    List<Throwable> delivered = new ArrayList<>();
+    ProgramInputs inputs =
+        new ProgramInputs(
+            Optional.empty(),
+            Optional.empty(),
+            model -> {
+              throw new OutOfMemoryError("Java heap space");
+            });
+    DpoException failure =
+        catchThrowableOfType(
+            DpoException.class,
+            () ->
+                TrainingRun.run(
+                    TrainingConfig.of(options("out", STEPS)),
+                    inputs,
+                    output(console),
+                    new Cancellation(),
+                    List.of(
+                        new TrainingListener() {
+                          @Override
+                          public void onFailure(Throwable thrown) {
+                            delivered.add(thrown);
+                          }
+                        })));
+    assertThat(failure)
+        .hasMessageContaining("out of memory in the Java heap")
+        .hasMessageContaining("DPO4J_JAVA_OPTS=-Xmx")
+        .hasCauseInstanceOf(OutOfMemoryError.class);
+    assertThat(delivered).containsExactly(failure);
   }
 
   private byte[] weightsOfARunOf(int steps) throws IOException {

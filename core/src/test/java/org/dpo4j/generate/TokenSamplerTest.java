@@ -1,0 +1,138 @@
+package org.dpo4j.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.SplittableRandom;
+import java.util.function.DoubleConsumer;
+import org.dpo4j.DpoException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Closes: a temperature or nucleus that shifts the probabilities of tokens, which no single
+ * completion shows. Logits are logarithms of probabilities, so that a test can state the shares.
+ */
+class TokenSamplerTest {
+
+  private static final int DRAWS = 40_000;
+
+  /** Four standard deviations of a share: 4 sqrt(0.25 / 40,000). */
+  private static final double NOISE = 0.01;
+
+  @Test
+  void withoutATemperatureTheMostProbableTokenIsTakenEachTime() {
+    assertThat(shares(0, 1, 1, 5, 2)).containsExactly(0, 1, 0);
+    assertThat(shares(0, 0.1, 1, 2, 5)).containsExactly(0, 0, 1);
+    assertThat(shares(0, 1, 5, 1, 2)).containsExactly(1, 0, 0);
+  }
+
+  @Test
+  void ofEquallyProbableTokensTheFirstIsTaken() {
+    assertThat(shares(0, 1, 1, 3, 3)).containsExactly(0, 1, 0);
+  }
+
+  @Test
+  void atTemperatureOneTokensHaveTheirProbabilities() {
+    assertShares(shares(1, 1, 1, 6, 3), 0.1, 0.6, 0.3);
+  }
+
+  /** Probabilities to the power 1 / T: 1, 36 and 9 of 46; and 1, 2 and 3 of 6. */
+  @Test
+  void theTemperatureDividesTheLogits() {
+    assertShares(shares(0.5, 1, 1, 6, 3), 1 / 46.0, 36 / 46.0, 9 / 46.0);
+    assertShares(shares(2, 1, 1, 4, 9), 1 / 6.0, 2 / 6.0, 3 / 6.0);
+  }
+
+  /**
+   * 0.5 and 0.3 are more than 0.7 together: 5/8 and 3/8. The order of the tokens does not matter.
+   */
+  @Test
+  void theNucleusHoldsTheMostProbableTokens() {
+    assertShares(shares(1, 0.7, 5, 30, 15, 50), 0, 3 / 8.0, 0, 5 / 8.0);
+    assertShares(shares(1, 0.81, 5, 30, 15, 50), 0, 30 / 95.0, 15 / 95.0, 50 / 95.0);
+    assertThat(shares(1, 0.01, 5, 30, 15, 50)).containsExactly(0, 0, 0, 1);
+  }
+
+  @Test
+  void theNucleusEndsWhereItsProbabilityIsReachedExactly() {
+    assertShares(shares(1, 0.5, 1, 1, 1, 1), 0.5, 0.5, 0, 0);
+    assertShares(shares(1, 0.75, 1, 1, 1, 1), 1 / 3.0, 1 / 3.0, 1 / 3.0, 0);
+  }
+
+  @Test
+  void onlyDifferencesBetweenLogitsMatter() {
+    float[] logits = {1, 3, 2};
+    float[] shifted = {1001, 1003, 1002};
+    assertThat(draws(new TokenSampler(1, 1), logits))
+        .isEqualTo(draws(new TokenSampler(1, 1), shifted));
+  }
+
+  @Test
+  void logitsThatAreNotFiniteAreAnError() {
+    for (float wrong : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+      for (int place = 0; place < 3; place++) {
+        float[] logits = {1, 2, 3};
+        logits[place] = wrong;
+        String message =
+            "the logits must be finite but that of token %d is %s".formatted(place, wrong);
+        for (double temperature : new double[] {0, 1}) {
+          assertThatThrownBy(
+                  () -> new TokenSampler(temperature, 1).pick(logits, new SplittableRandom(1)))
+              .isInstanceOf(DpoException.class)
+              .hasMessageStartingWith(message);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {-0.1, Double.NaN})
+  void aNegativeTemperatureIsRefused(double temperature) {
+    assertRefused(t -> new TokenSampler(t, 1), temperature, "temperature must not be negative");
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, -0.1, 1.001, Double.NaN})
+  void aNucleusOutsideZeroToOneIsRefused(double topP) {
+    assertRefused(p -> new TokenSampler(1, p), topP, "topP must be in (0, 1]");
+  }
+
+  private static void assertRefused(DoubleConsumer making, double value, String message) {
+    assertThatThrownBy(() -> making.accept(value))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(message + " but was " + value);
+  }
+
+  /** How often each token is sampled, as a share of all draws. */
+  private static double[] shares(double temperature, double topP, double... probabilities) {
+    float[] logits = new float[probabilities.length];
+    for (int i = 0; i < logits.length; i++) {
+      logits[i] = (float) Math.log(probabilities[i]);
+    }
+    double[] shares = new double[probabilities.length];
+    for (int token : draws(new TokenSampler(temperature, topP), logits)) {
+      shares[token] += 1.0 / DRAWS;
+    }
+    for (int i = 0; i < shares.length; i++) {
+      shares[i] = Math.round(shares[i] * DRAWS) / (double) DRAWS;
+    }
+    return shares;
+  }
+
+  private static int[] draws(TokenSampler sampler, float[] logits) {
+    SplittableRandom random = new SplittableRandom(7);
+    return java.util.stream.IntStream.range(0, DRAWS)
+        .map(i -> sampler.pick(logits, random))
+        .toArray();
+  }
+
+  private static void assertShares(double[] found, double... expected) {
+    assertThat(found).containsExactly(expected, within(NOISE));
+    for (int i = 0; i < expected.length; i++) {
+      assertThat(found[i] == 0).as("token %d is never sampled", i).isEqualTo(expected[i] == 0);
+    }
+  }
+}
