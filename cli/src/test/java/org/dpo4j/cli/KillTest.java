@@ -59,7 +59,7 @@ class KillTest {
           ADAPTER + "--save_steps 2 --loss_type sigmoid,sft --loss_weights 1,0.5",
           ADAPTER + "--save_steps 2 --engine autograd",
           ADAPTER + "--save_steps 2 --ld_alpha 0.5",
-          ADAPTER + "--save_steps 2 --use_weighting --logging_steps 3",
+          ADAPTER + "--save_steps 2 --use_weighting",
           ADAPTER + "--save_steps 2 --loss_type simpo --max_grad_norm 0.1",
           ADAPTER + "--save_steps 5 --save_total_limit 0 --weight_decay 0.1",
           ADAPTER + "--save_steps 2 --lora_modules_to_save input_layernorm");
