@@ -3,6 +3,7 @@ package org.dpo4j.tokenizer;
 import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import ai.djl.util.Utils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,6 +13,7 @@ import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.GitLfs;
 import org.dpo4j.data.JsonFault;
+import org.dpo4j.data.Leftovers;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
@@ -26,6 +28,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     // Settings of the user are kept.
     setUnlessSet("OPT_OUT_TRACKING", "true");
     setUnlessSet("RUST_FLAVOR", "cpu");
+    Leftovers.remove(Utils.getEngineCacheDir("tokenizers"), "tmp*");
   }
 
   private final HuggingFaceTokenizer tokenizer;

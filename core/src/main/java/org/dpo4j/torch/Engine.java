@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.Leftovers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -183,6 +184,17 @@ public final class Engine {
     return true;
   }
 
+  /** Where JNA unpacks its library, to remove it once it is loaded. */
+  private static Path jnaFolder() {
+    String home = System.getProperty("user.home", "");
+    String cache = System.getenv("XDG_CACHE_HOME");
+    Path folder =
+        Platform.isMac()
+            ? Path.of(home, "Library", "Caches")
+            : cache == null ? Path.of(home, ".cache") : Path.of(cache);
+    return Path.of(System.getProperty("jna.tmpdir", folder.resolve("JNA/temp").toString()));
+  }
+
   /**
    * Sets variables that libraries read when they load or are first used. Java cannot change the
    * process environment, so libc does. Values that the user set are kept.
@@ -191,6 +203,7 @@ public final class Engine {
     if (Platform.isWindows()) {
       return;
     }
+    Leftovers.remove(jnaFolder(), "jna*");
     LibC libc = Native.load(Platform.C_LIBRARY_NAME, LibC.class);
     // OpenBLAS and libgomp have a thread pool each. By default libgomp's idle threads spin, which
     // stalls every switch from one pool to the other.
