@@ -103,6 +103,8 @@ class NoNetworkTest {
       return Map.of(
           "train",
           INPUTS + " --use_peft --max_steps=1 --max_length=256 --output_dir=" + folder + "/out",
+          "verify-resume",
+          INPUTS + " --use_peft --max_length=256 --output_dir=" + folder + "/proved",
           "plan",
           INPUTS + " --trial=false",
           "score",
