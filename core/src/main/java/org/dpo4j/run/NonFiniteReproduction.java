@@ -26,14 +26,15 @@ record NonFiniteReproduction(TrainingConfig config) {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
-  /** Options about files, order and evaluation, which a run of one step must not have. */
+  /** Groups of options that a run of one step must not have. */
+  private static final Set<String> GROUPS_LEFT_OUT = Set.of("evaluation", "checkpoints");
+
+  /** Options about files and schedule that a run of one step must not have. */
   private static final Set<String> LEFT_OUT =
       Set.of(
           "data_weights",
           "eval_file",
           "eval_split",
-          "eval_strategy",
-          "eval_steps",
           "columns",
           "data_format",
           "max_length",
@@ -109,7 +110,11 @@ record NonFiniteReproduction(TrainingConfig config) {
   /** The options of a run of this step alone. */
   private TrainingConfig oneStep(Path pairs, Path folder) {
     Map<String, Object> options = TrainingConfig.OPTIONS.write(config);
+    TrainingConfig.OPTIONS.options().stream()
+        .filter(option -> GROUPS_LEFT_OUT.contains(option.group()))
+        .forEach(option -> options.remove(option.name()));
     options.keySet().removeAll(LEFT_OUT);
+    options.put("save_strategy", "no");
     options.put("data_file", List.of(pairs));
     options.put("max_length", 0); // the pairs are cut already
     options.put("shuffle", false);

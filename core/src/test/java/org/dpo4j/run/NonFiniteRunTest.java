@@ -57,13 +57,23 @@ class NonFiniteRunTest {
 
   @Test
   void theReproductionFailsLikeTheRunAndItsPairsCanBeScored() throws IOException {
+    Map<String, Object> unusual = new HashMap<>();
+    unusual.put("loss_type", "ipo");
+    unusual.put("beta", 1e-30);
+    unusual.put("seed", 7);
+    unusual.put("eval_split", 4); // what follows must not be in a run of four pairs
+    unusual.put("eval_strategy", "steps");
+    unusual.put("save_steps", 2);
+    unusual.put("load_best_model_at_end", true);
+    unusual.put("early_stopping_patience", 3);
+    unusual.put("warmup_steps", 2);
     List<Throwable> delivered = new ArrayList<>();
     DpoException failure =
         catchThrowableOfType(
             DpoException.class,
             () ->
                 TrainingRun.run(
-                    config(Map.of("loss_type", "ipo", "beta", 1e-30, "seed", 7)),
+                    config(unusual),
                     output(console),
                     new TrainingListener() {
                       @Override
