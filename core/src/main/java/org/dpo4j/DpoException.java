@@ -7,6 +7,11 @@ package org.dpo4j;
 public class DpoException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
+  /** In characters: a message may quote a file, and a file may hold a value of any length. */
+  private static final int LONGEST = 3000;
+
+  private static final int END = 700; // what to do stands at the end
+
   private final String text;
 
   /**
@@ -15,8 +20,8 @@ public class DpoException extends RuntimeException {
    * @param text the message
    */
   public DpoException(String text) {
-    super(OptionText.plain(text));
-    this.text = text;
+    super(OptionText.plain(shortened(text)));
+    this.text = shortened(text);
   }
 
   /**
@@ -26,8 +31,14 @@ public class DpoException extends RuntimeException {
    * @param cause what caused the failure
    */
   public DpoException(String text, Throwable cause) {
-    super(OptionText.plain(text), cause);
-    this.text = text;
+    super(OptionText.plain(shortened(text)), cause);
+    this.text = shortened(text);
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= LONGEST
+        ? text
+        : text.substring(0, LONGEST - END) + " [...] " + text.substring(text.length() - END);
   }
 
   /**

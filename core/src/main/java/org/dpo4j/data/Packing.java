@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
 import java.util.zip.GZIPInputStream;
+import org.dpo4j.options.Limit;
 
 /** Compression of a whole file, chosen by the end of its name. */
 enum Packing {
@@ -19,19 +20,21 @@ enum Packing {
   GZIP(".gz") {
     @Override
     InputStream unpack(InputStream packed) throws IOException {
-      return new Gunzip(packed);
+      Counted counted = new Counted(packed);
+      return new Bounded(new Gunzip(counted), counted);
     }
   },
   ZSTD(".zst") {
     @Override
     InputStream unpack(InputStream packed) throws IOException {
-      BufferedInputStream in = new BufferedInputStream(packed, BUFFER);
+      Counted counted = new Counted(packed);
+      BufferedInputStream in = new BufferedInputStream(counted, BUFFER);
       in.mark(ZSTD_MAGIC.length);
       if (!Arrays.equals(in.readNBytes(ZSTD_MAGIC.length), ZSTD_MAGIC)) {
         throw new IOException("it is not packed by zstd");
       }
       in.reset();
-      return new Unzstd(in);
+      return new Bounded(new Unzstd(in), counted);
     }
   };
 
@@ -50,6 +53,59 @@ enum Packing {
 
   /** The decompressed stream; reading damaged data throws an IOException. */
   abstract InputStream unpack(InputStream packed) throws IOException;
+
+  /** Counts the packed bytes. */
+  private static final class Counted extends FilterInputStream {
+    private long bytes;
+
+    Counted(InputStream packed) {
+      super(packed);
+    }
+
+    @Override
+    public int read() throws IOException {
+      int b = super.read();
+      bytes += b < 0 ? 0 : 1;
+      return b;
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      int read = super.read(target, offset, length);
+      bytes += Math.max(0, read);
+      return read;
+    }
+  }
+
+  /** Refuses a bomb: a small file that would unpack for hours. */
+  private static final class Bounded extends FilterInputStream {
+    /** Short files may repeat themselves. */
+    private static final long FREE = 64L << 20;
+
+    private final Counted packed;
+    private long unpacked;
+
+    Bounded(InputStream unpacked, Counted packed) {
+      super(unpacked);
+      this.packed = packed;
+    }
+
+    @Override
+    public int read(byte[] target, int offset, int length) throws IOException {
+      int read = super.read(target, offset, length);
+      unpacked += Math.max(0, read);
+      if (unpacked > FREE && unpacked / Limit.EXPANSION.value() > packed.bytes) {
+        throw new IOException(Limit.EXPANSION.rule("what it unpacks to"));
+      }
+      return read;
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+  }
 
   /**
    * The JDK treats anything after a gzip member as the end of the file, even a damaged second

@@ -36,13 +36,11 @@ import org.apache.parquet.format.RowGroup;
 import org.apache.parquet.format.Util;
 import org.apache.parquet.schema.MessageType;
 import org.dpo4j.DpoException;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 
 /** The pages of a row group, read and decompressed on demand. */
 final class ParquetPages implements PageReadStore {
-  /** Well above the size of a page: writers aim at 1 MiB. */
-  private static final int MAX_PAGE_BYTES = 256 << 20;
-
   private final Path path;
   private final FileChannel channel;
   private final MessageType schema;
@@ -110,9 +108,13 @@ final class ParquetPages implements PageReadStore {
       }
       waiting = null;
       byte[] values = unpack(body(header), header.getUncompressed_page_size());
+      int count = header.getDictionary_page_header().getNum_values();
+      if (count < 0 || count > values.length) { // the reader makes an array of this length
+        throw damaged(null);
+      }
       return new DictionaryPage(
           BytesInput.from(values),
-          header.getDictionary_page_header().getNum_values(),
+          count,
           encoding(header.getDictionary_page_header().getEncoding()));
     }
 
@@ -185,9 +187,7 @@ final class ParquetPages implements PageReadStore {
 
     private byte[] body(PageHeader header) {
       int length = header.getCompressed_page_size();
-      if (length < 0 || length > MAX_PAGE_BYTES) {
-        throw damaged(null);
-      }
+      requirePage(length);
       try {
         byte[] body = in.readNBytes(length);
         if (body.length < length) {
@@ -200,9 +200,7 @@ final class ParquetPages implements PageReadStore {
     }
 
     private byte[] unpack(byte[] packed, int size) {
-      if (size < 0 || size > MAX_PAGE_BYTES) {
-        throw damaged(null);
-      }
+      requirePage(size);
       CompressionCodec codec = chunk.getCodec();
       byte[] unpacked =
           switch (codec) {
@@ -221,6 +219,15 @@ final class ParquetPages implements PageReadStore {
         throw damaged(null);
       }
       return unpacked;
+    }
+
+    private void requirePage(int bytes) {
+      if (bytes < 0) {
+        throw damaged(null);
+      }
+      if (bytes > Limit.PAGE_BYTES.value()) {
+        throw Limit.PAGE_BYTES.exceeded("[" + path + "]", "a page of column " + name);
+      }
     }
 
     private byte[] unpack(Decompressor codec, byte[] packed, int size) {

@@ -19,6 +19,7 @@ import org.apache.parquet.io.MessageColumnIO;
 import org.apache.parquet.io.RecordReader;
 import org.dpo4j.DpoException;
 import org.dpo4j.Interruption;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,7 @@ final class ParquetSource implements RowSource {
     FileChannel channel = FileChannel.open(path);
     try {
       FileMetaData footer = footer(path, channel);
+      requireRows(path, footer, channel.size());
       MessageColumnIO columns =
           new ColumnIOFactory().getColumnIO(ParquetSchema.of(path, footer.getSchema()));
       return new ParquetSource(path, channel, footer, columns);
@@ -63,6 +65,9 @@ final class ParquetSource implements RowSource {
     } catch (RuntimeException e) {
       channel.close();
       throw damaged(path, "its footer", e);
+    } catch (OutOfMemoryError e) { // the library makes lists of the length that they state
+      channel.close();
+      throw damaged(path, "its footer", null);
     }
   }
 
@@ -90,6 +95,32 @@ final class ParquetSource implements RowSource {
       return Util.readFileMetaData(new ByteArrayInputStream(bytes));
     } catch (IOException e) {
       throw damaged(path, "its footer", e);
+    }
+  }
+
+  /** A few bytes can stand for any number of empty rows. */
+  private static void requireRows(Path path, FileMetaData footer, long bytes) {
+    long left = Limit.EXPANSION.value() * Math.min(bytes, Long.MAX_VALUE / Limit.EXPANSION.value());
+    for (RowGroup group : footer.getRow_groups()) {
+      if (group.getNum_rows() < 0) {
+        throw damaged(path, "its footer", null);
+      }
+      left -= Math.min(group.getNum_rows(), left + 1);
+      if (left < 0) {
+        throw Limit.EXPANSION.exceeded("[" + path + "]", "its number of rows");
+      }
+    }
+  }
+
+  /** A row that exceeds a limit. */
+  static final class RowTooLarge extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final Limit limit;
+
+    RowTooLarge(Limit limit) {
+      super(limit.name());
+      this.limit = limit;
     }
   }
 
@@ -139,10 +170,18 @@ final class ParquetSource implements RowSource {
     } catch (DpoException e) {
       throw e;
     } catch (RuntimeException e) {
-      if (e.getCause() instanceof DpoException cause) {
-        throw cause;
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof DpoException known) {
+          throw known;
+        }
+        if (cause instanceof RowTooLarge large) {
+          throw large.limit.exceeded("[%s row %d]".formatted(path, rows), "a row");
+        }
       }
       throw damaged(path, "its data at or behind row " + Math.max(1, rows), e);
+    } catch (OutOfMemoryError e) {
+      // A damaged length of delta-encoded values: the library makes an array before it reads on.
+      throw damaged(path, "its data at or behind row " + Math.max(1, rows), null);
     }
   }
 

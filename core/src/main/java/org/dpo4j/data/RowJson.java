@@ -23,7 +23,7 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class RowJson {
   private static final JsonMapper STRICT =
-      JsonMapper.builder()
+      BoundedJson.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           // Python writes these; they are harmless in ignored columns. See check().
           .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)

@@ -361,6 +361,9 @@ final class RowParser {
   }
 
   private static double textWeight(RowFields row) {
+    if (row.text(WEIGHT).length() > BoundedJson.NUMBER) {
+      throw row.bad("weight that is not above 0 and finite", "it is a text, not a number");
+    }
     try {
       return new BigDecimal(row.text(WEIGHT).strip()).doubleValue();
     } catch (NumberFormatException e) {

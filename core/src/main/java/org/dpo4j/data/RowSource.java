@@ -4,12 +4,13 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.options.Limit;
 
 /** Cuts a file into its rows, one at a time and in order. */
 interface RowSource extends Closeable {
 
   /** A longer row is a bad row and is not kept in memory. */
-  int MAX_ROW_BYTES = 16 << 20;
+  int MAX_ROW_BYTES = Limit.ROW_BYTES.length();
 
   /**
    * The next row, or empty at the end of a well-formed file.

@@ -110,6 +110,8 @@ public record OptionType(
     throw new IllegalArgumentException("no option can have the type " + type.getName());
   }
 
+  private static final int MOST_DIGITS = 1000;
+
   private static OptionType open(String rule, String label, Function<String, Object> reader) {
     return new OptionType(rule, label, List.of(), false, false, reader);
   }
@@ -140,6 +142,9 @@ public record OptionType(
 
   /** As Python writes numbers: 1_000 is 1000. */
   private static BigDecimal decimal(String text) {
+    if (text.length() > MOST_DIGITS) { // converting takes the square of their number
+      throw new IllegalArgumentException("a number of %d characters".formatted(text.length()));
+    }
     return new BigDecimal(text.replaceAll("(?<=\\d)_(?=\\d)", ""));
   }
 

@@ -3,9 +3,7 @@ package org.dpo4j.options;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import java.nio.charset.MalformedInputException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -20,6 +18,10 @@ import org.dpo4j.UsageException;
 import org.snakeyaml.engine.v2.api.ConstructNode;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.api.lowlevel.Parse;
+import org.snakeyaml.engine.v2.events.CollectionEndEvent;
+import org.snakeyaml.engine.v2.events.CollectionStartEvent;
+import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
@@ -55,17 +57,36 @@ public final class YamlOptions {
   private static final Pattern OCTAL_OR_SEXAGESIMAL =
       Pattern.compile(
           "[-+]?0[0-7_]+"
-              + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+"
-              + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\\.[0-9_]*");
+              + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])++" // possessive: no recursion
+              + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])++\\.[0-9_]*");
+
+  /** Digits of a number in another base that a message converts. */
+  private static final int MOST_DIGITS = 100;
+
+  /** Nesting of lists and mappings. */
+  static final int DEPTH = 50;
+
+  /** Nodes that are read, those of an alias each time. */
+  static final int NODES = 100_000;
+
+  /** Characters of one value, those of an alias each time. */
+  static final int VALUE = 1 << 20;
 
   private static final LoadSettings SETTINGS =
       LoadSettings.builder()
           .setSchema(new AsWritten())
           .setAllowDuplicateKeys(true)
           .setAllowNonScalarKeys(true)
+          .setCodePointLimit(Limit.YAML_BYTES.length())
           .build();
 
-  private YamlOptions() {}
+  private final String file;
+  private final Set<Node> around = new HashSet<>();
+  private int nodes;
+
+  private YamlOptions(String file) {
+    this.file = file;
+  }
 
   /** Keeps scalars as written: the option's type interprets them. */
   private static final class AsWritten implements Schema {
@@ -108,6 +129,7 @@ public final class YamlOptions {
 
   private static Map<String, GivenValue> read(String file, String text) {
     try {
+      requireFlat(file, text);
       List<Node> documents = new ArrayList<>();
       new Compose(SETTINGS).composeAllFromString(text).forEach(documents::add);
       if (documents.size() > 1) {
@@ -119,7 +141,7 @@ public final class YamlOptions {
         return new LinkedHashMap<>();
       }
       if (documents.get(0) instanceof MappingNode mapping) {
-        return entries(file, mapping, new HashSet<>());
+        return new YamlOptions(file).entries(mapping);
       }
       throw new UsageException(
           "%sa configuration must be a mapping of option names to values but was something else;"
@@ -130,6 +152,19 @@ public final class YamlOptions {
       throw invalid(file + ":" + line, String.valueOf(e.getProblem()), e);
     } catch (YamlEngineException e) {
       throw invalid(file, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** The nodes are composed by recursion, so the depth is checked on the events before. */
+  private static void requireFlat(String file, String text) {
+    int depth = 0;
+    for (Event event : new Parse(SETTINGS).parseString(text)) {
+      if (event instanceof CollectionStartEvent && ++depth > DEPTH) {
+        throw new UsageException(
+            "%s:%d: lists and mappings must nest at most %d deep but go deeper; a configuration has one level"
+                .formatted(file, event.getStartMark().map(m -> m.getLine() + 1).orElse(1), DEPTH));
+      }
+      depth -= event instanceof CollectionEndEvent ? 1 : 0;
     }
   }
 
@@ -147,8 +182,8 @@ public final class YamlOptions {
 
   private static String text(Path file) {
     try {
-      return Files.readString(file, StandardCharsets.UTF_8);
-    } catch (MalformedInputException e) {
+      return BoundedFile.text(file, Limit.YAML_BYTES);
+    } catch (CharacterCodingException e) {
       throw new UsageException(
           "config", "must be a text file in UTF-8", "%s is not".formatted(file), "", e);
     } catch (IOException e) {
@@ -162,8 +197,7 @@ public final class YamlOptions {
   }
 
   /** A mapping's own keys, then those of its merge keys that it lacks. */
-  private static Map<String, GivenValue> entries(
-      String file, MappingNode mapping, Set<Node> around) {
+  private Map<String, GivenValue> entries(MappingNode mapping) {
     Map<String, GivenValue> values = new LinkedHashMap<>();
     List<MappingNode> merged = new ArrayList<>();
     for (NodeTuple tuple : mapping.getValue()) {
@@ -173,10 +207,10 @@ public final class YamlOptions {
             origin + "a key must be an option's name but was a list or a mapping");
       }
       if (key.isPlain() && key.getValue().equals("<<")) {
-        merged.addAll(merged(file, tuple.getValueNode()));
+        merged.addAll(merged(tuple.getValueNode()));
         continue;
       }
-      String value = value(file, tuple.getValueNode(), around);
+      String value = value(tuple.getValueNode());
       GivenValue previous = values.put(key.getValue(), new GivenValue(value, origin));
       if (previous != null) {
         throw new UsageException(
@@ -185,14 +219,14 @@ public final class YamlOptions {
       }
     }
     for (MappingNode other : merged) {
-      enter(file, other, around);
-      entries(file, other, around).forEach(values::putIfAbsent);
+      enter(other);
+      entries(other).forEach(values::putIfAbsent);
       around.remove(other);
     }
     return values;
   }
 
-  private static List<MappingNode> merged(String file, Node value) {
+  private List<MappingNode> merged(Node value) {
     List<Node> items = value instanceof SequenceNode list ? list.getValue() : List.of(value);
     List<MappingNode> mappings = new ArrayList<>();
     for (Node item : items) {
@@ -207,38 +241,50 @@ public final class YamlOptions {
     return mappings;
   }
 
-  private static void enter(String file, Node node, Set<Node> around) {
+  private void enter(Node node) {
+    if (++nodes > NODES) {
+      throw new UsageException(
+          "%sa configuration must hold at most %,d values, those of an alias each time, but holds more"
+              .formatted(place(file, node), NODES));
+    }
     if (!around.add(node)) {
       throw new UsageException(place(file, node) + "an anchor must not hold an alias of itself");
     }
   }
 
   /** A scalar as written; a list joined by commas; a mapping in short form. */
-  private static String value(String file, Node node, Set<Node> around) {
+  private String value(Node node) {
     if (node.getTag().equals(OTHER_BASE)) {
       String written = ((ScalarNode) node).getValue();
       throw new UsageException(
           "%s%s is %s to PyYAML and other readers of YAML 1.1; write that, or \"%s\" in quotes"
-              .formatted(place(file, node), written, inBaseTen(written), written));
+              .formatted(
+                  place(file, node),
+                  written,
+                  written.length() > MOST_DIGITS ? "another number" : inBaseTen(written),
+                  written));
     }
     if (!PLAIN.contains(node.getTag())) {
       throw new UsageException(
           "%sthe tag %s is not read; leave it out and write the value alone"
               .formatted(place(file, node), node.getTag()));
     }
-    enter(file, node, around);
+    enter(node);
     String text;
     if (node instanceof SequenceNode list) {
-      text =
-          OptionType.joined(
-              list.getValue().stream().map(item -> value(file, item, around)).toList());
+      text = OptionType.joined(list.getValue().stream().map(this::value).toList());
     } else if (node instanceof MappingNode mapping) {
       text =
-          entries(file, mapping, around).entrySet().stream()
+          entries(mapping).entrySet().stream()
               .map(entry -> entry.getKey() + ": " + entry.getValue().text())
               .collect(Collectors.joining(", ", "{", "}"));
     } else {
       text = node.getTag().equals(Tag.NULL) ? "null" : ((ScalarNode) node).getValue();
+    }
+    if (text.length() > VALUE) {
+      throw new UsageException(
+          "%sa value must have at most %,d characters, those of an alias each time, but has more"
+              .formatted(place(file, node), VALUE));
     }
     around.remove(node);
     return text;

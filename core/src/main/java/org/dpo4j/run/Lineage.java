@@ -9,6 +9,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.dpo4j.DpoException;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -55,12 +58,12 @@ final class Lineage {
       return Optional.empty();
     }
     try {
-      Matcher matcher = part.matcher(Files.readString(file));
+      Matcher matcher = part.matcher(BoundedFile.text(file, Limit.TEMPLATE_BYTES));
       JsonNode value =
           matcher.find() ? YAML.readTree(matcher.group(1)).path(key) : YAML.missingNode();
       JsonNode text = value.isArray() && value.size() == 1 ? value.get(0) : value;
       return text.isString() ? Optional.of(text.stringValue()) : Optional.empty();
-    } catch (IOException | JacksonException e) {
+    } catch (IOException | JacksonException | DpoException e) {
       return Optional.empty(); // ignore a malformed card
     }
   }

@@ -1,6 +1,7 @@
 package org.dpo4j.tokenizer;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -43,6 +44,7 @@ final class AddedTokens {
   static AddedTokens of(TokenizerFile file, TokenizerSettings settings) {
     AddedTokens tokens = new AddedTokens(new Vocabulary(file.vocab()));
     Map<String, AddedToken> named = settings.named(Map.of());
+    Set<String> roles = contents(named.values());
     if (file.added_tokens() != null) {
       for (JsonNode node : file.added_tokens()) {
         AddedToken token = AddedToken.read(node, false);
@@ -64,8 +66,7 @@ final class AddedTokens {
             (id, token) -> {
               Numbered known = tokens.byContent.get(token.content());
               if (known == null || (settings.numberedFlagsWin() && !known.token().equals(token))) {
-                boolean role =
-                    named.values().stream().anyMatch(n -> n.content().equals(token.content()));
+                boolean role = roles.contains(token.content());
                 known = tokens.add(role ? token.asSpecial() : token);
                 tokens.changed = true;
               }
@@ -99,8 +100,7 @@ final class AddedTokens {
     }
     AddedTokens tokens = new AddedTokens(new Vocabulary(file.vocab()));
     Map<String, AddedToken> named = settings.named(rebuilding.defaultRoles());
-    Set<String> roles =
-        named.values().stream().map(AddedToken::content).collect(Collectors.toSet());
+    Set<String> roles = contents(named.values());
     for (AddedToken token : listed.values()) {
       tokens.add(roles.contains(token.content()) ? token.asSpecial() : token);
     }
@@ -114,6 +114,10 @@ final class AddedTokens {
       }
     }
     return tokens;
+  }
+
+  private static Set<String> contents(Collection<AddedToken> tokens) {
+    return tokens.stream().map(AddedToken::content).collect(Collectors.toSet());
   }
 
   private void require(String origin, int id, @Nullable Numbered given) {

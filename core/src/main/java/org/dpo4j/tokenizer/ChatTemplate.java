@@ -15,13 +15,15 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.jinja.Template;
 import org.dpo4j.jinja.TemplateException;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The program in a checkpoint that turns messages into the text the model was trained on, with the
@@ -75,9 +77,9 @@ public final class ChatTemplate {
     Path tools = folder.resolve(ADDITIONAL).resolve("tool_use.jinja");
     Map<String, ChatTemplate> templates = new HashMap<>();
     if (Files.isRegularFile(file)) {
-      templates.put(DEFAULT, parse(read(file), file.toString()));
+      templates.put(DEFAULT, parse(read(file, Limit.TEMPLATE_BYTES), file.toString()));
       if (Files.isRegularFile(tools)) {
-        templates.put(TOOL_USE, parse(read(tools), tools.toString()));
+        templates.put(TOOL_USE, parse(read(tools, Limit.TEMPLATE_BYTES), tools.toString()));
       }
       return templates;
     }
@@ -92,7 +94,8 @@ public final class ChatTemplate {
       return templates;
     }
     try {
-      JsonNode found = JsonMapper.shared().readTree(read(config)).path("chat_template");
+      JsonNode found =
+          BoundedJson.LENIENT.readTree(read(config, Limit.CONFIG_BYTES)).path("chat_template");
       sources(found, config)
           .forEach(
               (name, source) ->
@@ -132,9 +135,9 @@ public final class ChatTemplate {
     return sources;
   }
 
-  private static String read(Path file) {
+  private static String read(Path file, Limit limit) {
     try {
-      return Files.readString(file);
+      return BoundedFile.text(file, limit);
     } catch (IOException e) {
       throw new DpoException("[" + file + "] cannot be read as UTF-8 text: " + e.getMessage(), e);
     }

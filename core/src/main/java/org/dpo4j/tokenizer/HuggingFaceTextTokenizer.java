@@ -14,6 +14,8 @@ import org.dpo4j.DpoException;
 import org.dpo4j.data.GitLfs;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Leftovers;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
@@ -31,12 +33,14 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     Leftovers.remove(Utils.getEngineCacheDir("tokenizers"), "tmp*");
   }
 
+  private final Path file;
   private final HuggingFaceTokenizer tokenizer;
   private final int vocabSize;
   private final List<String> differences;
 
   private HuggingFaceTextTokenizer(
-      HuggingFaceTokenizer tokenizer, int vocabSize, List<String> differences) {
+      Path file, HuggingFaceTokenizer tokenizer, int vocabSize, List<String> differences) {
+    this.file = file;
     this.tokenizer = tokenizer;
     this.vocabSize = vocabSize;
     this.differences = differences;
@@ -62,7 +66,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
               .formatted(file));
     }
     try {
-      byte[] json = Files.readAllBytes(file);
+      byte[] json = BoundedFile.bytes(file, Limit.TOKENIZER_BYTES);
       if (GitLfs.isPointer(json)) {
         throw damaged(file, "it is a git-lfs pointer, for which git lfs pull brings it", null);
       }
@@ -75,6 +79,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       byte[] completed =
           tokens.changed() ? TokenizerFile.withAddedTokens(json, tokens.json()) : json;
       return new HuggingFaceTextTokenizer(
+          file,
           HuggingFaceTokenizer.newInstance(
               new ByteArrayInputStream(completed),
               Map.of("truncation", "false", "padding", "false")),
@@ -99,7 +104,13 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   public int[] encode(String text, boolean addSpecialTokens) {
     // DJL's public encode also creates an object per token, which adds half of this call's time.
     TokenizersLibrary library = TokenizersLibrary.LIB;
-    long encoding = library.encode(tokenizer.getHandle(), text, addSpecialTokens);
+    long handle = tokenizer.getHandle();
+    long encoding;
+    try {
+      encoding = library.encode(handle, text, addSpecialTokens);
+    } catch (RuntimeException e) {
+      throw cannot("encode every text", e);
+    }
     long[] ids;
     try {
       ids = library.getTokenIds(encoding);
@@ -120,7 +131,18 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     for (int i = 0; i < ids.length; i++) {
       wide[i] = ids[i];
     }
-    return tokenizer.decode(wide, false);
+    try {
+      return tokenizer.decode(wide, false);
+    } catch (RuntimeException e) {
+      throw cannot("decode its own ids", e);
+    }
+  }
+
+  private DpoException cannot(String what, RuntimeException cause) {
+    return new DpoException(
+        "[%s] the tokenizer must %s but cannot: %s; copy the file again from where the model came from"
+            .formatted(file, what, cause.getMessage()),
+        cause);
   }
 
   /** Where ids differ from those of transformers, and what to do. */

@@ -7,11 +7,13 @@ import static org.dpo4j.tokenizer.TokenizerSettings.PAD;
 import static org.dpo4j.tokenizer.TokenizerSettings.UNK;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 
 /**
  * The class that transformers 5.23 uses for a tokenizer, by the rules of {@code
@@ -93,7 +95,8 @@ record TokenizerClass(String name, boolean rebuilds) {
   private static boolean byteLevel(TokenizerSettings settings) {
     try {
       // Latin-1 decodes any bytes; the file is checked when it is loaded.
-      return Files.readString(settings.folder().resolve("tokenizer.json"), ISO_8859_1)
+      Path file = settings.folder().resolve("tokenizer.json");
+      return new String(BoundedFile.bytes(file, Limit.TOKENIZER_BYTES), ISO_8859_1)
           .contains("\"ByteLevel\"");
     } catch (IOException e) {
       return false;

@@ -3,6 +3,7 @@ package org.dpo4j.tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.dpo4j.data.BoundedJson;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
@@ -37,7 +38,7 @@ record TokenizerFile(
       @Nullable JsonNode ignore_merges) {}
 
   static TokenizerFile read(byte[] json) {
-    return JsonMapper.shared().readValue(json, TokenizerFile.class);
+    return BoundedJson.LENIENT.readValue(json, TokenizerFile.class);
   }
 
   @Nullable JsonNode vocab() {
@@ -51,7 +52,7 @@ record TokenizerFile(
    */
   static byte[] withAddedTokens(byte[] json, ArrayNode tokens) {
     byte[] value = JsonMapper.shared().writeValueAsBytes(tokens);
-    try (JsonParser parser = JsonMapper.shared().createParser(json)) {
+    try (JsonParser parser = BoundedJson.LENIENT.createParser(json)) {
       parser.nextToken();
       int inside = (int) parser.currentLocation().getByteOffset();
       while (parser.nextToken() == JsonToken.PROPERTY_NAME) {

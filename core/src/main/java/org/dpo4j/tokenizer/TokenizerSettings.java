@@ -1,5 +1,6 @@
 package org.dpo4j.tokenizer;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,7 +14,11 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.BoundedJson;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.JsonFault;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -98,7 +103,7 @@ record TokenizerSettings(
 
   /** Special tokens without a role of their own. */
   List<AddedToken> extra() {
-    List<AddedToken> extra = new ArrayList<>();
+    Map<String, AddedToken> extra = new LinkedHashMap<>();
     JsonNode first = config.path(EXTRA);
     JsonNode own = first.isEmpty() ? config.path(ADDITIONAL) : first;
     List<JsonNode> lists = new ArrayList<>(List.of(own, olderRoles.path(EXTRA)));
@@ -109,13 +114,13 @@ record TokenizerSettings(
       if (list.isArray()) {
         for (JsonNode token : list) {
           AddedToken read = AddedToken.read(token, true);
-          if (read != null && extra.stream().noneMatch(t -> t.content().equals(read.content()))) {
-            extra.add(read);
+          if (read != null) {
+            extra.putIfAbsent(read.content(), read);
           }
         }
       }
     }
-    return extra;
+    return List.copyOf(extra.values());
   }
 
   /** The tokens listed with ids. */
@@ -174,12 +179,16 @@ record TokenizerSettings(
   }
 
   private static JsonNode object(@Nullable Path file) {
-    JsonMapper mapper = JsonMapper.shared();
+    JsonMapper mapper = BoundedJson.LENIENT;
     if (file == null || !Files.isRegularFile(file)) {
       return mapper.createObjectNode();
     }
     try {
-      return Objects.requireNonNullElseGet(mapper.readTree(file), mapper::createObjectNode);
+      return Objects.requireNonNullElseGet(
+          mapper.readTree(BoundedFile.bytes(file, Limit.CONFIG_BYTES)), mapper::createObjectNode);
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
     } catch (JacksonException e) {
       throw new DpoException(
           "[%s] must be JSON but was not: %s; copy it again from where the model came from"

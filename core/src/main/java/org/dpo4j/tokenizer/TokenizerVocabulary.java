@@ -1,11 +1,12 @@
 package org.dpo4j.tokenizer;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -31,7 +32,8 @@ public final class TokenizerVocabulary {
 
   private static Optional<Meanings> read(Path folder) {
     try {
-      TokenizerFile file = TokenizerFile.read(Files.readAllBytes(folder.resolve("tokenizer.json")));
+      Path json = folder.resolve("tokenizer.json");
+      TokenizerFile file = TokenizerFile.read(BoundedFile.bytes(json, Limit.TOKENIZER_BYTES));
       return Optional.of(
           new Meanings(file.vocab(), AddedTokens.of(file, TokenizerSettings.read(folder)).ids()));
     } catch (IOException | JacksonException | IllegalArgumentException | DpoException e) {

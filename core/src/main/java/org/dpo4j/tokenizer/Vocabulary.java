@@ -8,6 +8,9 @@ import tools.jackson.databind.JsonNode;
 /** The pieces of {@code tokenizer.json} and their ids. */
 final class Vocabulary {
 
+  /** Far above any vocabulary; a count of ids never overflows. */
+  static final int LARGEST_ID = 1 << 24;
+
   private final @Nullable JsonNode vocab;
   private @Nullable Map<String, Integer> listed; // of a list, made on first use
 
@@ -16,6 +19,15 @@ final class Vocabulary {
    */
   Vocabulary(@Nullable JsonNode vocab) {
     this.vocab = vocab;
+    if (vocab != null && !vocab.isArray()) {
+      for (JsonNode id : vocab) {
+        if (!id.isInt() || id.intValue() < 0 || id.intValue() > LARGEST_ID) {
+          throw new IllegalArgumentException(
+              "the vocabulary must give ids from 0 to %d but gives %.80s"
+                  .formatted(LARGEST_ID, id));
+        }
+      }
+    }
   }
 
   int size() {

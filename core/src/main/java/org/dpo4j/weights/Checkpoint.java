@@ -1,5 +1,6 @@
 package org.dpo4j.weights;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -13,8 +14,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.options.Limit;
 import org.dpo4j.torch.ElementType;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -88,15 +91,42 @@ public final class Checkpoint {
           + " read here; convert it in Python: AutoModelForCausalLM.from_pretrained(FOLDER)"
           + ".save_pretrained(FOLDER)";
     }
+    Optional<String> pickle = pickle(folder);
+    if (pickle.isPresent()) {
+      return "has no "
+          + SINGLE
+          + " but "
+          + pickle.get()
+          + ", which can run code when it is loaded and is not read here; convert it with the tools"
+          + " of the model's author, or in Python: AutoModelForCausalLM.from_pretrained(FOLDER)"
+          + ".save_pretrained(FOLDER)";
+    }
     if (Files.exists(folder.resolve(ADAPTER))) {
       return "has an adapter but no model weights; name the folder of the model that it adapts";
     }
     return "has no weights: there must be " + SINGLE + " or " + INDEX;
   }
 
+  /**
+   * A file in one of PyTorch's formats, which are Python pickles; those of a trainer hold no
+   * weights.
+   */
+  private static Optional<String> pickle(Path folder) {
+    try (Stream<Path> files = Files.isDirectory(folder) ? Files.list(folder) : Stream.empty()) {
+      return files
+          .map(file -> String.valueOf(file.getFileName()))
+          .filter(name -> name.matches(".*\\.(bin|pt|pth|ckpt|pkl)"))
+          .filter(name -> !name.matches("(training_args|optimizer|scheduler|scaler|rng_state).*"))
+          .sorted()
+          .findFirst();
+    } catch (IOException e) {
+      return Optional.empty(); // the folder is read again for its weights
+    }
+  }
+
   private static Map<String, SafetensorsFile> shards(Path folder) {
     Path index = folder.resolve(INDEX);
-    JsonNode map = HuggingFaceConfig.tree(index).path("weight_map");
+    JsonNode map = HuggingFaceConfig.tree(index, Limit.INDEX_BYTES).path("weight_map");
     if (!map.isObject() || map.isEmpty()) {
       throw new DpoException("[" + index + "] must have a \"weight_map\" of names to files");
     }

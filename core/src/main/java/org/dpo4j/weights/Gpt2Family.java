@@ -57,18 +57,15 @@ final class Gpt2Family implements ModelFamily {
     config.requireOff("add_cross_attention");
     config.flag("reorder_and_upcast_attn", false); // of half precision; the same in fp32
     String width = alias(config, "hidden_size", "n_embd");
-    int hidden = config.positiveInt(width);
-    if (hidden > Integer.MAX_VALUE / 4) {
-      throw config.mustBe(width, "smaller: times 4 it is above 2^31");
-    }
+    int hidden = config.size(width);
     try {
       return new Gpt2Plan(
           new Gpt2Config(
-              config.positiveInt("vocab_size"),
+              config.size("vocab_size"),
               hidden,
-              config.positiveInt("n_inner", 4 * hidden),
-              config.positiveInt(alias(config, "num_hidden_layers", "n_layer")),
-              config.positiveInt(alias(config, "num_attention_heads", "n_head")),
+              config.size("n_inner", 4 * hidden),
+              config.layers(alias(config, "num_hidden_layers", "n_layer")),
+              config.size(alias(config, "num_attention_heads", "n_head")),
               config.positiveInt(alias(config, "max_position_embeddings", "n_positions")),
               config.positiveNumber("layer_norm_epsilon", 1e-5),
               Activations.read(config, "activation_function", "gelu_new"),

@@ -1,7 +1,6 @@
 package org.dpo4j.weights;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -14,6 +13,8 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.dpo4j.torch.ElementType;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -77,6 +78,12 @@ public final class HuggingFaceConfig {
           "unsloth_version",
           "use_cache");
 
+  /** Far above any model; a product of two such sizes and a few thousand blocks fits a long. */
+  static final int LARGEST_SIZE = 1 << 22;
+
+  /** Each block becomes an object before any weight is read. */
+  static final int MOST_LAYERS = 10_000;
+
   private final Path file;
   private final String section; // "" or the name of this nested object, with a dot
   private final ObjectNode tree;
@@ -100,9 +107,14 @@ public final class HuggingFaceConfig {
 
   /** The file's JSON object. */
   static ObjectNode tree(Path file) {
+    return tree(file, Limit.CONFIG_BYTES);
+  }
+
+  /** The JSON object of a file of at most this size. */
+  static ObjectNode tree(Path file, Limit limit) {
     JsonNode node;
     try {
-      node = Json.STRICT.readTree(Files.readAllBytes(file));
+      node = Json.STRICT.readTree(BoundedFile.bytes(file, limit));
     } catch (IOException e) {
       throw new DpoException("[" + file + "] could not be read: " + FileFailure.reason(e, file), e);
     } catch (JacksonException e) {
@@ -134,6 +146,28 @@ public final class HuggingFaceConfig {
 
   public int positiveInt(String key, int fallback) {
     return given(key) ? positiveInt(key) : fallback;
+  }
+
+  /** A width or a number of parts of a model, from 1 to {@link #LARGEST_SIZE}. */
+  int size(String key) {
+    int size = positiveInt(key);
+    if (size > LARGEST_SIZE) {
+      throw mustBe(key, "at most " + LARGEST_SIZE);
+    }
+    return size;
+  }
+
+  int size(String key, int fallback) {
+    return given(key) ? size(key) : fallback;
+  }
+
+  /** The number of blocks, from 1 to {@link #MOST_LAYERS}. */
+  int layers(String key) {
+    int layers = positiveInt(key);
+    if (layers > MOST_LAYERS) {
+      throw mustBe(key, "at most " + MOST_LAYERS);
+    }
+    return layers;
   }
 
   public int integer(String key, int fallback) {

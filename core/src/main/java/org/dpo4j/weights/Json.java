@@ -1,5 +1,6 @@
 package org.dpo4j.weights;
 
+import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.JsonFault;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -15,7 +16,7 @@ final class Json {
 
   /** Refuses duplicate names and anything after the value. */
   static final JsonMapper STRICT =
-      JsonMapper.builder()
+      BoundedJson.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();

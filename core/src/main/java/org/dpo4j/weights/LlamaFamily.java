@@ -74,7 +74,6 @@ enum LlamaFamily implements ModelFamily {
           "clip_qkv",
           "use_mrope");
 
-  private static final int MAX_LAYERS = 10_000; // each becomes an object before any weight is read
   private static final String WINDOW = "sliding_window";
   private static final String USE_WINDOW = "use_sliding_window";
   private static final String LAYER_TYPES = "layer_types";
@@ -125,16 +124,16 @@ enum LlamaFamily implements ModelFamily {
   @Override
   public Plan plan(HuggingFaceConfig config) {
     FOREIGN.forEach(config::requireOff);
-    int hidden = config.positiveInt("hidden_size");
-    int heads = config.positiveInt("num_attention_heads");
+    int hidden = config.size("hidden_size");
+    int heads = config.size("num_attention_heads");
     int positions = config.positiveInt("max_position_embeddings", maxPositions);
-    int vocabulary = config.positiveInt("vocab_size");
+    int vocabulary = config.size("vocab_size");
     try {
       return new LlamaPlan(
           new LlamaConfig(
               vocabulary,
               hidden,
-              config.positiveInt("intermediate_size"),
+              config.size("intermediate_size"),
               heads,
               keyValueHeads(config, heads),
               headWidth(config, hidden, heads),
@@ -156,7 +155,7 @@ enum LlamaFamily implements ModelFamily {
   private int keyValueHeads(HuggingFaceConfig config, int heads) {
     String key = "num_key_value_heads";
     boolean sameAsHeads = config.has(key) || keyValueHeads == 0;
-    return config.positiveInt(key, sameAsHeads ? heads : keyValueHeads);
+    return config.size(key, sameAsHeads ? heads : keyValueHeads);
   }
 
   /**
@@ -178,9 +177,11 @@ enum LlamaFamily implements ModelFamily {
     if (derived && hidden % heads != 0) {
       throw config.mustBe("hidden_size", "a multiple of num_attention_heads (" + heads + ")");
     }
-    int width = config.positiveInt("head_dim", derived ? Math.max(1, hidden / heads) : headDim);
-    if ((long) heads * width > Integer.MAX_VALUE) {
-      throw config.mustBe("num_attention_heads", "smaller: times head_dim it is above 2^31");
+    int width = config.size("head_dim", derived ? Math.max(1, hidden / heads) : headDim);
+    if ((long) heads * width > HuggingFaceConfig.LARGEST_SIZE) {
+      throw config.mustBe(
+          "num_attention_heads",
+          "smaller: times head_dim (" + width + ") it is above " + HuggingFaceConfig.LARGEST_SIZE);
     }
     return width;
   }
@@ -197,10 +198,7 @@ enum LlamaFamily implements ModelFamily {
   }
 
   private List<LlamaConfig.Layer> layers(HuggingFaceConfig config) {
-    int count = config.positiveInt("num_hidden_layers");
-    if (count > MAX_LAYERS) {
-      throw config.mustBe("num_hidden_layers", "at most " + MAX_LAYERS);
-    }
+    int count = config.layers("num_hidden_layers");
     return switch (this) {
       case LLAMA -> alike(config, count, AttentionLayer.ALL);
       case MISTRAL -> alike(config, count, window(config, 4096));

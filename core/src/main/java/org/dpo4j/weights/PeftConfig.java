@@ -25,6 +25,12 @@ final class PeftConfig {
 
   static final String FILE = "adapter_config.json";
 
+  /** Characters of a regular expression; the compiler of expressions is recursive. */
+  static final int LONGEST_PATTERN = 2000;
+
+  /** Names or expressions of a setting: more than a large model has layers. */
+  static final int MOST = 4096;
+
   private static final String CAUSAL_LM = "CAUSAL_LM";
   private static final String TARGETS = "target_modules";
   private static final String ALL_LINEAR = "all-linear";
@@ -215,6 +221,9 @@ final class PeftConfig {
     if (value.isMissingNode() || value.isNull()) {
       return defaultTargets(modelType);
     }
+    if (value.isString() && value.stringValue().length() > LONGEST_PATTERN) {
+      throw json.mustBe(TARGETS, "an expression of at most " + LONGEST_PATTERN + " characters");
+    }
     return value.isString()
         ? targets(value.stringValue())
         : new TargetModules.Named(texts(json, TARGETS, value));
@@ -228,8 +237,8 @@ final class PeftConfig {
     for (JsonNode item : value) {
       texts.add(item.asString(""));
     }
-    if (!value.isArray() || texts.stream().anyMatch(String::isBlank)) {
-      throw json.mustBe(key, "a list of names");
+    if (!value.isArray() || texts.size() > MOST || texts.stream().anyMatch(String::isBlank)) {
+      throw json.mustBe(key, "a list of names, at most " + MOST);
     }
     return texts;
   }
@@ -261,12 +270,16 @@ final class PeftConfig {
     if (value.isMissingNode() || value.isNull()) {
       return List.of();
     }
-    if (!value.isObject()) {
-      throw json.mustBe(key, "an object");
+    if (!value.isObject() || value.size() > MOST) {
+      throw json.mustBe(key, "an object of at most " + MOST + " expressions");
     }
-    value
-        .properties()
-        .forEach(entry -> Pattern.compile(entry.getKey())); // throws if it is not a pattern
+    for (Map.Entry<String, JsonNode> entry : value.properties()) {
+      if (entry.getKey().length() > LONGEST_PATTERN) {
+        throw json.mustBe(
+            key, "an object of expressions of at most " + LONGEST_PATTERN + " characters");
+      }
+      Pattern.compile(entry.getKey()); // throws if it is not a pattern
+    }
     return value.properties();
   }
 

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.GitLfs;
+import org.dpo4j.options.Limit;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
@@ -31,7 +32,7 @@ record SafetensorsHeader(
   static final String METADATA = "__metadata__";
 
   private static final int LENGTH_BYTES = 8;
-  private static final long MAX_LENGTH = 100_000_000; // the format's own limit
+  private static final long MAX_LENGTH = Limit.HEADER_BYTES.value();
   private static final int PEEK_BYTES = 200; // enough to recognize other kinds of files
 
   /** Bits per element, by the format's name of the type. */

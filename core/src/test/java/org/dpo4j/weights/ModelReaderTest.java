@@ -237,13 +237,17 @@ class ModelReaderTest {
       delimiter = '|',
       textBlock =
           """
-          gpt2  | n_layer           | 2000000000 | at least 1000 missing
-          gpt2  | n_embd            | 536870908  | 28 wrong shape (transformer.wte.weight: file [4096, 64], model [4096, 536870908],
+          gpt2  | n_layer           | 2000000000 | must be at most 10000
+          gpt2  | n_layer           | 10000      | at least 1000 missing
+          gpt2  | n_embd            | 536870908  | must be at most 4194304 but was 536870908
+          gpt2  | n_embd            | 1048576    | 28 wrong shape (transformer.wte.weight: file [4096, 64], model [4096, 1048576],
           gpt2  | n_positions       | 2147483647 | 1 wrong shape (transformer.wpe.weight: file [512, 64], model [2147483647, 64])
           llama | num_hidden_layers | 2000000000 | must be at most 10000
           llama | num_hidden_layers | 10000      | at least 1000 missing
-          llama | vocab_size        | 2147483647 | 1 wrong shape (model.embed_tokens.weight: file [4096, 64], model [2147483647, 64])
-          llama | intermediate_size | 2147483647 | 6 wrong shape
+          llama | vocab_size        | 2147483647 | must be at most 4194304
+          llama | vocab_size        | 4194304    | 1 wrong shape (model.embed_tokens.weight: file [4096, 64], model [4194304, 64])
+          llama | intermediate_size | 2147483647 | must be at most 4194304
+          llama | intermediate_size | 4194304    | 6 wrong shape
           """)
   void aConfigThatLiesAboutSizesTakesNoMemory(
       String model, String key, String value, String message) throws IOException {
@@ -342,7 +346,8 @@ class ModelReaderTest {
           llama | hidden_size               | null      | 'hidden_size' must be a positive integer but was null
           llama | num_key_value_heads       | 3         | num_attention_heads must be a multiple of num_key_value_heads (3) but was 4
           llama | head_dim                  | 15        | head_dim must be even but was 15
-          llama | head_dim                  | 1073741824| 'num_attention_heads' must be smaller
+          llama | head_dim                  | 1073741824| 'head_dim' must be at most 4194304
+          llama | head_dim                  | 4194304   | 'num_attention_heads' must be smaller
           llama | hidden_act                | 'relu2'   | 'hidden_act' 'relu2' is not supported yet; supported is gelu,
           llama | tie_word_embeddings       | 'yes'     | 'tie_word_embeddings' must be true or false but was 'yes'
           llama | rms_norm_eps              | -1        | 'rms_norm_eps' must be a positive number but was -1

@@ -14,12 +14,13 @@ import org.dpo4j.jinja.Token.Kind;
  * takes all white space on its side, {@code +} keeps it.
  */
 final class Lexer {
+  // Possessive groups: others recurse once for each repetition.
   private static final Pattern FLOAT =
       Pattern.compile(
-          "(?:\\d+_)*\\d+(?:(?:\\.(?:\\d+_)*\\d+)?[eE][+-]?(?:\\d+_)*\\d+|\\.(?:\\d+_)*\\d+)");
+          "(?:\\d+_)*+\\d+(?:(?:\\.(?:\\d+_)*+\\d+)?[eE][+-]?(?:\\d+_)*+\\d+|\\.(?:\\d+_)*+\\d+)");
   private static final Pattern INTEGER =
       Pattern.compile(
-          "0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[0-9a-fA-F])+|[1-9](?:_?\\d)*|0(?:_?0)*");
+          "0[bB](?:_?[01])++|0[oO](?:_?[0-7])++|0[xX](?:_?[0-9a-fA-F])++|[1-9](?:_?\\d)*+|0(?:_?0)*+");
   private static final Pattern OPERATOR =
       Pattern.compile("//|\\*\\*|==|!=|>=|<=|[-+/*%~\\[\\](){}><=.:|,;]");
   private static final Pattern RAW_END =
@@ -43,6 +44,11 @@ final class Lexer {
    *     means nothing
    */
   static List<Token> tokens(String source, String origin) {
+    if (source.length() > Limits.SOURCE) {
+      throw new TemplateException(
+              "a template must have at most " + Limits.SOURCE + " characters but has more")
+          .at(origin, 1);
+    }
     String lines = source.replace("\r\n", "\n").replace('\r', '\n');
     Lexer lexer = new Lexer(lines.endsWith("\n") ? lines.substring(0, lines.length() - 1) : lines);
     try {

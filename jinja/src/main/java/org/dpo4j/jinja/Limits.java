@@ -5,6 +5,9 @@ package org.dpo4j.jinja;
  * above what a real conversation needs.
  */
 final class Limits {
+  /** Characters of a template. */
+  static final int SOURCE = 1 << 20;
+
   /** Nested expressions and tags in the source. */
   static final int PARSE_DEPTH = 100;
 

@@ -154,7 +154,20 @@ class HostileTemplateTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"(", "[", "-", "not ", "{1:", "x(", "x[", "1 if 1 else ", "x|f(", "{% if 1 %}"})
+      strings = {
+        "(",
+        "[",
+        "-",
+        "not ",
+        "{1:",
+        "x(",
+        "x[",
+        "1 if 1 else ",
+        "x|f(",
+        "{% if 1 %}",
+        "1_1",
+        "0x1f"
+      })
   void deepNestingIsRefusedOnASmallStack(String part) throws InterruptedException {
     String nested = part.repeat(100_000);
     String source = part.startsWith("{%") ? nested : "{{ " + nested + " }}";

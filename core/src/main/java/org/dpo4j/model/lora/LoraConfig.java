@@ -40,25 +40,25 @@ public record LoraConfig(
 
   /** The rank of a layer's factors. */
   public int rank(String path) {
-    return byPattern(rankPattern, path).orElse(rank);
+    return byPattern("rank_pattern", rankPattern, path).orElse(rank);
   }
 
   /** The scale of B A x in a layer: alpha/rank, or alpha/sqrt(rank) for rsLoRA. */
   public double scale(String path) {
-    double numerator = byPattern(alphaPattern, path).orElse(alpha);
+    double numerator = byPattern("alpha_pattern", alphaPattern, path).orElse(alpha);
     int rank = rank(path);
     return numerator / (rsLora ? Math.sqrt(rank) : rank);
   }
 
-  private static <V> Optional<V> byPattern(Map<String, V> patterns, String path) {
+  private static <V> Optional<V> byPattern(String setting, Map<String, V> patterns, String path) {
     return patterns.entrySet().stream()
-        .filter(entry -> fits(entry.getKey(), path))
+        .filter(entry -> fits(setting, entry.getKey(), path))
         .map(Map.Entry::getValue)
         .findFirst();
   }
 
   /** Whether a pattern matches the whole path or the whole rest after a dot. */
-  static boolean fits(String key, String path) {
-    return Pattern.compile("(.*\\.)?(" + key + ")").matcher(path).matches();
+  static boolean fits(String setting, String key, String path) {
+    return PathPattern.matches(setting, Pattern.compile("(.*\\.)?(" + key + ")"), path);
   }
 }

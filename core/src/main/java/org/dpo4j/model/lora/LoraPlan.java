@@ -151,7 +151,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
 
   private void requireUsed(String name, Map<String, ?> pattern) {
     for (String key : pattern.keySet()) {
-      if (layers.stream().noneMatch(layer -> LoraConfig.fits(key, layer.path()))) {
+      if (layers.stream().noneMatch(layer -> LoraConfig.fits(name, key, layer.path()))) {
         throw new LoraSettingException(
             name,
             "must name layers that target_modules names but %s finds none of them".formatted(key));

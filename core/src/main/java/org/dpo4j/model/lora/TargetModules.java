@@ -29,7 +29,7 @@ public sealed interface TargetModules {
   record Matching(Pattern pattern) implements TargetModules {
     @Override
     public boolean matches(String path) {
-      return pattern.matcher(path).matches();
+      return PathPattern.matches("target_modules", pattern, path);
     }
   }
 

@@ -1,0 +1,18 @@
+package org.dpo4j.fuzz;
+
+/** Pairs in JSON Lines or a JSON array. */
+public final class JsonRowsTarget {
+  private static final Rows ROWS = new Rows("pairs.jsonl");
+
+  private JsonRowsTarget() {}
+
+  /** Reads one input; whether it was accepted. */
+  public static boolean fuzz(byte[] input) throws Exception {
+    return ROWS.read(input);
+  }
+
+  /** What Jazzer calls. */
+  public static void fuzzerTestOneInput(byte[] input) throws Exception {
+    fuzz(input);
+  }
+}
