@@ -96,9 +96,7 @@ final class StopSignals implements AutoCloseable {
     }
     exitCode = code;
     cancellation.suspend();
-    console
-        .err()
-        .println("stopping after this step, with a checkpoint; Ctrl-C again stops at once");
+    console.err().println("stopping after this step; Ctrl-C again stops at once");
   }
 
   /** 0, or the exit code for the first signal that was received. */

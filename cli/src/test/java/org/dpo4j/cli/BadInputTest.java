@@ -21,7 +21,6 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
-import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -419,7 +418,7 @@ class BadInputTest {
         usage("output is a file", text("out", "mine"), SHORT, "must be a folder but was a file"),
         usage("output not ours", mine, overwrite, "only a folder that a run wrote"),
         usage("output holds the model", overwrite.replace("$/out", "$/"), "must not hold what"),
-        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "directory"),
+        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "is a file"),
         usage("scores over the data", toData, "must not touch what this run reads"),
         usage("rows over the data", INSPECT + "--output $/pairs.jsonl", "must not touch"),
         usage("scores over the model", SCORE.replace("scores.jsonl", "model/config.json"), "in "),
@@ -512,7 +511,8 @@ class BadInputTest {
 
   @Test
   @DisabledOnOs(OS.WINDOWS)
-  void ctrlCInTrainingLeavesEverythingAsItWas() throws IOException, InterruptedException {
+  void ctrlCInTrainingWithoutCheckpointsLeavesEverythingAsItWas()
+      throws IOException, InterruptedException {
     Map<String, String> before = files();
     List<String> command =
         new ArrayList<>(
@@ -524,7 +524,7 @@ class BadInputTest {
     command.addAll(Arrays.asList(words(SHORT.replace("$/out", "$/new/out"))));
     // What the reference said stays good for the next run, so by default it is kept.
     command.addAll(List.of("--max_steps=100000", "--logging_steps=1", "--reference_cache=off"));
-    command.add("--log_format=dict");
+    command.addAll(List.of("--log_format=dict", "--save_strategy=no"));
     command.remove("--max_steps");
     command.remove("2");
     Process process =
@@ -541,10 +541,7 @@ class BadInputTest {
       lines.lines().forEach(later -> {});
       assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
       assertThat(errors.lines().filter(error -> !error.startsWith("WARNING")))
-          .singleElement(InstanceOfAssertFactories.STRING)
-          .isEqualTo(
-              "interrupted: no model was saved (%s was not created)"
-                  .formatted(folder.resolve("new/out")));
+          .containsExactly("stopping after this step; Ctrl-C again stops at once");
     } finally {
       process.destroyForcibly();
     }

@@ -154,6 +154,7 @@ public record TrainingConfig(
     model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     CacheFolder.of(this);
+    checkpoints.resumedFolder();
   }
 
   /** The model that is trained. */
