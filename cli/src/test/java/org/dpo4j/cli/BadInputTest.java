@@ -2,7 +2,6 @@ package org.dpo4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -13,18 +12,14 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.DisabledOnOs;
-import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -418,7 +413,7 @@ class BadInputTest {
         usage("output is a file", text("out", "mine"), SHORT, "must be a folder but was a file"),
         usage("output not ours", mine, overwrite, "only a folder that a run wrote"),
         usage("output holds the model", overwrite.replace("$/out", "$/"), "must not hold what"),
-        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "is a file"),
+        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "directory"),
         usage("scores over the data", toData, "must not touch what this run reads"),
         usage("rows over the data", INSPECT + "--output $/pairs.jsonl", "must not touch"),
         usage("scores over the model", SCORE.replace("scores.jsonl", "model/config.json"), "in "),
@@ -507,46 +502,6 @@ class BadInputTest {
 
     assertThat(run(words(SCORE + "--debug"))).isEqualTo(1);
     assertThat(err.toString(StandardCharsets.UTF_8)).contains("\tat org.dpo4j.");
-  }
-
-  @Test
-  @DisabledOnOs(OS.WINDOWS)
-  void ctrlCInTrainingWithoutCheckpointsLeavesEverythingAsItWas()
-      throws IOException, InterruptedException {
-    Map<String, String> before = files();
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-    command.addAll(Arrays.asList(words(SHORT.replace("$/out", "$/new/out"))));
-    // What the reference said stays good for the next run, so by default it is kept.
-    command.addAll(List.of("--max_steps=100000", "--logging_steps=1", "--reference_cache=off"));
-    command.addAll(List.of("--log_format=dict", "--save_strategy=no"));
-    command.remove("--max_steps");
-    command.remove("2");
-    Process process =
-        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.PIPE).start();
-    try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
-        BufferedReader errors = process.errorReader(StandardCharsets.UTF_8)) {
-      String line = lines.readLine();
-      while (line != null && !line.contains("grad_norm")) {
-        line = lines.readLine();
-      }
-      assertThat(folder.resolve("new")).exists();
-      List<String> interrupt = List.of("kill", "-INT", Long.toString(process.pid()));
-      assertThat(new ProcessBuilder(interrupt).start().waitFor()).isZero();
-      lines.lines().forEach(later -> {});
-      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-      assertThat(errors.lines().filter(error -> !error.startsWith("WARNING")))
-          .containsExactly("stopping after this step; Ctrl-C again stops at once");
-    } finally {
-      process.destroyForcibly();
-    }
-    assertThat(process.exitValue()).isEqualTo(130);
-    assertThat(files()).isEqualTo(before);
   }
 
   private String[] words(String command) {

@@ -16,6 +16,8 @@ import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.FileFailure;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The folders {@code checkpoint-STEP} of an output folder. Each appears complete or not at all: it
@@ -28,6 +30,12 @@ public final class CheckpointFolders {
 
   /** Before the name of a checkpoint that the same step of a continued run replaces. */
   private static final String REPLACED = ".dpo4j-previous-";
+
+  /** What to do after a file could not be written, if there is no checkpoint. */
+  static final String RUN_AGAIN =
+      OptionText.of("make room, check the disk or name another {output_dir}, and run again");
+
+  private static final Logger LOG = LoggerFactory.getLogger(CheckpointFolders.class);
 
   private final Path target;
 
@@ -90,15 +98,26 @@ public final class CheckpointFolders {
       }
       move(pending, place);
       FileTrees.forceFolder(target);
-      FileTrees.delete(replaced);
-      LiveFiles.forgetEarlier(target);
+      forgetReplaced(replaced);
       return place;
     } catch (IOException e) {
       throw notSaved(place, pending, e, FileFailure.reason(e));
     } catch (UncheckedIOException e) {
       throw notSaved(place, pending, e, FileFailure.reason(Objects.requireNonNull(e.getCause())));
     } catch (DpoException e) {
-      throw notSaved(place, pending, e, e.text());
+      String reason =
+          e.getCause() instanceof IOException cause ? FileFailure.reason(cause) : e.text();
+      throw notSaved(place, pending, e, reason);
+    }
+  }
+
+  /** What cannot be deleted now is deleted by the next run: the checkpoint is saved. */
+  private void forgetReplaced(Path replaced) {
+    try {
+      FileTrees.delete(replaced);
+      LiveFiles.forgetEarlier(target);
+    } catch (IOException e) {
+      LOG.warn("Cannot remove replaced checkpoints in {}: {}", target, FileFailure.reason(e));
     }
   }
 
@@ -120,22 +139,25 @@ public final class CheckpointFolders {
   private DpoException notSaved(Path place, Path pending, Exception failure, String reason) {
     try {
       FileTrees.delete(pending);
+      recover(target);
     } catch (IOException e) {
       failure.addSuppressed(e);
     }
-    Optional<Path> last = all().stream().findFirst();
     return new DpoException(
-        "%s could not be saved: %s; %s"
-            .formatted(
-                place,
-                reason,
-                last.map(
-                        saved ->
-                            OptionText.of(
-                                "%s is complete: make room and pass {resume_from_checkpoint} true",
-                                saved.getFileName()))
-                    .orElse("no checkpoint was saved before it")),
-        failure);
+        "%s could not be saved: %s; %s".formatted(place, reason, howToGoOn()), failure);
+  }
+
+  /** What to do after a file could not be written. */
+  String howToGoOn() {
+    return all().stream()
+        .findFirst()
+        .map(
+            saved ->
+                OptionText.of(
+                    "%s was saved before: make room or check the disk, and repeat the command with"
+                        + " {resume_from_checkpoint} true",
+                    saved.getFileName()))
+        .orElse(RUN_AGAIN);
   }
 
   /**

@@ -57,7 +57,8 @@ final class Checksums {
     SortedMap<String, Path> files = files(folder);
     for (String name : listed.keySet()) {
       if (!files.containsKey(name)) {
-        throw new DamagedCheckpointException(folder, name + " is missing");
+        throw new DamagedCheckpointException(
+            folder, "%s is listed in %s but missing".formatted(name, FILE));
       }
     }
     for (Map.Entry<String, Path> file : files.entrySet()) {

@@ -78,7 +78,10 @@ public final class FileTrees {
   }
 
   /** Forces a folder's list of names to the device, where the system can do that. */
-  static void forceFolder(Path folder) {
+  static void forceFolder(@Nullable Path folder) {
+    if (folder == null) {
+      return; // above a root
+    }
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
     } catch (IOException e) {

@@ -12,7 +12,13 @@ import java.util.regex.Pattern;
  * metrics.jsonl}, and reproductions of steps that failed.
  *
  * <p>A run that overwrites the output of an earlier one sets the earlier live files aside, and
- * deletes them when it has saved something itself.
+ * deletes them when it has saved something itself. The name of the hidden folder that holds them
+ * records how far it is, so that the next run can put them back if the process dies:
+ *
+ * <pre>
+ *   .dpo4j-earlier-moving  earlier files move into it or out of it; all others are earlier ones too
+ *   .dpo4j-earlier         all earlier files are in it; the others are of the new run
+ * </pre>
  */
 final class LiveFiles {
 
@@ -21,6 +27,7 @@ final class LiveFiles {
   private static final Pattern NAME =
       Pattern.compile("checkpoint-\\d+|metrics\\.jsonl|nonfinite-step-\\d+");
   private static final String ASIDE = ".dpo4j-earlier";
+  private static final String MOVING = ".dpo4j-earlier-moving";
 
   private LiveFiles() {}
 
@@ -34,15 +41,17 @@ final class LiveFiles {
         .toList();
   }
 
+  /** Whether an entry holds the files that were set aside. */
+  static boolean isAside(String name) {
+    return name.equals(ASIDE);
+  }
+
   static void setAside(Path target) throws IOException {
-    List<Path> live = live(target);
-    if (!live.isEmpty()) {
-      Path aside = target.resolve(ASIDE);
-      Files.createDirectories(aside);
-      for (Path entry : live) {
-        move(entry, aside.resolve(entry.getFileName()));
-      }
+    Path moving = Files.createDirectory(target.resolve(MOVING));
+    for (Path entry : live(target)) {
+      move(entry, moving.resolve(entry.getFileName()));
     }
+    move(moving, target.resolve(ASIDE));
   }
 
   /** Deletes the files that were set aside. */
@@ -55,20 +64,30 @@ final class LiveFiles {
    * Call it with the lock held.
    */
   static void restore(Path target) throws IOException {
-    if (CheckpointFolders.in(target).findAny().isPresent()) {
-      forgetEarlier(target);
-      return;
-    }
     Path aside = target.resolve(ASIDE);
-    if (Files.exists(aside) || FileTrees.entries(target).stream().noneMatch(LiveFiles::isKept)) {
+    Path moving = target.resolve(MOVING);
+    if (Files.exists(aside)) {
+      if (CheckpointFolders.in(target).findAny().isPresent()) {
+        forgetEarlier(target);
+        return;
+      }
+      Files.deleteIfExists(target.resolve(METRICS));
+      move(aside, moving);
+    }
+    if (Files.exists(moving)) {
+      putBack(moving, target);
+    } else if (FileTrees.entries(target).stream().noneMatch(LiveFiles::isKept)) {
       Files.deleteIfExists(target.resolve(METRICS));
     }
-    if (Files.exists(aside)) {
-      for (Path entry : FileTrees.entries(aside)) {
-        move(entry, target.resolve(entry.getFileName()));
-      }
-      Files.delete(aside);
+  }
+
+  private static void putBack(Path moving, Path target) throws IOException {
+    for (Path entry : FileTrees.entries(moving)) {
+      Path place = target.resolve(entry.getFileName());
+      FileTrees.delete(place); // a reproduction of the same step
+      move(entry, place);
     }
+    Files.delete(moving);
   }
 
   /** Whether an entry is more than the metrics and hidden files of a run. */

@@ -10,7 +10,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.dpo4j.DpoException;
-import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.FileFailure;
 import org.slf4j.Logger;
@@ -169,7 +168,7 @@ public final class OutputFolder implements AutoCloseable {
       try {
         LiveFiles.setAside(target);
       } catch (IOException e) {
-        throw writeFailure(target, e);
+        throw writeFailure(target, e, CheckpointFolders.RUN_AGAIN);
       }
     }
   }
@@ -189,6 +188,23 @@ public final class OutputFolder implements AutoCloseable {
       throw writeFailure(target.resolve(name), e);
     } catch (UncheckedIOException e) {
       throw writeFailure(target.resolve(name), Objects.requireNonNull(e.getCause()));
+    }
+  }
+
+  /**
+   * Writes several files of the output.
+   *
+   * @param content receives the folder in which they are written
+   * @throws DpoException as {@link #write}
+   */
+  public void writeAll(Content content) {
+    requireOpen();
+    try {
+      content.writeTo(pending);
+    } catch (IOException e) {
+      throw writeFailure(target, e);
+    } catch (DpoException e) {
+      throw e.getCause() instanceof IOException cause ? writeFailure(target, cause) : e;
     }
   }
 
@@ -220,11 +236,9 @@ public final class OutputFolder implements AutoCloseable {
     }
     try {
       publication.deleteReplaced();
-      LiveFiles.forgetEarlier(target);
     } catch (IOException e) {
       LOG.warn("Cannot remove replaced files in {}: {}", target, FileFailure.reason(e));
     }
-    created.stream().map(Path::getParent).filter(Objects::nonNull).forEach(FileTrees::forceFolder);
   }
 
   private DpoException notPublished(Publication publication, IOException failure) {
@@ -264,7 +278,7 @@ public final class OutputFolder implements AutoCloseable {
     try {
       lock.close();
     } catch (IOException e) {
-      LOG.warn("Cannot unlock {}: {}", target, FileFailure.reason(e));
+      LOG.warn("Cannot remove the lock file in {}: {}", target, FileFailure.reason(e));
     }
   }
 
@@ -274,11 +288,14 @@ public final class OutputFolder implements AutoCloseable {
     }
   }
 
-  private static DpoException writeFailure(Path file, IOException failure) {
+  private DpoException writeFailure(Path file, IOException failure) {
+    return writeFailure(file, failure, checkpoints().howToGoOn());
+  }
+
+  private static DpoException writeFailure(Path file, IOException failure, String advice) {
     return new DpoException(
-        "%s cannot be written: %s; nothing was put in place, so make room or choose another"
-                .formatted(file, FileFailure.reason(failure))
-            + OptionText.of(" {output_dir} and run again"),
+        "%s cannot be written: %s; nothing was put in place; %s"
+            .formatted(file, FileFailure.reason(failure), advice),
         failure);
   }
 }

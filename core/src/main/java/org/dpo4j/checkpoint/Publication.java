@@ -99,7 +99,7 @@ final class Publication {
     Path replaced = target.resolve(REPLACED + id);
     for (Path old : sorted(target, CONFIG_FIRST)) {
       String name = String.valueOf(old.getFileName());
-      if (fresh.contains(name) || TargetFolder.isResult(name)) {
+      if (fresh.contains(name) || TargetFolder.isResult(name) || LiveFiles.isAside(name)) {
         if (Files.notExists(replaced)) {
           Files.createDirectory(replaced);
         }

@@ -125,6 +125,7 @@ record TargetFolder(Path path, boolean exists) {
       try {
         Files.createDirectory(folder);
         created.add(folder);
+        FileTrees.forceFolder(folder.toAbsolutePath().getParent());
       } catch (IOException e) {
         FileTrees.removeEmpty(created);
         throw notWritable(folder, e);

@@ -10,6 +10,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.function.DoubleSupplier;
 import org.dpo4j.Dpo4j;
+import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.checkpoint.CheckpointFolders;
@@ -104,7 +105,11 @@ final class RunCheckpoints implements Checkpointing {
     Path saved = checkpoints.save(session.step(), pending -> write(pending, session));
     Set<Path> needed = new HashSet<>(Set.of(saved));
     best().ifPresent(best -> needed.add(checkpoints.of(best.step())));
-    checkpoints.prune(config.checkpoints().saveTotalLimit(), needed);
+    try {
+      checkpoints.prune(config.checkpoints().saveTotalLimit(), needed);
+    } catch (DpoException e) {
+      output.warn(e.text() + "; the run goes on");
+    }
     return new SavedCheckpoint(session.step(), saved, (System.nanoTime() - started) / 1e9);
   }
 

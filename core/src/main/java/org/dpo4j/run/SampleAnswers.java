@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
+import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.generate.Generator;
@@ -56,7 +57,17 @@ final class SampleAnswers {
             config.output().samplePrompts(),
             Math.min(LONGEST_PROMPT, inputs.model().maxPositions() - TOKENS));
     prompts.forEach(prompt -> texts.add(inputs.tokenizer().text().decode(prompt)));
-    answer(before, inputs.tokenizer());
+    try {
+      answer(before, inputs.tokenizer());
+    } catch (DpoException e) {
+      // What is wrong with the model stops the run later, with the rows.
+      prompts.clear();
+      warn(e);
+    }
+  }
+
+  private void warn(Throwable failure) {
+    output.warn("no sample answers in the model card: " + failure.getMessage());
   }
 
   /** The first distinct prompts that leave enough positions for an answer. */
@@ -93,7 +104,7 @@ final class SampleAnswers {
       answer(after, tokenizer);
     } catch (RuntimeException | OutOfMemoryError e) {
       // The trained weights are not saved yet: a failure of the samples must not lose them.
-      output.warn("no sample answers in the model card: " + e.getMessage());
+      warn(e);
       return List.of();
     }
     List<RunSummary.Sample> samples = new ArrayList<>();

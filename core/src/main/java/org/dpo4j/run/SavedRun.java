@@ -47,9 +47,7 @@ record SavedRun(Path folder, CheckpointState state) {
     Optional<Path> newest =
         CheckpointFolders.newestGood(
             target.target(),
-            damaged ->
-                output.warn(
-                    damaged.text() + "; the run continues from the newest one that is whole"));
+            damaged -> output.warn(damaged.text() + "; an older one is used if there is one"));
     if (newest.isEmpty()) {
       output.note(
           OptionText.of(

@@ -468,11 +468,14 @@ public final class TrainingRun {
 
   private static void writeWeights(OutputFolder folder, ModelBundle inputs, Saving saving) {
     LoadedModel loaded = inputs.loaded();
-    if (inputs.adapter().isPresent()) {
-      inputs.adapter().get().write(folder.pending(), loaded, saving.type());
-    } else {
-      new ModelWriter().write(folder.pending(), loaded, loaded.model(), saving.type());
-    }
+    folder.writeAll(
+        pending -> {
+          if (inputs.adapter().isPresent()) {
+            inputs.adapter().get().write(pending, loaded, saving.type());
+          } else {
+            new ModelWriter().write(pending, loaded, loaded.model(), saving.type());
+          }
+        });
   }
 
   private TrainingResult nothingTrained(

@@ -104,7 +104,7 @@ public final class Trainer {
       if (session.microBatch() == 0) {
         if (session.step() == 0) {
           evaluate();
-        } else if (evaluatedStep != session.step()) {
+        } else if (evaluationDue() && !evaluated()) {
           afterStep(); // The run was suspended before it did this.
         }
       }
@@ -154,9 +154,7 @@ public final class Trainer {
     boolean requested = requests.takeEvaluation();
     boolean evaluated = false;
     // After the last step the caller evaluates the weights that are saved.
-    if (evaluation != null
-        && !ended()
-        && (requested || evaluation.due(session.step(), session.epochEnded()))) {
+    if (evaluation != null && !ended() && (requested || evaluationDue())) {
       evaluate();
       evaluated = true;
       requests.takeEvaluation(); // of the weights that were just evaluated
@@ -167,6 +165,10 @@ public final class Trainer {
             || checkpointing.due(session.step(), session.epochEnded(), evaluated))) {
       listeners.checkpoint(checkpointing.save(session));
     }
+  }
+
+  private boolean evaluationDue() {
+    return evaluation != null && evaluation.due(session.step(), session.epochEnded());
   }
 
   /** Whether the run stops now to be continued later. */

@@ -123,6 +123,29 @@ class ReferenceCacheTest {
     assertThat(file).hasBinaryContent(whole);
   }
 
+  /** The number of pairs is at byte 44, the length of the text at byte 52. */
+  @Test
+  void aHeaderThatContradictsTheKeyOrTheFileSaysWhatIsWrong() throws IOException {
+    byte[] whole = Files.readAllBytes(cache.keep(KEY, Map.of(), TABLE));
+    assertDamaged(
+        ByteBuffer.wrap(whole.clone()).putLong(44, 4).array(), "its number of pairs is wrong");
+    for (int length : new int[] {-1, Integer.MIN_VALUE, (1 << 20) + 1, Integer.MAX_VALUE}) {
+      assertDamaged(
+          ByteBuffer.wrap(whole.clone()).putInt(52, length).array(), "its header is damaged");
+    }
+    for (int length : new int[] {0, 1 << 20}) {
+      assertDamaged(
+          ByteBuffer.wrap(whole.clone()).putInt(52, length).array(), "its length is wrong");
+    }
+  }
+
+  private void assertDamaged(byte[] file, String reason) throws IOException {
+    Files.write(cache.file(KEY), file);
+    assertThatThrownBy(() -> cache.find(KEY))
+        .isInstanceOf(DamagedReferenceException.class)
+        .hasMessage(reason);
+  }
+
   @Test
   void aFolderInThePlaceOfTheFileIsNeitherReadNorReplaced() throws IOException {
     Files.createDirectories(cache.file(KEY).resolve("inside"));
