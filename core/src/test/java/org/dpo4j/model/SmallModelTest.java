@@ -28,9 +28,11 @@ class SmallModelTest {
       Set.of(
           "vocabSize",
           "hiddenSize",
+          "hidden",
           "intermediateSize",
           "innerSize",
           "layers",
+          "depth",
           "heads",
           "keyValueHeads",
           "headDim",
