@@ -417,7 +417,7 @@ class BadInputTest {
         usage("output is a file", text("out", "mine"), SHORT, "must be a folder but was a file"),
         usage("output not ours", mine, overwrite, "only a folder that a run wrote"),
         usage("output holds the model", overwrite.replace("$/out", "$/"), "must not hold what"),
-        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "directory"),
+        usage("output below a file", SHORT.replace("$/out", "$/pairs.jsonl/a/b"), "is a file"),
         usage("scores over the data", toData, "must not touch what this run reads"),
         usage("rows over the data", INSPECT + "--output $/pairs.jsonl", "must not touch"),
         usage("scores over the model", SCORE.replace("scores.jsonl", "model/config.json"), "in "),
