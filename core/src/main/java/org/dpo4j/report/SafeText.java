@@ -12,7 +12,7 @@ public final class SafeText {
   private static final Pattern MARKDOWN_SPECIAL =
       Pattern.compile(
           "[\\\\`*{}\\[\\]<>#|~$&]|(?<!\\w)_|_(?!\\w)"
-              + "|^[-+=]|(?<=^\\d{1,9})[.)]" // a list or the line under a heading
+              + "|^[-+=]|(?<=^\\d{1,9})[.)](?=\\s|$)" // a list or the line under a heading
               + "|(?<=\\b[a-zA-Z]{3,5}):(?=//)|(?<=\\b[wW]{3})\\."); // a link without brackets
 
   /** Joiners and emoji are written only beside characters from here on. */
