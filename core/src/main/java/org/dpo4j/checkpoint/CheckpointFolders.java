@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
@@ -94,9 +93,9 @@ public final class CheckpointFolders {
       Path replaced = target.resolve(REPLACED + PREFIX + step);
       if (Files.exists(place)) {
         FileTrees.delete(replaced);
-        move(place, replaced);
+        FileTrees.rename(place, replaced);
       }
-      move(pending, place);
+      FileTrees.rename(pending, place);
       FileTrees.forceFolder(target);
       forgetReplaced(replaced);
       return place;
@@ -130,7 +129,7 @@ public final class CheckpointFolders {
         if (Files.exists(place)) {
           FileTrees.delete(entry);
         } else {
-          move(entry, place);
+          FileTrees.rename(entry, place);
         }
       }
     }
@@ -183,7 +182,7 @@ public final class CheckpointFolders {
   private void delete(Path checkpoint) {
     Path pending = target.resolve(Publication.PENDING + "deleted-" + checkpoint.getFileName());
     try {
-      move(checkpoint, pending);
+      FileTrees.rename(checkpoint, pending);
       FileTrees.delete(pending);
     } catch (IOException e) {
       throw new DpoException(
@@ -232,9 +231,5 @@ public final class CheckpointFolders {
               .formatted(target));
     }
     return Optional.empty();
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
   }
 }

@@ -3,7 +3,6 @@ package org.dpo4j.checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -49,9 +48,9 @@ final class LiveFiles {
   static void setAside(Path target) throws IOException {
     Path moving = Files.createDirectory(target.resolve(MOVING));
     for (Path entry : live(target)) {
-      move(entry, moving.resolve(entry.getFileName()));
+      FileTrees.rename(entry, moving.resolve(entry.getFileName()));
     }
-    move(moving, target.resolve(ASIDE));
+    FileTrees.rename(moving, target.resolve(ASIDE));
   }
 
   /** Deletes the files that were set aside. */
@@ -72,7 +71,7 @@ final class LiveFiles {
         return;
       }
       Files.deleteIfExists(target.resolve(METRICS));
-      move(aside, moving);
+      FileTrees.rename(aside, moving);
     }
     if (Files.exists(moving)) {
       putBack(moving, target);
@@ -85,7 +84,7 @@ final class LiveFiles {
     for (Path entry : FileTrees.entries(moving)) {
       Path place = target.resolve(entry.getFileName());
       FileTrees.delete(place); // a reproduction of the same step
-      move(entry, place);
+      FileTrees.rename(entry, place);
     }
     Files.delete(moving);
   }
@@ -94,9 +93,5 @@ final class LiveFiles {
   private static boolean isKept(Path entry) {
     String name = String.valueOf(entry.getFileName());
     return !name.equals(METRICS) && !name.startsWith(".dpo4j-");
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
   }
 }

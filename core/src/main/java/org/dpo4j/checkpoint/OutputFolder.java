@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -29,9 +28,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class OutputFolder implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(OutputFolder.class);
-
-  private static final Move ATOMIC =
-      (from, to) -> Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
 
   /** Writes one file (or folder) at the path it is given. */
   @FunctionalInterface
@@ -121,7 +117,7 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   private static void recover(Path target) throws IOException {
-    new Publication(target, ATOMIC).recover();
+    new Publication(target, FileTrees::rename).recover();
     CheckpointFolders.recover(target);
     LiveFiles.restore(target);
   }
@@ -215,7 +211,7 @@ public final class OutputFolder implements AutoCloseable {
    *     where the finished files are
    */
   public void publish() {
-    publish(ATOMIC);
+    publish(FileTrees::rename);
   }
 
   synchronized void publish(Move move) {

@@ -76,31 +76,29 @@ public final class ResumeRules {
   /**
    * Compares the options of a run with those of the run that saved the checkpoint.
    *
-   * @param saved as {@link #texts} gave them; a missing one had its default
+   * @param saved as {@link #texts} gave them; a missing one was not given
    * @return the options that change rounding, with their old and new values; for a note
    * @throws UsageException if an option differs that would make another run of it
    */
   public static List<String> check(Map<String, String> saved, TrainingConfig config) {
     List<String> refused = new ArrayList<>();
     List<String> rounding = new ArrayList<>();
-    texts(config)
-        .forEach(
-            (name, now) -> {
-              String before = saved.get(name);
-              if (Objects.equals(before, now)
-                  || INPUTS.contains(name)
-                  || OUTPUTS.contains(name)
-                  || LENGTH.contains(name)) {
-                return;
-              }
-              String change = OptionText.of("{%s} was %s and is now %s", name, shown(before), now);
-              (ROUNDING.contains(name) ? rounding : refused).add(change);
-            });
+    Map<String, String> given = texts(config);
+    given.forEach(
+        (name, now) -> {
+          String before = saved.get(name);
+          if (Objects.equals(before, now)
+              || INPUTS.contains(name)
+              || OUTPUTS.contains(name)
+              || LENGTH.contains(name)) {
+            return;
+          }
+          String change = OptionText.of("{%s} was %s and is now %s", name, shown(before), now);
+          (ROUNDING.contains(name) ? rounding : refused).add(change);
+        });
     saved.forEach(
         (name, before) -> {
-          if (!texts(config).containsKey(name)
-              && !INPUTS.contains(name)
-              && !OUTPUTS.contains(name)) {
+          if (!given.containsKey(name) && !INPUTS.contains(name) && !OUTPUTS.contains(name)) {
             refused.add(OptionText.of("{%s} was %s and is now not given", name, before));
           }
         });

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
@@ -35,7 +34,7 @@ final class RunCheckpoints implements Checkpointing {
   private final Trainer.Settings settings;
   private final OutputFolder folder;
   private final ModelBundle inputs;
-  private final Map<String, String> identity;
+  private final RunIdentity identity;
   private final RunHistory history;
   private final EarlyAccuracy early;
   private final RunOutput output;
@@ -44,7 +43,7 @@ final class RunCheckpoints implements Checkpointing {
   private double referenceSeconds;
 
   /**
-   * @param identity of the run, from {@link RunIdentity}
+   * @param identity of the run
    * @param history receives each event before a checkpoint is saved
    * @param interval steps between checkpoints
    * @param seconds wall time of the run so far
@@ -54,7 +53,7 @@ final class RunCheckpoints implements Checkpointing {
       Trainer.Settings settings,
       OutputFolder folder,
       ModelBundle inputs,
-      Map<String, String> identity,
+      RunIdentity identity,
       RunHistory history,
       EarlyAccuracy early,
       RunOutput output,
@@ -138,8 +137,7 @@ final class RunCheckpoints implements Checkpointing {
         .map(
             best -> {
               Path checkpoint = folder.checkpoints().of(best.step());
-              boolean there =
-                  best.step() == savedStep || folder.checkpoints().all().contains(checkpoint);
+              boolean there = best.step() == savedStep || Files.isDirectory(checkpoint);
               @Nullable String name =
                   there
                       ? config.output().outputDir().resolve(checkpoint.getFileName()).toString()
@@ -158,7 +156,7 @@ final class RunCheckpoints implements Checkpointing {
         session.numbers(),
         settings.maxSteps(),
         session.layout(),
-        identity,
+        identity.hashes(),
         ResumeRules.texts(config),
         Engine.threads(),
         seconds.getAsDouble(),

@@ -8,6 +8,7 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.PairDigest;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.weights.Checkpoint;
+import org.jspecify.annotations.Nullable;
 
 /** Hashes of what a run reads: a checkpoint is continued only with the same inputs. */
 final class RunIdentity {
@@ -31,14 +32,42 @@ final class RunIdentity {
 
   static final List<Part> PARTS = List.of(MODEL, ADAPTER, REFERENCE, PAIRS, HELD_OUT);
 
-  private RunIdentity() {}
+  private final TrainingConfig config;
+  private final ModelBundle inputs;
+  private final TrainingPairs pairs;
+  private final Optional<ReferenceFiles> reference;
+  private @Nullable Map<String, String> hashes;
 
-  /** Reads all pairs and hashes the model's files, if that was not done before. */
-  static Map<String, String> of(
+  /**
+   * An identity that is computed when it is needed; until then model and pairs must be open.
+   *
+   * @param reference files of the reference model, if there is one
+   */
+  RunIdentity(
       TrainingConfig config,
       ModelBundle inputs,
       TrainingPairs pairs,
       Optional<ReferenceFiles> reference) {
+    this.config = config;
+    this.inputs = inputs;
+    this.pairs = pairs;
+    this.reference = reference;
+  }
+
+  /**
+   * The hashes by the names of {@link #PARTS}. The first call reads all pairs and hashes the
+   * model's files, if that was not done before: a run without checkpoints never pays for it.
+   */
+  Map<String, String> hashes() {
+    Map<String, String> known = hashes;
+    if (known == null) {
+      known = compute();
+      hashes = known;
+    }
+    return known;
+  }
+
+  private Map<String, String> compute() {
     Map<String, String> identity = new LinkedHashMap<>();
     identity.put(MODEL.name(), inputs.loaded().checkpoint().sha256());
     identity.put(

@@ -238,12 +238,15 @@ public final class TrainingRun {
             settings.plan().stepsPerEpoch(),
             inputs.model().trained().count())
         .require(config.output().outputDir(), disk, pairs.bytes());
-    Map<String, String> identity = RunIdentity.of(config, inputs, pairs, files);
+    RunIdentity identity = new RunIdentity(config, inputs, pairs, files);
     saved.ifPresent(run -> continueFrom(run, identity, settings));
     RunClock clock = new RunClock(saved.map(run -> run.state().seconds()).orElse(0.0));
     RunCheckpoints checkpoints =
         new RunCheckpoints(
             config, settings, folder, inputs, identity, history, early, output, saveSteps, clock);
+    if (checkpoints.enabled()) {
+      identity.hashes(); // of the inputs as they are now
+    }
     TrainingSummary summary = new TrainingSummary(config, settings, output);
     listeners.start(start(settings, pairs, inputs, folder, saved));
     if (listeners.reasonToEnd() != EndReason.COMPLETED) {
@@ -309,8 +312,8 @@ public final class TrainingRun {
         : OutputFolder.Existing.REFUSE;
   }
 
-  private void continueFrom(SavedRun run, Map<String, String> identity, Trainer.Settings settings) {
-    run.requireSameRun(config, identity, settings, output);
+  private void continueFrom(SavedRun run, RunIdentity identity, Trainer.Settings settings) {
+    run.requireSameRun(config, identity.hashes(), settings, output);
     CheckpointState state = run.state();
     output.restoreWarnings(state.warnings());
     early.restore(state.early());
