@@ -99,6 +99,8 @@ record Failure(Console console, boolean debug) {
           case "train", "verify-resume" -> command + " " + model + " --output_dir tuned";
           case "score" -> "score " + model + " --output scores.jsonl";
           case "merge" -> "merge --model examples/tiny-chat --adapter tuned --output_dir merged";
+          case "sample" ->
+              "sample --model examples/tiny-chat --prompts_file examples/eval.jsonl --output answers.jsonl";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
           default -> command + " " + model;
         };

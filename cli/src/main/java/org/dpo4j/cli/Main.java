@@ -10,6 +10,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
+import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
@@ -17,6 +18,7 @@ import org.dpo4j.options.Suggestion;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.MergeRun;
+import org.dpo4j.run.SampleRun;
 import org.dpo4j.run.ScoreRun;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -73,6 +75,14 @@ public final class Main implements Callable<Integer> {
             GenerateConfig.OPTIONS,
             GenerateConfig::checkInputs,
             GenerateRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "sample",
+            "Writes several completions of each prompt, with their log-probabilities.",
+            runner,
+            SampleConfig.OPTIONS,
+            SampleConfig::checkInputs,
+            SampleRun::run));
     line.addSubcommand(
         RunCommand.line(
             "merge",

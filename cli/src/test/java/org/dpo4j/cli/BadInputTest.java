@@ -38,6 +38,8 @@ class BadInputTest {
   private static final String SCORE = "score " + FILES + "--output $/scores.jsonl ";
   private static final String INSPECT = "inspect " + FILES;
   private static final String GENERATE = "generate --model $/model --max_new_tokens 2 ";
+  private static final String SAMPLE =
+      "sample --model $/model --prompts_file $/pairs.jsonl --max_new_tokens 2 --output $/s.jsonl ";
   private static final String GOOD_ROW = row("a", "b", "c");
   private static final String LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
 
@@ -149,7 +151,11 @@ class BadInputTest {
             "--lora_rank_pattern must be layers and numbers"),
         usage("base of no adapter", TRAIN + "--reference base", "--adapter DIR or --use_peft"),
         usage("evaluation of nothing", TRAIN + "--eval_strategy epoch", "pass --eval_file"),
-        usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"));
+        usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"),
+        usage("no completions", SAMPLE + "--num_return_sequences 0", "a whole number from 1"),
+        usage("top_k below 0", SAMPLE + "--top_k -1", "--top_k must be a whole number from 0"),
+        usage("no batch", SAMPLE + "--generation_batch_size 0", "a whole number from 1"),
+        usage("resume to stdout", SAMPLE.replace("$/s.jsonl", "-") + "--resume", "--output -"));
   }
 
   private static Stream<Kind> yaml() {

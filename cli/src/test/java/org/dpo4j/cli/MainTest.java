@@ -20,6 +20,7 @@ import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PlanConfig;
+import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.demo.DemoConfig;
@@ -81,6 +82,7 @@ class MainTest {
             "score", ScoreConfig.OPTIONS,
             "inspect", InspectConfig.OPTIONS,
             "generate", GenerateConfig.OPTIONS,
+            "sample", SampleConfig.OPTIONS,
             "merge", MergeConfig.OPTIONS,
             "demo", DemoConfig.OPTIONS);
     tables.forEach(

@@ -31,6 +31,7 @@ import org.dpo4j.data.Row;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.encode.TextEncoder;
+import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.logprob.LengthDesensitizing;
@@ -494,12 +495,11 @@ public final class LanguageModel implements AutoCloseable {
             sampling.seed());
     IncrementalDecoder decoder = new IncrementalDecoder(bundle.tokenizer().text());
     StringBuilder text = new StringBuilder();
-    int[] ids =
+    GeneratedTokens completion =
         generator.generate(
             prompt, sampling.maxNewTokens(), id -> handOver(decoder.add(id), text, pieces));
     handOver(decoder.finish(), text, pieces);
-    int limit = Math.min(sampling.maxNewTokens(), maxPositions - prompt.length);
-    return new Completion(text.toString(), ids.length, ids.length < limit);
+    return new Completion(text.toString(), completion.ids().length, completion.ended());
   }
 
   /** Lets other threads compute while the consumer, which may be slow, processes the piece. */

@@ -36,10 +36,7 @@ public record GenerateConfig(
               ? OptionText.of("{prompt} and {prompts_file} exclude each other; pass one of them")
               : OptionText.of("a prompt is missing; pass {prompt} TEXT or {prompts_file} FILE"));
     }
-    OptionChecks.atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
-    OptionChecks.notNegative("temperature", temperature, "0 always takes the likeliest id");
-    OptionChecks.require(
-        topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
+    OptionChecks.sampling(maxNewTokens, temperature, topP);
     OptionChecks.threads(threads);
   }
 

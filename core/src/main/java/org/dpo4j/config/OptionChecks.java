@@ -50,6 +50,12 @@ public final class OptionChecks {
         "0 means as many as there are cores");
   }
 
+  static void sampling(int maxNewTokens, double temperature, double topP) {
+    atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
+    notNegative("temperature", temperature, "0 always takes the likeliest id");
+    require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
+  }
+
   public static void labelSmoothing(double smoothing) {
     PreferenceLoss.requireSmoothing(smoothing);
   }

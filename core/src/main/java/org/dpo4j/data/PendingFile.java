@@ -31,11 +31,13 @@ public final class PendingFile implements AutoCloseable {
   private final Path target;
   private final Path path;
   private final FileChannel channel;
+  private final boolean kept;
 
-  private PendingFile(Path target, Path path, FileChannel channel) {
+  private PendingFile(Path target, Path path, FileChannel channel, boolean kept) {
     this.target = target;
     this.path = path;
     this.channel = channel;
+    this.kept = kept;
   }
 
   /**
@@ -54,13 +56,51 @@ public final class PendingFile implements AutoCloseable {
         channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         lock(channel);
         if (Files.exists(path)) {
-          return new PendingFile(place, path, channel);
+          return new PendingFile(place, path, channel, false);
         }
       } catch (IOException | RuntimeException e) {
         release(path, channel);
         throw e;
       }
       release(path, channel); // another run took the unlocked file for a dead one's
+    }
+  }
+
+  /**
+   * Opens a file that stays where it is until it is published, for a later process to continue.
+   *
+   * @param target its name when it is complete, in an existing folder
+   * @param path its name until then, in the same folder
+   * @throws IOException if nothing can be written there, or another run writes there now
+   */
+  public static PendingFile kept(Path target, Path path) throws IOException {
+    Path place = path.toAbsolutePath().normalize();
+    if (!HELD_HERE.add(place)) {
+      throw new IOException("another run in this process writes " + path);
+    }
+    FileChannel channel = null;
+    try {
+      channel =
+          FileChannel.open(
+              place, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+      if (isLockedElsewhere(channel)) {
+        throw new IOException("another run writes " + path);
+      }
+      return new PendingFile(target.toAbsolutePath().normalize(), place, channel, true);
+    } catch (IOException | RuntimeException e) {
+      release(place, channel);
+      throw e;
+    }
+  }
+
+  private static boolean isLockedElsewhere(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock() == null;
+    } catch (IOException e) {
+      if (channel.isOpen()) {
+        return false; // a file system without locks
+      }
+      throw e; // interrupted
     }
   }
 
@@ -124,14 +164,16 @@ public final class PendingFile implements AutoCloseable {
   }
 
   /**
-   * Removes the file unless it was published.
+   * Removes the file unless it was published, or is {@linkplain #kept kept} and not empty.
    *
    * @throws IOException if it cannot be removed
    */
   @Override
   public void close() throws IOException {
     try {
-      Files.deleteIfExists(path);
+      if (!kept || (Files.exists(path) && Files.size(path) == 0)) {
+        Files.deleteIfExists(path);
+      }
     } finally {
       release(path, channel);
     }

@@ -9,16 +9,20 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads prompts for generation. A file in a format of pairs has one prompt per row: {@code prompt},
- * a text or a list of messages, or else the list {@code messages} or {@code conversations}; other
- * columns are ignored. Any other file is text with one prompt per line; blank lines are skipped.
+ * a text or a list of messages, or else the list {@code messages} or {@code conversations}; the
+ * other columns are kept beside it. Any other file is text with one prompt per line; blank lines
+ * are skipped.
  */
 public final class PromptReader {
 
@@ -27,10 +31,13 @@ public final class PromptReader {
    *
    * @param origin the file and line it is from
    * @param messages at least one turn; plain text is a user turn
+   * @param columns the other columns of the row
    */
-  public record Prompt(RowOrigin origin, List<Message> messages) {
+  public record Prompt(
+      RowOrigin origin, List<Message> messages, Map<String, @Nullable Object> columns) {
     public Prompt {
       messages = List.copyOf(messages);
+      columns = Collections.unmodifiableMap(columns);
     }
   }
 
@@ -94,7 +101,7 @@ public final class PromptReader {
     for (int i = 0; i < lines.size(); i++) {
       if (!lines.get(i).isBlank()) {
         RowOrigin origin = new RowOrigin(name, i + 1, i + 1);
-        prompts.add(new Prompt(origin, List.of(Message.of("user", lines.get(i)))));
+        prompts.add(new Prompt(origin, List.of(Message.of("user", lines.get(i))), Map.of()));
       }
     }
     return prompts;
@@ -108,26 +115,33 @@ public final class PromptReader {
           raw.isPresent();
           raw = source.next()) {
         RowOrigin origin = new RowOrigin(name, raw.get().line(), prompts.size() + 1);
-        prompts.add(new Prompt(origin, messages(origin, raw.get().columns(origin), untyped)));
+        prompts.add(prompt(origin, raw.get().columns(origin), untyped));
       }
     }
     return prompts;
   }
 
-  private static List<Message> messages(RowOrigin origin, Map<?, ?> columns, boolean untyped) {
+  private static Prompt prompt(RowOrigin origin, Map<?, ?> columns, boolean untyped) {
     RowFields row = new RowFields(origin, JsonCells.read(origin, columns, untyped), false);
     for (String column : List.of("prompt", "messages", "conversations")) {
       Object value = row.get(column);
       RowJson.check(origin, value);
       if (value instanceof List<?> turns && !turns.isEmpty()) {
-        return MessageReader.all(row, column, turns);
+        return new Prompt(origin, MessageReader.all(row, column, turns), others(row, column));
       }
       if (value instanceof String text && column.equals("prompt")) {
-        return List.of(Message.of("user", text));
+        return new Prompt(origin, List.of(Message.of("user", text)), others(row, column));
       }
     }
     throw row.has("prompt")
         ? row.wrongType("prompt", "a text or a list of messages")
         : row.missing("prompt");
+  }
+
+  private static Map<String, @Nullable Object> others(RowFields row, String column) {
+    Map<String, @Nullable Object> others = new LinkedHashMap<>();
+    row.values().forEach((name, value) -> others.put(String.valueOf(name), value));
+    others.remove(column);
+    return others;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Generates text. In: a model and a prompt. Out: a completion, one token at a time. Start at {@link
- * org.dpo4j.generate.Generator}.
+ * Generates text. In: a model and prompts. Out: completions, token by token, many at a time. Start
+ * at {@link org.dpo4j.generate.Generator}.
  */
 @Internal
 @NullMarked

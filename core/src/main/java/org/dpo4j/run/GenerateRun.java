@@ -4,17 +4,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.DpoException;
 import org.dpo4j.Message;
-import org.dpo4j.OptionText;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.SafeText;
-import org.dpo4j.tokenizer.ChatRenderer;
-import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -39,15 +35,7 @@ public final class GenerateRun {
                 .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output)) {
-      List<String> unread = inputs.loaded().unreadGenerationSettings();
-      if (!unread.isEmpty()) {
-        output.note(
-            "generation_config.json sets "
-                + String.join(", ", unread)
-                + OptionText.of(
-                    ", which is not read here; answers depend on {temperature}, {top_p} and"
-                        + " {max_new_tokens} alone"));
-      }
+      PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(
               inputs.model(),
@@ -57,11 +45,16 @@ public final class GenerateRun {
       // All prompts are checked before the first completion, so that a bad one fails early.
       List<int[]> ids = new ArrayList<>();
       for (Prompt prompt : prompts) {
-        ids.add(encode(prompt, inputs.tokenizer(), config.raw(), generator));
+        ids.add(
+            PromptIds.of(
+                prompt.place(), prompt.messages(), inputs.tokenizer(), config.raw(), generator));
       }
       for (int i = 0; i < ids.size(); i++) {
         String completion =
-            inputs.tokenizer().text().decode(generator.generate(ids.get(i), config.maxNewTokens()));
+            inputs
+                .tokenizer()
+                .text()
+                .decode(generator.generate(ids.get(i), config.maxNewTokens()).ids());
         String result =
             config.prompt().isPresent()
                 ? completion
@@ -71,33 +64,6 @@ public final class GenerateRun {
         output.data().flush();
       }
     }
-  }
-
-  /** Encodes and checks a prompt; failures name its place. */
-  private static int[] encode(
-      Prompt prompt, ModelTokenizer tokenizer, boolean raw, Generator generator) {
-    try {
-      int[] ids = encode(prompt.messages(), tokenizer, raw);
-      generator.check(ids);
-      return ids;
-    } catch (DpoException e) {
-      throw new DpoException(prompt.place() + e.text(), e);
-    }
-  }
-
-  /** Renders the prompt by the chat template, or encodes its plain text. */
-  private static int[] encode(List<Message> prompt, ModelTokenizer tokenizer, boolean raw) {
-    ChatRenderer template = tokenizer.template();
-    if (raw || template == null) {
-      if (prompt.size() > 1) {
-        throw new DpoException(
-            "a conversation needs a chat template but "
-                + (raw ? OptionText.of("{raw} turns it off") : "the model folder has none")
-                + "; pass the prompt as one text");
-      }
-      return tokenizer.text().encode(prompt.get(0).text(), true);
-    }
-    return tokenizer.text().encode(template.render(prompt, true, Map.of()), false);
   }
 
   private static Map<String, Object> line(List<Message> prompt, String completion) {

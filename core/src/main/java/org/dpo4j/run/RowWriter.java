@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.Writer;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.data.DataInput;
@@ -25,10 +28,18 @@ import org.dpo4j.report.SafeText;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Writes a file of one JSON line per row, which appears under its name when it is complete. */
+/**
+ * Writes a file of one JSON line per row, which appears under its name when it is complete. The
+ * rows of a {@linkplain #resumable resumable} file are kept when the process ends, for a later run.
+ */
 final class RowWriter implements AutoCloseable {
 
   private static final JsonMapper JSON = JsonMapper.shared();
+
+  /** The ending of a file of rows that a later run can continue. */
+  private static final String PARTIAL = ".partial";
+
+  private static final int SHOWN_DIGITS = 8;
 
   private final Path output; // as the user wrote it
   private final Path target;
@@ -36,6 +47,8 @@ final class RowWriter implements AutoCloseable {
   private final BufferedWriter writer;
   private final RunOutput console;
   private final InterruptedOutput interruption;
+  private final boolean resumable;
+  private final int kept;
   private volatile boolean published;
 
   private RowWriter(
@@ -44,11 +57,24 @@ final class RowWriter implements AutoCloseable {
       @Nullable PendingFile pending,
       BufferedWriter writer,
       RunOutput console) {
+    this(output, target, pending, writer, console, false, 0);
+  }
+
+  private RowWriter(
+      Path output,
+      Path target,
+      @Nullable PendingFile pending,
+      BufferedWriter writer,
+      RunOutput console,
+      boolean resumable,
+      int kept) {
     this.output = output;
     this.target = target;
     this.pending = pending;
     this.writer = writer;
     this.console = console;
+    this.resumable = resumable;
+    this.kept = kept;
     boolean existed = Files.exists(target);
     this.interruption =
         InterruptedOutput.watch(
@@ -61,7 +87,14 @@ final class RowWriter implements AutoCloseable {
                             output,
                             pending == null
                                 ? "is not complete"
-                                : existed ? "is as it was" : "was not written"));
+                                : (existed ? "is as it was" : "was not written") + remains()));
+  }
+
+  /** What is left of an unfinished file and how to go on. */
+  private String remains() {
+    return resumable
+        ? console.styled(OptionText.of("; to continue it, repeat the command with {resume} true"))
+        : "";
   }
 
   /**
@@ -73,6 +106,60 @@ final class RowWriter implements AutoCloseable {
    * @throws UsageException if the file cannot be written
    */
   static RowWriter open(Path output, List<Path> inputs, RunOutput console) {
+    return open(
+        output,
+        inputs,
+        console,
+        target -> {
+          PendingFile.removeStale(folder(target), String.valueOf(target.getFileName()));
+          PendingFile pending = PendingFile.create(target);
+          pending.path().toFile().deleteOnExit(); // Ctrl-C
+          return new RowWriter(output, target, pending, writer(pending), console);
+        });
+  }
+
+  /**
+   * {@link #open} for a file that a later run can continue: each row is written at once, to a file
+   * beside the target, which stays there if the process ends.
+   *
+   * @param identity hash of all that the rows depend on; only rows of the same are continued
+   * @param resume whether to keep the rows of an earlier run, of which there are {@link #kept}
+   * @throws UsageException if the file cannot be written, or there are rows of an earlier run and
+   *     {@code resume} is false
+   */
+  static RowWriter resumable(
+      Path output, List<Path> inputs, String identity, boolean resume, RunOutput console) {
+    return open(
+        output,
+        inputs,
+        console,
+        target -> {
+          String name = target.getFileName() + "." + identity.substring(0, SHOWN_DIGITS) + PARTIAL;
+          PendingFile pending = PendingFile.kept(target, target.resolveSibling(name));
+          try {
+            int kept = completeRows(pending);
+            if (kept > 0 && !resume) {
+              throw new UsageException(
+                  OptionText.of(
+                      "%s holds %d rows of an interrupted run with the same inputs and options; pass"
+                          + " {resume} true to continue it, or remove it",
+                      pending.path(), kept));
+            }
+            return new RowWriter(output, target, pending, writer(pending), console, true, kept);
+          } catch (IOException | RuntimeException e) {
+            pending.close();
+            throw e;
+          }
+        });
+  }
+
+  /** Makes a writer for a regular file. */
+  private interface Opening {
+    RowWriter open(Path target) throws IOException;
+  }
+
+  private static RowWriter open(
+      Path output, List<Path> inputs, RunOutput console, Opening opening) {
     if (isStandardOutput(output)) {
       Writer out = new OutputStreamWriter(console.data(), StandardCharsets.UTF_8);
       return new RowWriter(output, output, null, new BufferedWriter(out), console);
@@ -88,13 +175,8 @@ final class RowWriter implements AutoCloseable {
         return new RowWriter(output, target, null, Files.newBufferedWriter(target), console);
       }
       refuseInputs(output, FileTrees.real(target), inputs);
-      Path folder = Objects.requireNonNull(target.getParent(), "a root is a folder");
-      Files.createDirectories(folder);
-      PendingFile.removeStale(folder, String.valueOf(target.getFileName()));
-      PendingFile pending = PendingFile.create(target);
-      pending.path().toFile().deleteOnExit(); // Ctrl-C
-      Writer out = Channels.newWriter(pending.channel(), StandardCharsets.UTF_8);
-      return new RowWriter(output, target, pending, new BufferedWriter(out), console);
+      Files.createDirectories(folder(target));
+      return opening.open(target);
     } catch (IOException e) {
       throw new UsageException(
           "output",
@@ -103,6 +185,40 @@ final class RowWriter implements AutoCloseable {
           "check the path",
           e);
     }
+  }
+
+  private static Path folder(Path target) {
+    return Objects.requireNonNull(target.getParent(), "a root is a folder");
+  }
+
+  private static BufferedWriter writer(PendingFile pending) {
+    return new BufferedWriter(Channels.newWriter(pending.channel(), StandardCharsets.UTF_8));
+  }
+
+  /** Counts the complete lines and cuts off what follows them; the next row is written there. */
+  private static int completeRows(PendingFile pending) throws IOException {
+    FileChannel channel = pending.channel();
+    int rows = 0;
+    long end = 0;
+    long position = 0;
+    ByteBuffer piece = ByteBuffer.allocate(1 << 16);
+    while (channel.read(piece.clear(), position) > 0) {
+      piece.flip();
+      while (piece.hasRemaining()) {
+        position++;
+        if (piece.get() == '\n') {
+          rows++;
+          end = position;
+        }
+      }
+    }
+    channel.truncate(end).position(end);
+    return rows;
+  }
+
+  /** Number of rows that an earlier run wrote. */
+  int kept() {
+    return kept;
   }
 
   static boolean isStandardOutput(Path output) {
@@ -154,7 +270,10 @@ final class RowWriter implements AutoCloseable {
     try {
       // Escapes that JSON reads back: the values are exact, and the file is harmless on a terminal.
       writer.write(SafeText.text(JSON.writeValueAsString(values)));
-      writer.newLine();
+      writer.write('\n');
+      if (resumable) {
+        writer.flush();
+      }
     } catch (IOException e) {
       throw failed(e);
     }
@@ -185,8 +304,13 @@ final class RowWriter implements AutoCloseable {
     return new DpoException(
         pending == null
             ? "[%s] could not be written: %s".formatted(output, FileFailure.reason(e))
-            : "[%s] could not be written: %s; nothing is left of it, so make room or name another file"
-                .formatted(target, FileFailure.reason(e)),
+            : "[%s] could not be written: %s; %s"
+                .formatted(
+                    target,
+                    FileFailure.reason(e),
+                    resumable
+                        ? OptionText.of("make room and repeat the command with {resume} true")
+                        : "nothing is left of it, so make room or name another file"),
         e);
   }
 

@@ -8,6 +8,7 @@ import java.util.function.Function;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.Progress;
@@ -86,9 +87,9 @@ final class SampleAnswers {
   private void answer(List<String> answers, ModelTokenizer tokenizer) {
     for (int[] prompt : prompts) {
       progress.update("sample answers", answers.size(), prompts.size(), "");
-      int[] ids = generator.generate(prompt, TOKENS);
+      GeneratedTokens answer = generator.generate(prompt, TOKENS);
       // An ellipsis marks an unfinished answer.
-      answers.add(tokenizer.text().decode(ids) + (ids.length == TOKENS ? " …" : ""));
+      answers.add(tokenizer.text().decode(answer.ids()) + (answer.ended() ? "" : " …"));
     }
     progress.update("sample answers", prompts.size(), prompts.size(), "");
   }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
 import org.junit.jupiter.api.Test;
@@ -46,6 +47,15 @@ class PromptReaderTest {
     assertThat(prompts.subList(1, 4)).extracting(PromptReader.Prompt::messages).containsOnly(turns);
     assertThat(read("p.csv", "n,prompt\n1,\"p, q\"\n").get(0).messages())
         .containsExactly(Message.of("user", "p, q"));
+  }
+
+  @Test
+  void theOtherColumnsOfARowAreKept() throws IOException {
+    assertThat(
+            read("p.jsonl", "{\"n\":1,\"prompt\":\"p\",\"answer\":{\"a\":null}}").get(0).columns())
+        .hasToString("{n=1, answer={a=null}}");
+    assertThat(read("p.csv", "n,prompt\n1,p\n").get(0).columns()).isEqualTo(Map.of("n", "1"));
+    assertThat(read("p.txt", "p").get(0).columns()).isEmpty();
   }
 
   @Test

@@ -2,14 +2,19 @@ package org.dpo4j.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.BigramModel;
 import org.dpo4j.model.CausalLm;
@@ -26,7 +31,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Closes: a completion that differs from what the model finds most probable, is longer than asked
- * for, contains its end token, or depends on the prompts before it.
+ * for, contains its end token, or depends on the prompts before it or beside it; a log-probability
+ * that is not the model's.
  */
 class GeneratorTest {
 
@@ -69,35 +75,39 @@ class GeneratorTest {
     return new Generator(model, Set.of(endTokens), GREEDY, 1);
   }
 
+  private static int[] ids(Generator generator, int[] prompt, int maxNewTokens) {
+    return generator.generate(prompt, maxNewTokens).ids();
+  }
+
   @Test
   void theMostProbableTokensFollowOneAnother() {
-    assertThat(greedy(counting).generate(new int[] {40, 5}, 4)).containsExactly(6, 7, 8, 9);
-    assertThat(greedy(counting).generate(new int[] {98}, 3)).containsExactly(99, 0, 1);
+    assertThat(ids(greedy(counting), new int[] {40, 5}, 4)).containsExactly(6, 7, 8, 9);
+    assertThat(ids(greedy(counting), new int[] {98}, 3)).containsExactly(99, 0, 1);
   }
 
   @Test
   void anEndTokenEndsTheCompletionAndIsNotPartOfIt() {
-    assertThat(greedy(counting, 9, 50).generate(new int[] {5}, 10)).containsExactly(6, 7, 8);
-    assertThat(greedy(counting, 6).generate(new int[] {5}, 10)).isEmpty();
+    assertThat(ids(greedy(counting, 9, 50), new int[] {5}, 10)).containsExactly(6, 7, 8);
+    assertThat(ids(greedy(counting, 6), new int[] {5}, 10)).isEmpty();
   }
 
   @Test
   void noMoreTokensAreMadeThanAskedFor() {
-    assertThat(greedy(counting).generate(new int[] {5}, 0)).isEmpty();
-    assertThat(greedy(counting).generate(new int[] {5}, 1)).containsExactly(6);
+    assertThat(ids(greedy(counting), new int[] {5}, 0)).isEmpty();
+    assertThat(ids(greedy(counting), new int[] {5}, 1)).containsExactly(6);
   }
 
   /** The context is 64 tokens. */
   @Test
   void theContextOfTheModelEndsACompletion() {
-    assertThat(greedy(counting).generate(new int[61], 10)).containsExactly(1, 2, 3);
-    assertThat(greedy(counting).generate(new int[63], 10)).containsExactly(1);
+    assertThat(ids(greedy(counting), new int[61], 10)).containsExactly(1, 2, 3);
+    assertThat(ids(greedy(counting), new int[63], 10)).containsExactly(1);
   }
 
   @Test
   void eachTokenIsPassedOnBeforeTheNextIsSampled() {
     List<Integer> seen = new ArrayList<>();
-    int[] completion = greedy(counting, 9).generate(new int[] {5}, 10, seen::add);
+    int[] completion = greedy(counting, 9).generate(new int[] {5}, 10, seen::add).ids();
     assertThat(completion).containsExactly(6, 7, 8);
     assertThat(seen).containsExactly(6, 7, 8);
   }
@@ -150,14 +160,14 @@ class GeneratorTest {
   void aSampledCompletionDependsOnTheSeedAndNotOnEarlierPrompts() {
     int[] prompt = {5};
     Generator one = sampling(1);
-    int[] first = one.generate(prompt, 40);
+    int[] first = ids(one, prompt, 40);
     assertThat(IntStream.range(1, 40).map(i -> (first[i] - first[i - 1] + 100) % 100))
         .contains(1, 2)
         .containsAnyOf(1, 2);
     one.generate(new int[] {70, 3}, 20);
-    assertThat(one.generate(prompt, 40)).isEqualTo(first);
-    assertThat(sampling(1).generate(prompt, 40)).isEqualTo(first);
-    assertThat(sampling(2).generate(prompt, 40)).isNotEqualTo(first);
+    assertThat(ids(one, prompt, 40)).isEqualTo(first);
+    assertThat(ids(sampling(1), prompt, 40)).isEqualTo(first);
+    assertThat(ids(sampling(2), prompt, 40)).isNotEqualTo(first);
   }
 
   private Generator sampling(long seed) {
@@ -172,7 +182,7 @@ class GeneratorTest {
   void inEveryFamilyEachTokenIsTheMostProbableOneAfterAllBeforeIt(SmallModel kind) {
     int[] prompt = {1, 7, 3, 20};
     try (CausalLm model = kind.create(ElementType.F64, 3)) {
-      int[] completion = greedy(model).generate(prompt, 12);
+      int[] completion = ids(greedy(model), prompt, 12);
       assertThat(completion).hasSize(12);
       List<Integer> sequence = new ArrayList<>(IntStream.of(prompt).boxed().toList());
       for (int token : completion) {
@@ -180,6 +190,132 @@ class GeneratorTest {
         sequence.add(token);
       }
     }
+  }
+
+  /** Prompts of several lengths, more than fit into a batch; one is there twice. */
+  private static final List<Generator.Prompt> PROMPTS =
+      List.of(
+          new Generator.Prompt(new int[] {1, 7, 3, 20}, 0),
+          new Generator.Prompt(new int[] {9}, 1),
+          new Generator.Prompt(new int[] {2, 2, 8, 19, 23, 5, 11, 4, 17}, 2),
+          new Generator.Prompt(new int[] {1, 7, 3, 20}, 3),
+          new Generator.Prompt(new int[] {6, 12}, 4));
+
+  private static List<List<GeneratedTokens>> all(Generator generator, int each, int batchSize) {
+    List<List<GeneratedTokens>> all = new ArrayList<>();
+    generator.generate(PROMPTS, each, 12, batchSize, all::add);
+    return all;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void inEveryFamilyCompletionsAreTheSameInABatchOfAnySize(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F64, 3)) {
+      // Some completions end early, so that others take their places.
+      Generator generator =
+          new Generator(model, Set.of(4, 9, 21), new TokenSampler(1, 0.95, 30), 5);
+      List<List<GeneratedTokens>> oneByOne = all(generator, 3, 1);
+      assertThat(oneByOne).hasSize(PROMPTS.size());
+      for (int batchSize : new int[] {2, 7, 100}) {
+        List<List<GeneratedTokens>> batched = all(generator, 3, batchSize);
+        for (int i = 0; i < PROMPTS.size(); i++) {
+          for (int j = 0; j < 3; j++) {
+            GeneratedTokens expected = oneByOne.get(i).get(j);
+            GeneratedTokens found = batched.get(i).get(j);
+            assertThat(found.ids()).isEqualTo(expected.ids());
+            assertThat(found.ended()).isEqualTo(expected.ended());
+            assertThat(found.logProb()).isCloseTo(expected.logProb(), within(1e-9));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void inEveryFamilyGreedyCompletionsOfABatchAreThoseOfEachPromptAlone(SmallModel kind) {
+    try (CausalLm model = kind.create(ElementType.F64, 3)) {
+      List<List<GeneratedTokens>> batched = all(greedy(model, 9), 1, 3);
+      for (int i = 0; i < PROMPTS.size(); i++) {
+        GeneratedTokens alone = greedy(model, 9).generate(PROMPTS.get(i).ids(), 12);
+        assertThat(batched.get(i).get(0).ids()).isEqualTo(alone.ids());
+      }
+    }
+  }
+
+  /** An independent pass over prompt and completion, in 32 bits, the end token among them. */
+  @ParameterizedTest
+  @EnumSource
+  void inEveryFamilyLogProbabilitiesAreThoseOfAFullPass(SmallModel kind) {
+    int end = 9;
+    try (CausalLm model = kind.create(ElementType.F32, 3)) {
+      Generator generator = new Generator(model, Set.of(end), new TokenSampler(1.3, 0.9), 5);
+      List<List<GeneratedTokens>> all = all(generator, 8, 6);
+      for (int i = 0; i < PROMPTS.size(); i++) {
+        for (GeneratedTokens completion : all.get(i)) {
+          int[] ids = Arrays.copyOf(completion.ids(), completion.count());
+          if (completion.ended()) {
+            ids[ids.length - 1] = end;
+          }
+          try (TensorScope scope = TensorScope.open();
+              LogProbPass pass =
+                  LogProbEngine.cpu()
+                      .forward(
+                          model,
+                          FlatSequences.of(PROMPTS.get(i).ids(), ids),
+                          LengthDesensitizing.NONE,
+                          LogProbEngine.Purpose.SUMS)) {
+            assertThat(completion.logProb())
+                .isCloseTo(Tensors.toDoubles(pass.sums())[0], within(1e-4));
+          }
+        }
+      }
+      assertThat(all.stream().flatMap(List::stream)).anyMatch(GeneratedTokens::ended);
+    }
+  }
+
+  /** The row of token 8 is 50 at token 9, and 0 at the 99 others. */
+  @Test
+  void theEndTokenCountsInTheLogProbability() {
+    GeneratedTokens completion =
+        greedy(new BigramModel(VOCABULARY, counting(1)), 7).generate(new int[] {5}, 9);
+    assertThat(completion.ids()).containsExactly(6);
+    assertThat(completion.count()).isEqualTo(2);
+    assertThat(completion.ended()).isTrue();
+    assertThat(completion.logProb()).isCloseTo(2 * (1 - Math.log(Math.E + 99)), within(1e-5));
+  }
+
+  /** Of 50 tokens; the others end sooner. */
+  @Test
+  void promptsAreDeliveredInTheirOrderWhicheverEndsFirst() {
+    List<Generator.Prompt> prompts =
+        IntStream.of(49, 95, 97, 90)
+            .mapToObj(id -> new Generator.Prompt(new int[] {id}, id))
+            .toList();
+    List<Integer> lengths = new ArrayList<>();
+    greedy(counting, 99)
+        .generate(prompts, 1, 60, 4, completions -> lengths.add(completions.get(0).ids().length));
+    assertThat(lengths).containsExactly(49, 3, 1, 8);
+  }
+
+  /** 40 choices of two tokens each: equal by chance once in 2^40. */
+  @Test
+  void completionsOfAPromptDifferAndSoDoThoseOfEqualPrompts() {
+    List<Generator.Prompt> prompts =
+        List.of(new Generator.Prompt(new int[] {5}, 0), new Generator.Prompt(new int[] {5}, 1));
+    List<List<Integer>> all = new ArrayList<>();
+    sampling(1)
+        .generate(
+            prompts,
+            3,
+            40,
+            4,
+            completions ->
+                completions.forEach(each -> all.add(IntStream.of(each.ids()).boxed().toList())));
+    assertThat(all).hasSize(6).doesNotHaveDuplicates();
+    assertThat(all.get(0))
+        .containsExactly(
+            IntStream.of(ids(sampling(1), new int[] {5}, 40)).boxed().toArray(Integer[]::new));
   }
 
   private static int mostProbable(CausalLm model, List<Integer> sequence) {
@@ -227,10 +363,10 @@ class GeneratorTest {
   @Test
   void aCompletionLeavesNoTensorBehind() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 3)) {
-      greedy(model).generate(new int[] {1, 2}, 8); // what is made once stays
+      all(greedy(model), 1, 3); // what is made once stays
       System.gc();
       long before = TensorScope.liveHandles();
-      greedy(model).generate(new int[] {1, 2}, 8);
+      all(greedy(model), 1, 3);
       assertThat(TensorScope.liveHandles()).isLessThanOrEqualTo(before);
     }
   }

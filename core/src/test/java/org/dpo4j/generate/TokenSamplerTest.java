@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
 import org.dpo4j.DpoException;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -63,6 +65,27 @@ class TokenSamplerTest {
   }
 
   @Test
+  void theMostProbableTokensAreTakenByTheirNumber() {
+    assertShares(shares(new TokenSampler(1, 1, 2), 5, 30, 15, 50), 0, 3 / 8.0, 0, 5 / 8.0);
+    assertShares(shares(new TokenSampler(1, 1, 9), 5, 30, 15, 50), 0.05, 0.3, 0.15, 0.5);
+    assertThat(shares(new TokenSampler(1, 1, 1), 5, 30, 15, 50)).containsExactly(0, 0, 0, 1);
+    assertShares(shares(new TokenSampler(1, 1, 2), 2, 2, 2, 2), 0.5, 0.5, 0, 0);
+  }
+
+  /** Of 30 and 50, 50 is 5/8; of all tokens, it would be less than 0.6. */
+  @Test
+  void theNucleusIsTakenFromTheMostProbableTokens() {
+    assertThat(shares(new TokenSampler(1, 0.6, 2), 5, 30, 15, 50)).containsExactly(0, 0, 0, 1);
+    assertShares(shares(new TokenSampler(1, 0.6, 4), 5, 30, 15, 50), 0, 3 / 8.0, 0, 5 / 8.0);
+  }
+
+  /** exp(-1000) is 0 in 32 bits, and the quotient of the logits infinite. */
+  @Test
+  void aTinyTemperatureTakesTheMostProbableToken() {
+    assertThat(shares(1e-45, 1, 1, 6, 3)).containsExactly(0, 1, 0);
+  }
+
+  @Test
   void onlyDifferencesBetweenLogitsMatter() {
     float[] logits = {1, 3, 2};
     float[] shifted = {1001, 1003, 1002};
@@ -79,8 +102,7 @@ class TokenSamplerTest {
         String message =
             "the logits must be finite but that of token %d is %s".formatted(place, wrong);
         for (double temperature : new double[] {0, 1}) {
-          assertThatThrownBy(
-                  () -> new TokenSampler(temperature, 1).pick(logits, new SplittableRandom(1)))
+          assertThatThrownBy(() -> draws(new TokenSampler(temperature, 1), logits))
               .isInstanceOf(DpoException.class)
               .hasMessageStartingWith(message);
         }
@@ -100,6 +122,13 @@ class TokenSamplerTest {
     assertRefused(p -> new TokenSampler(1, p), topP, "topP must be in (0, 1]");
   }
 
+  @Test
+  void aNegativeNumberOfTokensIsRefused() {
+    assertThatThrownBy(() -> new TokenSampler(1, 1, -1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("topK must not be negative but was -1");
+  }
+
   private static void assertRefused(DoubleConsumer making, double value, String message) {
     assertThatThrownBy(() -> making.accept(value))
         .isInstanceOf(IllegalArgumentException.class)
@@ -108,12 +137,16 @@ class TokenSamplerTest {
 
   /** How often each token is sampled, as a share of all draws. */
   private static double[] shares(double temperature, double topP, double... probabilities) {
+    return shares(new TokenSampler(temperature, topP), probabilities);
+  }
+
+  private static double[] shares(TokenSampler sampler, double... probabilities) {
     float[] logits = new float[probabilities.length];
     for (int i = 0; i < logits.length; i++) {
       logits[i] = (float) Math.log(probabilities[i]);
     }
     double[] shares = new double[probabilities.length];
-    for (int token : draws(new TokenSampler(temperature, topP), logits)) {
+    for (int token : draws(sampler, logits)) {
       shares[token] += 1.0 / DRAWS;
     }
     for (int i = 0; i < shares.length; i++) {
@@ -124,8 +157,12 @@ class TokenSamplerTest {
 
   private static int[] draws(TokenSampler sampler, float[] logits) {
     SplittableRandom random = new SplittableRandom(7);
+    float[] weights;
+    try (TensorScope scope = TensorScope.open()) {
+      weights = Tensors.toFloats(sampler.weights(Tensors.floats(logits).unsqueeze(0)));
+    }
     return java.util.stream.IntStream.range(0, DRAWS)
-        .map(i -> sampler.pick(logits, random))
+        .map(i -> sampler.pick(weights, random))
         .toArray();
   }
 
