@@ -170,19 +170,7 @@ class InterruptionTest {
   }
 
   private Process start(String log, List<String> words) throws IOException {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-    command.addAll(words);
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
-        .redirectOutput(folder.resolve(log).toFile())
-        .start();
+    return Subprocess.start(folder.resolve(log), words);
   }
 
   private void await(Process process, BooleanSupplier condition) throws InterruptedException {

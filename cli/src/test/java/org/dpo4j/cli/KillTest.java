@@ -13,7 +13,7 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.dpo4j.checkpoint.CheckpointFolders;
-import org.dpo4j.weights.Sha256;
+import org.dpo4j.data.Sha256;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -115,14 +115,9 @@ class KillTest {
   }
 
   private Process start(String kind, Path out) throws IOException {
-    List<String> command =
+    List<String> words =
         new ArrayList<>(
             List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName(),
                 "train",
                 "--model=" + EXAMPLES.resolve("tiny-chat"),
                 "--data_file=" + EXAMPLES.resolve("pairs.jsonl"),
@@ -136,11 +131,8 @@ class KillTest {
                 "--sample_prompts=0",
                 "--learning_rate=1e-3",
                 "--threads=1"));
-    command.addAll(List.of(kind.split(" ")));
-    return new ProcessBuilder(command)
-        .redirectErrorStream(true)
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(logFile(out).toFile()))
-        .start();
+    words.addAll(List.of(kind.split(" ")));
+    return Subprocess.start(logFile(out), words);
   }
 
   private static Path logFile(Path out) {

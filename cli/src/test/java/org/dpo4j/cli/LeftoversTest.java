@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -27,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 @DisabledOnOs(OS.WINDOWS)
 class LeftoversTest {
   private static final Path EXAMPLES = Path.of("..", "examples").toAbsolutePath().normalize();
-  private static final int KILLS = 6;
+  private static final int KILLS = 4;
 
   private final Path folder;
   private final Path temporary;
@@ -45,7 +44,7 @@ class LeftoversTest {
     Random random = new Random(seed);
     for (int i = 0; i < KILLS; i++) {
       Process process = start(i % 2 == 0 ? train("killed" + i) : score());
-      TimeUnit.MILLISECONDS.sleep(random.nextInt(3000));
+      TimeUnit.MILLISECONDS.sleep(random.nextInt(2000));
       process.destroyForcibly().waitFor();
     }
     // What a kill in the right millisecond leaves.
@@ -98,6 +97,7 @@ class LeftoversTest {
         "--model=" + EXAMPLES.resolve("tiny-chat"),
         "--data_file=" + EXAMPLES.resolve("pairs.jsonl"),
         "--output_dir=" + folder.resolve(output),
+        "--max_length=96",
         "--max_steps=2");
   }
 
@@ -106,6 +106,7 @@ class LeftoversTest {
         "score",
         "--model=" + EXAMPLES.resolve("tiny-chat"),
         "--data_file=" + EXAMPLES.resolve("pairs.jsonl"),
+        "--max_length=96",
         "--output=" + folder.resolve("scores.jsonl"));
   }
 
@@ -120,22 +121,14 @@ class LeftoversTest {
   private Process start(List<String> words) throws IOException {
     // libtorch is unpacked once for all tests: it takes a while.
     String unpacked = System.getProperty("user.home") + "/.javacpp/cache";
-    List<String> command =
-        new ArrayList<>(
+    ProcessBuilder builder =
+        Subprocess.of(
+            folder.resolve("output"),
             List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1",
                 "-Djava.io.tmpdir=" + temporary,
                 "-Duser.home=" + home,
-                "-Dorg.bytedeco.javacpp.cachedir=" + unpacked,
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-    command.addAll(words);
-    ProcessBuilder builder =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(folder.resolve("output").toFile());
+                "-Dorg.bytedeco.javacpp.cachedir=" + unpacked),
+            words);
     builder.environment().remove("XDG_CACHE_HOME");
     return builder.start();
   }

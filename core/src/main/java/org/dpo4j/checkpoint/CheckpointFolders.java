@@ -96,7 +96,12 @@ public final class CheckpointFolders {
         FileTrees.rename(place, replaced);
       }
       FileTrees.rename(pending, place);
-      FileTrees.forceFolder(target);
+      try {
+        FileTrees.forceFolder(target);
+      } catch (IOException e) {
+        FileTrees.rename(place, pending); // it may be lost, so that the earlier ones must stay
+        throw e;
+      }
       forgetReplaced(replaced);
       return place;
     } catch (IOException e) {

@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import org.dpo4j.weights.Sha256;
+import org.dpo4j.data.Sha256;
 
 /**
  * The file {@code SHA256SUMS} of a checkpoint: a line {@code HASH NAME} for every other file, as

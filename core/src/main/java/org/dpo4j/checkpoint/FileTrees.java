@@ -2,6 +2,7 @@ package org.dpo4j.checkpoint;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 /** Lists, deletes and forces folders to the device, without following links. */
 public final class FileTrees {
   private static final int DELETE_ATTEMPTS = 5;
+
+  /** EINVAL: some shared folders of virtual machines can be opened but not forced. */
+  private static final String UNSUPPORTED = "Invalid argument";
 
   private FileTrees() {}
 
@@ -83,16 +87,24 @@ public final class FileTrees {
         });
   }
 
-  /** Forces a folder's list of names to the device, where the system can do that. */
-  static void forceFolder(@Nullable Path folder) {
+  /**
+   * Forces a folder's list of names to the device, where the system can do that.
+   *
+   * @param folder null above a root
+   * @throws IOException if the device fails
+   */
+  static void forceFolder(@Nullable Path folder) throws IOException {
     if (folder == null) {
-      return; // above a root
+      return;
     }
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
+    } catch (AccessDeniedException e) {
+      return; // Windows opens no folder, but keeps a rename whole
     } catch (IOException e) {
-      // Windows and some network file systems cannot open a folder; the rename is still atomic.
-      return;
+      if (!UNSUPPORTED.equals(e.getMessage())) {
+        throw e;
+      }
     }
   }
 

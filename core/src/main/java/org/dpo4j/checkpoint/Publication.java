@@ -66,7 +66,6 @@ final class Publication {
       undo(e);
       throw e;
     }
-    FileTrees.forceFolder(target);
   }
 
   /** Completes or removes what a dead run left; call it with the lock held. */
@@ -115,6 +114,8 @@ final class Publication {
     for (Path fresh : sorted(moving, CONFIG_FIRST.reversed())) {
       rename(fresh, target.resolve(fresh.getFileName()));
     }
+    FileTrees.forceFolder(
+        target); // while undoing is possible, and before the old files are deleted
     Files.delete(moving);
   }
 

@@ -2,9 +2,9 @@ package org.dpo4j.encode;
 
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import org.dpo4j.data.Sha256;
 
 /** A hash of everything in a list of pairs that training depends on, order included. */
 public final class PairDigest {
@@ -24,12 +24,7 @@ public final class PairDigest {
 
   /** SHA-256 of ids and weights, in lower-case hex. */
   public static String of(List<EncodedPair> pairs) {
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every JDK has it
-    }
+    MessageDigest digest = Sha256.digest();
     for (EncodedPair pair : pairs) {
       update(digest, pair);
       digest.update(ByteBuffer.allocate(Double.BYTES).putDouble(pair.weight()).array());

@@ -9,10 +9,10 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.Interruption;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.ModelFolder;
 import org.dpo4j.weights.PeftAdapter;
-import org.dpo4j.weights.Sha256;
 
 /**
  * The identity of a reference: the SHA-256 of the files that it was read from.

@@ -13,8 +13,8 @@ import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.util.Arrays;
 import java.util.HexFormat;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.logprob.LogProbTable;
-import org.dpo4j.weights.Sha256;
 
 /**
  * The file format of a table, all numbers big-endian: 8 bytes {@code DPO4JREF}, the version of the

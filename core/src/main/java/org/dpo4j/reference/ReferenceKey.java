@@ -8,10 +8,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.encode.EncodedPair;
 import org.dpo4j.encode.PairDigest;
 import org.dpo4j.logprob.LengthDesensitizing;
-import org.dpo4j.weights.Sha256;
 
 /**
  * Everything that determines the log-probabilities of a data set under a reference up to rounding,

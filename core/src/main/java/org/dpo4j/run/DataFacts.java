@@ -15,12 +15,12 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.RowForm;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.PairDataset;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
-import org.dpo4j.weights.Sha256;
 
 /**
  * Facts about the data of a run, for its model card.

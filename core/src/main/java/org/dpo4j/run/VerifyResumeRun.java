@@ -26,8 +26,8 @@ import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.report.RunOutput;
-import org.dpo4j.weights.Sha256;
 
 /**
  * Shows that a run, stopped and continued, gives the same bytes as one without a break: does the

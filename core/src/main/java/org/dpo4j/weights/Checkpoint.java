@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.options.Limit;
 import org.dpo4j.torch.ElementType;
 import org.jspecify.annotations.Nullable;

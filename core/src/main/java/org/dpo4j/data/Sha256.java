@@ -1,4 +1,4 @@
-package org.dpo4j.weights;
+package org.dpo4j.data;
 
 import java.io.IOException;
 import java.io.InputStream;
