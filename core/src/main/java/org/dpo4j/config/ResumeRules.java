@@ -8,6 +8,7 @@ import java.util.Objects;
 import java.util.Set;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.options.OptionSpec;
 import org.jspecify.annotations.Nullable;
 
 /** Which options may change when a run continues from a checkpoint. */
@@ -62,7 +63,22 @@ public final class ResumeRules {
   /** How steps are computed: another value changes rounding. */
   private static final Set<String> ROUNDING = Set.of("threads", "device", "engine");
 
+  /** Texts of the options that have a default. */
+  private static final Map<String, String> DEFAULTS = defaults();
+
   private ResumeRules() {}
+
+  private static Map<String, String> defaults() {
+    Map<String, String> placeholders = new LinkedHashMap<>();
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      if (option.required()) {
+        placeholders.put(option.name(), "x");
+      }
+    }
+    Map<String, String> defaults = texts(TrainingConfig.of(placeholders));
+    defaults.keySet().removeAll(placeholders.keySet());
+    return defaults;
+  }
 
   /** The options of a run as texts, to be saved with a checkpoint. */
   public static Map<String, String> texts(TrainingConfig config) {
@@ -76,7 +92,8 @@ public final class ResumeRules {
   /**
    * Compares the options of a run with those of the run that saved the checkpoint.
    *
-   * @param saved as {@link #texts} gave them; a missing one was not given
+   * @param saved as {@link #texts} gave them; one that the version that wrote them did not have had
+   *     its default
    * @return the options that change rounding, with their old and new values; for a note
    * @throws UsageException if an option differs that would make another run of it
    */
@@ -86,7 +103,7 @@ public final class ResumeRules {
     Map<String, String> given = texts(config);
     given.forEach(
         (name, now) -> {
-          String before = saved.get(name);
+          String before = saved.containsKey(name) ? saved.get(name) : DEFAULTS.get(name);
           if (Objects.equals(before, now)
               || INPUTS.contains(name)
               || OUTPUTS.contains(name)
