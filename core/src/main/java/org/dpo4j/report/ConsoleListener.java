@@ -2,6 +2,7 @@ package org.dpo4j.report;
 
 import java.io.PrintStream;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.StartCheck;
@@ -42,9 +43,14 @@ public final class ConsoleListener implements TrainingListener {
     this.console = new ConsoleReport(out, format, 0);
   }
 
-  /** Prints the lines; the number of steps determines the column width. */
-  public ConsoleReport console() {
-    return console;
+  /**
+   * Prints the totals of {@link Results#train()}, but not in a table: the summary of the run
+   * follows it.
+   *
+   * @param step at which the run ended
+   */
+  public void finish(Map<String, ? extends Number> totals, int step) {
+    console.finish(totals, step);
   }
 
   @Override

@@ -13,7 +13,7 @@ import org.dpo4j.StepReport;
  * Prints one line for each report of a run, in a {@link LogFormat}. {@code TABLE} and {@code DICT}
  * shorten numbers for people; {@code JSON} and the files have all digits.
  */
-public final class ConsoleReport {
+final class ConsoleReport {
   private final PrintStream out;
   private final LogFormat format;
   private final int maxSteps;
@@ -24,7 +24,7 @@ public final class ConsoleReport {
    * @param out where the lines go
    * @param maxSteps optimizer steps of the whole run
    */
-  public ConsoleReport(PrintStream out, LogFormat format, int maxSteps) {
+  ConsoleReport(PrintStream out, LogFormat format, int maxSteps) {
     this.out = out;
     this.format = format;
     this.maxSteps = maxSteps;
@@ -39,7 +39,7 @@ public final class ConsoleReport {
    *
    * @param secondsLeft until the last step, estimated; NaN if unknown
    */
-  public void print(StepReport report, double secondsLeft) {
+  void print(StepReport report, double secondsLeft) {
     switch (format) {
       case TABLE ->
           row(
@@ -53,7 +53,7 @@ public final class ConsoleReport {
   }
 
   /** The line of an evaluation. */
-  public void print(EvaluationReport report) {
+  void print(EvaluationReport report) {
     switch (format) {
       case TABLE -> row("eval", report.step(), report.metrics(), "", "");
       default -> print(MetricNames.of(report), report.step());
@@ -66,7 +66,7 @@ public final class ConsoleReport {
    *
    * @param step at which the run ended
    */
-  public void finish(Map<String, ? extends Number> totals, int step) {
+  void finish(Map<String, ? extends Number> totals, int step) {
     if (format != LogFormat.TABLE) {
       print(totals, step);
     }

@@ -171,7 +171,8 @@ public final class TrainingRun {
       listeners.failed(failure);
       throw failure;
     } catch (RuntimeException | Error e) {
-      Optional<DpoException> memory = MemoryFailure.of(e);
+      Optional<DpoException> memory =
+          MemoryFailure.ofTraining(e, config.loss().objective().loss().separable());
       if (memory.isPresent()) {
         listeners.failed(memory.get());
         throw memory.get();
@@ -269,7 +270,7 @@ public final class TrainingRun {
     Map<String, Number> logged = results(settings, totals, OptionalLong.empty()).train();
     history.finish(logged);
     metrics.appendLast();
-    console.console().finish(logged, totals.steps());
+    console.finish(logged, totals.steps());
     Conclusion conclusion = summary.conclusion(history);
     summary.trained(totals, conclusion, early);
 

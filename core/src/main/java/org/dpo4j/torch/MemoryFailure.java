@@ -27,15 +27,41 @@ public final class MemoryFailure {
 
   private MemoryFailure() {}
 
+  private static final String LESS =
+      "lower the lengths and the batch size of the command, or take a smaller model";
+
   /**
    * A failure with a message for people.
    *
    * @return empty if memory is not the reason
    */
   public static Optional<DpoException> of(Throwable failure) {
+    return of(failure, LESS);
+  }
+
+  /**
+   * The failure of a training run.
+   *
+   * @param separable whether the division into micro-batches changes no number of the loss
+   * @return empty if memory is not the reason
+   */
+  public static Optional<DpoException> ofTraining(Throwable failure, boolean separable) {
+    return of(
+        failure,
+        OptionText.of(
+            "lower {per_device_train_batch_size} and raise {gradient_accumulation_steps} by the"
+                + " same factor (%s),\nor lower {max_length}, pass {gradient_checkpointing} true or"
+                + " {use_peft}, or take a smaller model;\ndpo4j plan shows what needs how much",
+            separable
+                ? "the numbers stay"
+                : "this changes the numbers, since the loss depends on which pairs form a"
+                    + " micro-batch"));
+  }
+
+  private static Optional<DpoException> of(Throwable failure, String less) {
     String text = firstLine(failure);
     if (failure instanceof OutOfMemoryError) {
-      return Optional.of(new DpoException(ofJava(text), failure));
+      return Optional.of(new DpoException(ofJava(text, less), failure));
     }
     if (failure instanceof LinkageError && causes(failure).anyMatch(MemoryFailure::isOfLoading)) {
       return Optional.of(
@@ -49,7 +75,9 @@ public final class MemoryFailure {
         failure instanceof RuntimeException
             && !(failure instanceof DpoException)
             && mentions(text, NATIVE);
-    return ofNative ? Optional.of(new DpoException(ofNative(text), failure)) : Optional.empty();
+    return ofNative
+        ? Optional.of(new DpoException(ofNative(text, less), failure))
+        : Optional.empty();
   }
 
   private static Stream<Throwable> causes(Throwable failure) {
@@ -62,7 +90,7 @@ public final class MemoryFailure {
         List.of("failed to map segment", "cannot allocate memory"));
   }
 
-  private static String ofJava(String text) {
+  private static String ofJava(String text, String less) {
     if (mentions(text, List.of("direct buffer"))) {
       return "out of memory for direct buffers: %s\n".formatted(text)
           + JAVA_OPTIONS.formatted("raise the limit", "-XX:MaxDirectMemorySize=2g");
@@ -82,16 +110,11 @@ public final class MemoryFailure {
               .formatted(Runtime.getRuntime().maxMemory() >> 20, text)
           + JAVA_OPTIONS.formatted("raise it", "-Xmx4g");
     }
-    return ofNative(text);
+    return ofNative(text, less);
   }
 
-  private static String ofNative(String text) {
-    return OptionText.of(
-        "out of memory: %s\nlower {per_device_train_batch_size} and raise"
-            + " {gradient_accumulation_steps} by the same factor (the numbers stay),\nor lower"
-            + " {max_length}, pass {gradient_checkpointing} true or {use_peft}, or take a smaller"
-            + " model;\ndpo4j plan shows what needs how much",
-        text);
+  private static String ofNative(String text, String less) {
+    return "out of memory: %s\n%s".formatted(text, less);
   }
 
   private static boolean mentions(String text, List<String> words) {

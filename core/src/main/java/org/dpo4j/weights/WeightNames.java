@@ -9,9 +9,9 @@ import java.util.Map;
  * @param copies maps additional names in the file to names of the same weight: a tied head that is
  *     stored as well
  */
-public record WeightNames(Map<String, String> inFile, Map<String, String> copies) {
+record WeightNames(Map<String, String> inFile, Map<String, String> copies) {
 
-  public WeightNames {
+  WeightNames {
     inFile = Map.copyOf(inFile);
     copies = Map.copyOf(copies);
   }

@@ -14,7 +14,7 @@ class MemoryFailureTest {
   private static final long TOO_MANY = 1L << 50;
 
   private static String message(Throwable failure) {
-    return OptionText.plain(MemoryFailure.of(failure).orElseThrow().text());
+    return OptionText.plain(MemoryFailure.ofTraining(failure, true).orElseThrow().text());
   }
 
   @Test
@@ -37,6 +37,16 @@ class MemoryFailureTest {
         .contains("can't allocate memory: you tried to allocate " + 4 * TOO_MANY + " bytes")
         .contains("lower per_device_train_batch_size", "max_length", "gradient_checkpointing")
         .doesNotContain("frame #", "Exception raised from");
+  }
+
+  @Test
+  void smallerBatchesAreAdvisedWithWhatTheyDoToTheNumbers() {
+    RuntimeException failure = new RuntimeException("DefaultCPUAllocator: can't allocate memory");
+    assertThat(message(failure)).contains("by the same factor (the numbers stay)");
+    assertThat(MemoryFailure.ofTraining(failure, false).orElseThrow().text())
+        .contains("by the same factor (this changes the numbers, since the loss depends on");
+    assertThat(MemoryFailure.of(failure).orElseThrow().text())
+        .endsWith("lower the lengths and the batch size of the command, or take a smaller model");
   }
 
   @Test
