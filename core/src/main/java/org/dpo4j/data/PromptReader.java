@@ -3,10 +3,7 @@ package org.dpo4j.data;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -16,6 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,7 +52,7 @@ public final class PromptReader {
       List<Prompt> prompts =
           DataFile.named(file).isPresent()
               ? rows(DataFile.of(file))
-              : lines(file.toString(), Files.readAllLines(file, StandardCharsets.UTF_8));
+              : lines(file.toString(), BoundedFile.text(file, Limit.PROMPTS_BYTES));
       if (prompts.isEmpty()) {
         throw new DpoException(
             "[" + file + "] must hold at least one prompt but holds none; write one a line");
@@ -78,13 +77,13 @@ public final class PromptReader {
    */
   public static List<Prompt> readStandardInput(InputStream in) {
     try {
-      byte[] bytes = in.readAllBytes();
       String name = "standard input";
-      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      byte[] bytes = BoundedFile.bytes(in, "[standard input] the text", Limit.PROMPTS_BYTES);
+      String text = BoundedFile.text(bytes);
       List<Prompt> prompts =
           text.stripLeading().startsWith("{")
               ? rows(name, new JsonLinesSource(new ByteArrayInputStream(bytes)), false)
-              : lines(name, text.lines().toList());
+              : lines(name, text);
       if (prompts.isEmpty()) {
         throw new DpoException("[standard input] must hold at least one prompt but holds none");
       }
@@ -96,8 +95,9 @@ public final class PromptReader {
     }
   }
 
-  private static List<Prompt> lines(String name, List<String> lines) {
+  private static List<Prompt> lines(String name, String text) {
     List<Prompt> prompts = new ArrayList<>();
+    List<String> lines = text.lines().toList();
     for (int i = 0; i < lines.size(); i++) {
       if (!lines.get(i).isBlank()) {
         RowOrigin origin = new RowOrigin(name, i + 1, i + 1);

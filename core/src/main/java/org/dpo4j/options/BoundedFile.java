@@ -3,6 +3,7 @@ package org.dpo4j.options;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,12 +23,23 @@ public final class BoundedFile {
   public static byte[] bytes(Path file, Limit limit) throws IOException {
     // The size that a file states is not trusted: a pipe or a growing file has another.
     try (InputStream in = Files.newInputStream(file)) {
-      byte[] bytes = in.readNBytes(limit.length());
-      if (bytes.length == limit.length() && in.read() >= 0) {
-        throw limit.exceeded("[" + file + "]", "the file");
-      }
-      return bytes;
+      return bytes(in, "[" + file + "] the file", limit);
     }
+  }
+
+  /**
+   * All bytes of a stream.
+   *
+   * @param what has them, as a message begins
+   * @throws DpoException if there are more than the limit allows
+   * @throws IOException if they cannot be read
+   */
+  public static byte[] bytes(InputStream in, String what, Limit limit) throws IOException {
+    byte[] bytes = in.readNBytes(limit.length());
+    if (bytes.length == limit.length() && in.read() >= 0) {
+      throw new DpoException(limit.rule(what));
+    }
+    return bytes;
   }
 
   /**
@@ -38,7 +50,15 @@ public final class BoundedFile {
    * @throws IOException if it cannot be read
    */
   public static String text(Path file, Limit limit) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap(bytes(file, limit));
-    return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+    return text(bytes(file, limit));
+  }
+
+  /**
+   * Bytes as text.
+   *
+   * @throws java.nio.charset.CharacterCodingException if they are not UTF-8
+   */
+  public static String text(byte[] bytes) throws CharacterCodingException {
+    return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
   }
 }

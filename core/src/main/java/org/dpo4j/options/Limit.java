@@ -21,6 +21,8 @@ public enum Limit {
   TEMPLATE_BYTES(1L << 20, "bytes"),
   /** Bytes of a configuration in YAML. */
   YAML_BYTES(1L << 20, "bytes"),
+  /** Bytes of prompts in a text file or on the standard input. */
+  PROMPTS_BYTES(64L << 20, "bytes"),
   /** Names, values and brackets of one JSON document. */
   JSON_TOKENS(8_000_000, "tokens"),
   /** Bytes of one row of data. */

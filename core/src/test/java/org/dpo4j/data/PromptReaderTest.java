@@ -3,6 +3,7 @@ package org.dpo4j.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.options.Limit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -56,6 +58,20 @@ class PromptReaderTest {
         .hasToString("{n=1, answer={a=null}}");
     assertThat(read("p.csv", "n,prompt\n1,p\n").get(0).columns()).isEqualTo(Map.of("n", "1"));
     assertThat(read("p.txt", "p").get(0).columns()).isEmpty();
+  }
+
+  @Test
+  void textWithoutAnEndIsRefused() throws IOException {
+    byte[] more = new byte[Limit.PROMPTS_BYTES.length() + 1];
+    Path file = Files.write(folder.resolve("p.txt"), more);
+    String rule = "must be at most 67,108,864 bytes but is more";
+    assertThatThrownBy(() -> PromptReader.read(file))
+        .isInstanceOf(DpoException.class)
+        .hasMessageStartingWith("[%s] the file %s".formatted(file, rule));
+    assertThatThrownBy(() -> PromptReader.readStandardInput(new ByteArrayInputStream(more)))
+        .isInstanceOf(DpoException.class)
+        .hasMessageStartingWith("[standard input] the text " + rule)
+        .hasMessageContaining("-Ddpo4j.limit.prompts_bytes=N");
   }
 
   @Test
