@@ -9,6 +9,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.StepReport;
 import org.dpo4j.checkpoint.DamagedCheckpointException;
+import org.dpo4j.data.BoundedJson;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.train.TrainingSnapshot;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +40,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param early count of early pairs that were ranked right
  * @param warnings of the run so far
  */
-record CheckpointState(
+public record CheckpointState(
     String format,
     int version,
     String writtenBy,
@@ -57,12 +58,17 @@ record CheckpointState(
     EarlyAccuracy.Count early,
     List<String> warnings) {
 
-  static final String FILE = "dpo4j_state.json";
-  static final String FORMAT = "dpo4j-checkpoint";
-  static final int VERSION = 1;
+  /** Its name in the folder of a checkpoint. */
+  public static final String FILE = "dpo4j_state.json";
+
+  /** The value of its first field. */
+  public static final String FORMAT = "dpo4j-checkpoint";
+
+  /** The newest version of the format that this build reads, and the one that it writes. */
+  public static final int VERSION = 1;
 
   private static final JsonMapper JSON =
-      JsonMapper.builder()
+      BoundedJson.builder()
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -70,7 +76,8 @@ record CheckpointState(
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .build();
 
-  void write(Path folder) throws IOException {
+  /** Writes the file into the folder of a checkpoint. */
+  public void write(Path folder) throws IOException {
     Files.writeString(folder.resolve(FILE), JSON.writeValueAsString(this));
   }
 
@@ -80,7 +87,7 @@ record CheckpointState(
    * @throws DpoException if it is of a newer format
    * @throws DamagedCheckpointException if it is not as this class writes it
    */
-  static CheckpointState read(Path folder) throws IOException {
+  public static CheckpointState read(Path folder) throws IOException {
     String text = Files.readString(folder.resolve(FILE));
     try {
       JsonNode tree = JSON.readTree(text);

@@ -57,6 +57,18 @@ public enum FuzzTarget {
         throw new UncheckedIOException(e);
       }
     }
+  },
+  CHECKPOINT_STATE(CheckpointStateTarget.class, CheckpointStateTarget::fuzz, "") {
+    @Override
+    List<byte[]> seeds() {
+      return List.of(CheckpointStateTarget.seed());
+    }
+  },
+  CHECKSUMS(ChecksumsTarget.class, ChecksumsTarget::fuzz, "") {
+    @Override
+    List<byte[]> seeds() {
+      return List.of(ChecksumsTarget.seed());
+    }
   };
 
   /** Reads one input; whether it was accepted. */
@@ -110,15 +122,21 @@ public enum FuzzTarget {
     return packed.toByteArray();
   }
 
-  /** Writes the seeds of every target below a folder, and prints each target's name and class. */
+  /**
+   * Writes the seeds of every target below a folder, and prints each target's name and class; last
+   * {@link AnyTarget}, with the seeds of all.
+   */
   public static void main(String[] args) throws IOException {
+    Path any = Files.createDirectories(Path.of(args[0], "any"));
     for (FuzzTarget target : values()) {
       Path folder = Files.createDirectories(Path.of(args[0], target.label()));
       List<byte[]> seeds = target.seeds();
       for (int i = 0; i < seeds.size(); i++) {
         Files.write(folder.resolve("seed-" + i), seeds.get(i));
+        Files.write(any.resolve(target.label() + "-" + i), AnyTarget.input(target, seeds.get(i)));
       }
       System.out.println(target.label() + " " + target.type.getName());
     }
+    System.out.println("any " + AnyTarget.class.getName());
   }
 }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -30,6 +31,15 @@ class FuzzTargetTest {
       accepted += target.read(seed) ? 1 : 0;
     }
     assertThat(accepted).isPositive();
+  }
+
+  @Test
+  void theFirstByteChoosesTheTarget() throws Exception {
+    for (FuzzTarget target : FuzzTarget.values()) {
+      byte[] seed = target.seeds().get(0);
+      assertThat(AnyTarget.fuzz(AnyTarget.input(target, seed))).isEqualTo(target.read(seed));
+    }
+    assertThat(AnyTarget.fuzz(new byte[0])).isFalse();
   }
 
   static Stream<Arguments> regressions() throws IOException {
