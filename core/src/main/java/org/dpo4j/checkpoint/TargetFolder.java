@@ -14,6 +14,7 @@ import java.util.regex.Pattern;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.ShortList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -183,12 +184,7 @@ record TargetFolder(Path path, boolean exists) {
       throw new UsageException(
           "overwrite_output_dir",
           "replaces only what a run wrote",
-          "%s also holds %s"
-              .formatted(
-                  given,
-                  foreign.size() == 1
-                      ? foreign.get(0)
-                      : foreign.get(0) + " and " + (foreign.size() - 1) + " more"),
+          "%s also holds %s".formatted(given, ShortList.of(foreign, 1)),
           "move %s away or name another folder".formatted(foreign.size() == 1 ? "it" : "them"));
     }
     if (workingDirectory.startsWith(path) && !workingDirectory.equals(path)) {

@@ -67,7 +67,8 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
       throw new UsageException(
           option,
           "must be a folder with files of pairs",
-          "%s holds %s".formatted(path, notRead.isEmpty() ? "nothing" : "only " + shown(notRead)),
+          "%s holds %s"
+              .formatted(path, notRead.isEmpty() ? "nothing" : "only " + ShortList.of(notRead, 12)),
           "name a folder, file or pattern with files named %s".formatted(DataFormat.endings()));
     }
     return new DataEntry(path, files, notRead);
@@ -142,12 +143,5 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
         ? "%s (%s)".formatted(path, formats())
         : "%s (%d %s, %s)"
             .formatted(path, files.size(), files.size() == 1 ? "file" : "files", formats());
-  }
-
-  /** The first few names, for messages. */
-  public static String shown(List<String> names) {
-    int most = 12;
-    return String.join(", ", names.subList(0, Math.min(most, names.size())))
-        + (names.size() > most ? " and %d more".formatted(names.size() - most) : "");
   }
 }

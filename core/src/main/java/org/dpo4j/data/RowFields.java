@@ -80,8 +80,6 @@ record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
     }
     List<String> shown = new ArrayList<>();
     fields.forEach((key, value) -> shown.add("\"%s\" (%s)".formatted(key, JsonKind.of(value))));
-    int most = 12;
-    return String.join(", ", shown.subList(0, Math.min(most, shown.size())))
-        + (shown.size() > most ? " and %d more".formatted(shown.size() - most) : "");
+    return ShortList.of(shown, 12);
   }
 }

@@ -9,6 +9,7 @@ import org.dpo4j.data.DataFile;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowForm;
 import org.dpo4j.data.RowFormat;
+import org.dpo4j.data.ShortList;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.Overlap;
 import org.dpo4j.encode.PairDataset;
@@ -17,6 +18,8 @@ import org.dpo4j.report.ShortNumber;
 
 /** Describes the data that was read. */
 final class DatasetSummary {
+  private static final int MOST_FILES = 12;
+
   private DatasetSummary() {}
 
   /**
@@ -53,14 +56,17 @@ final class DatasetSummary {
             "  files of %s: %s"
                 .formatted(
                     entry.path(),
-                    DataEntry.shown(
+                    ShortList.of(
                         entry.files().stream()
                             .map(DataFile::path)
                             .map(path -> String.valueOf(path.getFileName()))
-                            .toList())));
+                            .toList(),
+                        MOST_FILES)));
       }
       if (!entry.notRead().isEmpty()) {
-        lines.add("  not read in %s: %s".formatted(entry.path(), DataEntry.shown(entry.notRead())));
+        lines.add(
+            "  not read in %s: %s"
+                .formatted(entry.path(), ShortList.of(entry.notRead(), MOST_FILES)));
       }
     }
     if (!walk.description().isEmpty()) {

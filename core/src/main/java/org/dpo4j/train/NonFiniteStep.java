@@ -2,6 +2,7 @@ package org.dpo4j.train;
 
 import java.util.List;
 import org.dpo4j.OptionText;
+import org.dpo4j.data.ShortList;
 import org.dpo4j.encode.EncodedPair;
 
 /**
@@ -45,7 +46,7 @@ public record NonFiniteStep(
   /** The step, the numbers and the rows. */
   String description() {
     return "step %d: loss, log-probabilities and gradient must be finite but the mean loss was %s and the gradient norm %s, on %s: %s"
-        .formatted(step, loss, gradNorm, which(), listedRows());
+        .formatted(step, loss, gradNorm, which(), ShortList.of(rows(), MOST_ROWS));
   }
 
   private String which() {
@@ -55,14 +56,6 @@ public record NonFiniteStep(
     return bad.size() == pairs.size()
         ? "all pairs of the step"
         : "%d of the %d pairs of the step".formatted(bad.size(), pairs.size());
-  }
-
-  private String listedRows() {
-    List<String> rows = rows();
-    String shown = String.join(" ", rows.subList(0, Math.min(MOST_ROWS, rows.size())));
-    return rows.size() <= MOST_ROWS
-        ? shown
-        : "%s and %d more".formatted(shown, rows.size() - MOST_ROWS);
   }
 
   /** What to change. */

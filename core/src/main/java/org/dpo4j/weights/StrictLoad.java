@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.ShortList;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.TensorScope;
@@ -228,8 +229,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
 
   /** The first few, and the number of the others. */
   static String list(List<String> names) {
-    String shown = String.join(", ", names.subList(0, Math.min(LISTED, names.size())));
-    return names.size() <= LISTED ? shown : shown + " and " + (names.size() - LISTED) + " more";
+    return ShortList.of(names, LISTED);
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.dpo4j.data.ShortList;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
@@ -161,9 +162,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
 
   private static String words(TargetModules targets) {
     if (targets instanceof TargetModules.Named named) {
-      int more = named.names().size() - LISTED;
-      String first = named.names().stream().limit(LISTED).collect(Collectors.joining(", "));
-      return more > 0 ? first + " and " + more + " more" : first;
+      return ShortList.of(List.copyOf(named.names()), LISTED);
     }
     return targets instanceof TargetModules.Matching matching
         ? matching.pattern().pattern()
