@@ -21,9 +21,8 @@ import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.EventRecorder;
 import org.dpo4j.ListenerException;
-import org.dpo4j.SavedCheckpoint;
-import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
@@ -51,76 +50,26 @@ class TrainingControlTest {
     this.folder = folder;
   }
 
-  /** Writes down the events. */
-  private static class Recorder implements TrainingListener {
-    final List<String> events = new ArrayList<>();
-
-    @Override
-    public String name() {
-      return "recorder";
-    }
-
-    @Override
-    public void onStart(TrainingStart start) {
-      events.add("start " + start.trainingPairs() + " " + start.heldOutPairs());
-    }
-
-    @Override
-    public void onStartCheck(StartCheck check) {
-      events.add("check");
-    }
-
-    @Override
-    public void onStep(StepReport step, TrainingControl control) {
-      events.add("step " + step.step());
-    }
-
-    @Override
-    public void onReport(StepReport report, TrainingControl control) {
-      events.add("report " + report.step() + " of " + report.pairs() + " pairs");
-    }
-
-    @Override
-    public void onEvaluation(EvaluationReport report, TrainingControl control) {
-      events.add("evaluation " + report.step());
-    }
-
-    @Override
-    public void onCheckpoint(SavedCheckpoint saved) {
-      events.add("checkpoint " + saved.step());
-    }
-
-    @Override
-    public void onEnd(TrainingResult result) {
-      events.add("end " + result.endReason());
-    }
-
-    @Override
-    public void onFailure(Throwable failure) {
-      events.add("failure " + failure.getClass().getSimpleName());
-    }
-  }
-
   @Test
   void eventsComeInTheDocumentedOrder() throws IOException {
-    Recorder recorder = new Recorder();
+    EventRecorder recorder = new EventRecorder();
     run("out", STEPS, new Cancellation(), recorder);
     assertThat(recorder.events)
         .containsExactly(
             "start 23 4",
-            "evaluation 0",
+            "evaluation 0 of 4",
             "check",
             "step 1",
             "step 2",
-            "report 2 of 8 pairs",
-            "evaluation 2",
+            "report 2 of 8",
+            "evaluation 2 of 4",
             "step 3",
             "step 4",
-            "report 4 of 8 pairs",
-            "evaluation 4",
+            "report 4 of 8",
+            "evaluation 4 of 4",
             "step 5",
-            "report 5 of 4 pairs",
-            "evaluation 5",
+            "report 5 of 4",
+            "evaluation 5 of 4",
             "end COMPLETED");
   }
 
@@ -150,8 +99,8 @@ class TrainingControlTest {
 
   @Test
   void aListenerStopsTheRunAfterItsStepWithTheWeightsSaved() throws IOException {
-    Recorder recorder =
-        new Recorder() {
+    EventRecorder recorder =
+        new EventRecorder() {
           @Override
           public void onStep(StepReport step, TrainingControl control) {
             super.onStep(step, control);
@@ -166,7 +115,7 @@ class TrainingControlTest {
     assertThat(result.maxSteps()).isEqualTo(STEPS);
     assertThat(result.reports()).extracting(StepReport::step).containsExactly(2, 3);
     assertThat(recorder.events)
-        .endsWith("step 3", "report 3 of 4 pairs", "evaluation 3", "end STOPPED_BY_LISTENER");
+        .endsWith("step 3", "report 3 of 4", "evaluation 3 of 4", "end STOPPED_BY_LISTENER");
     assertThat(text(console)).contains("done: 3 of 5 steps in ", ", stopped by a listener");
     assertThat(weights("out")).isEqualTo(weightsOfARunOf(3));
   }
@@ -218,7 +167,7 @@ class TrainingControlTest {
 
   @Test
   void aFailingListenerStopsTheRunWithItsNameAndTheWeightsSaved() throws IOException {
-    Recorder recorder = new Recorder();
+    EventRecorder recorder = new EventRecorder();
     TrainingListener failing =
         new TrainingListener() {
           @Override
@@ -250,7 +199,7 @@ class TrainingControlTest {
     assertThat(result.endReason()).isEqualTo(EndReason.LISTENER_FAILED);
     assertThat(result.steps()).isEqualTo(2);
     assertThat(recorder.events)
-        .endsWith("step 2", "report 2 of 8 pairs", "evaluation 2", "failure ListenerException");
+        .endsWith("step 2", "report 2 of 8", "evaluation 2 of 4", "failure ListenerException");
     assertThat(weights("out")).isEqualTo(weightsOfARunOf(2));
   }
 
@@ -292,7 +241,7 @@ class TrainingControlTest {
 
   @Test
   void everyListenerLearnsOfAFailedRun() {
-    Recorder recorder = new Recorder();
+    EventRecorder recorder = new EventRecorder();
     Map<String, Object> options = options("out", STEPS);
     options.put("model", folder);
     DpoException failure =
@@ -305,8 +254,8 @@ class TrainingControlTest {
   /** Evaluations are due after steps 2 and 4; a request for one that is due adds none. */
   @Test
   void aListenerGetsTheEvaluationAndTheCheckpointThatItRequests() throws IOException {
-    Recorder recorder =
-        new Recorder() {
+    EventRecorder recorder =
+        new EventRecorder() {
           @Override
           public void onStep(StepReport step, TrainingControl control) {
             super.onStep(step, control);
@@ -327,10 +276,20 @@ class TrainingControlTest {
     run("out", STEPS, new Cancellation(), recorder);
     assertThat(recorder.events)
         .containsSubsequence(
-            "step 1", "evaluation 1", "step 2", "evaluation 2", "step 3", "checkpoint 3", "step 4")
+            "step 1",
+            "evaluation 1 of 4",
+            "step 2",
+            "evaluation 2 of 4",
+            "step 3",
+            "checkpoint 3",
+            "step 4")
         .filteredOn(event -> event.startsWith("evaluation"))
         .containsExactly(
-            "evaluation 0", "evaluation 1", "evaluation 2", "evaluation 4", "evaluation 5");
+            "evaluation 0 of 4",
+            "evaluation 1 of 4",
+            "evaluation 2 of 4",
+            "evaluation 4 of 4",
+            "evaluation 5 of 4");
   }
 
   @Test

@@ -9,10 +9,10 @@ import java.util.List;
 import org.dpo4j.Cancellation;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.EventRecorder;
 import org.dpo4j.ListenerException;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.SavedCheckpoint;
-import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
@@ -46,7 +46,6 @@ class TrainerEventsTest {
   private final CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F32, 3);
   private final CausalLm policy = reference.copy();
   private final Cancellation cancellation = new Cancellation();
-  private final List<String> events = new ArrayList<>();
   private final List<PairMetrics> evaluated = new ArrayList<>();
   private int loggingSteps = 3;
   private boolean ownCheckpoints;
@@ -57,34 +56,15 @@ class TrainerEventsTest {
     reference.close();
   }
 
-  /** Writes down every event. */
-  private class Recorder implements TrainingListener {
-    @Override
-    public void onStartCheck(StartCheck check) {
-      events.add("check");
-    }
-
-    @Override
-    public void onStep(StepReport step, TrainingControl control) {
-      events.add("step " + step.step());
-    }
-
-    @Override
-    public void onReport(StepReport report, TrainingControl control) {
-      events.add("report " + report.step() + " of " + report.pairs());
-    }
-
-    @Override
-    public void onEvaluation(EvaluationReport report, TrainingControl control) {
-      events.add("evaluation " + report.step() + " of " + report.pairs());
-      evaluated.add(report.metrics());
-    }
-
-    @Override
-    public void onCheckpoint(SavedCheckpoint saved) {
-      events.add("checkpoint " + saved.step());
-    }
-  }
+  /** Also keeps the metrics of evaluations. */
+  private final EventRecorder recorder =
+      new EventRecorder() {
+        @Override
+        public void onEvaluation(EvaluationReport report, TrainingControl control) {
+          super.onEvaluation(report, control);
+          evaluated.add(report.metrics());
+        }
+      };
 
   /** Saves nothing; a checkpoint is planned after each evaluation but that of step 2. */
   private final class Checkpoints implements Checkpointing {
@@ -121,7 +101,7 @@ class TrainerEventsTest {
   private Trainer trainer(
       TrainingSession session, @Nullable Evaluation evaluation, TrainingListener... listeners) {
     List<TrainingListener> all = new ArrayList<>(List.of(listeners));
-    all.add(new Recorder());
+    all.add(recorder);
     return new Trainer(session, evaluation, new Checkpoints(), new Listeners(all, cancellation));
   }
 
@@ -143,7 +123,7 @@ class TrainerEventsTest {
   }
 
   private List<String> of(String kind) {
-    return events.stream().filter(event -> event.startsWith(kind)).toList();
+    return recorder.events.stream().filter(event -> event.startsWith(kind)).toList();
   }
 
   /** The caller evaluates after the last step, so 7 is not in it. */
@@ -153,9 +133,11 @@ class TrainerEventsTest {
     assertThat(of("evaluation"))
         .containsExactly(
             "evaluation 0 of 4", "evaluation 2 of 4", "evaluation 4 of 4", "evaluation 6 of 4");
-    assertThat(events.indexOf("evaluation 0 of 4")).isZero();
-    assertThat(events.indexOf("evaluation 2 of 4")).isGreaterThan(events.indexOf("step 2"));
-    assertThat(events.indexOf("evaluation 2 of 4")).isLessThan(events.indexOf("step 3"));
+    assertThat(recorder.events.indexOf("evaluation 0 of 4")).isZero();
+    assertThat(recorder.events.indexOf("evaluation 2 of 4"))
+        .isGreaterThan(recorder.events.indexOf("step 2"));
+    assertThat(recorder.events.indexOf("evaluation 2 of 4"))
+        .isLessThan(recorder.events.indexOf("step 3"));
   }
 
   @Test
@@ -202,7 +184,7 @@ class TrainerEventsTest {
       assertThat(trainer.evaluated()).isFalse();
       trainer.evaluate();
       assertThat(trainer.evaluated()).isTrue();
-      assertThat(events.get(events.size() - 1)).isEqualTo("evaluation 7 of 4");
+      assertThat(recorder.events.get(recorder.events.size() - 1)).isEqualTo("evaluation 7 of 4");
     }
   }
 
@@ -248,7 +230,8 @@ class TrainerEventsTest {
         });
     assertThat(of("evaluation")).containsExactly("evaluation 0 of 4", "evaluation 2 of 4");
     assertThat(of("checkpoint")).containsExactly("checkpoint 2", "checkpoint 5");
-    assertThat(events).containsSubsequence("step 2", "evaluation 2 of 4", "checkpoint 2", "step 3");
+    assertThat(recorder.events)
+        .containsSubsequence("step 2", "evaluation 2 of 4", "checkpoint 2", "step 3");
   }
 
   /** In answer to an evaluation: the next one would be of the same weights. */
@@ -273,7 +256,7 @@ class TrainerEventsTest {
     ownCheckpoints = true;
     train(evaluation(2, false));
     assertThat(of("checkpoint")).containsExactly("checkpoint 4", "checkpoint 6");
-    assertThat(events).containsSubsequence("evaluation 4 of 4", "checkpoint 4", "step 5");
+    assertThat(recorder.events).containsSubsequence("evaluation 4 of 4", "checkpoint 4", "step 5");
   }
 
   @Test
@@ -290,7 +273,7 @@ class TrainerEventsTest {
               }
             });
     assertThat(reason).isEqualTo(EndReason.STOPPED_BY_LISTENER);
-    assertThat(events).endsWith("step 4", "report 4 of 4");
+    assertThat(recorder.events).endsWith("step 4", "report 4 of 4");
     assertThat(of("evaluation")).containsExactly("evaluation 0 of 4", "evaluation 2 of 4");
   }
 
@@ -314,7 +297,7 @@ class TrainerEventsTest {
   void aCancelledRunEndsBeforeItsNextStep() {
     EndReason reason = train(null, cancelling(2, false));
     assertThat(reason).isEqualTo(EndReason.CANCELLED);
-    assertThat(events).endsWith("step 2", "report 2 of 8");
+    assertThat(recorder.events).endsWith("step 2", "report 2 of 8");
   }
 
   /** Its last report would cover other steps than that of a run that goes on. */
@@ -322,7 +305,7 @@ class TrainerEventsTest {
   void aSuspendedRunSavesACheckpointAndReportsNothing() {
     ownCheckpoints = true;
     assertThat(train(null, cancelling(2, true))).isEqualTo(EndReason.SUSPENDED);
-    assertThat(events).endsWith("step 2", "checkpoint 2");
+    assertThat(recorder.events).endsWith("step 2", "checkpoint 2");
     assertThat(of("report")).isEmpty();
   }
 
@@ -364,7 +347,7 @@ class TrainerEventsTest {
         .hasMessageStartingWith(
             "the listener uploader failed in onStep of step 2: java.lang.IllegalStateException:"
                 + " disk full");
-    assertThat(events).endsWith("step 2", "report 2 of 8");
+    assertThat(recorder.events).endsWith("step 2", "report 2 of 8");
   }
 
   @Test
