@@ -88,7 +88,7 @@ public record CheckpointState(
    * @throws DamagedCheckpointException if it is not as this class writes it
    */
   public static CheckpointState read(Path folder) throws IOException {
-    String text = Files.readString(folder.resolve(FILE));
+    byte[] text = Files.readAllBytes(folder.resolve(FILE)); // the parser names what is not UTF-8
     try {
       JsonNode tree = JSON.readTree(text);
       int version = tree.path("version").asInt(0);

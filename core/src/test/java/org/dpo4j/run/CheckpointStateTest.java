@@ -87,6 +87,14 @@ class CheckpointStateTest {
   }
 
   @Test
+  void bytesThatAreNoTextAreDamage() throws IOException {
+    Files.write(folder.resolve(CheckpointState.FILE), new byte[] {'{', '"', (byte) 0xff, '"'});
+    assertThatThrownBy(() -> CheckpointState.read(folder))
+        .isInstanceOf(DamagedCheckpointException.class)
+        .hasMessageContaining("UTF-8");
+  }
+
+  @Test
   void thePageDescribesEveryField() throws IOException {
     String page = Files.readString(Path.of("../docs/reference/checkpoints.md"));
     for (Class<?> type : List.of(CheckpointState.class, TrainingSnapshot.Numbers.class)) {
