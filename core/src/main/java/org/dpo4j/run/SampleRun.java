@@ -12,6 +12,7 @@ import org.dpo4j.OptionText;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.data.RowOrigin;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
@@ -20,7 +21,6 @@ import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.Checkpoint;
-import org.dpo4j.weights.Sha256;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Writes completions of prompts with their log-probabilities: one JSON line per prompt. */

@@ -2,6 +2,9 @@ package org.dpo4j.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -144,6 +147,46 @@ class ModelCardTest {
         .doesNotContain("| metric |");
     EvaluationReport start = SampleRuns.evaluation(0, 0.7);
     assertThat(ModelCard.text(copy(full, start, start))).contains("| metric | after |");
+  }
+
+  /**
+   * Both kinds of card as a whole; {@code -Ddpo4j.write.docs=true} writes the files anew after a
+   * change of the text.
+   */
+  @Test
+  void theWholeCardOfAModelAndOfAnAdapterIsAsRecorded() throws IOException {
+    RunSummary model = run("tuned", "org/base", "mit");
+    RunSummary.Sample sample = new RunSummary.Sample("Hi", "", "Hello");
+    assertRecorded("model.md", with(model, false, account("runs/tuned", List.of(sample))));
+    assertRecorded(
+        "adapter.md",
+        new RunSummary(
+            "adapter",
+            "org/base",
+            true,
+            "the model without the adapter",
+            "ipo, beta 0.1",
+            false,
+            "plain text",
+            null,
+            Map.of(),
+            List.of(),
+            null,
+            null,
+            3700,
+            Map.of("dpo4j", "0.1.0"),
+            new RunSummary.Origin(List.of(), "0123ab", Map.of(), "float32"),
+            new RunSummary.Account(
+                ".", "models/base", "2 steps.", List.of("it ran"), List.of(), List.of(sample))));
+  }
+
+  private static void assertRecorded(String name, RunSummary run) throws IOException {
+    Path recorded = Path.of("src/test/resources/fixtures/cards").resolve(name);
+    if (Boolean.getBoolean("dpo4j.write.docs")) {
+      Files.createDirectories(recorded.getParent());
+      Files.writeString(recorded, ModelCard.text(run));
+    }
+    assertThat(ModelCard.text(run)).isEqualTo(Files.readString(recorded));
   }
 
   private static RunSummary run(String name, String base, @Nullable String license) {
