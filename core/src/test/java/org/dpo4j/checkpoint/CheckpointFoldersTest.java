@@ -148,7 +148,10 @@ class CheckpointFoldersTest {
   @Test
   void aStepThatIsPassedAgainReplacesItsCheckpoint() throws IOException {
     save(4, "before");
+    // What failed before: one that was being written, and one that could not be deleted.
     Files.createDirectory(target.resolve(".dpo4j-pending-checkpoint-4"));
+    Path previous = Files.createDirectory(target.resolve(".dpo4j-previous-checkpoint-4"));
+    Files.writeString(previous.resolve("weights"), "");
     save(4, "after");
 
     assertThat(folders.of(4).resolve("weights")).hasContent("after");
@@ -233,7 +236,8 @@ class CheckpointFoldersTest {
       assertThat(run.existed()).isTrue();
       assertThat(run.checkpoints().all()).isEmpty();
       Files.writeString(run.metrics(), "new");
-      Files.createDirectory(target.resolve("nonfinite-step-9"));
+      Path reproduction = Files.createDirectory(target.resolve("nonfinite-step-9"));
+      Files.writeString(reproduction.resolve("dpo4j.yaml"), "new");
     }
     assertThat(names(target))
         .containsExactly("checkpoint-2", "dpo4j.yaml", "metrics.jsonl", "nonfinite-step-9");
@@ -249,9 +253,23 @@ class CheckpointFoldersTest {
       run.begin();
       Files.writeString(run.metrics(), "new");
       save(1, "new");
+      assertThat(names(target)).doesNotContain(".dpo4j-earlier");
     }
     assertThat(names(target)).containsExactly("checkpoint-1", "dpo4j.yaml", "metrics.jsonl");
     assertThat(target.resolve("metrics.jsonl")).hasContent("new");
+  }
+
+  @Test
+  void theNextRunForgetsWhatADeadOneHadReplacedByACheckpoint() throws IOException {
+    earlierRun();
+    Path aside = Files.createDirectory(target.resolve(".dpo4j-earlier"));
+    Files.move(folders.of(2), aside.resolve("checkpoint-2"));
+    Path whole = Files.createDirectory(folders.of(1));
+    Files.writeString(whole.resolve("weights"), "new");
+    open(Existing.RESUME).close();
+
+    assertThat(names(target))
+        .containsExactly("checkpoint-1", "dpo4j.yaml", "metrics.jsonl", "nonfinite-step-9");
   }
 
   /** The process died while it set files aside, while it put them back, or between. */

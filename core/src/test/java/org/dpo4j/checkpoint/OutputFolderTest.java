@@ -160,6 +160,16 @@ class OutputFolderTest {
   }
 
   @Test
+  void aFolderThatCannotBeCreatedLeavesNoneOfItsParents() throws IOException {
+    Path target = dir.resolve("a").resolve("b").resolve("long".repeat(100));
+    assertThatThrownBy(() -> OutputFolder.prepare(target, false))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("must be writable")
+        .hasMessageContaining("name another folder");
+    assertThat(names(dir)).isEmpty();
+  }
+
+  @Test
   void emptyLinkedRelativeAndSlashedTargetsAllWork() throws IOException {
     Path empty = Files.createDirectory(dir.resolve("empty"));
     Path link = Files.createSymbolicLink(dir.resolve("link"), empty);
@@ -216,7 +226,11 @@ class OutputFolderTest {
         folder.write("dpo4j.yaml", file -> Files.writeString(file, "new"));
         assertThatThrownBy(() -> folder.publish(renames))
             .isExactlyInstanceOf(DpoException.class)
-            .hasMessageContaining("the finished files are in " + target.toRealPath());
+            .hasMessageContaining("the finished files are in " + target.toRealPath())
+            .hasMessageContaining(
+                failing == 1
+                    ? "; copy them before the next run with this folder"
+                    : ", and the next run with this folder puts them in place");
       }
       assertThat(target.resolve("config.json")).hasContent("old");
       List<String> hidden =
@@ -322,7 +336,9 @@ class OutputFolderTest {
       assertThatThrownBy(() -> OutputFolder.prepare(target, false))
           .isInstanceOf(UsageException.class)
           .hasMessageContaining("in use by another run")
-          .hasMessageContaining("process " + other.pid());
+          .hasMessageMatching(
+              "(?s).* is being written by process %d( on [^ ,]+)?, since \\d{4}-\\d\\d-\\d\\dT[\\d:]{8}Z;.*"
+                  .formatted(other.pid()));
     } finally {
       other.destroyForcibly().waitFor();
     }

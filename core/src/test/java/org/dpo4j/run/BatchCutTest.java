@@ -57,7 +57,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class BatchCutTest {
 
   /** Pairs of a micro-batch; eight pairs are a step. */
-  private static final int[] CUTS = {8, 4, 2, 1};
+  private static final int[] CUTS = {4, 2, 1};
 
   /**
    * Sums of the same 32-bit numbers in another order, through four layers: a few units of 2^-21, of
@@ -138,7 +138,7 @@ class BatchCutTest {
   @MethodSource("objectives")
   void theCutChangesNoFirstGradient(Map<String, Object> options) {
     Objective objective = objective(options);
-    double whole = firstGradient(objective, CUTS[0]);
+    double whole = firstGradient(objective, 8);
     for (int cut : CUTS) {
       assertThat(firstGradient(objective, cut)).isCloseTo(whole, ROUNDING);
     }
