@@ -43,6 +43,7 @@ class ArchitectureTest {
           "train",
           "generate",
           "checkpoint",
+          "judge",
           "report",
           "plan",
           "config",

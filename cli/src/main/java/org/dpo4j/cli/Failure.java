@@ -101,6 +101,8 @@ record Failure(Console console, boolean debug) {
           case "merge" -> "merge --model examples/tiny-chat --adapter tuned --output_dir merged";
           case "sample" ->
               "sample --model examples/tiny-chat --prompts_file examples/eval.jsonl --output answers.jsonl";
+          case "pairs" ->
+              "pairs --completions_file answers.jsonl --judge length --prefer shorter --output pairs.jsonl";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
           default -> command + " " + model;
         };

@@ -10,6 +10,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
+import org.dpo4j.config.PairsConfig;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.demo.DemoConfig;
@@ -18,6 +19,7 @@ import org.dpo4j.options.Suggestion;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.MergeRun;
+import org.dpo4j.run.PairsRun;
 import org.dpo4j.run.SampleRun;
 import org.dpo4j.run.ScoreRun;
 import picocli.CommandLine;
@@ -83,6 +85,14 @@ public final class Main implements Callable<Integer> {
             SampleConfig.OPTIONS,
             SampleConfig::checkInputs,
             SampleRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "pairs",
+            "Makes pairs, or labelled completions, of completions that a judge scores.",
+            runner,
+            PairsConfig.OPTIONS,
+            PairsConfig::checkInputs,
+            PairsRun::run));
     line.addSubcommand(
         RunCommand.line(
             "merge",

@@ -40,6 +40,7 @@ class BadInputTest {
   private static final String GENERATE = "generate --model $/model --max_new_tokens 2 ";
   private static final String SAMPLE =
       "sample --model $/model --prompts_file $/pairs.jsonl --max_new_tokens 2 --output $/s.jsonl ";
+  private static final String PAIRS = "pairs --completions_file $/c.jsonl --output $/p.jsonl ";
   private static final String GOOD_ROW = row("a", "b", "c");
   private static final String LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
 
@@ -155,6 +156,21 @@ class BadInputTest {
         usage("no completions", SAMPLE + "--num_return_sequences 0", "a whole number from 1"),
         usage("top_k below 0", SAMPLE + "--top_k -1", "--top_k must be a whole number from 0"),
         usage("no batch", SAMPLE + "--generation_batch_size 0", "a whole number from 1"),
+        usage("no judge", PAIRS, "missing", "--judge"),
+        usage("unknown judge", PAIRS + "--judge best", "must be one of regex"),
+        usage("no pattern", PAIRS + "--judge regex", "--judge regex needs --pattern"),
+        usage("broken pattern", PAIRS + "--judge regex --pattern (", "a regular expression"),
+        usage("useless option", PAIRS + "--judge length --prefer longer --schema s", "no effect"),
+        failed(
+            "no answer",
+            text("c.jsonl", "{\"prompt\": \"a\", \"completions\": [\"b\"]}"),
+            PAIRS + "--judge exact --answer_column answer",
+            "c.jsonl:1] column \"answer\" must hold the answer"),
+        failed(
+            "row without completions",
+            text("c.jsonl", "{\"prompt\": \"a\"}"),
+            PAIRS + "--judge json_schema",
+            "c.jsonl:1] missing field \"completions\""),
         usage("resume to stdout", SAMPLE.replace("$/s.jsonl", "-") + "--resume", "--output -"));
   }
 

@@ -19,6 +19,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
+import org.dpo4j.config.PairsConfig;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
@@ -83,6 +84,7 @@ class MainTest {
             "inspect", InspectConfig.OPTIONS,
             "generate", GenerateConfig.OPTIONS,
             "sample", SampleConfig.OPTIONS,
+            "pairs", PairsConfig.OPTIONS,
             "merge", MergeConfig.OPTIONS,
             "demo", DemoConfig.OPTIONS);
     tables.forEach(

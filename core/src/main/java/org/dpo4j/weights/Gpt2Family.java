@@ -40,6 +40,11 @@ final class Gpt2Family implements ModelFamily {
     public Plan withLayers(int layers) {
       return new Gpt2Plan(config.withLayers(layers));
     }
+
+    @Override
+    public Plan withoutHead() {
+      return new Gpt2Plan(config.withTiedHead());
+    }
   }
 
   @Override

@@ -56,6 +56,11 @@ enum LlamaFamily implements ModelFamily {
     public Plan withLayers(int layers) {
       return new LlamaPlan(config.withLayers(layers));
     }
+
+    @Override
+    public Plan withoutHead() {
+      return new LlamaPlan(config.withTiedHead());
+    }
   }
 
   /** Keys of other architectures, which would change the result. */

@@ -21,6 +21,9 @@ interface ModelFamily {
 
     /** The plan with the first blocks only. */
     Plan withLayers(int layers);
+
+    /** The plan of a checkpoint that has no head: its embedding table stands in for it. */
+    Plan withoutHead();
   }
 
   /** The {@code model_type} of its configs. */

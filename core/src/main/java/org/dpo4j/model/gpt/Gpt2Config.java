@@ -64,18 +64,27 @@ public record Gpt2Config(
 
   /** A copy with the first {@code count} blocks. */
   public Gpt2Config withLayers(int count) {
+    return with(Math.min(count, layers), tiedHead);
+  }
+
+  /** The same with the embedding table for a head. */
+  public Gpt2Config withTiedHead() {
+    return with(layers, true);
+  }
+
+  private Gpt2Config with(int blocks, boolean tied) {
     return new Gpt2Config(
         vocabSize,
         hiddenSize,
         innerSize,
-        Math.min(count, layers),
+        blocks,
         heads,
         maxPositions,
         layerNormEpsilon,
         activation,
         scaledScores,
         scaledByLayer,
-        tiedHead);
+        tied);
   }
 
   /** The sizes that decide memory and compute. */

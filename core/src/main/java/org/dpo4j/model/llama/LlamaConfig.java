@@ -94,6 +94,15 @@ public record LlamaConfig(
 
   /** The same with its first blocks only. */
   public LlamaConfig withLayers(int count) {
+    return with(tiedHead, layers.subList(0, Math.min(count, layers.size())));
+  }
+
+  /** The same with the embedding table for a head. */
+  public LlamaConfig withTiedHead() {
+    return with(true, layers);
+  }
+
+  private LlamaConfig with(boolean tied, List<Layer> blocks) {
     return new LlamaConfig(
         vocabSize,
         hiddenSize,
@@ -108,9 +117,9 @@ public record LlamaConfig(
         biases,
         headNorms,
         fused,
-        tiedHead,
+        tied,
         padding,
-        layers.subList(0, Math.min(count, layers.size())));
+        blocks);
   }
 
   /** The sizes that determine memory and arithmetic. */
