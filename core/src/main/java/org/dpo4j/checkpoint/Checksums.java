@@ -1,13 +1,14 @@
 package org.dpo4j.checkpoint;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -33,9 +34,8 @@ final class Checksums {
   /** Hashes the files of a folder and writes the list into it. */
   static void write(Path folder) throws IOException {
     StringBuilder text = new StringBuilder();
-    for (Map.Entry<String, Path> file : files(folder).entrySet()) {
-      text.append(Sha256.of(file.getValue())).append("  ").append(file.getKey()).append('\n');
-    }
+    hashes(files(folder))
+        .forEach((name, hash) -> text.append(hash).append("  ").append(name).append('\n'));
     Files.writeString(folder.resolve(FILE), text);
   }
 
@@ -61,15 +61,34 @@ final class Checksums {
             folder, "%s is listed in %s but missing".formatted(name, FILE));
       }
     }
-    for (Map.Entry<String, Path> file : files.entrySet()) {
-      String expected = listed.get(file.getKey());
-      if (expected == null) {
-        throw new DamagedCheckpointException(folder, file.getKey() + " is not listed in " + FILE);
+    for (String name : files.keySet()) {
+      if (!listed.containsKey(name)) {
+        throw new DamagedCheckpointException(folder, name + " is not listed in " + FILE);
       }
-      if (!expected.equals(Sha256.of(file.getValue()))) {
-        throw new DamagedCheckpointException(
-            folder, file.getKey() + " does not have the SHA-256 that " + FILE + " lists");
-      }
+    }
+    hashes(files)
+        .forEach(
+            (name, hash) -> {
+              if (!hash.equals(listed.get(name))) {
+                throw new DamagedCheckpointException(
+                    folder, name + " does not have the SHA-256 that " + FILE + " lists");
+              }
+            });
+  }
+
+  /** The files' hashes by name. Weights and moments are large: files are hashed side by side. */
+  private static SortedMap<String, String> hashes(SortedMap<String, Path> files) {
+    SortedMap<String, String> hashes = new ConcurrentSkipListMap<>();
+    files.entrySet().parallelStream()
+        .forEach(file -> hashes.put(file.getKey(), hash(file.getValue())));
+    return hashes;
+  }
+
+  private static String hash(Path file) {
+    try {
+      return Sha256.of(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
