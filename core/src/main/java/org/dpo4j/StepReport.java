@@ -5,9 +5,9 @@ package org.dpo4j;
  *
  * @param step number of the last step covered, from 1 to {@code maxSteps}
  * @param maxSteps planned steps of the whole run
- * @param epoch passes over the training pairs so far, as a fraction
- * @param pairs number of pairs that {@code metrics} covers
- * @param metrics means over these pairs, from the forward passes before each update
+ * @param epoch passes over the training examples so far, as a fraction
+ * @param examples number of examples that {@code metrics} covers
+ * @param metrics means over these examples, from the forward passes before each update
  * @param gradNorm 2-norm of the gradient of all trained weights, before clipping, of the last step
  *     covered that was not skipped
  * @param learningRate of the last step covered
@@ -20,8 +20,8 @@ public record StepReport(
     int step,
     int maxSteps,
     double epoch,
-    int pairs,
-    PairMetrics metrics,
+    int examples,
+    TrainingMetrics metrics,
     double gradNorm,
     double learningRate,
     long numTokens,

@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param skippedSteps steps among them that were skipped because a number was not finite
  * @param maxSteps planned steps
  * @param epoch passes over the training pairs, as a fraction
- * @param pairsSeen pairs trained on, each counted as often as it was used
+ * @param examplesSeen pairs trained on, each counted as often as it was used
  * @param numTokens token ids trained on; a prompt counts once for each of its two completions
  * @param reports the logged steps, in order
  * @param evaluations the evaluations, in order; the first one is of the weights before training
@@ -32,7 +32,7 @@ public record TrainingResult(
     int skippedSteps,
     int maxSteps,
     double epoch,
-    long pairsSeen,
+    long examplesSeen,
     long numTokens,
     List<StepReport> reports,
     List<EvaluationReport> evaluations,
@@ -50,7 +50,7 @@ public record TrainingResult(
    * @param skippedSteps steps skipped
    * @param maxSteps steps planned
    * @param epoch passes over the pairs
-   * @param pairsSeen pairs trained on
+   * @param examplesSeen pairs trained on
    * @param numTokens tokens trained on
    * @param reports logged steps
    * @param evaluations evaluations in order

@@ -31,12 +31,12 @@ public class EventRecorder implements TrainingListener {
 
   @Override
   public void onReport(StepReport report, TrainingControl control) {
-    events.add("report " + report.step() + " of " + report.pairs());
+    events.add("report " + report.step() + " of " + report.examples());
   }
 
   @Override
   public void onEvaluation(EvaluationReport report, TrainingControl control) {
-    events.add("evaluation " + report.step() + " of " + report.pairs());
+    events.add("evaluation " + report.step() + " of " + report.examples());
   }
 
   @Override

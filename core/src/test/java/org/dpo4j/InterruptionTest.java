@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.data.PairReader;
+import org.dpo4j.data.ExampleReader;
 import org.dpo4j.data.Row;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.TensorScope;
@@ -49,7 +49,7 @@ class InterruptionTest {
 
   private static int rows(String name) {
     List<Row> read = new ArrayList<>();
-    try (PairReader rows = PairReader.open(resource(name))) {
+    try (ExampleReader rows = ExampleReader.open(resource(name))) {
       rows.forEach(read::add);
     }
     return read.size();

@@ -4,11 +4,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.encode.PairDataset;
-import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
@@ -31,29 +31,29 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
   static Loads of(Workload work) {
     ModelBlueprint blueprint = ModelBlueprint.read("--model_dir", work.model());
     ModelShape shape = blueprint.shape();
-    List<EncodedPair> pairs = encode(work.model(), work.data());
+    List<EncodedExample> pairs = encode(work.model(), work.data());
     int first = work.steps() > 1 ? Math.min(work.pairs(), pairs.size() - 1) : 0;
-    List<EncodedPair> timed = pairs.subList(first, pairs.size());
+    List<EncodedExample> timed = pairs.subList(first, pairs.size());
     TokenLoad load = TokenLoad.of(timed, shape);
     Optional<AdapterShape> adapter =
         work.lora() ? Optional.of(AdapterShape.of(lora(work), shape)) : Optional.empty();
     return new Loads(
         Math.max(1, work.steps() - 1),
-        timed.stream().mapToLong(EncodedPair::tokens).sum(),
+        timed.stream().mapToLong(EncodedExample::tokens).sum(),
         load,
         new StepArithmetic(shape, adapter).training(load));
   }
 
   /** The pairs of a file that are trained on. */
-  static List<EncodedPair> encode(Path model, Path file) {
+  static List<EncodedExample> encode(Path model, Path file) {
     ModelBlueprint blueprint = ModelBlueprint.read("--model_dir", model);
     try (ModelTokenizer tokenizer = ModelTokenizer.load(model)) {
-      PairEncoder encoder =
-          PairEncoder.of(
+      ExampleEncoder encoder =
+          ExampleEncoder.of(
               tokenizer,
               new EncodingLimits(
                   Workload.MAX_LENGTH, blueprint.maxPositions(), blueprint.shape().vocabSize()));
-      return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
+      return ExampleDataset.load(file, encoder, OnBadRow.STOP).pairs();
     }
   }
 
@@ -70,7 +70,7 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
   }
 
   double pairsPerStep() {
-    return (double) load.pairs() / steps;
+    return (double) load.examples() / steps;
   }
 
   double tokensPerStep() {

@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.dpo4j.encode.EncodingLimits;
-import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.tokenizer.ModelTokenizer;
 
 /** Where the benchmarks of parts get their checkpoints and pairs: the same as the suite's. */
@@ -36,7 +36,7 @@ public final class Workplace {
   }
 
   /** An encoder without truncation. */
-  public PairEncoder encoder(ModelTokenizer tokenizer) {
-    return PairEncoder.of(tokenizer, new EncodingLimits(0, POSITIONS, Integer.MAX_VALUE));
+  public ExampleEncoder encoder(ModelTokenizer tokenizer) {
+    return ExampleEncoder.of(tokenizer, new EncodingLimits(0, POSITIONS, Integer.MAX_VALUE));
   }
 }

@@ -34,7 +34,7 @@ import picocli.CommandLine.ParseResult;
  */
 @Command(
     name = "dpo4j",
-    description = "Tunes language models on preference pairs (DPO).",
+    description = "Tunes language models on preferences (DPO, KTO) and on demonstrations (SFT).",
     synopsisSubcommandLabel = "COMMAND",
     optionListHeading = "%nOptions:%n",
     commandListHeading = "%nCommands:%n",
@@ -52,11 +52,12 @@ public final class Main implements Callable<Integer> {
     this.console = console;
     this.line = new CommandLine(this);
     line.addSubcommand(TrainCommand.train(runner, console));
+    line.addSubcommand(TrainCommand.sft(runner, console));
     line.addSubcommand(PlanCommand.line(runner, console));
     line.addSubcommand(
         RunCommand.line(
             "score",
-            "Writes the log-probabilities and rewards of every pair.",
+            "Writes the log-probabilities and rewards of every row.",
             runner,
             ScoreConfig.OPTIONS,
             ScoreConfig::checkInputs,
@@ -64,7 +65,7 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(
         RunCommand.line(
             "inspect",
-            "Shows the tokens of each pair: where the prompt ends, what is cut or dropped.",
+            "Shows the tokens of each row: where the prompt ends, what is cut or dropped.",
             runner,
             InspectConfig.OPTIONS,
             InspectConfig::checkInputs,

@@ -6,7 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
@@ -28,10 +30,31 @@ final class OptionFlags {
    * @param unused names of options that the command does not use
    */
   static CommandLine line(CommandSpec spec, OptionTable<?> table, String... unused) {
+    return line(spec, table, List.of(unused), Map.of(), options -> true);
+  }
+
+  /**
+   * As above, for a command with other defaults.
+   *
+   * @param defaults by option
+   * @param shown whether the help lists an option
+   */
+  static CommandLine line(
+      CommandSpec spec,
+      OptionTable<?> table,
+      Map<String, String> defaults,
+      Predicate<OptionSpec> shown) {
+    return line(spec, table, List.of(), defaults, shown);
+  }
+
+  private static CommandLine line(
+      CommandSpec spec,
+      OptionTable<?> table,
+      List<String> unused,
+      Map<String, String> defaults,
+      Predicate<OptionSpec> shown) {
     List<OptionSpec> options =
-        table.options().stream()
-            .filter(option -> !List.of(unused).contains(option.name()))
-            .toList();
+        table.options().stream().filter(option -> !unused.contains(option.name())).toList();
     for (OptionSpec option : options) {
       String[] names =
           Stream.concat(Stream.of(option.name()), option.aliases().stream())
@@ -53,7 +76,9 @@ final class OptionFlags {
         .sectionMap()
         .put(
             UsageMessageSpec.SECTION_KEY_OPTION_LIST,
-            help -> optionList(options) + others(spec, table));
+            help ->
+                optionList(options.stream().filter(shown).toList(), defaults)
+                    + others(spec, table));
     return new CommandLine(spec);
   }
 
@@ -118,6 +143,10 @@ final class OptionFlags {
 
   /** One line for each option, under the heading of its group. */
   static String optionList(List<OptionSpec> options) {
+    return optionList(options, Map.of());
+  }
+
+  private static String optionList(List<OptionSpec> options, Map<String, String> defaults) {
     Map<String, List<OptionSpec>> groups = new LinkedHashMap<>();
     options.forEach(
         option -> groups.computeIfAbsent(option.group(), group -> new ArrayList<>()).add(option));
@@ -128,7 +157,9 @@ final class OptionFlags {
           text.append("%n%s:%n".formatted(heading(group)));
           for (OptionSpec option : members) {
             String line = "  %s".formatted(name(option));
-            text.append(line).append(" ".repeat(column - line.length())).append(about(option));
+            text.append(line)
+                .append(" ".repeat(column - line.length()))
+                .append(about(option, defaults));
             text.append(System.lineSeparator());
           }
         });
@@ -166,9 +197,10 @@ final class OptionFlags {
     return "--%s %s".formatted(option.name(), option.label());
   }
 
-  private static String about(OptionSpec option) {
-    String end =
-        option.required() ? " (required)" : option.defaultText().map(" (%s)"::formatted).orElse("");
+  private static String about(OptionSpec option, Map<String, String> defaults) {
+    Optional<String> value =
+        Optional.ofNullable(defaults.get(option.name())).or(option::defaultText);
+    String end = option.required() ? " (required)" : value.map(" (%s)"::formatted).orElse("");
     return option.description() + end;
   }
 }

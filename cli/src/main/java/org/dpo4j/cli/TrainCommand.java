@@ -7,9 +7,12 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.ToIntBiFunction;
 import org.dpo4j.Cancellation;
+import org.dpo4j.ExampleKind;
+import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
+import org.dpo4j.options.OptionType;
 import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.ProgramInputs;
@@ -22,7 +25,9 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** The commands {@code train} and {@code verify-resume}, which have the same options. */
+/**
+ * The commands {@code train}, {@code sft} and {@code verify-resume}, which have the same options.
+ */
 @Command(
     footer = {
       "",
@@ -31,7 +36,12 @@ import picocli.CommandLine.Spec;
     })
 final class TrainCommand implements Callable<Integer> {
 
+  /** What {@code sft} sets: the loss, and TRL's learning rate for it. */
+  private static final Map<String, String> SFT =
+      Map.of("loss_type", "nll", "learning_rate", "2e-5");
+
   private final Runner runner;
+  private final Map<String, String> defaults;
   private final ToIntBiFunction<TrainingConfig, RunOutput> work;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -43,18 +53,43 @@ final class TrainCommand implements Callable<Integer> {
   private @Nullable Path file;
 
   /**
+   * @param defaults of options, where they differ from those of {@code train}
    * @param work gives the exit code
    */
-  private TrainCommand(Runner runner, ToIntBiFunction<TrainingConfig, RunOutput> work) {
+  private TrainCommand(
+      Runner runner,
+      Map<String, String> defaults,
+      ToIntBiFunction<TrainingConfig, RunOutput> work) {
     this.runner = runner;
+    this.defaults = defaults;
     this.work = work;
   }
 
   static CommandLine train(Runner runner, Console console) {
     return line(
-        new TrainCommand(runner, (config, output) -> train(config, output, console)),
+        new TrainCommand(runner, Map.of(), (config, output) -> train(config, output, console)),
         "train",
-        "Tunes a model on preference pairs.");
+        "Tunes a model on preference pairs, or on completions with a label (KTO).");
+  }
+
+  /** {@code train} with the loss on demonstrations and without what it has no use for. */
+  static CommandLine sft(Runner runner, Console console) {
+    return line(
+        new TrainCommand(
+            runner,
+            SFT,
+            (config, output) -> {
+              if (config.loss().examples() != ExampleKind.DEMONSTRATIONS) {
+                throw new UsageException(
+                    "loss_type",
+                    "is nll in the command sft",
+                    "was " + OptionType.text(config.loss().lossType()),
+                    "use the command train");
+              }
+              return train(config, output, console);
+            }),
+        "sft",
+        "Fine-tunes a model on demonstrations: prompts with completions, or conversations.");
   }
 
   private static int train(TrainingConfig config, RunOutput output, Console console) {
@@ -69,6 +104,7 @@ final class TrainCommand implements Callable<Integer> {
     return line(
         new TrainCommand(
             runner,
+            Map.of(),
             (config, output) -> {
               VerifyResumeRun.run(config, output);
               return 0;
@@ -80,7 +116,12 @@ final class TrainCommand implements Callable<Integer> {
   private static CommandLine line(TrainCommand command, String name, String description) {
     CommandSpec spec = CommandSpec.forAnnotatedObject(command).name(name);
     spec.usageMessage().description(description);
-    CommandLine line = OptionFlags.line(spec, TrainingConfig.OPTIONS);
+    CommandLine line =
+        OptionFlags.line(
+            spec,
+            TrainingConfig.OPTIONS,
+            command.defaults,
+            option -> command.defaults.isEmpty() || !option.group().equals("loss"));
     OptionFlags.addHidden(line, TrainingOptions.names());
     return line;
   }
@@ -90,6 +131,7 @@ final class TrainCommand implements Callable<Integer> {
     Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
     TrainingOptions options =
         TrainingOptions.resolve(
+            defaults,
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     options.config().checkInputs();

@@ -26,10 +26,11 @@ import org.dpo4j.UsageException;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.config.InputPaths;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.data.PairReader;
+import org.dpo4j.data.Example;
+import org.dpo4j.data.ExampleReader;
 import org.dpo4j.data.Row;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.TextEncoder;
 import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
@@ -81,7 +82,7 @@ public final class LanguageModel implements AutoCloseable {
   private final int threads;
   private final List<String> warnings;
   private final TextEncoder encoder;
-  private final PairEncoder pairEncoder;
+  private final ExampleEncoder pairEncoder;
   private final Set<Integer> endTokens;
   private final int maxPositions;
   private final ReentrantLock lock = new ReentrantLock(true);
@@ -525,7 +526,7 @@ public final class LanguageModel implements AutoCloseable {
 
   // The methods below take the lock.
 
-  private List<PairScore> scores(List<EncodedPair> pairs) {
+  private List<PairScore> scores(List<EncodedExample> pairs) {
     return computing(
         () -> {
           LogProbTable table =
@@ -545,15 +546,15 @@ public final class LanguageModel implements AutoCloseable {
 
   /** The results of pairs, made from the encoded pairs of one batch at a time. */
   private <R> Stream<R> inBatches(
-      Stream<? extends PreferencePair> pairs, Function<List<EncodedPair>, List<R>> work) {
+      Stream<? extends PreferencePair> pairs, Function<List<EncodedExample>, List<R>> work) {
     Iterator<? extends PreferencePair> source = pairs.iterator();
     return StreamSupport.stream(
-            new Spliterators.AbstractSpliterator<List<EncodedPair>>(
+            new Spliterators.AbstractSpliterator<List<EncodedExample>>(
                 Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL) {
-              private @Nullable PairReader reader;
+              private @Nullable ExampleReader reader;
 
               @Override
-              public boolean tryAdvance(Consumer<? super List<EncodedPair>> action) {
+              public boolean tryAdvance(Consumer<? super List<EncodedExample>> action) {
                 if (!source.hasNext()) {
                   return false;
                 }
@@ -569,16 +570,17 @@ public final class LanguageModel implements AutoCloseable {
         .onClose(pairs::close);
   }
 
-  private static PairReader reader(Iterator<? extends PreferencePair> pairs) {
+  private static ExampleReader reader(Iterator<? extends PreferencePair> pairs) {
     DataInput input = PairRows.input("pairs", () -> pairs);
-    return PairReader.open(input.entries().get(0).files().get(0), input.columns(), input.format());
+    return ExampleReader.open(
+        input.entries().get(0).files().get(0), input.columns(), input.format());
   }
 
-  private List<EncodedPair> batch(PairReader reader, Iterator<?> source) {
-    List<EncodedPair> batch = new ArrayList<>();
+  private List<EncodedExample> batch(ExampleReader reader, Iterator<?> source) {
+    List<EncodedExample> batch = new ArrayList<>();
     while (batch.size() < BATCH && source.hasNext()) {
       Row row = reader.next().orElseThrow();
-      for (org.dpo4j.data.PreferencePair pair : row.pairsOrThrow()) {
+      for (Example pair : row.pairsOrThrow()) {
         batch.add(computing(() -> pairEncoder.encode(pair).usable().orElseThrow()));
       }
     }

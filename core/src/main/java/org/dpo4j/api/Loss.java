@@ -102,6 +102,28 @@ public final class Loss {
     return with("cpo_alpha", alpha);
   }
 
+  /**
+   * Sets the weight of desirable completions in {@link Losses#kto} and {@link
+   * Losses#apoZeroUnpaired}.
+   *
+   * @param weight positive; 1 by default
+   * @return a changed copy
+   */
+  public Loss desirableWeight(double weight) {
+    return with("desirable_weight", weight);
+  }
+
+  /**
+   * Sets the weight of undesirable completions in {@link Losses#kto} and {@link
+   * Losses#apoZeroUnpaired}.
+   *
+   * @param weight positive; 1 by default
+   * @return a changed copy
+   */
+  public Loss undesirableWeight(double weight) {
+    return with("undesirable_weight", weight);
+  }
+
   private Loss with(String option, double value) {
     Map<String, Double> changed = new LinkedHashMap<>(settings);
     changed.put(option, value);

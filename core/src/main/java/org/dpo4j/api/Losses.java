@@ -218,4 +218,35 @@ public final class Losses {
   public static Loss orpo(double beta) {
     return Loss.named("orpo").beta(beta);
   }
+
+  /**
+   * The KTO loss on labelled completions, see {@link Loss#desirableWeight}. arXiv 2402.01306, Eq.
+   * 7.
+   *
+   * @param beta strength of the tie to the reference, positive; 0.1 is usual
+   * @return the loss with its other settings at their defaults
+   */
+  public static Loss kto(double beta) {
+    return Loss.named("kto").beta(beta);
+  }
+
+  /**
+   * The APO-zero loss on labelled completions, which needs no KL divergence. arXiv 2408.06266.
+   *
+   * @param beta strength of the tie to the reference, positive; 0.1 is usual
+   * @return the loss with its other settings at their defaults
+   */
+  public static Loss apoZeroUnpaired(double beta) {
+    return Loss.named("apo_zero_unpaired").beta(beta);
+  }
+
+  /**
+   * The mean negative log-probability of the tokens of demonstrations: supervised fine-tuning
+   * (SFT).
+   *
+   * @return the loss
+   */
+  public static Loss nll() {
+    return Loss.named("nll");
+  }
 }

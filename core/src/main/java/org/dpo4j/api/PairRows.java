@@ -14,7 +14,8 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.dpo4j.Message;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.data.PairReader;
+import org.dpo4j.data.Example;
+import org.dpo4j.data.ExampleReader;
 import org.dpo4j.data.Row;
 import org.jspecify.annotations.Nullable;
 
@@ -71,7 +72,7 @@ final class PairRows {
   }
 
   static Stream<PreferencePair> read(Path file) {
-    PairReader reader = PairReader.open(file);
+    ExampleReader reader = ExampleReader.open(file);
     Spliterator<Row> rows =
         Spliterators.spliteratorUnknownSize(new Rows(reader), Spliterator.ORDERED);
     return StreamSupport.stream(rows, false)
@@ -82,11 +83,11 @@ final class PairRows {
 
   /** The rows of a file; closes the file after the last one. */
   private static final class Rows implements Iterator<Row> {
-    private final PairReader reader;
+    private final ExampleReader reader;
     private @Nullable Row next;
     private boolean over;
 
-    Rows(PairReader reader) {
+    Rows(ExampleReader reader) {
       this.reader = reader;
     }
 
@@ -113,12 +114,12 @@ final class PairRows {
     }
   }
 
-  private static PreferencePair pair(org.dpo4j.data.PreferencePair pair) {
+  private static PreferencePair pair(Example pair) {
     OptionalDouble weight = pair.weight();
-    if (pair instanceof org.dpo4j.data.PreferencePair.Text text) {
+    if (pair instanceof Example.Text text) {
       return new PreferencePair.Text(
           text.prompt(), text.chosen(), text.rejected(), weight.orElse(1));
-    } else if (pair instanceof org.dpo4j.data.PreferencePair.Chat chat) {
+    } else if (pair instanceof Example.Chat chat) {
       return new PreferencePair.Conversation(
           chat.prompt(),
           chat.chosen(),
@@ -126,7 +127,7 @@ final class PairRows {
           chat.templateVariables(),
           weight.orElse(1));
     }
-    org.dpo4j.data.PreferencePair.Ids ids = (org.dpo4j.data.PreferencePair.Ids) pair;
+    Example.Ids ids = (Example.Ids) pair;
     return new PreferencePair.TokenIds(
         ids.prompt(), ids.chosen(), ids.rejected(), weight.orElse(1));
   }

@@ -65,7 +65,9 @@ public final class PreferenceTuning {
           "discopop_tau",
           "dpop_lambda",
           "simpo_gamma",
-          "cpo_alpha");
+          "cpo_alpha",
+          "desirable_weight",
+          "undesirable_weight");
 
   private final Map<String, GivenValue> file;
   private final Map<String, GivenValue> options;
@@ -662,6 +664,48 @@ public final class PreferenceTuning {
   }
 
   /**
+   * With {@link Losses#nll}, chooses whether prompts are learned too.
+   *
+   * @param on true by default: only completions are learned
+   * @return a changed copy
+   */
+  public PreferenceTuning completionOnlyLoss(boolean on) {
+    return with("completion_only_loss", on);
+  }
+
+  /**
+   * With {@link Losses#nll}, learns only the assistant's turns of conversations, which the chat
+   * template must mark with {@code generation}.
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning assistantOnlyLoss(boolean on) {
+    return with("assistant_only_loss", on);
+  }
+
+  /**
+   * With {@link Losses#nll}, fills sequences of {@link #maxLength} tokens with several rows, which
+   * do not see each other.
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning packing(boolean on) {
+    return with("packing", on);
+  }
+
+  /**
+   * Chooses how rows are packed.
+   *
+   * @param strategy BFD by default
+   * @return a changed copy
+   */
+  public PreferenceTuning packingStrategy(PackingStrategy strategy) {
+    return with("packing_strategy", text(strategy));
+  }
+
+  /**
    * Decides what a bad pair does to the run.
    *
    * @param action STOP by default
@@ -1205,6 +1249,16 @@ public final class PreferenceTuning {
     SHAREGPT,
     /** {@code system} and {@code question}, as a conversation. */
     ORCA
+  }
+
+  /** How rows are packed into sequences. */
+  public enum PackingStrategy {
+    /** Whole rows, best fit decreasing; longer rows are cut. */
+    BFD,
+    /** As {@link #BFD}, but longer rows become several. */
+    BFD_SPLIT,
+    /** One stream of tokens that is cut into sequences. */
+    WRAPPED
   }
 
   /** How reports are printed. */

@@ -2,8 +2,11 @@ package org.dpo4j.batch;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Prompts with their completions in one contiguous list of tokens, without padding. A prompt is
@@ -130,6 +133,17 @@ public final class FlatSequences {
      * @param numbers one for each completion
      */
     public Builder addNumbered(int[] prompt, int[] numbers, int[]... completions) {
+      return addNumbered(
+          prompt, numbers, completions, Collections.nCopies(completions.length, null));
+    }
+
+    /**
+     * Adds completions of which some tokens are fed but not scored.
+     *
+     * @param unscored the indices of these tokens in each completion; null for none
+     */
+    Builder addNumbered(
+        int[] prompt, int[] numbers, int[][] completions, List<@Nullable BitSet> unscored) {
       int start = ids.size;
       for (int i = 0; i < prompt.length; i++) {
         ids.add(prompt[i]);
@@ -138,10 +152,12 @@ public final class FlatSequences {
       List<Integer> fed = new ArrayList<>(completions.length);
       for (int c = 0; c < completions.length; c++) {
         int[] completion = completions[c];
+        BitSet skipped = unscored.get(c);
         int completionStart = ids.size;
         for (int i = 0; i < completion.length; i++) {
           int predictor = i > 0 ? completionStart + i - 1 : start + prompt.length - 1;
-          if (i > 0 || prompt.length > 0) {
+          boolean scored = skipped == null || !skipped.get(i);
+          if (scored && (i > 0 || prompt.length > 0)) {
             predictors.add(predictor);
             targets.add(completion[i]);
             sequenceOf.add(numbers[c]);

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedCompletion;
+import org.dpo4j.encode.EncodedExample;
 
 /**
  * Cuts a list of pairs into batches of neighbours by the number of tokens that are fed to the
@@ -36,13 +37,13 @@ public record TokenBudget(int tokens) {
    * @param from index of the batch's first pair, in [0, pairs.size())
    * @return index after its last pair, above {@code from}
    */
-  public int end(List<EncodedPair> pairs, int from) {
-    EncodedPair before = pairs.get(from);
+  public int end(List<EncodedExample> pairs, int from) {
+    EncodedExample before = pairs.get(from);
     long fed = before.promptIds().length + completionTokens(before);
     int end = from + 1;
     for (; end < pairs.size(); end++) {
-      EncodedPair pair = pairs.get(end);
-      // PreferenceBatch lays out neighbours with the same prompt behind one copy of it.
+      EncodedExample pair = pairs.get(end);
+      // ExampleBatch lays out neighbours with the same prompt behind one copy of it.
       boolean shared = Arrays.equals(pair.promptIds(), before.promptIds());
       fed += (shared ? 0 : pair.promptIds().length) + completionTokens(pair);
       if (fed > tokens) {
@@ -60,7 +61,7 @@ public record TokenBudget(int tokens) {
    * @param encoded the token ids of a pair
    * @return the same pairs in the same order, by piece
    */
-  public <P> List<List<P>> pieces(List<P> pairs, Function<P, EncodedPair> encoded) {
+  public <P> List<List<P>> pieces(List<P> pairs, Function<P, EncodedExample> encoded) {
     long[] fed = pairs.stream().mapToLong(pair -> fed(encoded.apply(pair))).toArray();
     long all = Arrays.stream(fed).sum();
     long size = all / ((all - 1) / tokens + 1);
@@ -79,11 +80,15 @@ public record TokenBudget(int tokens) {
     return pieces;
   }
 
-  private static long fed(EncodedPair pair) {
+  private static long fed(EncodedExample pair) {
     return pair.promptIds().length + completionTokens(pair);
   }
 
-  private static long completionTokens(EncodedPair pair) {
-    return (long) pair.chosenIds().length + pair.rejectedIds().length;
+  private static long completionTokens(EncodedExample example) {
+    long tokens = 0;
+    for (EncodedCompletion completion : example.completions()) {
+      tokens += completion.ids().length;
+    }
+    return tokens;
   }
 }

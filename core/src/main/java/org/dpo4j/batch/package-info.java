@@ -1,6 +1,6 @@
 /**
- * Batches of encoded pairs: which pairs form a micro-batch, in which order, and the layout of their
- * tokens (contiguous, without padding, a prompt shared by its completions).
+ * Batches of encoded examples: which examples form a micro-batch, in which order, and the layout of
+ * their tokens (contiguous, without padding, a prompt shared by its completions).
  *
  * <p>This package does not depend on models or losses. Start with {@link
  * org.dpo4j.batch.FlatSequences}.

@@ -92,7 +92,7 @@ public final class InputPaths {
     if (mayBeOfHub(path, name) && !name.matches(".*\\.\\w+")) {
       throw new UsageException(
           option,
-          "must be files with pairs",
+          "must be files with rows of data",
           "was %s, which is not there%s".formatted(name, ReadableFile.from(path)),
           OptionText.of(
               "if it is a data set of the Hugging Face hub, download it first: hf download --repo-type"

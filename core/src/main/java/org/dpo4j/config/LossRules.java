@@ -8,13 +8,16 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.encode.PackingStrategy;
 import org.dpo4j.loss.CombinedLoss;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.ReferenceUse;
+import org.dpo4j.loss.TrainingLoss;
 import org.dpo4j.options.OptionType;
 
 /**
@@ -33,7 +36,7 @@ public final class LossRules {
    *
    * @param weights one per type; empty for 1 each
    */
-  public static PreferenceLoss loss(
+  public static TrainingLoss loss(
       List<LossType> types, Optional<List<Double>> weights, LossSettings settings) {
     if (new HashSet<>(types).size() < types.size()) {
       throw new UsageException(
@@ -52,14 +55,37 @@ public final class LossRules {
           "were %d".formatted(weights.get().size()),
           "the losses are %s".formatted(OptionType.text(types)));
     }
+    List<TrainingLoss> losses = types.stream().map(type -> type.create(settings)).toList();
+    if (losses.size() == 1 && losses.get(0).examples() != ExampleKind.PAIRS) {
+      return alone(losses.get(0), weights);
+    }
     List<CombinedLoss.Part> parts = new ArrayList<>();
     for (int i = 0; i < types.size(); i++) {
+      if (!(losses.get(i) instanceof PreferenceLoss loss)) {
+        throw new UsageException(
+            "loss_type",
+            "%s does not learn from pairs and does not combine with other losses"
+                .formatted(OptionType.text(types.get(i))),
+            "was %s".formatted(OptionType.text(types)),
+            "name it alone");
+      }
       double weight = weights.isPresent() ? weights.get().get(i) : 1;
       OptionChecks.positive("loss_weights", weight, "leave a loss out that must not count");
-      parts.add(new CombinedLoss.Part(types.get(i).create(settings), weight));
+      parts.add(new CombinedLoss.Part(loss, weight));
     }
     boolean plain = parts.size() == 1 && parts.get(0).weight() == 1;
     return plain ? parts.get(0).loss() : new CombinedLoss(parts);
+  }
+
+  private static TrainingLoss alone(TrainingLoss loss, Optional<List<Double>> weights) {
+    if (weights.isPresent() && weights.get().get(0) != 1) {
+      throw new UsageException(
+          "loss_weights",
+          "weighs losses against each other",
+          OptionText.of("{loss_type} %s stands alone", loss.name()),
+          "leave it out");
+    }
+    return loss;
   }
 
   private static void requireTaken(
@@ -79,7 +105,7 @@ public final class LossRules {
    */
   static void check(TrainingConfig.Loss options) {
     Objective objective = options.objective();
-    PreferenceLoss loss = objective.loss();
+    TrainingLoss loss = objective.loss();
     String types = OptionType.text(options.lossType());
     if (options.fDivergenceType() != FDivergence.Type.REVERSE_KL) {
       requireScores(options, types);
@@ -92,15 +118,23 @@ public final class LossRules {
           "that is %s".formatted(OptionType.text(options.fDivergenceType())),
           "leave it at 0.5 or change the divergence");
     }
-    if (options.useWeighting() && !loss.keepsPairs()) {
+    if (options.useWeighting() && !loss.keepsExamples()) {
       throw new UsageException(
           "use_weighting",
           "weighs pair by pair",
           OptionText.of("{loss_type} %s sorts the pairs of a micro-batch", types),
           "leave out one of them");
     }
+    boolean pairs = loss.examples() == ExampleKind.PAIRS;
+    if (options.useWeighting() && !pairs) {
+      throw new UsageException(
+          "use_weighting",
+          "weighs pairs",
+          OptionText.of("{loss_type} %s learns from single completions", types),
+          "leave it out");
+    }
     boolean compares = loss.reference() == ReferenceUse.LOSS;
-    if (objective.tail().alpha() != 1 && loss.reference() == ReferenceUse.REWARDS) {
+    if (objective.tail().alpha() != 1 && (!pairs || loss.reference() == ReferenceUse.REWARDS)) {
       throw new UsageException(
           "ld_alpha",
           "weights completions that are compared",
@@ -118,11 +152,44 @@ public final class LossRules {
     checkMovement(options);
   }
 
+  /** Refuses options about demonstrations with other losses, and packs without a length. */
+  static void checkDemonstrations(TrainingConfig.Data data, TrainingConfig.Loss loss) {
+    if (loss.examples() != ExampleKind.DEMONSTRATIONS) {
+      requireNll("completion_only_loss", !data.completionOnlyLoss().orElse(true), loss);
+      requireNll("assistant_only_loss", data.assistantOnlyLoss(), loss);
+      return;
+    }
+    if (data.packing() && data.maxLength() == 0) {
+      throw new UsageException(
+          "packing",
+          OptionText.of("fills sequences of {max_length} tokens"),
+          OptionText.of("{max_length} was 0, no limit"),
+          OptionText.of("pass {max_length} 1024"));
+    }
+    if (!data.packing() && data.packingStrategy() != PackingStrategy.BFD) {
+      throw new UsageException(
+          "packing_strategy",
+          OptionText.of("works with {packing} true"),
+          "",
+          OptionText.of("leave it at bfd or pass {packing}"));
+    }
+  }
+
+  private static void requireNll(String option, boolean given, TrainingConfig.Loss loss) {
+    if (given) {
+      throw new UsageException(
+          option,
+          OptionText.of("works with {loss_type} nll, also in the command sft"),
+          "the loss is %s".formatted(OptionType.text(loss.lossType())),
+          "leave it out or change the loss");
+    }
+  }
+
   private static void requireScores(TrainingConfig.Loss options, String types) {
     boolean some = false;
     boolean all = true;
     for (LossType type : options.lossType()) {
-      PreferenceLoss loss = type.create(options.settings());
+      TrainingLoss loss = type.create(options.settings());
       some |= loss.usesScores();
       all &= loss.usesScores() || loss.reference() != ReferenceUse.LOSS;
     }

@@ -11,6 +11,8 @@ import java.util.Locale;
  * @param dpopLambda penalty for a chosen completion that becomes less likely
  * @param simpoGamma target reward margin
  * @param cpoAlpha weight of CPO's likelihood term
+ * @param desirableWeight weight of desirable completions
+ * @param undesirableWeight weight of undesirable completions
  */
 public record LossSettings(
     double beta,
@@ -18,7 +20,9 @@ public record LossSettings(
     double discopopTau,
     double dpopLambda,
     double simpoGamma,
-    double cpoAlpha) {
+    double cpoAlpha,
+    double desirableWeight,
+    double undesirableWeight) {
 
   /** The given settings, with the defaults for the others. */
   public static LossSettings of(double beta, double labelSmoothing) {
@@ -28,7 +32,9 @@ public record LossSettings(
         Setting.DISCOPOP_TAU.neutral(),
         Setting.DPOP_LAMBDA.neutral(),
         Setting.SIMPO_GAMMA.neutral(),
-        Setting.CPO_ALPHA.neutral());
+        Setting.CPO_ALPHA.neutral(),
+        Setting.DESIRABLE_WEIGHT.neutral(),
+        Setting.UNDESIRABLE_WEIGHT.neutral());
   }
 
   /** A parameter of some losses; its name in lower case is the option's. */
@@ -37,7 +43,9 @@ public record LossSettings(
     DISCOPOP_TAU(0.05),
     DPOP_LAMBDA(50),
     SIMPO_GAMMA(0.5),
-    CPO_ALPHA(1);
+    CPO_ALPHA(1),
+    DESIRABLE_WEIGHT(1),
+    UNDESIRABLE_WEIGHT(1);
 
     private final double neutral;
 
@@ -62,6 +70,8 @@ public record LossSettings(
         case DPOP_LAMBDA -> settings.dpopLambda();
         case SIMPO_GAMMA -> settings.simpoGamma();
         case CPO_ALPHA -> settings.cpoAlpha();
+        case DESIRABLE_WEIGHT -> settings.desirableWeight();
+        case UNDESIRABLE_WEIGHT -> settings.undesirableWeight();
       };
     }
   }

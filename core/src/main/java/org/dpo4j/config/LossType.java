@@ -1,10 +1,12 @@
 package org.dpo4j.config;
 
 import static org.dpo4j.config.LossSettings.Setting.CPO_ALPHA;
+import static org.dpo4j.config.LossSettings.Setting.DESIRABLE_WEIGHT;
 import static org.dpo4j.config.LossSettings.Setting.DISCOPOP_TAU;
 import static org.dpo4j.config.LossSettings.Setting.DPOP_LAMBDA;
 import static org.dpo4j.config.LossSettings.Setting.LABEL_SMOOTHING;
 import static org.dpo4j.config.LossSettings.Setting.SIMPO_GAMMA;
+import static org.dpo4j.config.LossSettings.Setting.UNDESIRABLE_WEIGHT;
 
 import java.util.Set;
 import java.util.function.Function;
@@ -12,6 +14,7 @@ import org.dpo4j.loss.AotLoss;
 import org.dpo4j.loss.AotUnpairedLoss;
 import org.dpo4j.loss.ApoDownLoss;
 import org.dpo4j.loss.ApoZeroLoss;
+import org.dpo4j.loss.ApoZeroUnpairedLoss;
 import org.dpo4j.loss.BcoPairLoss;
 import org.dpo4j.loss.CpoLoss;
 import org.dpo4j.loss.DiscoPopLoss;
@@ -20,15 +23,17 @@ import org.dpo4j.loss.ExoPairLoss;
 import org.dpo4j.loss.HingeLoss;
 import org.dpo4j.loss.IpoLoss;
 import org.dpo4j.loss.IpoSumLoss;
+import org.dpo4j.loss.KtoLoss;
 import org.dpo4j.loss.NcaPairLoss;
 import org.dpo4j.loss.OrpoLoss;
-import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.RobustLoss;
 import org.dpo4j.loss.SftLoss;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.loss.SigmoidNormLoss;
 import org.dpo4j.loss.SimpoLoss;
 import org.dpo4j.loss.SppoHardLoss;
+import org.dpo4j.loss.TokenLoss;
+import org.dpo4j.loss.TrainingLoss;
 
 /**
  * The values of the option {@code loss_type}, TRL's first: one constant per loss, with the settings
@@ -58,12 +63,21 @@ public enum LossType {
       SIMPO_GAMMA,
       LABEL_SMOOTHING),
   CPO(s -> new CpoLoss(s.beta(), s.cpoAlpha(), s.labelSmoothing()), CPO_ALPHA, LABEL_SMOOTHING),
-  ORPO(s -> new OrpoLoss(s.beta()));
+  ORPO(s -> new OrpoLoss(s.beta())),
+  KTO(
+      s -> new KtoLoss(s.beta(), s.desirableWeight(), s.undesirableWeight()),
+      DESIRABLE_WEIGHT,
+      UNDESIRABLE_WEIGHT),
+  APO_ZERO_UNPAIRED(
+      s -> new ApoZeroUnpairedLoss(s.beta(), s.desirableWeight(), s.undesirableWeight()),
+      DESIRABLE_WEIGHT,
+      UNDESIRABLE_WEIGHT),
+  NLL(s -> new TokenLoss());
 
-  private final Function<LossSettings, PreferenceLoss> maker;
+  private final Function<LossSettings, TrainingLoss> maker;
   private final Set<LossSettings.Setting> settings;
 
-  LossType(Function<LossSettings, PreferenceLoss> maker, LossSettings.Setting... settings) {
+  LossType(Function<LossSettings, TrainingLoss> maker, LossSettings.Setting... settings) {
     this.maker = maker;
     this.settings = Set.of(settings);
   }
@@ -78,7 +92,7 @@ public enum LossType {
    *
    * @throws org.dpo4j.UsageException if a setting is out of the loss's range
    */
-  public PreferenceLoss create(LossSettings numbers) {
+  public TrainingLoss create(LossSettings numbers) {
     return maker.apply(numbers);
   }
 }

@@ -80,7 +80,7 @@ public final class OptionChecks {
     require(
         size > 0 && (size < 1 || size == Math.rint(size)) && size <= Integer.MAX_VALUE,
         "eval_split",
-        "a share of the pairs between 0 and 1, or a whole number of pairs",
+        "a share of the examples between 0 and 1, or a whole number of them",
         size,
         "0.1 is usual");
   }

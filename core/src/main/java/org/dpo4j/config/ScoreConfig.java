@@ -25,7 +25,7 @@ public record ScoreConfig(
     @Option(value = "0.1", help = "factor of the rewards") double beta,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
-    @Option(value = "8", help = "pairs per batch") int perDeviceEvalBatchSize,
+    @Option(value = "8", help = "rows per batch") int perDeviceEvalBatchSize,
     @Option(value = "cpu", help = "device to run on") Device device,
     @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 

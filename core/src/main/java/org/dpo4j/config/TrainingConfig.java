@@ -4,16 +4,20 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.encode.PackingStrategy;
+import org.dpo4j.encode.Scoring;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
+import org.dpo4j.loss.UnpairedLoss;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -59,12 +63,25 @@ public record TrainingConfig(
         && data.evalSplit().isEmpty()) {
       throw new UsageException(
           "eval_strategy",
-          "%s needs held-out pairs".formatted(OptionType.text(evaluation.evalStrategy())),
+          "%s needs held-out %ss"
+              .formatted(OptionType.text(evaluation.evalStrategy()), loss.examples().noun()),
           "",
           OptionText.of("pass {eval_file} FILE or {eval_split} 0.1"));
     }
-    checkpoints.check(evaluation.evalStrategy());
+    checkpoints.check(evaluation.evalStrategy(), loss.examples());
     LossRules.check(loss);
+    if (loss.usesKl() && batching.perDeviceTrainBatchSize() == 1) {
+      throw new UsageException(
+          "per_device_train_batch_size",
+          OptionText.of(
+              "must be at least 2 with {loss_type} kto, whose KL estimate pairs each prompt with a"
+                  + " completion of another example of its micro-batch"),
+          "was 1",
+          OptionText.of(
+              "raise it and lower {gradient_accumulation_steps}, or use {loss_type}"
+                  + " apo_zero_unpaired"));
+    }
+    LossRules.checkDemonstrations(data, loss);
     boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
     if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
       throw new UsageException(
@@ -112,9 +129,13 @@ public record TrainingConfig(
     return evaluation.evalSteps().orElse(output.loggingSteps());
   }
 
-  /** The order of a run's pairs, and how they form micro-batches and steps. */
+  /** The order of a run's examples, and how they form micro-batches and steps. */
   public EpochPlan epochPlan(int pairs, int microBatch, int accumulation) {
-    return new EpochPlan(pairs, microBatch, accumulation, data.shuffle(), engine.seed());
+    EpochPlan.Order order =
+        !data.shuffle()
+            ? EpochPlan.Order.FILE
+            : loss.usesKl() ? EpochPlan.Order.SHUFFLED_BATCHES : EpochPlan.Order.SHUFFLED;
+    return new EpochPlan(pairs, microBatch, accumulation, order, engine.seed());
   }
 
   /** Optimizer steps of the whole run. */
@@ -148,7 +169,7 @@ public record TrainingConfig(
     data.heldOut();
   }
 
-  /** {@link #checkInputs} for a run whose pairs are not in files. */
+  /** {@link #checkInputs} for a run whose examples are not in files. */
   public void checkFolders() {
     InputPaths.requireModel("model", model.model());
     model.adapter().ifPresent(InputPaths::requireAdapter);
@@ -213,14 +234,14 @@ public record TrainingConfig(
     }
   }
 
-  /** The pairs and how they are processed. */
+  /** The examples and how they are processed. */
   public record Data(
       @Option(help = DATA_HELP) List<Path> dataFile,
       @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
-      @Option(help = "held-out pairs for evaluation, same formats as data_file")
+      @Option(help = "held-out rows for evaluation, same formats as data_file")
           Optional<List<Path>> evalFile,
       @Option(
-              help = "hold out a fraction (below 1) or number of pairs",
+              help = "hold out a fraction (below 1) or number of examples",
               aliases = {"test_split_size", "val_size"})
           Optional<Double> evalSplit,
       @Option(value = "42", help = "random seed for eval_split") long evalSplitSeed,
@@ -229,8 +250,15 @@ public record TrainingConfig(
           RowFormat dataFormat,
       @Option(value = "1024", help = "max tokens of prompt plus completion; 0 = no limit")
           int maxLength,
+      @Option(help = "nll: learn completions only (default), or false for prompts too")
+          Optional<Boolean> completionOnlyLoss,
+      @Option(value = "false", help = "nll: learn the assistant's turns only")
+          boolean assistantOnlyLoss,
+      @Option(value = "false", help = "nll: fill sequences of max_length with several rows")
+          boolean packing,
+      @Option(value = "bfd", help = "how rows are packed") PackingStrategy packingStrategy,
       @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
-      @Option(value = "true", help = "shuffle the pairs in each epoch") boolean shuffle) {
+      @Option(value = "true", help = "shuffle the examples in each epoch") boolean shuffle) {
     public Data {
       OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
       dataWeights.ifPresent(weights -> OptionChecks.weightsFit(weights, dataFile.size()));
@@ -243,6 +271,11 @@ public record TrainingConfig(
             "pass one of them");
       }
       DataInputs.columns(columns);
+    }
+
+    /** Which tokens of demonstrations are learned. */
+    public Scoring scoring() {
+      return new Scoring(!completionOnlyLoss.orElse(true), assistantOnlyLoss);
     }
 
     /** The files to train on; throws UsageException if one does not exist. */
@@ -276,6 +309,9 @@ public record TrainingConfig(
       @Option(value = "50", help = "DPOP penalty when chosen gets less likely") double dpopLambda,
       @Option(value = "0.5", help = "SimPO target reward margin") double simpoGamma,
       @Option(value = "1", help = "CPO weight of the loss on chosen tokens") double cpoAlpha,
+      @Option(value = "1", help = "weight of desirable completions (KTO)") double desirableWeight,
+      @Option(value = "1", help = "weight of undesirable completions (KTO)")
+          double undesirableWeight,
       @Option(help = "reference model (default: the start, or none)")
           Optional<ReferenceChoice> reference,
       @Option(help = "folder of a different reference model") Optional<Path> refModel,
@@ -300,13 +336,23 @@ public record TrainingConfig(
       OptionChecks.notNegative("dpop_lambda", dpopLambda, "50 is the paper's");
       OptionChecks.notNegative("simpo_gamma", simpoGamma, "0.5 is usual");
       OptionChecks.notNegative("cpo_alpha", cpoAlpha, "1 is usual");
+      OptionChecks.positive("desirable_weight", desirableWeight, "1 is the default");
+      OptionChecks.positive("undesirable_weight", undesirableWeight, "1 is the default");
       OptionChecks.share("ref_model_mixup_alpha", refModelMixupAlpha, "0.6 is usual");
       OptionChecks.atLeast("ref_model_sync_steps", refModelSyncSteps, 1, "512 is usual");
     }
 
     /** The numbers in the formulas. */
     public LossSettings settings() {
-      return new LossSettings(beta, labelSmoothing, discopopTau, dpopLambda, simpoGamma, cpoAlpha);
+      return new LossSettings(
+          beta,
+          labelSmoothing,
+          discopopTau,
+          dpopLambda,
+          simpoGamma,
+          cpoAlpha,
+          desirableWeight,
+          undesirableWeight);
     }
 
     /** What the run minimizes. */
@@ -316,6 +362,16 @@ public record TrainingConfig(
           new FDivergence(fDivergenceType, fAlphaDivergenceCoef),
           new LengthDesensitizing(ldAlpha.orElse(1.0)),
           useWeighting);
+    }
+
+    /** What the loss learns from. */
+    public ExampleKind examples() {
+      return objective().loss().examples();
+    }
+
+    /** Whether examples need mismatched completions. */
+    public boolean usesKl() {
+      return objective().loss() instanceof UnpairedLoss unpaired && unpaired.usesKl();
     }
 
     /** The configured reference; by default none if no loss needs one, else the start model. */
@@ -410,9 +466,9 @@ public record TrainingConfig(
     }
   }
 
-  /** How pairs form steps: the pairs of a step are the product of the first two. */
+  /** How examples form steps: those of a step are the product of the two. */
   public record Batching(
-      @Option(value = "8", help = "pairs per micro-batch") int perDeviceTrainBatchSize,
+      @Option(value = "8", help = "examples per micro-batch") int perDeviceTrainBatchSize,
       @Option(value = "1", help = "micro-batches per optimizer step")
           int gradientAccumulationSteps) {
     public Batching {
@@ -422,13 +478,13 @@ public record TrainingConfig(
     }
   }
 
-  /** When and how to evaluate on the held-out pairs. */
+  /** When and how to evaluate on the held-out examples. */
   public record Evaluation(
       @Option(value = "no", help = "when to evaluate, besides before step 1")
           EvalStrategy evalStrategy,
       @Option(help = "steps between evaluations (default logging_steps)")
           Optional<StepInterval> evalSteps,
-      @Option(value = "8", help = "pairs per evaluation batch") int perDeviceEvalBatchSize) {
+      @Option(value = "8", help = "examples per evaluation batch") int perDeviceEvalBatchSize) {
     public Evaluation {
       OptionChecks.atLeast("per_device_eval_batch_size", perDeviceEvalBatchSize, 1, "8 is usual");
     }
@@ -474,17 +530,17 @@ public record TrainingConfig(
       OptionChecks.atLeast("save_total_limit", saveTotalLimit, 0, "0 keeps all");
       OptionChecks.atLeast("early_stopping_patience", earlyStoppingPatience, 0, "0 never stops");
       OptionChecks.notNegative("early_stopping_threshold", earlyStoppingThreshold, "0 is usual");
+    }
+
+    private void check(EvalStrategy evalStrategy, ExampleKind examples) {
       metricForBestModel.ifPresent(
           name ->
               OptionChecks.require(
-                  MetricNames.OF_EVALUATION.contains(BestMetric.fullName(name)),
+                  MetricNames.ofEvaluation(examples).contains(BestMetric.fullName(name)),
                   "metric_for_best_model",
-                  "one of " + String.join(", ", MetricNames.OF_EVALUATION),
+                  "one of " + String.join(", ", MetricNames.ofEvaluation(examples)),
                   name,
                   "eval_ may be left out"));
-    }
-
-    private void check(EvalStrategy evalStrategy) {
       boolean evaluates = evalStrategy != EvalStrategy.NO;
       if (saveStrategy == SaveStrategy.BEST && !evaluates) {
         throw needsEvaluation("save_strategy", "best");
@@ -512,7 +568,7 @@ public record TrainingConfig(
     private static UsageException needsEvaluation(String option, String value) {
       return new UsageException(
           option,
-          "%s needs evaluations of held-out pairs during training".formatted(value),
+          "%s needs evaluations of held-out rows during training".formatted(value),
           "",
           OptionText.of("pass {eval_strategy} steps and {eval_file} FILE or {eval_split} 0.1"));
     }

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.GivenValue;
@@ -61,7 +62,22 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
    */
   public static TrainingOptions resolve(
       Map<String, GivenValue> file, Map<String, GivenValue> flags) {
-    Map<String, GivenValue> merged = canonical(file);
+    return resolve(Map.of(), file, flags);
+  }
+
+  /**
+   * Resolves options by name.
+   *
+   * @param defaults of the command; the file and the flags win over them
+   * @param file from the YAML file; may be empty
+   * @param flags from the command line; they win over the file
+   * @throws UsageException as above
+   */
+  public static TrainingOptions resolve(
+      Map<String, String> defaults, Map<String, GivenValue> file, Map<String, GivenValue> flags) {
+    Map<String, GivenValue> merged = new LinkedHashMap<>();
+    defaults.forEach((name, value) -> merged.put(name, GivenValue.of(value)));
+    merged.putAll(canonical(file));
     merged.putAll(canonical(flags));
     return new Translation(merged).resolve();
   }
@@ -105,6 +121,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
         noticeAdapterOptions();
       }
       noticeLabelSmoothing(config.loss());
+      noticePacking(config);
       if (config.schedule().warmupRatio() > 0) {
         notices.add(
             OptionText.of(
@@ -135,6 +152,14 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
             break;
           }
         }
+      }
+    }
+
+    private void noticePacking(TrainingConfig config) {
+      if (config.data().packing() && config.loss().examples() != ExampleKind.DEMONSTRATIONS) {
+        notices.add(
+            OptionText.of(
+                "{packing} has no effect: prompts and completions are computed without padding"));
       }
     }
 

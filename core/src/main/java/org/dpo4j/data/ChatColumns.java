@@ -12,12 +12,17 @@ final class ChatColumns {
 
   /** LLaMA-Factory's alpaca ranking: the row as its {@code AlpacaDatasetConverter} reads it. */
   static RowContent alpaca(RowFields row) {
+    return answers(row, alpacaPrompt(row));
+  }
+
+  /** The turns before the answer. */
+  static List<Message> alpacaPrompt(RowFields row) {
     List<Message> prompt = before(row);
     String instruction = row.optionalText("instruction");
     String input = row.optionalText("input");
     String separator = instruction.isEmpty() || input.isEmpty() ? "" : "\n";
     prompt.add(user(row, instruction + separator + input));
-    return answers(row, prompt);
+    return prompt;
   }
 
   /** The turns before the last question: a system message, then questions with their answers. */

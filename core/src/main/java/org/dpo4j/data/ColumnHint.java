@@ -44,6 +44,11 @@ final class ColumnHint {
   /** The advice for a column that the first row of a file lacks. */
   static String of(String missing, Map<?, ?> row) {
     List<String> columns = row.keySet().stream().map(String::valueOf).toList();
+    if (missing.equals("chosen") && columns.contains("completion")) {
+      return columns.contains(CompletionColumns.LABEL)
+          ? OptionText.of("labelled completions are trained on with {loss_type} kto")
+          : "completions to imitate are trained on with the command sft";
+    }
     List<String> items = new ArrayList<>();
     if (!columns.contains("prompt")) {
       PROMPTS.stream()

@@ -66,7 +66,7 @@ public record DataEntry(Path path, List<DataFile> files, List<String> notRead) {
     if (files.isEmpty()) {
       throw new UsageException(
           option,
-          "must be a folder with files of pairs",
+          "must be a folder with files of data",
           "%s holds %s"
               .formatted(path, notRead.isEmpty() ? "nothing" : "only " + ShortList.of(notRead, 12)),
           "name a folder, file or pattern with files named %s".formatted(DataFormat.endings()));

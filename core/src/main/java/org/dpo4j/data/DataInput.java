@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.UsageException;
 
 /**
@@ -12,14 +13,31 @@ import org.dpo4j.UsageException;
  * @param entries at least one
  * @param columns the column names of the files
  * @param format how rows are interpreted
+ * @param kind of the examples
  */
-public record DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
+public record DataInput(
+    List<DataEntry> entries, ColumnMapping columns, RowFormat format, ExampleKind kind) {
 
   public DataInput {
     entries = List.copyOf(entries);
     if (entries.isEmpty()) {
       throw new IllegalArgumentException("no entry");
     }
+  }
+
+  /** Preference pairs. */
+  public DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
+    this(entries, columns, format, ExampleKind.PAIRS);
+  }
+
+  /** The same files, read as examples of the kind that the columns of the first row tell. */
+  public DataInput readingWhatItIs() {
+    return reading(KindOfRows.of(this));
+  }
+
+  /** The same files, read as examples of another kind. */
+  public DataInput reading(ExampleKind other) {
+    return new DataInput(entries, columns, format, other);
   }
 
   /**

@@ -14,10 +14,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class JsonCells {
   private static final Set<String> NEVER_TEXT =
-      Set.of("prompt_ids", "chosen_ids", "rejected_ids", "chat_template_kwargs");
+      Set.of("prompt_ids", "chosen_ids", "rejected_ids", "completion_ids", "chat_template_kwargs");
 
   private static final Set<String> MESSAGES =
-      Set.of("prompt", "chosen", "rejected", "messages", "conversations");
+      Set.of("prompt", "chosen", "rejected", "completion", "messages", "conversations");
 
   private static final Pattern OBJECTS = Pattern.compile("\\s*(\\[\\s*)?\\{");
   private static final Pattern PYTHON_MESSAGES =

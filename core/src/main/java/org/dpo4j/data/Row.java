@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param pairs the row's pairs: several if it lists rejected completions, none if it is bad
  * @param problem why the row is bad, or null
  */
-public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRowException problem) {
+public record Row(RowOrigin origin, List<Example> pairs, @Nullable BadRowException problem) {
 
   public Row {
     pairs = List.copyOf(pairs);
@@ -19,7 +19,7 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
     }
   }
 
-  static Row good(RowOrigin origin, List<PreferencePair> pairs) {
+  static Row good(RowOrigin origin, List<Example> pairs) {
     return new Row(origin, pairs, null);
   }
 
@@ -28,7 +28,7 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
   }
 
   /** The pairs; throws the problem of a bad row. */
-  public List<PreferencePair> pairsOrThrow() {
+  public List<Example> pairsOrThrow() {
     if (problem != null) {
       throw problem;
     }
@@ -36,12 +36,12 @@ public record Row(RowOrigin origin, List<PreferencePair> pairs, @Nullable BadRow
   }
 
   /**
-   * The approximate size of the row as {@link PreferencePair#characters}, used to bound memory; 0
-   * for a bad row.
+   * The approximate size of the row as {@link Example#characters}, used to bound memory; 0 for a
+   * bad row.
    */
   public long characters() {
     long sum = 0;
-    for (PreferencePair pair : pairs) {
+    for (Example pair : pairs) {
       sum += pair.characters();
     }
     return sum;

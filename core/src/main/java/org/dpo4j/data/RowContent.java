@@ -4,7 +4,7 @@ import java.util.List;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
-/** The content of a row independent of its column names, before it becomes pairs. */
+/** The content of a row independent of its column names, before it becomes examples. */
 sealed interface RowContent {
 
   /**
@@ -32,4 +32,13 @@ sealed interface RowContent {
 
   record Ids(List<Integer> prompt, List<Integer> chosen, List<Integer> rejected)
       implements RowContent {}
+
+  /** Text with one completion. */
+  record TextCompletion(String prompt, String completion) implements RowContent {}
+
+  /** A conversation with one completion; without a prompt, the completion is all of it. */
+  record ChatCompletion(List<Message> prompt, List<Message> completion) implements RowContent {}
+
+  /** Token ids with one completion. */
+  record IdsCompletion(List<Integer> prompt, List<Integer> completion) implements RowContent {}
 }

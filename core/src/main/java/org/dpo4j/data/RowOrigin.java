@@ -15,6 +15,11 @@ public record RowOrigin(String file, int line, int row, int rejectedIndex) {
     this(file, line, row, 0);
   }
 
+  /** Whether another origin is in the same row. */
+  public boolean sameRow(RowOrigin other) {
+    return row == other.row && file.equals(other.file);
+  }
+
   RowOrigin withRejected(int index) {
     return new RowOrigin(file, line, row, index);
   }

@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
@@ -14,13 +15,14 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.Message;
 import org.dpo4j.OptionText;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns a row into preference pairs: one, or one per rejected completion of a list. Keeps the state
- * of the file: the shape of its first row, and which columns were ignored.
+ * Turns a row into examples: one, or one per rejected completion of a list. Keeps the state of the
+ * file: the shape of its first row, and which columns were ignored.
  */
 final class RowParser {
   private static final String WEIGHT = "weight";
@@ -33,6 +35,7 @@ final class RowParser {
       List.of("system", "system_prompt", "system_message", "history");
 
   private final RowFormat format;
+  private final ExampleKind kind;
   private final boolean untyped;
   private final Set<String> ignoredColumns = new TreeSet<>();
   private final Map<String, RowOrigin> lostColumns = new TreeMap<>();
@@ -47,14 +50,19 @@ final class RowParser {
       Optional<OtherNames.Split> sides) {}
 
   /**
+   * @param kind of the examples
    * @param untyped whether the rows come from a format without types, in which every value is text
    */
-  RowParser(RowFormat format, boolean untyped) {
+  RowParser(RowFormat format, ExampleKind kind, boolean untyped) {
     this.format = format;
+    this.kind = kind;
     this.untyped = untyped;
   }
 
-  /** Ignored columns that other shapes put into the prompt, with the first row that has content. */
+  /**
+   * Ignored columns with the first row in which that is rarely intended: those that other shapes
+   * put into the prompt, where they have content, and labels of undesirable completions.
+   */
   Map<String, RowOrigin> lostColumns() {
     return Collections.unmodifiableMap(lostColumns);
   }
@@ -84,23 +92,109 @@ final class RowParser {
             ? OptionText.of(
                 " (Human/Assistant transcripts; {data_format} hh makes conversations of them)")
             : "")
+        + kindOfRows()
         + (first.hasWeight ? ", weighted" : "");
   }
 
-  List<PreferencePair> parse(RowOrigin origin, Map<?, ?> columns) {
+  /** What the loss makes of the rows, unless they are pairs for a loss on pairs. */
+  private String kindOfRows() {
+    if (kind == ExampleKind.PAIRS) {
+      return "";
+    }
+    boolean pairs = Objects.requireNonNull(first).shape.pairs();
+    if (kind == ExampleKind.LABELED) {
+      return pairs ? ", each pair taken apart into two labelled completions" : ", labelled";
+    }
+    return pairs ? ", the chosen completions of pairs" : "";
+  }
+
+  List<Example> parse(RowOrigin origin, Map<?, ?> columns) {
     Optional<OtherNames.Split> sides = OtherNames.of(columns);
     Map<?, ?> values = OtherNames.replaced(columns, sides);
     if (format != RowFormat.TEXT) {
       values = JsonCells.read(origin, values, untyped);
     }
     RowFields row = new RowFields(origin, values, first == null);
-    RowShape shape = RowShape.of(row, format);
+    RowShape shape = RowShape.of(row, format, kind);
     checkFormat(row, shape);
     checkUsed(row, shape);
     ignore(row, shape);
     checkSameAsFirst(row, shape, sides);
     OptionalDouble weight = weight(row);
     RowContent content = shape.read(row);
+    if (content instanceof RowContent.TextCompletion
+        || content instanceof RowContent.ChatCompletion
+        || content instanceof RowContent.IdsCompletion) {
+      return List.of(single(row, content, weight));
+    }
+    List<Example> pairs = pairs(row, content, weight);
+    return kind == ExampleKind.PAIRS ? pairs : pairs.stream().flatMap(this::takenApart).toList();
+  }
+
+  /** An example of one completion. */
+  private Example single(RowFields row, RowContent content, OptionalDouble weight) {
+    RowOrigin origin = row.origin();
+    CompletionRole role =
+        kind == ExampleKind.DEMONSTRATIONS || CompletionColumns.label(row)
+            ? CompletionRole.CHOSEN
+            : CompletionRole.REJECTED;
+    if (content instanceof RowContent.TextCompletion text) {
+      TemplateColumns.refuse(origin, row.values(), "plain text is");
+      requireCompletion(origin, text.completion().isEmpty());
+      return new Example.Text(
+          origin, text.prompt(), List.of(new Completion<>(role, text.completion())), weight);
+    } else if (content instanceof RowContent.ChatCompletion chat) {
+      requireCompletion(origin, saysNothing(chat.completion()));
+      if (!chat.prompt().isEmpty()) {
+        checkAnswer(origin, "completion", chat.completion().get(0).role());
+      }
+      return new Example.Chat(
+          origin,
+          chat.prompt(),
+          List.of(new Completion<>(role, chat.completion())),
+          TemplateColumns.read(origin, row.values()),
+          weight);
+    }
+    TemplateColumns.refuse(origin, row.values(), "token ids are");
+    RowContent.IdsCompletion ids = (RowContent.IdsCompletion) content;
+    requireCompletion(origin, ids.completion().isEmpty());
+    return new Example.Ids(
+        origin, ids.prompt(), List.of(new Completion<>(role, ids.completion())), weight);
+  }
+
+  private static void requireCompletion(RowOrigin origin, boolean empty) {
+    if (empty) {
+      throw new BadRowException(origin, "empty completion", "write one or remove the row");
+    }
+  }
+
+  /** The examples of single completions in a pair: both, or the chosen one to imitate. */
+  private Stream<Example> takenApart(Example pair) {
+    return Stream.of(CompletionRole.CHOSEN, CompletionRole.REJECTED)
+        .filter(role -> kind == ExampleKind.LABELED || role == CompletionRole.CHOSEN)
+        .map(role -> only(pair, role));
+  }
+
+  private static Example only(Example pair, CompletionRole role) {
+    if (pair instanceof Example.Text text) {
+      return new Example.Text(
+          text.origin(), text.prompt(), Completion.only(text.completions(), role), text.weight());
+    } else if (pair instanceof Example.Chat chat) {
+      return new Example.Chat(
+          chat.origin(),
+          chat.prompt(),
+          Completion.only(chat.completions(), role),
+          chat.templateVariables(),
+          chat.weight());
+    }
+    Example.Ids ids = (Example.Ids) pair;
+    return new Example.Ids(
+        ids.origin(), ids.prompt(), Completion.only(ids.completions(), role), ids.weight());
+  }
+
+  private static List<Example> pairs(RowFields row, RowContent content, OptionalDouble weight) {
+    RowOrigin origin = row.origin();
+    Map<?, ?> values = row.values();
     if (content instanceof RowContent.Text text) {
       TemplateColumns.refuse(origin, values, "plain text is");
       return texts(row, text, weight);
@@ -110,13 +204,11 @@ final class RowParser {
     TemplateColumns.refuse(origin, values, "token ids are");
     RowContent.Ids ids = (RowContent.Ids) content;
     checkSides(origin, ids.chosen(), ids.rejected(), List::isEmpty);
-    return List.of(
-        new PreferencePair.Ids(origin, ids.prompt(), ids.chosen(), ids.rejected(), weight));
+    return List.of(new Example.Ids(origin, ids.prompt(), ids.chosen(), ids.rejected(), weight));
   }
 
-  private static List<PreferencePair> texts(
-      RowFields row, RowContent.Text text, OptionalDouble weight) {
-    List<PreferencePair> pairs = new ArrayList<>();
+  private static List<Example> texts(RowFields row, RowContent.Text text, OptionalDouble weight) {
+    List<Example> pairs = new ArrayList<>();
     String w = text.chosen();
     for (String l : atLeastOne(row, text.rejected())) {
       RowOrigin origin = originOf(row, text.rejected(), pairs.size());
@@ -124,11 +216,11 @@ final class RowParser {
       String prompt = text.prompt();
       if (prompt != null) {
         checkRepeated(origin, prompt, w, l);
-        pairs.add(new PreferencePair.Text(origin, prompt, w, l, weight));
+        pairs.add(new Example.Text(origin, prompt, w, l, weight));
       } else {
         int cut = ImplicitPrompt.lengthOf(w, l);
         pairs.add(
-            new PreferencePair.Text(
+            new Example.Text(
                 origin, w.substring(0, cut), w.substring(cut), l.substring(cut), weight));
       }
     }
@@ -152,12 +244,12 @@ final class RowParser {
         "the model would read it twice; remove the column \"prompt\" or that " + what);
   }
 
-  private static List<PreferencePair> chats(
+  private static List<Example> chats(
       RowFields row,
       RowContent.Chat chat,
       Map<String, @Nullable Object> variables,
       OptionalDouble weight) {
-    List<PreferencePair> pairs = new ArrayList<>();
+    List<Example> pairs = new ArrayList<>();
     for (List<Message> rejected : atLeastOne(row, chat.rejected())) {
       RowOrigin origin = originOf(row, chat.rejected(), pairs.size());
       checkSides(origin, chat.chosen(), rejected, RowParser::saysNothing);
@@ -169,7 +261,7 @@ final class RowParser {
     return pairs;
   }
 
-  private static PreferencePair withOwnPrompt(
+  private static Example withOwnPrompt(
       RowOrigin origin,
       List<Message> prompt,
       List<Message> chosen,
@@ -188,7 +280,7 @@ final class RowParser {
           "part of the completions");
     }
     checkAnswers(origin, chosen, rejected);
-    return new PreferencePair.Chat(origin, prompt, chosen, rejected, variables, weight);
+    return new Example.Chat(origin, prompt, chosen, rejected, variables, weight);
   }
 
   /** Whether turns begin with those of the prompt, ignoring system turns on both sides. */
@@ -224,7 +316,7 @@ final class RowParser {
     }
   }
 
-  private static PreferencePair withSharedPrompt(
+  private static Example withSharedPrompt(
       RowFields row,
       RowOrigin origin,
       RowContent.Chat chat,
@@ -257,8 +349,8 @@ final class RowParser {
           "it must be what the user says in the turns that both sides begin with; where those turns"
               + " are the whole prompt, remove the column \"prompt\"");
     }
-    PreferencePair.Chat pair =
-        new PreferencePair.Chat(
+    Example.Chat pair =
+        new Example.Chat(
             origin,
             prompt,
             chosen.subList(cut, chosen.size()),
@@ -347,9 +439,9 @@ final class RowParser {
     if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
       throw row.bad(
           "weight that is not above 0 and finite",
-          "it is %s; to leave a pair out, remove its row; to reverse a preference, swap its"
+          "it is %s; to leave a row out, remove it; to reverse a preference, swap its sides or"
                   .formatted(row.get(WEIGHT))
-              + " sides");
+              + " its label");
     }
     if (weight < 1 / LARGEST_WEIGHT || weight > LARGEST_WEIGHT) {
       throw row.bad(
@@ -395,6 +487,12 @@ final class RowParser {
     extra.removeAll(used(shape));
     extra.remove(WEIGHT);
     ignoredColumns.addAll(extra);
+    if (extra.contains(CompletionColumns.LABEL)
+        && kind == ExampleKind.DEMONSTRATIONS
+        && CompletionColumns.UNDESIRABLE.contains(
+            String.valueOf(row.get(CompletionColumns.LABEL)))) {
+      lostColumns.putIfAbsent(CompletionColumns.LABEL, row.origin());
+    }
     for (String column : PARTS_OF_PROMPT) {
       Object value = row.get(column);
       if (extra.contains(column)
@@ -405,8 +503,9 @@ final class RowParser {
     }
   }
 
-  private static List<String> used(RowShape shape) {
-    return Stream.of(shape.required(), shape.optional(), TemplateColumns.NAMES)
+  private List<String> used(RowShape shape) {
+    List<String> label = kind == ExampleKind.LABELED ? List.of(CompletionColumns.LABEL) : List.of();
+    return Stream.of(shape.required(), shape.optional(), label, TemplateColumns.NAMES)
         .flatMap(List::stream)
         .toList();
   }
@@ -414,7 +513,7 @@ final class RowParser {
   /**
    * Unused columns may hold values that are refused elsewhere, such as NaN or an id of 100 digits.
    */
-  private static void checkUsed(RowFields row, RowShape shape) {
+  private void checkUsed(RowFields row, RowShape shape) {
     used(shape).forEach(column -> RowJson.check(row.origin(), row.get(column)));
   }
 }

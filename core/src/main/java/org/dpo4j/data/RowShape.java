@@ -2,6 +2,7 @@ package org.dpo4j.data;
 
 import java.util.List;
 import java.util.Map;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 
 /** Which columns a row has and what they mean. All rows of a file have one shape. */
@@ -21,7 +22,17 @@ enum RowShape {
   QUERY("conversations, from the column \"query\"", "query"),
   INPUT("conversations, from the column \"input\"", "input"),
   PROMPT("conversations, from the strings of the column \"prompt\"", "prompt"),
-  TOKEN_IDS("token ids", "");
+  TOKEN_IDS("token ids", ""),
+  COMPLETION_TEXT("text", "prompt"),
+  COMPLETION_MESSAGES("conversations", "prompt"),
+  COMPLETION_IDS("token ids", ""),
+  CONVERSATIONS_TO_IMITATE(
+      "whole conversations, from the column \"conversations\"", "conversations"),
+  MESSAGES_TO_IMITATE("whole conversations, from the column \"messages\"", "messages"),
+  CONVERSATIONS_ENDING("conversations, the completion in their last turn", "conversations"),
+  MESSAGES_ENDING("conversations, the completion in their last turn", "messages"),
+  ALPACA_OUTPUT("conversations, from alpaca columns", "instruction"),
+  TEXT_TO_IMITATE("whole texts", "text");
 
   static final List<String> SIDES = List.of("chosen", "rejected");
   static final List<String> IDS = List.of("prompt_ids", "chosen_ids", "rejected_ids");
@@ -43,6 +54,15 @@ enum RowShape {
   List<String> required() {
     return switch (this) {
       case TOKEN_IDS -> IDS;
+      case COMPLETION_TEXT, COMPLETION_MESSAGES -> List.of("prompt", "completion");
+      case COMPLETION_IDS -> List.of("prompt_ids", "completion_ids");
+      case ALPACA_OUTPUT -> List.of("instruction", "output");
+      case CONVERSATIONS_TO_IMITATE,
+          MESSAGES_TO_IMITATE,
+          CONVERSATIONS_ENDING,
+          MESSAGES_ENDING,
+          TEXT_TO_IMITATE ->
+          List.of(promptColumn);
       case SWIFT -> List.of(promptColumn, "rejected_response");
       default -> promptColumn.isEmpty() ? SIDES : List.of(promptColumn, SIDES.get(0), SIDES.get(1));
     };
@@ -52,18 +72,35 @@ enum RowShape {
   List<String> optional() {
     return switch (this) {
       case HH -> List.of("prompt");
-      case ALPACA -> List.of("input", "history", "system");
+      case ALPACA, ALPACA_OUTPUT -> List.of("input", "history", "system");
       case QUESTION, QUERY, INPUT, PROMPT -> List.of("history", "system");
       case SHAREGPT, SHAREGPT_MESSAGES, SWIFT -> List.of("system");
       default -> List.of();
     };
   }
 
+  /** Whether rows have two sides. */
+  boolean pairs() {
+    return switch (this) {
+      case COMPLETION_TEXT,
+          COMPLETION_MESSAGES,
+          COMPLETION_IDS,
+          CONVERSATIONS_TO_IMITATE,
+          MESSAGES_TO_IMITATE,
+          CONVERSATIONS_ENDING,
+          MESSAGES_ENDING,
+          ALPACA_OUTPUT,
+          TEXT_TO_IMITATE ->
+          false;
+      default -> true;
+    };
+  }
+
   /** The form in which a model sees the rows; transcripts are recognized by their text. */
   RowForm form() {
     return switch (this) {
-      case TEXT, IMPLICIT_TEXT -> RowForm.TEXT;
-      case TOKEN_IDS -> RowForm.TOKEN_IDS;
+      case TEXT, IMPLICIT_TEXT, COMPLETION_TEXT, TEXT_TO_IMITATE -> RowForm.TEXT;
+      case TOKEN_IDS, COMPLETION_IDS -> RowForm.TOKEN_IDS;
       default -> RowForm.CONVERSATIONS;
     };
   }
@@ -80,7 +117,54 @@ enum RowShape {
       case SWIFT -> ChatColumns.swift(row);
       case QUESTION, QUERY, INPUT, PROMPT -> ChatColumns.question(row, promptColumn);
       case TOKEN_IDS -> TrlColumns.ids(row);
+      case COMPLETION_TEXT -> CompletionColumns.text(row);
+      case COMPLETION_MESSAGES -> CompletionColumns.messages(row);
+      case COMPLETION_IDS -> CompletionColumns.ids(row);
+      case CONVERSATIONS_TO_IMITATE, MESSAGES_TO_IMITATE ->
+          CompletionColumns.conversation(row, promptColumn);
+      case CONVERSATIONS_ENDING, MESSAGES_ENDING -> CompletionColumns.lastTurn(row, promptColumn);
+      case ALPACA_OUTPUT -> CompletionColumns.alpaca(row);
+      case TEXT_TO_IMITATE -> CompletionColumns.plain(row);
     };
+  }
+
+  /**
+   * The shape of a row of examples of a kind. Pairs are taken apart where a loss learns from single
+   * completions.
+   *
+   * @throws BadRowException if its columns match no shape, or more than one
+   */
+  static RowShape of(RowFields row, RowFormat format, ExampleKind kind) {
+    boolean pairs =
+        SIDES.stream().anyMatch(row::has)
+            || row.has("rejected_ids")
+            || row.has("rejected_response");
+    return kind == ExampleKind.PAIRS || pairs ? of(row, format) : ofCompletion(row, format, kind);
+  }
+
+  private static RowShape ofCompletion(RowFields row, RowFormat format, ExampleKind kind) {
+    if (row.has("completion_ids")) {
+      return COMPLETION_IDS;
+    }
+    if (row.has("completion")) {
+      boolean text =
+          row.present("prompt") instanceof String && row.present("completion") instanceof String;
+      return text && format != RowFormat.MESSAGES ? COMPLETION_TEXT : COMPLETION_MESSAGES;
+    }
+    boolean imitated = kind == ExampleKind.DEMONSTRATIONS;
+    if (row.get("messages") instanceof List<?>) {
+      return imitated ? MESSAGES_TO_IMITATE : MESSAGES_ENDING;
+    }
+    if (row.get("conversations") instanceof List<?>) {
+      return imitated ? CONVERSATIONS_TO_IMITATE : CONVERSATIONS_ENDING;
+    }
+    if (row.has("instruction") && row.has("output")) {
+      return ALPACA_OUTPUT;
+    }
+    if (imitated && row.has("text")) {
+      return TEXT_TO_IMITATE;
+    }
+    throw row.missing("completion");
   }
 
   /**

@@ -110,7 +110,7 @@ final class TrlColumns {
     return new RowContent.Rejected<>(completions, true);
   }
 
-  private static List<Integer> ids(RowFields row, String field) {
+  static List<Integer> ids(RowFields row, String field) {
     if (!(row.present(field) instanceof List<?> list)) {
       throw row.wrongType(field, "a list of token ids");
     }

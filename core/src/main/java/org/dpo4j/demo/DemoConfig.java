@@ -5,14 +5,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.LossRules;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
 import org.dpo4j.config.OptionChecks;
-import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.ReferenceUse;
+import org.dpo4j.loss.TrainingLoss;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
@@ -61,8 +62,16 @@ public record DemoConfig(
         perDeviceTrainBatchSize,
         "12 is one step for each pass");
     OptionChecks.labelSmoothing(labelSmoothing);
-    PreferenceLoss loss =
+    TrainingLoss loss =
         LossRules.loss(List.of(lossType), Optional.empty(), LossSettings.of(beta, labelSmoothing));
+    if (loss.examples() != ExampleKind.PAIRS) {
+      throw new UsageException(
+          "loss_type",
+          "%s does not learn from pairs, which the demo is about"
+              .formatted(OptionType.text(lossType)),
+          "",
+          "use sigmoid");
+    }
     if (loss.reference() != ReferenceUse.LOSS) {
       throw new UsageException(
           "loss_type",

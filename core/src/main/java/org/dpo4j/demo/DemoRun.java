@@ -6,11 +6,11 @@ import java.util.Locale;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
@@ -128,7 +128,7 @@ public final class DemoRun {
         config.lengthNormalization() && config.lossType() == LossType.SIGMOID
             ? LossType.SIGMOID_NORM
             : config.lossType();
-    return type.create(LossSettings.of(config.beta(), config.labelSmoothing()));
+    return (PreferenceLoss) type.create(LossSettings.of(config.beta(), config.labelSmoothing()));
   }
 
   private void printConfiguration(PreferenceLoss loss) {
@@ -218,7 +218,7 @@ public final class DemoRun {
     return history;
   }
 
-  private void printStep(int step, PairMetrics metrics) {
+  private void printStep(int step, TrainingMetrics metrics) {
     line(
         "step %2d/%d  loss %.4f  margin %+.2f  reward_margin %+.2f  chosen_logp %.1f"
             + "  rejected_logp %.1f",

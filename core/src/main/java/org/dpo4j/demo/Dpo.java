@@ -7,7 +7,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.SequenceLogProbs;
@@ -18,8 +18,8 @@ import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.train.Computation;
-import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
 
 /**
@@ -161,7 +161,7 @@ public final class Dpo {
       List<PreferenceTriple> triples,
       DpoSettings settings,
       TrainingListener listener) {
-    List<EncodedPair> pairs = TripleEncoder.encode(triples);
+    List<EncodedExample> pairs = TripleEncoder.encode(triples);
     EpochPlan plan = plan(pairs.size(), settings.batchSize());
     Trainer.Settings trainer =
         new Trainer.Settings(
@@ -182,13 +182,13 @@ public final class Dpo {
   }
 
   /** The pairs with their log-probabilities under the reference. */
-  static PreferenceData data(TinyGpt reference, List<EncodedPair> pairs) {
-    return new PreferenceData(pairs, new PrecomputedReference(logProbs(reference, pairs)));
+  static TrainingData data(TinyGpt reference, List<EncodedExample> pairs) {
+    return new TrainingData(pairs, new PrecomputedReference(logProbs(reference, pairs)));
   }
 
   /** Steps in the order of the pairs. */
   static EpochPlan plan(int pairs, int batchSize) {
-    return new EpochPlan(pairs, batchSize, 1, false, 0);
+    return new EpochPlan(pairs, batchSize, 1, EpochPlan.Order.FILE, 0);
   }
 
   /** Scores both answers of each triple, without changing the model. */
@@ -201,7 +201,7 @@ public final class Dpo {
     return new MarginTable(rows);
   }
 
-  private static LogProbTable logProbs(TinyGpt model, List<EncodedPair> pairs) {
+  private static LogProbTable logProbs(TinyGpt model, List<EncodedExample> pairs) {
     return LogProbTable.compute(
         LogProbEngine.cpu(), model.model(), pairs, pairs.size(), done -> {});
   }

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
@@ -82,7 +82,7 @@ public final class TinyGpt implements AutoCloseable {
    */
   public List<Double> pretrain(List<PreferenceTriple> triples) {
     List<int[]> sequences = new ArrayList<>();
-    for (EncodedPair pair : TripleEncoder.encode(triples)) {
+    for (EncodedExample pair : TripleEncoder.encode(triples)) {
       sequences.add(concat(pair.promptIds(), pair.chosenIds()));
     }
     return LanguageModeling.warmUp(model, sequences, PRETRAINING_RATE, PRETRAINING_EPOCHS);
@@ -97,7 +97,7 @@ public final class TinyGpt implements AutoCloseable {
    */
   public List<Double> distillFrom(TinyGpt teacher, List<PreferenceTriple> triples) {
     List<int[]> sequences = new ArrayList<>();
-    for (EncodedPair pair : TripleEncoder.encode(triples)) {
+    for (EncodedExample pair : TripleEncoder.encode(triples)) {
       sequences.add(concat(pair.promptIds(), pair.chosenIds()));
       sequences.add(concat(pair.promptIds(), pair.rejectedIds()));
     }

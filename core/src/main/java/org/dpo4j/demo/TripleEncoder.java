@@ -3,7 +3,7 @@ package org.dpo4j.demo;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.data.RowOrigin;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 
 /** Encodes triples: the prompt as {@code INST bytes RESP}, the completions as bare bytes. */
 final class TripleEncoder {
@@ -11,12 +11,12 @@ final class TripleEncoder {
 
   private TripleEncoder() {}
 
-  static List<EncodedPair> encode(List<PreferenceTriple> triples) {
+  static List<EncodedExample> encode(List<PreferenceTriple> triples) {
     return IntStream.range(0, triples.size()).mapToObj(i -> encode(i, triples.get(i))).toList();
   }
 
-  private static EncodedPair encode(int index, PreferenceTriple triple) {
-    return new EncodedPair(
+  private static EncodedExample encode(int index, PreferenceTriple triple) {
+    return new EncodedExample(
         new RowOrigin("built-in triples", 0, index + 1),
         TOKENIZER.encodePrompt(triple.prompt()),
         TOKENIZER.encodeCompletion(triple.chosen()),

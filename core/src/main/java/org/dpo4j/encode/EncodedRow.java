@@ -14,13 +14,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * The result of encoding one row, for training and for display.
  *
- * @param status whether the pair is used as it is, used after a cut, or not used
+ * @param status whether the example is used as it is, used after a cut, or not used
  * @param reason why it was cut or dropped, identical for all rows with this cause; "" if kept
- * @param pair the ids after truncation, or null if the row is dropped
- * @param uncut the lengths of the three parts before truncation
+ * @param example the ids after truncation, or null if the row is dropped
+ * @param uncut the lengths of the parts before truncation
  * @param texts the texts that were tokenized
  * @param unmatchedPromptIds the last ids of the prompt that change when a completion follows it;
- *     they are left out of the pair, as in TRL. Usually empty
+ *     they are left out of the example, as in TRL. Usually empty
  * @param warnings what is legal in this row but rarely intended, identical for all rows with it
  * @param notes effects of the chat template that occur in every row
  * @param weight the value of the row's weight column; empty without one
@@ -29,7 +29,7 @@ public record EncodedRow(
     RowOrigin origin,
     Status status,
     String reason,
-    @Nullable EncodedPair pair,
+    @Nullable EncodedExample example,
     Lengths uncut,
     RenderedTexts texts,
     List<Integer> unmatchedPromptIds,
@@ -37,13 +37,18 @@ public record EncodedRow(
     Set<String> notes,
     OptionalDouble weight) {
 
-  /** Ids of prompt, chosen and rejected. */
-  public record Lengths(int prompt, int chosen, int rejected) {
-    static final Lengths NONE = new Lengths(0, 0, 0);
+  /** Ids of the prompt and of each completion. */
+  public record Lengths(int prompt, List<Integer> completions) {
+    static final Lengths NONE = new Lengths(0, List.of());
 
-    static Lengths of(EncodedPair pair) {
+    public Lengths {
+      completions = List.copyOf(completions);
+    }
+
+    static Lengths of(EncodedExample example) {
       return new Lengths(
-          pair.promptIds().length, pair.chosenIds().length, pair.rejectedIds().length);
+          example.promptIds().length,
+          example.completions().stream().map(completion -> completion.ids().length).toList());
     }
   }
 
@@ -63,8 +68,8 @@ public record EncodedRow(
     unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
     warnings = Collections.unmodifiableSet(new TreeSet<>(warnings));
     notes = Collections.unmodifiableSet(new TreeSet<>(notes));
-    if ((pair == null) != (status == Status.DROPPED)) {
-      throw new IllegalArgumentException("a row has a pair unless it is dropped");
+    if ((example == null) != (status == Status.DROPPED)) {
+      throw new IllegalArgumentException("a row has an example unless it is dropped");
     }
   }
 
@@ -73,7 +78,7 @@ public record EncodedRow(
       RowOrigin origin,
       Status status,
       String reason,
-      @Nullable EncodedPair pair,
+      @Nullable EncodedExample example,
       Lengths uncut,
       RenderedTexts texts,
       List<Integer> unmatchedPromptIds,
@@ -83,7 +88,7 @@ public record EncodedRow(
         origin,
         status,
         reason,
-        pair,
+        example,
         uncut,
         texts,
         unmatchedPromptIds,
@@ -94,11 +99,7 @@ public record EncodedRow(
 
   /** The same ids with the row's weight. */
   EncodedRow weighing(double rowWeight) {
-    EncodedPair weighted =
-        pair == null
-            ? null
-            : new EncodedPair(
-                origin, pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), rowWeight);
+    EncodedExample weighted = example == null ? null : example.weighing(rowWeight);
     return new EncodedRow(
         origin,
         status,
@@ -126,8 +127,8 @@ public record EncodedRow(
         Set.of());
   }
 
-  /** The pair, unless the row is dropped. */
-  public Optional<EncodedPair> usable() {
-    return Optional.ofNullable(pair);
+  /** The example, unless the row is dropped. */
+  public Optional<EncodedExample> usable() {
+    return Optional.ofNullable(example);
   }
 }

@@ -5,17 +5,20 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.RowOrigin;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Counts pairs by result, with the first pair of each result. A row is one pair unless it lists
- * rejected completions; a bad row counts as one. Not safe for use by several threads.
+ * Counts examples by result, with the first one of each result. A row is one example unless it
+ * lists rejected completions or is a pair that is taken apart; a bad row counts as one. Not safe
+ * for use by several threads.
  */
 public final class EncodingCounts {
 
   /**
-   * @param rows the number of pairs, or of bad rows
+   * @param rows the number of examples, or of bad rows
    * @param first the first of them
    */
   public record Tally(int rows, RowOrigin first) {
@@ -29,14 +32,24 @@ public final class EncodingCounts {
   private final Map<String, Tally> bad = new TreeMap<>();
   private final Map<String, Tally> warnings = new TreeMap<>();
   private final Map<String, Tally> notes = new TreeMap<>();
+  private final ExampleKind kind;
   private int rows;
-  private int pairs;
+  private int examples;
+  private @Nullable RowOrigin last;
+
+  /**
+   * @param kind of the examples
+   */
+  EncodingCounts(ExampleKind kind) {
+    this.kind = kind;
+  }
 
   void count(EncodedRow row) {
-    pairs++;
-    if (row.origin().rejectedIndex() <= 1) {
+    examples++;
+    if (last == null || !row.origin().sameRow(last)) {
       rows++;
     }
+    last = row.origin();
     switch (row.status()) {
       case KEPT -> {}
       case CUT -> tally(cut, row.reason(), row.origin());
@@ -50,7 +63,7 @@ public final class EncodingCounts {
 
   void countBad(RowOrigin origin, BadRowException problem) {
     rows++;
-    pairs++;
+    examples++;
     tally(bad, problem.reason(), origin);
   }
 
@@ -63,22 +76,27 @@ public final class EncodingCounts {
     return rows;
   }
 
-  /** All pairs, used or not; a bad row counts as one. */
+  /** All examples, used or not; a bad row counts as one. */
   public int pairs() {
-    return pairs;
+    return examples;
   }
 
-  /** Pairs that are used, including those that were cut. */
+  /** One of the examples in a message: a noun in the singular. */
+  public String noun() {
+    return kind.noun();
+  }
+
+  /** Examples that are used, including those that were cut. */
   public int kept() {
-    return pairs - sum(dropped) - sum(bad);
+    return examples - sum(dropped) - sum(bad);
   }
 
-  /** Pairs that are used after truncation. */
+  /** Examples that are used after truncation. */
   public int cut() {
     return sum(cut);
   }
 
-  /** Well-formed pairs that are not used, by reason. */
+  /** Well-formed examples that are not used, by reason. */
   public Map<String, Tally> dropped() {
     return Collections.unmodifiableMap(dropped);
   }
@@ -88,12 +106,12 @@ public final class EncodingCounts {
     return Collections.unmodifiableMap(bad);
   }
 
-  /** Used pairs with warnings, by warning; a pair may count more than once. */
+  /** Used examples with warnings, by warning; an example may count more than once. */
   public Map<String, Tally> warnings() {
     return Collections.unmodifiableMap(warnings);
   }
 
-  /** Used pairs with notes on the chat template, by note. */
+  /** Used examples with notes on the chat template, by note. */
   public Map<String, Tally> notes() {
     return Collections.unmodifiableMap(notes);
   }
@@ -102,8 +120,8 @@ public final class EncodingCounts {
   public String summary() {
     List<String> parts = new ArrayList<>();
     parts.add(
-        "%d of %d pairs kept".formatted(kept(), pairs)
-            + (pairs == rows ? "" : " from %d row%s".formatted(rows, rows == 1 ? "" : "s"))
+        "%d of %d %ss kept".formatted(kept(), examples, noun())
+            + (examples == rows ? "" : " from %d row%s".formatted(rows, rows == 1 ? "" : "s"))
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);

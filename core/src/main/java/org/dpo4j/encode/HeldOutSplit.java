@@ -3,7 +3,6 @@ package org.dpo4j.encode;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowOrigin;
@@ -15,7 +14,7 @@ import org.dpo4j.data.Shuffle;
  *
  * @param size below 1 a share of the pairs, rounded up as in scikit-learn; from 1 a number of pairs
  * @param seed the seed that alone decides which pairs are held out
- * @param bos as in {@link EncodedPair#hasPrompt}
+ * @param bos as in {@link EncodedExample#hasPrompt}
  */
 public record HeldOutSplit(double size, long seed, int bos) {
 
@@ -24,13 +23,13 @@ public record HeldOutSplit(double size, long seed, int bos) {
    * @param held indices of the held-out pairs: at most the requested number, fewer if prompts with
    *     many pairs do not fit
    */
-  public record Split(PairDataset train, PairDataset held) {}
+  public record Split(ExampleDataset train, ExampleDataset held) {}
 
   /**
    * @throws UsageException if either part would be empty
    */
-  public Split of(PairDataset data) {
-    EncodedPairs pairs = data.pairs();
+  public Split of(ExampleDataset data) {
+    EncodedExamples pairs = data.pairs();
     int[] groups = groups(pairs);
     int[] members = new int[pairs.size()];
     for (int group : groups) {
@@ -75,7 +74,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
   }
 
   /** Maps each pair to the first pair of its group. */
-  private int[] groups(EncodedPairs pairs) {
+  private int[] groups(EncodedExamples pairs) {
     int[] first = new int[pairs.size()];
     Arrays.setAll(first, i -> i);
     FirstOccurrenceIndex seen = new FirstOccurrenceIndex(first.length);
@@ -88,7 +87,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
     return first;
   }
 
-  private static void joinRows(int[] first, EncodedPairs pairs, FirstOccurrenceIndex rows) {
+  private static void joinRows(int[] first, EncodedExamples pairs, FirstOccurrenceIndex rows) {
     for (int i = 0; i < first.length; i++) {
       RowOrigin row = pairs.get(i).origin();
       int hash = Objects.hash(row.file(), row.line(), row.row());
@@ -101,7 +100,7 @@ public record HeldOutSplit(double size, long seed, int bos) {
     return a.row() == b.row() && a.line() == b.line() && a.file().equals(b.file());
   }
 
-  private void joinPrompts(int[] first, EncodedPairs pairs, FirstOccurrenceIndex prompts) {
+  private void joinPrompts(int[] first, EncodedExamples pairs, FirstOccurrenceIndex prompts) {
     for (int i = 0; i < first.length; i++) {
       int[] key = key(pairs.get(i));
       int hash = Arrays.hashCode(key);
@@ -111,11 +110,12 @@ public record HeldOutSplit(double size, long seed, int bos) {
   }
 
   /** The ids to compare: the prompt, or the whole pair if it has none. */
-  private int[] key(EncodedPair pair) {
+  private int[] key(EncodedExample pair) {
     return pair.hasPrompt(bos)
         ? pair.promptIds()
-        : Stream.of(new int[] {-1}, pair.chosenIds(), new int[] {-1}, pair.rejectedIds())
-            .flatMapToInt(Arrays::stream)
+        : pair.completions().stream()
+            .flatMapToInt(
+                completion -> IntStream.concat(IntStream.of(-1), Arrays.stream(completion.ids())))
             .toArray();
   }
 

@@ -23,9 +23,9 @@ public record Overlap(
   /**
    * Compares each held-out pair with all training pairs.
    *
-   * @param bos as in {@link EncodedPair#hasPrompt}
+   * @param bos as in {@link EncodedExample#hasPrompt}
    */
-  public static Overlap of(List<EncodedPair> training, List<EncodedPair> heldOut, int bos) {
+  public static Overlap of(List<EncodedExample> training, List<EncodedExample> heldOut, int bos) {
     boolean[] samePair = new boolean[heldOut.size()];
     boolean[] samePrompt = new boolean[heldOut.size()];
     First pair =
@@ -51,23 +51,23 @@ public record Overlap(
   private record First(@Nullable RowOrigin held, @Nullable RowOrigin trained) {}
 
   private interface Hash {
-    int of(EncodedPair pair);
+    int of(EncodedExample pair);
   }
 
   private interface Likeness {
-    boolean of(EncodedPair a, EncodedPair b);
+    boolean of(EncodedExample a, EncodedExample b);
   }
 
   private static First mark(
-      List<EncodedPair> training,
-      List<EncodedPair> heldOut,
+      List<EncodedExample> training,
+      List<EncodedExample> heldOut,
       boolean[] marks,
-      Predicate<EncodedPair> compared,
+      Predicate<EncodedExample> compared,
       Hash hash,
       Likeness like) {
     FirstOccurrenceIndex seen = new FirstOccurrenceIndex(training.size() + 1);
     for (int i = 0; i < training.size(); i++) {
-      EncodedPair pair = training.get(i);
+      EncodedExample pair = training.get(i);
       // Pairs without a prompt would share one hash, which would make the comparison quadratic.
       if (compared.test(pair)) {
         seen.findOrAdd(hash.of(pair), i, other -> like.of(pair, training.get(other)));
@@ -75,7 +75,7 @@ public record Overlap(
     }
     First first = new First(null, null);
     for (int i = 0; i < marks.length; i++) {
-      EncodedPair pair = heldOut.get(i);
+      EncodedExample pair = heldOut.get(i);
       int found =
           compared.test(pair)
               ? seen.find(hash.of(pair), other -> like.of(pair, training.get(other)))
@@ -88,22 +88,24 @@ public record Overlap(
     return first;
   }
 
-  private static int promptHash(EncodedPair pair) {
+  private static int promptHash(EncodedExample pair) {
     return Arrays.hashCode(pair.promptIds());
   }
 
-  private static boolean hasSamePrompt(EncodedPair a, EncodedPair b) {
+  private static boolean hasSamePrompt(EncodedExample a, EncodedExample b) {
     return Arrays.equals(a.promptIds(), b.promptIds());
   }
 
-  private static int wholeHash(EncodedPair pair) {
-    return 31 * (31 * promptHash(pair) + Arrays.hashCode(pair.chosenIds()))
-        + Arrays.hashCode(pair.rejectedIds());
+  private static int wholeHash(EncodedExample pair) {
+    int hash = promptHash(pair);
+    for (EncodedCompletion completion : pair.completions()) {
+      hash = 31 * hash + Arrays.hashCode(completion.ids());
+    }
+    return hash;
   }
 
-  private static boolean isSame(EncodedPair a, EncodedPair b) {
+  private static boolean isSame(EncodedExample a, EncodedExample b) {
     return Arrays.equals(a.promptIds(), b.promptIds())
-        && Arrays.equals(a.chosenIds(), b.chosenIds())
-        && Arrays.equals(a.rejectedIds(), b.rejectedIds());
+        && EncodedCompletion.sameIds(a.completions(), b.completions());
   }
 }

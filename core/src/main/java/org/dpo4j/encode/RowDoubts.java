@@ -8,10 +8,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
-import java.util.stream.Stream;
 import org.dpo4j.Message;
 import org.dpo4j.OptionText;
-import org.dpo4j.data.PreferencePair;
+import org.dpo4j.data.Completion;
+import org.dpo4j.data.Example;
 import org.dpo4j.data.RepeatedPrompt;
 import org.jspecify.annotations.Nullable;
 
@@ -77,38 +77,57 @@ final class RowDoubts {
 
   private RowDoubts() {}
 
-  static Set<String> of(PreferencePair.Text pair) {
+  static Set<String> of(Example.Text example) {
     Set<String> found = new TreeSet<>();
-    if (pair.prompt().isBlank()) {
+    List<String> completions = contents(example.completions());
+    boolean wholeText = example.prompt().isEmpty() && completions.size() == 1;
+    if (example.prompt().isBlank() && !wholeText) {
       found.add(EMPTY_PROMPT);
     }
-    String prompt = pair.prompt().strip();
-    if (RepeatedPrompt.opens(pair.chosen(), prompt)
-        || RepeatedPrompt.opens(pair.rejected(), prompt)) {
+    String prompt = example.prompt().strip();
+    if (completions.stream().anyMatch(text -> RepeatedPrompt.opens(text, prompt))) {
       found.add(REPEATED_PROMPT);
     }
-    sides(pair.chosen(), pair.rejected(), found);
+    compare(completions, found);
     return found;
   }
 
   /**
    * @param prompt the prompt, rendered with the header of the answer
-   * @param chosen the whole conversation with the chosen answer, rendered
-   * @param rejected the whole conversation with the rejected answer, rendered
+   * @param whole the whole conversation with each completion, rendered
    * @param render renders other turns with other variables, for comparison
    */
   static Set<String> of(
-      PreferencePair.Chat pair,
+      Example.Chat example,
       String prompt,
-      String chosen,
-      String rejected,
+      List<String> whole,
       BiFunction<List<Message>, Map<String, @Nullable Object>, String> render) {
     Set<String> found = new TreeSet<>();
-    boolean answers = isAssistant(pair.chosen().get(0)) && isAssistant(pair.rejected().get(0));
-    if (!chosen.startsWith(prompt) || !rejected.startsWith(prompt)) {
-      found.add(answers ? LOST_HEADER : OTHER_TURN);
+    List<List<Message>> completions = contents(example.completions());
+    if (!example.prompt().isEmpty()) {
+      continuation(example, prompt, whole, found);
     }
-    Message last = pair.prompt().get(pair.prompt().size() - 1);
+    for (int i = 0; i < completions.size(); i++) {
+      turns(
+          example.prompt(),
+          completions.get(i),
+          whole.get(i),
+          example.templateVariables(),
+          render,
+          found);
+    }
+    return found;
+  }
+
+  /** What is doubtful about completions that follow a prompt. */
+  private static void continuation(
+      Example.Chat example, String prompt, List<String> whole, Set<String> found) {
+    List<List<Message>> completions = contents(example.completions());
+    List<Message> firsts = completions.stream().map(turns -> turns.get(0)).toList();
+    if (!whole.stream().allMatch(text -> text.startsWith(prompt))) {
+      found.add(firsts.stream().allMatch(RowDoubts::isAssistant) ? LOST_HEADER : OTHER_TURN);
+    }
+    Message last = example.prompt().get(example.prompt().size() - 1);
     if (isAssistant(last)) {
       found.add(PROMPT_ENDS_IN_ANSWER);
     }
@@ -116,26 +135,25 @@ final class RowDoubts {
     if (question.isEmpty() && last.role().equals("user")) {
       found.add(EMPTY_PROMPT);
     }
-    String w = pair.chosen().get(0).text();
-    String l = pair.rejected().get(0).text();
-    if (RepeatedPrompt.opens(w, question) && RepeatedPrompt.opens(l, question)) {
+    List<String> answers = firsts.stream().map(Message::text).toList();
+    if (answers.stream().allMatch(answer -> RepeatedPrompt.opens(answer, question))) {
       found.add(REPEATED_PROMPT);
     }
-    if (pair.chosen().size() == 1
-        && pair.rejected().size() == 1
-        && Stream.of(pair.chosen().get(0), pair.rejected().get(0))
-            .allMatch(RowDoubts::onlySpeaks)) {
-      sides(w, l, found);
+    if (completions.stream().allMatch(turns -> turns.size() == 1)
+        && firsts.stream().allMatch(RowDoubts::onlySpeaks)) {
+      compare(answers, found);
     }
-    turns(pair.prompt(), pair.chosen(), chosen, pair.templateVariables(), render, found);
-    turns(pair.prompt(), pair.rejected(), rejected, pair.templateVariables(), render, found);
-    return found;
   }
 
-  private static void sides(String chosen, String rejected, Set<String> found) {
-    if (chosen.isBlank() || rejected.isBlank()) {
+  private static <T> List<T> contents(List<Completion<T>> completions) {
+    return completions.stream().map(Completion::content).toList();
+  }
+
+  private static void compare(List<String> completions, Set<String> found) {
+    if (completions.stream().anyMatch(String::isBlank)) {
       found.add(BLANK_COMPLETION);
-    } else if (chosen.strip().equals(rejected.strip())) {
+    } else if (completions.size() > 1
+        && completions.stream().map(String::strip).distinct().count() == 1) {
       found.add(SAME_BUT_SPACE);
     }
   }

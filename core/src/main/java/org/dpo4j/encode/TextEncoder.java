@@ -12,7 +12,7 @@ import org.dpo4j.tokenizer.TextTokenizer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Encodes single prompts and completions by the rules of {@link PairEncoder}, so that their
+ * Encodes single prompts and completions by the rules of {@link ExampleEncoder}, so that their
  * log-probabilities equal those of a pair. Safe for use by several threads.
  */
 public final class TextEncoder {
@@ -76,7 +76,7 @@ public final class TextEncoder {
           "plain text must end in EOS but the model folder names none; set \"eos_token\" in"
               + " tokenizer_config.json");
     }
-    return split(prompt, prompt + PairEncoder.endingIn(eos, completion), true);
+    return split(prompt, prompt + ExampleEncoder.endingIn(eos, completion), true);
   }
 
   /**
@@ -99,7 +99,7 @@ public final class TextEncoder {
   private Encoded split(String prompt, String all, boolean addSpecialTokens) {
     int[] promptIds = tokenizer.encode(prompt, addSpecialTokens);
     int[] allIds = tokenizer.encode(all, addSpecialTokens);
-    int boundary = PairEncoder.commonPrefix(promptIds, allIds);
+    int boundary = ExampleEncoder.commonPrefix(promptIds, allIds);
     return new Encoded(
         Arrays.copyOf(allIds, boundary), Arrays.copyOfRange(allIds, boundary, allIds.length));
   }

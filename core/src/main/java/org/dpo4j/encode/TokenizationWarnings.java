@@ -36,22 +36,22 @@ final class TokenizationWarnings {
     eosId.ifPresent(ends::add);
   }
 
-  Set<String> of(EncodedPair uncut) {
+  Set<String> of(EncodedExample uncut) {
     Set<String> found = new TreeSet<>();
     int[] prompt = uncut.promptIds();
-    if (!uncut.hasPrompt(bos)) {
+    // A single completion without a prompt is a whole text or conversation.
+    if (!uncut.hasPrompt(bos) && uncut.isPair()) {
       found.add(RowDoubts.EMPTY_PROMPT);
     }
     int[] start =
-        IntStream.concat(Arrays.stream(prompt), Arrays.stream(uncut.chosenIds()))
+        IntStream.concat(Arrays.stream(prompt), Arrays.stream(uncut.completions().get(0).ids()))
             .limit(2)
             .toArray();
     if (start.length == 2 && start[0] == bos && start[1] == bos) {
       found.add(TWO_BOS);
     }
     if (!ends.isEmpty()) {
-      end(uncut.chosenIds(), found);
-      end(uncut.rejectedIds(), found);
+      uncut.completions().forEach(completion -> end(completion.ids(), found));
     }
     return found;
   }

@@ -38,7 +38,7 @@ public record AotLoss(double beta, double labelSmoothing) implements PreferenceL
   }
 
   @Override
-  public boolean keepsPairs() {
+  public boolean keepsExamples() {
     return false;
   }
 }

@@ -38,7 +38,7 @@ public record AotUnpairedLoss(double beta, double labelSmoothing) implements Pre
   }
 
   @Override
-  public boolean keepsPairs() {
+  public boolean keepsExamples() {
     return false;
   }
 }

@@ -82,8 +82,8 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
   }
 
   @Override
-  public boolean keepsPairs() {
-    return parts.stream().allMatch(part -> part.loss().keepsPairs());
+  public boolean keepsExamples() {
+    return parts.stream().allMatch(part -> part.loss().keepsExamples());
   }
 
   @Override

@@ -1,8 +1,8 @@
 package org.dpo4j.loss;
 
-import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.UsageException;
 import org.dpo4j.torch.Tensors;
 
@@ -11,7 +11,7 @@ import org.dpo4j.torch.Tensors;
  * completion, h = Delta_w - Delta_l the log-ratio margin, z = beta h the reward margin; s is the
  * score of Delta under an f-divergence: Delta itself for the default, the reverse KL.
  */
-public sealed interface PreferenceLoss
+public sealed interface PreferenceLoss extends TrainingLoss
     permits AotLoss,
         AotUnpairedLoss,
         ApoDownLoss,
@@ -38,39 +38,9 @@ public sealed interface PreferenceLoss
   /** The loss of each pair, shape (batch); no gradient flows into the reference. */
   Tensor of(LossInputs pairs);
 
-  /** Strength of the tie to the reference; scales the implicit rewards. */
-  double beta();
-
-  /** The name in the option {@code loss_type}. */
-  String name();
-
-  /**
-   * The loss where policy and reference agree; a run compares its first micro-batch with it. Empty
-   * if it depends on the pairs.
-   */
-  OptionalDouble valueAtZero();
-
-  /** How the loss uses the reference. */
-  default ReferenceUse reference() {
-    return ReferenceUse.LOSS;
-  }
-
-  /** Whether the loss uses scores, so that an f-divergence changes it. */
-  default boolean usesScores() {
-    return false;
-  }
-
-  /** Whether value i is the loss of pair i; false for losses that sort the batch. */
-  default boolean keepsPairs() {
-    return true;
-  }
-
-  /**
-   * Whether the loss of a pair does not depend on the other pairs of the micro-batch, which may
-   * then be computed in pieces.
-   */
-  default boolean separable() {
-    return keepsPairs();
+  @Override
+  default ExampleKind examples() {
+    return ExampleKind.PAIRS;
   }
 
   /** Without a reference: whether rewards are beta times averages over tokens, not sums. */

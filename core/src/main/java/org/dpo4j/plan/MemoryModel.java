@@ -28,7 +28,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   /** The parts of the memory. */
   public enum Part {
     LIBRARIES("Java and libraries"),
-    PAIRS("pairs"),
+    PAIRS("data"),
     WEIGHTS("weights"),
     GRADIENTS("gradients"),
     OPTIMIZER("optimizer state"),

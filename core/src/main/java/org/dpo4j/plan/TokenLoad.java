@@ -5,16 +5,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.data.CompletionRole;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.ModelShape;
 
 /**
- * The amount of work that some pairs require of a model. A prompt is fed once for both completions,
- * and the last token of a completion is not fed, as in {@link FlatSequences}.
+ * The amount of work that some examples require of a model. A prompt is fed once for all
+ * completions, and the last token of a completion is not fed, as in {@link FlatSequences}.
  *
- * @param pairs how many there are
+ * @param examples how many there are
  * @param tokens that are fed
  * @param predictions completion tokens that are scored
  * @param predicting fed tokens that predict one of them or more
@@ -22,7 +23,7 @@ import org.dpo4j.model.ModelShape;
  * @param keysSeenPredicting as {@code keysSeen}, over predicting tokens alone
  */
 public record TokenLoad(
-    long pairs,
+    long examples,
     long tokens,
     long predictions,
     long predicting,
@@ -34,16 +35,20 @@ public record TokenLoad(
     keysSeenPredicting = Map.copyOf(keysSeenPredicting);
   }
 
-  /** The load of pairs on a model; loads of micro-batches add up. */
-  public static TokenLoad of(List<EncodedPair> pairs, ModelShape shape) {
-    return of(PreferenceBatch.of(pairs).sequences(), shape);
+  /** The load of the trained completions of examples on a model; loads of micro-batches add up. */
+  public static TokenLoad of(List<EncodedExample> examples, ModelShape shape) {
+    List<EncodedExample> trained =
+        examples.stream()
+            .map(example -> example.only(role -> role != CompletionRole.MISMATCHED))
+            .toList();
+    return of(examples.size(), ExampleBatch.of(trained).sequences(), shape);
   }
 
-  private static TokenLoad of(FlatSequences sequences, ModelShape shape) {
+  private static TokenLoad of(int examples, FlatSequences sequences, ModelShape shape) {
     int[] positions = sequences.positions();
     int[] predicting = sequences.predicting();
     return new TokenLoad(
-        sequences.sequences() / 2,
+        examples,
         sequences.tokens(),
         sequences.predictors().length,
         predicting.length,

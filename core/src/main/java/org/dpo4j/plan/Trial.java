@@ -7,7 +7,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
@@ -22,8 +22,8 @@ import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.Computation;
-import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
 import org.dpo4j.weights.ModelBlueprint;
 
@@ -65,7 +65,7 @@ public record Trial(
   }
 
   /** Costs of the whole model on one micro-batch. */
-  public StepCost run(List<EncodedPair> microBatch) {
+  public StepCost run(List<EncodedExample> microBatch) {
     StepCost few = cost(microBatch, FEW_LAYERS);
     int layers = blueprint.shape().layers();
     return layers == FEW_LAYERS
@@ -73,7 +73,7 @@ public record Trial(
         : few.extrapolate(FEW_LAYERS, cost(microBatch, moreLayers()), moreLayers(), layers);
   }
 
-  private StepCost cost(List<EncodedPair> pairs, int layers) {
+  private StepCost cost(List<EncodedExample> pairs, int layers) {
     RandomNumbers random = new RandomNumbers(0);
     try (CausalLm base =
         blueprint.withLayers(layers).build(new RandomParameters(ElementType.F32, random))) {
@@ -86,7 +86,7 @@ public record Trial(
     }
   }
 
-  private StepCost cost(List<EncodedPair> pairs, CausalLm policy) {
+  private StepCost cost(List<EncodedExample> pairs, CausalLm policy) {
     if (computation.bf16()) {
       policy.parameters().enableBf16();
     }
@@ -105,7 +105,7 @@ public record Trial(
     List<StepReport> reports = new ArrayList<>();
     Trainer.Settings settings =
         new Trainer.Settings(
-            new EpochPlan(pairs.size(), pairs.size(), 1, false, 0),
+            new EpochPlan(pairs.size(), pairs.size(), 1, EpochPlan.Order.FILE, 0),
             STEPS,
             LearningRateSchedule.constant(0),
             adamW,
@@ -122,7 +122,7 @@ public record Trial(
           }
         };
     try (TrainingSession session =
-        new TrainingSession(policy, new PreferenceData(pairs, reference), objective, settings)) {
+        new TrainingSession(policy, new TrainingData(pairs, reference), objective, settings)) {
       new Trainer(session, collector).train();
     }
     StepReport quick = quick(reports.subList(1, reports.size()));

@@ -2,7 +2,7 @@ package org.dpo4j.reference;
 
 import java.util.List;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
@@ -57,12 +57,12 @@ public final class MovingReference implements Reference {
   }
 
   @Override
-  public ScoredPair scored(int index, EncodedPair pair) {
-    return new ScoredPair(pair, null);
+  public ScoredExample scored(int index, EncodedExample example) {
+    return new ScoredExample(example, null);
   }
 
   @Override
-  public double[] logProbs(List<ScoredPair> pairs, FlatSequences sequences) {
+  public double[] logProbs(List<ScoredExample> examples, FlatSequences sequences) {
     try (TensorScope scope = TensorScope.open();
         LogProbPass pass = engine.forward(model, sequences, tail, LogProbEngine.Purpose.SUMS)) {
       return Tensors.toDoubles(pass.weightedSums());

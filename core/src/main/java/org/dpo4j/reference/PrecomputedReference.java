@@ -1,32 +1,28 @@
 package org.dpo4j.reference;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbTable;
 
 /**
- * A frozen reference: its log-probabilities of every pair, computed before training.
+ * A frozen reference: its log-probabilities of every example, computed before training.
  *
- * @param logProbs of the pairs, by index in the data set
+ * @param logProbs of the examples, by index in the data set
  */
 public record PrecomputedReference(LogProbTable logProbs) implements Reference {
 
   @Override
-  public ScoredPair scored(int index, EncodedPair pair) {
-    return new ScoredPair(
-        pair, new ScoredPair.Scores(logProbs.chosen(index), logProbs.rejected(index)));
+  public ScoredExample scored(int index, EncodedExample example) {
+    return new ScoredExample(example, logProbs.of(index));
   }
 
   @Override
-  public double[] logProbs(List<ScoredPair> pairs, FlatSequences sequences) {
-    double[] values = new double[2 * pairs.size()];
-    for (int i = 0; i < pairs.size(); i++) {
-      ScoredPair.Scores scores = Objects.requireNonNull(pairs.get(i).reference());
-      values[2 * i] = scores.chosen();
-      values[2 * i + 1] = scores.rejected();
-    }
-    return values;
+  public double[] logProbs(List<ScoredExample> examples, FlatSequences sequences) {
+    return examples.stream()
+        .flatMapToDouble(scored -> Arrays.stream(Objects.requireNonNull(scored.reference())))
+        .toArray();
   }
 }

@@ -2,7 +2,7 @@ package org.dpo4j.reference;
 
 import java.util.List;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.jspecify.annotations.Nullable;
@@ -12,20 +12,20 @@ public sealed interface Reference extends AutoCloseable
     permits PrecomputedReference, MovingReference {
 
   /**
-   * A pair with its log-probabilities, where they are known before training.
+   * An example with its log-probabilities, where they are known before training.
    *
-   * @param index of the pair in the data set
+   * @param index of the example in the data set
    */
-  ScoredPair scored(int index, EncodedPair pair);
+  ScoredExample scored(int index, EncodedExample example);
 
   /**
-   * Log-probabilities of both completions of each pair, in nats.
+   * Log-probabilities of all completions of some examples, in nats.
    *
-   * @param pairs from {@link #scored}
-   * @param sequences the layout of these pairs
-   * @return (2 x pairs): sequence 2i is the chosen completion of pair i, 2i + 1 its rejected one
+   * @param examples from {@link #scored}
+   * @param sequences the layout of these examples
+   * @return shape (sequences), in the order of {@link org.dpo4j.batch.ExampleBatch}
    */
-  double[] logProbs(List<ScoredPair> pairs, FlatSequences sequences);
+  double[] logProbs(List<ScoredExample> examples, FlatSequences sequences);
 
   /**
    * Updates the reference after an optimizer step.

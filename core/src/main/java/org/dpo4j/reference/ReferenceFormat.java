@@ -18,16 +18,17 @@ import org.dpo4j.logprob.LogProbTable;
 
 /**
  * The file format of a table, all numbers big-endian: 8 bytes {@code DPO4JREF}, the version of the
- * format (4 bytes), the fingerprint (32), the number of pairs (8), the length of a text (4) and the
- * text (UTF-8, for people: {@code name: value} lines), then for each pair log pi(y_w given x) and
- * log pi(y_l given x) as doubles, and the SHA-256 of all of that (32).
+ * format (4 bytes), the fingerprint (32), the number of examples (8) and of completions of each
+ * (4), the length of a text (4) and the text (UTF-8, for people: {@code name: value} lines), then
+ * for each completion of each example log pi(y given x) as a double, and the SHA-256 of all of that
+ * (32).
  */
 final class ReferenceFormat {
-  static final int VERSION = 1;
+  static final int VERSION = 2;
 
   private static final byte[] MAGIC = "DPO4JREF".getBytes(StandardCharsets.US_ASCII);
   private static final int HEADER_BYTES =
-      MAGIC.length + Integer.BYTES + Sha256.BYTES + Long.BYTES + Integer.BYTES;
+      MAGIC.length + Integer.BYTES + Sha256.BYTES + Long.BYTES + 2 * Integer.BYTES;
   private static final int MOST_TEXT = 1 << 20;
 
   private ReferenceFormat() {}
@@ -45,11 +46,13 @@ final class ReferenceFormat {
     out.writeInt(VERSION);
     out.write(HexFormat.of().parseHex(key.fingerprint()));
     out.writeLong(table.size());
+    out.writeInt(table.completions());
     out.writeInt(words.length);
     out.write(words);
     for (int i = 0; i < table.size(); i++) {
-      out.writeDouble(table.chosen(i));
-      out.writeDouble(table.rejected(i));
+      for (double value : table.of(i)) {
+        out.writeDouble(value);
+      }
     }
     out.flush();
     out.write(digested.getMessageDigest().digest());
@@ -75,23 +78,26 @@ final class ReferenceFormat {
       String fingerprint = HexFormat.of().formatHex(in.readNBytes(Sha256.BYTES));
       require(
           fingerprint.equals(key.fingerprint()), "it belongs to another reference or other data");
-      require(in.readLong() == key.pairs(), "its number of pairs is wrong");
+      require(in.readLong() == key.examples(), "its number of examples is wrong");
+      require(in.readInt() == key.completions(), "its number of completions is wrong");
       int text = in.readInt();
       require(text >= 0 && text <= MOST_TEXT, "its header is damaged");
       // Checked before memory is allocated for a size that may be wrong.
       require(
-          bytes == HEADER_BYTES + text + 2L * Double.BYTES * key.pairs() + Sha256.BYTES,
+          bytes
+              == HEADER_BYTES
+                  + text
+                  + (long) Double.BYTES * key.completions() * key.examples()
+                  + Sha256.BYTES,
           "its length is wrong");
       in.readNBytes(text); // skipped bytes would be missing in the checksum
-      double[] chosen = new double[key.pairs()];
-      double[] rejected = new double[key.pairs()];
-      for (int i = 0; i < chosen.length; i++) {
-        chosen[i] = in.readDouble();
-        rejected[i] = in.readDouble();
+      double[] values = new double[key.completions() * key.examples()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = in.readDouble();
       }
       byte[] sum = digested.getMessageDigest().digest();
       require(Arrays.equals(in.readNBytes(Sha256.BYTES), sum), "its checksum is wrong");
-      return LogProbTable.of(chosen, rejected);
+      return LogProbTable.of(values, key.completions());
     } catch (EOFException e) {
       throw new DamagedReferenceException("it is cut short", e);
     }

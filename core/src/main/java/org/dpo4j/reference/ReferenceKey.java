@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.data.Sha256;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.encode.PairDigest;
+import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.ExampleDigest;
 import org.dpo4j.logprob.LengthDesensitizing;
 
 /**
@@ -28,12 +28,14 @@ public final class ReferenceKey {
    */
   static final int NUMERICS = 1;
 
-  private final int pairs;
+  private final int examples;
+  private final int completions;
   private final Map<String, String> parts;
   private final String fingerprint;
 
-  private ReferenceKey(int pairs, Map<String, String> parts) {
-    this.pairs = pairs;
+  private ReferenceKey(int examples, int completions, Map<String, String> parts) {
+    this.examples = examples;
+    this.completions = completions;
     this.parts = Collections.unmodifiableMap(parts);
     this.fingerprint = Sha256.of(text(parts).getBytes(StandardCharsets.UTF_8));
   }
@@ -42,30 +44,38 @@ public final class ReferenceKey {
    * The key of a data set under a model.
    *
    * @param files the model's
-   * @param pairs the data set, in its order
+   * @param examples the data set, in its order; at least one
    * @param tail weights the tokens of a pair
    * @param computation the number type in which the model computes, as in {@code float32}
    */
   public static ReferenceKey of(
-      ReferenceFiles files, List<EncodedPair> pairs, LengthDesensitizing tail, String computation) {
+      ReferenceFiles files,
+      List<EncodedExample> examples,
+      LengthDesensitizing tail,
+      String computation) {
     Map<String, String> parts = new LinkedHashMap<>(files.parts());
-    parts.put("pairs", Integer.toString(pairs.size()));
-    parts.put("ids", ids(pairs));
+    parts.put("pairs", Integer.toString(examples.size()));
+    parts.put("ids", ids(examples));
     parts.put("ld_alpha", Double.toString(tail.alpha()));
     parts.put("computation", computation);
     parts.put("numerics", Integer.toString(NUMERICS));
-    return new ReferenceKey(pairs.size(), parts);
+    return new ReferenceKey(examples.size(), examples.get(0).completions().size(), parts);
   }
 
-  private static String ids(List<EncodedPair> pairs) {
+  private static String ids(List<EncodedExample> examples) {
     MessageDigest digest = Sha256.digest();
-    pairs.forEach(pair -> PairDigest.update(digest, pair));
+    examples.forEach(example -> ExampleDigest.update(digest, example));
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  /** How many pairs the data set has. */
-  public int pairs() {
-    return pairs;
+  /** How many examples the data set has. */
+  public int examples() {
+    return examples;
+  }
+
+  /** How many completions each of them has. */
+  public int completions() {
+    return completions;
   }
 
   /** What the fingerprint is made of, by name. */

@@ -3,7 +3,9 @@ package org.dpo4j.report;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +20,8 @@ public record BestMetric(String name, boolean greaterIsBetter) {
   private static final String PREFIX = "eval_";
 
   public BestMetric {
-    if (!MetricNames.OF_EVALUATION.contains(name)) {
+    if (Stream.of(ExampleKind.values())
+        .noneMatch(kind -> MetricNames.ofEvaluation(kind).contains(name))) {
       throw new IllegalArgumentException("no evaluation has a metric " + name);
     }
   }

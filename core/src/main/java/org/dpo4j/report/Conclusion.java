@@ -6,9 +6,10 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 
 /**
  * The outcome of a run in a few sentences, and warnings about it.
@@ -48,7 +49,7 @@ public record Conclusion(
   /** Margins of few pairs can fall by this many nats even if a run hardly changes the model. */
   private static final double WRONG_WAY = 1;
 
-  /** Sentences about the losses, the held-out pairs and the log-probabilities. */
+  /** Sentences about the losses, the held-out examples and the log-probabilities. */
   public List<String> summary() {
     List<String> lines = new ArrayList<>();
     training().ifPresent(loss -> lines.add("training loss " + loss.words()));
@@ -69,23 +70,30 @@ public record Conclusion(
     return judge.filter(Losses::rose).isEmpty()
         ? Optional.empty()
         : Optional.of(
-            "The run made the model worse: the loss of the %s pairs rose."
-                .formatted(compares() ? "held-out" : "training"));
+            "The run made the model worse: the loss of the %s %ss rose."
+                .formatted(compares() ? "held-out" : "training", noun()));
   }
 
   private List<String> heldOut(EvaluationReport first, EvaluationReport last) {
-    PairMetrics before = first.metrics();
-    PairMetrics after = last.metrics();
+    TrainingMetrics before = first.metrics();
+    TrainingMetrics after = last.metrics();
+    boolean imitates = after.kind() == ExampleKind.DEMONSTRATIONS;
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%s: loss %s -> %s, reward margin %s -> %s"
+        "%s: loss %s -> %s, %s %s -> %s"
             .formatted(
-                ShortNumber.count(last.pairs(), "held-out pair"),
+                ShortNumber.count(last.examples(), "held-out " + noun()),
                 ShortNumber.of(before.loss()),
                 ShortNumber.of(after.loss()),
-                ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
-                ShortNumber.fixed("%+.3f", after.rewardsMargins())));
-    if (!after.tied()) { // for ties the accuracy is 0 and has no meaning
+                imitates ? "perplexity" : "reward margin",
+                imitates
+                    ? ShortNumber.of(Math.exp(before.loss()))
+                    : ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
+                imitates
+                    ? ShortNumber.of(Math.exp(after.loss()))
+                    : ShortNumber.fixed("%+.3f", after.rewardsMargins())));
+    // for ties the accuracy is 0 and has no meaning
+    if (after.kind() == ExampleKind.PAIRS && !after.tied()) {
       lines.add(
           "held-out accuracy %s%s: the share of pairs in which %s"
               .formatted(
@@ -115,7 +123,7 @@ public record Conclusion(
       if (evaluated.isEmpty()) {
         return Optional.of(rose + ": the model got worse; lower " + rate);
       }
-      String held = "the loss of the held-out pairs";
+      String held = "the loss of the held-out %ss".formatted(noun());
       String range = evaluated.get().range();
       return Optional.of(
           evaluated.get().fell()
@@ -131,10 +139,10 @@ public record Conclusion(
         .filter(Losses::rose)
         .map(
             loss ->
-                "the loss of the held-out pairs ended above its start (%s): what was learned does"
-                        .formatted(loss.range())
-                    + " not carry over to pairs that were not trained on; train for fewer epochs,"
-                    + " with a lower %s or on more pairs".formatted(rate));
+                ("the loss of the held-out %2$ss ended above its start (%1$s): what was learned does"
+                        + " not carry over to %2$ss that were not trained on; train for fewer"
+                        + " epochs, with a lower %3$s or on more %2$ss")
+                    .formatted(loss.range(), noun(), rate));
   }
 
   /**
@@ -207,6 +215,10 @@ public record Conclusion(
     }
   }
 
+  private String noun() {
+    return history.kind().noun();
+  }
+
   private Optional<EvaluationReport> first() {
     return history.evaluations().stream().findFirst();
   }
@@ -226,11 +238,12 @@ public record Conclusion(
 
   private Optional<Movement> moved() {
     if (compares()) {
-      PairMetrics before = first().orElseThrow().metrics();
-      PairMetrics after = last().orElseThrow().metrics();
+      TrainingMetrics before = first().orElseThrow().metrics();
+      TrainingMetrics after = last().orElseThrow().metrics();
       return Optional.of(
           new Movement(
-              "held-out pairs",
+              history.kind(),
+              "held-out %ss".formatted(noun()),
               after.logpsChosen() - before.logpsChosen(),
               after.logpsRejected() - before.logpsRejected(),
               after.rewardsAccuracies()));
@@ -243,7 +256,8 @@ public record Conclusion(
             .map(
                 last ->
                     new Movement(
-                        "the training pairs of the last logged steps",
+                        history.kind(),
+                        "the training %ss of the last logged steps".formatted(noun()),
                         last.metrics().rewardsChosen() / beta.getAsDouble(),
                         last.metrics().rewardsRejected() / beta.getAsDouble(),
                         last.metrics().rewardsAccuracies()))
@@ -257,36 +271,57 @@ public record Conclusion(
    * @param rejected change of the rejected answers in nats
    */
   public static String meaning(double chosen, double rejected) {
+    return meaning(ExampleKind.PAIRS, chosen, rejected);
+  }
+
+  /** As above, in the words for a kind of examples. */
+  private static String meaning(ExampleKind kind, double chosen, double rejected) {
+    String better = better(kind);
+    String worse = worse(kind);
+    String method = kind == ExampleKind.PAIRS ? "DPO" : "preference tuning";
     if (Math.abs(chosen) < VISIBLE && Math.abs(rejected) < VISIBLE) {
       return "Hardly anything moved: train longer or raise the learning rate to learn more.";
     }
     if (chosen <= rejected) {
-      return "The rejected answers gained on the chosen ones, which is the wrong way.";
+      return "The %s answers gained on the %s ones, which is the wrong way."
+          .formatted(worse, better);
     }
     if (rejected >= 0) {
-      return "Both sides became more likely, the chosen answers more.";
+      return "Both sides became more likely, the %s answers more.".formatted(better);
     }
     if (chosen >= 0) {
-      return "The chosen answers became more likely and the rejected ones less: what DPO is for.";
+      return "The %s answers became more likely and the %s ones less: what %s is for."
+          .formatted(better, worse, method);
     }
     return chosen < LOSES_MUCH * rejected
-        ? "Both sides became less likely, the rejected answers more. The chosen ones lost much too:"
-            + " read the sample answers; if they got worse, lower the learning rate, raise beta or"
-            + " train for fewer epochs."
-        : "Both sides became less likely, the rejected answers far more. That is normal: DPO widens"
-            + " the gap between the two and does not hold the chosen answers where they were.";
+        ? ("Both sides became less likely, the %s answers more. The %s ones lost much too:"
+                + " read the sample answers; if they got worse, lower the learning rate, raise beta"
+                + " or train for fewer epochs.")
+            .formatted(worse, better)
+        : ("Both sides became less likely, the %s answers far more. That is normal: %s widens"
+                + " the gap between the two and does not hold the %s answers where they were.")
+            .formatted(worse, method, better);
   }
 
-  /** Mean changes over pairs in nats, and the share of pairs with a positive reward margin. */
-  private record Movement(String pairs, double chosen, double rejected, double accuracy) {
+  private static String better(ExampleKind kind) {
+    return kind == ExampleKind.PAIRS ? "chosen" : "desirable";
+  }
+
+  private static String worse(ExampleKind kind) {
+    return kind == ExampleKind.PAIRS ? "rejected" : "undesirable";
+  }
+
+  /** Mean changes over examples in nats, and the share of pairs with a positive reward margin. */
+  private record Movement(
+      ExampleKind kind, String pairs, double chosen, double rejected, double accuracy) {
 
     String words() {
-      return "change of the log-probability of %s: chosen %s nats, rejected %s nats"
-          .formatted(pairs, nats(chosen), nats(rejected));
+      return "change of the log-probability of %s: %s %s nats, %s %s nats"
+          .formatted(pairs, better(kind), nats(chosen), worse(kind), nats(rejected));
     }
 
     String meaning() {
-      return Conclusion.meaning(chosen, rejected);
+      return Conclusion.meaning(kind, chosen, rejected);
     }
 
     boolean wrongWay() {
@@ -295,9 +330,14 @@ public record Conclusion(
 
     String warning() {
       return OptionText.of(
-          "the rejected answers of %s gained on the chosen ones (chosen %s nats, rejected %s"
-              + " nats); check that the columns are not swapped, and lower {learning_rate}",
-          pairs, nats(chosen), nats(rejected));
+          "the %5$s answers of %1$s gained on the %4$s ones (%4$s %2$s nats, %5$s %3$s"
+              + " nats); check that the %6$s are not swapped, and lower {learning_rate}",
+          pairs,
+          nats(chosen),
+          nats(rejected),
+          better(kind),
+          worse(kind),
+          kind == ExampleKind.PAIRS ? "columns" : "labels");
     }
 
     private static String nats(double change) {

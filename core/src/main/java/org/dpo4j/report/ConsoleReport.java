@@ -6,8 +6,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 
 /**
  * Prints one line for each report of a run, in a {@link LogFormat}. {@code TABLE} and {@code DICT}
@@ -85,20 +86,46 @@ final class ConsoleReport {
     }
   }
 
-  private void row(String kind, int step, PairMetrics metrics, String rate, String left) {
+  private void row(String kind, int step, TrainingMetrics metrics, String rate, String left) {
     if (!headed) {
       headed = true;
-      cells("", "step", "loss", "reward margin", "accuracy", "learning rate", "time left");
+      boolean imitates = metrics.kind() == ExampleKind.DEMONSTRATIONS;
+      cells(
+          "",
+          "step",
+          "loss",
+          imitates ? "perplexity" : "reward margin",
+          metrics.kind() == ExampleKind.LABELED ? "KL" : "accuracy",
+          "learning rate",
+          "time left");
     }
     cells(
         kind,
         steps(step),
         ShortNumber.fixed("%.4f", metrics.loss()),
-        ShortNumber.fixed("%+.3f", metrics.rewardsMargins()),
-        // Before the first update every pair is a tie, and the accuracy of 0 has no meaning.
-        metrics.tied() ? "-" : ShortNumber.fixed("%.1f %%", 100 * metrics.rewardsAccuracies()),
+        metrics.kind() == ExampleKind.DEMONSTRATIONS
+            ? ShortNumber.fixed("%.3f", Math.exp(metrics.loss()))
+            : margin(metrics),
+        quality(metrics),
         rate,
         left);
+  }
+
+  /** Absent where the steps of a line have examples of one label alone. */
+  private static String margin(TrainingMetrics metrics) {
+    return metrics.kind() == ExampleKind.LABELED && Double.isNaN(metrics.rewardsMargins())
+        ? "-"
+        : ShortNumber.fixed("%+.3f", metrics.rewardsMargins());
+  }
+
+  private static String quality(TrainingMetrics metrics) {
+    return switch (metrics.kind()) {
+      case PAIRS ->
+          // Before the first update every pair is a tie, and the accuracy of 0 has no meaning.
+          metrics.tied() ? "-" : ShortNumber.fixed("%.1f %%", 100 * metrics.rewardsAccuracies());
+      case LABELED -> ShortNumber.fixed("%.3f", metrics.kl());
+      case DEMONSTRATIONS -> ShortNumber.fixed("%.1f %%", 100 * metrics.meanTokenAccuracy());
+    };
   }
 
   private void cells(Object... cells) {

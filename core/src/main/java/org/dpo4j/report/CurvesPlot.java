@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 
 /**
  * Draws the curves of a run: loss, accuracy, rewards, log-probabilities, entropy, gradient norm and
@@ -41,55 +41,86 @@ public final class CurvesPlot {
   }
 
   private List<Panel> panels() {
-    return List.of(
-        panel("Loss", "loss", Panel.Range.LOG_WHEN_WIDE, new Metric("", PairMetrics::loss)),
-        panel(
-            "Accuracy (reward margin above 0)",
-            "share of pairs",
-            Panel.Range.SHARE,
-            new Metric("", CurvesPlot::accuracy)),
-        panel(
-            "Reward margin (chosen - rejected)",
-            "nats × beta",
-            Panel.Range.FREE,
-            new Metric("", reward(PairMetrics::rewardsMargins))),
-        panel(
-            "Rewards",
-            "nats × beta",
-            Panel.Range.FREE,
-            new Metric("chosen", reward(PairMetrics::rewardsChosen)),
-            new Metric("rejected", reward(PairMetrics::rewardsRejected))),
-        panel(
-            "Log-probability of the completion",
-            "nats",
-            Panel.Range.FREE,
-            new Metric("chosen", PairMetrics::logpsChosen),
-            new Metric("rejected", PairMetrics::logpsRejected)),
+    List<Panel> panels = new ArrayList<>();
+    panels.add(
+        panel("Loss", "loss", Panel.Range.LOG_WHEN_WIDE, new Metric("", TrainingMetrics::loss)));
+    switch (history.kind()) {
+      case PAIRS -> {
+        panels.add(
+            panel(
+                "Accuracy (reward margin above 0)",
+                "share of pairs",
+                Panel.Range.SHARE,
+                new Metric("", CurvesPlot::accuracy)));
+        panels.addAll(rewardsAndLogProbabilities());
+      }
+      case LABELED -> {
+        panels.add(
+            panel(
+                "KL divergence from the reference, estimated",
+                "nats",
+                Panel.Range.FREE,
+                new Metric("", TrainingMetrics::kl)));
+        panels.addAll(rewardsAndLogProbabilities());
+      }
+      case DEMONSTRATIONS ->
+          panels.add(
+              panel(
+                  "Accuracy (likeliest token is the right one)",
+                  "share of tokens",
+                  Panel.Range.SHARE,
+                  new Metric("", TrainingMetrics::meanTokenAccuracy)));
+    }
+    panels.add(
         panel(
             "Entropy of the next token",
             "nats",
             Panel.Range.FREE,
-            new Metric("", PairMetrics::entropy)),
+            new Metric("", TrainingMetrics::entropy)));
+    panels.add(
         new Panel(
             "Gradient norm before clipping",
             "L2 norm",
             training("train", StepReport::gradNorm, 0),
-            Panel.Range.LOG_WHEN_WIDE),
+            Panel.Range.LOG_WHEN_WIDE));
+    panels.add(
         new Panel(
             "Learning rate", "rate", List.of(exact(StepReport::learningRate)), Panel.Range.FREE));
+    return panels;
+  }
+
+  private List<Panel> rewardsAndLogProbabilities() {
+    return List.of(
+        panel(
+            "Reward margin (chosen - rejected)",
+            "nats × beta",
+            Panel.Range.FREE,
+            new Metric("", reward(TrainingMetrics::rewardsMargins))),
+        panel(
+            "Rewards",
+            "nats × beta",
+            Panel.Range.FREE,
+            new Metric("chosen", reward(TrainingMetrics::rewardsChosen)),
+            new Metric("rejected", reward(TrainingMetrics::rewardsRejected))),
+        panel(
+            "Log-probability of the completion",
+            "nats",
+            Panel.Range.FREE,
+            new Metric("chosen", TrainingMetrics::logpsChosen),
+            new Metric("rejected", TrainingMetrics::logpsRejected)));
   }
 
   /** NaN before the first update: for ties the accuracy is 0 and has no meaning. */
-  private static double accuracy(PairMetrics metrics) {
+  private static double accuracy(TrainingMetrics metrics) {
     return metrics.tied() ? Double.NaN : metrics.rewardsAccuracies();
   }
 
   /** 0 for ties: their margins are only rounding errors, which the axis would magnify. */
-  private static ToDoubleFunction<PairMetrics> reward(ToDoubleFunction<PairMetrics> value) {
+  private static ToDoubleFunction<TrainingMetrics> reward(ToDoubleFunction<TrainingMetrics> value) {
     return metrics -> metrics.tied() ? 0 : value.applyAsDouble(metrics);
   }
 
-  private record Metric(String side, ToDoubleFunction<PairMetrics> value) {
+  private record Metric(String side, ToDoubleFunction<TrainingMetrics> value) {
     String trained() {
       return side.isEmpty() ? "train" : side;
     }
@@ -102,7 +133,7 @@ public final class CurvesPlot {
   private Panel panel(String title, String unit, Panel.Range range, Metric... metrics) {
     List<Panel.Curve> curves = new ArrayList<>();
     for (int i = 0; i < metrics.length; i++) {
-      ToDoubleFunction<PairMetrics> value = metrics[i].value();
+      ToDoubleFunction<TrainingMetrics> value = metrics[i].value();
       curves.addAll(
           training(metrics[i].trained(), report -> value.applyAsDouble(report.metrics()), i));
     }

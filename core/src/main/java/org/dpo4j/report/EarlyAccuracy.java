@@ -1,10 +1,11 @@
 package org.dpo4j.report;
 
 import java.util.Optional;
-import org.dpo4j.PairMetrics;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 
 /**
  * Checks the accuracy on the first training pairs after the first update. If all of them are ranked
@@ -42,8 +43,8 @@ public final class EarlyAccuracy implements TrainingListener {
 
   @Override
   public void onStep(StepReport step, TrainingControl control) {
-    if (step.epoch() <= 1) {
-      add(step.pairs(), step.metrics());
+    if (step.epoch() <= 1 && step.metrics().kind() == ExampleKind.PAIRS) {
+      add(step.examples(), step.metrics());
     }
   }
 
@@ -53,7 +54,7 @@ public final class EarlyAccuracy implements TrainingListener {
    * @param pairs in this step
    * @param metrics of its forward passes
    */
-  public void add(int pairs, PairMetrics metrics) {
+  public void add(int pairs, TrainingMetrics metrics) {
     if (seen < ENOUGH && !metrics.tied()) {
       seen += pairs;
       right += (int) Math.round(pairs * metrics.rewardsAccuracies());

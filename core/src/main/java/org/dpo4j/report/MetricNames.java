@@ -4,22 +4,21 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 
 /**
  * Maps a report to TRL's metric names and their values, in TRL's order. Only this class defines the
  * names. Values may be NaN or infinite; each writer has its own form for these.
  */
 public final class MetricNames {
-  /** The names of an evaluation's metrics, besides its time and epoch. */
-  public static final List<String> OF_EVALUATION = namesOfEvaluation();
-
   private MetricNames() {}
 
-  private static List<String> namesOfEvaluation() {
-    PairMetrics none = new PairMetrics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    return of(new EvaluationReport(0, 0, none, 0, 0)).keySet().stream()
+  /** The names of an evaluation's metrics, besides its time and epoch. */
+  public static List<String> ofEvaluation(ExampleKind kind) {
+    TrainingMetrics zeros = new TrainingMetrics(kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    return of(new EvaluationReport(0, 0, zeros, 0, 0)).keySet().stream()
         .filter(name -> !name.equals("epoch") && !name.equals("eval_runtime"))
         .toList();
   }
@@ -32,7 +31,7 @@ public final class MetricNames {
     named.put("learning_rate", report.learningRate());
     named.put("entropy", report.metrics().entropy());
     named.put("num_tokens", report.numTokens());
-    putPairMetrics(named, "", report.metrics());
+    putMetrics(named, "", report.metrics());
     named.put("epoch", report.epoch());
     return named;
   }
@@ -54,24 +53,46 @@ public final class MetricNames {
     named.put("eval_loss", report.metrics().loss());
     named.put("eval_runtime", round(report.seconds(), 4));
     if (report.seconds() > 0) {
-      named.put("eval_samples_per_second", round(report.pairs() / report.seconds(), 3));
+      named.put("eval_samples_per_second", round(report.examples() / report.seconds(), 3));
     }
     named.put("eval_entropy", report.metrics().entropy());
-    putPairMetrics(named, "eval_", report.metrics());
+    putMetrics(named, "eval_", report.metrics());
     named.put("epoch", report.epoch());
     return named;
   }
 
-  private static void putPairMetrics(Map<String, Number> named, String prefix, PairMetrics m) {
-    named.put(prefix + "mean_token_accuracy", m.meanTokenAccuracy());
-    named.put(prefix + "rewards/chosen", m.rewardsChosen());
-    named.put(prefix + "rewards/rejected", m.rewardsRejected());
-    named.put(prefix + "rewards/accuracies", m.rewardsAccuracies());
-    named.put(prefix + "rewards/margins", m.rewardsMargins());
-    named.put(prefix + "logps/chosen", m.logpsChosen());
-    named.put(prefix + "logps/rejected", m.logpsRejected());
-    named.put(prefix + "logits/chosen", m.logitsChosen());
-    named.put(prefix + "logits/rejected", m.logitsRejected());
+  /** A label that no example has leaves its names out, as in TRL. */
+  private static void putMetrics(Map<String, Number> named, String prefix, TrainingMetrics m) {
+    switch (m.kind()) {
+      case PAIRS -> {
+        named.put(prefix + "mean_token_accuracy", m.meanTokenAccuracy());
+        named.put(prefix + "rewards/chosen", m.rewardsChosen());
+        named.put(prefix + "rewards/rejected", m.rewardsRejected());
+        named.put(prefix + "rewards/accuracies", m.rewardsAccuracies());
+        named.put(prefix + "rewards/margins", m.rewardsMargins());
+        named.put(prefix + "logps/chosen", m.logpsChosen());
+        named.put(prefix + "logps/rejected", m.logpsRejected());
+        named.put(prefix + "logits/chosen", m.logitsChosen());
+        named.put(prefix + "logits/rejected", m.logitsRejected());
+      }
+      case LABELED -> {
+        named.put(prefix + "kl", m.kl());
+        putIfMeasured(named, prefix + "rewards/chosen", m.rewardsChosen());
+        putIfMeasured(named, prefix + "rewards/rejected", m.rewardsRejected());
+        putIfMeasured(named, prefix + "rewards/margins", m.rewardsMargins());
+        putIfMeasured(named, prefix + "logps/chosen", m.logpsChosen());
+        putIfMeasured(named, prefix + "logps/rejected", m.logpsRejected());
+        putIfMeasured(named, prefix + "logits/chosen", m.logitsChosen());
+        putIfMeasured(named, prefix + "logits/rejected", m.logitsRejected());
+      }
+      case DEMONSTRATIONS -> named.put(prefix + "mean_token_accuracy", m.meanTokenAccuracy());
+    }
+  }
+
+  private static void putIfMeasured(Map<String, Number> named, String name, double value) {
+    if (!Double.isNaN(value)) {
+      named.put(name, value);
+    }
   }
 
   /** Rounds times and rates as transformers does; more digits would only be noise. */

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.weights.HubName;
 import org.jspecify.annotations.Nullable;
 
@@ -74,10 +75,9 @@ public final class ModelCard {
     line("model_name: " + JsonFile.quote(run.modelName()));
     line("pipeline_tag: text-generation");
     line("tags:");
-    for (String tag :
-        List.of("generated_from_trainer", "dpo", "preference-optimization", "dpo4j")) {
-      line("- " + tag);
-    }
+    line("- generated_from_trainer");
+    Method.of(run.kind()).tags().forEach(tag -> line("- " + tag));
+    line("- dpo4j");
     if (run.adapter()) {
       line("- lora");
     }
@@ -89,13 +89,18 @@ public final class ModelCard {
     line("# " + markdown(run.modelName()));
     line("");
     line(
-        "This %s %s, tuned on preference pairs with Direct Preference Optimization (DPO)"
+        "This %s %s, %s"
             .formatted(
                 run.adapter() ? "is a LoRA adapter for" : "model is",
-                markdown(modelName(run.baseModel()))));
+                markdown(modelName(run.baseModel())),
+                Method.of(run.kind()).words()));
     line(
-        "by dpo4j. Loss: %s. Reference: %s."
-            .formatted(markdown(run.loss()), markdown(run.reference())));
+        "by dpo4j. Loss: %s.%s"
+            .formatted(
+                markdown(run.loss()),
+                run.kind() == ExampleKind.DEMONSTRATIONS
+                    ? ""
+                    : " Reference: %s.".formatted(markdown(run.reference()))));
     line("");
   }
 
@@ -156,7 +161,8 @@ public final class ModelCard {
     line("");
     line(
         "To the first prompts of the %s, the likeliest token each time, at most 48 tokens (… where"
-                .formatted(run.after() == null ? "training pairs" : "held-out pairs")
+                .formatted(
+                    (run.after() == null ? "training " : "held-out ") + run.kind().noun() + "s")
             + " the answer was longer). Prompts are shown as the model sees them.");
     line("");
     for (RunSummary.Sample sample : run.account().samples()) {
@@ -215,7 +221,7 @@ public final class ModelCard {
     }
     line("`dpo4j.yaml` has all settings and repeats the run.");
     line("");
-    line("![Loss, accuracy, rewards and log-probabilities over steps](curves.png)");
+    line("![%s over steps](curves.png)".formatted(Method.of(run.kind()).curves()));
     line("");
   }
 
@@ -237,7 +243,7 @@ public final class ModelCard {
     line(
         "On %s, %safter step %d."
             .formatted(
-                ShortNumber.count(last.pairs(), "held-out pair"),
+                ShortNumber.count(last.examples(), "held-out " + last.metrics().kind().noun()),
                 compares ? "before training and " : "",
                 last.step()));
     line("");
@@ -321,20 +327,7 @@ public final class ModelCard {
     line("");
     line("## Citation");
     line("");
-    line(
-        "The method is Direct Preference Optimization ([arXiv 2305.18290](https://arxiv.org/abs/2305.18290)):");
-    line("");
-    line("```bibtex");
-    line("@inproceedings{rafailov2023direct,");
-    line(
-        "  title     = {Direct Preference Optimization: Your Language Model is Secretly a Reward Model},");
-    line(
-        "  author    = {Rafael Rafailov and Archit Sharma and Eric Mitchell and Christopher D. Manning and Stefano Ermon and Chelsea Finn},");
-    line("  booktitle = {Advances in Neural Information Processing Systems 36},");
-    line("  year      = {2023},");
-    line("  url       = {https://arxiv.org/abs/2305.18290}");
-    line("}");
-    line("```");
+    Method.of(run.kind()).citation().lines().forEach(this::line);
   }
 
   /** A hub name unchanged, or only the last part of a folder's path. */

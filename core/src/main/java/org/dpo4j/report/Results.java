@@ -14,7 +14,7 @@ import org.dpo4j.StepReport;
  *
  * @param history every report of the run
  * @param trainPairs number of training pairs
- * @param pairsSeen pairs trained on, each counted as often as it was used
+ * @param examplesSeen pairs trained on, each counted as often as it was used
  * @param skippedSteps steps that were skipped because a number was not finite
  * @param trainSeconds wall time from before the reference log-probabilities to after the final
  *     evaluation
@@ -24,7 +24,7 @@ import org.dpo4j.StepReport;
 public record Results(
     RunHistory history,
     int trainPairs,
-    long pairsSeen,
+    long examplesSeen,
     int skippedSteps,
     double trainSeconds,
     double referenceSeconds,
@@ -42,7 +42,7 @@ public record Results(
             history.evaluations().stream().mapToDouble(EvaluationReport::seconds).sum(), 4));
     named.put("train_samples", trainPairs);
     if (trainSeconds > 0) {
-      named.put("train_samples_per_second", MetricNames.round(pairsSeen / trainSeconds, 3));
+      named.put("train_samples_per_second", MetricNames.round(examplesSeen / trainSeconds, 3));
       named.put("train_steps_per_second", MetricNames.round(steps / trainSeconds, 3));
     }
     peakMemory.ifPresent(bytes -> named.put("peak_memory_bytes", bytes));
@@ -62,7 +62,7 @@ public record Results(
         .ifPresent(
             last -> {
               named.putAll(MetricNames.of(last));
-              named.put("eval_samples", last.pairs());
+              named.put("eval_samples", last.examples());
             });
     return named;
   }

@@ -7,11 +7,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 
 /** Collects the reports of a run, in order. The files at the end of the run are made from it. */
 public final class RunHistory implements TrainingListener {
@@ -33,6 +36,16 @@ public final class RunHistory implements TrainingListener {
   @Override
   public void onEvaluation(EvaluationReport report, TrainingControl control) {
     add(report);
+  }
+
+  /** The kind of examples in the reports; pairs if there is none. */
+  ExampleKind kind() {
+    return Stream.concat(
+            steps.stream().map(StepReport::metrics),
+            evaluations.stream().map(EvaluationReport::metrics))
+        .findFirst()
+        .map(TrainingMetrics::kind)
+        .orElse(ExampleKind.PAIRS);
   }
 
   /** The loss before the first update, if theory determines it. */

@@ -3,11 +3,13 @@ package org.dpo4j.report;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The contents of a model card. All strings are plain text; the card escapes them.
  *
+ * @param kind of the examples
  * @param modelName name of the tuned model, usually the output folder's
  * @param baseModel the checkpoint that training started from: a hub name or a folder
  * @param adapter whether the folder holds a LoRA adapter and not a whole model
@@ -27,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param account outcome of the run, and how to try the result
  */
 public record RunSummary(
+    ExampleKind kind,
     String modelName,
     String baseModel,
     boolean adapter,

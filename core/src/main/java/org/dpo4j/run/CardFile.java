@@ -16,7 +16,6 @@ import org.dpo4j.options.OptionType;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ModelCard;
 import org.dpo4j.report.RunSummary;
-import org.dpo4j.report.ShortNumber;
 import org.dpo4j.train.Trainer;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +51,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
     StepDescriptions steps = new StepDescriptions(config, settings);
     List<EvaluationReport> evaluations = contents.conclusion().history().evaluations();
     return new RunSummary(
+        config.loss().examples(),
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
         config.trainsAdapter(),
@@ -77,7 +77,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
             "%s of %s with the loss %s, learning rate %s.%s"
                 .formatted(
                     steps.done(contents.totals()),
-                    ShortNumber.count(steps.pairsOfStep(), "pair"),
+                    steps.sizeOfStep(),
                     words.loss(),
                     steps.learningRate(" "),
                     contents

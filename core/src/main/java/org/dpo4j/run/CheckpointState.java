@@ -64,8 +64,8 @@ public record CheckpointState(
   /** The value of its first field. */
   public static final String FORMAT = "dpo4j-checkpoint";
 
-  /** The newest version of the format that this build reads, and the one that it writes. */
-  public static final int VERSION = 1;
+  /** The version of the format that this build reads and writes. */
+  public static final int VERSION = 2;
 
   private static final JsonMapper JSON =
       BoundedJson.builder()
@@ -84,7 +84,7 @@ public record CheckpointState(
   /**
    * Reads the state of a checkpoint.
    *
-   * @throws DpoException if it is of a newer format
+   * @throws DpoException if it is of another format
    * @throws DamagedCheckpointException if it is not as this class writes it
    */
   public static CheckpointState read(Path folder) throws IOException {
@@ -98,6 +98,11 @@ public record CheckpointState(
       if (version > VERSION) {
         throw new DpoException(
             "[%s] checkpoint format %d is newer than this build reads (%d); use the dpo4j that wrote it (%s) or a later one"
+                .formatted(folder, version, VERSION, tree.path("writtenBy").asString("unknown")));
+      }
+      if (version < VERSION) {
+        throw new DpoException(
+            "[%s] checkpoint format %d is older than this build reads (%d); finish the run with the dpo4j that wrote it (%s), or start it again"
                 .formatted(folder, version, VERSION, tree.path("writtenBy").asString("unknown")));
       }
       return JSON.treeToValue(tree, CheckpointState.class);

@@ -30,7 +30,7 @@ record CurveFiles(TrainingConfig config, Trainer.Settings settings) {
                 new RunDescriptions(config).loss()),
         "%s, %s of %d, learning rate %s%s, %s"
             .formatted(
-                ShortNumber.count(settings.plan().pairs(), "pair"),
+                ShortNumber.count(settings.plan().examples(), config.loss().examples().noun()),
                 steps.done(stepsDone),
                 steps.pairsOfStep(),
                 steps.learningRate(" "),

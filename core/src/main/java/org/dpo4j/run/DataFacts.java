@@ -17,7 +17,7 @@ import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.RowForm;
 import org.dpo4j.data.Sha256;
 import org.dpo4j.encode.EncodingCounts;
-import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
@@ -42,7 +42,7 @@ record DataFacts(
    * @param template whether the model has a chat template
    */
   static DataFacts of(
-      TrainingConfig config, TrainingPairs pairs, boolean template, RunOutput output) {
+      TrainingConfig config, TrainingExamples pairs, boolean template, RunOutput output) {
     List<RunSummary.DataFile> files = new ArrayList<>();
     Map<String, String> hashes = new LinkedHashMap<>();
     files.add(file("training", pairs.files(), pairs.training(), output));
@@ -63,7 +63,7 @@ record DataFacts(
   }
 
   /** The origin of held-out pairs that were split off the training pairs. */
-  static String split(TrainingConfig config, TrainingPairs pairs) {
+  static String split(TrainingConfig config, TrainingExamples pairs) {
     return "%s of %s, seed %d"
         .formatted(
             OptionType.text(config.data().evalSplit().orElseThrow()),
@@ -77,7 +77,7 @@ record DataFacts(
   }
 
   private static RunSummary.DataFile file(
-      String use, DataInput input, PairDataset dataset, RunOutput output) {
+      String use, DataInput input, ExampleDataset dataset, RunOutput output) {
     EncodingCounts counts = dataset.counts();
     Map<String, Long> dropped = new LinkedHashMap<>();
     counts
@@ -93,7 +93,7 @@ record DataFacts(
   }
 
   private static RunSummary.DataFile file(
-      String use, String name, PairDataset dataset, Map<String, Long> dropped) {
+      String use, String name, ExampleDataset dataset, Map<String, Long> dropped) {
     int cut = dataset.cut();
     return new RunSummary.DataFile(use, name, dataset.pairs().size() - cut, cut, dropped);
   }

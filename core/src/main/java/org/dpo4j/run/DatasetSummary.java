@@ -11,8 +11,8 @@ import org.dpo4j.data.RowForm;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.data.ShortList;
 import org.dpo4j.encode.EncodingCounts;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.encode.Overlap;
-import org.dpo4j.encode.PairDataset;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 
@@ -27,27 +27,35 @@ final class DatasetSummary {
    *
    * @param told notes already printed for other files of the run
    */
-  static List<String> lines(DataInput input, PairDataset data, Set<String> told) {
+  static List<String> lines(DataInput input, ExampleDataset data, Set<String> told) {
     List<String> lines = lines(input, data.readSummary(), told);
     if (!data.unused().isEmpty()) {
+      String examples = data.counts().noun() + "s";
       data.unused()
-          .forEach((reason, pairs) -> lines.add("  pairs %s: %d".formatted(reason, pairs)));
+          .forEach((reason, count) -> lines.add("  %s %s: %d".formatted(examples, reason, count)));
       if (input.entries().size() > 1) {
         for (DataEntry entry : input.entries()) {
-          lines.add("  pairs from %s: %d".formatted(entry.path(), data.from(entry)));
+          lines.add("  %s from %s: %d".formatted(examples, entry.path(), data.from(entry)));
         }
       }
+    }
+    if (data.packed()) {
+      lines.add(
+          "  packed: %s in %s"
+              .formatted(
+                  ShortNumber.count(data.pairs().size(), data.counts().noun()),
+                  ShortNumber.count(data.rows(), "pack")));
     }
     return lines;
   }
 
-  /** As above, for files whose pairs are not kept. */
-  static List<String> lines(DataInput input, PairDataset.ReadSummary walk) {
+  /** As above, for files whose examples are not kept. */
+  static List<String> lines(DataInput input, ExampleDataset.ReadSummary walk) {
     return lines(input, walk, Set.of());
   }
 
   private static List<String> lines(
-      DataInput input, PairDataset.ReadSummary walk, Set<String> told) {
+      DataInput input, ExampleDataset.ReadSummary walk, Set<String> told) {
     List<String> lines = new ArrayList<>();
     lines.add(input + ": " + walk.counts().summary());
     for (DataEntry entry : input.entries()) {
@@ -84,7 +92,8 @@ final class DatasetSummary {
             (text, tally) -> {
               if (!told.contains(text)) {
                 lines.add(
-                    "  note: %s (%s)".formatted(text, ShortNumber.count(tally.rows(), "pair")));
+                    "  note: %s (%s)"
+                        .formatted(text, ShortNumber.count(tally.rows(), walk.counts().noun())));
               }
             });
     return lines;
@@ -96,7 +105,7 @@ final class DatasetSummary {
    * @param template whether the model has a chat template
    */
   static void warn(
-      RunOutput output, DataInput input, PairDataset.ReadSummary walk, boolean template) {
+      RunOutput output, DataInput input, ExampleDataset.ReadSummary walk, boolean template) {
     EncodingCounts counts = walk.counts();
     if (template && input.format() == RowFormat.AUTO) {
       if (walk.forms().contains(RowForm.TEXT)) {
@@ -122,15 +131,21 @@ final class DatasetSummary {
         .forEach(
             (column, first) ->
                 output.warn(
-                    "the column \"%s\" is filled but ignored, as in TRL (first %s); %s"
-                        .formatted(column, first, advice(column, walk.forms()))));
+                    column.equals("label")
+                        ? OptionText.of(
+                            "rows with the label false are imitated too, as in TRL (first %s); remove"
+                                + " them, or train with {loss_type} kto",
+                            first)
+                        : "the column \"%s\" is filled but ignored, as in TRL (first %s); %s"
+                            .formatted(column, first, advice(column, walk.forms()))));
     counts
         .warnings()
         .forEach(
             (text, tally) ->
                 output.warn(
-                    "%d of %d pairs: %s (first %s)"
-                        .formatted(tally.rows(), counts.kept(), text, tally.first())));
+                    "%d of %d %ss: %s (first %s)"
+                        .formatted(
+                            tally.rows(), counts.kept(), counts.noun(), text, tally.first())));
   }
 
   private static String advice(String column, Set<RowForm> forms) {
@@ -141,8 +156,8 @@ final class DatasetSummary {
         : OptionText.of("pass {data_format} messages%s to put it before the prompt", mapping);
   }
 
-  /** As above for all pairs of a run, and for held-out pairs that are also trained on. */
-  static void warn(RunOutput output, TrainingPairs pairs, boolean template) {
+  /** As above for all examples of a run, and for held-out ones that are also trained on. */
+  static void warn(RunOutput output, TrainingExamples pairs, boolean template) {
     warn(output, pairs.files(), pairs.training().readSummary(), template);
     pairs
         .heldOut()
@@ -156,22 +171,27 @@ final class DatasetSummary {
   }
 
   private static void overlap(
-      RunOutput output, PairDataset training, PairDataset heldOut, int bos) {
+      RunOutput output, ExampleDataset training, ExampleDataset heldOut, int bos) {
     Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs(), bos);
     if (overlap.pairs() > 0) {
       output.warn(
           OptionText.of(
-              "%d of %d held-out pairs are also trained on (first %s, which is %s); the evaluation"
+              "%d of %d held-out %5$ss are also trained on (first %s, which is %s); the evaluation"
                   + " shows there what the model has memorized; leave them out of one of the files,"
-                  + " or hold pairs out with {eval_split}",
-              overlap.pairs(), heldOut.pairs().size(), overlap.held(), overlap.trained()));
+                  + " or hold %5$ss out with {eval_split}",
+              overlap.pairs(),
+              heldOut.pairs().size(),
+              overlap.held(),
+              overlap.trained(),
+              heldOut.counts().noun()));
     }
     if (overlap.prompts() > 0) {
       output.note(
-          "%d of %d held-out pairs have a prompt that is trained on with other answers%s"
+          "%d of %d held-out %ss have a prompt that is trained on with other answers%s"
               .formatted(
                   overlap.prompts(),
                   heldOut.pairs().size(),
+                  heldOut.counts().noun(),
                   overlap.pairs() > 0
                       ? ""
                       : " (first %s, which is that of %s)"

@@ -64,7 +64,7 @@ record DiskNeed(
    * @param trained number of trained weights
    */
   DiskNeed training(
-      TrainingConfig config, TrainingPairs data, int steps, int stepsPerEpoch, long trained) {
+      TrainingConfig config, TrainingExamples data, int steps, int stepsPerEpoch, long trained) {
     boolean keeps =
         CacheFolder.of(config).isPresent()
             && config.loss().referenceChoice() != ReferenceChoice.NONE
@@ -121,7 +121,7 @@ record DiskNeed(
       parts.add("reference cache " + MemorySize.text(cache));
     }
     if (pairs >= SIZEABLE) {
-      parts.add("before that encoded pairs " + MemorySize.text(pairs));
+      parts.add("before that encoded rows " + MemorySize.text(pairs));
     }
     return String.join(", ", parts);
   }

@@ -7,7 +7,8 @@ import java.util.List;
 import java.util.function.Function;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.plan.TokenLoad;
 
@@ -25,9 +26,9 @@ record MicroBatches(List<Batch> all) {
    *
    * @param largestPiece the part of it that is in memory at once
    */
-  record Batch(List<EncodedPair> pairs, TokenLoad load, TokenLoad largestPiece) {
+  record Batch(List<EncodedExample> pairs, TokenLoad load, TokenLoad largestPiece) {
 
-    static Batch of(List<EncodedPair> pairs, ModelShape shape, boolean separable) {
+    static Batch of(List<EncodedExample> pairs, ModelShape shape, boolean separable) {
       TokenLoad load = TokenLoad.of(pairs, shape);
       if (!separable || load.tokens() <= TokenBudget.TRAINING.tokens()) {
         return new Batch(pairs, load, load);
@@ -47,7 +48,7 @@ record MicroBatches(List<Batch> all) {
    * @param separable whether micro-batches are computed in pieces
    */
   static MicroBatches of(
-      List<EncodedPair> pairs, EpochPlan plan, int steps, ModelShape shape, boolean separable) {
+      ExampleDataset data, EpochPlan plan, int steps, ModelShape shape, boolean separable) {
     List<Batch> all = new ArrayList<>();
     int seen = 0;
     int done = 0;
@@ -57,7 +58,8 @@ record MicroBatches(List<Batch> all) {
           break;
         }
         for (int[] indices : step) {
-          List<EncodedPair> chosen = Arrays.stream(indices).mapToObj(pairs::get).toList();
+          List<EncodedExample> chosen =
+              Arrays.stream(indices).boxed().flatMap(row -> data.row(row).stream()).toList();
           all.add(Batch.of(chosen, shape, separable));
           seen += indices.length;
         }

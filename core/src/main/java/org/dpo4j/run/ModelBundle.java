@@ -9,7 +9,7 @@ import java.util.function.Function;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
-import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -125,9 +125,9 @@ public record ModelBundle(
   /**
    * An encoder for this model; refuses a {@code max_length} that the model has no positions for.
    */
-  public PairEncoder encoder(int maxLength) {
+  public ExampleEncoder encoder(int maxLength) {
     requirePositions(maxLength, model().maxPositions());
-    return PairEncoder.of(
+    return ExampleEncoder.of(
         tokenizer, new EncodingLimits(maxLength, model().maxPositions(), model().vocabSize()));
   }
 

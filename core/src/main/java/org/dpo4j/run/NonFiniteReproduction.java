@@ -9,8 +9,9 @@ import java.util.Map;
 import java.util.Set;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.FileFailure;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.options.YamlOptions;
 import org.dpo4j.train.NonFiniteStep;
 import org.dpo4j.train.NonFiniteStepException;
@@ -54,7 +55,7 @@ record NonFiniteReproduction(TrainingConfig config) {
       Files.createDirectories(folder);
       NonFiniteStep step = failure.step();
       Path pairs = folder.resolve("pairs.jsonl");
-      Files.write(pairs, step.pairs().stream().map(NonFiniteReproduction::row).toList());
+      Files.write(pairs, step.examples().stream().map(NonFiniteReproduction::row).toList());
       Files.writeString(folder.resolve("values.json"), values(step) + "\n");
       Files.writeString(
           folder.resolve("dpo4j.yaml"), YamlOptions.write(TrainingConfig.OPTIONS, config));
@@ -72,12 +73,17 @@ record NonFiniteReproduction(TrainingConfig config) {
     }
   }
 
-  private static String row(EncodedPair pair) {
+  private static String row(EncodedExample example) {
     Map<String, Object> row = new LinkedHashMap<>();
-    row.put("prompt_ids", pair.promptIds());
-    row.put("chosen_ids", pair.chosenIds());
-    row.put("rejected_ids", pair.rejectedIds());
-    row.put("weight", pair.weight());
+    row.put("prompt_ids", example.promptIds());
+    example
+        .only(role -> role != CompletionRole.MISMATCHED)
+        .completions()
+        .forEach(completion -> row.put(example.column(completion) + "_ids", completion.ids()));
+    if (!example.isPair()) {
+      row.put("label", example.completions().get(0).role() == CompletionRole.CHOSEN);
+    }
+    row.put("weight", example.weight());
     return JSON.writeValueAsString(row);
   }
 
@@ -87,14 +93,14 @@ record NonFiniteReproduction(TrainingConfig config) {
     values.put("seed", config.engine().seed());
     values.put("loss", number(step.loss()));
     values.put("grad_norm", number(step.gradNorm()));
-    values.put("rows", step.pairs().stream().map(pair -> pair.origin().toString()).toList());
+    values.put("rows", step.examples().stream().map(pair -> pair.origin().toString()).toList());
     values.put("bad_pairs", step.bad().stream().map(NonFiniteReproduction::bad).toList());
     return JSON.writer().with(SerializationFeature.INDENT_OUTPUT).writeValueAsString(values);
   }
 
-  private static Map<String, Object> bad(NonFiniteStep.BadPair bad) {
+  private static Map<String, Object> bad(NonFiniteStep.BadExample bad) {
     Map<String, Object> values = new LinkedHashMap<>();
-    values.put("row", bad.pair().origin().toString());
+    values.put("row", bad.example().origin().toString());
     values.put("loss", number(bad.loss()));
     values.put("logps/chosen", number(bad.logpsChosen()));
     values.put("logps/rejected", number(bad.logpsRejected()));

@@ -18,10 +18,10 @@ import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.SaveDtype;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.EncodingResources;
-import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.options.MemorySize;
@@ -88,18 +88,21 @@ public final class PlanRun {
     ModelBundle.noteUnread(blueprint.config(), output);
     Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
-    try (TrainingPairs pairs = pairs(files)) {
+    try (TrainingExamples pairs = pairs(files)) {
       plan(checkpoint, files, pairs);
     }
   }
 
-  private void plan(Checkpoint checkpoint, DataInput files, TrainingPairs pairs) {
-    List<EncodedPair> used = pairs.training().pairs();
+  private void plan(Checkpoint checkpoint, DataInput files, TrainingExamples pairs) {
+    List<EncodedExample> used = pairs.training().pairs();
     TrainingConfig.Batching batching = training.batching();
     EpochPlan plan =
-        plan(used.size(), batching.perDeviceTrainBatchSize(), batching.gradientAccumulationSteps());
+        plan(
+            pairs.training().rows(),
+            batching.perDeviceTrainBatchSize(),
+            batching.gradientAccumulationSteps());
     int steps = training.steps(plan);
-    MicroBatches batches = MicroBatches.of(used, plan, steps, shape, separable());
+    MicroBatches batches = MicroBatches.of(pairs.training(), plan, steps, shape, separable());
 
     line(
         "model: %s (%s, %,d parameters, %d blocks; weights %s)%s",
@@ -117,13 +120,14 @@ public final class PlanRun {
     TokenLoad largest = batches.largest();
     TokenLoad mean = TokenLoad.of(used, shape);
     line(
-        "tokens: a pair feeds %.0f and predicts %.0f, on average; the largest micro-batch feeds %,d",
+        "tokens: %s feeds %.0f and predicts %.0f, on average; the largest micro-batch feeds %,d",
+        (noun().equals("pair") ? "a " : "an ") + noun(),
         (double) mean.tokens() / used.size(),
         (double) mean.predictions() / used.size(),
         largest.tokens());
     line(
-        "steps: %d of %d pairs (%d x %d)",
-        steps, stepPairs(), plan.microBatchSize(), plan.accumulation());
+        "steps: %d of %d %ss (%d x %d)",
+        steps, stepPairs(), noun(), plan.microBatchSize(), plan.accumulation());
     figures.put("parameters", shape.parameters());
     figures.put("steps", steps);
     figures.put("largest_micro_batch_tokens", largest.tokens());
@@ -137,16 +141,16 @@ public final class PlanRun {
     config.plan().output().ifPresent(this::write);
   }
 
-  private TrainingPairs pairs(DataInput files) {
+  private TrainingExamples pairs(DataInput files) {
     int maxLength = training.data().maxLength();
     ModelBundle.requirePositions(maxLength, blueprint.maxPositions());
     try (ModelTokenizer tokenizer = ModelBundle.tokenizer(training.model().model(), output)) {
-      PairEncoder encoder =
-          PairEncoder.of(
+      ExampleEncoder encoder =
+          ExampleEncoder.of(
               tokenizer,
               new EncodingLimits(maxLength, blueprint.maxPositions(), shape.vocabSize()));
-      TrainingPairs pairs =
-          TrainingPairs.load(
+      TrainingExamples pairs =
+          TrainingExamples.load(
               training,
               files,
               training.data().heldOut(),
@@ -155,6 +159,10 @@ public final class PlanRun {
       DatasetSummary.warn(output, pairs, tokenizer.template() != null);
       return pairs;
     }
+  }
+
+  private String noun() {
+    return training.loss().examples().noun();
   }
 
   private boolean separable() {
@@ -176,7 +184,7 @@ public final class PlanRun {
 
   // --- memory
 
-  private void memory(TrainingPairs pairs, TokenLoad largest, long memory) {
+  private void memory(TrainingExamples pairs, TokenLoad largest, long memory) {
     Map<MemoryModel.Part, Long> parts = peak(pairs, largest);
     long total = MemoryModel.total(parts);
     line("memory, at most %s:", MemorySize.text(total));
@@ -193,7 +201,7 @@ public final class PlanRun {
   }
 
   /** The disk space that the run needs, and whether it is available. */
-  private void disk(Checkpoint checkpoint, TrainingPairs pairs, int steps, int stepsPerEpoch) {
+  private void disk(Checkpoint checkpoint, TrainingExamples pairs, int steps, int stepsPerEpoch) {
     SaveDtype asked = training.output().saveDtype();
     ElementType own = lora.isPresent() ? ElementType.F32 : checkpoint.dtype();
     ElementType largest = Saving.largest(asked, asked.elementType(own));
@@ -220,7 +228,7 @@ public final class PlanRun {
             });
   }
 
-  private Map<MemoryModel.Part, Long> peak(TrainingPairs pairs, TokenLoad largest) {
+  private Map<MemoryModel.Part, Long> peak(TrainingExamples pairs, TokenLoad largest) {
     long all = pairs.datasets().stream().mapToLong(dataset -> dataset.pairs().size()).sum();
     return new MemoryModel(shape, adapter(), checkpointing()).peak(all, largest, referenceCopy());
   }
@@ -239,13 +247,13 @@ public final class PlanRun {
   }
 
   /** The largest micro-batch for which a step of the same pairs fits. */
-  private void fits(TrainingPairs pairs, int steps, long memory) {
-    int size = Math.toIntExact(Math.min(stepPairs(), pairs.training().pairs().size()));
+  private void fits(TrainingExamples pairs, int steps, long memory) {
+    int size = Math.toIntExact(Math.min(stepPairs(), pairs.training().rows()));
     int best = 0;
     for (int micro : divisors(size)) {
-      EpochPlan plan = plan(pairs.training().pairs().size(), micro, size / micro);
+      EpochPlan plan = plan(pairs.training().rows(), micro, size / micro);
       TokenLoad largest =
-          MicroBatches.of(pairs.training().pairs(), plan, steps, shape, separable()).largest();
+          MicroBatches.of(pairs.training(), plan, steps, shape, separable()).largest();
       if (MemoryModel.total(peak(pairs, largest)) <= memory) {
         best = micro;
       }
@@ -258,9 +266,9 @@ public final class PlanRun {
           MemorySize.text(memory));
     } else {
       line(
-          "micro-batch: of steps of %d pairs up to %d fit into %s: {per_device_train_batch_size} %d"
+          "micro-batch: of steps of %d %ss up to %d fit into %s: {per_device_train_batch_size} %d"
               + " {gradient_accumulation_steps} %d",
-          size, best, MemorySize.text(memory), best, size / best);
+          size, noun(), best, MemorySize.text(memory), best, size / best);
     }
   }
 
@@ -271,7 +279,7 @@ public final class PlanRun {
   // --- time
 
   private void time(
-      TrainingPairs pairs, MicroBatches batches, EpochPlan plan, int steps, long memory) {
+      TrainingExamples pairs, MicroBatches batches, EpochPlan plan, int steps, long memory) {
     TrainingConfig.Optimizer optimizer = training.optimizer();
     Trial trial =
         new Trial(
@@ -298,8 +306,8 @@ public final class PlanRun {
 
     StepArithmetic arithmetic = new StepArithmetic(shape, adapter());
     TokenLoad all = TokenLoad.of(pairs.training().pairs(), shape);
-    double perPair = arithmetic.training(all) / all.pairs();
-    double pairsOfStep = (double) all.pairs() / plan.stepsPerEpoch();
+    double perPair = arithmetic.training(all) / all.examples();
+    double pairsOfStep = (double) all.examples() / plan.stepsPerEpoch();
     StepCost step = sample.scaled(perPair * pairsOfStep / arithmetic.training(typical.load()));
     double seconds = step.compute() + step.optimizer();
     if (training.loss().syncRefModel()) {
@@ -309,7 +317,7 @@ public final class PlanRun {
     double reference =
         training.loss().referenceChoice() == ReferenceChoice.NONE || training.loss().syncRefModel()
             ? 0
-            : forwardOfPair * (all.pairs() + heldOut(pairs));
+            : forwardOfPair * (all.examples() + heldOut(pairs));
     double evaluation = forwardOfPair * heldOut(pairs) * evaluations(plan, steps);
     double whole = reference + steps * seconds + evaluation;
     line("time, after a trial of %.1f s on %d threads:", trialSeconds, Engine.threads());
@@ -318,8 +326,8 @@ public final class PlanRun {
         seconds,
         step.compute(),
         step.optimizer(),
-        pairs.training().pairs().stream().mapToLong(EncodedPair::tokens).sum()
-            / (double) all.pairs()
+        pairs.training().pairs().stream().mapToLong(EncodedExample::tokens).sum()
+            / (double) all.examples()
             * pairsOfStep
             / seconds,
         perPair * pairsOfStep / step.compute() / 1e9);
@@ -338,7 +346,7 @@ public final class PlanRun {
     figures.put("trial_seconds", trialSeconds);
   }
 
-  private static long heldOut(TrainingPairs pairs) {
+  private static long heldOut(TrainingExamples pairs) {
     return pairs.heldOut().map(held -> (long) held.pairs().size()).orElse(0L);
   }
 

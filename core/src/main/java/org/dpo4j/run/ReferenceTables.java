@@ -21,8 +21,8 @@ import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
-import org.dpo4j.encode.EncodedPair;
-import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.model.CausalLm;
@@ -33,7 +33,7 @@ import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.reference.ReferenceKey;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.ShortNumber;
-import org.dpo4j.train.PreferenceData;
+import org.dpo4j.train.TrainingData;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,20 +53,20 @@ final class ReferenceTables {
   private final List<Entry> entries = new ArrayList<>();
 
   /** A data set, its key if there is a cache, and its table after it is read or computed. */
-  private static final class Entry {
+  private final class Entry {
     private final String use;
-    private final PairDataset dataset;
+    private final ExampleDataset dataset;
     private final @Nullable ReferenceKey key;
     private @Nullable LogProbTable table;
 
-    Entry(String use, PairDataset dataset, @Nullable ReferenceKey key) {
+    Entry(String use, ExampleDataset dataset, @Nullable ReferenceKey key) {
       this.use = use;
       this.dataset = dataset;
       this.key = key;
     }
 
     String pairs() {
-      return "%d %s pairs".formatted(dataset.pairs().size(), use);
+      return "%d %s %ss".formatted(dataset.pairs().size(), use, config.loss().examples().noun());
     }
   }
 
@@ -81,7 +81,7 @@ final class ReferenceTables {
   ReferenceTables(
       TrainingConfig config,
       ReferenceFiles files,
-      List<PairDataset> datasets,
+      List<ExampleDataset> datasets,
       String computation,
       Consumer<String> say) {
     this.config = config;
@@ -89,7 +89,7 @@ final class ReferenceTables {
     this.cache = CacheFolder.of(config).map(ReferenceCache::new);
     this.tail = config.loss().objective().tail();
     cache.ifPresentOrElse(ReferenceCache::removeStale, () -> say.accept("off"));
-    for (PairDataset dataset : datasets) {
+    for (ExampleDataset dataset : datasets) {
       String use = entries.isEmpty() ? "training" : "held-out";
       ReferenceKey key =
           cache.isEmpty() ? null : ReferenceKey.of(files, dataset.pairs(), tail, computation);
@@ -146,24 +146,30 @@ final class ReferenceTables {
     }
   }
 
-  private static void requireFinite(LogProbTable table, List<EncodedPair> pairs) {
-    int[] bad = IntStream.range(0, pairs.size()).filter(i -> !table.finite(i)).toArray();
+  private void requireFinite(LogProbTable table, List<EncodedExample> examples) {
+    int[] bad = IntStream.range(0, examples.size()).filter(i -> !table.finite(i)).toArray();
     if (bad.length > 0) {
       String rows =
           IntStream.of(bad)
               .limit(MOST_ROWS)
               .mapToObj(
                   i ->
-                      "%s (chosen %s, rejected %s)"
-                          .formatted(pairs.get(i).origin(), table.chosen(i), table.rejected(i)))
+                      "%s (%s)"
+                          .formatted(examples.get(i).origin(), values(table, examples.get(i), i)))
               .collect(Collectors.joining(", "));
       throw new DpoException(
           "log-probabilities under the reference must be finite but are not on %s: %s%s; look at these rows with inspect and leave them out, or take another reference"
               .formatted(
-                  ShortNumber.count(bad.length, "pair"),
+                  ShortNumber.count(bad.length, config.loss().examples().noun()),
                   rows,
                   bad.length > MOST_ROWS ? " and %d more".formatted(bad.length - MOST_ROWS) : ""));
     }
+  }
+
+  private static String values(LogProbTable table, EncodedExample example, int index) {
+    return IntStream.range(0, table.completions())
+        .mapToObj(i -> example.column(example.completions().get(i)) + " " + table.at(index, i))
+        .collect(Collectors.joining(", "));
   }
 
   private void keep(ReferenceCache kept, Entry entry, LogProbTable table) {
@@ -178,11 +184,11 @@ final class ReferenceTables {
   }
 
   /** The data sets, each with its table; all tables must exist. */
-  List<PreferenceData> data() {
+  List<TrainingData> data() {
     return entries.stream()
         .map(
             entry ->
-                new PreferenceData(
+                new TrainingData(
                     entry.dataset.pairs(),
                     new PrecomputedReference(Objects.requireNonNull(entry.table))))
         .toList();

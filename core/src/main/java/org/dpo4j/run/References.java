@@ -7,14 +7,14 @@ import java.util.function.Consumer;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Progress;
 import org.dpo4j.tokenizer.TokenizerVocabulary;
-import org.dpo4j.train.PreferenceData;
+import org.dpo4j.train.TrainingData;
 import org.dpo4j.weights.Checkpoint;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
@@ -66,11 +66,13 @@ final class References {
    *
    * @param inputs the model that training starts from
    */
-  List<PreferenceData> of(ModelBundle inputs, List<PairDataset> datasets) {
+  List<TrainingData> of(ModelBundle inputs, List<ExampleDataset> datasets) {
     cast(inputs.model());
     return switch (config.loss().referenceChoice()) {
       case NONE ->
-          datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), null)).toList();
+          datasets.stream()
+              .map(dataset -> new TrainingData(dataset.pairs(), null, dataset.packs()))
+              .toList();
       case BASE -> ofBase(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
       case START ->
           config.loss().refModel().isPresent()
@@ -82,7 +84,7 @@ final class References {
   /**
    * With the adapter off, fully trained modules have the base model's weights, also in bfloat16.
    */
-  private List<PreferenceData> ofBase(CausalLm base, CausalLm policy, List<PairDataset> datasets) {
+  private List<TrainingData> ofBase(CausalLm base, CausalLm policy, List<ExampleDataset> datasets) {
     try (CausalLm.AdapterHold adapter = base.holdAdapter()) {
       cast(base);
       return of(base, policy, datasets);
@@ -102,7 +104,7 @@ final class References {
    * Loads another model only while its log-probabilities are computed, or not at all if they are
    * cached.
    */
-  private List<PreferenceData> ofOther(CausalLm policy, List<PairDataset> datasets) {
+  private List<TrainingData> ofOther(CausalLm policy, List<ExampleDataset> datasets) {
     if (config.loss().syncRefModel()) {
       try (LoadedModel other = other(policy)) {
         return moving(other.model(), policy, datasets);
@@ -142,7 +144,7 @@ final class References {
     return other;
   }
 
-  private List<PreferenceData> of(CausalLm model, CausalLm policy, List<PairDataset> datasets) {
+  private List<TrainingData> of(CausalLm model, CausalLm policy, List<ExampleDataset> datasets) {
     if (config.loss().syncRefModel()) {
       return moving(model, policy, datasets);
     }
@@ -151,7 +153,7 @@ final class References {
     return tables.data();
   }
 
-  private ReferenceTables tables(List<PairDataset> datasets) {
+  private ReferenceTables tables(List<ExampleDataset> datasets) {
     return new ReferenceTables(
         config,
         files.orElseThrow(),
@@ -160,7 +162,8 @@ final class References {
         cacheWords);
   }
 
-  private List<PreferenceData> moving(CausalLm model, CausalLm policy, List<PairDataset> datasets) {
+  private List<TrainingData> moving(
+      CausalLm model, CausalLm policy, List<ExampleDataset> datasets) {
     if (config.loss().referenceCache().isPresent()) {
       cacheWords.accept("not used: the reference moves");
     }
@@ -181,6 +184,6 @@ final class References {
             new MovingReference.SyncSchedule(
                 config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
             config.loss().objective().tail());
-    return datasets.stream().map(dataset -> new PreferenceData(dataset.pairs(), moving)).toList();
+    return datasets.stream().map(dataset -> new TrainingData(dataset.pairs(), moving)).toList();
   }
 }

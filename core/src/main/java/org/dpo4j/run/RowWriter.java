@@ -16,9 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.dpo4j.DpoException;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.PendingFile;
@@ -260,6 +262,13 @@ final class RowWriter implements AutoCloseable {
     values.put("row", row.origin().row());
     if (row.origin().rejectedIndex() > 0) {
       values.put("rejected_index", row.origin().rejectedIndex());
+    }
+    if (input.kind() == ExampleKind.LABELED) {
+      row.usable()
+          .ifPresent(
+              example ->
+                  values.put(
+                      "label", example.completions().get(0).role() == CompletionRole.CHOSEN));
     }
     values.put("status", row.status().toString());
     values.put("reason", console.styled(row.reason()));

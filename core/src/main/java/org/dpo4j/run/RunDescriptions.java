@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.config.LossSettings;
 import org.dpo4j.config.LossType;
 import org.dpo4j.config.ReferenceChoice;
@@ -42,7 +43,9 @@ final class RunDescriptions {
   String loss() {
     TrainingConfig.Loss loss = config.loss();
     List<String> words = new ArrayList<>(List.of(lossNames()));
-    words.add("beta " + OptionType.text(loss.beta()));
+    if (loss.examples() != ExampleKind.DEMONSTRATIONS) {
+      words.add("beta " + OptionType.text(loss.beta()));
+    }
     for (LossSettings.Setting setting : LossSettings.Setting.values()) {
       double value = setting.of(loss.settings());
       boolean shown = value != 0 && loss.lossType().stream().anyMatch(t -> t.takes(setting));
@@ -95,7 +98,10 @@ final class RunDescriptions {
     }
     return loss.objective().valueAtZero().isPresent()
         ? words
-        : words + "; start check skipped: the first loss depends on the pairs";
+        : words
+            + "; start check skipped: the first loss depends on the "
+            + loss.examples().noun()
+            + "s";
   }
 
   private String referenceModel() {

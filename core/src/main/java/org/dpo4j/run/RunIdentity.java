@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.encode.PairDigest;
+import org.dpo4j.encode.ExampleDigest;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.weights.Checkpoint;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +34,7 @@ final class RunIdentity {
 
   private final TrainingConfig config;
   private final ModelBundle inputs;
-  private final TrainingPairs pairs;
+  private final TrainingExamples pairs;
   private final Optional<ReferenceFiles> reference;
   private @Nullable Map<String, String> hashes;
 
@@ -46,7 +46,7 @@ final class RunIdentity {
   RunIdentity(
       TrainingConfig config,
       ModelBundle inputs,
-      TrainingPairs pairs,
+      TrainingExamples pairs,
       Optional<ReferenceFiles> reference) {
     this.config = config;
     this.inputs = inputs;
@@ -78,9 +78,9 @@ final class RunIdentity {
             .map(folder -> Checkpoint.openAdapter(folder).sha256())
             .orElse(NONE));
     identity.put(REFERENCE.name(), reference.map(files -> files.parts().toString()).orElse(NONE));
-    identity.put(PAIRS.name(), PairDigest.of(pairs.training().pairs()));
+    identity.put(PAIRS.name(), ExampleDigest.of(pairs.training().pairs()));
     identity.put(
-        HELD_OUT.name(), pairs.heldOut().map(held -> PairDigest.of(held.pairs())).orElse(NONE));
+        HELD_OUT.name(), pairs.heldOut().map(held -> ExampleDigest.of(held.pairs())).orElse(NONE));
     return identity;
   }
 }

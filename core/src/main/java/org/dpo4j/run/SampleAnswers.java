@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.function.Function;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
@@ -45,7 +45,7 @@ final class SampleAnswers {
       TrainingConfig config,
       ModelBundle inputs,
       Function<Path, ModelTokenizer> textSide,
-      TrainingPairs pairs,
+      TrainingExamples pairs,
       RunOutput output) {
     this.config = config;
     this.textSide = textSide;
@@ -72,7 +72,7 @@ final class SampleAnswers {
   }
 
   /** The first distinct prompts that leave enough positions for an answer. */
-  private static List<int[]> choose(List<EncodedPair> pairs, int count, int longest) {
+  private static List<int[]> choose(List<EncodedExample> pairs, int count, int longest) {
     List<int[]> prompts = new ArrayList<>();
     for (int i = 0; i < Math.min(LOOKED_AT, pairs.size()) && prompts.size() < count; i++) {
       int[] prompt = pairs.get(i).promptIds();

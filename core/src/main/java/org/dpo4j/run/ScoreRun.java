@@ -7,12 +7,13 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingResources;
-import org.dpo4j.encode.PairDataset;
-import org.dpo4j.encode.PairEncoder;
+import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.PairLogProbs;
@@ -45,19 +46,19 @@ public final class ScoreRun {
     this.model = model;
     this.reference = reference;
     this.writer = writer;
-    this.summary = new ScoreSummary(reference != null);
+    this.summary = new ScoreSummary(reference != null, input.kind());
   }
 
   /** Scores; the output file appears when it is complete. */
   public static void run(ScoreConfig config, RunOutput output) {
     config.checkInputs();
-    DataInput input = config.input();
+    DataInput input = config.input().readingWhatItIs();
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
-      PairEncoder encoder = inputs.encoder(config.maxLength());
+      ExampleEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
-      PairDataset.ReadSummary summary;
+      ExampleDataset.ReadSummary summary;
       ScoreRun run;
       if (refModel.isEmpty()) {
         run = new ScoreRun(config, input, inputs.model(), null, writer);
@@ -84,9 +85,9 @@ public final class ScoreRun {
     return inputs;
   }
 
-  private PairDataset.ReadSummary score(PairEncoder encoder) {
-    PairDataset.ReadSummary summary =
-        PairDataset.forEachRow(
+  private ExampleDataset.ReadSummary score(ExampleEncoder encoder) {
+    ExampleDataset.ReadSummary summary =
+        ExampleDataset.forEachRow(
             input,
             encoder,
             config.onBadRow(),
@@ -103,12 +104,12 @@ public final class ScoreRun {
     }
   }
 
-  private List<EncodedPair> usable() {
+  private List<EncodedExample> usable() {
     return waiting.stream().flatMap(row -> row.usable().stream()).toList();
   }
 
   private void flush() {
-    List<EncodedPair> pairs = usable();
+    List<EncodedExample> pairs = usable();
     int batch = config.perDeviceEvalBatchSize();
     LogProbTable policy =
         LogProbTable.compute(LogProbEngine.cpu(), model, pairs, batch, done -> {});
@@ -120,10 +121,15 @@ public final class ScoreRun {
     for (EncodedRow row : waiting) {
       Map<String, Object> values = writer.start(row, input);
       if (row.usable().isPresent()) {
-        double margin = scores(values, row.usable().get(), policy, frozen, pair);
-        double size = Math.max(Math.abs(policy.chosen(pair)), Math.abs(policy.rejected(pair)));
-        double scale = frozen == null ? 1 : config.beta();
-        summary.add(row.origin(), margin, scale * PairLogProbs.ROUNDING * size);
+        EncodedExample example = row.usable().get();
+        if (example.isPair()) {
+          double margin = scores(values, example, policy, frozen, pair);
+          double size = Math.max(Math.abs(policy.chosen(pair)), Math.abs(policy.rejected(pair)));
+          double scale = frozen == null ? 1 : config.beta();
+          summary.add(row.origin(), margin, scale * PairLogProbs.ROUNDING * size);
+        } else {
+          completionScores(values, example, policy, frozen, pair);
+        }
         pair++;
       }
       writer.write(values);
@@ -131,10 +137,30 @@ public final class ScoreRun {
     waiting.clear();
   }
 
+  /** Adds the scores of a single completion. */
+  private void completionScores(
+      Map<String, Object> values,
+      EncodedExample example,
+      LogProbTable policy,
+      @Nullable LogProbTable frozen,
+      int i) {
+    double logProb = policy.at(i, 0);
+    double value = logProb;
+    values.put("logps", logProb);
+    values.put("tokens", example.completions().get(0).ids().length);
+    if (frozen != null) {
+      value = config.beta() * (logProb - frozen.at(i, 0));
+      values.put("ref_logps", frozen.at(i, 0));
+      values.put("rewards", value);
+    }
+    boolean desirable = example.completions().get(0).role() == CompletionRole.CHOSEN;
+    summary.add(desirable, value, example.scoredTokens());
+  }
+
   /** Adds the scores of a pair and returns its margin. */
   private double scores(
       Map<String, Object> values,
-      EncodedPair pair,
+      EncodedExample pair,
       LogProbTable policy,
       @Nullable LogProbTable frozen,
       int i) {

@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.PriorityQueue;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.RowOrigin;
 
@@ -19,6 +20,9 @@ final class ScoreSummary {
   private final boolean rewards;
   private final PriorityQueue<Scored> lowest =
       new PriorityQueue<>(Comparator.comparingDouble(Scored::margin).reversed());
+  private final ExampleKind kind;
+  private final Sums ofDesirable = new Sums();
+  private final Sums ofUndesirable = new Sums();
   private int pairs;
   private int positive;
   private double sum;
@@ -26,11 +30,36 @@ final class ScoreSummary {
   private record Scored(RowOrigin origin, double margin) {}
 
   /**
+   * @param kind of the examples
    * @param rewards whether margins are reward margins, relative to a reference; else they are
    *     differences of the model's log-probabilities
    */
-  ScoreSummary(boolean rewards) {
+  ScoreSummary(boolean rewards, ExampleKind kind) {
     this.rewards = rewards;
+    this.kind = kind;
+  }
+
+  /**
+   * Adds a single completion.
+   *
+   * @param value its reward, or its log-probability without a reference
+   * @param tokens scored ones
+   */
+  void add(boolean desirable, double value, int tokens) {
+    (desirable ? ofDesirable : ofUndesirable).add(value, tokens);
+  }
+
+  /** Sums over completions with one label. */
+  private static final class Sums {
+    private int completions;
+    private long tokens;
+    private double values;
+
+    void add(double value, int scored) {
+      completions++;
+      tokens += scored;
+      values += value;
+    }
   }
 
   /**
@@ -48,8 +77,37 @@ final class ScoreSummary {
     }
   }
 
-  /** The summary of all pairs, in sentences. */
+  /** The summary of all examples, in sentences. */
   List<String> lines() {
+    return switch (kind) {
+      case PAIRS -> ofPairs();
+      case LABELED ->
+          List.of(words("desirable ", ofDesirable), words("undesirable ", ofUndesirable));
+      case DEMONSTRATIONS ->
+          List.of(
+              rewards
+                  ? words("", ofDesirable)
+                  : String.format(
+                      Locale.ROOT,
+                      "%d completions, perplexity %.3f over %,d tokens",
+                      ofDesirable.completions,
+                      Math.exp(-ofDesirable.values / ofDesirable.tokens),
+                      ofDesirable.tokens));
+    };
+  }
+
+  private String words(String label, Sums sums) {
+    return sums.completions == 0
+        ? "no %scompletion".formatted(label)
+        : String.format(
+            Locale.ROOT,
+            rewards ? "%d %scompletions: mean reward %+.3f" : "%d %scompletions: mean %+.3f nats",
+            sums.completions,
+            label,
+            sums.values / sums.completions);
+  }
+
+  private List<String> ofPairs() {
     if (pairs == 0) {
       return List.of("no pair could be scored");
     }

@@ -1,5 +1,6 @@
 package org.dpo4j.run;
 
+import org.dpo4j.ExampleKind;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.ShortNumber;
@@ -26,9 +27,16 @@ record StepDescriptions(TrainingConfig config, Trainer.Settings settings) {
         + (totals.skippedSteps() == 0 ? "" : " (%d skipped)".formatted(totals.skippedSteps()));
   }
 
-  /** Pairs of a whole step. */
+  /** Examples, or packs of them, of a whole step. */
   long pairsOfStep() {
     return (long) settings.plan().microBatchSize() * settings.plan().accumulation();
+  }
+
+  /** As in {@code 8 pairs}. */
+  String sizeOfStep() {
+    ExampleKind kind = config.loss().examples();
+    boolean packed = config.data().packing() && kind == ExampleKind.DEMONSTRATIONS;
+    return ShortNumber.count(pairsOfStep(), packed ? "pack" : kind.noun());
   }
 
   /** As in {@code 1e-06, linear after 3 warm-up steps}, with a separator of the caller's choice. */

@@ -3,10 +3,11 @@ package org.dpo4j.run;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.PairDataset;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
@@ -35,7 +36,10 @@ final class TrainingHeader {
   }
 
   void print(
-      ModelBundle inputs, TrainingPairs pairs, Optional<ReferenceFiles> reference, Saving saving) {
+      ModelBundle inputs,
+      TrainingExamples pairs,
+      Optional<ReferenceFiles> reference,
+      Saving saving) {
     LoadedModel loaded = inputs.loaded();
     prose.line(
         "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
@@ -48,9 +52,14 @@ final class TrainingHeader {
     inputs
         .adapter()
         .ifPresent(adapter -> prose.line("adapter: %s", words.adapter(adapter.model())));
-    prose.line("reference: %s", words.reference(reference));
+    if (config.loss().examples() != ExampleKind.DEMONSTRATIONS) {
+      prose.line("reference: %s", words.reference(reference));
+    }
     prose.line("loss: %s", words.loss());
     data("training", pairs.files(), pairs.training(), Set.of());
+    if (config.loss().examples() == ExampleKind.LABELED) {
+      labels(pairs.training());
+    }
     pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
     DatasetSummary.warn(output, pairs, inputs.tokenizer().template() != null);
     steps();
@@ -64,7 +73,7 @@ final class TrainingHeader {
     prose.line(
         "%s of %s%s; %s one epoch; learning rate %s",
         StepDescriptions.steps(settings.maxSteps()),
-        ShortNumber.count(steps.pairsOfStep(), "pair"),
+        steps.sizeOfStep(),
         settings.plan().accumulation() == 1
             ? ""
             : " (%d x %d)"
@@ -86,20 +95,30 @@ final class TrainingHeader {
     }
   }
 
-  private void data(String use, DataInput input, PairDataset dataset, Set<String> told) {
+  private void labels(ExampleDataset training) {
+    LabelBalance balance = LabelBalance.of(training.pairs());
+    prose.line("labels: %s", balance.words());
+    balance
+        .advice(config.loss().desirableWeight(), config.loss().undesirableWeight())
+        .ifPresent(output::warn);
+  }
+
+  private void data(String use, DataInput input, ExampleDataset dataset, Set<String> told) {
     List<String> lines = DatasetSummary.lines(input, dataset, told);
     prose.line("%s: %s", use, lines.get(0));
     lines.subList(1, lines.size()).forEach(prose::print);
   }
 
-  private void heldOut(TrainingPairs pairs, PairDataset held) {
+  private void heldOut(TrainingExamples pairs, ExampleDataset held) {
     String use = "held-out evaluation";
     if (pairs.heldOutFiles().isPresent()) {
       data(use, pairs.heldOutFiles().get(), held, pairs.training().counts().notes().keySet());
     } else {
       prose.line(
           "%s: eval_split %s: %s",
-          use, DataFacts.split(config, pairs), ShortNumber.count(held.pairs().size(), "pair"));
+          use,
+          DataFacts.split(config, pairs),
+          ShortNumber.count(held.pairs().size(), config.loss().examples().noun()));
     }
   }
 }

@@ -48,8 +48,8 @@ import org.dpo4j.torch.MemoryFailure;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.Listeners;
 import org.dpo4j.train.NonFiniteStepException;
-import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelWriter;
@@ -203,8 +203,8 @@ public final class TrainingRun {
                   given.textSide(),
                   loaded -> TrainedAdapter.of(config, loaded, output),
                   output);
-          TrainingPairs pairs =
-              TrainingPairs.load(
+          TrainingExamples pairs =
+              TrainingExamples.load(
                   config,
                   training,
                   heldOut,
@@ -220,9 +220,9 @@ public final class TrainingRun {
       OutputFolder folder,
       Optional<SavedRun> saved,
       ModelBundle inputs,
-      TrainingPairs pairs,
+      TrainingExamples pairs,
       Saving saving) {
-    Trainer.Settings settings = settings(pairs.training().pairs().size());
+    Trainer.Settings settings = settings(pairs.training().rows());
     int saveSteps =
         config
             .checkpoints()
@@ -330,18 +330,18 @@ public final class TrainingRun {
 
   private TrainingStart start(
       Trainer.Settings settings,
-      TrainingPairs pairs,
+      TrainingExamples pairs,
       ModelBundle inputs,
       OutputFolder folder,
       Optional<SavedRun> saved) {
     EpochPlan plan = settings.plan();
     return new TrainingStart(
-        plan.pairs(),
+        plan.examples(),
         pairs.heldOut().map(held -> held.pairs().size()).orElse(0),
         saved.map(SavedRun::step).orElse(0),
         settings.maxSteps(),
         plan.stepsPerEpoch(),
-        (int) Math.min(plan.pairs(), new StepDescriptions(config, settings).pairsOfStep()),
+        (int) Math.min(plan.examples(), new StepDescriptions(config, settings).pairsOfStep()),
         inputs.model().parameters().count(),
         inputs.model().trained().count(),
         new RunDescriptions(config).loss(),
@@ -358,13 +358,13 @@ public final class TrainingRun {
   private Optional<TrainingTotals> train(
       Trainer.Settings settings,
       ModelBundle inputs,
-      TrainingPairs pairs,
+      TrainingExamples pairs,
       Optional<ReferenceFiles> files,
       Saving saving,
       Optional<SavedRun> saved,
       RunCheckpoints checkpoints,
       RunClock clock) {
-    List<PreferenceData> data;
+    List<TrainingData> data;
     try {
       data =
           new References(
@@ -417,7 +417,7 @@ public final class TrainingRun {
               session.step(),
               session.skippedSteps(),
               session.epoch(),
-              session.pairsSeen(),
+              session.examplesSeen(),
               session.numTokens(),
               clock.getAsDouble(),
               referenceSeconds,
@@ -462,8 +462,8 @@ public final class TrainingRun {
       Trainer.Settings settings, TrainingTotals totals, OptionalLong peakMemory) {
     return new Results(
         history,
-        settings.plan().pairs(),
-        totals.pairsSeen(),
+        settings.plan().examples(),
+        totals.examplesSeen(),
         totals.skippedSteps(),
         totals.seconds(),
         totals.referenceSeconds(),
@@ -501,7 +501,7 @@ public final class TrainingRun {
         totals.skippedSteps(),
         settings.maxSteps(),
         totals.epoch(),
-        totals.pairsSeen(),
+        totals.examplesSeen(),
         totals.numTokens(),
         history.steps(),
         history.evaluations(),
@@ -574,7 +574,7 @@ public final class TrainingRun {
         maxSteps);
   }
 
-  private Evaluation evaluation(PreferenceData held, Trainer.Settings settings) {
+  private Evaluation evaluation(TrainingData held, Trainer.Settings settings) {
     EvalStrategy strategy = config.evaluation().evalStrategy();
     int everySteps =
         strategy == EvalStrategy.STEPS ? config.evalInterval().steps(settings.maxSteps()) : 0;

@@ -10,7 +10,7 @@ import org.dpo4j.EndReason;
  * @param steps steps done
  * @param skippedSteps steps among them that were skipped because a number was not finite
  * @param epoch passes over the training pairs
- * @param pairsSeen pairs trained on, each counted as often as it was used
+ * @param examplesSeen pairs trained on, each counted as often as it was used
  * @param numTokens token ids trained on
  * @param seconds wall time from before the reference log-probabilities on
  * @param referenceSeconds the part of it that reference log-probabilities took
@@ -21,7 +21,7 @@ record TrainingTotals(
     int steps,
     int skippedSteps,
     double epoch,
-    long pairsSeen,
+    long examplesSeen,
     long numTokens,
     double seconds,
     double referenceSeconds,

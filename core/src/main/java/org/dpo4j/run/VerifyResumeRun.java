@@ -204,7 +204,7 @@ public final class VerifyResumeRun {
                     report.step(),
                     report.maxSteps(),
                     report.epoch(),
-                    report.pairs(),
+                    report.examples(),
                     report.metrics(),
                     report.gradNorm(),
                     report.learningRate(),
@@ -219,7 +219,7 @@ public final class VerifyResumeRun {
         .map(
             report ->
                 new EvaluationReport(
-                    report.step(), report.epoch(), report.metrics(), report.pairs(), 0))
+                    report.step(), report.epoch(), report.metrics(), report.examples(), 0))
         .toList();
   }
 }

@@ -2,6 +2,7 @@ package org.dpo4j.tokenizer;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
@@ -20,4 +21,15 @@ public interface ChatRenderer {
    */
   String render(
       List<Message> messages, boolean addGenerationPrompt, Map<String, @Nullable Object> variables);
+
+  /**
+   * Renders messages without the header of a further turn, and marks what the assistant writes.
+   *
+   * @return empty if the renderer cannot tell
+   * @throws org.dpo4j.DpoException if the template refuses the messages
+   */
+  default Optional<MarkedText> renderMarked(
+      List<Message> messages, Map<String, @Nullable Object> variables) {
+    return Optional.empty();
+  }
 }

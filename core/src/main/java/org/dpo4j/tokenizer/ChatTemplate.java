@@ -17,6 +17,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.Message;
 import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.JsonFault;
+import org.dpo4j.jinja.Rendering;
 import org.dpo4j.jinja.Template;
 import org.dpo4j.jinja.TemplateException;
 import org.dpo4j.options.BoundedFile;
@@ -162,6 +163,23 @@ public final class ChatTemplate {
       List<Message> messages,
       boolean addGenerationPrompt,
       Map<String, @Nullable Object> variables) {
+    return rendered(messages, addGenerationPrompt, variables).text();
+  }
+
+  /** Renders a conversation as {@link #render}, and marks what the assistant writes. */
+  MarkedText renderMarked(List<Message> messages, Map<String, @Nullable Object> variables) {
+    Rendering rendering = rendered(messages, false, variables);
+    return new MarkedText(
+        rendering.text(),
+        rendering.generated().stream()
+            .map(span -> new MarkedText.Span(span.start(), span.end()))
+            .toList());
+  }
+
+  private Rendering rendered(
+      List<Message> messages,
+      boolean addGenerationPrompt,
+      Map<String, @Nullable Object> variables) {
     Map<String, @Nullable Object> names = new HashMap<>();
     names.put("tools", null);
     names.put("documents", null);
@@ -171,7 +189,7 @@ public final class ChatTemplate {
     names.put("messages", turns);
     names.put("add_generation_prompt", addGenerationPrompt);
     try {
-      return template.render(
+      return template.renderMarked(
           names, Map.of("raise_exception", this::refuse, "strftime_now", this::now));
     } catch (TemplateException e) {
       throw new DpoException(String.valueOf(e.getMessage()), e);

@@ -1,7 +1,9 @@
 package org.dpo4j.tokenizer;
 
 import ai.djl.engine.EngineException;
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import ai.djl.util.Utils;
 import java.io.ByteArrayInputStream;
@@ -10,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.GitLfs;
 import org.dpo4j.data.JsonFault;
@@ -111,17 +114,51 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     } catch (RuntimeException e) {
       throw cannot("encode every text", e);
     }
-    long[] ids;
     try {
-      ids = library.getTokenIds(encoding);
+      return ints(library.getTokenIds(encoding));
     } finally {
       library.deleteEncoding(encoding);
     }
+  }
+
+  private static int[] ints(long[] ids) {
     int[] result = new int[ids.length];
     for (int i = 0; i < ids.length; i++) {
       result[i] = Math.toIntExact(ids[i]);
     }
     return result;
+  }
+
+  @Override
+  public Optional<PlacedTokens> encodeWithPlaces(String text, boolean addSpecialTokens) {
+    Encoding encoding;
+    try {
+      encoding = tokenizer.encode(text, addSpecialTokens, false);
+    } catch (RuntimeException e) {
+      throw cannot("encode every text", e);
+    }
+    int[] ids = ints(encoding.getIds());
+    int[] units = unitsOfCodePoints(text);
+    CharSpan[] spans = encoding.getCharTokenSpans();
+    int[] starts = new int[ids.length];
+    int[] ends = new int[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      CharSpan span = spans[i];
+      starts[i] = span == null ? -1 : units[span.getStart()];
+      ends[i] = span == null ? -1 : units[span.getEnd()];
+    }
+    return Optional.of(new PlacedTokens(ids, starts, ends));
+  }
+
+  /** The index of each code point in UTF-16 units; the library counts code points. */
+  private static int[] unitsOfCodePoints(String text) {
+    int[] units = new int[text.codePointCount(0, text.length()) + 1];
+    for (int point = 0, unit = 0; point < units.length - 1; point++) {
+      units[point] = unit;
+      unit += Character.charCount(text.codePointAt(unit));
+    }
+    units[units.length - 1] = text.length();
+    return units;
   }
 
   /** The text of the ids, special tokens included and no spaces cleaned up; unknown ids are "". */

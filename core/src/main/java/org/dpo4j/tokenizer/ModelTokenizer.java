@@ -4,7 +4,9 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,26 +55,65 @@ public record ModelTokenizer(
   }
 
   private static ChatRenderer withNames(SpecialTokens special, ChatRenderer template) {
-    return (messages, addGenerationPrompt, variables) -> {
-      Map<String, @Nullable Object> all = new HashMap<>(special.named());
+    return new Named(new HashMap<>(special.named()), template);
+  }
+
+  /** A renderer with further variables, which those of a conversation replace. */
+  private record Named(Map<String, @Nullable Object> names, ChatRenderer template)
+      implements ChatRenderer {
+
+    @Override
+    public String render(
+        List<Message> messages,
+        boolean addGenerationPrompt,
+        Map<String, @Nullable Object> variables) {
+      return template.render(messages, addGenerationPrompt, all(variables));
+    }
+
+    @Override
+    public Optional<MarkedText> renderMarked(
+        List<Message> messages, Map<String, @Nullable Object> variables) {
+      return template.renderMarked(messages, all(variables));
+    }
+
+    private Map<String, @Nullable Object> all(Map<String, @Nullable Object> variables) {
+      Map<String, @Nullable Object> all = new HashMap<>(names);
       all.putAll(variables);
-      return template.render(messages, addGenerationPrompt, all);
-    };
+      return all;
+    }
   }
 
   /** If a folder has several templates, the one for tools renders conversations with tools. */
+  private record FolderTemplates(ChatTemplate plain, ChatTemplate withTools)
+      implements ChatRenderer {
+
+    @Override
+    public String render(
+        List<Message> messages,
+        boolean addGenerationPrompt,
+        Map<String, @Nullable Object> variables) {
+      return of(variables).render(messages, addGenerationPrompt, variables);
+    }
+
+    @Override
+    public Optional<MarkedText> renderMarked(
+        List<Message> messages, Map<String, @Nullable Object> variables) {
+      return Optional.of(of(variables).renderMarked(messages, variables));
+    }
+
+    private ChatTemplate of(Map<String, @Nullable Object> variables) {
+      return variables.get("tools") == null ? plain : withTools;
+    }
+  }
+
   private static @Nullable ChatRenderer renderer(Path folder, SpecialTokens special) {
     Map<String, ChatTemplate> templates = ChatTemplate.fromModelFolder(folder);
     ChatTemplate plain = templates.get(ChatTemplate.DEFAULT);
-    if (plain == null) {
-      return null;
-    }
-    ChatTemplate withTools = templates.getOrDefault(ChatTemplate.TOOL_USE, plain);
-    return withNames(
-        special,
-        (messages, addGenerationPrompt, variables) ->
-            (variables.get("tools") == null ? plain : withTools)
-                .render(messages, addGenerationPrompt, variables));
+    return plain == null
+        ? null
+        : withNames(
+            special,
+            new FolderTemplates(plain, templates.getOrDefault(ChatTemplate.TOOL_USE, plain)));
   }
 
   /** Frees the tokenizer of the folder; one that a program passed stays its own. */

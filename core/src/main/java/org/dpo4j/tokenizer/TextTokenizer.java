@@ -1,5 +1,7 @@
 package org.dpo4j.tokenizer;
 
+import java.util.Optional;
+
 /** Converts text to token ids and back. Implementations are safe for use by several threads. */
 public interface TextTokenizer {
 
@@ -8,6 +10,15 @@ public interface TextTokenizer {
    *     transformers' {@code add_special_tokens}
    */
   int[] encode(String text, boolean addSpecialTokens);
+
+  /**
+   * The ids with their places in the text.
+   *
+   * @return empty if the tokenizer does not know the places
+   */
+  default Optional<PlacedTokens> encodeWithPlaces(String text, boolean addSpecialTokens) {
+    return Optional.empty();
+  }
 
   /** The text of the ids, special tokens included. */
   String decode(int[] ids);

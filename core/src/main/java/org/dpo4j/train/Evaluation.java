@@ -9,7 +9,7 @@ package org.dpo4j.train;
  * @param everySteps steps between two evaluations; 0 for none by steps
  * @param everyEpoch whether each epoch ends with an evaluation
  */
-public record Evaluation(PreferenceData data, int batchSize, int everySteps, boolean everyEpoch) {
+public record Evaluation(TrainingData data, int batchSize, int everySteps, boolean everyEpoch) {
 
   boolean due(int step, boolean endOfEpoch) {
     return (everySteps > 0 && step % everySteps == 0) || (everyEpoch && endOfEpoch);

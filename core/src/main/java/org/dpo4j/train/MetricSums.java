@@ -1,29 +1,35 @@
 package org.dpo4j.train;
 
-import org.dpo4j.PairMetrics;
+import org.dpo4j.ExampleKind;
+import org.dpo4j.TrainingMetrics;
 
 /**
- * Sums over pairs and tokens, from which means over any number of micro-batches are exact. Named as
- * the means in {@link PairMetrics}.
+ * Sums over examples and tokens, from which means over any number of micro-batches are exact. Named
+ * as the means in {@link TrainingMetrics}.
  *
- * @param pairs number of pairs
+ * @param examples number of examples
+ * @param chosen how many of them have a chosen or desirable completion
+ * @param rejected how many of them have a rejected or undesirable completion
  * @param largestReward largest |reward| of a completion, as a share of max(1, |log-probability|)
- * @param weight sum of the pairs' weights
+ * @param weight sum of the examples' weights
  * @param loss sum of weight times loss
- * @param rewardsChosen sum over pairs
- * @param rewardsRejected sum over pairs
+ * @param rewardsChosen sum over the chosen completions
+ * @param rewardsRejected sum over the rejected completions
  * @param correctPairs pairs with a reward margin above rounding
- * @param logpsChosen sum over pairs
- * @param logpsRejected sum over pairs
+ * @param logpsChosen sum over the chosen completions
+ * @param logpsRejected sum over the rejected completions
  * @param chosenTokens scored tokens of chosen completions
  * @param rejectedTokens scored tokens of rejected completions
  * @param logitsChosen sum over the scored tokens of chosen completions
  * @param logitsRejected sum over the scored tokens of rejected completions
  * @param entropy sum over the scored tokens of both completions
  * @param correctTokens scored tokens of chosen completions that the policy finds most likely
+ * @param kl sum over examples of the KL estimate of their micro-batch
  */
 public record MetricSums(
-    int pairs,
+    int examples,
+    int chosen,
+    int rejected,
     double largestReward,
     double weight,
     double loss,
@@ -37,15 +43,19 @@ public record MetricSums(
     double logitsChosen,
     double logitsRejected,
     double entropy,
-    double correctTokens) {
+    double correctTokens,
+    double kl) {
 
   /** Sums over nothing. */
-  public static final MetricSums NONE = new MetricSums(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  public static final MetricSums NONE =
+      new MetricSums(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
-  /** The sums over the pairs of both. */
+  /** The sums over the examples of both. */
   MetricSums plus(MetricSums other) {
     return new MetricSums(
-        pairs + other.pairs,
+        examples + other.examples,
+        chosen + other.chosen,
+        rejected + other.rejected,
         Math.max(largestReward, other.largestReward),
         weight + other.weight,
         loss + other.loss,
@@ -59,7 +69,13 @@ public record MetricSums(
         logitsChosen + other.logitsChosen,
         logitsRejected + other.logitsRejected,
         entropy + other.entropy,
-        correctTokens + other.correctTokens);
+        correctTokens + other.correctTokens,
+        kl + other.kl);
+  }
+
+  /** Sums over examples that have nothing to learn. */
+  static MetricSums ofNothing(int examples) {
+    return new MetricSums(examples, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
   /** Whether losses, rewards and log-probabilities are finite. */
@@ -71,7 +87,9 @@ public record MetricSums(
         && Double.isFinite(logpsRejected);
   }
 
-  /** Adds one by one, in this order, so that the sum does not depend on how pairs were grouped. */
+  /**
+   * Adds one by one, in this order, so that the sum does not depend on how examples were grouped.
+   */
   MetricSums plus(Iterable<MetricSums> others) {
     MetricSums sum = this;
     for (MetricSums other : others) {
@@ -81,18 +99,24 @@ public record MetricSums(
   }
 
   /** The means; NaN where nothing was added. */
-  PairMetrics means() {
-    return new PairMetrics(
-        loss / weight,
-        rewardsChosen / pairs,
-        rewardsRejected / pairs,
-        correctPairs / pairs,
-        (rewardsChosen - rewardsRejected) / pairs,
-        logpsChosen / pairs,
-        logpsRejected / pairs,
+  TrainingMetrics means(ExampleKind kind) {
+    boolean pairs = kind == ExampleKind.PAIRS;
+    double meanChosen = rewardsChosen / chosen;
+    double meanRejected = rewardsRejected / rejected;
+    return new TrainingMetrics(
+        kind,
+        weight == 0 && examples > 0 ? 0 : loss / weight,
+        meanChosen,
+        meanRejected,
+        pairs ? correctPairs / examples : Double.NaN,
+        // One division rounds less than two.
+        pairs ? (rewardsChosen - rewardsRejected) / examples : meanChosen - meanRejected,
+        logpsChosen / chosen,
+        logpsRejected / rejected,
         logitsChosen / chosenTokens,
         logitsRejected / rejectedTokens,
         entropy / (chosenTokens + rejectedTokens),
-        correctTokens / chosenTokens);
+        correctTokens / chosenTokens,
+        kind == ExampleKind.LABELED ? kl / examples : Double.NaN);
   }
 }

@@ -7,10 +7,10 @@ import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.Interruption;
 import org.dpo4j.ListenerException;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
@@ -214,7 +214,7 @@ public final class Trainer {
       return;
     }
     long started = System.nanoTime();
-    PairMetrics metrics =
+    TrainingMetrics metrics =
         evaluation
             .data()
             .evaluate(
@@ -228,7 +228,7 @@ public final class Trainer {
             session.step(),
             session.epoch(),
             metrics,
-            evaluation.data().pairs().size(),
+            evaluation.data().examples().size(),
             (System.nanoTime() - started) / 1e9));
   }
 

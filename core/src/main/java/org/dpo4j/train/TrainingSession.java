@@ -17,12 +17,13 @@ import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
-import org.dpo4j.reference.ScoredPair;
+import org.dpo4j.reference.ScoredExample;
 import org.dpo4j.torch.DropoutSeed;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
@@ -33,27 +34,27 @@ import org.jspecify.annotations.Nullable;
  * data, counters, and metric sums. {@link #snapshot} copies all of it; {@link #restore} continues
  * from a copy with the same bytes.
  *
- * <p>The position is the number of steps and of micro-batches in the step. The order of the pairs,
- * the learning rate and the dropout masks are functions of the position and of the settings, so no
- * random generator is part of the state.
+ * <p>The position is the number of steps and of micro-batches in the step. The order of the
+ * examples, the learning rate and the dropout masks are functions of the position and of the
+ * settings, so no random generator is part of the state.
  *
  * <p>For one thread at a time. A {@link Trainer} advances the session.
  */
 public final class TrainingSession implements AutoCloseable {
 
   private final CausalLm policy;
-  private final PreferenceData data;
+  private final TrainingData data;
   private final Objective objective;
   private final Trainer.Settings settings;
 
   private @Nullable Trained trained;
   private @Nullable Step current;
-  private @Nullable List<List<int[]>> order; // of the pairs in orderedEpoch, a function of it
+  private @Nullable List<List<int[]>> order; // of the examples in orderedEpoch, a function of it
   private int orderedEpoch;
   private int step;
   private int skippedSteps;
   private int microBatch;
-  private long pairsSeen;
+  private long examplesSeen;
   private long numTokens;
   private double gradNorm; // of the last step that was not skipped
   private MetricSums ofStep = MetricSums.NONE;
@@ -64,18 +65,21 @@ public final class TrainingSession implements AutoCloseable {
   private record Trained(FlatParameters parameters, AdamW optimizer) {}
 
   /**
-   * The pairs of a step.
+   * The examples of a step.
    *
-   * @param unit largest weight of a pair
-   * @param weight sum of the pairs' weights, in units
+   * @param unit largest weight of an example
+   * @param weight sum of the examples' weights, in units
    */
-  private record Step(List<List<ScoredPair>> microBatches, double unit, double weight) {
+  private record Step(List<List<ScoredExample>> microBatches, double unit, double weight) {
 
-    static Step of(List<List<ScoredPair>> microBatches) {
-      List<ScoredPair> pairs = microBatches.stream().flatMap(List::stream).toList();
+    static Step of(Objective objective, List<List<ScoredExample>> microBatches) {
+      List<ScoredExample> examples = microBatches.stream().flatMap(List::stream).toList();
       // In 64 bits, before weights become 32 bits: only their ratios matter, whatever their size.
-      double unit = PreferenceData.largestWeight(pairs);
-      double weight = pairs.stream().mapToDouble(pair -> pair.pair().weight() / unit).sum();
+      double unit = TrainingData.largestWeight(objective, examples);
+      double weight =
+          examples.stream()
+              .mapToDouble(scored -> TrainingData.weight(objective, scored.example()) / unit)
+              .sum();
       return new Step(microBatches, unit, weight);
     }
   }
@@ -85,10 +89,10 @@ public final class TrainingSession implements AutoCloseable {
    * does not hold gradients and moments in memory.
    *
    * @param policy the model to train; its weights change in place
-   * @param data pairs and their reference
+   * @param data examples and their reference
    */
   public TrainingSession(
-      CausalLm policy, PreferenceData data, Objective objective, Trainer.Settings settings) {
+      CausalLm policy, TrainingData data, Objective objective, Trainer.Settings settings) {
     this.policy = policy;
     this.data = data;
     this.objective = objective;
@@ -135,9 +139,9 @@ public final class TrainingSession implements AutoCloseable {
             / plan.microBatchesPerEpoch();
   }
 
-  /** Pairs trained on, each counted as often as it was used. */
-  public long pairsSeen() {
-    return pairsSeen;
+  /** Examples trained on, each counted as often as it was used. */
+  public long examplesSeen() {
+    return examplesSeen;
   }
 
   /** Token ids trained on, after truncation; a prompt counts once for each completion. */
@@ -162,18 +166,18 @@ public final class TrainingSession implements AutoCloseable {
     return trained;
   }
 
-  /** The step in progress; its pairs are read once. */
+  /** The step in progress; its examples are read once. */
   private Step current() {
     if (current == null) {
-      current = Step.of(indices().stream().map(data::read).toList());
+      current = Step.of(objective, indices().stream().map(data::rows).toList());
     }
     return current;
   }
 
-  /** The micro-batches of the step in progress, as indices of pairs. */
+  /** The micro-batches of the step in progress, as indices of examples. */
   private List<int[]> indices() {
     int wanted = step / settings.plan().stepsPerEpoch();
-    if (order == null || orderedEpoch != wanted) { // shuffling all pairs once per epoch, not step
+    if (order == null || orderedEpoch != wanted) { // shuffling once per epoch, not per step
       order = settings.plan().steps(wanted);
       orderedEpoch = wanted;
     }
@@ -188,44 +192,64 @@ public final class TrainingSession implements AutoCloseable {
    */
   void accumulate(Consumer<StartCheck> startCheck) {
     trained(); // gradients must exist before the forward pass
-    Step all = current();
+    List<ScoredExample> all = current().microBatches().get(microBatch);
     clock.start();
-    List<List<ScoredPair>> pieces = pieces(all.microBatches().get(microBatch));
+    numTokens += all.stream().mapToLong(scored -> scored.example().tokens()).sum();
+    examplesSeen += all.size();
+    List<ScoredExample> batch = teaching(all);
+    ofStep = ofStep.plus(MetricSums.ofNothing(all.size() - batch.size()));
+    double kl = kl(batch);
+    List<List<ScoredExample>> pieces = pieces(batch);
     for (int piece = 0; piece < pieces.size(); piece++) {
-      List<ScoredPair> pairs = pieces.get(piece);
-      try (MicroBatch computed = forward(pairs, microBatch, piece)) {
-        boolean first = step == 0 && ofStep.pairs() == 0;
+      List<ScoredExample> examples = pieces.get(piece);
+      try (MicroBatch computed = forward(examples, kl, microBatch, piece)) {
+        boolean first = step == 0 && ofStep.examples() == 0;
         ofStep = ofStep.plus(computed.metrics());
         if (first && ofStep.finite()) {
           checkStart(startCheck);
         }
         // Divided by the weight of the step, so that the micro-batches add up to its mean.
-        computed.backward(all.weight());
+        computed.backward(current().weight());
       }
-      numTokens += pairs.stream().mapToLong(pair -> pair.pair().tokens()).sum();
-      pairsSeen += pairs.size();
     }
     microBatch++;
     clock.computed();
   }
 
-  private MicroBatch forward(List<ScoredPair> pairs, int ofMicroBatch, int piece) {
+  /** The examples that change the loss: in a pack, one may have no token to learn. */
+  private List<ScoredExample> teaching(List<ScoredExample> examples) {
+    return examples.stream()
+        .filter(scored -> TrainingData.weight(objective, scored.example()) > 0)
+        .toList();
+  }
+
+  private double kl(List<ScoredExample> microBatch) {
+    return KlEstimate.of(
+        settings.computation().engine(), policy, objective, data.reference(), microBatch);
+  }
+
+  private MicroBatch forward(List<ScoredExample> examples, double kl, int ofMicroBatch, int piece) {
     return MicroBatch.forward(
         settings.computation().engine(),
         policy,
         objective,
         data.reference(),
-        pairs,
+        examples,
         current().unit(),
+        kl,
         settings.computation().purpose(),
         OptionalLong.of(DropoutSeed.of(settings.plan().seed(), step, ofMicroBatch, piece)));
   }
 
   /** Cuts a micro-batch of many tokens into pieces if that changes no number. */
-  private List<List<ScoredPair>> pieces(List<ScoredPair> pairs) {
+  private List<List<ScoredExample>> pieces(List<ScoredExample> examples) {
+    if (examples.isEmpty()) {
+      return List.of();
+    }
     return objective.loss().separable()
-        ? TokenBudget.TRAINING.pieces(pairs, ScoredPair::pair)
-        : List.of(pairs);
+        ? TokenBudget.TRAINING.pieces(
+            examples, scored -> scored.example().only(role -> role != CompletionRole.MISMATCHED))
+        : List.of(examples);
   }
 
   private void checkStart(Consumer<StartCheck> listener) {
@@ -234,7 +258,7 @@ public final class TrainingSession implements AutoCloseable {
       listener.accept(
           new StartCheck(
               expected.getAsDouble(),
-              ofStep.means().loss(),
+              ofStep.means(objective.loss().examples()).loss(),
               ofStep.largestReward() / objective.loss().beta(),
               settings.computation().bf16()));
     }
@@ -275,8 +299,8 @@ public final class TrainingSession implements AutoCloseable {
             step,
             settings.maxSteps(),
             epoch(),
-            ofStep.pairs(),
-            ofStep.means(),
+            ofStep.examples(),
+            ofStep.means(objective.loss().examples()),
             gradNorm,
             learningRate,
             numTokens,
@@ -337,43 +361,47 @@ public final class TrainingSession implements AutoCloseable {
         : "No step of the run could be taken. ";
   }
 
-  /** Computes the step in progress again, to find the pairs; sets the gradients to zero. */
+  /** Computes the step in progress again, to find the examples; sets the gradients to zero. */
   private NonFiniteStep nonFinite(double norm) {
-    List<NonFiniteStep.BadPair> bad = new ArrayList<>();
-    List<List<ScoredPair>> microBatches = current().microBatches();
+    List<NonFiniteStep.BadExample> bad = new ArrayList<>();
+    List<List<ScoredExample>> microBatches = current().microBatches();
     for (int i = 0; i < microBatches.size(); i++) {
-      List<List<ScoredPair>> pieces = pieces(microBatches.get(i));
+      List<ScoredExample> batch = teaching(microBatches.get(i));
+      double kl = kl(batch);
+      List<List<ScoredExample>> pieces = pieces(batch);
       for (int piece = 0; piece < pieces.size(); piece++) {
-        bad.addAll(badPairs(pieces.get(piece), i, piece));
+        bad.addAll(badExamples(pieces.get(piece), kl, i, piece));
       }
     }
     trained().parameters().zeroGradients();
     return new NonFiniteStep(
         step + 1,
-        ofStep.means().loss(),
+        ofStep.means(objective.loss().examples()).loss(),
         norm,
-        microBatches.stream().flatMap(List::stream).map(ScoredPair::pair).toList(),
+        microBatches.stream().flatMap(List::stream).map(ScoredExample::example).toList(),
         bad);
   }
 
-  /** Pairs are computed one by one too, since a NaN of one can reach its neighbors in a batch. */
-  private List<NonFiniteStep.BadPair> badPairs(
-      List<ScoredPair> pairs, int ofMicroBatch, int piece) {
-    List<NonFiniteStep.BadPair> together = badTogether(pairs, ofMicroBatch, piece);
-    if (together.isEmpty() || pairs.size() == 1 || !objective.loss().separable()) {
+  /**
+   * Examples are computed one by one too, since a NaN of one can reach its neighbors in a batch.
+   */
+  private List<NonFiniteStep.BadExample> badExamples(
+      List<ScoredExample> examples, double kl, int ofMicroBatch, int piece) {
+    List<NonFiniteStep.BadExample> together = badTogether(examples, kl, ofMicroBatch, piece);
+    if (together.isEmpty() || examples.size() == 1 || !objective.loss().separable()) {
       return together;
     }
-    List<NonFiniteStep.BadPair> alone = new ArrayList<>();
-    for (ScoredPair pair : pairs) {
-      alone.addAll(badTogether(List.of(pair), ofMicroBatch, piece));
+    List<NonFiniteStep.BadExample> alone = new ArrayList<>();
+    for (ScoredExample example : examples) {
+      alone.addAll(badTogether(List.of(example), kl, ofMicroBatch, piece));
     }
     return alone.isEmpty() ? together : alone;
   }
 
-  private List<NonFiniteStep.BadPair> badTogether(
-      List<ScoredPair> pairs, int ofMicroBatch, int piece) {
+  private List<NonFiniteStep.BadExample> badTogether(
+      List<ScoredExample> examples, double kl, int ofMicroBatch, int piece) {
     trained().parameters().zeroGradients();
-    try (MicroBatch computed = forward(pairs, ofMicroBatch, piece)) {
+    try (MicroBatch computed = forward(examples, kl, ofMicroBatch, piece)) {
       List<MetricSums> metrics = computed.metrics();
       boolean finite = metrics.stream().allMatch(MetricSums::finite);
       double norm = Double.NaN;
@@ -381,14 +409,14 @@ public final class TrainingSession implements AutoCloseable {
         computed.backward(current().weight());
         norm = trained().parameters().gradientNorm();
       }
-      List<NonFiniteStep.BadPair> bad = new ArrayList<>();
-      for (int i = 0; i < pairs.size(); i++) {
+      List<NonFiniteStep.BadExample> bad = new ArrayList<>();
+      for (int i = 0; i < examples.size(); i++) {
         MetricSums numbers = metrics.get(i);
         if (!numbers.finite() || (finite && !Double.isFinite(norm))) {
           bad.add(
-              new NonFiniteStep.BadPair(
-                  pairs.get(i).pair(),
-                  numbers.means().loss(),
+              new NonFiniteStep.BadExample(
+                  examples.get(i).example(),
+                  numbers.means(objective.loss().examples()).loss(),
                   numbers.logpsChosen(),
                   numbers.logpsRejected(),
                   norm));
@@ -400,7 +428,7 @@ public final class TrainingSession implements AutoCloseable {
 
   /** Whether there are steps that no report covers. */
   boolean reportPending() {
-    return sinceReport.pairs() > 0;
+    return sinceReport.examples() > 0;
   }
 
   /** The report of all steps since the last one; begins the next. */
@@ -410,8 +438,8 @@ public final class TrainingSession implements AutoCloseable {
             step,
             settings.maxSteps(),
             epoch(),
-            sinceReport.pairs(),
-            sinceReport.means(),
+            sinceReport.examples(),
+            sinceReport.means(objective.loss().examples()),
             gradNorm,
             settings.schedule().at(step - 1),
             numTokens,
@@ -429,7 +457,7 @@ public final class TrainingSession implements AutoCloseable {
         step,
         skippedSteps,
         microBatch,
-        pairsSeen,
+        examplesSeen,
         numTokens,
         gradNorm,
         ofStep,
@@ -468,7 +496,7 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   /**
-   * Continues from a snapshot of a session with the same model, pairs, objective and settings.
+   * Continues from a snapshot of a session with the same model, examples, objective and settings.
    *
    * @param snapshot copied; may be closed afterwards
    * @throws IllegalArgumentException as {@link #restore(TrainingSnapshot.Numbers, List,
@@ -479,8 +507,8 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   /**
-   * Continues from a saved state of a session with the same model, pairs, objective and settings.
-   * Times in the next report cover only the steps after this call.
+   * Continues from a saved state of a session with the same model, examples, objective and
+   * settings. Times in the next report cover only the steps after this call.
    *
    * @param layout as {@link #layout}
    * @param source provides the tensors
@@ -510,7 +538,7 @@ public final class TrainingSession implements AutoCloseable {
     tensors().forEach(source::copyTo);
     weights.optimizer().continueAfter(step - skippedSteps);
     refreshBf16();
-    pairsSeen = numbers.pairsSeen();
+    examplesSeen = numbers.examplesSeen();
     numTokens = numbers.numTokens();
     gradNorm = numbers.gradNorm();
     ofStep = numbers.ofStep();

@@ -40,7 +40,7 @@ public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String,
    * @param step steps done
    * @param skippedSteps steps among them that were skipped
    * @param microBatch micro-batches of the next step that are already in the gradients
-   * @param pairsSeen pairs trained on, each counted as often as it was used
+   * @param examplesSeen pairs trained on, each counted as often as it was used
    * @param numTokens token ids trained on
    * @param gradNorm gradient norm of the last step that was not skipped
    * @param ofStep metric sums of the micro-batches of the step in progress
@@ -51,7 +51,7 @@ public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String,
       int step,
       int skippedSteps,
       int microBatch,
-      long pairsSeen,
+      long examplesSeen,
       long numTokens,
       double gradNorm,
       MetricSums ofStep,

@@ -1,7 +1,7 @@
 /**
  * The training loop. {@link org.dpo4j.train.TrainingSession} holds the state of a run and computes
- * its steps. In: pairs, a policy, a reference and a loss. Out: updated weights and reports. {@link
- * org.dpo4j.train.Trainer} advances a session, evaluates and delivers events to {@link
+ * its steps. In: examples, a policy, a reference and a loss. Out: updated weights and reports.
+ * {@link org.dpo4j.train.Trainer} advances a session, evaluates and delivers events to {@link
  * org.dpo4j.TrainingListener}s. Gradients of micro-batches are accumulated, so a different division
  * of a step into micro-batches changes its numbers only by rounding.
  *

@@ -65,7 +65,9 @@ class PreferenceTuningTest {
           "discopop_tau",
           "dpop_lambda",
           "simpo_gamma",
-          "cpo_alpha");
+          "cpo_alpha",
+          "desirable_weight",
+          "undesirable_weight");
 
   private final Path folder;
 
@@ -176,12 +178,13 @@ class PreferenceTuningTest {
     String name = camelCase(type.name().toLowerCase(Locale.ROOT));
     Loss loss =
         (Loss)
-            (type == LossType.SFT
+            (type == LossType.SFT || type == LossType.NLL
                 ? Losses.class.getMethod(name).invoke(null)
                 : Losses.class.getMethod(name, double.class).invoke(null, 0.25));
 
     assertThat(loss.type()).isEqualTo(type.name().toLowerCase(Locale.ROOT));
-    assertThat(loss.settings()).isEqualTo(type == LossType.SFT ? Map.of() : Map.of("beta", 0.25));
+    assertThat(loss.settings())
+        .isEqualTo(type == LossType.SFT || type == LossType.NLL ? Map.of() : Map.of("beta", 0.25));
   }
 
   @Test
@@ -192,7 +195,9 @@ class PreferenceTuningTest {
             .discopopTau(0.3)
             .dpopLambda(0.4)
             .simpoGamma(0.5)
-            .cpoAlpha(0.6);
+            .cpoAlpha(0.6)
+            .desirableWeight(0.7)
+            .undesirableWeight(0.8);
 
     Map<String, String> options = texts(tiny().loss(all.weight(2), Losses.sft()));
 
@@ -204,7 +209,9 @@ class PreferenceTuningTest {
         .containsEntry("discopop_tau", "0.3")
         .containsEntry("dpop_lambda", "0.4")
         .containsEntry("simpo_gamma", "0.5")
-        .containsEntry("cpo_alpha", "0.6");
+        .containsEntry("cpo_alpha", "0.6")
+        .containsEntry("desirable_weight", "0.7")
+        .containsEntry("undesirable_weight", "0.8");
     assertThat(texts(tiny().loss(all).loss(Losses.ipo(1))))
         .containsEntry("loss_type", "ipo")
         .doesNotContainKeys("label_smoothing", "loss_weights");
@@ -270,7 +277,7 @@ class PreferenceTuningTest {
 
     assertThat(weights(folder.resolve("list"))).isEqualTo(weights(folder.resolve("file")));
     assertThat(weights(folder.resolve("stream"))).isEqualTo(weights(folder.resolve("file")));
-    assertThat(listed.finalEvaluation().orElseThrow().pairs()).isEqualTo(pairs.size());
+    assertThat(listed.finalEvaluation().orElseThrow().examples()).isEqualTo(pairs.size());
     assertThat(streamed.evaluations()).isEmpty();
   }
 
@@ -283,14 +290,15 @@ class PreferenceTuningTest {
         List.of(
             new PreferencePair.TokenIds(List.of(5, 6), List.of(7), List.of(8), 1).withWeight(3));
 
-    assertThat(small(PreferenceTuning.of(TINY_CHAT, texts)).train(folder.resolve("t")).pairsSeen())
+    assertThat(
+            small(PreferenceTuning.of(TINY_CHAT, texts)).train(folder.resolve("t")).examplesSeen())
         .isEqualTo(4);
-    assertThat(small(PreferenceTuning.of(TINY_CHAT, ids)).train(folder.resolve("i")).pairsSeen())
+    assertThat(small(PreferenceTuning.of(TINY_CHAT, ids)).train(folder.resolve("i")).examplesSeen())
         .isEqualTo(2);
   }
 
   @Test
-  void aBadPairFromMemoryIsNamedByItsNumber() {
+  void aBadExampleFromMemoryIsNamedByItsNumber() {
     List<PreferencePair> pairs =
         List.of(
             PreferencePair.of(

@@ -84,6 +84,12 @@ class TrainingOptionsTest {
           Map.entry("dpop_lambda", "5"),
           Map.entry("simpo_gamma", "0.25"),
           Map.entry("cpo_alpha", "0.25"),
+          Map.entry("desirable_weight", "0.25"),
+          Map.entry("undesirable_weight", "0.25"),
+          Map.entry("completion_only_loss", "false"),
+          Map.entry("assistant_only_loss", "true"),
+          Map.entry("packing", "true"),
+          Map.entry("packing_strategy", "wrapped"),
           Map.entry("reference_cache", "kept"),
           Map.entry("sync_ref_model", "true"),
           Map.entry("ref_model_mixup_alpha", "0.25"),
@@ -119,6 +125,9 @@ class TrainingOptionsTest {
           Map.entry("early_stopping_patience", "3"),
           Map.entry("early_stopping_threshold", "0.25"));
 
+  private static final Set<String> OF_DEMONSTRATIONS =
+      Set.of("completion_only_loss", "assistant_only_loss", "packing", "packing_strategy");
+
   private final Path folder;
 
   TrainingOptionsTest(@TempDir Path folder) {
@@ -141,6 +150,12 @@ class TrainingOptionsTest {
           Map.entry("dpop_lambda", Map.of("loss_type", "dpop")),
           Map.entry("simpo_gamma", Map.of("loss_type", "simpo")),
           Map.entry("cpo_alpha", Map.of("loss_type", "cpo")),
+          Map.entry("desirable_weight", Map.of("loss_type", "kto")),
+          Map.entry("undesirable_weight", Map.of("loss_type", "kto")),
+          Map.entry("completion_only_loss", Map.of("loss_type", "nll")),
+          Map.entry("assistant_only_loss", Map.of("loss_type", "nll")),
+          Map.entry("packing", Map.of("loss_type", "nll")),
+          Map.entry("packing_strategy", Map.of("loss_type", "nll", "packing", "true")),
           Map.entry("ref_model_mixup_alpha", Map.of("sync_ref_model", "true")),
           Map.entry("ref_model_sync_steps", Map.of("sync_ref_model", "true")));
 
@@ -277,7 +292,7 @@ class TrainingOptionsTest {
             "dataset_name", "dataset_num_proc", "report_to", "gradient_checkpointing_kwargs");
     assertThat(plain(options.notices()).get(0))
         .isEqualTo(
-            "dataset_name org/pairs has no effect here: data_file names the pairs here and hub sets"
+            "dataset_name org/pairs has no effect here: data_file names the data here and hub sets"
                 + " are not fetched");
   }
 
@@ -452,14 +467,21 @@ class TrainingOptionsTest {
                 "reference",
                 "disable_dropout",
                 "warmup_ratio",
-                "eval_split"));
+                "eval_split",
+                "desirable_weight",
+                "undesirable_weight"));
+    values.keySet().removeAll(OF_DEMONSTRATIONS);
     values.keySet().removeIf(name -> name.startsWith("lora_") || name.equals("use_rslora"));
     values.put("loss_type", "discopop,cpo,dpop,simpo,robust");
     values.put("loss_weights", "0.5,1,2,3,4");
     values.remove("f_divergence_type"); // has no meaning in dpop
     values.remove("f_alpha_divergence_coef");
     values.put("data_file", "weird: name #1 'x'.jsonl,with\\, comma.csv");
-    for (Map<String, String> some : List.of(REQUIRED, values)) {
+    Map<String, String> demonstrations = new LinkedHashMap<>(REQUIRED);
+    OF_DEMONSTRATIONS.forEach(
+        name -> demonstrations.put(name, Objects.requireNonNull(OTHER.get(name))));
+    demonstrations.put("loss_type", "nll");
+    for (Map<String, String> some : List.of(REQUIRED, values, demonstrations)) {
       TrainingConfig config = TrainingConfig.of(some);
       String text = YamlOptions.write(TrainingConfig.OPTIONS, config);
 

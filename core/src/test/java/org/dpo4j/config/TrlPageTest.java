@@ -32,9 +32,9 @@ class TrlPageTest {
     List<String> lines = new ArrayList<>();
     lines.add(
         """
-        # The options of train, compared with TRL's
+        # The options of train and sft, compared with TRL's
 
-        `./dpo4j train` takes the option names of TRL 1.16 and transformers 5.23, as flags
+        `./dpo4j train` and `./dpo4j sft` take the option names of TRL 1.16 and transformers 5.23, as flags
         (`--learning_rate 1e-6`) and in a YAML file (`--config run.yaml`, where a TRL file works).
         Each option is *honoured*, taken as the *same* as what happens here without a word,
         *accepted* with a one-line notice because it changes nothing here, accepted and *warned*
@@ -46,6 +46,10 @@ class TrlPageTest {
         as something else than it looks like (`010` is 8, `1:30` is 90), tags beyond `!!str`,
         `!!int`, `!!float`, `!!bool` and `!!null`, a key given twice, and a second document.
         Relative paths start at the current folder.
+
+        The options are those of TRL's `DPOConfig`, `KTOConfig` and `SFTConfig` together; an option that
+        the loss does not use is refused or noticed. `sft` is `train` with `loss_type: nll` and the
+        learning rate of `SFTConfig`.
 
         Lists are written as in TRL, `--loss_type sigmoid sft`, with commas, or as JSON.
 
@@ -62,13 +66,21 @@ class TrlPageTest {
         | `disable_dropout` false | dropout of model and adapter | of the adapter; refused where config.json has dropout of the model's own | the models here have none |
         | `lora_target_modules` with one plain name | a pattern for the whole path | the name of layers, as in a list | a pattern of that kind finds no layer |
         | `output_dir` | `trainer_output` | required | a folder is never guessed |
+        | `disable_dropout` with `loss_type: nll` | not an option: dropout of model and adapter acts | true, as for the other losses | one rule; `false` turns the adapter's on, as `SFTConfig` has it |
+        | `shuffle` with `loss_type: kto` | `train_sampling_strategy: sequential`, nothing else | true: whole micro-batches are shuffled; false is TRL's order | completions are exchanged within micro-batches of the file's order |
+        | `learning_rate` | 1e-6 in `DPOConfig` and `KTOConfig`, 2e-5 in `SFTConfig` | 1e-6 in `train`, 2e-5 in `sft` | `train --loss_type nll` has 1e-6 |
+        | `assistant_only_loss` | a known chat template without marks is replaced | the template is used as it is and needs the tag `generation` | a template is never replaced |
         | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
 
         And in the numbers:
 
         | what | TRL | here |
         |---|---|---|
-        | metrics of a step of several micro-batches; where the last one is smaller, its loss and gradient too | means of the micro-batches' means | exact means over pairs and tokens |
+        | metrics of a step of several micro-batches; where the last one is smaller, its loss and gradient too | means of the micro-batches' means | exact means over examples and tokens |
+        | `kl`, `rewards/*`, `logps/*` of labelled completions in a line of several micro-batches | means over the micro-batches that have the label | means over the examples that have it |
+        | `eval_loss` with `loss_type: nll` | mean over batches, weighted by their rows | mean over tokens |
+        | labelled completions without a `prompt`, as `messages` | fails | the last turn is the completion |
+        | pairs as demonstrations | fails | the chosen side |
         | `rewards/accuracies` | any margin above 0 is right | a margin within rounding (2^-21 of the log-probabilities) is a tie, and wrong |
         | an implicit prompt whose very first characters differ | may take the last space of `chosen` for the character before | empty |
         | rows with `instruction`, `question` or `input` and no `prompt` | text with an implicit prompt | conversations; `--data_format text` reads them as TRL |

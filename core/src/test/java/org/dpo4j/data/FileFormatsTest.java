@@ -107,11 +107,11 @@ class FileFormatsTest {
     assertThat(rows).extracting(row -> row.origin().line()).containsExactly(2, 5, 6);
     assertThat(rows.get(0).pairsOrThrow().get(0))
         .isEqualTo(
-            new PreferencePair.Text(
+            new Example.Text(
                 rows.get(0).origin(), "a \"quoted\" word, and\r\na line", "12", "true"));
     assertThat(rows.get(1).problem()).hasMessageContaining("empty rejected");
     assertThat(rows.get(2).pairsOrThrow().get(0))
-        .isEqualTo(new PreferencePair.Text(rows.get(2).origin(), "p", "w\rv", " l "));
+        .isEqualTo(new Example.Text(rows.get(2).origin(), "p", "w\rv", " l "));
   }
 
   @Test
@@ -128,7 +128,7 @@ class FileFormatsTest {
             .get(0);
     assertThat(chat.pairsOrThrow().get(0))
         .isEqualTo(
-            new PreferencePair.Chat(
+            new Example.Chat(
                 chat.origin(),
                 List.of(Message.of("user", "p")),
                 List.of(Message.of("assistant", "w")),
@@ -136,7 +136,7 @@ class FileFormatsTest {
                 Map.of()));
     Row ids = read("b.csv", "prompt_ids,chosen_ids,rejected_ids\n[],\"[1,2]\",[3]").get(0);
     assertThat(ids.pairsOrThrow().get(0))
-        .isEqualTo(new PreferencePair.Ids(ids.origin(), List.of(), List.of(1, 2), List.of(3)));
+        .isEqualTo(new Example.Ids(ids.origin(), List.of(), List.of(1, 2), List.of(3)));
   }
 
   @ParameterizedTest
@@ -209,7 +209,7 @@ class FileFormatsTest {
     assertThat(read("a.csv", csv.toString()))
         .extracting(
             row -> {
-              PreferencePair.Text pair = (PreferencePair.Text) row.pairsOrThrow().get(0);
+              Example.Text pair = (Example.Text) row.pairsOrThrow().get(0);
               return List.of(pair.prompt(), pair.chosen(), pair.rejected());
             })
         .isEqualTo(rows);
@@ -254,14 +254,14 @@ class FileFormatsTest {
             folder.resolve("a.csv"), "question,good,bad,prompt\nq,w,l,hidden\nq,w,w,hidden\n");
     ColumnMapping mapping =
         new ColumnMapping(Map.of("prompt", "question", "chosen", "good", "rejected", "bad"));
-    try (PairReader reader = PairReader.open(DataFile.of(file), mapping, RowFormat.AUTO)) {
+    try (ExampleReader reader = ExampleReader.open(DataFile.of(file), mapping, RowFormat.AUTO)) {
       Row row = reader.next().orElseThrow();
       assertThat(row.pairsOrThrow().get(0))
-          .isEqualTo(new PreferencePair.Text(row.origin(), "q", "w", "l"));
+          .isEqualTo(new Example.Text(row.origin(), "q", "w", "l"));
       assertThat(reader.ignoredColumns()).containsExactly("prompt");
     }
-    try (PairReader reader =
-        PairReader.open(
+    try (ExampleReader reader =
+        ExampleReader.open(
             DataFile.of(file), new ColumnMapping(Map.of("chosen", "best")), RowFormat.AUTO)) {
       assertThatThrownBy(reader::next)
           .isInstanceOf(DpoException.class)
@@ -274,10 +274,10 @@ class FileFormatsTest {
   void columnsCanChangePlaces() throws IOException {
     Path file = Files.writeString(folder.resolve("a.csv"), "prompt,chosen,rejected\np,w,l\n");
     ColumnMapping swap = new ColumnMapping(Map.of("chosen", "rejected", "rejected", "chosen"));
-    try (PairReader reader = PairReader.open(DataFile.of(file), swap, RowFormat.AUTO)) {
+    try (ExampleReader reader = ExampleReader.open(DataFile.of(file), swap, RowFormat.AUTO)) {
       Row row = reader.next().orElseThrow();
       assertThat(row.pairsOrThrow().get(0))
-          .isEqualTo(new PreferencePair.Text(row.origin(), "p", "l", "w"));
+          .isEqualTo(new Example.Text(row.origin(), "p", "l", "w"));
       assertThat(reader.ignoredColumns()).isEmpty();
     }
   }
@@ -287,13 +287,13 @@ class FileFormatsTest {
   }
 
   private static Object values(Row row) {
-    PreferencePair pair = row.pairsOrThrow().get(0);
-    if (pair instanceof PreferencePair.Text text) {
+    Example pair = row.pairsOrThrow().get(0);
+    if (pair instanceof Example.Text text) {
       return List.of(text.prompt(), text.chosen(), text.rejected());
-    } else if (pair instanceof PreferencePair.Chat chat) {
+    } else if (pair instanceof Example.Chat chat) {
       return List.of(chat.prompt(), chat.chosen(), chat.rejected());
     }
-    PreferencePair.Ids ids = (PreferencePair.Ids) pair;
+    Example.Ids ids = (Example.Ids) pair;
     return List.of(ids.prompt(), ids.chosen(), ids.rejected());
   }
 
@@ -303,7 +303,7 @@ class FileFormatsTest {
 
   private static List<Row> read(Path file) {
     List<Row> rows = new ArrayList<>();
-    try (PairReader reader = PairReader.open(file)) {
+    try (ExampleReader reader = ExampleReader.open(file)) {
       reader.forEach(rows::add);
     }
     return rows;

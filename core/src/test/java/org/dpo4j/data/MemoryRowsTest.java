@@ -14,8 +14,9 @@ class MemoryRowsTest {
   private static List<Row> read(List<Map<String, ?>> rows) {
     DataInput input = DataInput.inMemory("memory", rows);
     List<Row> read = new ArrayList<>();
-    try (PairReader reader =
-        PairReader.open(input.entries().get(0).files().get(0), input.columns(), input.format())) {
+    try (ExampleReader reader =
+        ExampleReader.open(
+            input.entries().get(0).files().get(0), input.columns(), input.format())) {
       reader.forEach(read::add);
     }
     return read;
@@ -26,7 +27,7 @@ class MemoryRowsTest {
     Row row =
         read(List.of(Map.of("prompt", "p", "chosen", "a", "rejected", "b", "weight", 2.0))).get(0);
 
-    PreferencePair.Text pair = (PreferencePair.Text) row.pairsOrThrow().get(0);
+    Example.Text pair = (Example.Text) row.pairsOrThrow().get(0);
     assertThat(List.of(pair.prompt(), pair.chosen(), pair.rejected()))
         .containsExactly("p", "a", "b");
     assertThat(pair.weight()).hasValue(2);
@@ -43,7 +44,7 @@ class MemoryRowsTest {
                     "rejected", List.of(Message.assistant("b").fields()))))
             .get(0);
 
-    PreferencePair.Chat pair = (PreferencePair.Chat) row.pairsOrThrow().get(0);
+    Example.Chat pair = (Example.Chat) row.pairsOrThrow().get(0);
     assertThat(pair.prompt()).containsExactly(Message.user("q"));
     assertThat(pair.rejected()).containsExactly(Message.assistant("b"));
   }

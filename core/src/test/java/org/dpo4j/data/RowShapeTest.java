@@ -56,7 +56,7 @@ class RowShapeTest {
           """)
   void theFirstRowSaysWhatTheRowsAre(String row, String description) throws IOException {
     Path file = Files.writeString(folder.resolve("a.jsonl"), row);
-    try (PairReader reader = PairReader.open(file)) {
+    try (ExampleReader reader = ExampleReader.open(file)) {
       assertThat(reader.description()).isEmpty();
       assertThat(reader.next().orElseThrow().pairsOrThrow()).hasSize(1);
       assertThat(OptionText.plain(reader.description())).isEqualTo(description);
@@ -72,7 +72,7 @@ class RowShapeTest {
         {"from":"function_call","value":"CALL"},{"from":"observation","value":"o","n":1}],\
         "chosen":{"from":"gpt","value":" w\\n"},"rejected":{"from":"function_call","value":"[CALL]"}}"""
             .replace("CALL", call);
-    PreferencePair.Chat pair = (PreferencePair.Chat) pairs(row, RowFormat.AUTO).get(0);
+    Example.Chat pair = (Example.Chat) pairs(row, RowFormat.AUTO).get(0);
     Map<String, Object> function = Map.of("name", "look", "arguments", Map.of("x", 1));
     Message calls =
         new Message(
@@ -97,11 +97,11 @@ class RowShapeTest {
         """
         {"conversations":[{"from":"human","value":"p"}],"tools":"TOOLS",\
         "chosen":{"from":"gpt","value":"w"},"rejected":{"from":"gpt","value":"l"}}""";
-    PreferencePair none = pairs(row.replace("TOOLS", ""), RowFormat.AUTO).get(0);
-    PreferencePair one =
+    Example none = pairs(row.replace("TOOLS", ""), RowFormat.AUTO).get(0);
+    Example one =
         pairs(row.replace("TOOLS", "[{\\\"name\\\":\\\"look\\\"}]"), RowFormat.AUTO).get(0);
-    assertThat(((PreferencePair.Chat) none).templateVariables()).isEmpty();
-    assertThat(((PreferencePair.Chat) one).templateVariables())
+    assertThat(((Example.Chat) none).templateVariables()).isEmpty();
+    assertThat(((Example.Chat) one).templateVariables())
         .isEqualTo(Map.of("tools", List.of(Map.of("name", "look"))));
   }
 
@@ -112,7 +112,7 @@ class RowShapeTest {
         """
         {"prompt":"\\n\\nHuman:  a \\n\\nAssistant: b\\n\\nHuman: c: Human: d\\n\\nAssistant:",\
         "chosen":" w\\n\\nmore ","rejected":" l\\n\\nHuman: e\\n\\nAssistant: f"}""";
-    PreferencePair.Chat pair = (PreferencePair.Chat) pairs(row, RowFormat.HH).get(0);
+    Example.Chat pair = (Example.Chat) pairs(row, RowFormat.HH).get(0);
     assertThat(pair.prompt())
         .containsExactly(
             Message.of("user", " a "),
@@ -130,11 +130,11 @@ class RowShapeTest {
         """
         {"prompt":" p","chosen":[{"role":"assistant","content":"w"}],\
         "rejected":[[{"role":"assistant","content":"l"}],[{"from":"gpt","value":"m"}]]}""";
-    List<PreferencePair> pairs = pairs(row, RowFormat.AUTO);
+    List<Example> pairs = pairs(row, RowFormat.AUTO);
     assertThat(pairs).extracting(pair -> pair.origin().rejectedIndex()).containsExactly(1, 2);
     assertThat(pairs.get(1))
         .isEqualTo(
-            new PreferencePair.Chat(
+            new Example.Chat(
                 pairs.get(1).origin(),
                 List.of(Message.of("user", " p")),
                 List.of(Message.of("assistant", "w")),
@@ -238,10 +238,10 @@ class RowShapeTest {
   @Test
   void textBecomesTurnsWithTheFormatMessages() throws IOException {
     String row = "{\"prompt\":\" p\",\"system\":\"s\"," + SIDES + "}";
-    PreferencePair pair = pairs(row, RowFormat.MESSAGES).get(0);
+    Example pair = pairs(row, RowFormat.MESSAGES).get(0);
     assertThat(pair)
         .isEqualTo(
-            new PreferencePair.Chat(
+            new Example.Chat(
                 pair.origin(),
                 List.of(Message.of("system", "s"), Message.of("user", " p")),
                 List.of(Message.of("assistant", "w")),
@@ -252,8 +252,8 @@ class RowShapeTest {
   @Test
   void messagesAsJsonTextStayTextWithTheFormatText() throws IOException {
     String row = "{\"prompt\":\"[{\\\"role\\\":\\\"user\\\"}]\"," + SIDES + "}";
-    PreferencePair pair = pairs(row, RowFormat.TEXT).get(0);
-    assertThat(((PreferencePair.Text) pair).prompt()).isEqualTo("[{\"role\":\"user\"}]");
+    Example pair = pairs(row, RowFormat.TEXT).get(0);
+    assertThat(((Example.Text) pair).prompt()).isEqualTo("[{\"role\":\"user\"}]");
   }
 
   @Test
@@ -265,13 +265,13 @@ class RowShapeTest {
         """
             .replace("S", SIDES);
     Path file = Files.writeString(folder.resolve("a.jsonl"), rows);
-    try (PairReader reader = PairReader.open(file)) {
+    try (ExampleReader reader = ExampleReader.open(file)) {
       reader.forEach(row -> assertThat(row.pairs()).hasSize(1));
       assertThat(reader.lostColumns())
           .isEqualTo(Map.of("system", new RowOrigin(file.toString(), 2, 2)));
       assertThat(reader.form()).contains(RowForm.TEXT);
     }
-    try (PairReader reader = PairReader.open(file, RowFormat.MESSAGES)) {
+    try (ExampleReader reader = ExampleReader.open(file, RowFormat.MESSAGES)) {
       reader.forEach(row -> assertThat(row.pairs()).hasSize(1));
       assertThat(reader.lostColumns()).isEmpty();
     }
@@ -336,18 +336,18 @@ class RowShapeTest {
   void anImplicitPromptEndsBeforeTheFirstDifference(
       String chosen, String rejected, String prompt, String w, String l) throws IOException {
     String row = "{\"chosen\":\"%s\",\"rejected\":\"%s\"}".formatted(chosen, rejected);
-    PreferencePair pair = pairs(row, RowFormat.AUTO).get(0);
-    assertThat(pair).isEqualTo(new PreferencePair.Text(pair.origin(), prompt, w, l));
+    Example pair = pairs(row, RowFormat.AUTO).get(0);
+    assertThat(pair).isEqualTo(new Example.Text(pair.origin(), prompt, w, l));
   }
 
-  private List<PreferencePair> pairs(String row, RowFormat format) throws IOException {
+  private List<Example> pairs(String row, RowFormat format) throws IOException {
     return read(row, format).get(0).pairsOrThrow();
   }
 
   private List<Row> read(String rows, RowFormat format) throws IOException {
     Path file = Files.writeString(folder.resolve("a.jsonl"), rows);
     List<Row> read = new ArrayList<>();
-    try (PairReader reader = PairReader.open(file, format)) {
+    try (ExampleReader reader = ExampleReader.open(file, format)) {
       reader.forEach(read::add);
     }
     return read;

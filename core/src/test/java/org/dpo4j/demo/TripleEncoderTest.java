@@ -3,7 +3,7 @@ package org.dpo4j.demo;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.junit.jupiter.api.Test;
 
 /** Closes a demo that trains on other ids than its reference run. */
@@ -11,9 +11,9 @@ class TripleEncoderTest {
 
   @Test
   void aTripleIsAnInstructionAndTwoBareCompletionsWithoutEos() {
-    List<EncodedPair> pairs = TripleEncoder.encode(DemoTriples.all());
+    List<EncodedExample> pairs = TripleEncoder.encode(DemoTriples.all());
     assertThat(pairs).hasSize(12);
-    EncodedPair sum = pairs.get(3);
+    EncodedExample sum = pairs.get(3);
     assertThat(sum.promptIds())
         .containsExactly(
             256, 'C', 'o', 'm', 'p', 'u', 't', 'e', ' ', '4', ' ', '+', ' ', '9', '.', 257);

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
@@ -65,7 +66,7 @@ class DataShapesTest {
                 }));
       }
     }
-    assertThat(tests).hasSize(18);
+    assertThat(tests).hasSize(24);
     return tests;
   }
 
@@ -132,12 +133,12 @@ class DataShapesTest {
         """;
     Path file = Files.writeString(folder.resolve("lists.jsonl"), rows);
     List<EncodedRow> seen = new ArrayList<>();
-    PairDataset.ReadSummary walk =
-        PairDataset.forEachRow(file, LlamaFixture.encoder(0), OnBadRow.SKIP, seen::add);
+    ExampleDataset.ReadSummary walk =
+        ExampleDataset.forEachRow(file, LlamaFixture.encoder(0), OnBadRow.SKIP, seen::add);
     assertThat(seen).extracting(row -> row.origin().row()).containsExactly(1, 1, 1, 2, 3);
     assertThat(seen).extracting(row -> row.origin().rejectedIndex()).containsExactly(1, 2, 3, 0, 0);
     assertThat(seen)
-        .extracting(row -> row.usable().map(EncodedPair::weight).orElse(0.0))
+        .extracting(row -> row.usable().map(EncodedExample::weight).orElse(0.0))
         .containsExactly(2.0, 2.0, 2.0, 0.0, 3.0);
     assertThat(walk.counts().rows()).isEqualTo(3);
     assertThat(walk.counts().pairs()).isEqualTo(5);
@@ -156,8 +157,8 @@ class DataShapesTest {
         file, "{\"prompt\":\"a\",\"chosen\":\"b c d e f g\",\"rejected\":[\"b c d e f h\",\"x\"]}");
     int cut = tokens("a").length + tokens("b c").length;
     List<EncodedRow> seen = new ArrayList<>();
-    PairDataset.ReadSummary walk =
-        PairDataset.forEachRow(file, LlamaFixture.encoder(cut), OnBadRow.STOP, seen::add);
+    ExampleDataset.ReadSummary walk =
+        ExampleDataset.forEachRow(file, LlamaFixture.encoder(cut), OnBadRow.STOP, seen::add);
     assertThat(seen).extracting(row -> row.status().toString()).containsExactly("dropped", "cut");
     assertThat(walk.counts().summary()).startsWith("1 of 2 pairs kept from 1 row");
   }
@@ -166,20 +167,43 @@ class DataShapesTest {
     return LlamaFixture.TOKENIZER.encode(text, false);
   }
 
+  /** CSV has texts alone. */
+  @Test
+  void aTableOfLabelledCompletionsIsReadAsItsRowsInJson() throws IOException {
+    String turn = "[{\"\"role\"\":\"\"%s\"\",\"\"content\"\":\"\"%s\"\"}]";
+    String table =
+        "prompt,completion,label\n\"%s\",\"%s\",False\n"
+            .formatted(turn.formatted("user", "Sky?"), turn.formatted("assistant", "Green."));
+    String row =
+        """
+        {"prompt":[{"role":"user","content":"Sky?"}],
+         "completion":[{"role":"assistant","content":"Green."}],"label":false}""";
+    assertThat(ids("labels.csv", table, RowFormat.AUTO))
+        .hasSize(1)
+        .isEqualTo(ids("labels.json", "[" + row + "]", RowFormat.AUTO));
+    assertThat(ids("ids.csv", "prompt_ids,completion_ids\n\"[5,6]\",\"[7,8]\"\n", RowFormat.AUTO))
+        .containsExactly("[5, 6] [7, 8] 1.0");
+  }
+
   private List<String> ids(String name, String content, RowFormat format) throws IOException {
     Path file = Files.writeString(folder.resolve(name), content);
-    return PairDataset.load(
-            DataInput.of(file, format), List.of(), LlamaFixture.encoder(0), OnBadRow.STOP)
+    return ExampleDataset.load(
+            DataInput.of(file, format).readingWhatItIs(),
+            List.of(),
+            LlamaFixture.encoder(0),
+            OnBadRow.STOP)
         .pairs()
         .stream()
         .map(
-            pair ->
-                "%s %s %s %s"
+            example ->
+                "%s %s %s%s"
                     .formatted(
-                        Arrays.toString(pair.promptIds()),
-                        Arrays.toString(pair.chosenIds()),
-                        Arrays.toString(pair.rejectedIds()),
-                        pair.weight()))
+                        Arrays.toString(example.promptIds()),
+                        example.completions().stream()
+                            .map(completion -> Arrays.toString(completion.ids()))
+                            .collect(Collectors.joining(" ")),
+                        example.weight(),
+                        example.isPair() || example.isDesirable() ? "" : " undesirable"))
         .toList();
   }
 

@@ -28,8 +28,8 @@ class FieldCasesTest {
   void aConversationBesideStringsIsThePrompt(String name) throws IOException {
     EncodedRow row = rows(CASES.resolve("prompt-column/" + name + ".jsonl"), RowFormat.AUTO).get(0);
     assertThat(row.texts().prompt()).contains("Name a fruit.");
-    assertThat(row.texts().chosen()).startsWith("Apple");
-    assertThat(row.texts().rejected()).startsWith("Brick");
+    assertThat(row.texts().completions().get(0)).startsWith("Apple");
+    assertThat(row.texts().completions().get(1)).startsWith("Brick");
     assertThat(row.warnings()).isEmpty();
   }
 
@@ -60,15 +60,15 @@ class FieldCasesTest {
   })
   void aColumnThatIsIgnoredNeedNotBeReadable(String name, String ignored) throws IOException {
     List<EncodedRow> rows = new ArrayList<>();
-    PairDataset.ReadSummary walk =
-        PairDataset.forEachRow(
+    ExampleDataset.ReadSummary walk =
+        ExampleDataset.forEachRow(
             CASES.resolve("ignored-column/" + name),
             LlamaFixture.encoder(0),
             OnBadRow.STOP,
             rows::add);
     assertThat(rows).singleElement().extracting(row -> row.texts().prompt()).isEqualTo("a");
-    assertThat(rows.get(0).texts().chosen()).startsWith(" b");
-    assertThat(rows.get(0).texts().rejected()).startsWith(" c");
+    assertThat(rows.get(0).texts().completions().get(0)).startsWith(" b");
+    assertThat(rows.get(0).texts().completions().get(1)).startsWith(" c");
     assertThat(walk.ignoredColumns())
         .isEqualTo(ignored == null ? java.util.Set.of() : java.util.Set.of(ignored));
   }
@@ -83,8 +83,8 @@ class FieldCasesTest {
         {"chosen": "Apple", "rejected": "Brick"}
         {"chosen": "Pear", "rejected": "Stone"}
         """);
-    PairDataset.ReadSummary walk =
-        PairDataset.forEachRow(file, LlamaFixture.encoder(0), OnBadRow.STOP, row -> {});
+    ExampleDataset.ReadSummary walk =
+        ExampleDataset.forEachRow(file, LlamaFixture.encoder(0), OnBadRow.STOP, row -> {});
     assertThat(walk.counts().warnings())
         .containsEntry(
             RowDoubts.EMPTY_PROMPT,
@@ -133,7 +133,7 @@ class FieldCasesTest {
 
   private static List<EncodedRow> rows(Path file, RowFormat format) throws IOException {
     List<EncodedRow> rows = new ArrayList<>();
-    PairDataset.forEachRow(
+    ExampleDataset.forEachRow(
         DataInput.of(file, format), LlamaFixture.encoder(0), OnBadRow.STOP, 1, rows::add);
     return rows;
   }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ class HeldOutSplitTest {
 
   @Test
   void holdsOutTheShareRoundedUpAndLosesNothing() {
-    PairDataset data = data(25, i -> i);
+    ExampleDataset data = data(25, i -> i);
     HeldOutSplit.Split sides = new HeldOutSplit(0.1, 42, -1).of(data);
     assertThat(sides.held().pairs()).hasSize(3); // 2.5 rounded up
     assertThat(sides.train().pairs()).hasSize(22);
@@ -42,7 +43,7 @@ class HeldOutSplitTest {
 
   @Test
   void oneSeedGivesOneSplitAndAnotherAnother() {
-    PairDataset data = data(200, i -> i);
+    ExampleDataset data = data(200, i -> i);
     assertThat(rows(new HeldOutSplit(0.2, 1, -1).of(data)))
         .isEqualTo(rows(new HeldOutSplit(0.2, 1, -1).of(data)))
         .isNotEqualTo(rows(new HeldOutSplit(0.2, 2, -1).of(data)));
@@ -52,7 +53,7 @@ class HeldOutSplitTest {
   void pairsOfOnePromptOrOneRowStayTogether() {
     Random random = new Random(5);
     for (int round = 0; round < 50; round++) {
-      List<EncodedPair> pairs = new ArrayList<>();
+      List<EncodedExample> pairs = new ArrayList<>();
       for (int i = 0; i < 60; i++) {
         // Three pairs a row; a prompt may come in several rows.
         pairs.add(pair(i / 3 + 1, 1 + random.nextInt(300)));
@@ -66,7 +67,7 @@ class HeldOutSplitTest {
   /** Written down when all pairs were held in memory: the same seed holds out the same pairs. */
   @Test
   void theSplitOfASeedStaysWhatItWas() {
-    List<EncodedPair> pairs = new ArrayList<>();
+    List<EncodedExample> pairs = new ArrayList<>();
     for (int i = 0; i < 60; i++) {
       pairs.add(pair(i / 2 + 1, i < 12 ? i % 4 : i * i * 7));
     }
@@ -82,10 +83,10 @@ class HeldOutSplitTest {
 
   @Test
   void equalPairsWithoutAPromptStayOnOneSide() {
-    List<EncodedPair> pairs = new ArrayList<>();
+    List<EncodedExample> pairs = new ArrayList<>();
     for (int i = 0; i < 20; i++) {
       pairs.add(
-          new EncodedPair(
+          new EncodedExample(
               new RowOrigin("f", i + 1, i + 1), new int[0], new int[] {i / 2}, new int[] {99}));
     }
     HeldOutSplit.Split sides = new HeldOutSplit(0.5, 1, -1).of(dataset(pairs));
@@ -114,9 +115,9 @@ class HeldOutSplitTest {
         .hasMessageContaining("of entry 2, with 9 usable pairs");
   }
 
-  private static Set<String> keys(PairDataset data) {
+  private static Set<String> keys(ExampleDataset data) {
     Set<String> keys = new HashSet<>();
-    for (EncodedPair pair : data.pairs()) {
+    for (EncodedExample pair : data.pairs()) {
       keys.add("row " + pair.origin().row());
       keys.add("prompt " + pair.promptIds()[0]);
     }
@@ -127,27 +128,27 @@ class HeldOutSplitTest {
     return rows(sides.held());
   }
 
-  private static List<Integer> rows(PairDataset data) {
+  private static List<Integer> rows(ExampleDataset data) {
     return data.pairs().stream().map(pair -> pair.origin().row()).toList();
   }
 
-  private static PairDataset data(int pairs, java.util.function.IntUnaryOperator prompt) {
-    List<EncodedPair> all = new ArrayList<>();
+  private static ExampleDataset data(int pairs, java.util.function.IntUnaryOperator prompt) {
+    List<EncodedExample> all = new ArrayList<>();
     for (int i = 1; i <= pairs; i++) {
       all.add(pair(i, prompt.applyAsInt(i)));
     }
     return dataset(all);
   }
 
-  private static PairDataset dataset(List<EncodedPair> pairs) {
-    EncodedPairs stored = EncodedPairs.of(pairs, EncodingResources.ofMachine().folder());
-    return new PairDataset(stored, new PairDataset.ReadSummary(), Map.of());
+  private static ExampleDataset dataset(List<EncodedExample> pairs) {
+    EncodedExamples stored = EncodedExamples.of(pairs, EncodingResources.ofMachine().folder());
+    return new ExampleDataset(stored, new ExampleDataset.ReadSummary(ExampleKind.PAIRS), Map.of());
   }
 
   /** Prompt 0 is no prompt; no two rows have the same answers. */
-  private static EncodedPair pair(int row, int prompt) {
+  private static EncodedExample pair(int row, int prompt) {
     int[] ids = prompt == 0 ? new int[0] : new int[] {prompt};
-    return new EncodedPair(new RowOrigin("f", row, row), ids, new int[] {row}, new int[] {0});
+    return new EncodedExample(new RowOrigin("f", row, row), ids, new int[] {row}, new int[] {0});
   }
 
   /** Before a text without characters some tokenizers put the beginning of a sequence. */

@@ -16,8 +16,8 @@ final class LlamaFixture {
 
   private LlamaFixture() {}
 
-  static PairEncoder encoder(int maxLength) {
-    return new PairEncoder(
+  static ExampleEncoder encoder(int maxLength) {
+    return new ExampleEncoder(
         TOKENIZER,
         MODEL.template(),
         SpecialTokens.fromModelFolder(FOLDER),

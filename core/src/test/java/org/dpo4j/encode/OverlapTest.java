@@ -14,10 +14,10 @@ class OverlapTest {
 
   @Test
   void pairsThatAreTrainedOnAreCountedAndTheOthersWithTheirPrompt() {
-    List<EncodedPair> training =
+    List<EncodedExample> training =
         List.of(
             pair("t", 1, "a", "b", "c"), pair("t", 2, "d", "e", "f"), pair("t", 3, "", "g", "h"));
-    List<EncodedPair> held =
+    List<EncodedExample> held =
         List.of(
             pair("h", 1, "x", "e", "f"),
             pair("h", 2, "d", "e", "g"), // the prompt of t:2
@@ -39,8 +39,8 @@ class OverlapTest {
 
   @Test
   void aFileIsWhollyInItselfAndNothingIsInAnotherOne() {
-    List<EncodedPair> one = new ArrayList<>();
-    List<EncodedPair> other = new ArrayList<>();
+    List<EncodedExample> one = new ArrayList<>();
+    List<EncodedExample> other = new ArrayList<>();
     for (int i = 0; i < 500; i++) {
       one.add(pair("t", i, "p" + i, "w", "l"));
       other.add(pair("h", i, "q" + i, "w", "l"));
@@ -53,19 +53,19 @@ class OverlapTest {
   @Test
   void pairsWithoutAPromptAreNotComparedWithEachOther() {
     AtomicInteger reads = new AtomicInteger();
-    List<EncodedPair> training = counted(4_000, reads);
-    List<EncodedPair> held = counted(100, reads);
+    List<EncodedExample> training = counted(4_000, reads);
+    List<EncodedExample> held = counted(100, reads);
     assertThat(Overlap.of(training, held, 7).prompts()).isZero();
     assertThat(reads.get()).isLessThan(3 * (4_000 + 100));
   }
 
   /** Pairs with the prompt of BOS alone and answers of their own. */
-  private static List<EncodedPair> counted(int size, AtomicInteger reads) {
+  private static List<EncodedExample> counted(int size, AtomicInteger reads) {
     return new AbstractList<>() {
       @Override
-      public EncodedPair get(int index) {
+      public EncodedExample get(int index) {
         reads.incrementAndGet();
-        return new EncodedPair(
+        return new EncodedExample(
             new RowOrigin("f", index, index),
             index % 2 == 0 ? new int[] {7} : new int[0],
             new int[] {index, size},
@@ -79,8 +79,8 @@ class OverlapTest {
     };
   }
 
-  private static EncodedPair pair(String file, int line, String prompt, String w, String l) {
-    return new EncodedPair(
+  private static EncodedExample pair(String file, int line, String prompt, String w, String l) {
+    return new EncodedExample(
         new RowOrigin(file, line, line),
         prompt.chars().toArray(),
         w.chars().toArray(),

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.dpo4j.Message;
-import org.dpo4j.data.PreferencePair;
+import org.dpo4j.data.Example;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.tokenizer.ChatRenderer;
@@ -68,15 +68,15 @@ class RowDoubtsTest {
             return "";
           }
         };
-    PairEncoder encoder =
-        new PairEncoder(
+    ExampleEncoder encoder =
+        new ExampleEncoder(
             pairsOfLetters,
             PLAIN,
             new SpecialTokens(null, null, null),
             new EncodingLimits(0, 99, 260));
-    PreferencePair.Chat odd = chat(List.of(QUESTION), W, L); // <user>What is it?<assistant>: 28
+    Example.Chat odd = chat(List.of(QUESTION), W, L); // <user>What is it?<assistant>: 28
     assertThat(encoder.encode(odd).warnings()).isEmpty();
-    PreferencePair.Chat even = chat(List.of(Message.of("user", "What is it")), W, L);
+    Example.Chat even = chat(List.of(Message.of("user", "What is it")), W, L);
     EncodedRow row = encoder.encode(even);
     assertThat(row.warnings()).containsExactly(RowDoubts.CROSSING_TOKEN);
     assertThat(row.unmatchedPromptIds()).hasSize(1);
@@ -181,7 +181,7 @@ class RowDoubtsTest {
           `Name a`        | `Name a fruit. Ap` | `Kiwi` | ``
           """)
   void textsThatAreHardlyMeantAreNamed(String prompt, String chosen, String rejected, String says) {
-    Set<String> found = RowDoubts.of(new PreferencePair.Text(ORIGIN, prompt, chosen, rejected));
+    Set<String> found = RowDoubts.of(new Example.Text(ORIGIN, prompt, chosen, rejected));
     if (says.isEmpty()) {
       assertThat(found).isEmpty();
     } else {
@@ -213,8 +213,8 @@ class RowDoubtsTest {
     return encode(template, chat(prompt, chosen, rejected)).warnings();
   }
 
-  private static EncodedRow encode(ChatRenderer template, PreferencePair pair) {
-    return new PairEncoder(
+  private static EncodedRow encode(ChatRenderer template, Example pair) {
+    return new ExampleEncoder(
             new InstructionTokenizer(),
             template,
             new SpecialTokens(null, null, null),
@@ -222,12 +222,12 @@ class RowDoubtsTest {
         .encode(pair);
   }
 
-  private static PreferencePair.Chat chat(List<Message> prompt, Message chosen, Message rejected) {
+  private static Example.Chat chat(List<Message> prompt, Message chosen, Message rejected) {
     return chat(prompt, chosen, rejected, Map.of());
   }
 
-  private static PreferencePair.Chat chat(
+  private static Example.Chat chat(
       List<Message> prompt, Message chosen, Message rejected, Map<String, Object> variables) {
-    return new PreferencePair.Chat(ORIGIN, prompt, List.of(chosen), List.of(rejected), variables);
+    return new Example.Chat(ORIGIN, prompt, List.of(chosen), List.of(rejected), variables);
   }
 }

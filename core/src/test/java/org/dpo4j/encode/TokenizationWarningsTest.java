@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Map;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.Message;
-import org.dpo4j.data.PreferencePair;
+import org.dpo4j.data.Example;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.tokenizer.ChatRenderer;
@@ -66,14 +67,14 @@ class TokenizationWarningsTest {
   void aLineBreakThatTheTemplateWritesAfterEosIsANoteAndNoWarning() {
     assertThat(chat("", "$\n").warnings()).isEmpty();
     assertThat(chat("", "$\n").notes()).containsExactly(TokenizationWarnings.TEMPLATE_AFTER_EOS);
-    EncodingCounts counts = new EncodingCounts();
+    EncodingCounts counts = new EncodingCounts(ExampleKind.PAIRS);
     counts.count(chat("", "$\n"));
     counts.count(chat("", "$\n"));
     assertThat(counts.warnings()).isEmpty();
     assertThat(counts.notes())
         .isEqualTo(
             Map.of(TokenizationWarnings.TEMPLATE_AFTER_EOS, new EncodingCounts.Tally(2, ORIGIN)));
-    EncodedPair pair = chat("", "$\n").usable().orElseThrow();
+    EncodedExample pair = chat("", "$\n").usable().orElseThrow();
     assertThat(pair.chosenIds()).containsExactly('w', '$', '\n');
   }
 
@@ -89,8 +90,7 @@ class TokenizationWarningsTest {
   @Test
   void anEosThatOnlyTheCutTookIsPartOfTheCut() {
     SpecialTokens special = new SpecialTokens("^", "$", null);
-    EncodedRow row =
-        encoder(special, 3, null).encode(new PreferencePair.Text(ORIGIN, "p", "www", "l"));
+    EncodedRow row = encoder(special, 3, null).encode(new Example.Text(ORIGIN, "p", "www", "l"));
     assertThat(row.status()).isEqualTo(EncodedRow.Status.CUT);
     assertThat(row.usable().orElseThrow().chosenIds()).containsExactly('w', 'w');
     assertThat(row.usable().orElseThrow().rejectedIds()).containsExactly('l', '$');
@@ -100,9 +100,9 @@ class TokenizationWarningsTest {
   @Test
   void padThatIsEosIsScoredLikeAnyToken() {
     SpecialTokens special = new SpecialTokens(null, "$", "$");
-    EncodedPair pair =
+    EncodedExample pair =
         encoder(special, 0, null)
-            .encode(new PreferencePair.Text(ORIGIN, "p$", "w$w", "l"))
+            .encode(new Example.Text(ORIGIN, "p$", "w$w", "l"))
             .usable()
             .orElseThrow();
     assertThat(pair.promptIds()).containsExactly('p', '$');
@@ -111,7 +111,7 @@ class TokenizationWarningsTest {
 
   @Test
   void warningsAreCountedWithTheirFirstRowWhereTheRowIsUsed() {
-    EncodingCounts counts = new EncodingCounts();
+    EncodingCounts counts = new EncodingCounts(ExampleKind.PAIRS);
     counts.count(ids("p", "w", "l"));
     counts.count(ids("p", "w$", "l"));
     SpecialTokens special = new SpecialTokens("^", "$", null);
@@ -129,7 +129,7 @@ class TokenizationWarningsTest {
 
   private static EncodedRow text(String prompt, String chosen, String rejected) {
     return encoder(new SpecialTokens("^", "$", null), 0, null)
-        .encode(new PreferencePair.Text(ORIGIN, prompt, chosen, rejected));
+        .encode(new Example.Text(ORIGIN, prompt, chosen, rejected));
   }
 
   private static EncodedRow ids(String prompt, String chosen, String rejected) {
@@ -137,8 +137,8 @@ class TokenizationWarningsTest {
         .encode(pair(prompt, chosen, rejected));
   }
 
-  private static PreferencePair pair(String prompt, String chosen, String rejected) {
-    return new PreferencePair.Ids(ORIGIN, ids(prompt), ids(chosen), ids(rejected));
+  private static Example pair(String prompt, String chosen, String rejected) {
+    return new Example.Ids(ORIGIN, ids(prompt), ids(chosen), ids(rejected));
   }
 
   private static List<Integer> ids(String text) {
@@ -149,8 +149,8 @@ class TokenizationWarningsTest {
     return encoder(new SpecialTokens("^", "$", null), 0, template(start, end)).encode(messages());
   }
 
-  private static PreferencePair messages() {
-    return new PreferencePair.Chat(
+  private static Example messages() {
+    return new Example.Chat(
         ORIGIN,
         List.of(Message.of("user", "p")),
         List.of(Message.of("assistant", "w")),
@@ -166,9 +166,9 @@ class TokenizationWarningsTest {
     };
   }
 
-  private static PairEncoder encoder(
+  private static ExampleEncoder encoder(
       SpecialTokens special, int maxLength, @org.jspecify.annotations.Nullable ChatRenderer chat) {
-    return new PairEncoder(
+    return new ExampleEncoder(
         new InstructionTokenizer(), chat, special, new EncodingLimits(maxLength, 99, 260));
   }
 }

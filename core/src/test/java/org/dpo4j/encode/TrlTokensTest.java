@@ -34,7 +34,7 @@ class TrlTokensTest {
   @ValueSource(strings = {"chat_explicit", "chat_implicit"})
   void conversationsHaveTrlsIds(String name) throws IOException {
     Path pairs = LlamaFixture.FIXTURES.resolve("encode/" + name + ".pairs.jsonl");
-    List<EncodedPair> encoded = usable(pairs, 0);
+    List<EncodedExample> encoded = usable(pairs, 0);
     List<String> expected =
         Files.readAllLines(LlamaFixture.FIXTURES.resolve("encode/" + name + ".tokens.jsonl"));
     assertThat(encoded).hasSameSizeAs(expected).hasSize(32);
@@ -74,12 +74,12 @@ class TrlTokensTest {
     for (int i = 0; i < rows.size(); i++) {
       EncodedRow row = rows.get(i);
       if (row.status() == Status.DROPPED) {
-        assertThat(row.reason()).isEqualTo(PairEncoder.PROMPT_TOO_LONG);
+        assertThat(row.reason()).isEqualTo(ExampleEncoder.PROMPT_TOO_LONG);
         dropped.add(i);
         continue;
       }
       JsonNode uncut = expected.get(next++);
-      EncodedPair pair = row.usable().orElseThrow();
+      EncodedExample pair = row.usable().orElseThrow();
       int room = 256 - pair.promptIds().length;
       assertThat(pair.promptIds()).containsExactly(array(uncut, "prompt_ids", 256));
       assertThat(pair.chosenIds()).containsExactly(array(uncut, "chosen_ids", room));
@@ -89,7 +89,7 @@ class TrlTokensTest {
     assertThat(next).isEqualTo(28).isEqualTo(expected.size());
   }
 
-  private static void assertSame(EncodedPair pair, JsonNode expected) {
+  private static void assertSame(EncodedExample pair, JsonNode expected) {
     assertThat(pair.promptIds()).containsExactly(array(expected, "prompt_ids", 9999));
     assertThat(pair.chosenIds()).containsExactly(array(expected, "chosen_ids", 9999));
     assertThat(pair.rejectedIds()).containsExactly(array(expected, "rejected_ids", 9999));
@@ -97,12 +97,12 @@ class TrlTokensTest {
 
   private static List<EncodedRow> rows(Path file, int maxLength) {
     List<EncodedRow> rows = new ArrayList<>();
-    PairDataset.forEachRow(file, LlamaFixture.encoder(maxLength), OnBadRow.STOP, rows::add);
+    ExampleDataset.forEachRow(file, LlamaFixture.encoder(maxLength), OnBadRow.STOP, rows::add);
     return rows;
   }
 
-  private static List<EncodedPair> usable(Path file, int maxLength) {
-    return PairDataset.load(file, LlamaFixture.encoder(maxLength), OnBadRow.STOP).pairs();
+  private static List<EncodedExample> usable(Path file, int maxLength) {
+    return ExampleDataset.load(file, LlamaFixture.encoder(maxLength), OnBadRow.STOP).pairs();
   }
 
   private static List<Integer> ints(JsonNode row, String field) {

@@ -13,8 +13,8 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.DropoutMasks;
@@ -45,8 +45,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class AutogradPassTest {
 
-  private static final FlatSequences PAIRS =
-      PreferenceBatch.of(SmallPairs.random(9, 5)).sequences();
+  private static final FlatSequences PAIRS = ExampleBatch.of(SmallPairs.random(9, 5)).sequences();
   private static final LengthDesensitizing TAIL = new LengthDesensitizing(0.3);
   private static final long ALL_BYTES = 1L << 30;
 

@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.batch.TokenBudget;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.optim.FlatParameters;
@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class BatchCompositionTest {
 
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(9, 5);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(9, 5);
 
   @ParameterizedTest
   @EnumSource
@@ -39,13 +39,13 @@ class BatchCompositionTest {
       double[] together =
           scores(
               model,
-              PreferenceBatch.of(SmallPairs.some(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8)).sequences());
+              ExampleBatch.of(SmallPairs.some(PAIRS, 0, 1, 2, 3, 4, 5, 6, 7, 8)).sequences());
       double[] reversed =
           scores(
               model,
-              PreferenceBatch.of(SmallPairs.some(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0)).sequences());
+              ExampleBatch.of(SmallPairs.some(PAIRS, 8, 7, 6, 5, 4, 3, 2, 1, 0)).sequences());
       for (int i = 0; i < PAIRS.size(); i++) {
-        double[] alone = scores(model, PreferenceBatch.of(SmallPairs.some(PAIRS, i)).sequences());
+        double[] alone = scores(model, ExampleBatch.of(SmallPairs.some(PAIRS, i)).sequences());
         for (int side = 0; side < 2; side++) {
           assertThat(together[2 * i + side])
               .usingComparator(relative(1e-11))
@@ -63,7 +63,7 @@ class BatchCompositionTest {
   void sharingThePromptChangesNeitherScoresNorGradients(SmallModel kind) {
     FlatSequences.Builder shared = new FlatSequences.Builder();
     FlatSequences.Builder apart = new FlatSequences.Builder();
-    for (EncodedPair pair : PAIRS) {
+    for (EncodedExample pair : PAIRS) {
       shared.add(pair.promptIds(), pair.chosenIds(), pair.rejectedIds());
       apart.add(pair.promptIds(), pair.chosenIds()).add(pair.promptIds(), pair.rejectedIds());
     }
@@ -106,15 +106,15 @@ class BatchCompositionTest {
   @ParameterizedTest
   @EnumSource
   void pairsThatShareTheirPromptScoreAndLearnLikePairsOfTheirOwn(SmallModel kind) {
-    List<EncodedPair> sharing = new ArrayList<>();
+    List<EncodedExample> sharing = new ArrayList<>();
     FlatSequences.Builder apart = new FlatSequences.Builder();
     for (int i = 0; i < PAIRS.size(); i++) {
-      EncodedPair pair = PAIRS.get(i);
+      EncodedExample pair = PAIRS.get(i);
       int[] prompt = PAIRS.get(i % 3).promptIds();
-      sharing.add(new EncodedPair(pair.origin(), prompt, pair.chosenIds(), pair.rejectedIds()));
+      sharing.add(new EncodedExample(pair.origin(), prompt, pair.chosenIds(), pair.rejectedIds()));
       apart.add(prompt, pair.chosenIds(), pair.rejectedIds());
     }
-    FlatSequences shared = PreferenceBatch.of(sharing).sequences();
+    FlatSequences shared = ExampleBatch.of(sharing).sequences();
     assertThat(shared.groups()).hasSize(3);
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       assertThat(scores(model, shared))
@@ -132,11 +132,11 @@ class BatchCompositionTest {
     try (CausalLm model = kind.create(ElementType.F64, 2)) {
       double[] sum = new double[(int) model.parameters().count()];
       for (int i = 0; i < PAIRS.size(); i++) {
-        double[] one = gradient(model, PreferenceBatch.of(SmallPairs.some(PAIRS, i)).sequences());
+        double[] one = gradient(model, ExampleBatch.of(SmallPairs.some(PAIRS, i)).sequences());
         IntStream.range(0, sum.length).forEach(j -> sum[j] += one[j]);
       }
       int[] all = IntStream.range(0, PAIRS.size()).toArray();
-      assertThat(gradient(model, PreferenceBatch.of(SmallPairs.some(PAIRS, all)).sequences()))
+      assertThat(gradient(model, ExampleBatch.of(SmallPairs.some(PAIRS, all)).sequences()))
           .usingElementComparator(relative(1e-9))
           .containsExactly(sum);
     }
@@ -146,8 +146,8 @@ class BatchCompositionTest {
   @ParameterizedTest
   @EnumSource
   void perturbingOtherTokensChangesNoCompletion(SmallModel kind) {
-    EncodedPair first = PAIRS.get(0);
-    EncodedPair second = PAIRS.get(1);
+    EncodedExample first = PAIRS.get(0);
+    EncodedExample second = PAIRS.get(1);
     FlatSequences plain =
         new FlatSequences.Builder()
             .add(first.promptIds(), first.chosenIds(), first.rejectedIds())

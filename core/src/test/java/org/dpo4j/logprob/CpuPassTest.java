@@ -14,8 +14,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
@@ -46,8 +46,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class CpuPassTest {
 
-  private static final FlatSequences PAIRS =
-      PreferenceBatch.of(SmallPairs.random(9, 5)).sequences();
+  private static final FlatSequences PAIRS = ExampleBatch.of(SmallPairs.random(9, 5)).sequences();
   private static final LengthDesensitizing TAIL = new LengthDesensitizing(0.3);
   private static final LogProbEngine.Purpose[] TRAINING = {
     LogProbEngine.Purpose.TRAINING, LogProbEngine.Purpose.CHECKPOINTED_TRAINING
@@ -285,7 +284,7 @@ class CpuPassTest {
   @ParameterizedTest
   @EnumSource
   void twoOpenPassesDoNotTouchEachOther(SmallModel kind) {
-    FlatSequences others = PreferenceBatch.of(SmallPairs.random(4, 6)).sequences();
+    FlatSequences others = ExampleBatch.of(SmallPairs.random(4, 6)).sequences();
     for (LogProbEngine.Purpose purpose : TRAINING) {
       try (CausalLm model = kind.create(ElementType.F64, 2);
           FlatParameters flat = FlatParameters.of(model.trained());

@@ -92,7 +92,7 @@ class LossPropertiesTest {
   void aLossKeepsPairsIfItsValuesFollowTheOrderOfThePairs(PreferenceLoss loss) {
     double[] straight = values(loss, FDivergence.NONE, 0, 1);
     double[] swapped = values(loss, FDivergence.NONE, 1, 0);
-    assertThat(loss.keepsPairs())
+    assertThat(loss.keepsExamples())
         .isEqualTo(same(straight[0], swapped[1]) && same(straight[1], swapped[0]));
   }
 

@@ -22,11 +22,11 @@ import org.dpo4j.DpoException;
 import org.dpo4j.Message;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.data.RowOrigin;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.encode.PairDataset;
-import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.model.CausalLm;
@@ -99,7 +99,7 @@ class FixturesParityTest {
 
   @Test
   void pairs32() throws IOException {
-    List<EncodedPair> pairs =
+    List<EncodedExample> pairs =
         encoded(SharedFolder.resolve("fixtures/pairs32.jsonl"), "fixtures/models/llama").stream()
             .filter(pair -> pair.promptIds().length < 256)
             .toList();
@@ -154,10 +154,10 @@ class FixturesParityTest {
           Tensors.toDoubles(expected));
 
       JsonNode rows = JSON.readTree(folder.resolve("expected_logps.json")).get("rows");
-      List<EncodedPair> pairs = new ArrayList<>();
+      List<EncodedExample> pairs = new ArrayList<>();
       for (JsonNode row : rows) {
         pairs.add(
-            new EncodedPair(
+            new EncodedExample(
                 new RowOrigin(name, 0, pairs.size() + 1),
                 ints(row.get("prompt_ids")),
                 ints(row.get("chosen_ids")),
@@ -205,16 +205,16 @@ class FixturesParityTest {
         Files.readAllLines(file.resolveSibling(name + ".tokens.jsonl")));
   }
 
-  private static List<EncodedPair> encoded(Path file, String model) {
+  private static List<EncodedExample> encoded(Path file, String model) {
     try (ModelTokenizer tokenizer = ModelTokenizer.load(SharedFolder.resolve(model))) {
-      PairEncoder encoder =
-          PairEncoder.of(tokenizer, new EncodingLimits(0, Integer.MAX_VALUE, Integer.MAX_VALUE));
-      return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
+      ExampleEncoder encoder =
+          ExampleEncoder.of(tokenizer, new EncodingLimits(0, Integer.MAX_VALUE, Integer.MAX_VALUE));
+      return ExampleDataset.load(file, encoder, OnBadRow.STOP).pairs();
     }
   }
 
   /** Counts rows of which any id differs. */
-  private static void ids(String name, List<EncodedPair> pairs, List<String> lines) {
+  private static void ids(String name, List<EncodedExample> pairs, List<String> lines) {
     assertThat(pairs).hasSameSizeAs(lines);
     count(
         name,
@@ -222,7 +222,7 @@ class FixturesParityTest {
         pairs.size(),
         i -> {
           JsonNode expected = JSON.readTree(lines.get(i));
-          EncodedPair pair = pairs.get(i);
+          EncodedExample pair = pairs.get(i);
           return Arrays.equals(pair.promptIds(), ints(expected.get("prompt_ids")))
                   && Arrays.equals(pair.chosenIds(), ints(expected.get("chosen_ids")))
                   && Arrays.equals(pair.rejectedIds(), ints(expected.get("rejected_ids")))

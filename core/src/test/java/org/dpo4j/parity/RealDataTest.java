@@ -8,13 +8,13 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
-import org.dpo4j.data.PairReader;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.data.ExampleReader;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.EncodingLimits;
+import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.encode.PairDataset;
-import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -38,13 +38,13 @@ class RealDataTest {
   void realDataHasNoBadRowAndTrlsIds(
       String file, String model, int kept, int cut, int dropped, int unmatched, String sha256)
       throws NoSuchAlgorithmException {
-    PairDataset data =
-        PairDataset.load(
+    ExampleDataset data =
+        ExampleDataset.load(
             shared().resolve("data").resolve(file), encoder(model, 512), OnBadRow.STOP);
     assertThat(data.counts().bad()).isEmpty();
     assertThat(data.counts().kept()).isEqualTo(kept);
     assertThat(data.counts().cut()).isEqualTo(cut);
-    assertThat(data.counts().dropped().get(PairEncoder.PROMPT_TOO_LONG))
+    assertThat(data.counts().dropped().get(ExampleEncoder.PROMPT_TOO_LONG))
         .extracting(EncodingCounts.Tally::rows)
         .isEqualTo(dropped);
     int merged =
@@ -54,7 +54,7 @@ class RealDataTest {
             .sum();
     assertThat(merged).isEqualTo(unmatched);
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
-    for (EncodedPair pair : data.pairs()) {
+    for (EncodedExample pair : data.pairs()) {
       String ids =
           "[%s, %s, %s]"
               .formatted(
@@ -69,7 +69,8 @@ class RealDataTest {
   /** The one row of its kind: chosen is an answer of a single space, after TRL's rule. */
   @Test
   void aSideThatBeginsTheOtherKeepsItsLastCharacter() {
-    try (PairReader reader = PairReader.open(shared().resolve("data/hh_harmless_500.jsonl"))) {
+    try (ExampleReader reader =
+        ExampleReader.open(shared().resolve("data/hh_harmless_500.jsonl"))) {
       reader.forEach(
           row -> {
             if (row.origin().row() == 87) {
@@ -79,9 +80,9 @@ class RealDataTest {
     }
   }
 
-  private static PairEncoder encoder(String model, int maxLength) {
+  private static ExampleEncoder encoder(String model, int maxLength) {
     ModelTokenizer tokenizer = ModelTokenizer.load(shared().resolve(model));
-    return PairEncoder.of(tokenizer, new EncodingLimits(maxLength, 1024, 50257));
+    return ExampleEncoder.of(tokenizer, new EncodingLimits(maxLength, 1024, 50257));
   }
 
   private static Path shared() {

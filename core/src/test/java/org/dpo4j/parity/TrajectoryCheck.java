@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -37,6 +38,15 @@ final class TrajectoryCheck {
   private static final Set<String> TOKEN_MEANS =
       Set.of("entropy", "logits/chosen", "logits/rejected", "mean_token_accuracy");
 
+  /** Settings that are not options here, or are always on. */
+  private static final Set<String> NOT_OPTIONS =
+      Set.of(
+          "bf16",
+          "gradient_checkpointing",
+          "eval_on_start",
+          "precompute_ref_log_probs",
+          "chat_template_path");
+
   private final Path fixtures;
   private final Path work;
 
@@ -53,20 +63,29 @@ final class TrajectoryCheck {
 
   /** Runs and compares; what was compared goes into the table even where it fails. */
   void run(String name, ParityTable table) throws IOException {
-    JsonNode fixture = JSON.readTree(fixtures.resolve("trajectories/" + name + ".json"));
+    run("trajectories", name, table);
+  }
+
+  /** The same for a run in another folder of the fixtures, with its data beside it. */
+  void run(String folder, String name, ParityTable table) throws IOException {
+    JsonNode fixture = JSON.readTree(fixtures.resolve(folder + "/" + name + ".json"));
     JsonNode setup = fixture.get("setup");
     Path model = model(setup.get("model").asString(), "model");
+    Path data =
+        setup.has("trainer")
+            ? fixtures.resolve(folder).resolve(setup.get("data").asString())
+            : fixtures.resolve("pairs32.jsonl");
+    useTemplate(fixture, folder, model);
     Path output = work.resolve(name);
-    TrainingRun.run(config(fixture, model, output), silent());
+    TrainingRun.run(config(fixture, folder, model, data, output), silent());
 
     Map<String, Worst> worst = new LinkedHashMap<>();
     JsonNode log = JSON.readTree(output.resolve("trainer_state.json")).get("log_history");
     assertThat(log).hasSize(fixture.get("log").size() + 1); // and the figures of the whole run
-    boolean oneMicroBatch = !fixture.at("/config").has("gradient_accumulation_steps");
     for (int step = 0; step < fixture.get("log").size(); step++) {
       JsonNode ours = log.get(step);
       for (var metric : fixture.get("log").get(step).properties()) {
-        if (oneMicroBatch || !TOKEN_MEANS.contains(metric.getKey())) {
+        if (!averagedOtherwise(fixture, metric.getKey())) {
           compare(step, metric.getKey(), ours, metric.getValue().asDouble(), worst);
         }
       }
@@ -74,6 +93,7 @@ final class TrajectoryCheck {
     boolean adapter = !setup.get("adapter").isNull();
     compareFinal(
         fixture,
+        data,
         adapter ? Map.of("model", model, "adapter", output) : Map.of("model", output),
         worst);
     worst.forEach(
@@ -86,6 +106,26 @@ final class TrajectoryCheck {
                 assertThat(entry.getValue().difference)
                     .as("%s, first in %s", entry.getKey(), entry.getValue().where)
                     .isLessThanOrEqualTo(entry.getValue().tolerance));
+  }
+
+  /**
+   * Whether TRL takes another mean: over micro-batches, or over batches of an evaluation, of their
+   * means. Means here are over examples and tokens.
+   */
+  private static boolean averagedOtherwise(JsonNode fixture, String metric) {
+    boolean pairs = !fixture.get("setup").has("trainer");
+    if (metric.startsWith("eval_")) {
+      return !metric.equals("eval_loss") || isSft(fixture);
+    }
+    if (!fixture.at("/config").has("gradient_accumulation_steps")) {
+      return false;
+    }
+    return TOKEN_MEANS.contains(metric)
+        || (!pairs && (metric.startsWith("rewards/") || metric.startsWith("logps/")));
+  }
+
+  private static boolean isSft(JsonNode fixture) {
+    return fixture.at("/setup/trainer").asString("").equals("SFT");
   }
 
   /** The largest |x - y| / max(1, |y|) of one metric, and where it was. */
@@ -133,12 +173,16 @@ final class TrajectoryCheck {
     return metric.equals("grad_norm") ? 2e-3 : metric.startsWith("logps/") ? 2e-5 : 5e-4;
   }
 
-  /** The checkpoint's log-probabilities of the first four kept pairs. */
-  private void compareFinal(JsonNode fixture, Map<String, Path> result, Map<String, Worst> worst)
+  /** The checkpoint's log-probabilities of the first four kept examples. */
+  private void compareFinal(
+      JsonNode fixture, Path data, Map<String, Path> result, Map<String, Worst> worst)
       throws IOException {
+    if (isSft(fixture)) {
+      return; // of packs and of other tokens than score counts
+    }
     Path scores = work.resolve("scores.jsonl");
     Map<String, Object> options = new HashMap<>(result);
-    options.put("data_file", fixtures.resolve("pairs32.jsonl"));
+    options.put("data_file", data);
     options.put("output", scores);
     options.put("max_length", fixture.at("/config/max_length").asInt());
     ScoreRun.run(ScoreConfig.of(options), silent());
@@ -147,8 +191,14 @@ final class TrajectoryCheck {
     for (String line : Files.readAllLines(scores)) {
       JsonNode row = JSON.readTree(line);
       if (pair < expected.size() && !row.get("status").asString().equals("dropped")) {
-        compareLast("chosen", row, expected.get(pair).get(0).asDouble(), worst);
-        compareLast("rejected", row, expected.get(pair).get(1).asDouble(), worst);
+        JsonNode values = expected.get(pair);
+        if (values.isNumber()) {
+          // Pairs that were taken apart begin with all chosen completions.
+          compareLast(row.has("logps") ? "logps" : "chosen_logps", row, values.asDouble(), worst);
+        } else {
+          compareLast("chosen_logps", row, values.get(0).asDouble(), worst);
+          compareLast("rejected_logps", row, values.get(1).asDouble(), worst);
+        }
         pair++;
       }
     }
@@ -156,17 +206,32 @@ final class TrajectoryCheck {
   }
 
   private static void compareLast(
-      String side, JsonNode row, double expected, Map<String, Worst> worst) {
+      String column, JsonNode row, double expected, Map<String, Worst> worst) {
     worst
         .computeIfAbsent("final logps", name -> new Worst(2e-5))
-        .add(side + " of row " + row.get("row"), row.get(side + "_logps").asDouble(), expected);
+        .add(column + " of row " + row.get("row"), row.get(column).asDouble(), expected);
   }
 
-  private TrainingConfig config(JsonNode fixture, Path model, Path output) throws IOException {
+  /** Puts the fixture's chat template into the folder of the model. */
+  private void useTemplate(JsonNode fixture, String folder, Path model) throws IOException {
+    JsonNode template = fixture.at("/config/chat_template_path");
+    if (template.isString()) {
+      Files.copy(
+          fixtures.resolve(folder).resolve(template.asString()),
+          model.resolve("chat_template.jinja"),
+          StandardCopyOption.REPLACE_EXISTING);
+    }
+  }
+
+  private TrainingConfig config(JsonNode fixture, String folder, Path model, Path data, Path output)
+      throws IOException {
     Map<String, Object> options = new HashMap<>();
+    if (fixture.get("setup").has("trainer")) {
+      options.put("loss_type", isSft(fixture) ? "nll" : "kto");
+    }
     for (var setting : fixture.get("config").properties()) {
       JsonNode value = setting.getValue();
-      if (!Set.of("bf16", "gradient_checkpointing").contains(setting.getKey())) {
+      if (!NOT_OPTIONS.contains(setting.getKey())) {
         options.put(
             setting.getKey(),
             value.isArray()
@@ -175,14 +240,17 @@ final class TrajectoryCheck {
       }
     }
     options.put("model", model);
-    options.put("data_file", fixtures.resolve("pairs32.jsonl"));
+    options.put("data_file", data);
     options.put("output_dir", output);
     options.put("shuffle", false);
     JsonNode setup = fixture.get("setup");
+    if (setup.path("eval_data").isString()) {
+      options.put("eval_file", fixtures.resolve(folder).resolve(setup.get("eval_data").asString()));
+    }
     if (!setup.get("adapter").isNull()) {
       options.put("adapter", fixtures.resolve(setup.get("adapter").asString()));
     }
-    String reference = setup.get("reference").asString();
+    String reference = setup.get("reference").asString("none");
     if (reference.startsWith("models/")) {
       options.put("ref_model", model(reference, "reference"));
     } else {

@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
-import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.batch.ExampleBatch;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderPass;
@@ -54,7 +54,7 @@ class MemoryModelTest {
 
   private static final TokenLoad LOAD = new TokenLoad(1, 100, 50, 50, Map.of(), Map.of());
   private static final long PAIRS = 3;
-  private static final List<EncodedPair> PAIRS_OF_TOKENS = SmallPairs.random(60, 5);
+  private static final List<EncodedExample> PAIRS_OF_TOKENS = SmallPairs.random(60, 5);
 
   @Test
   void aTrainedWeightTakesSixteenBytes() {
@@ -160,7 +160,7 @@ class MemoryModelTest {
 
   private static DecoderPass pass(CausalLm model, DecoderPass.Keep keep) {
     return DecoderPass.forward(
-        model, PreferenceBatch.of(PAIRS_OF_TOKENS).sequences(), keep, OptionalLong.empty());
+        model, ExampleBatch.of(PAIRS_OF_TOKENS).sequences(), keep, OptionalLong.empty());
   }
 
   private static Map<MemoryModel.Part, Long> peak(

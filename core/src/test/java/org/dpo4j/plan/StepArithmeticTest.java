@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Optional;
 import org.dpo4j.data.RowOrigin;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.ModelShape;
 import org.junit.jupiter.api.Test;
@@ -34,7 +34,7 @@ class StepArithmeticTest {
   private static final TokenLoad LOAD =
       TokenLoad.of(
           List.of(
-              new EncodedPair(
+              new EncodedExample(
                   new RowOrigin("pairs.jsonl", 1, 1),
                   new int[] {1, 2, 3},
                   new int[] {4, 5},
@@ -43,7 +43,7 @@ class StepArithmeticTest {
 
   @Test
   void aSharedPromptIsFedOnceAndTheLastTokenOfACompletionNever() {
-    assertThat(LOAD.pairs()).isEqualTo(1);
+    assertThat(LOAD.examples()).isEqualTo(1);
     assertThat(LOAD.tokens()).isEqualTo(3 + 1 + 2);
     assertThat(LOAD.predictions()).isEqualTo(2 + 3);
   }

@@ -6,8 +6,8 @@ import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.stream.IntStream;
-import org.dpo4j.batch.PreferenceBatch;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.batch.ExampleBatch;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Closes: a reference that moves too early, too far, or computes with weights of before. */
 class MovingReferenceTest {
 
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(4, 2);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(4, 2);
 
   /** After step 3: 0.6 policy + 0.4 reference. */
   @Test
@@ -99,9 +99,9 @@ class MovingReferenceTest {
   void aFrozenReferenceGivesWhatItsTableHasAndDoesNotMove() {
     LogProbTable table = LogProbTable.of(new double[] {-1, -2, -3}, new double[] {-4, -5, -6});
     try (PrecomputedReference reference = new PrecomputedReference(table)) {
-      List<ScoredPair> pairs =
+      List<ScoredExample> pairs =
           List.of(reference.scored(2, PAIRS.get(2)), reference.scored(0, PAIRS.get(0)));
-      assertThat(reference.logProbs(pairs, PreferenceBatch.of(List.of()).sequences()))
+      assertThat(reference.logProbs(pairs, ExampleBatch.of(List.of()).sequences()))
           .containsExactly(-3, -6, -1, -4);
       assertThat(reference.movingWeights()).isNull();
     }
@@ -128,7 +128,7 @@ class MovingReferenceTest {
             pair ->
                 java.util.Arrays.stream(
                     reference.logProbs(
-                        List.of(pair), PreferenceBatch.of(List.of(pair.pair())).sequences())))
+                        List.of(pair), ExampleBatch.of(List.of(pair.example())).sequences())))
         .toArray();
   }
 

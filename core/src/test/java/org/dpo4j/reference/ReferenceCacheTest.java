@@ -20,7 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.dpo4j.data.RowOrigin;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.train.SmallPairs;
@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Closes: log-probabilities that are used and are not those of this reference and this data. */
 class ReferenceCacheTest {
 
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(3, 1);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(3, 1);
   private static final ReferenceFiles FILES = new ReferenceFiles("aa", "bb", Optional.empty());
   private static final ReferenceKey KEY = key(FILES, PAIRS, 1, "float32");
 
@@ -104,9 +104,9 @@ class ReferenceCacheTest {
     Files.write(file, "[]".repeat(200).getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> cache.find(KEY)).hasMessage("it is no file of this kind");
 
-    Files.write(file, ByteBuffer.wrap(whole.clone()).putInt(8, 2).array());
+    Files.write(file, ByteBuffer.wrap(whole.clone()).putInt(8, 1).array());
     assertThatThrownBy(() -> cache.find(KEY))
-        .hasMessage("its format is version 2 and this dpo4j reads version 1");
+        .hasMessage("its format is version 1 and this dpo4j reads version 2");
 
     byte[] other = whole.clone();
     other[whole.length - 40] ^= 1; // in the last number
@@ -123,19 +123,22 @@ class ReferenceCacheTest {
     assertThat(file).hasBinaryContent(whole);
   }
 
-  /** The number of pairs is at byte 44, the length of the text at byte 52. */
+  /**
+   * The number of examples is at byte 44, that of their completions at byte 52, the length of the
+   * text at byte 56.
+   */
   @Test
   void aHeaderThatContradictsTheKeyOrTheFileSaysWhatIsWrong() throws IOException {
     byte[] whole = Files.readAllBytes(cache.keep(KEY, Map.of(), TABLE));
     assertDamaged(
-        ByteBuffer.wrap(whole.clone()).putLong(44, 4).array(), "its number of pairs is wrong");
+        ByteBuffer.wrap(whole.clone()).putLong(44, 4).array(), "its number of examples is wrong");
     for (int length : new int[] {-1, Integer.MIN_VALUE, (1 << 20) + 1, Integer.MAX_VALUE}) {
       assertDamaged(
-          ByteBuffer.wrap(whole.clone()).putInt(52, length).array(), "its header is damaged");
+          ByteBuffer.wrap(whole.clone()).putInt(56, length).array(), "its header is damaged");
     }
     for (int length : new int[] {0, 1 << 20}) {
       assertDamaged(
-          ByteBuffer.wrap(whole.clone()).putInt(52, length).array(), "its length is wrong");
+          ByteBuffer.wrap(whole.clone()).putInt(56, length).array(), "its length is wrong");
     }
   }
 
@@ -212,11 +215,11 @@ class ReferenceCacheTest {
 
   @Test
   void whereARowCameFromAndWhatItWeighsIsNot() {
-    List<EncodedPair> moved =
+    List<EncodedExample> moved =
         PAIRS.stream()
             .map(
                 pair ->
-                    new EncodedPair(
+                    new EncodedExample(
                         new RowOrigin("other.csv", 7, 9),
                         pair.promptIds(),
                         pair.chosenIds(),
@@ -229,13 +232,13 @@ class ReferenceCacheTest {
   private static ReferenceKey ids(int[] prompt, int[] chosen, int[] rejected) {
     return key(
         FILES,
-        List.of(new EncodedPair(new RowOrigin("f", 1, 1), prompt, chosen, rejected)),
+        List.of(new EncodedExample(new RowOrigin("f", 1, 1), prompt, chosen, rejected)),
         1,
         "float32");
   }
 
   private static ReferenceKey key(
-      ReferenceFiles files, List<EncodedPair> pairs, double ldAlpha, String computation) {
+      ReferenceFiles files, List<EncodedExample> pairs, double ldAlpha, String computation) {
     return ReferenceKey.of(files, pairs, new LengthDesensitizing(ldAlpha), computation);
   }
 

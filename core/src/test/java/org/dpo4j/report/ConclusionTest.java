@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.OptionText;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 import org.junit.jupiter.api.Test;
 
 /** Closes: a run that went wrong without a word, and a healthy one that is doubted. */
@@ -278,14 +278,14 @@ class ConclusionTest {
         step, step / 16.0, metrics(loss, accuracy, margin, 0, chosen, rejected), 12, 1);
   }
 
-  private static PairMetrics metrics(
+  private static TrainingMetrics metrics(
       double loss,
       double accuracy,
       double chosenReward,
       double rejectedReward,
       double chosen,
       double rejected) {
-    return new PairMetrics(
+    return new TrainingMetrics(
         loss,
         chosenReward,
         rejectedReward,

@@ -11,6 +11,7 @@ import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.dpo4j.ExampleKind;
 import org.junit.jupiter.api.Test;
 
 /** Closes the gap between the metrics that a run writes and those that the documents explain. */
@@ -27,6 +28,9 @@ class MetricsPageTest {
     Results results = new Results(history, 8, 16, 2, 10, 1, OptionalLong.of(1L << 30));
     Set<String> written = new TreeSet<>(results.all().keySet());
     history.log().forEach(entry -> written.addAll(entry.keySet()));
+    for (ExampleKind kind : ExampleKind.values()) {
+      MetricNames.ofEvaluation(kind).forEach(name -> written.add(name.substring("eval_".length())));
+    }
 
     Set<String> explained =
         ROW.matcher(Files.readString(PAGE))

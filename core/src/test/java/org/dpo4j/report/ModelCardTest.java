@@ -9,7 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
+import org.dpo4j.ExampleKind;
+import org.dpo4j.TrainingMetrics;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -129,7 +130,7 @@ class ModelCardTest {
 
   @Test
   void theAccuracyOfTiesIsNoNumber() {
-    PairMetrics ties = new PairMetrics(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    TrainingMetrics ties = new TrainingMetrics(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
     RunSummary run =
         copy(
             run("tuned", "org/base", null),
@@ -161,6 +162,7 @@ class ModelCardTest {
     assertRecorded(
         "adapter.md",
         new RunSummary(
+            ExampleKind.PAIRS,
             "adapter",
             "org/base",
             true,
@@ -196,6 +198,7 @@ class ModelCardTest {
     dropped.put("prompt too long", 100L);
     dropped.put("identical", 3L);
     return new RunSummary(
+        ExampleKind.PAIRS,
         name,
         base,
         false,
@@ -235,6 +238,7 @@ class ModelCardTest {
   private static RunSummary copy(
       RunSummary run, @Nullable EvaluationReport before, @Nullable EvaluationReport after) {
     return new RunSummary(
+        ExampleKind.PAIRS,
         run.modelName(),
         run.baseModel(),
         run.adapter(),
@@ -255,6 +259,7 @@ class ModelCardTest {
 
   private static RunSummary with(RunSummary run, boolean adapter, RunSummary.Account account) {
     return new RunSummary(
+        ExampleKind.PAIRS,
         run.modelName(),
         run.baseModel(),
         adapter,

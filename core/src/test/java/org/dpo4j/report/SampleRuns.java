@@ -2,16 +2,16 @@ package org.dpo4j.report;
 
 import java.util.Random;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 
 /** Runs with known numbers, and one with the shape of a real run. */
 final class SampleRuns {
   private SampleRuns() {}
 
   /** Eleven different values, so that two swapped names cannot go unseen. */
-  static PairMetrics metrics(double loss) {
-    return new PairMetrics(
+  static TrainingMetrics metrics(double loss) {
+    return new TrainingMetrics(
         loss, 0.5, -0.25, 0.75, 0.75, -1228.7714, -770.556, -1.84, -1.89, 3.9476, 0.3654);
   }
 
@@ -30,8 +30,8 @@ final class SampleRuns {
     for (int step = 0; step <= steps; step++) {
       double done = (double) step / steps;
       double margin = 4 * done + random.nextGaussian() * 2 * done;
-      PairMetrics metrics =
-          new PairMetrics(
+      TrainingMetrics metrics =
+          new TrainingMetrics(
               Math.log1p(Math.exp(-margin)),
               0.3 * margin,
               -0.7 * margin,

@@ -17,15 +17,16 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.config.LossType;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
@@ -38,8 +39,8 @@ import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.train.Computation;
-import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -69,7 +70,7 @@ class BatchCutTest {
   private static final Map<LengthDesensitizing, LogProbTable> STARTS = new HashMap<>();
 
   private static ModelBundle inputs;
-  private static PairDataset dataset;
+  private static ExampleDataset dataset;
 
   @BeforeAll
   static void open() throws URISyntaxException, IOException {
@@ -86,7 +87,7 @@ class BatchCutTest {
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
                 Progress.NONE));
-    dataset = PairDataset.load(file, inputs.encoder(256), OnBadRow.STOP);
+    dataset = ExampleDataset.load(file, inputs.encoder(256), OnBadRow.STOP);
   }
 
   @AfterAll
@@ -100,7 +101,7 @@ class BatchCutTest {
     List<Map<String, Object>> all = new ArrayList<>();
     for (LossType type : LossType.values()) {
       Map<String, Object> plain = named(type);
-      if (objective(plain).loss().separable()) {
+      if (objective(plain).loss().separable() && ofPairs(type)) {
         all.add(plain);
       }
     }
@@ -124,6 +125,10 @@ class BatchCutTest {
       options.put("cpo_alpha", 0); // above 0 a mean over the tokens of the micro-batch joins
     }
     return options;
+  }
+
+  private static boolean ofPairs(LossType type) {
+    return objective(named(type)).loss().examples() == ExampleKind.PAIRS;
   }
 
   @Test
@@ -166,7 +171,7 @@ class BatchCutTest {
 
   /** The norm of the gradient of the first step. */
   private static double firstGradient(Objective objective, int microBatch) {
-    List<EncodedPair> pairs = dataset.pairs();
+    List<EncodedExample> pairs = dataset.pairs();
     List<StepReport> reports = new ArrayList<>();
     try (CausalLm policy = inputs.model().copy()) {
       // In one batch, as a run computes it before training.
@@ -177,11 +182,11 @@ class BatchCutTest {
                   LogProbTable.compute(
                       LogProbEngine.cpu(), policy, pairs, tail, pairs.size(), done -> {}));
       boolean none = objective.loss().reference() == ReferenceUse.NONE;
-      PreferenceData data =
-          new PreferenceData(pairs, none ? null : new PrecomputedReference(start));
+      TrainingData data = new TrainingData(pairs, none ? null : new PrecomputedReference(start));
       Trainer.Settings settings =
           new Trainer.Settings(
-              new EpochPlan(pairs.size(), microBatch, pairs.size() / microBatch, false, 0),
+              new EpochPlan(
+                  pairs.size(), microBatch, pairs.size() / microBatch, EpochPlan.Order.FILE, 0),
               1,
               LearningRateSchedule.constant(1e-4),
               AdamW.Settings.ADAM,

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.checkpoint.DamagedCheckpointException;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.train.MetricSums;
@@ -29,8 +29,8 @@ class CheckpointStateTest {
   }
 
   private static CheckpointState state() {
-    PairMetrics metrics =
-        new PairMetrics(
+    TrainingMetrics metrics =
+        new TrainingMetrics(
             0.1 + 0.2, Double.NaN, 1e-300, 1, 0, -1, -2, 3, Double.POSITIVE_INFINITY, 0, 0);
     return new CheckpointState(
         CheckpointState.FORMAT,
@@ -61,10 +61,20 @@ class CheckpointStateTest {
   @Test
   void aNewerFormatIsRefusedByItsVersion() throws IOException {
     state().write(folder);
-    replace("\"version\":1", "\"version\":2");
+    replace("\"version\":2", "\"version\":3");
     assertThatThrownBy(() -> CheckpointState.read(folder))
         .isExactlyInstanceOf(DpoException.class)
-        .hasMessageContaining("checkpoint format 2 is newer than this build reads (1)")
+        .hasMessageContaining("checkpoint format 3 is newer than this build reads (2)")
+        .hasMessageContaining("1.2.3");
+  }
+
+  @Test
+  void anOlderFormatIsRefusedWithTheVersionThatWroteIt() throws IOException {
+    state().write(folder);
+    replace("\"version\":2", "\"version\":1");
+    assertThatThrownBy(() -> CheckpointState.read(folder))
+        .isExactlyInstanceOf(DpoException.class)
+        .hasMessageContaining("checkpoint format 1 is older than this build reads (2)")
         .hasMessageContaining("1.2.3");
   }
 

@@ -87,6 +87,32 @@ class ResumeTest {
             "held-out pairs",
             Map.of("eval_split", 5, "eval_strategy", "steps", "eval_steps", 2, "loss_type", "ipo")),
         kind(
+            "labelled completions",
+            Map.of(
+                "loss_type",
+                "kto",
+                "data_file",
+                fixture("completions/kto_messages.jsonl"),
+                "per_device_train_batch_size",
+                3,
+                "eval_split",
+                5,
+                "eval_strategy",
+                "steps",
+                "eval_steps",
+                2)),
+        kind(
+            "packed demonstrations",
+            Map.of(
+                "loss_type",
+                "nll",
+                "data_file",
+                fixture("completions/sft_messages.jsonl"),
+                "packing",
+                true,
+                "per_device_train_batch_size",
+                2)),
+        kind(
             "best checkpoint",
             Map.of(
                 "eval_split",

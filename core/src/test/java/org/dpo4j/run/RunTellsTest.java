@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.RowOrigin;
@@ -229,7 +230,7 @@ class RunTellsTest {
   /** 51 pairs: a fifth of them is 10. Their margins fall from line 1 to line 51. */
   @Test
   void theLowestMarginsAreNamedByTheirRows() {
-    ScoreSummary summary = new ScoreSummary(true);
+    ScoreSummary summary = new ScoreSummary(true, ExampleKind.PAIRS);
     for (int line = 1; line <= 51; line++) {
       summary.add(new RowOrigin("pairs.jsonl", line, line), 25.5 - line, 0);
     }
@@ -243,8 +244,8 @@ class RunTellsTest {
 
   @Test
   void fewPairsHaveFewLowestMarginsAndWithoutAReferenceThereAreNone() {
-    ScoreSummary rewards = new ScoreSummary(true);
-    ScoreSummary plain = new ScoreSummary(false);
+    ScoreSummary rewards = new ScoreSummary(true, ExampleKind.PAIRS);
+    ScoreSummary plain = new ScoreSummary(false, ExampleKind.PAIRS);
     for (int line = 1; line <= 9; line++) {
       rewards.add(new RowOrigin("pairs.jsonl", line, line), line, 0.5);
       plain.add(new RowOrigin("pairs.jsonl", line, line), line, 0.5);
@@ -252,7 +253,8 @@ class RunTellsTest {
     assertThat(rewards.lines()).hasSize(2 + 1).last().isEqualTo("  +1.000  [pairs.jsonl:1]");
     assertThat(rewards.lines()).contains("lowest reward margins, all of them positive:");
     assertThat(plain.lines()).hasSize(2).last().asString().contains("ref_model");
-    assertThat(new ScoreSummary(true).lines()).containsExactly("no pair could be scored");
+    assertThat(new ScoreSummary(true, ExampleKind.PAIRS).lines())
+        .containsExactly("no pair could be scored");
   }
 
   @Test

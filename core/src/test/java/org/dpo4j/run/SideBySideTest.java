@@ -29,7 +29,7 @@ import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
@@ -42,9 +42,9 @@ import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Computation;
-import org.dpo4j.train.PreferenceData;
 import org.dpo4j.train.SmallPairs;
 import org.dpo4j.train.Trainer;
+import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
 import org.dpo4j.train.TrainingSnapshot;
 import org.junit.jupiter.api.Test;
@@ -175,9 +175,9 @@ class SideBySideTest {
         CausalLm start = SmallModel.LLAMA.create(ElementType.F32, 3);
         CausalLm first = start.copy();
         CausalLm second = start.copy()) {
-      List<EncodedPair> pairs = SmallPairs.random(12, 5);
-      PreferenceData data =
-          new PreferenceData(
+      List<EncodedExample> pairs = SmallPairs.random(12, 5);
+      TrainingData data =
+          new TrainingData(
               pairs,
               new PrecomputedReference(
                   LogProbTable.compute(LogProbEngine.cpu(), start, pairs, 4, done -> {})));
@@ -196,13 +196,13 @@ class SideBySideTest {
     }
   }
 
-  private static TrainingSession session(CausalLm policy, PreferenceData data) {
+  private static TrainingSession session(CausalLm policy, TrainingData data) {
     return new TrainingSession(
         policy,
         data,
         Objective.of(new SigmoidLoss(0.1)),
         new Trainer.Settings(
-            new EpochPlan(12, 3, 2, true, 1),
+            new EpochPlan(12, 3, 2, EpochPlan.Order.SHUFFLED, 1),
             6,
             LearningRateSchedule.constant(1e-3),
             AdamW.Settings.ADAM,

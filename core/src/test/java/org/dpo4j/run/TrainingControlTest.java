@@ -79,7 +79,7 @@ class TrainingControlTest {
     assertThat(result.endReason()).isEqualTo(EndReason.COMPLETED);
     assertThat(result.steps()).isEqualTo(STEPS);
     assertThat(result.maxSteps()).isEqualTo(STEPS);
-    assertThat(result.pairsSeen()).isEqualTo(20);
+    assertThat(result.examplesSeen()).isEqualTo(20);
     assertThat(result.epoch()).isEqualTo(5 / 6.0);
     assertThat(result.numTokens()).isEqualTo(result.finalReport().orElseThrow().numTokens());
     assertThat(result.reports()).extracting(StepReport::step).containsExactly(2, 4, 5);

@@ -111,4 +111,23 @@ class HuggingFaceTextTokenizerTest {
   private void write(String json) throws IOException {
     Files.write(folder.resolve("tokenizer.json"), json.getBytes(StandardCharsets.UTF_8));
   }
+
+  /** The library counts code points; an emoji is one of them and two UTF-16 units. */
+  @Test
+  void thePlacesOfTokensAreUtf16Units() {
+    String text = "a \uD83D\uDE00 b \u00E9\uD83D\uDE00c";
+    try (HuggingFaceTextTokenizer tokenizer = HuggingFaceTextTokenizer.load(LLAMA)) {
+      PlacedTokens placed = tokenizer.encodeWithPlaces(text, false).orElseThrow();
+
+      assertThat(placed.ids()).isEqualTo(tokenizer.encode(text, false));
+      int end = 0;
+      for (int i = 0; i < placed.ids().length; i++) {
+        assertThat(placed.starts()[i]).isLessThanOrEqualTo(end);
+        assertThat(placed.ends()[i]).isGreaterThanOrEqualTo(end);
+        end = placed.ends()[i];
+      }
+      assertThat(end).isEqualTo(text.length());
+      assertThat(placed.starts()).contains(text.indexOf('b') - 1);
+    }
+  }
 }

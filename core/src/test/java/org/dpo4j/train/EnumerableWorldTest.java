@@ -4,16 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.dpo4j.Closeness.relative;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
+import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.demo.TinyGptConfig;
 import org.dpo4j.demo.TinyGptModel;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.loss.KtoLoss;
 import org.dpo4j.loss.LossInputs;
 import org.dpo4j.loss.SigmoidLoss;
+import org.dpo4j.loss.TokenLoss;
+import org.dpo4j.loss.UnpairedInputs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.optim.AdamW;
@@ -52,10 +58,7 @@ class EnumerableWorldTest {
   void trainingConvergesToTheClosedForm() {
     Random random = new Random(12);
     double[] rewards = random.doubles((long) PROMPTS.length * COMPLETIONS, -1, 1).toArray();
-    try (TinyGptModel reference =
-            new TinyGptModel(
-                new TinyGptConfig(2, 16, 2, 1, 8),
-                new RandomParameters(ElementType.F64, new RandomNumbers(5)));
+    try (TinyGptModel reference = randomModel(1);
         TinyGptModel policy = reference.copy()) {
       double[] ref = logProbs(reference);
       double[][] optimal = new double[PROMPTS.length][COMPLETIONS];
@@ -109,13 +112,9 @@ class EnumerableWorldTest {
       weights[i] = 1 / (1 + Math.exp(rewards[l[i]] - rewards[w[i]])) * 2 / w.length;
     }
     SigmoidLoss loss = new SigmoidLoss(BETA);
-    LearningRateSchedule schedule =
-        new LearningRateSchedule(LEARNING_RATE, LearningRateSchedule.Shape.COSINE, 0, STEPS);
-    try (FlatParameters parameters = FlatParameters.of(policy.parameters());
-        AdamW adamW = new AdamW(parameters, AdamW.Settings.ADAM)) {
-      for (int step = 0; step < STEPS; step++) {
-        try (TensorScope scope = TensorScope.open()) {
-          Tensor scores = SequenceLogProbs.logProbs(policy, world()); // (24)
+    minimize(
+        policy,
+        scores -> {
           Tensor reference = Tensors.doubles(ref); // (24)
           Tensor chosen = Tensors.longs(w);
           Tensor rejected = Tensors.longs(l);
@@ -127,8 +126,139 @@ class EnumerableWorldTest {
                       PairLogProbs.ofSums(
                           reference.index_select(0, chosen),
                           reference.index_select(0, rejected)))); // (168)
+          return losses.mul(Tensors.doubles(weights)).sum();
+        });
+  }
+
+  /**
+   * Where most people call one completion of a prompt desirable and all others undesirable, KTO's
+   * optimal policy produces that one alone, whatever the reference. Ethayarajh et al. 2024, arXiv
+   * 2402.01306, Theorem 4.3. The KL divergence is that of the whole world, to which the estimate of
+   * a batch tends.
+   */
+  @Test
+  void ktoProducesTheCompletionThatTheMajorityFindsDesirable() {
+    Random random = new Random(3);
+    double[] desirable = random.doubles((long) PROMPTS.length * COMPLETIONS, 0.3, 0.45).toArray();
+    int[] preferred = {6, 1, 3};
+    for (int x = 0; x < PROMPTS.length; x++) {
+      desirable[x * COMPLETIONS + preferred[x]] = 0.8;
+    }
+    double[] both = new double[2 * desirable.length];
+    double[] labels = new double[both.length];
+    int[] completion = new int[both.length];
+    for (int i = 0; i < desirable.length; i++) {
+      both[2 * i] = desirable[i];
+      both[2 * i + 1] = 1 - desirable[i];
+      labels[2 * i] = 1;
+      completion[2 * i] = i;
+      completion[2 * i + 1] = i;
+    }
+    KtoLoss loss = new KtoLoss(0.2, 1, 1);
+    try (TinyGptModel policy = flexibleModel()) {
+      // From a peaked random model, where gradients of KTO vanish, the way would be long.
+      double[] even = new double[desirable.length];
+      Arrays.fill(even, 1);
+      fineTune(policy, even);
+      double[] ref = logProbs(policy);
+      minimize(
+          policy,
+          scores -> {
+            Tensor at = Tensors.longs(completion);
+            Tensor losses =
+                loss.of(
+                    new UnpairedInputs(
+                        scores.index_select(0, at),
+                        Tensors.doubles(ref).index_select(0, at),
+                        Tensors.doubles(labels),
+                        kl(Tensors.toDoubles(scores.detach()), ref)));
+            return losses.mul(Tensors.doubles(both)).sum();
+          });
+
+      double[] trained = logProbs(policy);
+      for (int x = 0; x < PROMPTS.length; x++) {
+        int best = x * COMPLETIONS + preferred[x];
+        assertThat(Math.exp(ref[best])).as("there is a way to go").isLessThan(0.5);
+        assertThat(Math.exp(trained[best])).as("prompt %d", x).isGreaterThan(0.97);
+      }
+    }
+  }
+
+  /** The mean over prompts of the KL divergence. */
+  private static double kl(double[] policy, double[] reference) {
+    double sum = 0;
+    for (int i = 0; i < policy.length; i++) {
+      sum += Math.exp(policy[i]) * (policy[i] - reference[i]);
+    }
+    return Math.max(0, sum / PROMPTS.length);
+  }
+
+  /** The cross-entropy is least where the policy is the distribution of the demonstrations. */
+  @Test
+  void fineTuningConvergesToTheDistributionOfTheDemonstrations() {
+    Random random = new Random(8);
+    double[] counts = new double[PROMPTS.length * COMPLETIONS];
+    for (int i = 0; i < counts.length; i++) {
+      counts[i] = 1 + random.nextInt(20);
+    }
+    try (TinyGptModel policy = flexibleModel()) {
+      double[] start = logProbs(policy);
+      fineTune(policy, counts);
+
+      double[] trained = logProbs(policy);
+      for (int x = 0; x < PROMPTS.length; x++) {
+        double[] empirical = Arrays.copyOfRange(counts, x * COMPLETIONS, (x + 1) * COMPLETIONS);
+        double ofPrompt = DoubleStream.of(empirical).sum();
+        for (int y = 0; y < COMPLETIONS; y++) {
+          empirical[y] /= ofPrompt;
+        }
+        assertThat(totalVariation(start, x, empirical))
+            .as("there is a way to go")
+            .isGreaterThan(0.1);
+        assertThat(totalVariation(trained, x, empirical)).as("prompt %d", x).isLessThan(0.01);
+      }
+    }
+  }
+
+  /** On demonstrations of which each completion has so many. */
+  private static void fineTune(CausalLm policy, double[] counts) {
+    TokenLoss loss = new TokenLoss();
+    double all = DoubleStream.of(counts).sum();
+    minimize(
+        policy,
+        scores -> {
+          Tensor tokens = Tensors.doubles(DoubleStream.generate(() -> 3).limit(24).toArray());
+          return loss.of(scores, tokens)
+              .mul(Tensors.doubles(counts))
+              .sum()
+              .div(Tensors.scalar(all));
+        });
+  }
+
+  /** Two blocks: one cannot give 24 completions any distribution. */
+  private static TinyGptModel flexibleModel() {
+    return randomModel(2);
+  }
+
+  private static TinyGptModel randomModel(int depth) {
+    return new TinyGptModel(
+        new TinyGptConfig(2, 16, 2, depth, 8),
+        new RandomParameters(ElementType.F64, new RandomNumbers(5)));
+  }
+
+  /**
+   * @param loss a scalar, of the log-probabilities of all completions, shape (24)
+   */
+  private static void minimize(CausalLm policy, UnaryOperator<Tensor> loss) {
+    LearningRateSchedule schedule =
+        new LearningRateSchedule(LEARNING_RATE, LearningRateSchedule.Shape.COSINE, 0, STEPS);
+    try (FlatParameters parameters = FlatParameters.of(policy.parameters());
+        AdamW adamW = new AdamW(parameters, AdamW.Settings.ADAM)) {
+      for (int step = 0; step < STEPS; step++) {
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor value = loss.apply(SequenceLogProbs.logProbs(policy, world()));
           parameters.zeroGradients();
-          losses.mul(Tensors.doubles(weights)).sum().backward();
+          value.backward();
           adamW.step(schedule.at(step));
         }
       }

@@ -3,6 +3,7 @@ package org.dpo4j.train;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.TokenStatistics;
 import org.dpo4j.loss.LossTerms;
@@ -28,7 +29,7 @@ class MetricSumsTest {
     double beta = 0.3;
     try (TensorScope scope = TensorScope.open()) {
       List<MetricSums> figures =
-          PairFigures.of(
+          ExampleFigures.of(
               new LossTerms(
                   Tensors.doubles(0.5), Tensors.doubles(beta * logRatioMargin), Tensors.doubles(0)),
               beta,
@@ -36,7 +37,8 @@ class MetricSumsTest {
               PairLogProbs.ofSums(Tensors.doubles(-240), Tensors.doubles(-200)),
               new TokenStatistics(
                   new int[] {1, 1}, new double[2], new double[2], new double[2], new double[2]));
-      assertThat(MetricSums.NONE.plus(figures).means().rewardsAccuracies()).isEqualTo(accuracy);
+      assertThat(MetricSums.NONE.plus(figures).means(ExampleKind.PAIRS).rewardsAccuracies())
+          .isEqualTo(accuracy);
     }
   }
 }

@@ -32,7 +32,7 @@ class NativeMemoryTest {
     List<Long> handles = new ArrayList<>();
     List<Long> resident = new ArrayList<>();
     SmallRun run = new SmallRun(SmallPairs.random(40, 7));
-    run.plan = new EpochPlan(40, 2, 2, true, 1);
+    run.plan = new EpochPlan(40, 2, 2, EpochPlan.Order.SHUFFLED, 1);
     run.steps = STEPS;
     try (CausalLm reference = kind.create(ElementType.F32, 3);
         CausalLm policy = reference.copy()) {

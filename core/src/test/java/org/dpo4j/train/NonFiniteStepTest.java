@@ -11,7 +11,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.IpoSumLoss;
@@ -40,7 +40,7 @@ import org.junit.jupiter.api.Test;
 class NonFiniteStepTest {
 
   private static final int STEPS = 6;
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(24, 4);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(24, 4);
 
   private final CausalLm reference = SmallModel.LLAMA.create(ElementType.F32, 3);
   private final CausalLm policy = reference.copy();
@@ -73,27 +73,27 @@ class NonFiniteStepTest {
   }
 
   /** The pairs; those with the given indices have this number as the reference of chosen. */
-  private PreferenceData data(List<EncodedPair> pairs, double number, int... bad) {
+  private TrainingData data(List<EncodedExample> pairs, double number, int... bad) {
     LogProbTable table = LogProbTable.compute(LogProbEngine.cpu(), reference, pairs, 4, done -> {});
     double[] chosen = IntStream.range(0, pairs.size()).mapToDouble(table::chosen).toArray();
     IntStream.of(bad).forEach(index -> chosen[index] = number);
     double[] rejected = IntStream.range(0, pairs.size()).mapToDouble(table::rejected).toArray();
-    return new PreferenceData(pairs, new PrecomputedReference(LogProbTable.of(chosen, rejected)));
+    return new TrainingData(pairs, new PrecomputedReference(LogProbTable.of(chosen, rejected)));
   }
 
-  private TrainingSession session(CausalLm model, PreferenceData data, int skipLimit) {
+  private TrainingSession session(CausalLm model, TrainingData data, int skipLimit) {
     return session(model, data, skipLimit, new SigmoidLoss(0.1));
   }
 
   private static TrainingSession session(
-      CausalLm model, PreferenceData data, int skipLimit, PreferenceLoss loss) {
-    int pairs = data.pairs().size();
+      CausalLm model, TrainingData data, int skipLimit, PreferenceLoss loss) {
+    int pairs = data.examples().size();
     return new TrainingSession(
         model,
         data,
         Objective.of(loss),
         new Trainer.Settings(
-            new EpochPlan(pairs, 2, 2, false, 1),
+            new EpochPlan(pairs, 2, 2, EpochPlan.Order.FILE, 1),
             pairs / 4,
             LearningRateSchedule.constant(1e-2),
             new AdamW.Settings(0.9, 0.999, 1e-8, 0.01),
@@ -104,7 +104,7 @@ class NonFiniteStepTest {
             true));
   }
 
-  private void train(PreferenceData data, int skipLimit) {
+  private void train(TrainingData data, int skipLimit) {
     try (TrainingSession session = session(policy, data, skipLimit)) {
       new Trainer(session, recorder).train();
     }
@@ -129,10 +129,10 @@ class NonFiniteStepTest {
                 + " lower learning_rate, or pass on_nan skip");
     assertThat(SmallModel.weights(policy)).isEqualTo(weights);
     NonFiniteStep found = failure.step();
-    assertThat(found.pairs()).hasSize(4);
+    assertThat(found.examples()).hasSize(4);
     assertThat(found.bad()).hasSize(1);
-    NonFiniteStep.BadPair bad = found.bad().get(0);
-    assertThat(bad.pair().origin().line()).isEqualTo(7);
+    NonFiniteStep.BadExample bad = found.bad().get(0);
+    assertThat(bad.example().origin().line()).isEqualTo(7);
     assertThat(bad.loss()).isNaN();
     assertThat(bad.logpsChosen()).isFinite().isNegative();
     assertThat(steps).hasSize(1);
@@ -140,7 +140,7 @@ class NonFiniteStepTest {
 
   /** The first step has a check of its own, which must not take a bad pair for a bad program. */
   @Test
-  void aBadPairInTheFirstStepIsNoFailedStartCheck() {
+  void aBadExampleInTheFirstStepIsNoFailedStartCheck() {
     assertThat(
             catchThrowableOfType(
                 NonFiniteStepException.class, () -> train(data(PAIRS, Double.NaN, 0), 0)))
@@ -162,7 +162,7 @@ class NonFiniteStepTest {
           .singleElement()
           .satisfies(
               bad -> {
-                assertThat(bad.pair().origin().line()).isEqualTo(6);
+                assertThat(bad.example().origin().line()).isEqualTo(6);
                 assertThat(bad.loss()).isFinite();
                 assertThat(bad.gradNorm()).isInfinite();
               });
@@ -186,7 +186,7 @@ class NonFiniteStepTest {
             });
     assertThat(steps).extracting(StepReport::step).containsExactly(1, 3, 4, 5, 6);
     assertThat(reports).extracting(StepReport::step).containsExactly(2, 4, 6);
-    assertThat(reports).extracting(StepReport::pairs).containsExactly(4, 8, 8);
+    assertThat(reports).extracting(StepReport::examples).containsExactly(4, 8, 8);
     assertThat(reports)
         .allSatisfy(
             report -> {
@@ -195,7 +195,7 @@ class NonFiniteStepTest {
               assertThat(report.gradNorm()).isFinite();
             });
 
-    List<EncodedPair> others = new ArrayList<>(PAIRS);
+    List<EncodedExample> others = new ArrayList<>(PAIRS);
     others.subList(4, 8).clear();
     try (CausalLm other = reference.copy();
         TrainingSession session = session(other, data(others, 0), 0)) {
@@ -206,7 +206,7 @@ class NonFiniteStepTest {
 
   @Test
   void aSnapshotCarriesTheNumberOfSkippedSteps() {
-    PreferenceData data = data(PAIRS, Double.NaN, 6, 20);
+    TrainingData data = data(PAIRS, Double.NaN, 6, 20);
     train(data, 2);
     assertThat(skipped).extracting(SkippedStep::skipped).containsExactly(1, 2);
     try (CausalLm other = reference.copy();

@@ -6,7 +6,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
@@ -21,7 +21,7 @@ import org.dpo4j.reference.PrecomputedReference;
 final class SmallRun {
 
   PreferenceLoss loss = new SigmoidLoss(0.1);
-  private final List<EncodedPair> pairs;
+  private final List<EncodedExample> pairs;
   EpochPlan plan;
   int steps = 6;
   double learningRate = 1e-3;
@@ -30,14 +30,14 @@ final class SmallRun {
   int skipLimit = 0;
   boolean startsAtReference = true;
 
-  SmallRun(List<EncodedPair> pairs) {
+  SmallRun(List<EncodedExample> pairs) {
     this.pairs = pairs;
-    plan = new EpochPlan(pairs.size(), 4, 1, false, 0);
+    plan = new EpochPlan(pairs.size(), 4, 1, EpochPlan.Order.FILE, 0);
   }
 
   /** The pairs with what a model says of them. */
-  PreferenceData data(CausalLm reference) {
-    return new PreferenceData(
+  TrainingData data(CausalLm reference) {
+    return new TrainingData(
         pairs,
         new PrecomputedReference(
             LogProbTable.compute(LogProbEngine.cpu(), reference, pairs, 4, done -> {})));

@@ -11,13 +11,13 @@ import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.EventRecorder;
 import org.dpo4j.ListenerException;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.SigmoidLoss;
@@ -40,13 +40,13 @@ import org.junit.jupiter.api.Test;
 class TrainerEventsTest {
 
   private static final int STEPS = 7;
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(10, 5);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(10, 5);
   private static final Objective OBJECTIVE = Objective.of(new SigmoidLoss(0.1));
 
   private final CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F32, 3);
   private final CausalLm policy = reference.copy();
   private final Cancellation cancellation = new Cancellation();
-  private final List<PairMetrics> evaluated = new ArrayList<>();
+  private final List<TrainingMetrics> evaluated = new ArrayList<>();
   private int loggingSteps = 3;
   private boolean ownCheckpoints;
 
@@ -111,7 +111,7 @@ class TrainerEventsTest {
         new SmallRun(PAIRS).data(reference),
         OBJECTIVE,
         new Trainer.Settings(
-            new EpochPlan(PAIRS.size(), 2, 2, false, 0),
+            new EpochPlan(PAIRS.size(), 2, 2, EpochPlan.Order.FILE, 0),
             STEPS,
             LearningRateSchedule.constant(1e-2),
             AdamW.Settings.ADAM,
@@ -162,7 +162,7 @@ class TrainerEventsTest {
   @Test
   void anEvaluationIsOfTheWeightsOfItsStep() {
     Evaluation evaluation = evaluation(3, false);
-    List<PairMetrics> expected = new ArrayList<>();
+    List<TrainingMetrics> expected = new ArrayList<>();
     expected.add(evaluation.data().evaluate(LogProbEngine.cpu(), policy, OBJECTIVE, 3));
     try (TrainingSession session = session()) {
       Trainer trainer =

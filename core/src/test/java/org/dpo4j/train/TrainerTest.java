@@ -9,12 +9,12 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.DpopLoss;
@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class TrainerTest {
 
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(8, 6);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(8, 6);
 
   @ParameterizedTest
   @EnumSource
@@ -100,7 +100,7 @@ class TrainerTest {
   /** Weights 1, 2, ... 8: a step divides by 36 however it is cut. */
   @Test
   void pairsOfUnequalWeightsAddUpToOneStepHoweverItIsCut() {
-    List<EncodedPair> pairs =
+    List<EncodedExample> pairs =
         IntStream.range(0, 8).mapToObj(i -> weighing(PAIRS.get(i), i + 1)).toList();
     double[] whole = weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 8, 1);
     assertThat(weightsAfter(pairs, SmallModel.TINY_GPT, ElementType.F64, 1, 8))
@@ -133,7 +133,7 @@ class TrainerTest {
   }
 
   private static double[] weightsTimes(double factor, PreferenceLoss loss) {
-    List<EncodedPair> pairs = new ArrayList<>();
+    List<EncodedExample> pairs = new ArrayList<>();
     for (int i = 0; i < 8; i++) {
       pairs.add(weighing(PAIRS.get(i), factor * (1 + i % 3)));
     }
@@ -141,7 +141,7 @@ class TrainerTest {
         CausalLm policy = reference.copy()) {
       SmallRun run = new SmallRun(pairs);
       run.loss = loss;
-      run.plan = new EpochPlan(8, 4, 2, false, 0);
+      run.plan = new EpochPlan(8, 4, 2, EpochPlan.Order.FILE, 0);
       List<StepReport> reports = run.train(policy, reference);
       assertThat(reports.get(0).gradNorm()).isGreaterThan(0.01);
       return SmallModel.weights(policy);
@@ -174,11 +174,11 @@ class TrainerTest {
   /** (3 a + b) / 4, where rewards stay plain means: (a + b) / 2. */
   @Test
   void theLossIsAWeightedMeanAndRewardsArePlainOnes() {
-    List<EncodedPair> both = PAIRS.subList(0, 2);
-    List<EncodedPair> weighted = List.of(weighing(both.get(0), 3), both.get(1));
-    PairMetrics first = measured(both.subList(0, 1));
-    PairMetrics second = measured(both.subList(1, 2));
-    PairMetrics mean = measured(weighted);
+    List<EncodedExample> both = PAIRS.subList(0, 2);
+    List<EncodedExample> weighted = List.of(weighing(both.get(0), 3), both.get(1));
+    TrainingMetrics first = measured(both.subList(0, 1));
+    TrainingMetrics second = measured(both.subList(1, 2));
+    TrainingMetrics mean = measured(weighted);
     assertThat(mean.loss())
         .usingComparator(relative(1e-10))
         .isEqualTo((3 * first.loss() + second.loss()) / 4);
@@ -187,7 +187,7 @@ class TrainerTest {
         .isEqualTo((first.rewardsMargins() + second.rewardsMargins()) / 2);
   }
 
-  private static PairMetrics measured(List<EncodedPair> pairs) {
+  private static TrainingMetrics measured(List<EncodedExample> pairs) {
     try (CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F64, 3);
         CausalLm policy = SmallModel.TINY_GPT.create(ElementType.F64, 4)) {
       return new SmallRun(pairs)
@@ -196,8 +196,8 @@ class TrainerTest {
     }
   }
 
-  private static EncodedPair weighing(EncodedPair pair, double weight) {
-    return new EncodedPair(
+  private static EncodedExample weighing(EncodedExample pair, double weight) {
+    return new EncodedExample(
         pair.origin(), pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), weight);
   }
 
@@ -207,7 +207,7 @@ class TrainerTest {
   }
 
   private static double[] weightsAfter(
-      List<EncodedPair> pairs,
+      List<EncodedExample> pairs,
       SmallModel kind,
       ElementType type,
       int microBatch,
@@ -215,7 +215,7 @@ class TrainerTest {
     try (CausalLm reference = kind.create(type, 3);
         CausalLm policy = reference.copy()) {
       SmallRun run = new SmallRun(pairs);
-      run.plan = new EpochPlan(8, microBatch, accumulation, false, 0);
+      run.plan = new EpochPlan(8, microBatch, accumulation, EpochPlan.Order.FILE, 0);
       List<StepReport> reports = run.train(policy, reference);
       assertThat(reports).hasSize(6);
       assertThat(reports.get(0).metrics().loss())
@@ -238,7 +238,7 @@ class TrainerTest {
     try (CausalLm reference = kind.create(ElementType.F32, 3);
         CausalLm policy = reference.copy()) {
       SmallRun run = new SmallRun(PAIRS);
-      run.plan = new EpochPlan(8, 2, 2, true, seed);
+      run.plan = new EpochPlan(8, 2, 2, EpochPlan.Order.SHUFFLED, seed);
       run.train(policy, reference);
       return SmallModel.weights(policy);
     }
@@ -263,9 +263,9 @@ class TrainerTest {
         rejected += rewardRejected / 8;
         correct += (rewardChosen > rewardRejected ? 1 : 0) / 8.0;
       }
-      PreferenceData data = new SmallRun(PAIRS).data(reference);
+      TrainingData data = new SmallRun(PAIRS).data(reference);
       for (int batchSize : new int[] {1, 3, 8}) {
-        PairMetrics metrics =
+        TrainingMetrics metrics =
             data.evaluate(
                 LogProbEngine.cpu(), policy, Objective.of(new SigmoidLoss(0.1)), batchSize);
         assertThat(metrics.loss()).usingComparator(relative(1e-10)).isEqualTo(loss);
@@ -282,7 +282,7 @@ class TrainerTest {
   @Test
   void aTieIsAWrongAnswer() {
     try (CausalLm model = SmallModel.TINY_GPT.create(ElementType.F64, 3)) {
-      PreferenceData data = new SmallRun(PAIRS).data(model);
+      TrainingData data = new SmallRun(PAIRS).data(model);
       assertThat(
               data.evaluate(LogProbEngine.cpu(), model, Objective.of(new SigmoidLoss(0.1)), 4)
                   .rewardsAccuracies())
@@ -320,7 +320,8 @@ class TrainerTest {
           .isInstanceOf(DpoException.class)
           .hasMessageStartingWith(
               "step 2: loss, log-probabilities and gradient must be finite but ")
-          .hasMessageContaining("[pairs.jsonl:5] [pairs.jsonl:6] [pairs.jsonl:7] [pairs.jsonl:8];");
+          .hasMessageContaining(
+              "[pairs.jsonl:5], [pairs.jsonl:6], [pairs.jsonl:7], [pairs.jsonl:8];");
       assertThat(Arrays.stream(SmallModel.weights(policy)).allMatch(Double::isFinite)).isTrue();
     }
   }

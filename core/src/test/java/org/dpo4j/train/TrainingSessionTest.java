@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
@@ -44,7 +44,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TrainingSessionTest {
 
   private static final int STEPS = 10;
-  private static final List<EncodedPair> PAIRS = SmallPairs.random(22, 4);
+  private static final List<EncodedExample> PAIRS = SmallPairs.random(22, 4);
 
   /** What is trained against what. */
   private enum Kind {
@@ -78,7 +78,7 @@ class TrainingSessionTest {
               : new PrecomputedReference(
                   LogProbTable.compute(LogProbEngine.cpu(), base, PAIRS, tail, 4, done -> {}));
       policy = kind == Kind.LORA_WITH_DROPOUT ? adapted(base) : base;
-      EpochPlan plan = new EpochPlan(PAIRS.size(), 3, 2, true, 11);
+      EpochPlan plan = new EpochPlan(PAIRS.size(), 3, 2, EpochPlan.Order.SHUFFLED, 11);
       Trainer.Settings settings =
           new Trainer.Settings(
               plan,
@@ -93,7 +93,7 @@ class TrainingSessionTest {
       session =
           new TrainingSession(
               policy,
-              new PreferenceData(PAIRS, reference),
+              new TrainingData(PAIRS, reference),
               new Objective(new SigmoidLoss(0.1), org.dpo4j.loss.FDivergence.NONE, tail, false),
               settings);
       trainer =
@@ -174,7 +174,7 @@ class TrainingSessionTest {
         all.addAll(figures(second.reports));
         assertThat(all).isEqualTo(reports);
         assertThat(second.session.numTokens()).isEqualTo(tokens);
-        assertThat(second.session.pairsSeen()).isEqualTo(22 + 22 + 12);
+        assertThat(second.session.examplesSeen()).isEqualTo(22 + 22 + 12);
       }
     }
   }
@@ -199,12 +199,12 @@ class TrainingSessionTest {
     return reports.stream()
         .map(
             report -> {
-              PairMetrics metrics = report.metrics();
+              TrainingMetrics metrics = report.metrics();
               return "%d %s %d %s %s %s %d"
                   .formatted(
                       report.step(),
                       report.epoch(),
-                      report.pairs(),
+                      report.examples(),
                       metrics,
                       report.gradNorm(),
                       report.learningRate(),

@@ -6,8 +6,8 @@ import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.run.CheckpointState;
 import org.dpo4j.train.MetricSums;
@@ -21,7 +21,8 @@ public final class CheckpointStateTarget {
 
   /** A state with one entry in each list. */
   static byte[] seed() {
-    PairMetrics metrics = new PairMetrics(0.69, 0.1, -0.1, 0.5, 0.2, -9, -8, -1, -2, 3, 0.25);
+    TrainingMetrics metrics =
+        new TrainingMetrics(0.69, 0.1, -0.1, 0.5, 0.2, -9, -8, -1, -2, 3, 0.25);
     CheckpointState state =
         new CheckpointState(
             CheckpointState.FORMAT,

@@ -3,7 +3,7 @@ package org.dpo4j.fuzz;
 import java.util.List;
 import java.util.Optional;
 import org.dpo4j.data.RowOrigin;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.reference.DamagedReferenceException;
 import org.dpo4j.reference.ReferenceCache;
@@ -17,7 +17,7 @@ public final class ReferenceCacheTarget {
       ReferenceKey.of(
           new ReferenceFiles("aa", "bb", Optional.empty()),
           List.of(
-              new EncodedPair(
+              new EncodedExample(
                   new RowOrigin("pairs.jsonl", 1, 1), new int[] {1}, new int[] {2}, new int[] {3})),
           LengthDesensitizing.NONE,
           "float32");

@@ -3,7 +3,7 @@ package org.dpo4j.fuzz;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.dpo4j.data.BadRowException;
-import org.dpo4j.data.PairReader;
+import org.dpo4j.data.ExampleReader;
 import org.dpo4j.data.Row;
 
 /**
@@ -24,7 +24,7 @@ record Rows(String name, Scratch scratch) {
     boolean whole =
         Refusal.orResult(
             () -> {
-              try (PairReader reader = PairReader.open(file)) {
+              try (ExampleReader reader = ExampleReader.open(file)) {
                 for (Optional<Row> row = reader.next(); row.isPresent(); row = reader.next()) {
                   BadRowException problem = row.get().problem();
                   if (problem == null) {

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.zip.GZIPOutputStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BadRowException;
-import org.dpo4j.data.PairReader;
+import org.dpo4j.data.ExampleReader;
 import org.dpo4j.options.YamlOptions;
 import org.dpo4j.tokenizer.ChatTemplate;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -217,7 +217,7 @@ class HostileFileTest {
 
   /** The first problem of a file's rows, or the refusal of the file. */
   private static void firstRow(Path file) {
-    try (PairReader reader = PairReader.open(file)) {
+    try (ExampleReader reader = ExampleReader.open(file)) {
       BadRowException problem = reader.next().orElseThrow().problem();
       if (problem != null) {
         throw problem;

@@ -97,7 +97,7 @@ final class Parser {
         yield new Statement.Filtered(line, filter, block("endfilter"));
       }
       case "with" -> with(line);
-      case "generation" -> new Statement.Scoped(line, closedBlock("endgeneration"));
+      case "generation" -> new Statement.Generation(line, closedBlock("endgeneration"));
       case "block" -> namedBlock(line);
       case "print" -> new Statement.Print(line, expressions.tuple());
       case "break" -> new Statement.Jump(line, inLoop(Statement.Flow.BREAK));

@@ -1,14 +1,32 @@
 package org.dpo4j.jinja;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /** What one rendering has spent of its bounds. Not for several threads. */
 final class Run {
   private final String origin;
+  private final TextBuffer out;
+  private final List<Rendering.Span> generated = new ArrayList<>();
   private long steps;
   private long allocated;
   private int depth;
 
-  Run(String origin) {
+  Run(String origin, TextBuffer out) {
     this.origin = origin;
+    this.out = out;
+  }
+
+  /** Records what was written since a position, unless it goes into a value instead of the text. */
+  void generated(TextBuffer to, int start) {
+    if (to == out && to.length() > start) { // the same buffer, not an equal one
+      generated.add(new Rendering.Span(start, to.length()));
+    }
+  }
+
+  /** Parts of the text from {@code generation} blocks. */
+  List<Rendering.Span> generated() {
+    return generated;
   }
 
   /** The template's name in error messages. */

@@ -168,7 +168,18 @@ sealed interface Statement {
     }
   }
 
-  /** A body whose names stay inside: {@code generation} and {@code block}. */
+  /** What the model writes: {@code generation}, a tag of transformers. */
+  record Generation(int line, List<Statement> body) implements Statement {
+    @Override
+    public Flow execute(Scope scope, TextBuffer out) {
+      int start = out.length();
+      Flow flow = executeAll(body, scope.inner(), out);
+      scope.run().generated(out, start);
+      return flow;
+    }
+  }
+
+  /** A body whose names stay inside: {@code block}. */
   record Scoped(int line, List<Statement> body) implements Statement {
     @Override
     public Flow execute(Scope scope, TextBuffer out) {

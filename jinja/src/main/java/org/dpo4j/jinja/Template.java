@@ -33,10 +33,17 @@ public final class Template {
    */
   public String render(
       Map<String, @Nullable Object> variables, Map<String, UnaryOperator<String>> functions) {
+    return renderMarked(variables, functions).text();
+  }
+
+  /** As {@link #render}, with the parts from {@code generation} blocks. */
+  public Rendering renderMarked(
+      Map<String, @Nullable Object> variables, Map<String, UnaryOperator<String>> functions) {
     Map<String, Value> names = new HashMap<>(Builtins.with(functions));
     variables.forEach((name, value) -> names.put(name, Value.of(value)));
     TextBuffer out = new TextBuffer();
-    Statement.executeAll(body, Scope.root(new Run(origin), names), out);
-    return out.toString();
+    Run run = new Run(origin, out);
+    Statement.executeAll(body, Scope.root(run, names), out);
+    return new Rendering(out.toString(), run.generated());
   }
 }

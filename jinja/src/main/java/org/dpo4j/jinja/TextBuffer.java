@@ -24,6 +24,10 @@ final class TextBuffer {
     return this;
   }
 
+  int length() {
+    return text.length();
+  }
+
   @Override
   public String toString() {
     return text.toString();

@@ -6,11 +6,11 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.batch.PreferenceBatch;
 import org.dpo4j.bench.Workplace;
+import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.encode.PairDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
@@ -93,9 +93,9 @@ public class TensorParts {
     Path file = Files.createTempFile("pairs", ".jsonl");
     try (ModelTokenizer tokenizer = workplace.tokenizer()) {
       workplace.dialogue(file, PAIRS);
-      try (PairDataset dataset =
-          PairDataset.load(file, workplace.encoder(tokenizer), OnBadRow.STOP)) {
-        return PreferenceBatch.of(dataset.pairs().subList(0, PAIRS)).sequences();
+      try (ExampleDataset dataset =
+          ExampleDataset.load(file, workplace.encoder(tokenizer), OnBadRow.STOP)) {
+        return ExampleBatch.of(dataset.pairs().subList(0, PAIRS)).sequences();
       }
     } finally {
       Files.delete(file);

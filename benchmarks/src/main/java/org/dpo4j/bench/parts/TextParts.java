@@ -5,12 +5,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.dpo4j.batch.PreferenceBatch;
+import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.bench.Workplace;
-import org.dpo4j.encode.EncodedPair;
+import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.OnBadRow;
-import org.dpo4j.encode.PairDataset;
-import org.dpo4j.encode.PairEncoder;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -38,8 +38,8 @@ public class TextParts {
   private final Workplace workplace = new Workplace();
   private final Path file;
   private final ModelTokenizer tokenizer;
-  private final PairEncoder encoder;
-  private List<EncodedPair> pairs = List.of();
+  private final ExampleEncoder encoder;
+  private List<EncodedExample> pairs = List.of();
 
   public TextParts() {
     try {
@@ -59,8 +59,8 @@ public class TextParts {
 
   /** Reads and encodes a hundred dialogues. */
   @Benchmark
-  public List<EncodedPair> encode() {
-    return PairDataset.load(file, encoder, OnBadRow.STOP).pairs();
+  public List<EncodedExample> encode() {
+    return ExampleDataset.load(file, encoder, OnBadRow.STOP).pairs();
   }
 
   /** Lays the hundred out, eight by eight. */
@@ -68,7 +68,7 @@ public class TextParts {
   public int batch() {
     int tokens = 0;
     for (int from = 0; from + 8 <= pairs.size(); from += 8) {
-      tokens += PreferenceBatch.of(pairs.subList(from, from + 8)).sequences().tokens();
+      tokens += ExampleBatch.of(pairs.subList(from, from + 8)).sequences().tokens();
     }
     return tokens;
   }

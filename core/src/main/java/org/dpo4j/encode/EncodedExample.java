@@ -1,0 +1,188 @@
+package org.dpo4j.encode;
+
+import java.util.BitSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowOrigin;
+
+/**
+ * A prompt with its completions as token ids, after truncation. A preference pair has two
+ * completions, the chosen one first. Arrays are never changed after construction.
+ *
+ * @param origin the row it came from
+ * @param promptIds the prompt that all completions follow; may be empty
+ * @param completions at least one, each with its end-of-sequence token
+ * @param weight the weight in a step's loss, relative to the other examples of the step; positive
+ *     and finite
+ */
+@SuppressWarnings(
+    "ArrayRecordComponent") // the largest data of a run: boxing would take 5 times the memory
+public record EncodedExample(
+    RowOrigin origin, int[] promptIds, List<EncodedCompletion> completions, double weight) {
+
+  public EncodedExample {
+    if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
+      throw new IllegalArgumentException("weight must be positive and finite but was " + weight);
+    }
+    completions = List.copyOf(completions);
+  }
+
+  /**
+   * A preference pair.
+   *
+   * @param chosenIds completion y_w; not empty
+   * @param rejectedIds completion y_l; not empty
+   */
+  public EncodedExample(
+      RowOrigin origin, int[] promptIds, int[] chosenIds, int[] rejectedIds, double weight) {
+    this(
+        origin,
+        promptIds,
+        List.of(
+            new EncodedCompletion(CompletionRole.CHOSEN, chosenIds),
+            new EncodedCompletion(CompletionRole.REJECTED, rejectedIds)),
+        weight);
+  }
+
+  /** A preference pair of weight 1. */
+  public EncodedExample(RowOrigin origin, int[] promptIds, int[] chosenIds, int[] rejectedIds) {
+    this(origin, promptIds, chosenIds, rejectedIds, 1);
+  }
+
+  /** The ids of the chosen completion. */
+  public int[] chosenIds() {
+    return ids(CompletionRole.CHOSEN);
+  }
+
+  /** The ids of the rejected completion. */
+  public int[] rejectedIds() {
+    return ids(CompletionRole.REJECTED);
+  }
+
+  private int[] ids(CompletionRole role) {
+    for (EncodedCompletion completion : completions) {
+      if (completion.role() == role) {
+        return completion.ids();
+      }
+    }
+    throw new IllegalStateException("%s has no completion that is %s".formatted(origin, role));
+  }
+
+  /** Whether it has a chosen and a rejected completion. */
+  public boolean isPair() {
+    return completions.size() == 2 && completions.get(1).role() == CompletionRole.REJECTED;
+  }
+
+  /** Whether its one completion is labelled as desirable. */
+  public boolean isDesirable() {
+    return completions.get(0).role() == CompletionRole.CHOSEN;
+  }
+
+  /**
+   * The column of a completion in files: {@code chosen}, {@code rejected} or {@code completion}.
+   */
+  public String column(EncodedCompletion completion) {
+    return isPair() ? completion.role().name().toLowerCase(Locale.ROOT) : "completion";
+  }
+
+  /** The example with those of its completions that have a role. */
+  public EncodedExample only(Predicate<CompletionRole> wanted) {
+    List<EncodedCompletion> some =
+        completions.stream().filter(completion -> wanted.test(completion.role())).toList();
+    return some.size() == completions.size()
+        ? this
+        : new EncodedExample(origin, promptIds, some, weight);
+  }
+
+  /** The first {@code maxLength} ids of the prompt with each completion. */
+  EncodedExample cut(int maxLength) {
+    return new EncodedExample(
+        origin,
+        promptIds,
+        completions.stream()
+            .map(completion -> completion.first(Math.max(0, maxLength - promptIds.length)))
+            .toList(),
+        weight);
+  }
+
+  /** An example of the same row and weight with one completion and no prompt. */
+  EncodedExample only(EncodedCompletion completion) {
+    return new EncodedExample(origin, new int[0], List.of(completion), weight);
+  }
+
+  /** The one completion with the prompt as a part of it. */
+  EncodedExample withPromptLearned() {
+    EncodedCompletion only = completions.get(0);
+    return new EncodedExample(
+        origin,
+        new int[0],
+        List.of(
+            new EncodedCompletion(
+                only.role(),
+                IntStream.concat(IntStream.of(promptIds), IntStream.of(only.ids())).toArray())),
+        weight);
+  }
+
+  /** The one completion with ids that are not scored. */
+  EncodedExample unscored(BitSet places) {
+    EncodedCompletion only = completions.get(0);
+    return new EncodedExample(
+        origin, promptIds, List.of(new EncodedCompletion(only.role(), only.ids(), places)), weight);
+  }
+
+  /** The example with a further completion. */
+  EncodedExample with(EncodedCompletion further) {
+    return new EncodedExample(
+        origin,
+        promptIds,
+        Stream.concat(completions.stream(), Stream.of(further)).toList(),
+        weight);
+  }
+
+  /** The same ids with another weight. */
+  EncodedExample weighing(double other) {
+    return new EncodedExample(origin, promptIds, completions, other);
+  }
+
+  /**
+   * Whether the example has a prompt that can be compared with others'.
+   *
+   * @param bos the id that the tokenizer puts before any text, even an empty one; -1 for none
+   */
+  boolean hasPrompt(int bos) {
+    return promptIds.length > 1 || (promptIds.length == 1 && promptIds[0] != bos);
+  }
+
+  /**
+   * Tokens of all completions that a model predicts and a loss takes. The first token after an
+   * empty prompt is predicted by nothing.
+   */
+  public int scoredTokens() {
+    int sum = 0;
+    for (EncodedCompletion completion : completions) {
+      BitSet unscored = completion.unscored();
+      boolean firstTaken = unscored == null || !unscored.get(0);
+      sum +=
+          completion.ids().length
+              - (unscored == null ? 0 : unscored.cardinality())
+              - (promptIds.length == 0 && firstTaken ? 1 : 0);
+    }
+    return sum;
+  }
+
+  /** Tokens that are trained on as TRL counts them: the prompt once for each completion. */
+  public int tokens() {
+    int sum = 0;
+    for (EncodedCompletion completion : completions) {
+      sum +=
+          completion.role() == CompletionRole.MISMATCHED
+              ? 0
+              : promptIds.length + completion.ids().length;
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,51 @@
+package org.dpo4j.loss;
+
+import java.util.OptionalDouble;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * KTO: lambda_y (1 - sigmoid(beta (Delta - KL))) for a desirable completion, lambda_y (1 -
+ * sigmoid(beta (KL - Delta))) for an undesirable one. No gradient flows through KL. Ethayarajh et
+ * al. 2024, arXiv 2402.01306, Eq. 7.
+ *
+ * @param beta strength of the tie to the reference, positive
+ * @param desirableWeight lambda of desirable completions, positive
+ * @param undesirableWeight lambda of undesirable completions, positive
+ */
+public record KtoLoss(double beta, double desirableWeight, double undesirableWeight)
+    implements UnpairedLoss {
+
+  public KtoLoss {
+    PreferenceLoss.requireBeta(beta);
+    PreferenceLoss.requirePositive("desirable_weight", desirableWeight);
+    PreferenceLoss.requirePositive("undesirable_weight", undesirableWeight);
+  }
+
+  @Override
+  public Tensor of(UnpairedInputs examples) {
+    Tensor advantage = examples.ratio().sub(Tensors.scalar(examples.kl()));
+    // 1 - sigmoid(x) = sigmoid(-x)
+    return torch
+        .sigmoid(advantage.mul(examples.sign()).mul(Tensors.scalar(-beta)))
+        .mul(examples.byLabel(desirableWeight, undesirableWeight));
+  }
+
+  @Override
+  public boolean usesKl() {
+    return true;
+  }
+
+  @Override
+  public String name() {
+    return "kto";
+  }
+
+  @Override
+  public OptionalDouble valueAtZero() {
+    return desirableWeight == undesirableWeight
+        ? OptionalDouble.of(desirableWeight / 2)
+        : OptionalDouble.empty();
+  }
+}

@@ -1,0 +1,63 @@
+package org.dpo4j.report;
+
+import java.util.List;
+import org.dpo4j.ExampleKind;
+
+/**
+ * How a model card names what was done.
+ *
+ * @param words end of the sentence on the model
+ * @param tags of the hub
+ * @param curves what the plot shows
+ * @param citation paper and BibTeX entry, in Markdown
+ */
+record Method(String words, List<String> tags, String curves, String citation) {
+
+  static Method of(ExampleKind kind) {
+    return switch (kind) {
+      case PAIRS ->
+          new Method(
+              "tuned on preference pairs with Direct Preference Optimization (DPO)",
+              List.of("dpo", "preference-optimization"),
+              "Loss, accuracy, rewards and log-probabilities",
+              """
+              The method is Direct Preference Optimization ([arXiv 2305.18290](https://arxiv.org/abs/2305.18290)):
+
+              ```bibtex
+              @inproceedings{rafailov2023direct,
+                title     = {Direct Preference Optimization: Your Language Model is Secretly a Reward Model},
+                author    = {Rafael Rafailov and Archit Sharma and Eric Mitchell and Christopher D. Manning and Stefano Ermon and Chelsea Finn},
+                booktitle = {Advances in Neural Information Processing Systems 36},
+                year      = {2023},
+                url       = {https://arxiv.org/abs/2305.18290}
+              }
+              ```
+              """);
+      case LABELED ->
+          new Method(
+              "tuned on labelled completions with Kahneman-Tversky Optimization (KTO)",
+              List.of("kto", "preference-optimization"),
+              "Loss, KL divergence, rewards and log-probabilities",
+              """
+              The method is Kahneman-Tversky Optimization ([arXiv 2402.01306](https://arxiv.org/abs/2402.01306)):
+
+              ```bibtex
+              @inproceedings{ethayarajh2024kto,
+                title     = {{KTO}: Model Alignment as Prospect Theoretic Optimization},
+                author    = {Kawin Ethayarajh and Winnie Xu and Niklas Muennighoff and Dan Jurafsky and Douwe Kiela},
+                booktitle = {International Conference on Machine Learning},
+                year      = {2024},
+                url       = {https://arxiv.org/abs/2402.01306}
+              }
+              ```
+              """);
+      case DEMONSTRATIONS ->
+          new Method(
+              "fine-tuned on demonstrations (SFT)",
+              List.of("sft"),
+              "Loss and accuracy",
+              "The method is supervised fine-tuning: the mean of -log p(token) over the tokens of"
+                  + " the demonstrations.\n");
+    };
+  }
+}

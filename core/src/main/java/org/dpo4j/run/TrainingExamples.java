@@ -1,0 +1,134 @@
+package org.dpo4j.run;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.dpo4j.ExampleKind;
+import org.dpo4j.UsageException;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.DataInput;
+import org.dpo4j.encode.EncodingResources;
+import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
+import org.dpo4j.encode.HeldOutSplit;
+import org.dpo4j.loss.TrainingLoss;
+import org.dpo4j.options.OptionType;
+
+/**
+ * The pairs of a run.
+ *
+ * @param files that training reads
+ * @param training pairs to train on
+ * @param heldOutFiles that evaluation reads; empty if a share of the training files is held out
+ * @param heldOut pairs to evaluate on; empty for none
+ * @param bos id of the token that begins a sequence; -1 for none
+ */
+record TrainingExamples(
+    DataInput files,
+    ExampleDataset training,
+    Optional<DataInput> heldOutFiles,
+    Optional<ExampleDataset> heldOut,
+    int bos)
+    implements AutoCloseable {
+
+  /**
+   * Reads and encodes the files, and sets the held-out share aside.
+   *
+   * @param encoder of the model that is trained
+   * @param folder where the encoded pairs are kept while they are used
+   */
+  static TrainingExamples load(
+      TrainingConfig config,
+      DataInput files,
+      Optional<DataInput> heldOutFiles,
+      ExampleEncoder encoder,
+      Path folder) {
+    TrainingConfig.Data data = config.data();
+    EncodingResources means =
+        new EncodingResources(EncodingResources.threads(config.engine().threads()), folder);
+    ExampleEncoder used =
+        switch (config.loss().examples()) {
+          case PAIRS -> encoder;
+          case LABELED -> config.loss().usesKl() ? encoder.keepingWhole() : encoder;
+          case DEMONSTRATIONS ->
+              (data.packing() ? encoder.keepingAll() : encoder).scoring(data.scoring());
+        };
+    ExampleDataset all = load(config, files, data.dataWeights().orElse(List.of()), used, means);
+    try {
+      if (data.evalSplit().isPresent()) {
+        HeldOutSplit.Split sides =
+            new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed(), encoder.bos()).of(all);
+        return new TrainingExamples(
+            files,
+            prepared(config, sides.train(), folder),
+            heldOutFiles,
+            Optional.of(prepared(config, sides.held(), folder)),
+            encoder.bos());
+      }
+      return new TrainingExamples(
+          files,
+          prepared(config, all, folder),
+          heldOutFiles,
+          heldOutFiles.map(
+              input -> prepared(config, load(config, input, List.of(), used, means), folder)),
+          encoder.bos());
+    } catch (RuntimeException | Error e) {
+      all.close();
+      throw e;
+    }
+  }
+
+  /**
+   * The examples as the loss takes them. Mismatched completions are exchanged in blocks of the
+   * training's micro-batch, also for evaluation, as in TRL.
+   */
+  private static ExampleDataset prepared(
+      TrainingConfig config, ExampleDataset examples, Path folder) {
+    TrainingConfig.Data data = config.data();
+    if (config.loss().usesKl()) {
+      return examples.mismatched(config.batching().perDeviceTrainBatchSize(), data.maxLength());
+    }
+    return data.packing() && config.loss().examples() == ExampleKind.DEMONSTRATIONS
+        ? examples.packed(data.packingStrategy(), data.maxLength(), folder)
+        : examples;
+  }
+
+  private static ExampleDataset load(
+      TrainingConfig config,
+      DataInput input,
+      List<Double> shares,
+      ExampleEncoder encoder,
+      EncodingResources means) {
+    TrainingLoss loss = config.loss().objective().loss();
+    ExampleDataset dataset =
+        ExampleDataset.load(
+            input.reading(loss.examples()), shares, encoder, config.data().onBadRow(), means);
+    if (!loss.keepsExamples() && dataset.pairs().weightsDiffer()) {
+      dataset.close();
+      throw new UsageException(
+          "loss_type",
+          "%s sorts the pairs of a micro-batch, so that no pair can weigh more than another,"
+              .formatted(OptionType.text(config.loss().lossType())),
+          "the weights in %s differ".formatted(input.paths()),
+          "leave out the column or change the loss");
+    }
+    return dataset;
+  }
+
+  /** The training pairs and, if any, the held-out pairs. */
+  List<ExampleDataset> datasets() {
+    return Stream.concat(Stream.of(training), heldOut.stream()).toList();
+  }
+
+  /** Disk space of the encoded pairs; a held-out share is in the training pairs' file. */
+  long bytes() {
+    return training.pairs().bytes()
+        + (heldOutFiles.isEmpty() ? 0 : heldOut.orElseThrow().pairs().bytes());
+  }
+
+  @Override
+  public void close() {
+    datasets().forEach(ExampleDataset::close);
+  }
+}
