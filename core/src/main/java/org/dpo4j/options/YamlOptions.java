@@ -150,7 +150,7 @@ public final class YamlOptions {
     } catch (MarkedYamlEngineException e) {
       int line = e.getProblemMark().or(e::getContextMark).map(mark -> mark.getLine() + 1).orElse(1);
       throw invalid(file + ":" + line, String.valueOf(e.getProblem()), e);
-    } catch (YamlEngineException e) {
+    } catch (YamlEngineException | IllegalArgumentException e) { // the latter of a blank tag
       throw invalid(file, String.valueOf(e.getMessage()), e);
     }
   }
@@ -168,7 +168,7 @@ public final class YamlOptions {
     }
   }
 
-  private static UsageException invalid(String place, String reason, YamlEngineException e) {
+  private static UsageException invalid(String place, String reason, RuntimeException e) {
     return new UsageException(
         "%s: this is not valid YAML: %s; write \"name: value\" on each line"
             .formatted(place, reason.strip()),
