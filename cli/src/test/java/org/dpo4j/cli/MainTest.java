@@ -108,7 +108,7 @@ class MainTest {
           }
         });
     assertThat(output("train", "--help"))
-        .contains("Optimizer:", "--per_device_train_batch_size N  pairs per micro-batch (8)")
+        .contains("Optimizer:", "--per_device_train_batch_size N  examples per micro-batch (8)")
         .doesNotContain("use_dora");
   }
 
@@ -228,10 +228,26 @@ class MainTest {
   }
 
   @Test
+  void sftShowsItsOwnDefaultsAndNothingOfPreferenceLosses() {
+    assertThat(output("sft", "--help"))
+        .contains("--learning_rate X                peak learning rate (2e-5)", "--packing BOOL")
+        .doesNotContain("--beta", "--ref_model", "--loss_type");
+    assertThat(output("train", "--help")).contains("peak learning rate (1e-6)");
+  }
+
+  @Test
+  void sftRefusesAnotherLoss() {
+    List<String> words =
+        new ArrayList<>(List.of("sft", "--model", "../examples/tiny-chat", "--data_file"));
+    words.addAll(List.of("../examples/pairs.jsonl", "--output_dir", "none", "--loss_type", "dpop"));
+    assertUsageError(words.toArray(String[]::new), "--loss_type is nll in the command sft");
+  }
+
+  @Test
   void namesOfOtherToolsAreHinted() {
     assertUsageError(command(List.of("--lora_rank", "8")), "it is called --lora_r here");
     assertUsageError(
-        command(List.of("--train_file", "x.json")), "the pairs are named with --data_file here");
+        command(List.of("--train_file", "x.json")), "the data are named with --data_file here");
     assertUsageError(command(List.of("--adapter", "lora")), "Axolotl's way to ask for an adapter");
   }
 

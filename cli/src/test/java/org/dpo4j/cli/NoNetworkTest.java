@@ -25,9 +25,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
@@ -87,40 +89,57 @@ class NoNetworkTest {
         System.out.println("commands %s, called %s".formatted(commands, calls.keySet()));
         failed++;
       }
-      // What train writes, merge reads.
-      for (String name : List.of("train", "")) {
-        for (Map.Entry<String, String> call : calls.entrySet()) {
-          if (call.getKey().equals("train") == name.equals("train")) {
-            failed += run(System.out, (call.getKey() + " " + call.getValue()).strip().split(" "));
-          }
-        }
+      // What train writes, merge reads; what sample writes, pairs reads.
+      Set<String> names = new LinkedHashSet<>(List.of("train", "sample"));
+      names.addAll(calls.keySet());
+      for (String name : names) {
+        failed += run(System.out, (name + " " + calls.get(name)).strip().split(" "));
       }
       return failed;
     }
 
     private static Map<String, String> calls(String folder) {
+      Map<String, String> calls = new TreeMap<>();
+      calls.putAll(generating(folder));
+      calls.putAll(
+          Map.of(
+              "train",
+              INPUTS + " --use_peft --max_steps=1 --max_length=96 --output_dir=" + folder + "/out",
+              "verify-resume",
+              INPUTS + " --use_peft --max_length=96 --output_dir=" + folder + "/proved",
+              "plan",
+              INPUTS + " --trial=false",
+              "score",
+              INPUTS + " --max_length=96 --output=" + folder + "/scores.jsonl",
+              "inspect",
+              INPUTS + " --output=" + folder + "/rows.jsonl",
+              "generate",
+              "--model=%stiny-chat --prompt=Hello --max_new_tokens=2".formatted(EXAMPLES),
+              "merge",
+              "--model=%stiny-chat --adapter=%s/out --output_dir=%s/merged"
+                  .formatted(EXAMPLES, folder, folder),
+              "demo",
+              "--steps=1",
+              "completion",
+              "",
+              "help",
+              ""));
+      return calls;
+    }
+
+    private static Map<String, String> generating(String folder) {
       return Map.of(
-          "train",
-          INPUTS + " --use_peft --max_steps=1 --max_length=96 --output_dir=" + folder + "/out",
-          "verify-resume",
-          INPUTS + " --use_peft --max_length=96 --output_dir=" + folder + "/proved",
-          "plan",
-          INPUTS + " --trial=false",
-          "score",
-          INPUTS + " --max_length=96 --output=" + folder + "/scores.jsonl",
-          "inspect",
-          INPUTS + " --output=" + folder + "/rows.jsonl",
-          "generate",
-          "--model=%stiny-chat --prompt=Hello --max_new_tokens=2".formatted(EXAMPLES),
-          "merge",
-          "--model=%stiny-chat --adapter=%s/out --output_dir=%s/merged"
-              .formatted(EXAMPLES, folder, folder),
-          "demo",
-          "--steps=1",
-          "completion",
-          "",
-          "help",
-          "");
+          "sft",
+          INPUTS + " --use_peft --max_steps=1 --max_length=96 --output_dir=" + folder + "/tuned",
+          "sample",
+          "--model=%stiny-chat --prompts_file=%seval.jsonl --num_return_sequences=2"
+                  .formatted(EXAMPLES, EXAMPLES)
+              + " --max_new_tokens=4 --output="
+              + folder
+              + "/completions.jsonl",
+          "pairs",
+          "--completions_file=%s/completions.jsonl --judge=regex --pattern=e --unpaired --output=%s/labelled.jsonl"
+              .formatted(folder, folder));
     }
 
     private static int run(OutputStream out, String... words) {
