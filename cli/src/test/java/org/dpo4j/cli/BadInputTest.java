@@ -421,7 +421,7 @@ class BadInputTest {
         usage("nothing left", second, two + "--data_weights 1,1e-9", "none is left"),
         usage("split of all", SHORT + "--eval_split 4", "holds out 4"),
         usage("split too small", SHORT + "--eval_split 0", "between 0 and 1"),
-        usage("split into nothing", SHORT + "--eval_split 1.5", "a whole number of pairs"),
+        usage("split into nothing", SHORT + "--eval_split 1.5", "a whole number of them"),
         usage("held out twice", SHORT + "--eval_split 1 --eval_file $/pairs.jsonl", "pass one"),
         usage(
             "one prompt",
