@@ -75,21 +75,19 @@ final class TrainCommand implements Callable<Integer> {
   /** {@code train} with the loss on demonstrations and without what it has no use for. */
   static CommandLine sft(Runner runner, Console console) {
     return line(
-        new TrainCommand(
-            runner,
-            SFT,
-            (config, output) -> {
-              if (config.loss().examples() != ExampleKind.DEMONSTRATIONS) {
-                throw new UsageException(
-                    "loss_type",
-                    "is nll in the command sft",
-                    "was " + OptionType.text(config.loss().lossType()),
-                    "use the command train");
-              }
-              return train(config, output, console);
-            }),
+        new TrainCommand(runner, SFT, (config, output) -> train(config, output, console)),
         "sft",
         "Fine-tunes a model on demonstrations: prompts with completions, or conversations.");
+  }
+
+  private static void requireDemonstrations(TrainingConfig config) {
+    if (config.loss().examples() != ExampleKind.DEMONSTRATIONS) {
+      throw new UsageException(
+          "loss_type",
+          "is nll in the command sft",
+          "was " + OptionType.text(config.loss().lossType()),
+          "use the command train");
+    }
   }
 
   private static int train(TrainingConfig config, RunOutput output, Console console) {
@@ -134,6 +132,9 @@ final class TrainCommand implements Callable<Integer> {
             defaults,
             fromFile,
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
+    if (defaults.equals(SFT)) {
+      requireDemonstrations(options.config());
+    }
     options.config().checkInputs();
     AtomicInteger exitCode = new AtomicInteger();
     runner.run(
