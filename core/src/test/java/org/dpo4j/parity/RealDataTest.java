@@ -8,6 +8,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import org.dpo4j.data.Example;
 import org.dpo4j.data.ExampleReader;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodingCounts;
@@ -74,7 +75,9 @@ class RealDataTest {
       reader.forEach(
           row -> {
             if (row.origin().row() == 87) {
-              assertThat(row.pairsOrThrow().get(0).toString()).contains("chosen= , rejected= Sure");
+              Example.Text pair = (Example.Text) row.pairsOrThrow().get(0);
+              assertThat(pair.chosen()).isEqualTo(" ");
+              assertThat(pair.rejected()).startsWith(" Sure");
             }
           });
     }
