@@ -1,9 +1,6 @@
 package org.dpo4j.loss;
 
-import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.dpo4j.torch.Tensors;
 
 /**
  * APO-zero on single completions: lambda_y (1 - sigmoid(r)) for a desirable one, lambda_y
@@ -18,16 +15,12 @@ public record ApoZeroUnpairedLoss(double beta, double desirableWeight, double un
     implements UnpairedLoss {
 
   public ApoZeroUnpairedLoss {
-    PreferenceLoss.requireBeta(beta);
-    PreferenceLoss.requirePositive("desirable_weight", desirableWeight);
-    PreferenceLoss.requirePositive("undesirable_weight", undesirableWeight);
+    UnpairedLoss.requireSettings(beta, desirableWeight, undesirableWeight);
   }
 
   @Override
   public Tensor of(UnpairedInputs examples) {
-    return torch
-        .sigmoid(examples.ratio().mul(examples.sign()).mul(Tensors.scalar(-beta)))
-        .mul(examples.byLabel(desirableWeight, undesirableWeight));
+    return weighted(examples.ratio(), examples);
   }
 
   @Override
@@ -38,12 +31,5 @@ public record ApoZeroUnpairedLoss(double beta, double desirableWeight, double un
   @Override
   public String name() {
     return "apo_zero_unpaired";
-  }
-
-  @Override
-  public OptionalDouble valueAtZero() {
-    return desirableWeight == undesirableWeight
-        ? OptionalDouble.of(desirableWeight / 2)
-        : OptionalDouble.empty();
   }
 }

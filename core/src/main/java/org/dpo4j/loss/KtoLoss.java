@@ -1,8 +1,6 @@
 package org.dpo4j.loss;
 
-import java.util.OptionalDouble;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -18,18 +16,12 @@ public record KtoLoss(double beta, double desirableWeight, double undesirableWei
     implements UnpairedLoss {
 
   public KtoLoss {
-    PreferenceLoss.requireBeta(beta);
-    PreferenceLoss.requirePositive("desirable_weight", desirableWeight);
-    PreferenceLoss.requirePositive("undesirable_weight", undesirableWeight);
+    UnpairedLoss.requireSettings(beta, desirableWeight, undesirableWeight);
   }
 
   @Override
   public Tensor of(UnpairedInputs examples) {
-    Tensor advantage = examples.ratio().sub(Tensors.scalar(examples.kl()));
-    // 1 - sigmoid(x) = sigmoid(-x)
-    return torch
-        .sigmoid(advantage.mul(examples.sign()).mul(Tensors.scalar(-beta)))
-        .mul(examples.byLabel(desirableWeight, undesirableWeight));
+    return weighted(examples.ratio().sub(Tensors.scalar(examples.kl())), examples);
   }
 
   @Override
@@ -40,12 +32,5 @@ public record KtoLoss(double beta, double desirableWeight, double undesirableWei
   @Override
   public String name() {
     return "kto";
-  }
-
-  @Override
-  public OptionalDouble valueAtZero() {
-    return desirableWeight == undesirableWeight
-        ? OptionalDouble.of(desirableWeight / 2)
-        : OptionalDouble.empty();
   }
 }
