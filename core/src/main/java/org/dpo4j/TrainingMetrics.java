@@ -51,49 +51,6 @@ public record TrainingMetrics(
   private static final double ROUNDING = 0x1p-18;
 
   /**
-   * Of preference pairs.
-   *
-   * @param loss as above
-   * @param rewardsChosen as above
-   * @param rewardsRejected as above
-   * @param rewardsAccuracies as above
-   * @param rewardsMargins as above
-   * @param logpsChosen as above
-   * @param logpsRejected as above
-   * @param logitsChosen as above
-   * @param logitsRejected as above
-   * @param entropy as above
-   * @param meanTokenAccuracy as above
-   */
-  public TrainingMetrics(
-      double loss,
-      double rewardsChosen,
-      double rewardsRejected,
-      double rewardsAccuracies,
-      double rewardsMargins,
-      double logpsChosen,
-      double logpsRejected,
-      double logitsChosen,
-      double logitsRejected,
-      double entropy,
-      double meanTokenAccuracy) {
-    this(
-        ExampleKind.PAIRS,
-        loss,
-        rewardsChosen,
-        rewardsRejected,
-        rewardsAccuracies,
-        rewardsMargins,
-        logpsChosen,
-        logpsRejected,
-        logitsChosen,
-        logitsRejected,
-        entropy,
-        meanTokenAccuracy,
-        Double.NaN);
-  }
-
-  /**
    * Whether every pair is a tie, as before the first update: no pair has a positive reward margin
    * and the mean margin is 0 up to rounding. An accuracy of 0 then has no meaning.
    *

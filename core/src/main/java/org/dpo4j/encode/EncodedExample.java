@@ -98,6 +98,11 @@ public record EncodedExample(
         : new EncodedExample(origin, promptIds, some, weight);
   }
 
+  /** The example with the completions that are trained on. */
+  public EncodedExample trained() {
+    return only(role -> role != CompletionRole.MISMATCHED);
+  }
+
   /** The first {@code maxLength} ids of the prompt with each completion. */
   EncodedExample cut(int maxLength) {
     return new EncodedExample(

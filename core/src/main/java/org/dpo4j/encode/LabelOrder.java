@@ -3,7 +3,6 @@ package org.dpo4j.encode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.dpo4j.data.CompletionRole;
 
 /**
  * The order of examples that pairs were taken apart into: of each block of rows first all desirable
@@ -30,7 +29,7 @@ final class LabelOrder {
       endBlock();
       block = (next - 1) / ROWS;
     }
-    boolean desirable = example.completions().get(0).role() == CompletionRole.CHOSEN;
+    boolean desirable = example.isDesirable();
     pairs |= next == row && !desirable;
     row = next;
     if (desirable || !pairs) {

@@ -7,7 +7,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.ModelShape;
 
@@ -37,10 +36,7 @@ public record TokenLoad(
 
   /** The load of the trained completions of examples on a model; loads of micro-batches add up. */
   public static TokenLoad of(List<EncodedExample> examples, ModelShape shape) {
-    List<EncodedExample> trained =
-        examples.stream()
-            .map(example -> example.only(role -> role != CompletionRole.MISMATCHED))
-            .toList();
+    List<EncodedExample> trained = examples.stream().map(EncodedExample::trained).toList();
     return of(examples.size(), ExampleBatch.of(trained).sequences(), shape);
   }
 

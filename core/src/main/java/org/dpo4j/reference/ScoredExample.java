@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("ArrayRecordComponent") // read once, never compared
 public record ScoredExample(EncodedExample example, double @Nullable [] reference) {
 
+  /** The example with the completions that are trained on. */
+  public ScoredExample trained() {
+    return only(role -> role != CompletionRole.MISMATCHED);
+  }
+
   /** The example with those of its completions that have a role. */
   public ScoredExample only(Predicate<CompletionRole> wanted) {
     EncodedExample some = example.only(wanted);

@@ -4,7 +4,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.dpo4j.OptionText;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 
 /**
@@ -25,7 +24,7 @@ record LabelBalance(int desirable, int undesirable) {
   static LabelBalance of(List<EncodedExample> examples) {
     int desirable = 0;
     for (EncodedExample example : examples) {
-      desirable += example.completions().get(0).role() == CompletionRole.CHOSEN ? 1 : 0;
+      desirable += example.isDesirable() ? 1 : 0;
     }
     return new LabelBalance(desirable, examples.size() - desirable);
   }

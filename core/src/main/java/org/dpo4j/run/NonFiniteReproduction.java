@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Set;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.options.YamlOptions;
@@ -77,11 +76,11 @@ record NonFiniteReproduction(TrainingConfig config) {
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("prompt_ids", example.promptIds());
     example
-        .only(role -> role != CompletionRole.MISMATCHED)
+        .trained()
         .completions()
         .forEach(completion -> row.put(example.column(completion) + "_ids", completion.ids()));
     if (!example.isPair()) {
-      row.put("label", example.completions().get(0).role() == CompletionRole.CHOSEN);
+      row.put("label", example.isDesirable());
     }
     row.put("weight", example.weight());
     return JSON.writeValueAsString(row);

@@ -20,7 +20,6 @@ import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.FileTrees;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.PendingFile;
@@ -264,11 +263,7 @@ final class RowWriter implements AutoCloseable {
       values.put("rejected_index", row.origin().rejectedIndex());
     }
     if (input.kind() == ExampleKind.LABELED) {
-      row.usable()
-          .ifPresent(
-              example ->
-                  values.put(
-                      "label", example.completions().get(0).role() == CompletionRole.CHOSEN));
+      row.usable().ifPresent(example -> values.put("label", example.isDesirable()));
     }
     values.put("status", row.status().toString());
     values.put("reason", console.styled(row.reason()));

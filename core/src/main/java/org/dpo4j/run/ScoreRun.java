@@ -7,7 +7,6 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.ScoreConfig;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodedRow;
@@ -153,7 +152,7 @@ public final class ScoreRun {
       values.put("ref_logps", frozen.at(i, 0));
       values.put("rewards", value);
     }
-    boolean desirable = example.completions().get(0).role() == CompletionRole.CHOSEN;
+    boolean desirable = example.isDesirable();
     summary.add(desirable, value, example.scoredTokens());
   }
 

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.TokenStatistics;
@@ -97,8 +96,7 @@ record BatchLoss(Tensor loss, List<MetricSums> metrics) {
     boolean[] desirable = new boolean[inputs.examples().size()];
     double[] labels = new double[desirable.length];
     for (int i = 0; i < desirable.length; i++) {
-      CompletionRole role = inputs.examples().get(i).completions().get(0).role();
-      desirable[i] = role == CompletionRole.CHOSEN;
+      desirable[i] = inputs.examples().get(i).isDesirable();
       labels[i] = desirable[i] ? 1 : 0;
     }
     Tensor policy = inputs.sums();

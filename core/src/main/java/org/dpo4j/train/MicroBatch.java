@@ -5,7 +5,6 @@ import java.util.OptionalLong;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
@@ -66,10 +65,7 @@ final class MicroBatch implements AutoCloseable {
       double kl,
       LogProbEngine.Purpose purpose,
       OptionalLong dropoutSeed) {
-    List<ScoredExample> trained =
-        examples.stream()
-            .map(each -> each.only(role -> role != CompletionRole.MISMATCHED))
-            .toList();
+    List<ScoredExample> trained = examples.stream().map(ScoredExample::trained).toList();
     List<EncodedExample> encoded = trained.stream().map(ScoredExample::example).toList();
     FlatSequences sequences = ExampleBatch.of(encoded).sequences();
     double @Nullable [] referenceLogProbs =

@@ -73,12 +73,9 @@ public record TrainingData(
     MetricSums sums = MetricSums.NONE;
     for (int from = 0, to; from < examples.size(); from = to) {
       to = from + Math.min(batchSize, examples.size() - from); // no sum beyond an int
-      List<ScoredExample> batch =
-          read(IntStream.range(from, to).toArray()).stream()
-              .filter(scored -> weight(objective, scored.example()) > 0)
-              .toList();
+      List<ScoredExample> batch = teaching(objective, read(IntStream.range(from, to).toArray()));
       if (batch.isEmpty()) {
-        continue; // examples of packs without a token to learn
+        continue;
       }
       try (MicroBatch microBatch =
           MicroBatch.forward(
@@ -95,6 +92,11 @@ public record TrainingData(
       }
     }
     return sums.means(objective.loss().examples());
+  }
+
+  /** The examples that change the loss: in a pack, one may have no token to learn. */
+  static List<ScoredExample> teaching(Objective objective, List<ScoredExample> examples) {
+    return examples.stream().filter(scored -> weight(objective, scored.example()) > 0).toList();
   }
 
   static double largestWeight(Objective objective, List<ScoredExample> examples) {

@@ -17,7 +17,6 @@ import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
@@ -196,7 +195,7 @@ public final class TrainingSession implements AutoCloseable {
     clock.start();
     numTokens += all.stream().mapToLong(scored -> scored.example().tokens()).sum();
     examplesSeen += all.size();
-    List<ScoredExample> batch = teaching(all);
+    List<ScoredExample> batch = TrainingData.teaching(objective, all);
     ofStep = ofStep.plus(MetricSums.ofNothing(all.size() - batch.size()));
     double kl = kl(batch);
     List<List<ScoredExample>> pieces = pieces(batch);
@@ -214,13 +213,6 @@ public final class TrainingSession implements AutoCloseable {
     }
     microBatch++;
     clock.computed();
-  }
-
-  /** The examples that change the loss: in a pack, one may have no token to learn. */
-  private List<ScoredExample> teaching(List<ScoredExample> examples) {
-    return examples.stream()
-        .filter(scored -> TrainingData.weight(objective, scored.example()) > 0)
-        .toList();
   }
 
   private double kl(List<ScoredExample> microBatch) {
@@ -247,8 +239,7 @@ public final class TrainingSession implements AutoCloseable {
       return List.of();
     }
     return objective.loss().separable()
-        ? TokenBudget.TRAINING.pieces(
-            examples, scored -> scored.example().only(role -> role != CompletionRole.MISMATCHED))
+        ? TokenBudget.TRAINING.pieces(examples, scored -> scored.example().trained())
         : List.of(examples);
   }
 
@@ -366,7 +357,7 @@ public final class TrainingSession implements AutoCloseable {
     List<NonFiniteStep.BadExample> bad = new ArrayList<>();
     List<List<ScoredExample>> microBatches = current().microBatches();
     for (int i = 0; i < microBatches.size(); i++) {
-      List<ScoredExample> batch = teaching(microBatches.get(i));
+      List<ScoredExample> batch = TrainingData.teaching(objective, microBatches.get(i));
       double kl = kl(batch);
       List<List<ScoredExample>> pieces = pieces(batch);
       for (int piece = 0; piece < pieces.size(); piece++) {

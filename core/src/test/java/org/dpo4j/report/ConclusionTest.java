@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.OptionText;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingMetrics;
 import org.junit.jupiter.api.Test;
@@ -285,7 +286,7 @@ class ConclusionTest {
       double rejectedReward,
       double chosen,
       double rejected) {
-    return new TrainingMetrics(
+    return PairMetrics.of(
         loss,
         chosenReward,
         rejectedReward,

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.TrainingMetrics;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -20,7 +21,7 @@ class ConsoleReportTest {
   @Test
   void aTableHasTheStepOfAllStepsAndEvaluationsAreMarked() {
     ConsoleReport console = console(LogFormat.TABLE, 4);
-    TrainingMetrics ties = new TrainingMetrics(0.6931472, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    TrainingMetrics ties = PairMetrics.of(0.6931472, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
     console.print(new EvaluationReport(0, 0, ties, 12, 1));
     console.print(SampleRuns.step(2, 0.6), 125);
     console.print(SampleRuns.step(4, 0.5), 0);
@@ -42,7 +43,7 @@ class ConsoleReportTest {
   void nothingIsMinusZero() {
     ConsoleReport console = console(LogFormat.TABLE, 4);
     // A mean loss of -0.00001 and a margin of -0.0002 are nothing in so many digits.
-    TrainingMetrics none = new TrainingMetrics(-1e-5, 0, 0, 0.5, -2e-4, -100, -90, 0, 0, 4, 0.3);
+    TrainingMetrics none = PairMetrics.of(-1e-5, 0, 0, 0.5, -2e-4, -100, -90, 0, 0, 4, 0.3);
     console.print(new EvaluationReport(4, 1, none, 12, 1));
     assertThat(printed()).contains(" 0.0000 ", " +0.000 ").doesNotContain("-0.0");
     assertThat(ShortNumber.fixed("%+.3f", -0.0006)).isEqualTo("-0.001");

@@ -18,6 +18,7 @@ import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.OptionText;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -74,7 +75,7 @@ class HistoryListenersTest {
                 new EvaluationReport(
                     step,
                     step,
-                    new TrainingMetrics(0.5, 0, 0, 0.5, margins[step], -9, -8, 0, 0, 1, 0.5),
+                    PairMetrics.of(0.5, 0, 0, 0.5, margins[step], -9, -8, 0, 0, 1, 0.5),
                     5,
                     1))
         .toList();
@@ -215,7 +216,7 @@ class HistoryListenersTest {
   @Test
   void earlyPairsAreThoseOfTheFirstEpoch() {
     EarlyAccuracy early = new EarlyAccuracy();
-    TrainingMetrics metrics = new TrainingMetrics(0.5, 0, 0, 0.75, 1, -9, -8, 0, 0, 1, 0.5);
+    TrainingMetrics metrics = PairMetrics.of(0.5, 0, 0, 0.75, 1, -9, -8, 0, 0, 1, 0.5);
     for (double epoch : new double[] {0.5, 1, 1.5}) {
       early.onStep(new StepReport(1, 4, epoch, 8, metrics, 1, 1e-3, 9, 1, 1), new Control());
     }

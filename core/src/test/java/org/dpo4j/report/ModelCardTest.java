@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.ExampleKind;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.TrainingMetrics;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -130,7 +131,7 @@ class ModelCardTest {
 
   @Test
   void theAccuracyOfTiesIsNoNumber() {
-    TrainingMetrics ties = new TrainingMetrics(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    TrainingMetrics ties = PairMetrics.of(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
     RunSummary run =
         copy(
             run("tuned", "org/base", null),

@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingMetrics;
 import org.junit.jupiter.api.Test;
@@ -93,7 +94,7 @@ class PlotsTest {
   }
 
   private static TrainingMetrics margins(double margin) {
-    return new TrainingMetrics(1, margin, -margin, 0.5, margin, margin, -margin, 0, 0, 0, 0);
+    return PairMetrics.of(1, margin, -margin, 0.5, margin, margin, -margin, 0, 0, 0, 0);
   }
 
   @ParameterizedTest
@@ -144,7 +145,7 @@ class PlotsTest {
   @Test
   void theAccuracyOfTiesIsNotDrawnAndHalfIs() {
     RunHistory history = new RunHistory();
-    TrainingMetrics ties = new TrainingMetrics(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
+    TrainingMetrics ties = PairMetrics.of(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
     assertThat(ties.tied()).isTrue();
     history.add(new EvaluationReport(0, 0, ties, 12, 1));
     history.add(SampleRuns.evaluation(4, 0.5));
@@ -255,7 +256,7 @@ class PlotsTest {
             1,
             1,
             4,
-            new TrainingMetrics(0.6931, -1.2e-8, 1.2e-8, 0, -2.38e-8, -100, -90, 0, 0, 4, 0.3),
+            PairMetrics.of(0.6931, -1.2e-8, 1.2e-8, 0, -2.38e-8, -100, -90, 0, 0, 4, 0.3),
             1,
             1e-4,
             9,

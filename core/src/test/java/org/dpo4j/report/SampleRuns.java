@@ -2,6 +2,7 @@ package org.dpo4j.report;
 
 import java.util.Random;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingMetrics;
 
@@ -11,7 +12,7 @@ final class SampleRuns {
 
   /** Eleven different values, so that two swapped names cannot go unseen. */
   static TrainingMetrics metrics(double loss) {
-    return new TrainingMetrics(
+    return PairMetrics.of(
         loss, 0.5, -0.25, 0.75, 0.75, -1228.7714, -770.556, -1.84, -1.89, 3.9476, 0.3654);
   }
 
@@ -31,7 +32,7 @@ final class SampleRuns {
       double done = (double) step / steps;
       double margin = 4 * done + random.nextGaussian() * 2 * done;
       TrainingMetrics metrics =
-          new TrainingMetrics(
+          PairMetrics.of(
               Math.log1p(Math.exp(-margin)),
               0.3 * margin,
               -0.7 * margin,

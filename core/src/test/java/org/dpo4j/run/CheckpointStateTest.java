@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.PairMetrics;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.checkpoint.DamagedCheckpointException;
 import org.dpo4j.report.EarlyAccuracy;
@@ -30,7 +31,7 @@ class CheckpointStateTest {
 
   private static CheckpointState state() {
     TrainingMetrics metrics =
-        new TrainingMetrics(
+        PairMetrics.of(
             0.1 + 0.2, Double.NaN, 1e-300, 1, 0, -1, -2, 3, Double.POSITIVE_INFINITY, 0, 0);
     return new CheckpointState(
         CheckpointState.FORMAT,

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.report.EarlyAccuracy;
@@ -22,7 +23,8 @@ public final class CheckpointStateTarget {
   /** A state with one entry in each list. */
   static byte[] seed() {
     TrainingMetrics metrics =
-        new TrainingMetrics(0.69, 0.1, -0.1, 0.5, 0.2, -9, -8, -1, -2, 3, 0.25);
+        new TrainingMetrics(
+            ExampleKind.PAIRS, 0.69, 0.1, -0.1, 0.5, 0.2, -9, -8, -1, -2, 3, 0.25, Double.NaN);
     CheckpointState state =
         new CheckpointState(
             CheckpointState.FORMAT,
