@@ -94,6 +94,7 @@ public final class Main implements Callable<Integer> {
             PairsConfig.OPTIONS,
             PairsConfig::checkInputs,
             PairsRun::run));
+    line.addSubcommand(RoundsCommand.line(runner, console));
     line.addSubcommand(
         RunCommand.line(
             "merge",

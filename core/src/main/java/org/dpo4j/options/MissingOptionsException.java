@@ -9,7 +9,7 @@ import org.dpo4j.UsageException;
 public class MissingOptionsException extends UsageException {
   private static final long serialVersionUID = 1L;
 
-  MissingOptionsException(List<String> names) {
+  public MissingOptionsException(List<String> names) {
     super(
         names.stream().map(name -> OptionText.of("{%s}", name)).collect(Collectors.joining(", "))
             + (names.size() == 1 ? " is required but missing" : " are required but missing"));

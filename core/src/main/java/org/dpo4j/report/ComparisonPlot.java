@@ -46,6 +46,6 @@ public final class ComparisonPlot {
       }
       panels.add(new Panel(quantity.title(), quantity.unit(), curves, Panel.Range.LOG_WHEN_WIDE));
     }
-    return PanelGrid.draw(title, "", panels, Math.min(2, panels.size()), 0);
+    return PanelGrid.draw(title, "", panels, Math.min(2, panels.size()), "step", 0);
   }
 }

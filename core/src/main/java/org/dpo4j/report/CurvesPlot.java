@@ -37,7 +37,7 @@ public final class CurvesPlot {
     String means =
         window > 1 ? "; thick lines: means of the last %d logged values".formatted(window) : "";
     return PanelGrid.draw(
-        title, subtitle + means, new CurvesPlot(history).panels(), COLUMNS, stepsPerEpoch);
+        title, subtitle + means, new CurvesPlot(history).panels(), COLUMNS, "step", stepsPerEpoch);
   }
 
   private List<Panel> panels() {

@@ -42,11 +42,13 @@ final class PanelGrid {
 
   private final int panelHeight;
   private final int legendRows;
+  private final String axis;
   private final Axis steps;
   private final List<Double> boundaries;
   private final Picture picture;
 
-  private PanelGrid(List<Panel> panels, int columns, double stepsPerEpoch) {
+  private PanelGrid(List<Panel> panels, int columns, String axis, double stepsPerEpoch) {
+    this.axis = axis;
     this.legendRows = panels.stream().mapToInt(panel -> legend(panel).size()).max().orElse(1);
     this.panelHeight = PANEL_TITLE + legendRows * LEGEND_ROW + PLOT_HEIGHT + BELOW;
     this.steps = Axis.ofSteps(allSteps(panels).min().orElse(0), allSteps(panels).max().orElse(1));
@@ -60,11 +62,17 @@ final class PanelGrid {
    *
    * @param title in large type
    * @param subtitle below it
+   * @param axis what is counted from left to right: "step"
    * @param stepsPerEpoch where the thin vertical lines are; 0 for none
    */
   static Picture draw(
-      String title, String subtitle, List<Panel> panels, int columns, double stepsPerEpoch) {
-    PanelGrid grid = new PanelGrid(panels, columns, stepsPerEpoch);
+      String title,
+      String subtitle,
+      List<Panel> panels,
+      int columns,
+      String axis,
+      double stepsPerEpoch) {
+    PanelGrid grid = new PanelGrid(panels, columns, axis, stepsPerEpoch);
     int width = columns * PANEL_WIDTH - 40;
     grid.words(fitting(title, TITLE_TYPE, width), 20, 30, Anchor.START, TITLE_TYPE, true, INK);
     grid.words(fitting(subtitle, TYPE, width), 20, 52, Anchor.START, TYPE, false, INK);
@@ -189,7 +197,7 @@ final class PanelGrid {
       words(tick.label(), x, bottom + 19, Anchor.MIDDLE, TYPE, false, INK);
     }
     words(
-        boundaries.isEmpty() ? "step" : "step (dotted: ends of epochs)",
+        boundaries.isEmpty() ? axis : axis + " (dotted: ends of epochs)",
         left + PLOT_WIDTH / 2.0,
         bottom + 37,
         Anchor.MIDDLE,

@@ -38,6 +38,11 @@ public final class RunOutput {
     this.style = style;
   }
 
+  /** The same streams for another run, which has no warnings yet. */
+  public RunOutput ofAnotherRun() {
+    return new RunOutput(data, err, progress, style);
+  }
+
   /** Standard output for people: the header, lines of steps, summaries. */
   public PrintStream out() {
     return out;

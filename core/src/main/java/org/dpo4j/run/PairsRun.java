@@ -6,15 +6,14 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import org.dpo4j.DpoException;
 import org.dpo4j.Message;
 import org.dpo4j.OptionText;
 import org.dpo4j.config.PairChoice;
 import org.dpo4j.config.PairsConfig;
 import org.dpo4j.data.SampledPrompt;
-import org.dpo4j.data.SampledReader;
+import org.dpo4j.judge.AnswerFigures;
+import org.dpo4j.judge.AnswerTally;
 import org.dpo4j.judge.Judge;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
@@ -28,68 +27,95 @@ public final class PairsRun {
 
   private final PairsConfig config;
   private final RowWriter writer;
+  private final AnswerTally tally;
   private int prompts;
   private int completions;
   private int duplicates;
   private int single;
   private int equal;
   private int close;
-  private int paired;
+  private int used;
   private int rows;
   private int good;
-  private double sum;
 
   private PairsRun(PairsConfig config, RowWriter writer) {
     this.config = config;
     this.writer = writer;
+    this.tally = new AnswerTally(config.judging().leastGood());
   }
 
-  /** Judges and chooses; the output file appears when it is complete. */
-  public static void run(PairsConfig config, RunOutput output) {
+  /**
+   * Judges and chooses; the output file appears when it is complete.
+   *
+   * @return number of rows
+   */
+  public static int run(PairsConfig config, RunOutput output) {
     config.checkInputs();
-    List<Path> inputs = new ArrayList<>(List.of(config.completionsFile()));
-    config.schema().ifPresent(inputs::add);
-    config.scoresFile().ifPresent(inputs::add);
-    config.rewardModel().ifPresent(inputs::add);
-    try (Judge judge = config.openJudge(output::warn);
-        SampledReader reader = SampledReader.open(config.completionsFile());
-        RowWriter writer = RowWriter.open(config.output(), inputs, output)) {
+    List<Path> inputs = new ArrayList<>(config.judging().inputs());
+    inputs.add(config.completionsFile());
+    try (RowWriter writer = RowWriter.open(config.output(), inputs, output)) {
       PairsRun run = new PairsRun(config, writer);
-      for (Optional<SampledPrompt> prompt = reader.next();
-          prompt.isPresent();
-          prompt = reader.next()) {
-        run.take(prompt.get(), judge.scores(prompt.get()));
-        output.progress().update(config.judge().toString(), run.prompts, 0, "");
+      if (config.choosing().chosenColumn().isPresent()) {
+        SampledFile.forEach(config.completionsFile(), "pairs", output.progress(), run::against);
+      } else {
+        try (Judge judge = config.judging().open(config.threads(), output::warn)) {
+          SampledFile.forEach(
+              config.completionsFile(),
+              config.judging().judge().orElseThrow().toString(),
+              output.progress(),
+              prompt -> run.choose(prompt, judge.scores(prompt)));
+          judge.end();
+        }
       }
-      if (run.prompts == 0) {
-        throw new DpoException(
-            "[%s] must hold at least one prompt but holds none; sample writes such files"
-                .formatted(config.completionsFile()));
-      }
-      judge.end();
       writer.publish();
       writer.say(run.summary());
+      return run.rows;
     }
   }
 
-  private void take(SampledPrompt prompt, double[] scores) {
+  /** Pairs of the row's own completion with each sampled one (SPIN, Chen et al. 2024). */
+  private void against(SampledPrompt prompt) {
+    count(prompt);
+    String column = config.choosing().chosenColumn().orElseThrow();
+    OwnCompletion own = OwnCompletion.of(prompt, column);
+    Set<String> texts = new HashSet<>();
+    int before = rows;
+    for (SampledPrompt.Completion completion : prompt.completions()) {
+      if (!texts.add(completion.text())) {
+        duplicates++;
+      } else if (completion.text().strip().equals(own.text().strip())) {
+        equal++;
+      } else {
+        Map<String, @Nullable Object> row = start(prompt);
+        row.put("chosen", own.value());
+        row.put("rejected", answer(prompt, completion.text()));
+        row.putAll(prompt.place());
+        write(row);
+      }
+    }
+    used += rows > before ? 1 : 0;
+  }
+
+  private void count(SampledPrompt prompt) {
     prompts++;
+    completions += prompt.completions().size();
+  }
+
+  private void choose(SampledPrompt prompt, double[] scores) {
+    count(prompt);
+    tally.add(prompt, scores);
     List<Scored> different = new ArrayList<>();
     Set<String> texts = new HashSet<>();
     for (SampledPrompt.Completion completion : prompt.completions()) {
-      completions++;
-      double score = scores[completion.number()];
       if (texts.add(completion.text())) {
-        different.add(new Scored(completion.text(), score));
-        sum += score;
-        good += score >= config.leastGood() ? 1 : 0;
+        different.add(new Scored(completion.text(), scores[completion.number()]));
       } else {
         duplicates++;
       }
     }
     if (config.unpaired()) {
-      different.forEach(each -> writer.write(labelled(prompt, each)));
-      rows += different.size();
+      different.forEach(each -> write(labelled(prompt, each)));
+      used++;
     } else {
       pair(prompt, different);
     }
@@ -102,12 +128,12 @@ public final class PairsRun {
       single++;
     } else if (best == worst) {
       equal++;
-    } else if (!(best - worst > config.margin())) {
+    } else if (!(best - worst > config.choosing().margin())) {
       close++;
     } else {
-      paired++;
-      if (config.choose() == PairChoice.BEST_WORST) {
-        write(prompt, first(different, best), first(different, worst));
+      used++;
+      if (config.choosing().choose() == PairChoice.BEST_WORST) {
+        write(pairOf(prompt, first(different, best), first(different, worst)));
       } else {
         writeAll(prompt, different);
       }
@@ -117,15 +143,15 @@ public final class PairsRun {
   private void writeAll(SampledPrompt prompt, List<Scored> different) {
     for (Scored chosen : different) {
       for (Scored rejected : different) {
-        if (chosen.score() - rejected.score() > config.margin()) {
-          write(prompt, chosen, rejected);
+        if (chosen.score() - rejected.score() > config.choosing().margin()) {
+          write(pairOf(prompt, chosen, rejected));
         }
       }
     }
   }
 
-  private void write(SampledPrompt prompt, Scored chosen, Scored rejected) {
-    writer.write(pairOf(prompt, chosen, rejected));
+  private void write(Map<String, @Nullable Object> row) {
+    writer.write(row);
     rows++;
   }
 
@@ -137,8 +163,8 @@ public final class PairsRun {
   private static Map<String, @Nullable Object> pairOf(
       SampledPrompt prompt, Scored chosen, Scored rejected) {
     Map<String, @Nullable Object> row = start(prompt);
-    row.put("chosen", answer(prompt, chosen));
-    row.put("rejected", answer(prompt, rejected));
+    row.put("chosen", answer(prompt, chosen.text()));
+    row.put("rejected", answer(prompt, rejected.text()));
     row.put("score_chosen", chosen.score());
     row.put("score_rejected", rejected.score());
     row.putAll(prompt.place());
@@ -146,9 +172,11 @@ public final class PairsRun {
   }
 
   private Map<String, @Nullable Object> labelled(SampledPrompt prompt, Scored completion) {
+    boolean isGood = completion.score() >= config.judging().leastGood().orElseThrow();
+    good += isGood ? 1 : 0;
     Map<String, @Nullable Object> row = start(prompt);
-    row.put("completion", answer(prompt, completion));
-    row.put("label", completion.score() >= config.leastGood());
+    row.put("completion", answer(prompt, completion.text()));
+    row.put("label", isGood);
     row.put("score", completion.score());
     row.putAll(prompt.place());
     return row;
@@ -162,10 +190,8 @@ public final class PairsRun {
   }
 
   /** A turn of the assistant in a conversation, else the text. */
-  private static Object answer(SampledPrompt prompt, Scored completion) {
-    return prompt.prompt().text() == null
-        ? fields(List.of(Message.assistant(completion.text())))
-        : completion.text();
+  private static Object answer(SampledPrompt prompt, String text) {
+    return prompt.prompt().text() == null ? fields(List.of(Message.assistant(text))) : text;
   }
 
   private static List<Map<String, @Nullable Object>> fields(List<Message> messages) {
@@ -174,27 +200,41 @@ public final class PairsRun {
 
   private List<String> summary() {
     List<String> lines = new ArrayList<>();
-    int judged = completions - duplicates;
     lines.add(
-        "%d prompts, %d completions%s; mean score %s"
+        "%d prompts, %d completions%s%s"
             .formatted(
                 prompts,
                 completions,
                 duplicates > 0 ? ", %d of them duplicates, dropped".formatted(duplicates) : "",
-                number(sum / judged)));
+                config.judging().judge().isPresent() ? scores(tally.figures()) : ""));
     if (config.unpaired()) {
       lines.add("%d rows: %d with label true, %d with false".formatted(rows, good, rows - good));
+      return lines;
+    }
+    lines.add("%d pairs of %d prompts".formatted(rows, used));
+    if (config.choosing().chosenColumn().isPresent()) {
+      if (equal > 0) {
+        lines.add("%d completions without a pair: they equal the row's own".formatted(equal));
+      }
     } else {
-      lines.add("%d pairs of %d prompts".formatted(rows, paired));
       fate(lines, single, "have one completion only");
       fate(lines, equal, "have equal scores only");
       fate(
           lines,
           close,
           OptionText.of(
-              "have no scores that differ by more than {margin} %s", number(config.margin())));
+              "have no scores that differ by more than {margin} %s",
+              number(config.choosing().margin())));
     }
     return lines;
+  }
+
+  private static String scores(AnswerFigures answers) {
+    String rate =
+        answers.passRate().isPresent()
+            ? ", pass rate " + number(answers.passRate().getAsDouble())
+            : "";
+    return "; mean score %s%s".formatted(number(answers.meanScore()), rate);
   }
 
   private void fate(List<String> lines, int count, String why) {

@@ -15,7 +15,6 @@ import org.dpo4j.data.RowOrigin;
 import org.dpo4j.data.Sha256;
 import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
-import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -60,15 +59,13 @@ public final class SampleRun {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(
-              inputs.model(),
-              inputs.endTokens(),
-              new TokenSampler(config.temperature(), config.topP(), config.topK()),
-              config.seed());
+              inputs.model(), inputs.endTokens(), config.sampling().tokens(), config.seed());
       List<Generator.Prompt> encoded = new ArrayList<>();
       for (PromptReader.Prompt prompt : prompts) {
         String place = prompt.origin() + " ";
         int[] ids =
-            PromptIds.of(place, prompt.messages(), inputs.tokenizer(), config.raw(), generator);
+            PromptIds.of(
+                place, prompt.messages(), inputs.tokenizer(), config.sampling().raw(), generator);
         encoded.add(new Generator.Prompt(ids, encoded.size()));
       }
       try (RowWriter writer =
@@ -100,11 +97,11 @@ public final class SampleRun {
         new StringBuilder(
             "%d %d %s %s %d %d %s %s"
                 .formatted(
-                    config.numReturnSequences(),
-                    config.maxNewTokens(),
-                    config.temperature(),
-                    config.topP(),
-                    config.topK(),
+                    config.sampling().numReturnSequences(),
+                    config.sampling().maxNewTokens(),
+                    config.sampling().temperature(),
+                    config.sampling().topP(),
+                    config.sampling().topK(),
                     config.seed(),
                     inputs.loaded().checkpoint().sha256(),
                     config
@@ -128,9 +125,9 @@ public final class SampleRun {
     progress();
     generator.generate(
         encoded.subList(before, encoded.size()),
-        config.numReturnSequences(),
-        config.maxNewTokens(),
-        config.generationBatchSize(),
+        config.sampling().numReturnSequences(),
+        config.sampling().maxNewTokens(),
+        config.sampling().generationBatchSize(),
         this::write);
     writer.publish();
     writer.say(summary(before));
@@ -151,7 +148,7 @@ public final class SampleRun {
     List<Message> messages = prompt.messages();
     line.put(
         "prompt",
-        PromptIds.rendered(tokenizer, config.raw())
+        PromptIds.rendered(tokenizer, config.sampling().raw())
             ? messages.stream().map(Message::fields).toList()
             : messages.get(0).text());
     RowOrigin origin = prompt.origin();
@@ -181,7 +178,7 @@ public final class SampleRun {
   /** A text that follows the prompt keeps the space before its first word. */
   private String text(int[] ids) {
     String alone = tokenizer.text().decode(ids);
-    if (PromptIds.rendered(tokenizer, config.raw())) {
+    if (PromptIds.rendered(tokenizer, config.sampling().raw())) {
       return alone;
     }
     int[] prompt = encoded.get(done).ids();
@@ -198,7 +195,7 @@ public final class SampleRun {
     if (before > 0) {
       lines.add("%d of %d prompts were completed before".formatted(before, prompts.size()));
     }
-    int completions = sampled * config.numReturnSequences();
+    int completions = sampled * config.sampling().numReturnSequences();
     if (completions > 0) {
       lines.add(
           "%d prompts, %d completions, %d tokens (%.1f a completion)"

@@ -1,0 +1,168 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.dpo4j.OptionText;
+import org.dpo4j.UsageException;
+import org.dpo4j.judge.Judge;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+import org.dpo4j.options.ReadableFile;
+
+/** How completions are scored. */
+public record Judging(
+    @Option(help = "regex, exact, length, json_schema, command, scores or reward")
+        Optional<JudgeType> judge,
+    @Option(help = "regex: regular expression to find in a completion") Optional<String> pattern,
+    @Option(help = "exact, regex: column of the right answer; regex compares group 1")
+        Optional<String> answerColumn,
+    @Option(help = "length: which completions are better") Optional<PreferredLength> prefer,
+    @Option(help = "length: tokens of the best completion") Optional<Integer> targetLength,
+    @Option(help = "json_schema: file of the schema; without it any JSON passes")
+        Optional<Path> schema,
+    @Option(help = "command: reads the completion on stdin; exit code 0 passes")
+        Optional<String> command,
+    @Option(value = "10", help = "command: seconds, after which it fails") int commandTimeout,
+    @Option(value = "1024", help = "command: KiB that it may write into a file")
+        int commandOutputKb,
+    @Option(help = "scores: a row per prompt with a list scores", aliases = "scores")
+        Optional<Path> scoresFile,
+    @Option(help = "reward: folder of a model with a head score") Optional<Path> rewardModel,
+    @Option(help = "least score of a good completion (0.5 if scores are 0 or 1)")
+        Optional<Double> threshold) {
+
+  /** No judge. */
+  static final Judging NONE = OptionTable.of(Judging.class).build(Map.of());
+
+  private static final double HALF = 0.5;
+
+  public Judging {
+    Map<String, Optional<?>> own = new LinkedHashMap<>();
+    own.put("pattern", pattern);
+    own.put("answer_column", answerColumn);
+    own.put("prefer", prefer);
+    own.put("target_length", targetLength);
+    own.put("schema", schema);
+    own.put("command", command);
+    own.put("scores_file", scoresFile);
+    own.put("reward_model", rewardModel);
+    own.forEach((option, value) -> requireUse(option, value, judge));
+    requireUse("threshold", judge.isPresent() ? Optional.empty() : threshold, judge);
+    judge.ifPresent(type -> requireOptions(type, own));
+    pattern.ifPresent(Judging::compiled);
+    targetLength.ifPresent(
+        tokens -> OptionChecks.atLeast("target_length", tokens, 1, "it is a number of tokens"));
+    OptionChecks.atLeast("command_timeout", commandTimeout, 1, "10 is usual");
+    OptionChecks.atLeast("command_output_kb", commandOutputKb, 1, "1024 is usual");
+  }
+
+  private static void requireUse(String option, Optional<?> value, Optional<JudgeType> judge) {
+    if (value.isPresent() && judge.stream().noneMatch(type -> type.options().contains(option))) {
+      throw new UsageException(
+          judge.isEmpty()
+              ? OptionText.of("{%s} has no effect without {judge}; pass it or remove it", option)
+              : OptionText.of(
+                  "{%s} has no effect with {judge} %s; remove one of them", option, judge.get()));
+    }
+  }
+
+  private static void requireOptions(JudgeType judge, Map<String, Optional<?>> own) {
+    switch (judge) {
+      case LENGTH -> {
+        if (own.get("prefer").isPresent() == own.get("target_length").isPresent()) {
+          throw new UsageException(
+              OptionText.of("{judge} length needs {prefer} or {target_length}; pass one of them"));
+        }
+      }
+      case JSON_SCHEMA -> {}
+      default -> {
+        String needed = judge.options().get(0);
+        if (own.get(needed).isEmpty()) {
+          throw new UsageException(OptionText.of("{judge} %s needs {%s}", judge, needed));
+        }
+      }
+    }
+  }
+
+  private static Pattern compiled(String pattern) {
+    try {
+      return Pattern.compile(pattern);
+    } catch (PatternSyntaxException e) {
+      throw new UsageException(
+          "pattern",
+          "must be a regular expression of Java",
+          "was %s: %s".formatted(pattern, e.getDescription()),
+          "check its brackets",
+          e);
+    }
+  }
+
+  /** Scores that a file has. */
+  static Judging scores(Path file, OptionalDouble leastGood) {
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put("judge", JudgeType.SCORES);
+    options.put("scores_file", file);
+    leastGood.ifPresent(score -> options.put("threshold", score));
+    return OptionTable.of(Judging.class).build(options);
+  }
+
+  /** The least score of a good completion; empty if the options do not say. */
+  public OptionalDouble leastGood() {
+    return threshold
+        .map(OptionalDouble::of)
+        .orElseGet(
+            () ->
+                judge.filter(JudgeType::passesOrFails).isPresent()
+                    ? OptionalDouble.of(HALF)
+                    : OptionalDouble.empty());
+  }
+
+  /**
+   * Opens the judge; the caller closes it.
+   *
+   * @param threads commands at a time, or threads of the CPU; 0 for all cores
+   * @param warnings receives what may be wrong with its files
+   */
+  public Judge open(int threads, Consumer<String> warnings) {
+    return switch (judge.orElseThrow()) {
+      case REGEX -> Judge.regex(compiled(pattern.orElseThrow()), answerColumn);
+      case EXACT -> Judge.exact(answerColumn.orElseThrow());
+      case LENGTH ->
+          prefer
+              .map(length -> length == PreferredLength.SHORTER ? Judge.shorter() : Judge.longer())
+              .orElseGet(() -> Judge.length(targetLength.orElseThrow()));
+      case JSON_SCHEMA -> Judge.json(schema);
+      case COMMAND ->
+          Judge.command(
+              command.orElseThrow(),
+              new Judge.CommandLimits(commandTimeout, commandOutputKb),
+              threads == 0 ? Runtime.getRuntime().availableProcessors() : threads);
+      case SCORES -> Judge.scoreFile(scoresFile.orElseThrow());
+      case REWARD -> Judge.reward(rewardModel.orElseThrow(), threads, warnings);
+    };
+  }
+
+  /** Checks that all input files exist; throws UsageException naming the option. */
+  void checkInputs() {
+    schema.ifPresent(path -> ReadableFile.require("schema", path));
+    rewardModel.ifPresent(path -> InputPaths.requireModel("reward_model", path));
+    scoresFile.ifPresent(path -> ReadableFile.require("scores_file", path));
+  }
+
+  /** Files and folders that the judge reads. */
+  public List<Path> inputs() {
+    List<Path> inputs = new ArrayList<>();
+    schema.ifPresent(inputs::add);
+    scoresFile.ifPresent(inputs::add);
+    rewardModel.ifPresent(inputs::add);
+    return inputs;
+  }
+}
