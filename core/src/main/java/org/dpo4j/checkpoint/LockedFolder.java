@@ -49,10 +49,10 @@ public final class LockedFolder implements AutoCloseable {
     return path;
   }
 
-  /** Whether nobody has written anything into it. */
+  /** Whether it holds nothing, but for hidden files that a dead run left. */
   public boolean isEmpty() throws IOException {
     try (Stream<Path> entries = Files.list(path)) {
-      return entries.allMatch(entry -> entry.endsWith(FolderLock.NAME));
+      return entries.allMatch(entry -> String.valueOf(entry.getFileName()).startsWith("."));
     }
   }
 

@@ -3,10 +3,12 @@ package org.dpo4j.config;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -54,9 +56,13 @@ public record Judging(
     own.put("command", command);
     own.put("scores_file", scoresFile);
     own.put("reward_model", rewardModel);
-    own.forEach((option, value) -> requireUse(option, value, judge));
-    requireUse("threshold", judge.isPresent() ? Optional.empty() : threshold, judge);
-    judge.ifPresent(type -> requireOptions(type, own));
+    Set<String> given = new LinkedHashSet<>(own.keySet());
+    given.removeIf(option -> own.getOrDefault(option, Optional.empty()).isEmpty());
+    given.forEach(option -> requireUse(option, judge));
+    if (threshold.isPresent() && judge.isEmpty()) {
+      requireUse("threshold", judge);
+    }
+    judge.ifPresent(type -> requireOptions(type, given));
     pattern.ifPresent(Judging::compiled);
     targetLength.ifPresent(
         tokens -> OptionChecks.atLeast("target_length", tokens, 1, "it is a number of tokens"));
@@ -64,8 +70,8 @@ public record Judging(
     OptionChecks.atLeast("command_output_kb", commandOutputKb, 1, "1024 is usual");
   }
 
-  private static void requireUse(String option, Optional<?> value, Optional<JudgeType> judge) {
-    if (value.isPresent() && judge.stream().noneMatch(type -> type.options().contains(option))) {
+  private static void requireUse(String option, Optional<JudgeType> judge) {
+    if (judge.stream().noneMatch(type -> type.options().contains(option))) {
       throw new UsageException(
           judge.isEmpty()
               ? OptionText.of("{%s} has no effect without {judge}; pass it or remove it", option)
@@ -74,10 +80,10 @@ public record Judging(
     }
   }
 
-  private static void requireOptions(JudgeType judge, Map<String, Optional<?>> own) {
+  private static void requireOptions(JudgeType judge, Set<String> given) {
     switch (judge) {
       case LENGTH -> {
-        if (own.get("prefer").isPresent() == own.get("target_length").isPresent()) {
+        if (given.contains("prefer") == given.contains("target_length")) {
           throw new UsageException(
               OptionText.of("{judge} length needs {prefer} or {target_length}; pass one of them"));
         }
@@ -85,7 +91,7 @@ public record Judging(
       case JSON_SCHEMA -> {}
       default -> {
         String needed = judge.options().get(0);
-        if (own.get(needed).isEmpty()) {
+        if (!given.contains(needed)) {
           throw new UsageException(OptionText.of("{judge} %s needs {%s}", judge, needed));
         }
       }

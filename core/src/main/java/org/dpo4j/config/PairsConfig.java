@@ -31,13 +31,13 @@ public record PairsConfig(
               ? OptionText.of("{judge} is required but missing")
               : OptionText.of("{chosen_column} needs no {judge}; remove one of them"));
     }
+    if (unpaired && choosing.changed()) {
+      throw new UsageException(
+          OptionText.of(
+              "{unpaired} makes no pairs; remove {margin}, {choose} and {chosen_column}"));
+    }
     if (unpaired) {
       requireLabels(judging);
-      if (choosing.changed()) {
-        throw new UsageException(
-            OptionText.of(
-                "{unpaired} makes no pairs; remove {margin}, {choose} and {chosen_column}"));
-      }
     }
     OptionChecks.threads(threads);
   }

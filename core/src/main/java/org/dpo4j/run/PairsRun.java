@@ -30,7 +30,9 @@ public final class PairsRun {
   private final AnswerTally tally;
   private int prompts;
   private int completions;
+  private int empty;
   private int duplicates;
+  private int none;
   private int single;
   private int equal;
   private int close;
@@ -78,12 +80,9 @@ public final class PairsRun {
     count(prompt);
     String column = config.choosing().chosenColumn().orElseThrow();
     OwnCompletion own = OwnCompletion.of(prompt, column);
-    Set<String> texts = new HashSet<>();
     int before = rows;
-    for (SampledPrompt.Completion completion : prompt.completions()) {
-      if (!texts.add(completion.text())) {
-        duplicates++;
-      } else if (completion.text().strip().equals(own.text().strip())) {
+    for (SampledPrompt.Completion completion : different(prompt)) {
+      if (completion.text().strip().equals(own.text().strip())) {
         equal++;
       } else {
         Map<String, @Nullable Object> row = start(prompt);
@@ -101,27 +100,41 @@ public final class PairsRun {
     completions += prompt.completions().size();
   }
 
-  private void choose(SampledPrompt prompt, double[] scores) {
-    count(prompt);
-    tally.add(prompt, scores);
-    List<Scored> different = new ArrayList<>();
+  /** The completions that can be trained on, the first of each text. */
+  private List<SampledPrompt.Completion> different(SampledPrompt prompt) {
+    List<SampledPrompt.Completion> different = new ArrayList<>();
     Set<String> texts = new HashSet<>();
     for (SampledPrompt.Completion completion : prompt.completions()) {
-      if (texts.add(completion.text())) {
-        different.add(new Scored(completion.text(), scores[completion.number()]));
+      if (completion.text().isEmpty()) {
+        empty++;
+      } else if (texts.add(completion.text())) {
+        different.add(completion);
       } else {
         duplicates++;
       }
     }
+    return different;
+  }
+
+  private void choose(SampledPrompt prompt, double[] scores) {
+    count(prompt);
+    tally.add(prompt, scores);
+    List<Scored> different =
+        different(prompt).stream()
+            .map(completion -> new Scored(completion.text(), scores[completion.number()]))
+            .toList();
     if (config.unpaired()) {
       different.forEach(each -> write(labelled(prompt, each)));
-      used++;
     } else {
       pair(prompt, different);
     }
   }
 
   private void pair(SampledPrompt prompt, List<Scored> different) {
+    if (different.isEmpty()) {
+      none++;
+      return;
+    }
     double best = different.stream().mapToDouble(Scored::score).max().orElseThrow();
     double worst = different.stream().mapToDouble(Scored::score).min().orElseThrow();
     if (different.size() == 1) {
@@ -201,11 +214,12 @@ public final class PairsRun {
   private List<String> summary() {
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%d prompts, %d completions%s%s"
+        "%d prompts, %d completions%s%s%s"
             .formatted(
                 prompts,
                 completions,
-                duplicates > 0 ? ", %d of them duplicates, dropped".formatted(duplicates) : "",
+                dropped(empty, "empty"),
+                dropped(duplicates, "duplicates"),
                 config.judging().judge().isPresent() ? scores(tally.figures()) : ""));
     if (config.unpaired()) {
       lines.add("%d rows: %d with label true, %d with false".formatted(rows, good, rows - good));
@@ -217,6 +231,7 @@ public final class PairsRun {
         lines.add("%d completions without a pair: they equal the row's own".formatted(equal));
       }
     } else {
+      fate(lines, none, "have empty completions only");
       fate(lines, single, "have one completion only");
       fate(lines, equal, "have equal scores only");
       fate(
@@ -227,6 +242,10 @@ public final class PairsRun {
               number(config.choosing().margin())));
     }
     return lines;
+  }
+
+  private static String dropped(int count, String why) {
+    return count > 0 ? ", %d of them %s, dropped".formatted(count, why) : "";
   }
 
   private static String scores(AnswerFigures answers) {

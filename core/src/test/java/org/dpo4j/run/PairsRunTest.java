@@ -168,6 +168,50 @@ class PairsRunTest {
         .allMatch(row -> row.contains("\"status\":\"kept\""));
   }
 
+  /** No command trains on an empty completion. */
+  @Test
+  void anEmptyCompletionIsInNoPair() throws IOException {
+    assertThat(
+            pairs(
+                "{\"prompt\": \"p\", \"completions\": [\"\", \"a\", \"b\"]}\n{\"prompt\": \"q\", \"completions\": [\"\", \"\"]}\n",
+                "{\"scores\": [0, 1, 2]}\n{\"scores\": [0, 1]}\n"))
+        .containsExactly(
+            "{\"prompt\":\"p\",\"chosen\":\"b\",\"rejected\":\"a\",\"score_chosen\":2.0,\"score_rejected\":1.0}");
+    assertThat(text(out))
+        .contains(
+            "2 prompts, 5 completions, 3 of them empty, dropped; mean score 0.8",
+            "1 prompts without a pair: they have empty completions only");
+  }
+
+  @Test
+  void theRowsOwnCompletionIsChosenOverEachOther() throws IOException {
+    Files.writeString(
+        folder.resolve("c.jsonl"),
+        """
+        {"prompt": "p", "columns": {"own": "x"}, "completions": ["a", "x ", "a", "b", ""]}
+        {"prompt": "q", "columns": {"own": "y"}, "completions": ["y"]}
+        """);
+    PairsRun.run(
+        PairsConfig.of(
+            Map.of(
+                "completions_file",
+                folder.resolve("c.jsonl"),
+                "output",
+                folder.resolve("p.jsonl"),
+                "chosen_column",
+                "own")),
+        output(out));
+    assertThat(Files.readAllLines(folder.resolve("p.jsonl")))
+        .containsExactly(
+            "{\"prompt\":\"p\",\"chosen\":\"x\",\"rejected\":\"a\"}",
+            "{\"prompt\":\"p\",\"chosen\":\"x\",\"rejected\":\"b\"}");
+    assertThat(text(out))
+        .contains(
+            "2 prompts, 6 completions, 1 of them empty, dropped, 1 of them duplicates, dropped",
+            "2 pairs of 1 prompts",
+            "2 completions without a pair: they equal the row's own");
+  }
+
   @Test
   void aFileWithoutPromptsOrWithOtherRowsIsAnError() {
     assertThatThrownBy(() -> pairs("", ""))
@@ -190,13 +234,17 @@ class PairsRunTest {
         "judge=command|judge command needs command",
         "judge=scores|judge scores needs scores_file",
         "judge=reward|judge reward needs reward_model",
-        "judge=reward reward_model=m unpaired=true|needs threshold",
+        "judge=reward reward_model=m unpaired=true|labels need threshold with judge reward",
         "judge=length|judge length needs prefer or target_length",
         "judge=length prefer=shorter target_length=5|pass one of them",
         "judge=exact answer_column=a pattern=b|pattern has no effect with judge exact",
         "judge=regex pattern=(|pattern must be a regular expression of Java",
-        "judge=length prefer=longer unpaired=true|unpaired with judge length needs threshold",
-        "judge=json_schema threshold=1|threshold has no effect without unpaired",
+        "judge=length prefer=longer unpaired=true|labels need threshold with judge length",
+        "threshold=1 chosen_column=a|threshold has no effect without judge",
+        "margin=0|judge is required",
+        "judge=json_schema chosen_column=a|chosen_column needs no judge",
+        "chosen_column=a margin=1|chosen_column compares no scores",
+        "chosen_column=a unpaired=true|unpaired makes no pairs; remove margin, choose and",
         "judge=json_schema unpaired=true margin=1|unpaired makes no pairs; remove margin",
         "judge=json_schema margin=-1|margin must be a number from 0",
         "judge=command command=x command_timeout=0|command_timeout must be a whole number from 1",
