@@ -103,6 +103,8 @@ record Failure(Console console, boolean debug) {
               "sample --model examples/tiny-chat --prompts_file examples/eval.jsonl --output answers.jsonl";
           case "pairs" ->
               "pairs --completions_file answers.jsonl --judge length --prefer shorter --output pairs.jsonl";
+          case "rounds" ->
+              "rounds --model examples/tiny-chat --prompts_file examples/eval.jsonl --judge length --prefer shorter --output_dir tuned";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
           default -> command + " " + model;
         };

@@ -41,6 +41,8 @@ class BadInputTest {
   private static final String SAMPLE =
       "sample --model $/model --prompts_file $/pairs.jsonl --max_new_tokens 2 --output $/s.jsonl ";
   private static final String PAIRS = "pairs --completions_file $/c.jsonl --output $/p.jsonl ";
+  private static final String ROUNDS =
+      "rounds --model $/model --prompts_file $/pairs.jsonl --output_dir $/out --max_new_tokens 2 ";
   private static final String GOOD_ROW = row("a", "b", "c");
   private static final String LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
 
@@ -114,6 +116,10 @@ class BadInputTest {
         usage("unknown verb", "trian", "unknown command \"trian\"", "did you mean train?"),
         usage("unknown option", SHORT + "--bta 1", "--bta is no option", "did you mean --beta?"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
+        usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
+        usage("rounds without a judge", ROUNDS, "--judge or --chosen_column is required"),
+        usage("rounds on data", ROUNDS + "--data_file x", "--data_file is not an option of rounds"),
+        usage("rounds misspelled", ROUNDS + "--judge lenght", "did you mean length?"),
         usage("no number", TRAIN + "--learning_rate fast", "--learning_rate must be a number"),
         usage("on_nan", TRAIN + "--on_nan ignore", "--on_nan must be one of stop, skip"),
         usage("no step to skip", TRAIN + "--on_nan_limit 0", "whole number from 1 but was 0"),

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.dpo4j.checkpoint.CheckpointFolders;
 import org.dpo4j.data.Sha256;
@@ -84,28 +85,30 @@ class KillTest {
     }
   }
 
+  @Test
+  void roundsThatAreKilledInAnyPhaseEndWithTheSameModels()
+      throws IOException, InterruptedException {
+    Files.writeString(folder.resolve("prompts.txt"), "Hello\nName a color.\nTell me a joke.\n");
+    Path whole = folder.resolve("whole");
+    Path out = folder.resolve("rounds");
+    int most = Math.max(3, KILLS / 8);
+    int kills = kill(this::rounds, whole, out, most, new Random(SEED));
+    for (String model : List.of("round-1/model", "round-2/model")) {
+      assertThat(hashes(out.resolve(model)))
+          .as("%d kills, seed %d", kills, SEED)
+          .isEqualTo(hashes(whole.resolve(model)));
+      assertThat(hidden(out.resolve(model))).isEmpty();
+    }
+    assertThat(hidden(out)).isEmpty();
+    System.out.printf("%d kills of rounds (seed %d)%n", kills, SEED);
+  }
+
   /** Kills a run until it has ended in spite of that, and returns how often. */
   private int killed(String kind, String name, int most, Random random)
       throws IOException, InterruptedException {
     Path whole = folder.resolve(name + "-whole");
     Path out = folder.resolve(name);
-    long started = System.nanoTime();
-    Process first = start(kind, whole);
-    assertThat(first.waitFor()).as(log(whole)).isZero();
-    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
-    int kills = 0;
-    while (true) {
-      Process process = start(kind, out);
-      if (kills < most
-          && !process.waitFor((long) (random.nextDouble() * millis), TimeUnit.MILLISECONDS)) {
-        process.destroyForcibly().waitFor();
-        kills++;
-        verifyCheckpoints(out);
-        continue;
-      }
-      assertThat(process.waitFor()).as("%s after %d kills: %s", kind, kills, log(out)).isZero();
-      break;
-    }
+    int kills = kill(target -> training(kind, target), whole, out, most, random);
     assertThat(hashes(out))
         .as("%s after %d kills, seed %d", kind, kills, SEED)
         .isEqualTo(hashes(whole));
@@ -114,7 +117,55 @@ class KillTest {
     return kills;
   }
 
-  private Process start(String kind, Path out) throws IOException {
+  /**
+   * Does a run as a whole, and a second one that is killed.
+   *
+   * @param command words of a command with an output folder; it continues what it finds there
+   */
+  private static int kill(
+      Function<Path, List<String>> command, Path whole, Path out, int most, Random random)
+      throws IOException, InterruptedException {
+    long started = System.nanoTime();
+    Process first = Subprocess.start(logFile(whole), command.apply(whole));
+    assertThat(first.waitFor()).as(log(whole)).isZero();
+    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
+    int kills = 0;
+    while (true) {
+      Process process = Subprocess.start(logFile(out), command.apply(out));
+      if (kills < most
+          && !process.waitFor((long) (random.nextDouble() * millis), TimeUnit.MILLISECONDS)) {
+        process.destroyForcibly().waitFor();
+        kills++;
+        verifyCheckpoints(out);
+        continue;
+      }
+      assertThat(process.waitFor())
+          .as("%s after %d kills: %s", command.apply(out), kills, log(out))
+          .isZero();
+      return kills;
+    }
+  }
+
+  private List<String> rounds(Path out) {
+    return List.of(
+        "rounds",
+        "--model=" + EXAMPLES.resolve("tiny-chat"),
+        "--prompts_file=" + folder.resolve("prompts.txt"),
+        "--output_dir=" + out,
+        "--judge=regex",
+        "--pattern=^[A-M]",
+        "--num_return_sequences=3",
+        "--max_new_tokens=8",
+        "--rounds=2",
+        "--resume",
+        "--max_steps=4",
+        "--save_steps=1",
+        "--sample_prompts=0",
+        "--learning_rate=1e-4",
+        "--threads=1");
+  }
+
+  private List<String> training(String kind, Path out) {
     List<String> words =
         new ArrayList<>(
             List.of(
@@ -132,7 +183,7 @@ class KillTest {
                 "--learning_rate=1e-3",
                 "--threads=1"));
     words.addAll(List.of(kind.split(" ")));
-    return Subprocess.start(logFile(out), words);
+    return words;
   }
 
   private static Path logFile(Path out) {

@@ -137,6 +137,12 @@ class NoNetworkTest {
               + " --max_new_tokens=4 --output="
               + folder
               + "/completions.jsonl",
+          "rounds",
+          "--model=%stiny-chat --prompts_file=%seval.jsonl --chosen_column=chosen --rounds=1"
+                  .formatted(EXAMPLES, EXAMPLES)
+              + " --num_return_sequences=1 --max_new_tokens=4 --use_peft --max_steps=1 --output_dir="
+              + folder
+              + "/rounds",
           "pairs",
           "--completions_file=%s/completions.jsonl --judge=regex --pattern=e --unpaired --output=%s/labelled.jsonl"
               .formatted(folder, folder));

@@ -9,7 +9,7 @@ import org.dpo4j.options.Option;
 public record Choosing(
     @Option(value = "best_worst", help = "how pairs are chosen") PairChoice choose,
     @Option(value = "0", help = "scores of a pair must differ by more than this") double margin,
-    @Option(help = "column of the row's own completion, chosen over each sampled one (SPIN)")
+    @Option(help = "column of the completion to choose over each sample (SPIN)")
         Optional<String> chosenColumn) {
 
   public Choosing {

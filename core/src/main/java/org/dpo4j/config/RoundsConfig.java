@@ -35,9 +35,10 @@ public record RoundsConfig(
   /** The table of all options: the four groups of its own and those of {@code train}. */
   public static final OptionTable<RoundsConfig> OPTIONS = OptionTable.of(RoundsConfig.class);
 
-  /** Options of {@code train} that {@code rounds} sets itself. */
+  /** Options of {@code train} and {@code pairs} that {@code rounds} sets itself. */
   public static final Set<String> UNUSED =
       Set.of(
+          "scores_file",
           "data_file",
           "data_weights",
           "columns",
@@ -58,7 +59,7 @@ public record RoundsConfig(
   public record Rounds(
       @Option(help = "prompts: one per line, or rows with a column prompt", aliases = "prompts")
           Path promptsFile,
-      @Option(help = "prompts to evaluate each round's model on (default: prompts_file)")
+      @Option(help = "prompts to evaluate on (default: prompts_file)")
           Optional<Path> evalPromptsFile,
       @Option(value = "3", help = "times to sample, judge and train") int rounds,
       @Option(value = "1", help = "train on the rows of this number of last rounds; SPIN: 2")
