@@ -1,17 +1,21 @@
 package org.dpo4j.batch;
 
+import java.nio.IntBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
 
 /**
- * Cuts a list of pairs into batches of neighbours by the number of tokens that are fed to the
- * model. Pairs keep their order: without padding, sorting them by length gains nothing.
+ * Cuts a list of examples into batches of neighbours by the number of tokens that are fed to the
+ * model; an {@link ExampleBatch} feeds a prompt once, however many of its examples have it.
+ * Examples keep their order: without padding, sorting them by length gains nothing.
  *
- * @param tokens largest size of a batch in tokens, at least 1; a longer pair is a batch of its own
+ * @param tokens largest size of a batch in tokens, at least 1; a longer example is a batch of its
+ *     own
  */
 public record TokenBudget(int tokens) {
 
@@ -31,64 +35,70 @@ public record TokenBudget(int tokens) {
   }
 
   /**
-   * End of the batch that begins with a pair.
+   * End of the batch that begins with an example.
    *
-   * @param pairs the data set
-   * @param from index of the batch's first pair, in [0, pairs.size())
-   * @return index after its last pair, above {@code from}
+   * @param examples the data set
+   * @param from index of the batch's first example, in [0, examples.size())
+   * @return index after its last example, above {@code from}
    */
-  public int end(List<EncodedExample> pairs, int from) {
-    EncodedExample before = pairs.get(from);
-    long fed = before.promptIds().length + completionTokens(before);
-    int end = from + 1;
-    for (; end < pairs.size(); end++) {
-      EncodedExample pair = pairs.get(end);
-      // ExampleBatch lays out neighbours with the same prompt behind one copy of it.
-      boolean shared = Arrays.equals(pair.promptIds(), before.promptIds());
-      fed += (shared ? 0 : pair.promptIds().length) + completionTokens(pair);
-      if (fed > tokens) {
-        break;
-      }
-      before = pair;
-    }
+  public int end(List<EncodedExample> examples, int from) {
+    Fed batch = new Fed();
+    int end = from;
+    do {
+      batch.add(examples.get(end++));
+    } while (end < examples.size() && batch.tokens + batch.more(examples.get(end)) <= tokens);
     return end;
   }
 
   /**
-   * Cuts a micro-batch into as few pieces of similar size as the budget allows.
+   * Cuts a micro-batch into as few pieces of similar size as the budget allows. An example whose
+   * prompt is in a piece joins it while the budget lasts: elsewhere its prompt is fed once more.
    *
-   * @param pairs at least one
-   * @param encoded the token ids of a pair
-   * @return the same pairs in the same order, by piece
+   * @param examples at least one
+   * @param encoded the token ids of an example
+   * @return the same examples in the same order, by piece
    */
-  public <P> List<List<P>> pieces(List<P> pairs, Function<P, EncodedExample> encoded) {
-    long[] fed = pairs.stream().mapToLong(pair -> fed(encoded.apply(pair))).toArray();
-    long all = Arrays.stream(fed).sum();
-    long size = all / ((all - 1) / tokens + 1);
-    List<List<P>> pieces = new ArrayList<>();
+  public <E> List<List<E>> pieces(List<E> examples, Function<E, EncodedExample> encoded) {
+    Fed all = new Fed();
+    examples.forEach(example -> all.add(encoded.apply(example)));
+    long size = all.tokens / ((all.tokens - 1) / tokens + 1);
+    List<List<E>> pieces = new ArrayList<>();
     int from = 0;
-    long sum = 0;
-    for (int i = 0; i < fed.length; i++) {
-      if (sum > 0 && sum + fed[i] / 2 > size) { // closer to the size without the pair
-        pieces.add(pairs.subList(from, i));
+    Fed piece = new Fed();
+    for (int i = 0; i < examples.size(); i++) {
+      EncodedExample example = encoded.apply(examples.get(i));
+      long most = piece.hasPromptOf(example) ? tokens : size;
+      if (i > from && piece.tokens + piece.more(example) / 2 > most) { // closer to it without
+        pieces.add(examples.subList(from, i));
         from = i;
-        sum = 0;
+        piece = new Fed();
       }
-      sum += fed[i];
+      piece.add(example);
     }
-    pieces.add(pairs.subList(from, fed.length));
+    pieces.add(examples.subList(from, examples.size()));
     return pieces;
   }
 
-  private static long fed(EncodedExample pair) {
-    return pair.promptIds().length + completionTokens(pair);
-  }
+  /** The tokens that a growing batch feeds. */
+  private static final class Fed {
+    private final Set<IntBuffer> prompts = new HashSet<>(); // buffers are equal if their ids are
+    private long tokens;
 
-  private static long completionTokens(EncodedExample example) {
-    long tokens = 0;
-    for (EncodedCompletion completion : example.completions()) {
-      tokens += completion.ids().length;
+    boolean hasPromptOf(EncodedExample example) {
+      return prompts.contains(IntBuffer.wrap(example.promptIds()));
     }
-    return tokens;
+
+    long more(EncodedExample example) {
+      long more = hasPromptOf(example) ? 0 : example.promptIds().length;
+      for (EncodedCompletion completion : example.completions()) {
+        more += completion.ids().length;
+      }
+      return more;
+    }
+
+    void add(EncodedExample example) {
+      tokens += more(example);
+      prompts.add(IntBuffer.wrap(example.promptIds()));
+    }
   }
 }
