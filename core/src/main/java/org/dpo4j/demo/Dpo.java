@@ -162,17 +162,11 @@ public final class Dpo {
       DpoSettings settings,
       TrainingListener listener) {
     List<EncodedExample> pairs = TripleEncoder.encode(triples);
-    EpochPlan plan = plan(pairs.size(), settings.batchSize());
     Trainer.Settings trainer =
-        new Trainer.Settings(
-            plan,
-            settings.passes() * plan.stepsPerEpoch(),
-            LearningRateSchedule.constant(settings.learningRate()),
-            AdamW.Settings.ADAM,
-            0,
-            0,
-            plan.stepsPerEpoch(),
-            Computation.PLAIN,
+        settings(
+            plan(pairs.size(), settings.batchSize()),
+            settings.passes(),
+            settings.learningRate(),
             policy.sameWeightsAs(reference));
     try (TrainingSession session =
         new TrainingSession(
@@ -186,9 +180,24 @@ public final class Dpo {
     return new TrainingData(pairs, new PrecomputedReference(logProbs(reference, pairs)));
   }
 
-  /** Steps in the order of the pairs. */
-  static EpochPlan plan(int pairs, int batchSize) {
-    return new EpochPlan(pairs, batchSize, 1, EpochPlan.Order.FILE, 0);
+  /** Steps in the order of the examples. */
+  static EpochPlan plan(int examples, int batchSize) {
+    return new EpochPlan(examples, batchSize, 1, EpochPlan.Order.FILE, 0);
+  }
+
+  /** Adam at a constant learning rate, with a report of each pass. */
+  static Trainer.Settings settings(
+      EpochPlan plan, int passes, double learningRate, boolean startsAtReference) {
+    return new Trainer.Settings(
+        plan,
+        passes * plan.stepsPerEpoch(),
+        LearningRateSchedule.constant(learningRate),
+        AdamW.Settings.ADAM,
+        0,
+        0,
+        plan.stepsPerEpoch(),
+        Computation.PLAIN,
+        startsAtReference);
   }
 
   /** Scores both answers of each triple, without changing the model. */
