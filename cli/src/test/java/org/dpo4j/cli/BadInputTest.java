@@ -158,6 +158,12 @@ class BadInputTest {
             "--lora_rank_pattern must be layers and numbers"),
         usage("base of no adapter", TRAIN + "--reference base", "--adapter DIR or --use_peft"),
         usage("evaluation of nothing", TRAIN + "--eval_strategy epoch", "pass --eval_file"),
+        usage(
+            "template without marks",
+            "sft " + FILES + "--output_dir $/out --assistant_only_loss",
+            "--assistant_only_loss needs a chat template that marks",
+            "chat_template.jinja has no tag generation",
+            "write {% generation %} before"),
         usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"),
         usage("no completions", SAMPLE + "--num_return_sequences 0", "a whole number from 1"),
         usage("top_k below 0", SAMPLE + "--top_k -1", "--top_k must be a whole number from 0"),

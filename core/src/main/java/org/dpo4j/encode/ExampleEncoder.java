@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
@@ -46,6 +47,7 @@ public final class ExampleEncoder {
   public static final String SAME_AFTER_CUT = "chosen and rejected identical after the cut";
   public static final String NOTHING_LEFT = "no token to learn after the cut";
   public static final String CUT = "completion cut by max_length";
+  private static final String ASSISTANT_ONLY = "assistant_only_loss";
 
   private final TextTokenizer tokenizer;
   private final @Nullable ChatRenderer template;
@@ -53,9 +55,18 @@ public final class ExampleEncoder {
   private final EncodingLimits limits;
   private final OptionalInt eosId;
   private final TokenizationWarnings tokenizationWarnings;
-  private final boolean keepsWhole;
-  private final boolean keepsAll;
+  private final LongRows longRows;
   private final Scoring scoring;
+
+  /** What happens to rows that are longer than the limit. */
+  private enum LongRows {
+    /** They are cut, or dropped where nothing to learn would remain. */
+    CUT,
+    /** They are dropped and counted as if they were cut, but those that remain stay whole. */
+    CUT_LATER,
+    /** They are neither cut nor dropped. */
+    KEPT
+  }
 
   /** An encoder with a model folder's tokenizer, chat template and special tokens. */
   public static ExampleEncoder of(ModelTokenizer tokenizer, EncodingLimits limits) {
@@ -72,7 +83,7 @@ public final class ExampleEncoder {
       @Nullable ChatRenderer template,
       SpecialTokens specialTokens,
       EncodingLimits limits) {
-    this(tokenizer, template, specialTokens, limits, false, false, Scoring.COMPLETION);
+    this(tokenizer, template, specialTokens, limits, LongRows.CUT, Scoring.COMPLETION);
   }
 
   private ExampleEncoder(
@@ -80,15 +91,13 @@ public final class ExampleEncoder {
       @Nullable ChatRenderer template,
       SpecialTokens specialTokens,
       EncodingLimits limits,
-      boolean keepsWhole,
-      boolean keepsAll,
+      LongRows longRows,
       Scoring scoring) {
     this.tokenizer = tokenizer;
     this.template = template;
     this.specialTokens = specialTokens;
     this.limits = limits;
-    this.keepsWhole = keepsWhole;
-    this.keepsAll = keepsAll;
+    this.longRows = longRows;
     this.scoring = scoring;
     this.eosId = specialTokens.eosId(tokenizer);
     this.tokenizationWarnings = new TokenizationWarnings(tokenizer, specialTokens, eosId);
@@ -99,7 +108,8 @@ public final class ExampleEncoder {
    * completion remains depends on the prompt that it follows.
    */
   public ExampleEncoder keepingWhole() {
-    return new ExampleEncoder(tokenizer, template, specialTokens, limits, true, keepsAll, scoring);
+    return new ExampleEncoder(
+        tokenizer, template, specialTokens, limits, LongRows.CUT_LATER, scoring);
   }
 
   /**
@@ -107,13 +117,24 @@ public final class ExampleEncoder {
    * without a token to learn still has its place.
    */
   public ExampleEncoder keepingAll() {
-    return new ExampleEncoder(tokenizer, template, specialTokens, limits, true, true, scoring);
+    return new ExampleEncoder(tokenizer, template, specialTokens, limits, LongRows.KEPT, scoring);
   }
 
-  /** An encoder for demonstrations of which other tokens are learned. */
+  /**
+   * An encoder for demonstrations of which other tokens are learned.
+   *
+   * @throws UsageException if the chat template does not mark them
+   */
   public ExampleEncoder scoring(Scoring other) {
-    return new ExampleEncoder(
-        tokenizer, template, specialTokens, limits, keepsWhole, keepsAll, other);
+    if (other.assistantOnly() && template != null && !template.marksGenerated()) {
+      throw new UsageException(
+          ASSISTANT_ONLY,
+          "needs a chat template that marks what the assistant writes",
+          "%s has no tag generation".formatted(template.origin()),
+          "in the template, write {% generation %} before and {% endgeneration %} after what the"
+              + " assistant writes with its end token, as docs/how-to/fine-tune-first.md shows");
+    }
+    return new ExampleEncoder(tokenizer, template, specialTokens, limits, longRows, other);
   }
 
   /** The bounds on rows. */
@@ -146,6 +167,7 @@ public final class ExampleEncoder {
   }
 
   private EncodedRow encodeText(Example.Text example) {
+    requireConversation(example, "plain text");
     String eos = specialTokens.eosToken();
     if (eos == null || eosId.isEmpty()) {
       throw new DpoException(
@@ -162,9 +184,12 @@ public final class ExampleEncoder {
             .toList();
     return encodeTexts(
         example,
-        example.prompt(),
-        completions.stream().map(completion -> example.prompt() + completion).toList(),
-        true,
+        tokenizer.encode(example.prompt(), true),
+        completions.stream()
+            .map(completion -> tokenizer.encode(example.prompt() + completion, true))
+            .toList(),
+        false,
+        null,
         new RenderedTexts(example.prompt(), completions),
         RowDoubts.of(example));
   }
@@ -175,45 +200,59 @@ public final class ExampleEncoder {
 
   private EncodedRow encodeChat(Example.Chat example) {
     String prompt = example.prompt().isEmpty() ? "" : render(example, List.of(), true);
-    List<String> whole =
-        example.completions().stream()
-            .map(completion -> render(example, completion.content(), false))
-            .toList();
+    List<String> whole;
+    List<int[]> ids;
+    @Nullable BitSet unscored = null;
+    if (scoring.assistantOnly()) {
+      MarkedText marked = renderMarked(example);
+      PlacedTokens tokens = placed(marked);
+      whole = List.of(marked.text());
+      ids = List.of(tokens.ids());
+      unscored = notGenerated(marked, tokens);
+    } else {
+      whole =
+          example.completions().stream()
+              .map(completion -> render(example, completion.content(), false))
+              .toList();
+      ids = whole.stream().map(text -> tokenizer.encode(text, false)).toList();
+    }
     int shared = whole.stream().mapToInt(text -> commonPrefix(prompt, text)).min().orElseThrow();
     return encodeTexts(
         example,
-        prompt,
-        whole,
-        false,
+        prompt.isEmpty() ? new int[0] : tokenizer.encode(prompt, false),
+        ids,
+        true,
+        unscored,
         new RenderedTexts(
             prompt.substring(0, shared),
             whole.stream().map(text -> text.substring(shared)).toList()),
         RowDoubts.of(example, prompt, whole, this::rendered));
   }
 
-  /** The ids of the one completion that the template does not mark as the assistant's. */
-  private EncodedExample assistantOnly(Example.Chat source, EncodedExample example) {
-    MarkedText marked =
-        Objects.requireNonNull(template)
-            .renderMarked(turns(source), source.templateVariables())
-            .filter(text -> !text.generated().isEmpty())
-            .orElseThrow(
-                () ->
-                    new BadRowException(
-                        source.origin(),
-                        "no turn that the chat template marks as generated",
-                        OptionText.of(
-                            "{assistant_only_loss} needs the tag generation around the assistant's"
-                                + " turns in chat_template.jinja, and a turn of the assistant's")));
-    PlacedTokens tokens =
-        tokenizer
-            .encodeWithPlaces(marked.text(), false)
-            .orElseThrow(
-                () ->
-                    new DpoException(
-                        OptionText.of(
-                            "{assistant_only_loss} needs a tokenizer that knows the places of its"
-                                + " tokens, such as that of a tokenizer.json")));
+  private void requireConversation(Example example, String kind) {
+    if (scoring.assistantOnly()) {
+      throw new UsageException(
+          ASSISTANT_ONLY,
+          "needs conversations",
+          "%s is %s".formatted(example.origin(), kind),
+          OptionText.of("leave it out, or pass {data_format} messages"));
+    }
+  }
+
+  private PlacedTokens placed(MarkedText marked) {
+    return tokenizer
+        .encodeWithPlaces(marked.text(), false)
+        .orElseThrow(
+            () ->
+                new DpoException(
+                    OptionText.of(
+                        "{%s} needs a tokenizer that knows the places of its tokens, such as that"
+                            + " of a tokenizer.json",
+                        ASSISTANT_ONLY)));
+  }
+
+  /** The tokens that have no part in what the assistant writes. */
+  private static BitSet notGenerated(MarkedText marked, PlacedTokens tokens) {
     BitSet unscored = new BitSet();
     unscored.set(0, tokens.ids().length);
     for (MarkedText.Span span : marked.generated()) {
@@ -223,13 +262,7 @@ public final class ExampleEncoder {
         }
       }
     }
-    int prompt = example.promptIds().length;
-    return example.unscored(unscored.get(prompt, tokens.ids().length));
-  }
-
-  private static List<Message> turns(Example.Chat source) {
-    return Stream.concat(source.prompt().stream(), source.completions().get(0).content().stream())
-        .toList();
+    return unscored;
   }
 
   /** Renders for a comparison; a template that refuses counts as a difference. */
@@ -242,17 +275,44 @@ public final class ExampleEncoder {
   }
 
   private String render(Example.Chat example, List<Message> completion, boolean header) {
+    ChatRenderer renderer = requireTemplate(example);
+    return unlessRefused(
+        example,
+        () -> renderer.render(turns(example, completion), header, example.templateVariables()));
+  }
+
+  /** The prompt with the one completion. */
+  private MarkedText renderMarked(Example.Chat example) {
+    ChatRenderer renderer = requireTemplate(example);
+    List<Message> turns = turns(example, example.completions().get(0).content());
+    MarkedText marked =
+        unlessRefused(example, () -> renderer.renderMarked(turns, example.templateVariables()));
+    if (marked.generated().isEmpty()) {
+      throw new BadRowException(
+          example.origin(),
+          "no turn that the chat template marks as generated",
+          OptionText.of("{%s} learns from the assistant's turns alone", ASSISTANT_ONLY));
+    }
+    return marked;
+  }
+
+  private static List<Message> turns(Example.Chat example, List<Message> completion) {
+    return Stream.concat(example.prompt().stream(), completion.stream()).toList();
+  }
+
+  private ChatRenderer requireTemplate(Example.Chat example) {
     if (template == null) {
       throw new DpoException(
           ("%s messages need a chat template but the model folder has none;"
                   + " add chat_template.jinja to it, or write prompt and completions as text")
               .formatted(example.origin()));
     }
+    return template;
+  }
+
+  private static <T> T unlessRefused(Example.Chat example, Supplier<T> rendering) {
     try {
-      return template.render(
-          Stream.concat(example.prompt().stream(), completion.stream()).toList(),
-          header,
-          example.templateVariables());
+      return rendering.get();
     } catch (DpoException e) {
       throw new BadRowException(
           example.origin(), "refused by the chat template", String.valueOf(e.getMessage()));
@@ -260,19 +320,21 @@ public final class ExampleEncoder {
   }
 
   /**
-   * @param whole the prompt with each completion
+   * @param prompt ids of the prompt alone
+   * @param ids of the prompt with each completion
+   * @param rendered whether a chat template wrote the texts
+   * @param unscored which of the ids of a single completion with its prompt are not learned; null
+   *     for those of the prompt
    */
   private EncodedRow encodeTexts(
       Example source,
-      String promptText,
-      List<String> whole,
-      boolean addSpecialTokens,
+      int[] prompt,
+      List<int[]> ids,
+      boolean rendered,
+      @Nullable BitSet unscored,
       RenderedTexts texts,
       Set<String> doubts) {
     RowOrigin origin = source.origin();
-    boolean noPrompt = promptText.isEmpty() && !addSpecialTokens;
-    int[] prompt = noPrompt ? new int[0] : tokenizer.encode(promptText, addSpecialTokens);
-    List<int[]> ids = whole.stream().map(text -> tokenizer.encode(text, addSpecialTokens)).toList();
     int boundary = ids.stream().mapToInt(each -> commonPrefix(prompt, each)).min().orElseThrow();
     EncodedExample example =
         example(
@@ -291,18 +353,8 @@ public final class ExampleEncoder {
                   tokenizer.decode(new int[] {outOfRange.getAsInt()}),
                   outOfRange.getAsInt()));
     }
-    if (scoring.prompt()) {
-      example = example.withPromptLearned();
-    }
-    if (scoring.assistantOnly()) {
-      if (!(source instanceof Example.Chat chat)) {
-        throw new UsageException(
-            "assistant_only_loss",
-            "needs conversations",
-            "%s is plain text".formatted(origin),
-            OptionText.of("leave it out, or pass {data_format} messages"));
-      }
-      example = assistantOnly(chat, example);
+    if (unscored != null) {
+      example = example.unscored(unscored.get(example.promptIds().length, ids.get(0).length));
     }
     List<Integer> unmatched = Arrays.stream(prompt, boundary, prompt.length).boxed().toList();
     if (!unmatched.isEmpty()
@@ -310,18 +362,20 @@ public final class ExampleEncoder {
         && !doubts.contains(RowDoubts.OTHER_TURN)) {
       doubts.add(RowDoubts.CROSSING_TOKEN);
     }
-    return finish(example, texts, unmatched, doubts, !addSpecialTokens);
+    return finish(example, texts, unmatched, doubts, rendered);
   }
 
-  private static EncodedExample example(Example source, int[] promptIds, List<int[]> completions) {
+  private EncodedExample example(Example source, int[] promptIds, List<int[]> completions) {
     List<EncodedCompletion> encoded = new ArrayList<>();
     for (int i = 0; i < completions.size(); i++) {
       encoded.add(new EncodedCompletion(source.completions().get(i).role(), completions.get(i)));
     }
-    return new EncodedExample(source.origin(), promptIds, encoded, 1);
+    EncodedExample example = new EncodedExample(source.origin(), promptIds, encoded, 1);
+    return scoring.prompt() ? example.withPromptLearned() : example;
   }
 
   private EncodedRow encodeIds(Example.Ids source) {
+    requireConversation(source, "token ids");
     EncodedExample example =
         example(
             source,
@@ -361,7 +415,7 @@ public final class ExampleEncoder {
     Status status = Status.KEPT;
     String reason = "";
     @Nullable EncodedExample used = example;
-    if (!keepsAll && limits.cuts() && longest(example) > limits.maxLength()) {
+    if (longRows != LongRows.KEPT && limits.cuts() && longest(example) > limits.maxLength()) {
       EncodedExample cut = example.cut(limits.maxLength());
       if (example.promptIds().length >= limits.maxLength()) {
         status = Status.DROPPED;
@@ -378,7 +432,7 @@ public final class ExampleEncoder {
       } else {
         status = Status.CUT;
         reason = CUT;
-        used = keepsWhole ? example : cut;
+        used = longRows == LongRows.CUT_LATER ? example : cut;
       }
     }
     return new EncodedRow(

@@ -2,7 +2,6 @@ package org.dpo4j.tokenizer;
 
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
@@ -25,11 +24,20 @@ public interface ChatRenderer {
   /**
    * Renders messages without the header of a further turn, and marks what the assistant writes.
    *
-   * @return empty if the renderer cannot tell
+   * @return without marks if {@link #marksGenerated} is false
    * @throws org.dpo4j.DpoException if the template refuses the messages
    */
-  default Optional<MarkedText> renderMarked(
-      List<Message> messages, Map<String, @Nullable Object> variables) {
-    return Optional.empty();
+  default MarkedText renderMarked(List<Message> messages, Map<String, @Nullable Object> variables) {
+    return new MarkedText(render(messages, false, variables), List.of());
+  }
+
+  /** Whether the template has marks for what the assistant writes. */
+  default boolean marksGenerated() {
+    return false;
+  }
+
+  /** The template's name in messages. */
+  default String origin() {
+    return "the program's chat template";
   }
 }

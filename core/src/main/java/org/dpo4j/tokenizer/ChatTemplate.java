@@ -176,6 +176,14 @@ public final class ChatTemplate {
             .toList());
   }
 
+  boolean marksGenerated() {
+    return template.marksGenerated();
+  }
+
+  String origin() {
+    return origin;
+  }
+
   private Rendering rendered(
       List<Message> messages,
       boolean addGenerationPrompt,

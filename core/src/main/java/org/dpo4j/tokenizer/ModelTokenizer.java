@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
@@ -71,9 +70,19 @@ public record ModelTokenizer(
     }
 
     @Override
-    public Optional<MarkedText> renderMarked(
+    public MarkedText renderMarked(
         List<Message> messages, Map<String, @Nullable Object> variables) {
       return template.renderMarked(messages, all(variables));
+    }
+
+    @Override
+    public boolean marksGenerated() {
+      return template.marksGenerated();
+    }
+
+    @Override
+    public String origin() {
+      return template.origin();
     }
 
     private Map<String, @Nullable Object> all(Map<String, @Nullable Object> variables) {
@@ -96,9 +105,19 @@ public record ModelTokenizer(
     }
 
     @Override
-    public Optional<MarkedText> renderMarked(
+    public MarkedText renderMarked(
         List<Message> messages, Map<String, @Nullable Object> variables) {
-      return Optional.of(of(variables).renderMarked(messages, variables));
+      return of(variables).renderMarked(messages, variables);
+    }
+
+    @Override
+    public boolean marksGenerated() {
+      return plain.marksGenerated();
+    }
+
+    @Override
+    public String origin() {
+      return plain.origin();
     }
 
     private ChatTemplate of(Map<String, @Nullable Object> variables) {

@@ -12,6 +12,7 @@ final class Parser {
   private final TokenStream tokens;
   private final ExpressionParser expressions;
   private int loops;
+  private boolean marks;
 
   private Parser(TokenStream tokens) {
     this.tokens = tokens;
@@ -19,12 +20,20 @@ final class Parser {
   }
 
   /**
+   * A template's statements.
+   *
+   * @param marks whether one of them is a {@code generation} block
+   */
+  record Parsed(List<Statement> body, boolean marks) {}
+
+  /**
    * @throws TemplateException with its place, when the source is not a template
    */
-  static List<Statement> parse(String source, String origin) {
+  static Parsed parse(String source, String origin) {
     TokenStream tokens = new TokenStream(Lexer.tokens(source, origin));
     try {
-      return new Parser(tokens).body(Set.of());
+      Parser parser = new Parser(tokens);
+      return new Parsed(parser.body(Set.of()), parser.marks);
     } catch (TemplateException fault) {
       throw fault.at(origin, tokens.line());
     }
@@ -97,7 +106,10 @@ final class Parser {
         yield new Statement.Filtered(line, filter, block("endfilter"));
       }
       case "with" -> with(line);
-      case "generation" -> new Statement.Generation(line, closedBlock("endgeneration"));
+      case "generation" -> {
+        marks = true;
+        yield new Statement.Generation(line, closedBlock("endgeneration"));
+      }
       case "block" -> namedBlock(line);
       case "print" -> new Statement.Print(line, expressions.tuple());
       case "break" -> new Statement.Jump(line, inLoop(Statement.Flow.BREAK));

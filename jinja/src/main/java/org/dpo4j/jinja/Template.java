@@ -1,7 +1,6 @@
 package org.dpo4j.jinja;
 
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -9,11 +8,11 @@ import org.jspecify.annotations.Nullable;
 /** A parsed template. Immutable; may render in several threads at once. */
 public final class Template {
   private final String origin;
-  private final List<Statement> body;
+  private final Parser.Parsed parsed;
 
-  private Template(String origin, List<Statement> body) {
+  private Template(String origin, Parser.Parsed parsed) {
     this.origin = origin;
-    this.body = body;
+    this.parsed = parsed;
   }
 
   /**
@@ -36,6 +35,11 @@ public final class Template {
     return renderMarked(variables, functions).text();
   }
 
+  /** Whether the source has a {@code generation} block. */
+  public boolean marksGenerated() {
+    return parsed.marks();
+  }
+
   /** As {@link #render}, with the parts from {@code generation} blocks. */
   public Rendering renderMarked(
       Map<String, @Nullable Object> variables, Map<String, UnaryOperator<String>> functions) {
@@ -43,7 +47,7 @@ public final class Template {
     variables.forEach((name, value) -> names.put(name, Value.of(value)));
     TextBuffer out = new TextBuffer();
     Run run = new Run(origin, out);
-    Statement.executeAll(body, Scope.root(run, names), out);
+    Statement.executeAll(parsed.body(), Scope.root(run, names), out);
     return new Rendering(out.toString(), run.generated());
   }
 }

@@ -18,6 +18,14 @@ class GenerationTest {
   }
 
   @Test
+  void aTemplateSaysWhetherItMarksAnything() {
+    String marked =
+        "{% macro m() %}{% if a %}{% generation %}x{% endgeneration %}{% endif %}{% endmacro %}";
+    assertThat(Template.parse(marked, "t").marksGenerated()).isTrue();
+    assertThat(Template.parse("{# {% generation %} #}generation", "t").marksGenerated()).isFalse();
+  }
+
+  @Test
   void partsOfGenerationBlocksAreMarked() {
     assertThat(
             generated(
