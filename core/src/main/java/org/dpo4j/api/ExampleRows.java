@@ -19,55 +19,58 @@ import org.dpo4j.data.ExampleReader;
 import org.dpo4j.data.Row;
 import org.jspecify.annotations.Nullable;
 
-/** Converts pairs of the API to rows, which are checked like those of files, and back. */
-final class PairRows {
+/** Converts examples of the API to rows, which are checked like those of files, and pairs back. */
+final class ExampleRows {
 
-  private PairRows() {}
+  private ExampleRows() {}
 
   /**
-   * Pairs as the data of a run.
+   * Examples as the data of a run.
    *
    * @param name replaces the path of a file in messages
    */
-  static DataInput input(String name, Supplier<Iterator<? extends PreferencePair>> pairs) {
-    return DataInput.inMemory(name, () -> rows(pairs.get()));
+  static DataInput input(String name, Supplier<Iterator<? extends TrainingExample>> examples) {
+    return DataInput.inMemory(name, () -> rows(examples.get()));
   }
 
-  private static Iterator<Map<String, ?>> rows(Iterator<? extends PreferencePair> pairs) {
+  private static Iterator<Map<String, ?>> rows(Iterator<? extends TrainingExample> examples) {
     return new Iterator<>() {
       @Override
       public boolean hasNext() {
-        return pairs.hasNext();
+        return examples.hasNext();
       }
 
       @Override
       public Map<String, ?> next() {
-        return row(pairs.next());
+        return row(examples.next());
       }
     };
   }
 
-  private static Map<String, @Nullable Object> row(PreferencePair pair) {
+  private static Map<String, @Nullable Object> row(TrainingExample example) {
+    if (example instanceof PromptCompletion single) {
+      return single.row();
+    }
     Map<String, @Nullable Object> row = new LinkedHashMap<>();
-    if (pair instanceof PreferencePair.Text text) {
+    if (example instanceof PreferencePair.Text text) {
       row.put("prompt", text.prompt());
       row.put("chosen", text.chosen());
       row.put("rejected", text.rejected());
-    } else if (pair instanceof PreferencePair.Conversation chat) {
+    } else if (example instanceof PreferencePair.Conversation chat) {
       row.put("prompt", turns(chat.prompt()));
       row.put("chosen", turns(chat.chosen()));
       row.put("rejected", turns(chat.rejected()));
       row.put("chat_template_kwargs", chat.templateVariables());
-    } else if (pair instanceof PreferencePair.TokenIds ids) {
+    } else if (example instanceof PreferencePair.TokenIds ids) {
       row.put("prompt_ids", ids.prompt());
       row.put("chosen_ids", ids.chosen());
       row.put("rejected_ids", ids.rejected());
     }
-    row.put("weight", pair.weight());
+    row.put("weight", example.weight());
     return row;
   }
 
-  private static List<Map<String, @Nullable Object>> turns(List<Message> messages) {
+  static List<Map<String, @Nullable Object>> turns(List<Message> messages) {
     return messages.stream().map(Message::fields).toList();
   }
 
@@ -77,7 +80,7 @@ final class PairRows {
         Spliterators.spliteratorUnknownSize(new Rows(reader), Spliterator.ORDERED);
     return StreamSupport.stream(rows, false)
         .flatMap(row -> row.pairsOrThrow().stream())
-        .map(PairRows::pair)
+        .map(ExampleRows::pair)
         .onClose(reader::close);
   }
 

@@ -571,7 +571,7 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   private static ExampleReader reader(Iterator<? extends PreferencePair> pairs) {
-    DataInput input = PairRows.input("pairs", () -> pairs);
+    DataInput input = ExampleRows.input("pairs", () -> pairs);
     return ExampleReader.open(
         input.entries().get(0).files().get(0), input.columns(), input.format());
   }

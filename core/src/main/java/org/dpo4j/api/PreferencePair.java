@@ -13,21 +13,9 @@ import org.jspecify.annotations.Nullable;
  * A prompt, a completion that was chosen and one that was rejected. Values are checked when they
  * are used, by the rules for rows of files; messages about them name the number of the pair.
  */
-public sealed interface PreferencePair {
+public sealed interface PreferencePair extends TrainingExample {
 
-  /**
-   * How much the pair counts in the loss, relative to the others; positive, 1 by default.
-   *
-   * @return the weight
-   */
-  double weight();
-
-  /**
-   * The same pair with another weight.
-   *
-   * @param weight positive and finite; only the relations between weights count
-   * @return a changed copy
-   */
+  @Override
   PreferencePair withWeight(double weight);
 
   /**
@@ -77,7 +65,7 @@ public sealed interface PreferencePair {
    * @throws org.dpo4j.UsageException if there is no such file
    */
   static Stream<PreferencePair> read(Path file) {
-    return PairRows.read(file);
+    return ExampleRows.read(file);
   }
 
   /**

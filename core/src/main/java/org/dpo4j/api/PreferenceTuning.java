@@ -31,7 +31,8 @@ import org.dpo4j.run.TrainingRun;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tunes a language model on preference pairs.
+ * Tunes a language model on preference pairs, labelled completions or demonstrations; the {@link
+ * #loss} says which.
  *
  * <pre>{@code
  * TrainingResult result =
@@ -53,8 +54,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PreferenceTuning {
 
-  private static final String PAIRS = "pairs";
-  private static final String HELD_OUT = "held-out pairs";
+  /** In place of the paths of files. */
+  private static final Path EXAMPLES = Path.of("examples");
+
+  private static final Path HELD_OUT = Path.of("held-out examples");
 
   private static final List<String> LOSS_OPTIONS =
       List.of(
@@ -71,8 +74,8 @@ public final class PreferenceTuning {
 
   private final Map<String, GivenValue> file;
   private final Map<String, GivenValue> options;
-  private final @Nullable Iterable<? extends PreferencePair> pairs;
-  private final @Nullable Iterable<? extends PreferencePair> heldOut;
+  private final @Nullable Iterable<? extends TrainingExample> examples;
+  private final @Nullable Iterable<? extends TrainingExample> heldOut;
   private final @Nullable Tokenizer tokenizer;
   private final @Nullable ChatTemplate chatTemplate;
   private final List<TrainingListener> listeners;
@@ -83,7 +86,7 @@ public final class PreferenceTuning {
   private PreferenceTuning(Fields fields) {
     file = fields.file;
     options = new LinkedHashMap<>(fields.options);
-    pairs = fields.pairs;
+    examples = fields.examples;
     heldOut = fields.heldOut;
     tokenizer = fields.tokenizer;
     chatTemplate = fields.chatTemplate;
@@ -97,8 +100,8 @@ public final class PreferenceTuning {
   private static final class Fields {
     private Map<String, GivenValue> file = Map.of();
     private Map<String, GivenValue> options = new LinkedHashMap<>();
-    private @Nullable Iterable<? extends PreferencePair> pairs;
-    private @Nullable Iterable<? extends PreferencePair> heldOut;
+    private @Nullable Iterable<? extends TrainingExample> examples;
+    private @Nullable Iterable<? extends TrainingExample> heldOut;
     private @Nullable Tokenizer tokenizer;
     private @Nullable ChatTemplate chatTemplate;
     private List<TrainingListener> listeners = new ArrayList<>();
@@ -111,7 +114,7 @@ public final class PreferenceTuning {
     Fields fields = new Fields();
     fields.file = file;
     fields.options = new LinkedHashMap<>(options);
-    fields.pairs = pairs;
+    fields.examples = examples;
     fields.heldOut = heldOut;
     fields.tokenizer = tokenizer;
     fields.chatTemplate = chatTemplate;
@@ -124,10 +127,10 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Tunes a model on the pairs of files.
+   * Tunes a model on the examples of files.
    *
    * @param model folder in Hugging Face format
-   * @param files files or folders of pairs: JSON Lines, JSON, CSV, TSV, Parquet
+   * @param files files or folders of examples: JSON Lines, JSON, CSV, TSV, Parquet
    * @return a run that is not started yet
    */
   public static PreferenceTuning of(Path model, Path... files) {
@@ -135,27 +138,27 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Tunes a model on pairs from memory.
+   * Tunes a model on examples from memory.
    *
    * @param model folder in Hugging Face format
-   * @param pairs all of one kind (text, conversations or ids); iterated once for each run, before
-   *     its first step
+   * @param examples all of one kind (text, conversations or ids); iterated once for each run,
+   *     before its first step
    * @return a run that is not started yet
    */
-  public static PreferenceTuning of(Path model, Iterable<? extends PreferencePair> pairs) {
-    return on(model).with("data_file", Path.of(PAIRS)).changed(fields -> fields.pairs = pairs);
+  public static PreferenceTuning of(Path model, Iterable<? extends TrainingExample> examples) {
+    return on(model).with("data_file", EXAMPLES).changed(fields -> fields.examples = examples);
   }
 
   /**
-   * Tunes a model on a stream of pairs, which can be read once: for a single run.
+   * Tunes a model on a stream of examples, which can be read once: for a single run.
    *
    * @param model folder in Hugging Face format
-   * @param pairs all of one kind (text, conversations or ids); read before the first step, and
+   * @param examples all of one kind (text, conversations or ids); read before the first step, and
    *     never held in memory as a whole
    * @return a run that is not started yet
    */
-  public static PreferenceTuning of(Path model, Stream<? extends PreferencePair> pairs) {
-    return of(model, once(pairs));
+  public static PreferenceTuning of(Path model, Stream<? extends TrainingExample> examples) {
+    return of(model, once(examples));
   }
 
   /** What was set, by the names of the options; for tests. */
@@ -168,8 +171,8 @@ public final class PreferenceTuning {
   }
 
   @SuppressWarnings("StreamToIterable") // documented: for a single run
-  private static <P extends PreferencePair> Iterable<P> once(Stream<P> pairs) {
-    return pairs::iterator;
+  private static <E extends TrainingExample> Iterable<E> once(Stream<E> examples) {
+    return examples::iterator;
   }
 
   /**
@@ -242,13 +245,13 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Evaluates on pairs from memory.
+   * Evaluates on examples from memory.
    *
-   * @param held of the same kind as the training pairs; iterated once for each run
+   * @param held of the same kind as those of training; iterated once for each run
    * @return a changed copy
    */
-  public PreferenceTuning evalPairs(Iterable<? extends PreferencePair> held) {
-    return with("eval_file", Path.of(HELD_OUT)).changed(fields -> fields.heldOut = held);
+  public PreferenceTuning evalExamples(Iterable<? extends TrainingExample> held) {
+    return with("eval_file", HELD_OUT).changed(fields -> fields.heldOut = held);
   }
 
   /**
@@ -346,16 +349,17 @@ public final class PreferenceTuning {
     TrainingOptions resolved =
         TrainingOptions.resolve(file, with("output_dir", outputFolder).options);
     resolved.report(output);
-    Iterable<? extends PreferencePair> training = pairs;
-    Iterable<? extends PreferencePair> evaluation = heldOut;
+    String name = resolved.config().loss().examples().noun() + "s";
+    Iterable<? extends TrainingExample> training = examples;
+    Iterable<? extends TrainingExample> evaluation = heldOut;
     ProgramInputs given =
         new ProgramInputs(
             training == null
                 ? Optional.empty()
-                : Optional.of(PairRows.input(PAIRS, training::iterator)),
+                : Optional.of(ExampleRows.input(name, training::iterator)),
             evaluation == null
                 ? Optional.empty()
-                : Optional.of(PairRows.input(HELD_OUT, evaluation::iterator)),
+                : Optional.of(ExampleRows.input("held-out " + name, evaluation::iterator)),
             TextSide.of(tokenizer, chatTemplate));
     return TrainingRun.run(resolved.config(), given, output, cancellation, listeners);
   }

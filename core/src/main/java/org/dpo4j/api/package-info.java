@@ -1,5 +1,6 @@
 /**
- * The Java API: tune a language model on preference pairs, then score and generate with it.
+ * The Java API: tune a language model on preference pairs, labelled completions or demonstrations,
+ * then score and generate with it.
  *
  * <p>Start with {@link org.dpo4j.api.PreferenceTuning} to train and {@link
  * org.dpo4j.api.LanguageModel} to use a model. Values that a training run shares with its callers

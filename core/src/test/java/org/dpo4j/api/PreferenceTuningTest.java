@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
@@ -271,7 +272,9 @@ class PreferenceTuningTest {
     tiny().evalFile(PAIRS).train(folder.resolve("file"));
 
     TrainingResult listed =
-        small(PreferenceTuning.of(TINY_CHAT, pairs)).evalPairs(pairs).train(folder.resolve("list"));
+        small(PreferenceTuning.of(TINY_CHAT, pairs))
+            .evalExamples(pairs)
+            .train(folder.resolve("list"));
     TrainingResult streamed =
         small(PreferenceTuning.of(TINY_CHAT, pairs.stream())).train(folder.resolve("stream"));
 
@@ -295,6 +298,87 @@ class PreferenceTuningTest {
         .isEqualTo(4);
     assertThat(small(PreferenceTuning.of(TINY_CHAT, ids)).train(folder.resolve("i")).examplesSeen())
         .isEqualTo(2);
+  }
+
+  @Test
+  void labelledCompletionsFromMemoryTrainTheModelThatTheirFileTrains() throws IOException {
+    String row =
+        "{\"prompt\": [{\"role\": \"user\", \"content\": \"%s\"}], \"completion\":"
+            + " [{\"role\": \"assistant\", \"content\": \"%s\"}], \"label\": %s, \"weight\": %s}\n";
+    Path file =
+        Files.writeString(
+            folder.resolve("thumbs.jsonl"),
+            row.formatted("q", "a", true, 2)
+                + row.formatted("r", "b", false, 1)
+                + row.formatted("s", "c", true, 1));
+    List<PromptCompletion> thumbs =
+        List.of(
+            thumb("q", "a").withLabel(true).withWeight(2),
+            thumb("r", "b").withLabel(false),
+            thumb("s", "c").withLabel(true));
+
+    small(PreferenceTuning.of(TINY_CHAT, file)).loss(Losses.kto(0.1)).train(folder.resolve("f"));
+    small(PreferenceTuning.of(TINY_CHAT, thumbs)).loss(Losses.kto(0.1)).train(folder.resolve("m"));
+
+    assertThat(weights(folder.resolve("m"))).isEqualTo(weights(folder.resolve("f")));
+  }
+
+  private static PromptCompletion thumb(String prompt, String completion) {
+    return PromptCompletion.of(List.of(Message.user(prompt)), Message.assistant(completion));
+  }
+
+  @Test
+  void demonstrationsFromMemoryTrainTheModelThatTheirFileTrains() throws IOException {
+    Path file =
+        Files.writeString(
+            folder.resolve("texts.jsonl"),
+            """
+            {"prompt": "a", "completion": " b"}
+            {"prompt": "c", "completion": " d"}
+            """);
+    List<PromptCompletion> texts =
+        List.of(PromptCompletion.of("a", " b"), PromptCompletion.of("c", " d"));
+    List<PromptCompletion> ids =
+        List.of(PromptCompletion.ofTokenIds(List.of(5, 6), List.of(7)).withWeight(3));
+
+    small(PreferenceTuning.of(TINY_CHAT, file)).loss(Losses.nll()).train(folder.resolve("f"));
+    small(PreferenceTuning.of(TINY_CHAT, texts)).loss(Losses.nll()).train(folder.resolve("m"));
+    TrainingResult ofIds =
+        small(PreferenceTuning.of(TINY_CHAT, ids)).loss(Losses.nll()).train(folder.resolve("i"));
+
+    assertThat(weights(folder.resolve("m"))).isEqualTo(weights(folder.resolve("f")));
+    assertThat(ofIds.examplesSeen()).isEqualTo(2);
+    assertThat(ofIds.referenceSeconds()).as("there is no reference").isZero();
+  }
+
+  @Test
+  void aCompletionWithoutTheLabelThatTheLossNeedsIsNamedByItsNumber() {
+    List<PromptCompletion> thumbs = List.of(thumb("q", "a").withLabel(true), thumb("r", "b"));
+
+    assertThatThrownBy(
+            () ->
+                small(PreferenceTuning.of(TINY_CHAT, thumbs))
+                    .loss(Losses.kto(0.1))
+                    .train(folder.resolve("out")))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[examples row 2] missing field \"label\"");
+  }
+
+  @Test
+  void templateVariablesReachTheChatTemplate() {
+    Set<Object> seen = ConcurrentHashMap.newKeySet();
+    PromptCompletion asked = thumb("q", "a").withTemplateVariables(Map.of("enable_thinking", "no"));
+
+    small(PreferenceTuning.of(TINY_CHAT, List.of(asked)))
+        .loss(Losses.nll())
+        .chatTemplate(
+            (messages, header, variables) -> {
+              seen.add(String.valueOf(variables.get("enable_thinking")));
+              return messages.size() == 1 ? "q: " : "q: a";
+            })
+        .train(folder.resolve("out"));
+
+    assertThat(seen).containsExactly("no");
   }
 
   @Test
