@@ -311,7 +311,11 @@ public record Conclusion(
     return kind == ExampleKind.PAIRS ? "rejected" : "undesirable";
   }
 
-  /** Mean changes over examples in nats, and the share of pairs with a positive reward margin. */
+  /**
+   * Mean changes over examples in nats.
+   *
+   * @param accuracy share of pairs with a positive reward margin; NaN without pairs
+   */
   private record Movement(
       ExampleKind kind, String pairs, double chosen, double rejected, double accuracy) {
 
@@ -325,7 +329,8 @@ public record Conclusion(
     }
 
     boolean wrongWay() {
-      return chosen - rejected < -WRONG_WAY && accuracy < 0.5;
+      boolean mostRight = accuracy >= 0.5; // false for labelled examples, which have none
+      return chosen - rejected < -WRONG_WAY && !mostRight;
     }
 
     String warning() {

@@ -1,7 +1,8 @@
 package org.dpo4j.report;
 
 import java.util.List;
-import org.dpo4j.ExampleKind;
+import org.dpo4j.loss.ApoZeroUnpairedLoss;
+import org.dpo4j.loss.TrainingLoss;
 
 /**
  * How a model card names what was done.
@@ -13,8 +14,48 @@ import org.dpo4j.ExampleKind;
  */
 record Method(String words, List<String> tags, String curves, String citation) {
 
-  static Method of(ExampleKind kind) {
-    return switch (kind) {
+  private static final String OF_LABELLED = "Loss, KL divergence, rewards and log-probabilities";
+
+  private static final Method KTO =
+      new Method(
+          "tuned on labelled completions with Kahneman-Tversky Optimization (KTO)",
+          List.of("kto", "preference-optimization"),
+          OF_LABELLED,
+          """
+          The method is Kahneman-Tversky Optimization ([arXiv 2402.01306](https://arxiv.org/abs/2402.01306)):
+
+          ```bibtex
+          @inproceedings{ethayarajh2024kto,
+            title     = {{KTO}: Model Alignment as Prospect Theoretic Optimization},
+            author    = {Kawin Ethayarajh and Winnie Xu and Niklas Muennighoff and Dan Jurafsky and Douwe Kiela},
+            booktitle = {International Conference on Machine Learning},
+            year      = {2024},
+            url       = {https://arxiv.org/abs/2402.01306}
+          }
+          ```
+          """);
+
+  private static final Method APO_ZERO =
+      new Method(
+          "tuned on labelled completions with Anchored Preference Optimization (APO-zero)",
+          List.of("apo", "preference-optimization"),
+          OF_LABELLED,
+          """
+          The method is Anchored Preference Optimization ([arXiv 2408.06266](https://arxiv.org/abs/2408.06266)):
+
+          ```bibtex
+          @misc{doosterlinck2024anchored,
+            title         = {Anchored Preference Optimization and Contrastive Revisions: Addressing Underspecification in Alignment},
+            author        = {Karel D'Oosterlinck and Winnie Xu and Chris Develder and Thomas Demeester and Amanpreet Singh and Christopher Potts and Douwe Kiela and Shikib Mehri},
+            year          = {2024},
+            eprint        = {2408.06266},
+            archivePrefix = {arXiv}
+          }
+          ```
+          """);
+
+  static Method of(TrainingLoss loss) {
+    return switch (loss.examples()) {
       case PAIRS ->
           new Method(
               "tuned on preference pairs with Direct Preference Optimization (DPO)",
@@ -33,24 +74,7 @@ record Method(String words, List<String> tags, String curves, String citation) {
               }
               ```
               """);
-      case LABELED ->
-          new Method(
-              "tuned on labelled completions with Kahneman-Tversky Optimization (KTO)",
-              List.of("kto", "preference-optimization"),
-              "Loss, KL divergence, rewards and log-probabilities",
-              """
-              The method is Kahneman-Tversky Optimization ([arXiv 2402.01306](https://arxiv.org/abs/2402.01306)):
-
-              ```bibtex
-              @inproceedings{ethayarajh2024kto,
-                title     = {{KTO}: Model Alignment as Prospect Theoretic Optimization},
-                author    = {Kawin Ethayarajh and Winnie Xu and Niklas Muennighoff and Dan Jurafsky and Douwe Kiela},
-                booktitle = {International Conference on Machine Learning},
-                year      = {2024},
-                url       = {https://arxiv.org/abs/2402.01306}
-              }
-              ```
-              """);
+      case LABELED -> loss instanceof ApoZeroUnpairedLoss ? APO_ZERO : KTO;
       case DEMONSTRATIONS ->
           new Method(
               "fine-tuned on demonstrations (SFT)",

@@ -76,7 +76,7 @@ public final class ModelCard {
     line("pipeline_tag: text-generation");
     line("tags:");
     line("- generated_from_trainer");
-    Method.of(run.kind()).tags().forEach(tag -> line("- " + tag));
+    Method.of(run.minimized()).tags().forEach(tag -> line("- " + tag));
     line("- dpo4j");
     if (run.adapter()) {
       line("- lora");
@@ -93,7 +93,7 @@ public final class ModelCard {
             .formatted(
                 run.adapter() ? "is a LoRA adapter for" : "model is",
                 markdown(modelName(run.baseModel())),
-                Method.of(run.kind()).words()));
+                Method.of(run.minimized()).words()));
     line(
         "by dpo4j. Loss: %s.%s"
             .formatted(
@@ -221,7 +221,7 @@ public final class ModelCard {
     }
     line("`dpo4j.yaml` has all settings and repeats the run.");
     line("");
-    line("![%s over steps](curves.png)".formatted(Method.of(run.kind()).curves()));
+    line("![%s over steps](curves.png)".formatted(Method.of(run.minimized()).curves()));
     line("");
   }
 
@@ -327,7 +327,7 @@ public final class ModelCard {
     line("");
     line("## Citation");
     line("");
-    Method.of(run.kind()).citation().lines().forEach(this::line);
+    Method.of(run.minimized()).citation().lines().forEach(this::line);
   }
 
   /** A hub name unchanged, or only the last part of a folder's path. */

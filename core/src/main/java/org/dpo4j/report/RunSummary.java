@@ -4,12 +4,13 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.ExampleKind;
+import org.dpo4j.loss.TrainingLoss;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The contents of a model card. All strings are plain text; the card escapes them.
  *
- * @param kind of the examples
+ * @param minimized the loss, or the sum of several
  * @param modelName name of the tuned model, usually the output folder's
  * @param baseModel the checkpoint that training started from: a hub name or a folder
  * @param adapter whether the folder holds a LoRA adapter and not a whole model
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param account outcome of the run, and how to try the result
  */
 public record RunSummary(
-    ExampleKind kind,
+    TrainingLoss minimized,
     String modelName,
     String baseModel,
     boolean adapter,
@@ -46,6 +47,11 @@ public record RunSummary(
     Map<String, String> versions,
     Origin origin,
     Account account) {
+
+  /** The kind of the examples. */
+  ExampleKind kind() {
+    return minimized.examples();
+  }
 
   /**
    * The outcome of the run, and how to try the result.

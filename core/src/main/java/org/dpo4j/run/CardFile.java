@@ -51,7 +51,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
     StepDescriptions steps = new StepDescriptions(config, settings);
     List<EvaluationReport> evaluations = contents.conclusion().history().evaluations();
     return new RunSummary(
-        config.loss().examples(),
+        config.loss().objective().loss(),
         String.valueOf(target.getFileName()),
         config.model().model().toString(),
         config.trainsAdapter(),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.OptionalDouble;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.StepReport;
@@ -235,6 +236,42 @@ class ConclusionTest {
         .singleElement()
         .asString()
         .contains("chosen -4.0 nats, rejected +0.0 nats", "columns are not swapped");
+  }
+
+  /** Labelled examples have no accuracy, so that their log-probabilities alone say it. */
+  @Test
+  void labelsThatAreSwappedAreSuspected() {
+    assertThat(labelled(-104, -100).warnings())
+        .singleElement()
+        .asString()
+        .contains("desirable -4.0 nats, undesirable +0.0 nats", "labels are not swapped");
+    assertThat(labelled(-100, -104).warnings()).isEmpty();
+  }
+
+  private static Conclusion labelled(double desirable, double undesirable) {
+    RunHistory history = new RunHistory();
+    history.add(labelled(0, -100, -100));
+    history.add(labelled(32, desirable, undesirable));
+    return new Conclusion(history, OptionalDouble.of(0.5), BETA, 1e-4, true);
+  }
+
+  private static EvaluationReport labelled(int step, double desirable, double undesirable) {
+    TrainingMetrics metrics =
+        new TrainingMetrics(
+            ExampleKind.LABELED,
+            0.5,
+            0.1 * (desirable + 100),
+            0.1 * (undesirable + 100),
+            Double.NaN,
+            0.1 * (desirable - undesirable),
+            desirable,
+            undesirable,
+            0,
+            0,
+            1,
+            0.5,
+            0);
+    return new EvaluationReport(step, step / 16.0, metrics, 12, 1);
   }
 
   @Test

@@ -9,9 +9,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.EvaluationReport;
-import org.dpo4j.ExampleKind;
 import org.dpo4j.PairMetrics;
 import org.dpo4j.TrainingMetrics;
+import org.dpo4j.loss.ApoZeroUnpairedLoss;
+import org.dpo4j.loss.KtoLoss;
+import org.dpo4j.loss.SigmoidLoss;
+import org.dpo4j.loss.TokenLoss;
+import org.dpo4j.loss.TrainingLoss;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -19,6 +23,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** Closes: a card that the hub cannot parse, or that shows names as mark-up or leaks a path. */
 class ModelCardTest {
+  private static final TrainingLoss PAIRS = new SigmoidLoss(0.1);
+
   @Test
   void theFrontMatterIsYamlWhateverTheNames() {
     String name = "my \"best\": model\n---\nlicense: evil # 'ü'";
@@ -151,6 +157,17 @@ class ModelCardTest {
     assertThat(ModelCard.text(copy(full, start, start))).contains("| metric | after |");
   }
 
+  @Test
+  void theMethodIsThatOfTheLoss() {
+    assertThat(Method.of(PAIRS).tags()).contains("dpo");
+    assertThat(Method.of(new KtoLoss(0.1, 1, 1)).citation()).contains("2402.01306");
+    Method apo = Method.of(new ApoZeroUnpairedLoss(0.1, 1, 1));
+    assertThat(apo.words()).contains("APO-zero").doesNotContain("KTO");
+    assertThat(apo.tags()).contains("apo").doesNotContain("kto");
+    assertThat(apo.citation()).contains("2408.06266").doesNotContain("Kahneman");
+    assertThat(Method.of(new TokenLoss()).tags()).containsExactly("sft");
+  }
+
   /**
    * Both kinds of card as a whole; {@code -Ddpo4j.write.docs=true} writes the files anew after a
    * change of the text.
@@ -163,7 +180,7 @@ class ModelCardTest {
     assertRecorded(
         "adapter.md",
         new RunSummary(
-            ExampleKind.PAIRS,
+            PAIRS,
             "adapter",
             "org/base",
             true,
@@ -199,7 +216,7 @@ class ModelCardTest {
     dropped.put("prompt too long", 100L);
     dropped.put("identical", 3L);
     return new RunSummary(
-        ExampleKind.PAIRS,
+        PAIRS,
         name,
         base,
         false,
@@ -239,7 +256,7 @@ class ModelCardTest {
   private static RunSummary copy(
       RunSummary run, @Nullable EvaluationReport before, @Nullable EvaluationReport after) {
     return new RunSummary(
-        ExampleKind.PAIRS,
+        PAIRS,
         run.modelName(),
         run.baseModel(),
         run.adapter(),
@@ -260,7 +277,7 @@ class ModelCardTest {
 
   private static RunSummary with(RunSummary run, boolean adapter, RunSummary.Account account) {
     return new RunSummary(
-        ExampleKind.PAIRS,
+        PAIRS,
         run.modelName(),
         run.baseModel(),
         adapter,
