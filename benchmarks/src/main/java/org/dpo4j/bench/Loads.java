@@ -53,7 +53,7 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
               tokenizer,
               new EncodingLimits(
                   Workload.MAX_LENGTH, blueprint.maxPositions(), blueprint.shape().vocabSize()));
-      return ExampleDataset.load(file, encoder, OnBadRow.STOP).pairs();
+      return ExampleDataset.load(file, encoder, OnBadRow.STOP).examples();
     }
   }
 

@@ -13,6 +13,8 @@ final class CompletionColumns {
 
   static final String LABEL = "label";
 
+  private static final Set<String> DESIRABLE = Set.of("true", "True", "1");
+
   /** The texts of labels of undesirable completions. */
   static final Set<String> UNDESIRABLE = Set.of("false", "False", "0");
 
@@ -73,18 +75,14 @@ final class CompletionColumns {
   static boolean label(RowFields row) {
     Object label = row.present(LABEL);
     String text = label instanceof Number number ? number(number) : String.valueOf(label).strip();
-    return switch (text) {
-      case "true", "True", "1" -> true;
-      default -> {
-        if (!UNDESIRABLE.contains(text)) {
-          throw row.bad(
-              "label that is neither true nor false",
-              "write true for a desirable completion and false for an undesirable one; found "
-                  + (label instanceof Number ? label : JsonKind.of(label)));
-        }
-        yield false;
-      }
-    };
+    boolean desirable = DESIRABLE.contains(text);
+    if (!desirable && !UNDESIRABLE.contains(text)) {
+      throw row.bad(
+          "label that is neither true nor false",
+          "write true for a desirable completion and false for an undesirable one; found "
+              + (label instanceof Number ? label : JsonKind.of(label)));
+    }
+    return desirable;
   }
 
   private static String number(Number number) {

@@ -5,6 +5,7 @@ import java.util.AbstractList;
 import java.util.List;
 import java.util.Objects;
 import java.util.RandomAccess;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.CompletionRole;
 import org.jspecify.annotations.Nullable;
@@ -96,20 +97,25 @@ public final class EncodedExamples extends AbstractList<EncodedExample>
     return selected == null ? index : selected[index];
   }
 
-  /** Whether truncation shortened a pair. */
+  /** How many examples begin with a chosen or desirable completion; reads nothing from disk. */
+  public int desirable() {
+    return (int) IntStream.range(0, size()).filter(i -> file.isDesirable(place(i))).count();
+  }
+
+  /** Whether truncation shortened an example. */
   boolean isCut(int index) {
     return file.isCut(place(index));
   }
 
-  /** The file that a pair came from, as the user named it; reads nothing from disk. */
+  /** The file that an example came from, as the user named it; reads nothing from disk. */
   String fileOf(int index) {
     return file.fileOf(place(index));
   }
 
-  /** Whether the pairs have different weights. */
+  /** Whether the examples have different weights. */
   public boolean weightsDiffer() {
     if (!file.weightsDiffer()) {
-      return false; // the usual case: no need to read every pair
+      return false; // the usual case: no need to read every example
     }
     double first = get(0).weight();
     for (int i = 1; i < size(); i++) {
@@ -121,7 +127,7 @@ public final class EncodedExamples extends AbstractList<EncodedExample>
   }
 
   /**
-   * A selection of the pairs, backed by the same file.
+   * A selection of the examples, backed by the same file.
    *
    * @param indices indices into this list, in the order of the selection; must not be modified
    *     afterwards

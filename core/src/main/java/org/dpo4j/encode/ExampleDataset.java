@@ -28,16 +28,16 @@ import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All usable pairs of some data files in order, with counts of the others.
+ * All usable examples of some data files in order, with counts of the others.
  *
- * @param pairs the pairs, on disk; closed with the data set
+ * @param examples on disk; closed with the data set
  * @param readSummary counts and columns seen while reading
- * @param unused usable pairs that are left out, by reason
+ * @param unused usable examples that are left out, by reason
  * @param packs examples that form a row of a batch together, as in {@link PackedExamples}; null if
  *     each is one
  */
 public record ExampleDataset(
-    EncodedExamples pairs,
+    EncodedExamples examples,
     ReadSummary readSummary,
     Map<String, Integer> unused,
     @Nullable List<int[]> packs)
@@ -53,15 +53,15 @@ public record ExampleDataset(
 
   /** Examples that are rows of a batch themselves. */
   public ExampleDataset(
-      EncodedExamples pairs, ReadSummary readSummary, Map<String, Integer> unused) {
-    this(pairs, readSummary, unused, null);
+      EncodedExamples examples, ReadSummary readSummary, Map<String, Integer> unused) {
+    this(examples, readSummary, unused, null);
   }
 
   /** The examples of a row of a batch. */
   public List<EncodedExample> row(int index) {
     return packs == null
-        ? List.of(pairs.get(index))
-        : IntStream.of(packs.get(index)).mapToObj(pairs::get).toList();
+        ? List.of(examples.get(index))
+        : IntStream.of(packs.get(index)).mapToObj(examples::get).toList();
   }
 
   /** Whether a row of a batch is a pack of several examples. */
@@ -71,15 +71,15 @@ public record ExampleDataset(
 
   /** Rows of a batch: packs, or examples. */
   public int rows() {
-    return packs == null ? pairs.size() : packs.size();
+    return packs == null ? examples.size() : packs.size();
   }
 
-  /** Counts of every pair of the files by result. */
+  /** Counts of every example of the files by result. */
   public EncodingCounts counts() {
     return readSummary.counts();
   }
 
-  /** The pairs of one file; see {@link #load(DataInput, List, ExampleEncoder, OnBadRow)}. */
+  /** The examples of one file; see {@link #load(DataInput, List, ExampleEncoder, OnBadRow)}. */
   public static ExampleDataset load(Path file, ExampleEncoder encoder, OnBadRow onBadRow) {
     return load(DataInput.of(file), List.of(), encoder, onBadRow);
   }
@@ -94,11 +94,11 @@ public record ExampleDataset(
   }
 
   /**
-   * @param weights the weight of each of the input's entries in the mixture; empty for all pairs of
-   *     all entries
+   * @param weights the weight of each of the input's entries in the mixture; empty for all examples
+   *     of all entries
    * @throws BadRowException naming the first bad row and their number, if {@code onBadRow} is
    *     {@code STOP}
-   * @throws DpoException if a file cannot be read, no pair can be used or the disk is full
+   * @throws DpoException if a file cannot be read, no example can be used or the disk is full
    */
   public static ExampleDataset load(
       DataInput input,
@@ -156,24 +156,24 @@ public record ExampleDataset(
     int size = 0;
     for (int i = 0; i < ends.size(); i++) {
       int from = ends.get(i) - available.get(i);
-      for (int pair = from; pair < from + taken.get(i); pair++) {
-        mixture[size++] = pair;
+      for (int example = from; example < from + taken.get(i); example++) {
+        mixture[size++] = example;
       }
     }
     return keep(mixture, "left out for data_weights");
   }
 
   /**
-   * A data set of the same rows with a selection of the pairs.
+   * A data set of the same rows with a selection of the examples.
    *
-   * @param indices indices of the pairs to keep, in order
+   * @param indices indices of the examples to keep, in order
    */
   ExampleDataset keep(int[] indices, String reason) {
     Map<String, Integer> more = new LinkedHashMap<>(unused);
-    if (indices.length < pairs.size()) {
-      more.merge(reason, pairs.size() - indices.length, Integer::sum);
+    if (indices.length < examples.size()) {
+      more.merge(reason, examples.size() - indices.length, Integer::sum);
     }
-    return new ExampleDataset(pairs.select(indices), readSummary, more);
+    return new ExampleDataset(examples.select(indices), readSummary, more);
   }
 
   /**
@@ -183,7 +183,7 @@ public record ExampleDataset(
    * @param maxLength as in {@link EncodingLimits}
    */
   public ExampleDataset mismatched(int block, int maxLength) {
-    return new ExampleDataset(pairs.mismatched(block, maxLength), readSummary, unused);
+    return new ExampleDataset(examples.mismatched(block, maxLength), readSummary, unused);
   }
 
   /**
@@ -193,32 +193,34 @@ public record ExampleDataset(
    * @param folder where the packed examples are kept
    */
   public ExampleDataset packed(PackingStrategy strategy, int maxLength, Path folder) {
-    PackedExamples packed = PackedExamples.of(pairs, strategy, maxLength, folder);
+    PackedExamples packed = PackedExamples.of(examples, strategy, maxLength, folder);
     return new ExampleDataset(packed.examples(), readSummary, unused, packed.packs());
   }
 
-  /** Pairs that are used after truncation. */
+  /** Examples that are used after truncation. */
   public int cut() {
-    return (int) IntStream.range(0, pairs.size()).filter(pairs::isCut).count();
+    return (int) IntStream.range(0, examples.size()).filter(examples::isCut).count();
   }
 
-  /** The number of pairs from an entry. */
+  /** The number of examples from an entry. */
   public long from(DataEntry entry) {
     Set<String> files = new HashSet<>();
     entry.files().forEach(file -> files.add(file.path().toString()));
-    return IntStream.range(0, pairs.size()).filter(i -> files.contains(pairs.fileOf(i))).count();
+    return IntStream.range(0, examples.size())
+        .filter(i -> files.contains(examples.fileOf(i)))
+        .count();
   }
 
-  /** Frees the disk space of the pairs, which selections of this data set share. */
+  /** Frees the disk space of the examples, which selections of this data set share. */
   @Override
   public void close() {
-    pairs.close();
+    examples.close();
   }
 
   /**
    * Counts and columns seen while reading.
    *
-   * @param counts counts of every pair by result
+   * @param counts counts of every example by result
    * @param ignoredColumns columns that are ignored
    * @param lostColumns those of them that are rarely ignored on purpose, each with the first row in
    *     which it matters
@@ -267,9 +269,9 @@ public record ExampleDataset(
   }
 
   /**
-   * Passes on each pair of the files in order, independent of the number of threads; memory holds
-   * at most 64 rows per thread. A skipped bad row is passed on once, as dropped with its reason:
-   * one bad rejected completion makes the whole row bad.
+   * Passes on each example of the files in order, independent of the number of threads; memory
+   * holds at most 64 rows per thread. A skipped bad row is passed on once, as dropped with its
+   * reason: one bad rejected completion makes the whole row bad.
    *
    * @param threads number of tokenizing threads, including the calling one
    * @param action runs on the calling thread

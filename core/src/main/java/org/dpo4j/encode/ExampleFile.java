@@ -27,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A record is a row of ints: line, row, rejected index, both halves of the weight, the length of
  * the prompt, its ids, the completions, and a checksum. A completion is a tag (role, whether some
  * ids are not scored, number of ids), its ids, and in the second case a bit for each id. An index
- * on the heap has the end of each record, the file of each row as ranges, and one bit per example
- * for whether it was cut.
+ * on the heap has the end of each record, the file of each row as ranges, and two bits per example
+ * for whether it was cut and whether it is undesirable.
  */
 final class ExampleFile implements AutoCloseable {
   private static final int HEADER = 6; // ints
@@ -46,6 +46,7 @@ final class ExampleFile implements AutoCloseable {
   private final List<String> files = new ArrayList<>();
   private final List<Integer> firstOfFile = new ArrayList<>();
   private final BitSet cut = new BitSet();
+  private final BitSet undesirable = new BitSet();
   private byte[] bytes = new byte[BUFFER]; // not written yet
   private ByteBuffer buffer = ints(bytes);
   private long flushed;
@@ -123,6 +124,7 @@ final class ExampleFile implements AutoCloseable {
     }
     weightsDiffer |= example.weight() != firstWeight;
     cut.set(size, wasCut);
+    undesirable.set(size, !example.isDesirable());
     long weight = Double.doubleToRawLongBits(example.weight());
     checksum = 1;
     put(
@@ -208,9 +210,14 @@ final class ExampleFile implements AutoCloseable {
     return flushed - start;
   }
 
-  /** Whether truncation shortened a example. */
+  /** Whether truncation shortened an example. */
   boolean isCut(int index) {
     return cut.get(index);
+  }
+
+  /** As {@link EncodedExample#isDesirable}; reads nothing from disk. */
+  boolean isDesirable(int index) {
+    return !undesirable.get(index);
   }
 
   /** The file that an example came from. */

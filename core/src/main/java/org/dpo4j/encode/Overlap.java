@@ -7,29 +7,28 @@ import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Held-out pairs that are also trained on. Pairs are compared on disk by their ids after
- * truncation; counting takes 11 bytes of memory per training pair.
+ * Held-out examples that are also trained on. Examples are compared on disk by their ids after
+ * truncation; counting takes 11 bytes of memory per training example.
  *
- * @param pairs held-out pairs that are equal to a training pair
- * @param prompts further held-out pairs that share the prompt of a training pair; pairs without a
- *     prompt share none
- * @param held the first held-out pair that is equal to a training pair or, failing that, shares a
- *     prompt; or null
- * @param trained the training pair that it matches, or null
+ * @param examples held-out examples that are equal to one of training
+ * @param prompts further held-out examples that share the prompt of one of training; examples
+ *     without a prompt share none
+ * @param held the first held-out example that is equal to one of training or, failing that, shares
+ *     a prompt; or null
+ * @param trained the training example that it matches, or null
  */
 public record Overlap(
-    int pairs, int prompts, @Nullable RowOrigin held, @Nullable RowOrigin trained) {
+    int examples, int prompts, @Nullable RowOrigin held, @Nullable RowOrigin trained) {
 
   /**
-   * Compares each held-out pair with all training pairs.
+   * Compares each held-out example with all of training.
    *
    * @param bos as in {@link EncodedExample#hasPrompt}
    */
   public static Overlap of(List<EncodedExample> training, List<EncodedExample> heldOut, int bos) {
-    boolean[] samePair = new boolean[heldOut.size()];
+    boolean[] same = new boolean[heldOut.size()];
     boolean[] samePrompt = new boolean[heldOut.size()];
-    First pair =
-        mark(training, heldOut, samePair, any -> true, Overlap::wholeHash, Overlap::isSame);
+    First whole = mark(training, heldOut, same, any -> true, Overlap::wholeHash, Overlap::isSame);
     First prompt =
         mark(
             training,
@@ -38,20 +37,20 @@ public record Overlap(
             each -> each.hasPrompt(bos),
             Overlap::promptHash,
             Overlap::hasSamePrompt);
-    int pairs = 0;
+    int examples = 0;
     int prompts = 0;
-    for (int i = 0; i < samePair.length; i++) {
-      pairs += samePair[i] ? 1 : 0;
-      prompts += samePrompt[i] && !samePair[i] ? 1 : 0;
+    for (int i = 0; i < same.length; i++) {
+      examples += same[i] ? 1 : 0;
+      prompts += samePrompt[i] && !same[i] ? 1 : 0;
     }
-    First first = pairs > 0 ? pair : prompt;
-    return new Overlap(pairs, prompts, first.held(), first.trained());
+    First first = examples > 0 ? whole : prompt;
+    return new Overlap(examples, prompts, first.held(), first.trained());
   }
 
   private record First(@Nullable RowOrigin held, @Nullable RowOrigin trained) {}
 
   private interface Hash {
-    int of(EncodedExample pair);
+    int of(EncodedExample example);
   }
 
   private interface Likeness {
@@ -67,38 +66,38 @@ public record Overlap(
       Likeness like) {
     FirstOccurrenceIndex seen = new FirstOccurrenceIndex(training.size() + 1);
     for (int i = 0; i < training.size(); i++) {
-      EncodedExample pair = training.get(i);
-      // Pairs without a prompt would share one hash, which would make the comparison quadratic.
-      if (compared.test(pair)) {
-        seen.findOrAdd(hash.of(pair), i, other -> like.of(pair, training.get(other)));
+      EncodedExample example = training.get(i);
+      // Examples without a prompt would share one hash, which would make the comparison quadratic.
+      if (compared.test(example)) {
+        seen.findOrAdd(hash.of(example), i, other -> like.of(example, training.get(other)));
       }
     }
     First first = new First(null, null);
     for (int i = 0; i < marks.length; i++) {
-      EncodedExample pair = heldOut.get(i);
+      EncodedExample example = heldOut.get(i);
       int found =
-          compared.test(pair)
-              ? seen.find(hash.of(pair), other -> like.of(pair, training.get(other)))
+          compared.test(example)
+              ? seen.find(hash.of(example), other -> like.of(example, training.get(other)))
               : -1;
       marks[i] = found >= 0;
       if (found >= 0 && first.held() == null) {
-        first = new First(pair.origin(), training.get(found).origin());
+        first = new First(example.origin(), training.get(found).origin());
       }
     }
     return first;
   }
 
-  private static int promptHash(EncodedExample pair) {
-    return Arrays.hashCode(pair.promptIds());
+  private static int promptHash(EncodedExample example) {
+    return Arrays.hashCode(example.promptIds());
   }
 
   private static boolean hasSamePrompt(EncodedExample a, EncodedExample b) {
     return Arrays.equals(a.promptIds(), b.promptIds());
   }
 
-  private static int wholeHash(EncodedExample pair) {
-    int hash = promptHash(pair);
-    for (EncodedCompletion completion : pair.completions()) {
+  private static int wholeHash(EncodedExample example) {
+    int hash = promptHash(example);
+    for (EncodedCompletion completion : example.completions()) {
       hash = 31 * hash + Arrays.hashCode(completion.ids());
     }
     return hash;

@@ -5,8 +5,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.ModelShape;
 
@@ -36,8 +38,18 @@ public record TokenLoad(
 
   /** The load of the trained completions of examples on a model; loads of micro-batches add up. */
   public static TokenLoad of(List<EncodedExample> examples, ModelShape shape) {
-    List<EncodedExample> trained = examples.stream().map(EncodedExample::trained).toList();
-    return of(examples.size(), ExampleBatch.of(trained).sequences(), shape);
+    return of(examples, role -> role != CompletionRole.MISMATCHED, shape);
+  }
+
+  /** The load of the mismatched completions of examples, which a KL estimate scores. */
+  public static TokenLoad ofMismatched(List<EncodedExample> examples, ModelShape shape) {
+    return of(examples, CompletionRole.MISMATCHED::equals, shape);
+  }
+
+  private static TokenLoad of(
+      List<EncodedExample> examples, Predicate<CompletionRole> role, ModelShape shape) {
+    List<EncodedExample> some = examples.stream().map(example -> example.only(role)).toList();
+    return of(examples.size(), ExampleBatch.of(some).sequences(), shape);
   }
 
   private static TokenLoad of(int examples, FlatSequences sequences, ModelShape shape) {

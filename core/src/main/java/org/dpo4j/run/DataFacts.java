@@ -95,7 +95,7 @@ record DataFacts(
   private static RunSummary.DataFile file(
       String use, String name, ExampleDataset dataset, Map<String, Long> dropped) {
     int cut = dataset.cut();
-    return new RunSummary.DataFile(use, name, dataset.pairs().size() - cut, cut, dropped);
+    return new RunSummary.DataFile(use, name, dataset.examples().size() - cut, cut, dropped);
   }
 
   private static void hash(Map<String, String> hashes, Path file) {

@@ -43,7 +43,7 @@ final class DatasetSummary {
       lines.add(
           "  packed: %s in %s"
               .formatted(
-                  ShortNumber.count(data.pairs().size(), data.counts().noun()),
+                  ShortNumber.count(data.examples().size(), data.counts().noun()),
                   ShortNumber.count(data.rows(), "pack")));
     }
     return lines;
@@ -172,15 +172,15 @@ final class DatasetSummary {
 
   private static void overlap(
       RunOutput output, ExampleDataset training, ExampleDataset heldOut, int bos) {
-    Overlap overlap = Overlap.of(training.pairs(), heldOut.pairs(), bos);
-    if (overlap.pairs() > 0) {
+    Overlap overlap = Overlap.of(training.examples(), heldOut.examples(), bos);
+    if (overlap.examples() > 0) {
       output.warn(
           OptionText.of(
               "%d of %d held-out %5$ss are also trained on (first %s, which is %s); the evaluation"
                   + " shows there what the model has memorized; leave them out of one of the files,"
                   + " or hold %5$ss out with {eval_split}",
-              overlap.pairs(),
-              heldOut.pairs().size(),
+              overlap.examples(),
+              heldOut.examples().size(),
               overlap.held(),
               overlap.trained(),
               heldOut.counts().noun()));
@@ -190,9 +190,9 @@ final class DatasetSummary {
           "%d of %d held-out %ss have a prompt that is trained on with other answers%s"
               .formatted(
                   overlap.prompts(),
-                  heldOut.pairs().size(),
+                  heldOut.examples().size(),
                   heldOut.counts().noun(),
-                  overlap.pairs() > 0
+                  overlap.examples() > 0
                       ? ""
                       : " (first %s, which is that of %s)"
                           .formatted(overlap.held(), overlap.trained())));

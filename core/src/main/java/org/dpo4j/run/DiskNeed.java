@@ -69,7 +69,7 @@ record DiskNeed(
         CacheFolder.of(config).isPresent()
             && config.loss().referenceChoice() != ReferenceChoice.NONE
             && !config.loss().syncRefModel();
-    long count = data.datasets().stream().mapToLong(dataset -> dataset.pairs().size()).sum();
+    long count = data.datasets().stream().mapToLong(dataset -> dataset.examples().size()).sum();
     long logLines = steps / config.output().loggingSteps().steps(steps);
     return new DiskNeed(
         type,

@@ -1,10 +1,9 @@
 package org.dpo4j.run;
 
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.dpo4j.OptionText;
-import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.encode.EncodedExamples;
 
 /**
  * How many completions have each label. KTO works best if the desirable ones, with their weight,
@@ -21,11 +20,8 @@ record LabelBalance(int desirable, int undesirable) {
    */
   private static final double MOST = 1.33;
 
-  static LabelBalance of(List<EncodedExample> examples) {
-    int desirable = 0;
-    for (EncodedExample example : examples) {
-      desirable += example.isDesirable() ? 1 : 0;
-    }
+  static LabelBalance of(EncodedExamples examples) {
+    int desirable = examples.desirable();
     return new LabelBalance(desirable, examples.size() - desirable);
   }
 

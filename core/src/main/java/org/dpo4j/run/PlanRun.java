@@ -94,7 +94,7 @@ public final class PlanRun {
   }
 
   private void plan(Checkpoint checkpoint, DataInput files, TrainingExamples pairs) {
-    List<EncodedExample> used = pairs.training().pairs();
+    List<EncodedExample> used = pairs.training().examples();
     TrainingConfig.Batching batching = training.batching();
     EpochPlan plan =
         plan(
@@ -125,6 +125,11 @@ public final class PlanRun {
         (double) mean.tokens() / used.size(),
         (double) mean.predictions() / used.size(),
         largest.tokens());
+    if (training.loss().usesKl()) {
+      line(
+          "KL estimate: an example feeds %.0f more, on average, forward only",
+          (double) TokenLoad.ofMismatched(used, shape).tokens() / used.size());
+    }
     line(
         "steps: %d of %d %ss (%d x %d)",
         steps, stepPairs(), noun(), plan.microBatchSize(), plan.accumulation());
@@ -229,7 +234,7 @@ public final class PlanRun {
   }
 
   private Map<MemoryModel.Part, Long> peak(TrainingExamples pairs, TokenLoad largest) {
-    long all = pairs.datasets().stream().mapToLong(dataset -> dataset.pairs().size()).sum();
+    long all = pairs.datasets().stream().mapToLong(dataset -> dataset.examples().size()).sum();
     return new MemoryModel(shape, adapter(), checkpointing()).peak(all, largest, referenceCopy());
   }
 
@@ -304,11 +309,10 @@ public final class PlanRun {
     StepCost sample = trial.run(typical.pairs());
     double trialSeconds = (System.nanoTime() - started) / 1e9;
 
-    StepArithmetic arithmetic = new StepArithmetic(shape, adapter());
-    TokenLoad all = TokenLoad.of(pairs.training().pairs(), shape);
-    double perPair = arithmetic.training(all) / all.examples();
-    double pairsOfStep = (double) all.examples() / plan.stepsPerEpoch();
-    StepCost step = sample.scaled(perPair * pairsOfStep / arithmetic.training(typical.load()));
+    int all = pairs.training().examples().size();
+    double perPair = arithmetic(pairs.training().examples()) / all;
+    double pairsOfStep = (double) all / plan.stepsPerEpoch();
+    StepCost step = sample.scaled(perPair * pairsOfStep / arithmetic(typical.pairs()));
     double seconds = step.compute() + step.optimizer();
     if (training.loss().syncRefModel()) {
       seconds += step.forward(); // the reference's, in the step
@@ -317,7 +321,7 @@ public final class PlanRun {
     double reference =
         training.loss().referenceChoice() == ReferenceChoice.NONE || training.loss().syncRefModel()
             ? 0
-            : forwardOfPair * (all.examples() + heldOut(pairs));
+            : forwardOfPair * (all + heldOut(pairs));
     double evaluation = forwardOfPair * heldOut(pairs) * evaluations(plan, steps);
     double whole = reference + steps * seconds + evaluation;
     line("time, after a trial of %.1f s on %d threads:", trialSeconds, Engine.threads());
@@ -326,8 +330,8 @@ public final class PlanRun {
         seconds,
         step.compute(),
         step.optimizer(),
-        pairs.training().pairs().stream().mapToLong(EncodedExample::tokens).sum()
-            / (double) all.examples()
+        pairs.training().examples().stream().mapToLong(EncodedExample::tokens).sum()
+            / (double) all
             * pairsOfStep
             / seconds,
         perPair * pairsOfStep / step.compute() / 1e9);
@@ -346,8 +350,17 @@ public final class PlanRun {
     figures.put("trial_seconds", trialSeconds);
   }
 
+  /** Floating point operations of a step of these examples. */
+  private double arithmetic(List<EncodedExample> examples) {
+    StepArithmetic arithmetic = new StepArithmetic(shape, adapter());
+    double trained = arithmetic.training(TokenLoad.of(examples, shape));
+    return training.loss().usesKl()
+        ? trained + arithmetic.forward(TokenLoad.ofMismatched(examples, shape))
+        : trained;
+  }
+
   private static long heldOut(TrainingExamples pairs) {
-    return pairs.heldOut().map(held -> (long) held.pairs().size()).orElse(0L);
+    return pairs.heldOut().map(held -> (long) held.examples().size()).orElse(0L);
   }
 
   /** One before the first step, one after the last, and those between. */

@@ -21,6 +21,7 @@ import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.ShortList;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
@@ -66,7 +67,7 @@ final class ReferenceTables {
     }
 
     String pairs() {
-      return "%d %s %ss".formatted(dataset.pairs().size(), use, config.loss().examples().noun());
+      return "%d %s %ss".formatted(dataset.examples().size(), use, config.loss().examples().noun());
     }
   }
 
@@ -92,7 +93,7 @@ final class ReferenceTables {
     for (ExampleDataset dataset : datasets) {
       String use = entries.isEmpty() ? "training" : "held-out";
       ReferenceKey key =
-          cache.isEmpty() ? null : ReferenceKey.of(files, dataset.pairs(), tail, computation);
+          cache.isEmpty() ? null : ReferenceKey.of(files, dataset.examples(), tail, computation);
       Entry entry = new Entry(use, dataset, key);
       cache.ifPresent(found -> find(found, entry));
       entries.add(entry);
@@ -130,46 +131,38 @@ final class ReferenceTables {
       if (entry.table != null) {
         continue;
       }
-      int pairs = entry.dataset.pairs().size();
+      int pairs = entry.dataset.examples().size();
       progress.update("reference", 0, pairs, "");
       LogProbTable table =
           LogProbTable.compute(
               config.engine().computation().engine(),
               model,
-              entry.dataset.pairs(),
+              entry.dataset.examples(),
               tail,
               TokenBudget.DEFAULT,
               done -> progress.update("reference", done, pairs, ""));
-      requireFinite(table, entry.dataset.pairs());
+      requireFinite(table, entry.dataset.examples());
       entry.table = table;
       cache.ifPresent(kept -> keep(kept, entry, table));
     }
   }
 
   private void requireFinite(LogProbTable table, List<EncodedExample> examples) {
-    int[] bad = IntStream.range(0, examples.size()).filter(i -> !table.finite(i)).toArray();
-    if (bad.length > 0) {
-      String rows =
-          IntStream.of(bad)
-              .limit(MOST_ROWS)
-              .mapToObj(
-                  i ->
-                      "%s (%s)"
-                          .formatted(examples.get(i).origin(), values(table, examples.get(i), i)))
-              .collect(Collectors.joining(", "));
+    List<Integer> bad =
+        IntStream.range(0, examples.size()).filter(i -> !table.finite(i)).boxed().toList();
+    if (!bad.isEmpty()) {
       throw new DpoException(
-          "log-probabilities under the reference must be finite but are not on %s: %s%s; look at these rows with inspect and leave them out, or take another reference"
+          "log-probabilities under the reference must be finite but are not on %s: %s; look at these rows with inspect and leave them out, or take another reference"
               .formatted(
-                  ShortNumber.count(bad.length, config.loss().examples().noun()),
-                  rows,
-                  bad.length > MOST_ROWS ? " and %d more".formatted(bad.length - MOST_ROWS) : ""));
+                  ShortNumber.count(bad.size(), config.loss().examples().noun()),
+                  ShortList.of(bad, MOST_ROWS, i -> row(table, examples.get(i), i))));
     }
   }
 
-  private static String values(LogProbTable table, EncodedExample example, int index) {
+  private static String row(LogProbTable table, EncodedExample example, int index) {
     return IntStream.range(0, table.completions())
         .mapToObj(i -> example.column(example.completions().get(i)) + " " + table.at(index, i))
-        .collect(Collectors.joining(", "));
+        .collect(Collectors.joining(", ", example.origin() + " (", ")"));
   }
 
   private void keep(ReferenceCache kept, Entry entry, LogProbTable table) {
@@ -189,7 +182,7 @@ final class ReferenceTables {
         .map(
             entry ->
                 new TrainingData(
-                    entry.dataset.pairs(),
+                    entry.dataset.examples(),
                     new PrecomputedReference(Objects.requireNonNull(entry.table))))
         .toList();
   }

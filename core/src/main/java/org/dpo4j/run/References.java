@@ -71,7 +71,7 @@ final class References {
     return switch (config.loss().referenceChoice()) {
       case NONE ->
           datasets.stream()
-              .map(dataset -> new TrainingData(dataset.pairs(), null, dataset.packs()))
+              .map(dataset -> new TrainingData(dataset.examples(), null, dataset.packs()))
               .toList();
       case BASE -> ofBase(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
       case START ->
@@ -184,6 +184,6 @@ final class References {
             new MovingReference.SyncSchedule(
                 config.loss().refModelMixupAlpha(), config.loss().refModelSyncSteps()),
             config.loss().objective().tail());
-    return datasets.stream().map(dataset -> new TrainingData(dataset.pairs(), moving)).toList();
+    return datasets.stream().map(dataset -> new TrainingData(dataset.examples(), moving)).toList();
   }
 }

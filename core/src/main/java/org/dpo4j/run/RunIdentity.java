@@ -78,9 +78,10 @@ final class RunIdentity {
             .map(folder -> Checkpoint.openAdapter(folder).sha256())
             .orElse(NONE));
     identity.put(REFERENCE.name(), reference.map(files -> files.parts().toString()).orElse(NONE));
-    identity.put(PAIRS.name(), ExampleDigest.of(pairs.training().pairs()));
+    identity.put(PAIRS.name(), ExampleDigest.of(pairs.training().examples()));
     identity.put(
-        HELD_OUT.name(), pairs.heldOut().map(held -> ExampleDigest.of(held.pairs())).orElse(NONE));
+        HELD_OUT.name(),
+        pairs.heldOut().map(held -> ExampleDigest.of(held.examples())).orElse(NONE));
     return identity;
   }
 }

@@ -54,7 +54,7 @@ final class SampleAnswers {
     this.generator = new Generator(inputs.model(), inputs.endTokens(), new TokenSampler(0, 1), 0);
     this.prompts =
         choose(
-            pairs.heldOut().orElse(pairs.training()).pairs(),
+            pairs.heldOut().orElse(pairs.training()).examples(),
             config.output().samplePrompts(),
             Math.min(LONGEST_PROMPT, inputs.model().maxPositions() - TOKENS));
     prompts.forEach(prompt -> texts.add(inputs.tokenizer().text().decode(prompt)));

@@ -104,7 +104,7 @@ record TrainingExamples(
     ExampleDataset dataset =
         ExampleDataset.load(
             input.reading(loss.examples()), shares, encoder, config.data().onBadRow(), means);
-    if (!loss.keepsExamples() && dataset.pairs().weightsDiffer()) {
+    if (!loss.keepsExamples() && dataset.examples().weightsDiffer()) {
       dataset.close();
       throw new UsageException(
           "loss_type",
@@ -123,8 +123,8 @@ record TrainingExamples(
 
   /** Disk space of the encoded pairs; a held-out share is in the training pairs' file. */
   long bytes() {
-    return training.pairs().bytes()
-        + (heldOutFiles.isEmpty() ? 0 : heldOut.orElseThrow().pairs().bytes());
+    return training.examples().bytes()
+        + (heldOutFiles.isEmpty() ? 0 : heldOut.orElseThrow().examples().bytes());
   }
 
   @Override

@@ -96,7 +96,7 @@ final class TrainingHeader {
   }
 
   private void labels(ExampleDataset training) {
-    LabelBalance balance = LabelBalance.of(training.pairs());
+    LabelBalance balance = LabelBalance.of(training.examples());
     prose.line("labels: %s", balance.words());
     balance
         .advice(config.loss().desirableWeight(), config.loss().undesirableWeight())
@@ -118,7 +118,7 @@ final class TrainingHeader {
           "%s: eval_split %s: %s",
           use,
           DataFacts.split(config, pairs),
-          ShortNumber.count(held.pairs().size(), config.loss().examples().noun()));
+          ShortNumber.count(held.examples().size(), config.loss().examples().noun()));
     }
   }
 }

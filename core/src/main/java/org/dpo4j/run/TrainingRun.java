@@ -337,7 +337,7 @@ public final class TrainingRun {
     EpochPlan plan = settings.plan();
     return new TrainingStart(
         plan.examples(),
-        pairs.heldOut().map(held -> held.pairs().size()).orElse(0),
+        pairs.heldOut().map(held -> held.examples().size()).orElse(0),
         saved.map(SavedRun::step).orElse(0),
         settings.maxSteps(),
         plan.stepsPerEpoch(),
@@ -378,7 +378,9 @@ public final class TrainingRun {
     }
     try (Reference reference = data.get(0).reference()) { // null closes nothing
       double referenceSeconds =
-          clock.sinceStart() + saved.map(run -> run.state().referenceSeconds()).orElse(0.0);
+          reference == null
+              ? 0
+              : clock.sinceStart() + saved.map(run -> run.state().referenceSeconds()).orElse(0.0);
       checkpoints.referenceSeconds(referenceSeconds);
       List<String> earlyWarnings = output.warnings();
       output.progress().update("training", 0, settings.maxSteps(), "");

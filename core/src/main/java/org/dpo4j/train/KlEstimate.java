@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * KTO's estimate of the KL divergence of policy and reference: the mean of log pi(y' given x) - log
  * ref(y' given x) over the mismatched completions y' of a micro-batch, at least 0. Without
- * gradients and without dropout. Ethayarajh et al. 2024, arXiv 2402.01306, section 4.2.
+ * gradients and without dropout, and in pieces of the size of those of training, so that it needs
+ * no more memory than they do. Ethayarajh et al. 2024, arXiv 2402.01306, section 4.2.
  */
 final class KlEstimate {
 
@@ -40,7 +41,7 @@ final class KlEstimate {
         examples.stream().map(each -> each.only(CompletionRole.MISMATCHED::equals)).toList();
     double sum = 0;
     for (List<ScoredExample> piece :
-        TokenBudget.DEFAULT.pieces(mismatched, ScoredExample::example)) {
+        TokenBudget.TRAINING.pieces(mismatched, ScoredExample::example)) {
       FlatSequences sequences =
           ExampleBatch.of(piece.stream().map(ScoredExample::example).toList()).sequences();
       double[] ofReference = reference.logProbs(piece, sequences);

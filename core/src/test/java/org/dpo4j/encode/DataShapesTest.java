@@ -192,7 +192,7 @@ class DataShapesTest {
             List.of(),
             LlamaFixture.encoder(0),
             OnBadRow.STOP)
-        .pairs()
+        .examples()
         .stream()
         .map(
             example ->

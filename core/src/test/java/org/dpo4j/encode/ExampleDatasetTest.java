@@ -53,7 +53,7 @@ class ExampleDatasetTest {
   @Test
   void everyRowMeetsOneFateAndTheFirstOfEachIsNamed() {
     ExampleDataset data = ExampleDataset.load(file, encoder(), OnBadRow.SKIP);
-    assertThat(data.pairs()).extracting(pair -> pair.origin().row()).containsExactly(1, 3, 8);
+    assertThat(data.examples()).extracting(pair -> pair.origin().row()).containsExactly(1, 3, 8);
     EncodingCounts counts = data.counts();
     assertThat(counts.rows()).isEqualTo(8);
     assertThat(counts.kept()).isEqualTo(3);
@@ -165,7 +165,7 @@ class ExampleDatasetTest {
     Files.write(file, lines);
     ExampleDataset one = load(encoder(), OnBadRow.SKIP, 1);
     ExampleDataset several = load(encoder(), OnBadRow.SKIP, threads);
-    assertThat(words(several.pairs())).isEqualTo(words(one.pairs()));
+    assertThat(words(several.examples())).isEqualTo(words(one.examples()));
     assertThat(several.counts().summary()).isEqualTo(one.counts().summary());
     assertThat(several.cut()).isEqualTo(one.cut()).isEqualTo(one.counts().cut());
     assertThat(several.readSummary().ignoredColumns())
@@ -246,7 +246,7 @@ class ExampleDatasetTest {
   @Test
   void nothingIsLeftInTheFolderNorAfterAFailure() throws IOException {
     try (ExampleDataset data = load(encoder(), OnBadRow.SKIP, 2)) {
-      assertThat(data.pairs()).hasSize(3);
+      assertThat(data.examples()).hasSize(3);
     }
     assertThatThrownBy(() -> load(encoder(), OnBadRow.STOP, 2)).isInstanceOf(DpoException.class);
     try (Stream<Path> files = Files.list(folder)) {

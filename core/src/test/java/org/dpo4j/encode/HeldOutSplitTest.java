@@ -21,22 +21,22 @@ class HeldOutSplitTest {
   void holdsOutTheShareRoundedUpAndLosesNothing() {
     ExampleDataset data = data(25, i -> i);
     HeldOutSplit.Split sides = new HeldOutSplit(0.1, 42, -1).of(data);
-    assertThat(sides.held().pairs()).hasSize(3); // 2.5 rounded up
-    assertThat(sides.train().pairs()).hasSize(22);
+    assertThat(sides.held().examples()).hasSize(3); // 2.5 rounded up
+    assertThat(sides.train().examples()).hasSize(22);
     assertThat(sides.train().unused()).isEqualTo(Map.of("held out by eval_split", 3));
     List<Integer> all = new ArrayList<>(rows(sides.train()));
     all.addAll(rows(sides.held()));
     assertThat(all).containsExactlyInAnyOrderElementsOf(rows(data));
-    assertThat(sides.train().pairs()).extracting(pair -> pair.origin().row()).isSorted();
-    assertThat(new HeldOutSplit(7, 42, -1).of(data).held().pairs()).hasSize(7);
+    assertThat(sides.train().examples()).extracting(pair -> pair.origin().row()).isSorted();
+    assertThat(new HeldOutSplit(7, 42, -1).of(data).held().examples()).hasSize(7);
   }
 
   /** 1 is one pair, not all of them; 0.5 of 3 pairs is 2. */
   @Test
   void aShareIsBelowOneAndANumberFromOne() {
-    assertThat(new HeldOutSplit(1, 42, -1).of(data(25, i -> i)).held().pairs()).hasSize(1);
-    assertThat(new HeldOutSplit(0.99, 42, -1).of(data(200, i -> i)).held().pairs()).hasSize(198);
-    assertThat(new HeldOutSplit(0.5, 42, -1).of(data(3, i -> i)).held().pairs()).hasSize(2);
+    assertThat(new HeldOutSplit(1, 42, -1).of(data(25, i -> i)).held().examples()).hasSize(1);
+    assertThat(new HeldOutSplit(0.99, 42, -1).of(data(200, i -> i)).held().examples()).hasSize(198);
+    assertThat(new HeldOutSplit(0.5, 42, -1).of(data(3, i -> i)).held().examples()).hasSize(2);
     assertThatThrownBy(() -> new HeldOutSplit(1, 42, -1).of(data(1, i -> i)))
         .hasMessageContaining("1 of 1 pairs with 1 different prompts holds out 1");
   }
@@ -59,7 +59,7 @@ class HeldOutSplitTest {
         pairs.add(pair(i / 3 + 1, 1 + random.nextInt(300)));
       }
       HeldOutSplit.Split sides = new HeldOutSplit(0.4, round, -1).of(dataset(pairs));
-      assertThat(sides.held().pairs().size()).isBetween(1, 24);
+      assertThat(sides.held().examples().size()).isBetween(1, 24);
       assertThat(keys(sides.train())).doesNotContainAnyElementsOf(keys(sides.held()));
     }
   }
@@ -78,7 +78,7 @@ class HeldOutSplitTest {
 
   @Test
   void emptyPromptsTieNothing() {
-    assertThat(new HeldOutSplit(0.5, 3, -1).of(data(10, i -> 0)).held().pairs()).hasSize(5);
+    assertThat(new HeldOutSplit(0.5, 3, -1).of(data(10, i -> 0)).held().examples()).hasSize(5);
   }
 
   @Test
@@ -90,8 +90,9 @@ class HeldOutSplitTest {
               new RowOrigin("f", i + 1, i + 1), new int[0], new int[] {i / 2}, new int[] {99}));
     }
     HeldOutSplit.Split sides = new HeldOutSplit(0.5, 1, -1).of(dataset(pairs));
-    assertThat(sides.held().pairs()).hasSize(10);
-    assertThat(Overlap.of(sides.train().pairs(), sides.held().pairs(), -1).pairs()).isZero();
+    assertThat(sides.held().examples()).hasSize(10);
+    assertThat(Overlap.of(sides.train().examples(), sides.held().examples(), -1).examples())
+        .isZero();
   }
 
   @Test
@@ -117,7 +118,7 @@ class HeldOutSplitTest {
 
   private static Set<String> keys(ExampleDataset data) {
     Set<String> keys = new HashSet<>();
-    for (EncodedExample pair : data.pairs()) {
+    for (EncodedExample pair : data.examples()) {
       keys.add("row " + pair.origin().row());
       keys.add("prompt " + pair.promptIds()[0]);
     }
@@ -129,7 +130,7 @@ class HeldOutSplitTest {
   }
 
   private static List<Integer> rows(ExampleDataset data) {
-    return data.pairs().stream().map(pair -> pair.origin().row()).toList();
+    return data.examples().stream().map(pair -> pair.origin().row()).toList();
   }
 
   private static ExampleDataset data(int pairs, java.util.function.IntUnaryOperator prompt) {
@@ -155,7 +156,7 @@ class HeldOutSplitTest {
   @Test
   void thePromptOfABosAloneTiesNothing() {
     int bos = 7;
-    assertThat(new HeldOutSplit(0.5, 3, bos).of(data(10, i -> bos)).held().pairs()).hasSize(5);
+    assertThat(new HeldOutSplit(0.5, 3, bos).of(data(10, i -> bos)).held().examples()).hasSize(5);
     assertThatThrownBy(() -> new HeldOutSplit(0.5, 3, -1).of(data(10, i -> bos)))
         .hasMessageContaining("1 different prompts");
   }

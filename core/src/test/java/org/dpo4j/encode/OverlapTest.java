@@ -45,7 +45,7 @@ class OverlapTest {
       one.add(pair("t", i, "p" + i, "w", "l"));
       other.add(pair("h", i, "q" + i, "w", "l"));
     }
-    assertThat(Overlap.of(one, one, -1).pairs()).isEqualTo(500);
+    assertThat(Overlap.of(one, one, -1).examples()).isEqualTo(500);
     assertThat(Overlap.of(one, other, -1)).isEqualTo(new Overlap(0, 0, null, null));
   }
 

@@ -102,7 +102,7 @@ class TrlTokensTest {
   }
 
   private static List<EncodedExample> usable(Path file, int maxLength) {
-    return ExampleDataset.load(file, LlamaFixture.encoder(maxLength), OnBadRow.STOP).pairs();
+    return ExampleDataset.load(file, LlamaFixture.encoder(maxLength), OnBadRow.STOP).examples();
   }
 
   private static List<Integer> ints(JsonNode row, String field) {

@@ -209,7 +209,7 @@ class FixturesParityTest {
     try (ModelTokenizer tokenizer = ModelTokenizer.load(SharedFolder.resolve(model))) {
       ExampleEncoder encoder =
           ExampleEncoder.of(tokenizer, new EncodingLimits(0, Integer.MAX_VALUE, Integer.MAX_VALUE));
-      return ExampleDataset.load(file, encoder, OnBadRow.STOP).pairs();
+      return ExampleDataset.load(file, encoder, OnBadRow.STOP).examples();
     }
   }
 

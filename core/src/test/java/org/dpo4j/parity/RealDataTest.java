@@ -55,7 +55,7 @@ class RealDataTest {
             .sum();
     assertThat(merged).isEqualTo(unmatched);
     MessageDigest digest = MessageDigest.getInstance("SHA-256");
-    for (EncodedExample pair : data.pairs()) {
+    for (EncodedExample pair : data.examples()) {
       String ids =
           "[%s, %s, %s]"
               .formatted(

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Optional;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.RowOrigin;
+import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.ModelShape;
@@ -46,6 +48,23 @@ class StepArithmeticTest {
     assertThat(LOAD.examples()).isEqualTo(1);
     assertThat(LOAD.tokens()).isEqualTo(3 + 1 + 2);
     assertThat(LOAD.predictions()).isEqualTo(2 + 3);
+  }
+
+  /** The same prompt with a mismatched completion of 4: fed are 3 + 3 tokens, scored 4. */
+  @Test
+  void mismatchedCompletionsAreALoadOfTheirOwn() {
+    EncodedExample example =
+        new EncodedExample(
+            new RowOrigin("rows.jsonl", 1, 1),
+            new int[] {1, 2, 3},
+            List.of(
+                new EncodedCompletion(CompletionRole.CHOSEN, new int[] {4, 5}),
+                new EncodedCompletion(CompletionRole.MISMATCHED, new int[] {6, 7, 8, 9})),
+            1);
+    assertThat(TokenLoad.of(List.of(example), SHAPE).tokens()).isEqualTo(3 + 1);
+    TokenLoad mismatched = TokenLoad.ofMismatched(List.of(example), SHAPE);
+    assertThat(mismatched.tokens()).isEqualTo(3 + 3);
+    assertThat(mismatched.predictions()).isEqualTo(4);
   }
 
   @Test

@@ -171,7 +171,7 @@ class BatchCutTest {
 
   /** The norm of the gradient of the first step. */
   private static double firstGradient(Objective objective, int microBatch) {
-    List<EncodedExample> pairs = dataset.pairs();
+    List<EncodedExample> pairs = dataset.examples();
     List<StepReport> reports = new ArrayList<>();
     try (CausalLm policy = inputs.model().copy()) {
       // In one batch, as a run computes it before training.

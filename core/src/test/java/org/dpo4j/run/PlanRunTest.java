@@ -73,6 +73,15 @@ class PlanRunTest {
   }
 
   @Test
+  void theKlEstimateOfKtoIsCounted() throws IOException {
+    plan(Map.of("loss_type", "kto"));
+    assertThat(text(out))
+        .containsPattern("KL estimate: an example feeds \\d+ more, on average, forward only");
+    plan(Map.of("loss_type", "apo_zero_unpaired", "trial", false));
+    assertThat(text(out)).doesNotContain("KL estimate");
+  }
+
+  @Test
   void whatDoesNotFitIsSaidWithWhatToDo() throws IOException {
     JsonNode figures = plan(Map.of("memory", "100MB"));
 

@@ -95,7 +95,7 @@ public class TensorParts {
       workplace.dialogue(file, PAIRS);
       try (ExampleDataset dataset =
           ExampleDataset.load(file, workplace.encoder(tokenizer), OnBadRow.STOP)) {
-        return ExampleBatch.of(dataset.pairs().subList(0, PAIRS)).sequences();
+        return ExampleBatch.of(dataset.examples().subList(0, PAIRS)).sequences();
       }
     } finally {
       Files.delete(file);

@@ -60,7 +60,7 @@ public class TextParts {
   /** Reads and encodes a hundred dialogues. */
   @Benchmark
   public List<EncodedExample> encode() {
-    return ExampleDataset.load(file, encoder, OnBadRow.STOP).pairs();
+    return ExampleDataset.load(file, encoder, OnBadRow.STOP).examples();
   }
 
   /** Lays the hundred out, eight by eight. */
