@@ -4,17 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -123,6 +128,92 @@ class EncodedExamplesTest {
     assertThatThrownBy(() -> file.read(0))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("read back");
+  }
+
+  /** Header 6, prompt 2, a tag before each completion, ids 1 and 3, checksum 1: 15 ints. */
+  @Test
+  void anExampleTakesFourBytesForEachTokenAndSomeMore() {
+    EncodedExample pair =
+        new EncodedExample(
+            new RowOrigin("f", 1, 1), new int[] {1, 2}, new int[] {3}, new int[] {4, 5, 6});
+    try (ExampleFile file = ExampleFile.create(folder, 1000)) {
+      file.append(pair, false);
+      file.append(pair, false);
+      file.finish();
+      assertThat(new EncodedExamples(file).bytes()).isEqualTo(2 * 15 * 4);
+    }
+  }
+
+  /** A word of the file has 32 places. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 31, 32, 33, 64, 65})
+  void unscoredPlacesComeBackAsTheyWere(int length) {
+    List<EncodedExample> examples = new ArrayList<>();
+    for (int place = 0; place <= length; place++) {
+      BitSet unscored = new BitSet();
+      unscored.set(place, Math.min(length, place + 2)); // none for the last
+      examples.add(
+          new EncodedExample(
+              new RowOrigin("f", 1, 1),
+              new int[] {1},
+              List.of(
+                  new EncodedCompletion(CompletionRole.CHOSEN, new int[length], unscored),
+                  new EncodedCompletion(CompletionRole.REJECTED, new int[] {7})),
+              1));
+    }
+    try (EncodedExamples stored = EncodedExamples.of(examples, folder)) {
+      for (int i = 0; i < examples.size(); i++) {
+        List<EncodedCompletion> found = stored.get(i).completions();
+        assertThat(found.get(0).unscored())
+            .isEqualTo(examples.get(i).completions().get(0).unscored());
+        assertThat(found.get(1).ids()).containsExactly(7);
+      }
+    }
+  }
+
+  /** A process that was killed between the two left a name behind. */
+  @Test
+  void aFileThatAKilledProcessLeftIsRemovedAndNoOther() throws IOException {
+    Path left = Files.createFile(folder.resolve(".dpo4j-pairs-123.tmp"));
+    Path mine = Files.createFile(folder.resolve("pairs.tmp"));
+    EncodedExamples.of(pairs(1), folder).close();
+    assertThat(left).doesNotExist();
+    assertThat(mine).exists();
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void bytesThatChangedOnTheDiskAreNoExample() throws IOException {
+    List<EncodedExample> pairs = pairs(3);
+    try (EncodedExamples stored = EncodedExamples.of(pairs, folder)) {
+      try (RandomAccessFile same = new RandomAccessFile(open().toFile(), "rw")) {
+        same.seek(stored.bytes() - 8);
+        int old = same.read();
+        same.seek(stored.bytes() - 8);
+        same.write(old ^ 1);
+      }
+      assertSame(stored.get(1), pairs.get(1));
+      assertThatThrownBy(() -> stored.get(2))
+          .isInstanceOf(DpoException.class)
+          .hasMessageContaining("example 2 is not what was written");
+    }
+  }
+
+  /** The file without a name, which this process has open. */
+  private Path open() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
+      return files
+          .filter(
+              link -> {
+                try {
+                  return Files.readSymbolicLink(link).startsWith(folder.toRealPath());
+                } catch (IOException e) {
+                  return false; // closed meanwhile
+                }
+              })
+          .findFirst()
+          .orElseThrow();
+    }
   }
 
   private static void assertSame(EncodedExample found, EncodedExample expected) {

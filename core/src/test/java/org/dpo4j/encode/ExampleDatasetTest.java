@@ -12,14 +12,20 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.dpo4j.DpoException;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.ColumnMapping;
+import org.dpo4j.data.DataEntry;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowForm;
+import org.dpo4j.data.RowFormat;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
@@ -205,7 +211,9 @@ class ExampleDatasetTest {
     DataInput input = DataInput.of(packed);
     assertThatThrownBy(
             () -> ExampleDataset.forEachRow(input, encoder(), OnBadRow.STOP, threads, row -> {}))
-        .hasMessageStartingWith("[" + packed + ":20001] identical");
+        .hasMessageStartingWith("[" + packed + ":20001] identical")
+        .hasMessageContaining("\nthe reading ended there: ")
+        .hasMessageContaining("readable to its end");
     assertThatThrownBy(
             () -> ExampleDataset.forEachRow(input, encoder(), OnBadRow.SKIP, threads, row -> {}))
         .hasMessageContaining("readable to its end");
@@ -263,6 +271,116 @@ class ExampleDatasetTest {
         .isInstanceOf(DpoException.class)
         .hasMessageStartingWith("[" + means.folder())
         .hasMessageContaining("choose another folder");
+  }
+
+  /** Of 4 and 3 pairs in shares of 2 to 1: 4 / (2/3) = 6 in all, so 4 and 2, the first ones. */
+  @Test
+  void aMixtureTakesTheFirstPairsOfEachEntry() throws IOException {
+    DataEntry first = entry("first.jsonl", 4);
+    DataEntry second = entry("second.jsonl", 3);
+    DataInput input =
+        new DataInput(List.of(first, second), ColumnMapping.NONE, RowFormat.AUTO);
+    ExampleDataset all = ExampleDataset.load(input, List.of(), encoder(), OnBadRow.STOP);
+    assertThat(all.pairs()).hasSize(7);
+    assertThat(all.from(first)).isEqualTo(4);
+    assertThat(all.from(second)).isEqualTo(3);
+    assertThat(all.unused()).isEmpty();
+
+    ExampleDataset mixture =
+        ExampleDataset.load(input, List.of(2.0, 1.0), encoder(), OnBadRow.STOP);
+    assertThat(mixture.pairs())
+        .extracting(pair -> pair.origin().file() + " " + pair.origin().row())
+        .containsExactly(
+            first.path() + " 1",
+            first.path() + " 2",
+            first.path() + " 3",
+            first.path() + " 4",
+            second.path() + " 1",
+            second.path() + " 2");
+    assertThat(mixture.from(second)).isEqualTo(2);
+    assertThat(mixture.unused()).isEqualTo(Map.of("left out for data_weights", 1));
+    assertThat(ExampleDataset.load(input, List.of(4.0, 3.0), encoder(), OnBadRow.STOP).unused())
+        .isEmpty();
+  }
+
+  private DataEntry entry(String name, int pairs) throws IOException {
+    Path path = folder.resolve(name);
+    Files.write(path, Collections.nCopies(pairs, ROWS[0]));
+    return DataEntry.of("data", path);
+  }
+
+  @Test
+  void whatIsLeftOutIsCountedByReason() {
+    ExampleDataset data = ExampleDataset.load(file, encoder(), OnBadRow.SKIP);
+    ExampleDataset some = data.keep(new int[] {2, 0}, "held out").keep(new int[] {1}, "held out");
+    assertThat(some.pairs()).extracting(pair -> pair.origin().row()).containsExactly(1);
+    assertThat(some.unused()).isEqualTo(Map.of("held out", 2));
+    assertThat(data.keep(new int[] {0, 1, 2}, "none").unused()).isEmpty();
+    assertThat(data.keep(new int[] {1, 2}, "one").cut()).isOne();
+    assertThat(data.keep(new int[] {0, 2}, "one").cut()).isZero();
+    assertThat(some.counts()).isSameAs(data.counts());
+  }
+
+  @Test
+  void aRowOfABatchIsAnExampleOrAPackOfThem() {
+    ExampleDataset data = ExampleDataset.load(file, encoder(), OnBadRow.SKIP);
+    assertThat(data.packed()).isFalse();
+    assertThat(data.rows()).isEqualTo(3);
+    assertThat(data.row(2)).extracting(pair -> pair.origin().row()).containsExactly(8);
+
+    // Of the chosen completions, with their prompts 2, 4 and 2 tokens.
+    try (ExampleDataset packed = data.packed(PackingStrategy.BFD, 4, folder)) {
+      assertThat(packed.packed()).isTrue();
+      assertThat(packed.rows()).isEqualTo(2);
+      assertThat(packed.row(0)).extracting(pair -> pair.origin().row()).containsExactly(3);
+      assertThat(packed.row(1)).extracting(pair -> pair.origin().row()).containsExactly(1, 8);
+    }
+  }
+
+  /** Labelled completions of pairs come in TRL's order, and each has another one's completion. */
+  @Test
+  void pairsAreTakenApartForLossesOnLabelledCompletions() throws IOException {
+    Files.writeString(
+        file, row("[1]", "[2]", "[3]") + "\n" + row("[4]", "[5]", "[6]") + "\n");
+    ExampleDataset data =
+        ExampleDataset.load(
+            DataInput.of(file).reading(ExampleKind.LABELED), List.of(), encoder(), OnBadRow.STOP);
+    assertThat(data.pairs())
+        .extracting(example -> example.completions().get(0).ids()[0])
+        .containsExactly(2, 5, 3, 6);
+    assertThat(data.pairs())
+        .extracting(EncodedExample::isDesirable)
+        .containsExactly(true, true, false, false);
+    assertThat(data.mismatched(4, 0).pairs())
+        .extracting(example -> example.completions().get(1).ids()[0])
+        .containsExactly(6, 2, 5, 3);
+  }
+
+  /** What other shapes of rows would have put into the prompt is named with its first row. */
+  @Test
+  void theSummaryOfSeveralFilesNamesWhatIsIgnoredAndHowRowsAreRead() throws IOException {
+    Path one = folder.resolve("one.jsonl");
+    Path two = folder.resolve("two.jsonl");
+    String text = "{\"prompt\":\"p\",\"chosen\":\"w\",\"rejected\":\"l\"%s}\n";
+    Files.writeString(one, text.formatted("") + text.formatted(",\"system_prompt\":\"c\""));
+    Files.writeString(two, text.formatted(",\"system_prompt\":\"d\",\"id\":1"));
+    DataInput input =
+        new DataInput(
+            List.of(DataEntry.of("data", one), DataEntry.of("data", two)),
+            ColumnMapping.NONE,
+            RowFormat.AUTO);
+    ExampleEncoder encoder =
+        new ExampleEncoder(
+            new InstructionTokenizer(),
+            null,
+            new SpecialTokens(null, "$", null),
+            new EncodingLimits(0, 10, 260));
+    ExampleDataset.ReadSummary summary =
+        ExampleDataset.forEachRow(input, encoder, OnBadRow.STOP, 1, row -> {});
+    assertThat(summary.ignoredColumns()).containsExactly("id", "system_prompt");
+    assertThat(summary.lostColumns())
+        .isEqualTo(Map.of("system_prompt", new RowOrigin(one.toString(), 2, 2)));
+    assertThat(summary.forms()).containsExactly(RowForm.TEXT);
   }
 
   @Test

@@ -113,7 +113,24 @@ class HeldOutSplitTest {
     assertThat(Mixture.take(List.of(5, 9), List.of(2.0, 1.0))).containsExactly(5, 2);
     assertThatThrownBy(() -> Mixture.take(List.of(5, 9), List.of(100.0, 1.0)))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("of entry 2, with 9 usable pairs");
+        .hasMessageContaining(
+            "of entry 2, with 9 usable pairs and a share of 0.99 % of 5 pairs, none is left");
+  }
+
+  /** Five files of one row with two pairs each; 0.4 of 10 pairs are 4, that is two rows. */
+  @Test
+  void rowsOfSeveralFilesWithOneNumberAreSeveralRows() {
+    List<EncodedExample> pairs = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      RowOrigin origin = new RowOrigin("f" + i % 5, 0, 1, i / 5);
+      pairs.add(new EncodedExample(origin, new int[] {i}, new int[] {1}, new int[] {2}));
+    }
+    HeldOutSplit.Split sides = new HeldOutSplit(0.4, 1, -1).of(dataset(pairs));
+    assertThat(sides.held().pairs()).hasSize(4);
+    assertThat(sides.held().pairs())
+        .extracting(pair -> pair.origin().file())
+        .doesNotContainAnyElementsOf(
+            sides.train().pairs().stream().map(pair -> pair.origin().file()).toList());
   }
 
   private static Set<String> keys(ExampleDataset data) {

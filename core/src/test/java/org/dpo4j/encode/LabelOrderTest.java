@@ -51,4 +51,43 @@ class LabelOrderTest {
     assertThat(order.changed()).isFalse();
     assertThat(order.indices()).containsExactly(0, 1, 2, 3, 4);
   }
+
+  /** A file of its own: blocks and rows begin anew. */
+  @Test
+  void eachFileHasItsOwnBlocks() {
+    LabelOrder order = new LabelOrder();
+    for (int file = 0; file < 2; file++) {
+      order.add(example(1, CompletionRole.CHOSEN));
+      order.add(example(1, CompletionRole.REJECTED));
+      order.add(example(2, CompletionRole.CHOSEN));
+      order.add(example(2, CompletionRole.REJECTED));
+      order.end();
+    }
+
+    assertThat(order.indices()).containsExactly(0, 2, 1, 3, 4, 6, 5, 7);
+  }
+
+  /** The last row of one file and the first of the next have one number and are no pair. */
+  @Test
+  void rowsOfTwoFilesAreNoPair() {
+    LabelOrder order = new LabelOrder();
+    order.add(example(1, CompletionRole.CHOSEN));
+    order.end();
+    order.add(example(1, CompletionRole.REJECTED));
+    order.end();
+
+    assertThat(order.changed()).isFalse();
+  }
+
+  /** A row that gives two completions of one label is no pair either. */
+  @Test
+  void aPairHasADesirableAndAnUndesirableCompletion() {
+    LabelOrder order = new LabelOrder();
+    order.add(example(1, CompletionRole.CHOSEN));
+    order.add(example(1, CompletionRole.CHOSEN));
+    order.end();
+
+    assertThat(order.changed()).isFalse();
+    assertThat(order.indices()).containsExactly(0, 1);
+  }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -87,5 +88,67 @@ class PackedExamplesTest {
     PackedExamples packed = PackedExamples.of(demonstrations(5), PackingStrategy.BFD, 10, folder);
 
     assertThat(packed.examples().get(0).scoredTokens()).isEqualTo(4);
+  }
+
+  /** Demonstrations of one prompt id and two completion ids, of which the last is not scored. */
+  private EncodedExamples halfScored(int count) {
+    List<EncodedExample> examples = new ArrayList<>();
+    for (int i = 1; i <= count; i++) {
+      BitSet unscored = new BitSet();
+      unscored.set(1);
+      examples.add(
+          new EncodedExample(
+              new RowOrigin("f", i, i),
+              new int[] {i},
+              List.of(
+                  new EncodedCompletion(CompletionRole.CHOSEN, new int[] {-i, -i - 1}, unscored)),
+              1));
+    }
+    return EncodedExamples.of(examples, folder);
+  }
+
+  private static List<List<Integer>> unscored(PackedExamples packed) {
+    return packed.examples().stream()
+        .map(
+            example ->
+                Objects.requireNonNull(example.completions().get(0).unscored()).stream()
+                    .boxed()
+                    .toList())
+        .toList();
+  }
+
+  @Test
+  void whatIsNotScoredStaysSoInEveryPart() {
+    assertThat(unscored(PackedExamples.of(halfScored(2), PackingStrategy.BFD, 10, folder)))
+        .containsExactly(List.of(0, 2), List.of(0, 2));
+    assertThat(unscored(PackedExamples.of(halfScored(1), PackingStrategy.BFD_SPLIT, 2, folder)))
+        .containsExactly(List.of(0), List.of(0));
+    // p c u p | c u p c | u
+    assertThat(unscored(PackedExamples.of(halfScored(3), PackingStrategy.WRAPPED, 4, folder)))
+        .containsExactly(List.of(0, 2, 3), List.of(1, 2), List.of(0));
+  }
+
+  /** Packs that fit equally well are filled in the order in which they were opened. */
+  @Test
+  void ofPacksWithTheSameRoomTheOldestComesFirst() {
+    PackedExamples packed =
+        PackedExamples.of(demonstrations(6, 6, 6, 2, 2, 2), PackingStrategy.BFD, 8, folder);
+
+    assertThat(rows(packed)).containsExactly(List.of(1, 4), List.of(2, 5), List.of(3, 6));
+  }
+
+  /** As TRL, which packs a data set in blocks of 1,000 rows. */
+  @Test
+  void noPackHasRowsOfTwoBlocks() {
+    for (PackingStrategy strategy : PackingStrategy.values()) {
+      PackedExamples packed = PackedExamples.of(halfScored(1001), strategy, 600, folder);
+
+      assertThat(packed.packs()).as("of %s", strategy).hasSize(6);
+      assertThat(packed.examples().stream().mapToInt(EncodedExample::tokens).sum())
+          .isEqualTo(3 * 1001);
+      int[] last = packed.packs().get(5);
+      assertThat(last).hasSize(1);
+      assertThat(packed.examples().get(last[0]).origin().row()).isEqualTo(1001);
+    }
   }
 }

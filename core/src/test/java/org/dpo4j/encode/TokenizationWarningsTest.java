@@ -34,6 +34,7 @@ class TokenizationWarningsTest {
         .containsExactlyInAnyOrder(TokenizationWarnings.TWO_BOS, RowDoubts.EMPTY_PROMPT);
     assertThat(chat("^^", "$").warnings()).containsExactly(TokenizationWarnings.TWO_BOS);
     assertThat(chat("^x^", "$").warnings()).isEmpty();
+    assertThat(text("x^p", "w", "l").warnings()).isEmpty();
   }
 
   @Test
@@ -62,6 +63,15 @@ class TokenizationWarningsTest {
     assertThat(ids("p", "w$\n", "l$").warnings()).containsExactly(TokenizationWarnings.AFTER_EOS);
   }
 
+  /** Longer tails are not decoded: it would be slow, and no template writes them. */
+  @Test
+  void eightCharactersOfWhiteSpaceAreATailAndNineAreNot() {
+    assertThat(ids("p", "w$" + " ".repeat(8), "l$").warnings())
+        .containsExactly(TokenizationWarnings.AFTER_EOS);
+    assertThat(ids("p", "w$" + " ".repeat(9), "l$").warnings())
+        .containsExactly(TokenizationWarnings.NO_EOS);
+  }
+
   /** No row can change it, so that a warning for each would hide those that count. */
   @Test
   void aLineBreakThatTheTemplateWritesAfterEosIsANoteAndNoWarning() {
@@ -85,6 +95,8 @@ class TokenizationWarningsTest {
         .containsExactly(TokenizationWarnings.TWO_EOS); // "w$\n$"
     assertThat(chat("", "$\n$\n").warnings()).containsExactly(TokenizationWarnings.TWO_EOS);
     assertThat(ids("p", "a$b$", "l$").warnings()).isEmpty(); // two turns
+    assertThat(ids("p", "$$", "l$").warnings()).containsExactly(TokenizationWarnings.TWO_EOS);
+    assertThat(ids("p", "$", "l$").warnings()).isEmpty();
   }
 
   @Test

@@ -476,6 +476,65 @@ class CpuPassTest {
     }
   }
 
+  /** A prompt whose completion is its first token alone, say. */
+  @Test
+  void withoutATokenToScoreNothingMoves() {
+    FlatSequences nothing = FlatSequences.of(new int[] {1, 2}, new int[0], new int[0]);
+    for (LogProbEngine engine : List.of(LogProbEngine.cpu(), LogProbEngine.autograd())) {
+      for (LogProbEngine.Purpose purpose : TRAINING) {
+        try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 2);
+            FlatParameters flat = FlatParameters.of(model.parameters());
+            TensorScope scope = TensorScope.open();
+            LogProbPass pass = engine.forward(model, nothing, TAIL, purpose)) {
+          assertThat(Tensors.toDoubles(pass.sums())).containsExactly(0, 0);
+          assertThat(pass.tokens().tokens()).containsExactly(0, 0);
+          pass.backward(Tensors.doubles(1, 1), Tensors.doubles(1, 1));
+          assertThat(flat.gradientNorm()).isZero();
+        }
+      }
+    }
+  }
+
+  @Test
+  void aPassThatDoesNotTrainHasNoBackwardPass() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
+        FlatParameters flat = FlatParameters.of(model.parameters())) {
+      for (LogProbEngine.Purpose purpose :
+          List.of(LogProbEngine.Purpose.SUMS, LogProbEngine.Purpose.STATISTICS)) {
+        try (CpuPass pass = forward(model, PAIRS, purpose, HeadPass.Sizes.DEFAULT)) {
+          assertThatThrownBy(() -> backwardOnly(pass))
+              .isInstanceOf(IllegalStateException.class)
+              .hasMessage("a pass for " + purpose + " has no backward pass");
+        }
+      }
+      assertThat(flat.gradientNorm()).isZero();
+    }
+  }
+
+  @Test
+  void aPassForSumsHasNoStatistics() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
+        CpuPass pass =
+            forward(model, PAIRS, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT)) {
+      assertThat(pass.tokens().tokens()).hasSize(PAIRS.sequences()).containsOnly(0);
+      assertThat(pass.tokens().entropy()).containsOnly(0);
+    }
+  }
+
+  /** Wide enough for the products to be fast, and a tile that stays in the cache. */
+  @Test
+  void aTileIsNarrowerTheMoreRowsAreScored() {
+    HeadPass.Sizes sizes = new HeadPass.Sizes(0, 1000, 10, 100);
+    assertThat(IntStream.of(0, 1, 10, 11, 50, 100, 101).map(sizes::width))
+        .containsExactly(100, 100, 100, 90, 20, 10, 10);
+  }
+
+  @Test
+  void enginesHaveTheNamesOfTheirOption() {
+    assertThat(LogProbEngine.cpu()).hasToString("cpu");
+    assertThat(LogProbEngine.autograd()).hasToString("autograd");
+  }
+
   @Test
   void aRunRepeatsToTheLastBit() {
     Engine.setThreads(2);

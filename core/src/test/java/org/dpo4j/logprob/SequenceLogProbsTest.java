@@ -101,6 +101,41 @@ class SequenceLogProbsTest {
     }
   }
 
+  @Test
+  void theTermsOfASumAreThoseOfItsTokens() {
+    int[] prompt = ids(1, 4);
+    int[] completion = ids(2, 3);
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 1)) {
+      double[] terms = SequenceLogProbs.tokenLogProbs(model, prompt, completion);
+      assertThat(terms).hasSize(3);
+      double before = 0;
+      for (int i = 0; i < terms.length; i++) {
+        double sum = naive(model, prompt, Arrays.copyOf(completion, i + 1));
+        assertThat(terms[i]).usingComparator(relative(1e-10)).isEqualTo(sum - before);
+        before = sum;
+      }
+      assertThat(SequenceLogProbs.tokenLogProbs(model, new int[0], completion))
+          .as("nothing predicts the first")
+          .hasSize(2);
+      assertThat(SequenceLogProbs.tokenLogProbs(model, new int[0], ids(1, 1))).isEmpty();
+      assertThatThrownBy(() -> SequenceLogProbs.tokenLogProbs(model, prompt, new int[] {24}))
+          .isInstanceOf(DpoException.class)
+          .hasMessageContaining("a token id must be in [0, 24) but was 24");
+    }
+  }
+
+  @Test
+  void theFirstAndTheLastIdOfTheVocabularyAreInIt() {
+    try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 1)) {
+      int last = SmallModel.VOCABULARY - 1;
+      assertThat(logProb(model, new int[] {0, last}, new int[] {0, last})).isNegative();
+      assertThat(
+              SequenceLogProbs.tokenLogProbs(model, ids(1, CONTEXT), ids(2, 1)))
+          .as("a sequence that just fits")
+          .hasSize(1);
+    }
+  }
+
   /** The bigram model sees of a prompt its last token: whatever is before it must not count. */
   @Test
   void promptTokensActThroughConditioningOnly() {

@@ -11,6 +11,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
@@ -245,6 +246,59 @@ class NonFiniteStepTest {
       assertThat(failure)
           .hasMessageContaining("on all pairs of the step")
           .hasMessageContaining("the weights themselves are not finite");
+    }
+  }
+
+  private static NonFiniteStep step(List<EncodedExample> examples, int bad) {
+    return new NonFiniteStep(
+        3,
+        Double.NaN,
+        2,
+        examples,
+        examples.subList(0, bad).stream()
+            .map(example -> new NonFiniteStep.BadExample(example, Double.NaN, -1, -2, Double.NaN))
+            .toList());
+  }
+
+  @Test
+  void theMessageSaysWhetherSomeOrAllOrNoneOfTheExamplesAreBadAlone() {
+    List<EncodedExample> three = PAIRS.subList(0, 3);
+    assertThat(step(three, 1).description())
+        .isEqualTo(
+            "step 3: loss, log-probabilities and gradient must be finite but the mean loss was NaN"
+                + " and the gradient norm 2.0, on 1 of the 3 pairs of the step: [pairs.jsonl:1]");
+    assertThat(step(three, 3).description())
+        .contains(", on all pairs of the step: [pairs.jsonl:1], [pairs.jsonl:2], [pairs.jsonl:3]");
+    assertThat(step(three, 0).description())
+        .contains(", on the 3 pairs of the step together: [pairs.jsonl:1], ");
+    List<EncodedExample> labelled =
+        three.stream().map(pair -> pair.only(role -> role == CompletionRole.CHOSEN)).toList();
+    assertThat(step(labelled, 1).description()).contains("on 1 of the 3 examples of the step");
+    assertThat(step(PAIRS, 20).description()).endsWith("[pairs.jsonl:20]");
+    assertThat(step(PAIRS, 21).description()).endsWith("[pairs.jsonl:20] and 1 more");
+  }
+
+  /** To skip the step helps only if a part of the rows is bad. */
+  @Test
+  void skippingIsAdvisedWhereOtherRowsAreFine() {
+    List<EncodedExample> three = PAIRS.subList(0, 3);
+    assertThat(step(three, 2).advice()).contains("on_nan");
+    assertThat(step(three, 3).advice()).doesNotContain("on_nan");
+    assertThat(step(three, 0).advice()).doesNotContain("on_nan");
+  }
+
+  /** With the last one, no step of the run would have been taken. */
+  @Test
+  void everyStepMayBeSkippedButOne() {
+    int[] all = IntStream.range(0, 8).toArray();
+    TrainingData data = data(PAIRS.subList(0, 8), Double.NaN, all); // two steps
+    try (TrainingSession session = session(policy, data, 5)) {
+      assertThat(
+              catchThrowableOfType(
+                  NonFiniteStepException.class, () -> new Trainer(session, recorder).train()))
+          .hasMessageStartingWith("step 2: ")
+          .hasMessageContaining("No step of the run could be taken. ");
+      assertThat(session.skippedSteps()).isOne();
     }
   }
 }

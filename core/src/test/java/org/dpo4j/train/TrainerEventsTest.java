@@ -2,10 +2,12 @@ package org.dpo4j.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import org.dpo4j.Cancellation;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
@@ -29,6 +31,8 @@ import org.dpo4j.torch.ElementType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Closes: evaluations, reports and checkpoints that do not happen, happen twice, or are of other
@@ -392,5 +396,144 @@ class TrainerEventsTest {
     new Listeners(List.of(fails, sees), cancellation).failed(failure);
     assertThat(seen).containsExactly(failure);
     assertThat(failure).hasSuppressedException(own);
+  }
+
+  /** An epoch has 5 micro-batches, of which a step takes 2, the third one 1. */
+  @Test
+  void reportsSayHowMuchOfTheDataWasUsed() {
+    loggingSteps = 1;
+    List<StepReport> steps = new ArrayList<>();
+    List<StepReport> reports = new ArrayList<>();
+    List<Double> evaluations = new ArrayList<>();
+    train(
+        evaluation(3, false),
+        new TrainingListener() {
+          @Override
+          public void onStep(StepReport step, TrainingControl control) {
+            steps.add(step);
+          }
+
+          @Override
+          public void onReport(StepReport report, TrainingControl control) {
+            reports.add(report);
+          }
+
+          @Override
+          public void onEvaluation(EvaluationReport report, TrainingControl control) {
+            evaluations.add(report.epoch());
+          }
+        });
+    assertThat(steps)
+        .extracting(StepReport::epoch)
+        .containsExactly(0.4, 0.8, 1.0, 1.4, 1.8, 2.0, 2.4);
+    assertThat(steps).extracting(StepReport::examples).containsExactly(4, 4, 2, 4, 4, 2, 4);
+    assertThat(evaluations).containsExactly(0.0, 1.0, 2.0);
+    long epoch = PAIRS.stream().mapToInt(EncodedExample::tokens).sum();
+    assertThat(steps.get(2).numTokens()).isEqualTo(epoch);
+    assertThat(steps.get(5).numTokens()).isEqualTo(2 * epoch);
+    for (int i = 0; i < STEPS; i++) { // a report of one step repeats it
+      assertThat(reports.get(i).epoch()).isEqualTo(steps.get(i).epoch());
+      assertThat(reports.get(i).metrics()).isEqualTo(steps.get(i).metrics());
+      assertThat(reports.get(i).gradNorm()).isEqualTo(steps.get(i).gradNorm()).isPositive();
+      assertThat(reports.get(i).learningRate()).isEqualTo(1e-2);
+      assertThat(reports.get(i).numTokens()).isEqualTo(steps.get(i).numTokens());
+      assertThat(reports.get(i).maxSteps()).isEqualTo(steps.get(i).maxSteps()).isEqualTo(STEPS);
+    }
+  }
+
+  /** All of it is within the run: steps take no time beside it, and each has two parts. */
+  @Test
+  void theTimesOfAReportAreTheMeansOfItsSteps() {
+    List<StepReport> steps = new ArrayList<>();
+    List<StepReport> reports = new ArrayList<>();
+    long started = System.nanoTime();
+    train(
+        null,
+        new TrainingListener() {
+          @Override
+          public void onStep(StepReport step, TrainingControl control) {
+            steps.add(step);
+          }
+
+          @Override
+          public void onReport(StepReport report, TrainingControl control) {
+            reports.add(report);
+          }
+        });
+    double elapsed = (System.nanoTime() - started) / 1e9;
+    assertThat(steps)
+        .allSatisfy(
+            step -> assertThat(step.computeSeconds()).isBetween(1e-9, step.stepSeconds()));
+    assertThat(steps.stream().mapToDouble(StepReport::stepSeconds).sum()).isLessThan(elapsed);
+    for (int report = 0; report < 3; report++) {
+      List<StepReport> covered = steps.subList(3 * report, Math.min(STEPS, 3 * report + 3));
+      assertThat(reports.get(report).stepSeconds())
+          .isCloseTo(mean(covered, StepReport::stepSeconds), within(1e-9));
+      assertThat(reports.get(report).computeSeconds())
+          .isCloseTo(mean(covered, StepReport::computeSeconds), within(1e-9));
+    }
+  }
+
+  private static double mean(List<StepReport> steps, ToDoubleFunction<StepReport> seconds) {
+    return steps.stream().mapToDouble(seconds).average().orElseThrow();
+  }
+
+  /** Suspended after step 2 and before its evaluation, which it does when it goes on. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatASuspendedRunDidNotDoComesFirstWhenItGoesOn(boolean evaluatedBefore) {
+    try (TrainingSession session = session()) {
+      Trainer before = new Trainer(session);
+      for (int i = 0; i < 4; i++) {
+        before.advance();
+      }
+      assertThat(session.step()).isEqualTo(2);
+      assertThat(session.microBatch()).isZero();
+      Trainer trainer = trainer(session, evaluation(2, false));
+      if (evaluatedBefore) {
+        trainer.lastEvaluatedAt(2);
+      }
+      trainer.train();
+    }
+    assertThat(recorder.events.get(0)).isEqualTo(evaluatedBefore ? "step 3" : "evaluation 2 of 4");
+    assertThat(of("evaluation")).endsWith("evaluation 4 of 4", "evaluation 6 of 4");
+  }
+
+  @Test
+  void aRunThatGoesOnInTheMiddleOfAStepEvaluatesNothingFirst() {
+    try (TrainingSession session = session()) {
+      new Trainer(session).advance();
+      trainer(session, evaluation(4, false)).train();
+    }
+    assertThat(recorder.events.get(0)).startsWith("step 1");
+    assertThat(of("evaluation")).containsExactly("evaluation 4 of 4");
+  }
+
+  @Test
+  void aSuspendedRunWithoutCheckpointsOfItsOwnSavesNone() {
+    assertThat(train(null, cancelling(2, true))).isEqualTo(EndReason.SUSPENDED);
+    assertThat(recorder.events).endsWith("step 2");
+  }
+
+  /** The last step is done: the run is complete, and is reported as such. */
+  @Test
+  void aRunThatIsSuspendedInItsLastStepIsComplete() {
+    ownCheckpoints = true;
+    assertThat(train(null, cancelling(STEPS, true))).isEqualTo(EndReason.COMPLETED);
+    assertThat(recorder.events).endsWith("step 7", "report 7 of 4");
+  }
+
+  @Test
+  void aListenerThatFailsInTheLastStepFailsTheRun() {
+    TrainingListener failing =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepReport step, TrainingControl control) {
+            if (step.step() == STEPS) {
+              throw new IllegalStateException("late");
+            }
+          }
+        };
+    assertThatThrownBy(() -> train(null, failing)).isInstanceOf(ListenerException.class);
   }
 }

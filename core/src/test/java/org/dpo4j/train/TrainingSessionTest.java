@@ -212,4 +212,77 @@ class TrainingSessionTest {
             })
         .toList();
   }
+
+  @Test
+  void aSnapshotOfAnotherSeedIsRefusedAndChangesNothing() {
+    try (Run run = new Run(Kind.FULL);
+        TrainingSnapshot snapshot = run.session.snapshot()) {
+      TrainingSnapshot.Numbers numbers = snapshot.numbers();
+      assertThat(numbers.seed()).isEqualTo(11);
+      TrainingSnapshot.Numbers other =
+          new TrainingSnapshot.Numbers(
+              12, 3, 0, 0, 0, 0, 0, numbers.ofStep(), numbers.sinceReport());
+      assertThatThrownBy(() -> run.session.restore(other, snapshot.layout(), snapshot))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("the saved state must have the run's seed but has 12 instead of 11");
+      assertThat(run.session.step()).isZero();
+    }
+  }
+
+  @Test
+  void aSnapshotHasTheTensorsThatItsPlaceNeeds() {
+    try (Run run = new Run(Kind.FULL);
+        Run moving = new Run(Kind.MOVING_REFERENCE)) {
+      assertThat(run.session.tensors().keySet())
+          .containsExactly("weights", "optimizer.means", "optimizer.squares");
+      run.advance(1);
+      assertThat(run.session.tensors().keySet()).contains("gradients").hasSize(4);
+      run.advance(1);
+      assertThat(run.session.tensors().keySet()).hasSize(3);
+      assertThat(moving.session.tensors().keySet())
+          .containsAll(
+              moving.base.parameters().all().stream()
+                  .map(parameter -> "reference." + parameter.name())
+                  .toList());
+      try (TrainingSnapshot snapshot = run.session.snapshot()) {
+        assertThat(snapshot.names()).isEqualTo(run.session.tensors().keySet());
+        assertThat(snapshot.numbers().step()).isOne();
+        assertThat(snapshot.numbers().examplesSeen()).isEqualTo(6);
+        assertThat(snapshot.numbers().gradNorm()).isPositive();
+        assertThat(snapshot.numbers().sinceReport().examples()).isEqualTo(6);
+      }
+    }
+  }
+
+  /** In bfloat16 the products' matrices are copies of the weights, which must follow. */
+  @Test
+  void weightsThatAreReplacedAreThoseThatTheModelComputesWith() {
+    for (Kind kind : List.of(Kind.FULL, Kind.LD_DPO_IN_BF16)) {
+      try (Run run = new Run(kind)) {
+        LogProbTable before = table(run.policy);
+        try (TrainingSnapshot start = run.session.snapshot()) {
+          run.advance(4);
+          assertThat(table(run.policy).chosen(0)).isNotEqualTo(before.chosen(0));
+          run.session.replaceWeights(start);
+        }
+        assertThat(table(run.policy).chosen(0)).isEqualTo(before.chosen(0));
+        assertThat(run.session.step()).isEqualTo(2);
+      }
+    }
+  }
+
+  private static LogProbTable table(CausalLm model) {
+    return LogProbTable.compute(
+        LogProbEngine.cpu(), model, PAIRS.subList(0, 2), LengthDesensitizing.NONE, 2, done -> {});
+  }
+
+  @Test
+  void aComputationNamesItsNumberTypeAndWhatItKeeps() {
+    Computation plain = Computation.PLAIN;
+    Computation small = new Computation(true, true, LogProbEngine.cpu());
+    assertThat(plain.products()).isEqualTo("float32");
+    assertThat(small.products()).isEqualTo("bfloat16");
+    assertThat(plain.purpose()).isEqualTo(LogProbEngine.Purpose.TRAINING);
+    assertThat(small.purpose()).isEqualTo(LogProbEngine.Purpose.CHECKPOINTED_TRAINING);
+  }
 }
