@@ -462,8 +462,10 @@ public final class ExampleEncoder {
       throw new BadRowException(
           origin,
           "nothing to score",
-          "the prompt has no token and a completion only one, which nothing predicts; give the row a"
-              + " prompt");
+          example.promptIds().length > 0
+              ? OptionText.of("no token of the completion is one that {assistant_only_loss} learns")
+              : "the prompt has no token and a completion only one, which nothing predicts; give the"
+                  + " row a prompt");
     }
     if (sidesEqual(example)) {
       throw new BadRowException(

@@ -230,6 +230,23 @@ class DemonstrationEncodingTest {
         .hasMessageContaining("knows the places of its tokens");
   }
 
+  /** All that the assistant says is in the prompt. */
+  @Test
+  void aCompletionWithoutAWordOfTheAssistantIsABadRow() {
+    assertThatThrownBy(
+            () ->
+                placed(new MarkingTemplate(), 0)
+                    .scoring(ASSISTANT)
+                    .encode(
+                        chat(
+                            List.of(Message.user("a"), Message.assistant("b")),
+                            Message.user("c"))))
+        .isInstanceOf(BadRowException.class)
+        .hasMessage(
+            "[rows.jsonl:7] nothing to score: no token of the completion is one that"
+                + " assistant_only_loss learns");
+  }
+
   @Test
   void aTokenThatNothingPredictsIsNothingToLearn() {
     assertThatThrownBy(() -> bytes(0).encode(ids(List.of(), List.of(1))))

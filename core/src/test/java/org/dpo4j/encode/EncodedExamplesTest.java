@@ -3,10 +3,12 @@ package org.dpo4j.encode;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -106,6 +109,13 @@ class EncodedExamplesTest {
       assertThat(stored.select(new int[] {0, 1}).weightsDiffer()).isFalse();
       assertThat(stored.select(new int[] {1, 2}).weightsDiffer()).isTrue();
     }
+    try (ExampleFile file = ExampleFile.create(folder)) { // no example need be read again
+      pairs.subList(0, 2).forEach(pair -> file.append(pair, false));
+      assertThat(file.weightsDiffer()).isFalse();
+      assertThat(new EncodedExamples(file).weightsDiffer()).isFalse();
+      file.append(pairs.get(2), false);
+      assertThat(file.weightsDiffer()).isTrue();
+    }
   }
 
   @Test
@@ -123,11 +133,13 @@ class EncodedExamplesTest {
     pairs(3).forEach(pair -> file.append(pair, false)); // in the buffer, not on disk
     assertThatThrownBy(() -> file.read(0))
         .isInstanceOf(DpoException.class)
-        .hasMessageContaining("ends too early");
+        .hasMessageContaining("ends too early")
+        .hasCauseInstanceOf(EOFException.class);
     file.close();
     assertThatThrownBy(() -> file.read(0))
         .isInstanceOf(DpoException.class)
-        .hasMessageContaining("read back");
+        .hasMessageContaining("read back")
+        .hasCauseInstanceOf(IOException.class);
   }
 
   /** Header 6, prompt 2, a tag before each completion, ids 1 and 3, checksum 1: 15 ints. */
@@ -141,6 +153,16 @@ class EncodedExamplesTest {
       file.append(pair, false);
       file.finish();
       assertThat(new EncodedExamples(file).bytes()).isEqualTo(2 * 15 * 4);
+    }
+    // With a bit for each of 33 ids: header 6, prompt 1, tag 1, ids 33, two words of bits, checksum.
+    EncodedExample masked =
+        new EncodedExample(
+            new RowOrigin("f", 1, 1),
+            new int[] {1},
+            List.of(new EncodedCompletion(CompletionRole.CHOSEN, new int[33], new BitSet())),
+            1);
+    try (EncodedExamples stored = EncodedExamples.of(List.of(masked), folder)) {
+      assertThat(stored.bytes()).isEqualTo((6 + 1 + 1 + 33 + 2 + 1) * 4);
     }
   }
 
@@ -186,7 +208,7 @@ class EncodedExamplesTest {
   void bytesThatChangedOnTheDiskAreNoExample() throws IOException {
     List<EncodedExample> pairs = pairs(3);
     try (EncodedExamples stored = EncodedExamples.of(pairs, folder)) {
-      try (RandomAccessFile same = new RandomAccessFile(open().toFile(), "rw")) {
+      try (RandomAccessFile same = new RandomAccessFile(open().get(0).toFile(), "rw")) {
         same.seek(stored.bytes() - 8);
         int old = same.read();
         same.seek(stored.bytes() - 8);
@@ -199,8 +221,47 @@ class EncodedExamplesTest {
     }
   }
 
-  /** The file without a name, which this process has open. */
-  private Path open() throws IOException {
+  /** Its disk space is free only then. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void theFileIsClosedWithItsListAndAfterAFailure() throws IOException {
+    try (EncodedExamples stored = EncodedExamples.of(pairs(3), folder)) {
+      assertThat(open()).hasSize(1);
+      assertThat(stored).hasSize(3);
+    }
+    assertThat(open()).isEmpty();
+    List<EncodedExample> failing =
+        new AbstractList<>() {
+          @Override
+          public EncodedExample get(int index) {
+            throw new DpoException("as told");
+          }
+
+          @Override
+          public int size() {
+            return 1;
+          }
+        };
+    assertThatThrownBy(() -> EncodedExamples.of(failing, folder)).hasMessage("as told");
+    Path data = folder.resolve("a.jsonl");
+    Files.writeString(data, "{\"prompt_ids\":[1],\"chosen_ids\":[2],\"rejected_ids\":[3]}\n{}");
+    ExampleEncoder encoder = LlamaFixture.encoder(0);
+    EncodingResources means = new EncodingResources(1, folder);
+    assertThatThrownBy(
+            () ->
+                ExampleDataset.load(
+                    DataInput.of(data), List.of(), encoder, OnBadRow.STOP, means))
+        .isInstanceOf(DpoException.class);
+    assertThat(open()).isEmpty();
+    ExampleDataset loaded =
+        ExampleDataset.load(DataInput.of(data), List.of(), encoder, OnBadRow.SKIP, means);
+    assertThat(open()).hasSize(1);
+    loaded.close();
+    assertThat(open()).isEmpty();
+  }
+
+  /** The files without a name in the folder that this process has open. */
+  private List<Path> open() throws IOException {
     try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
       return files
           .filter(
@@ -211,8 +272,7 @@ class EncodedExamplesTest {
                   return false; // closed meanwhile
                 }
               })
-          .findFirst()
-          .orElseThrow();
+          .toList();
     }
   }
 

@@ -252,6 +252,33 @@ class ExampleDatasetTest {
   }
 
   @Test
+  void aBadRowBeforeADefectIsTheOneReported() throws IOException {
+    Files.writeString(file, textRow("p") + "\n{}\n" + textRow("q"));
+    TextTokenizer broken =
+        new TextTokenizer() {
+          @Override
+          public int[] encode(String text, boolean addSpecialTokens) {
+            if (text.startsWith("q")) {
+              throw new IllegalStateException("defect");
+            }
+            return text.chars().toArray();
+          }
+
+          @Override
+          public String decode(int[] ids) {
+            return "";
+          }
+        };
+    ExampleEncoder encoder =
+        new ExampleEncoder(
+            broken, null, new SpecialTokens(null, "$", null), new EncodingLimits(0, 100, 256));
+    assertThatThrownBy(() -> load(encoder, OnBadRow.STOP, 1))
+        .isInstanceOf(BadRowException.class)
+        .hasMessageStartingWith("[" + file + ":2] missing field")
+        .hasMessageEndingWith("\nthe reading ended there: defect");
+  }
+
+  @Test
   void nothingIsLeftInTheFolderNorAfterAFailure() throws IOException {
     try (ExampleDataset data = load(encoder(), OnBadRow.SKIP, 2)) {
       assertThat(data.examples()).hasSize(3);

@@ -211,6 +211,77 @@ class ExampleEncoderTest {
     assertThatThrownBy(() -> encoder.encode(chat("p", "w", "l")))
         .isInstanceOf(BadRowException.class)
         .hasMessageContaining("empty chosen");
+    ChatRenderer headerOnly =
+        (messages, header, variables) ->
+            contents(messages.subList(0, 1)) + (header ? "<answer>" : "");
+    assertThatThrownBy(
+            () ->
+                encoder(new InstructionTokenizer(), headerOnly, "\1").encode(chat("p", "w", "l")))
+        .isInstanceOf(BadRowException.class)
+        .hasMessageContaining("empty chosen");
+  }
+
+  @Test
+  void aTemplateThatBeginsAnotherWayWithAnAnswerLeavesNoPrompt() {
+    ChatRenderer template =
+        (messages, header, variables) -> (header ? "?" : "!") + contents(messages);
+    EncodedRow row =
+        encoder(new InstructionTokenizer(), template, "\1").encode(chat("p", "w", "l"));
+    EncodedExample pair = row.usable().orElseThrow();
+    assertThat(pair.promptIds()).isEmpty();
+    assertThat(pair.chosenIds()).containsExactly('!', 'p', 'w');
+    assertThat(row.unmatchedPromptIds()).containsExactly((int) '?', (int) 'p');
+  }
+
+  /** Both faces begin with one half, which is no character. */
+  @Test
+  void theTextOfAPromptEndsInAWholeCharacter() {
+    ChatRenderer template =
+        (messages, header, variables) ->
+            "p" + (header ? "\uD83D\uDE00" : "\uD83D\uDE01" + contents(messages));
+    EncodedRow row =
+        encoder(new InstructionTokenizer(), template, "\1").encode(chat("p", "w", "l"));
+    assertThat(row.texts())
+        .isEqualTo(
+            new RenderedTexts("p", List.of("\uD83D\uDE01pw", "\uD83D\uDE01pl")));
+  }
+
+  /** Some tokenizers put a space before every text, even one without a character. */
+  @Test
+  void withoutAPromptNoTokenIsOne() {
+    TextTokenizer spaces =
+        new TextTokenizer() {
+          private final InstructionTokenizer bytes = new InstructionTokenizer();
+
+          @Override
+          public int[] encode(String text, boolean addSpecialTokens) {
+            return bytes.encode(" " + text, false);
+          }
+
+          @Override
+          public String decode(int[] ids) {
+            return bytes.decode(ids);
+          }
+        };
+    ChatRenderer template = (messages, header, variables) -> contents(messages);
+    Example.Chat conversations =
+        new Example.Chat(
+            ORIGIN,
+            List.of(),
+            List.of(Message.user("p"), Message.assistant("w")),
+            List.of(Message.user("p"), Message.assistant("l")),
+            Map.of());
+    EncodedExample pair =
+        encoder(spaces, template, "\1").encode(conversations).usable().orElseThrow();
+    assertThat(pair.promptIds()).isEmpty();
+    assertThat(pair.chosenIds()).containsExactly(' ', 'p', 'w');
+  }
+
+  @Test
+  void idsAreShownAsTheTextThatTheyStandFor() {
+    EncodedRow row =
+        ids(0).encode(pair(List.of((int) 'p'), List.of((int) 'w'), List.of((int) 'l')));
+    assertThat(row.texts()).isEqualTo(new RenderedTexts("p", List.of("w", "l")));
   }
 
   private static ExampleEncoder ids(int maxLength) {

@@ -81,6 +81,32 @@ class HeldOutSplitTest {
     assertThat(new HeldOutSplit(0.5, 3, -1).of(data(10, i -> 0)).held().examples()).hasSize(5);
   }
 
+  /** 31 x 0 + 31 = 31 x 1 + 0: Java's hash of both prompts is the same. */
+  @Test
+  void differentPromptsWithOneHashTieNothing() {
+    List<EncodedExample> pairs = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      int[] prompt = {i, 31 * (10 - i)};
+      pairs.add(
+          new EncodedExample(
+              new RowOrigin("f", i + 1, i + 1), prompt, new int[] {1}, new int[] {2}));
+    }
+    assertThat(new HeldOutSplit(0.5, 3, -1).of(dataset(pairs)).held().pairs()).hasSize(5);
+  }
+
+  /** "Aa" and "BB" have one hash in Java; a tie of all four pairs would leave none to hold out. */
+  @Test
+  void rowsWithOneHashAreSeveralRows() {
+    List<EncodedExample> pairs = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      RowOrigin origin = new RowOrigin(i < 2 ? "Aa" : "BB", 1, 1, i % 2 + 1);
+      pairs.add(new EncodedExample(origin, new int[] {i}, new int[] {1}, new int[] {2}));
+    }
+    HeldOutSplit.Split sides = new HeldOutSplit(0.5, 3, -1).of(dataset(pairs));
+    assertThat(sides.held().pairs()).extracting(pair -> pair.origin().file()).hasSize(2);
+    assertThat(rows(sides.train())).hasSize(2);
+  }
+
   @Test
   void equalPairsWithoutAPromptStayOnOneSide() {
     List<EncodedExample> pairs = new ArrayList<>();
@@ -111,7 +137,7 @@ class HeldOutSplitTest {
     assertThat(Mixture.take(List.of(7, 7, 7), List.of(1.0, 1.0, 1.0))).containsExactly(7, 7, 7);
     // 5 / (2/3) = 7.5 in all; 2.5 of the second, which Python rounds to 2.
     assertThat(Mixture.take(List.of(5, 9), List.of(2.0, 1.0))).containsExactly(5, 2);
-    assertThatThrownBy(() -> Mixture.take(List.of(5, 9), List.of(100.0, 1.0)))
+    assertThatThrownBy(() -> Mixture.take(List.of(5, 9), List.of(200.0, 2.0)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining(
             "of entry 2, with 9 usable pairs and a share of 0.99 % of 5 pairs, none is left");

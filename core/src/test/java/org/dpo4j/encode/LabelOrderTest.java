@@ -79,6 +79,19 @@ class LabelOrderTest {
     assertThat(order.changed()).isFalse();
   }
 
+  /** Rows 2 to 1998 were dropped, say. */
+  @Test
+  void aBlockMayBeginWithAnyOfItsRows() {
+    LabelOrder order = new LabelOrder();
+    for (int row : new int[] {1, 1999, 2000}) {
+      order.add(example(row, CompletionRole.CHOSEN));
+      order.add(example(row, CompletionRole.REJECTED));
+    }
+    order.end();
+
+    assertThat(order.indices()).containsExactly(0, 1, 2, 4, 3, 5);
+  }
+
   /** A row that gives two completions of one label is no pair either. */
   @Test
   void aPairHasADesirableAndAnUndesirableCompletion() {

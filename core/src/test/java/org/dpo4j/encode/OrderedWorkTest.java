@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -24,12 +25,17 @@ class OrderedWorkTest {
   void resultsComeInTheOrderOfTheirTasks(int threads) {
     List<Integer> results = new ArrayList<>();
     Set<String> names = ConcurrentHashMap.newKeySet();
+    Set<Boolean> helpersKeepTheProcess = ConcurrentHashMap.newKeySet();
+    Thread caller = Thread.currentThread();
     try (OrderedWork<Integer> work = new OrderedWork<>(threads, results::add)) {
       for (int i = 0; i < 200; i++) {
         int task = i;
         work.add(
             () -> {
               names.add(Thread.currentThread().getName());
+              if (Thread.currentThread() != caller) {
+                helpersKeepTheProcess.add(!Thread.currentThread().isDaemon());
+              }
               LockSupport.parkNanos(task % 3 == 0 ? 200_000 : 0);
               return task;
             });
@@ -41,6 +47,7 @@ class OrderedWorkTest {
       assertThat(names).containsExactly(Thread.currentThread().getName());
     } else {
       assertThat(names).contains("encode");
+      assertThat(helpersKeepTheProcess).containsExactly(false);
     }
   }
 
@@ -135,6 +142,30 @@ class OrderedWorkTest {
       assertThat(Thread.interrupted()).as("still, after the close").isTrue();
     }
     assertThat(results).containsExactly(1, 2);
+  }
+
+  @Test
+  void anInterruptedThreadWaitsForItsHelpersAndStaysInterrupted() {
+    Thread caller = Thread.currentThread();
+    CountDownLatch begun = new CountDownLatch(1);
+    AtomicBoolean ended = new AtomicBoolean();
+    OrderedWork<Integer> work = new OrderedWork<>(2, result -> {});
+    work.add(
+        () -> {
+          begun.countDown();
+          while (caller.isInterrupted()) { // until it waits, which ends in an exception
+            LockSupport.parkNanos(100_000);
+          }
+          ended.set(true);
+          return 1;
+        });
+    caller.interrupt();
+    while (begun.getCount() > 0) {
+      Thread.onSpinWait();
+    }
+    work.close();
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(ended).isTrue();
   }
 
   @Test

@@ -37,6 +37,23 @@ class OverlapTest {
         .isEqualTo(new Overlap(0, 1, new RowOrigin("h", 1, 1), new RowOrigin("t", 1, 1)));
   }
 
+  /** 31 x 0 + 31 = 31 x 1 + 0: Java's hash of both prompts is the same, and of both answers. */
+  @Test
+  void differentIdsWithOneHashAreDifferent() {
+    int[] one = {0, 31};
+    int[] other = {1, 0};
+    List<EncodedExample> training = List.of(ids(1, one, one), ids(2, other, one));
+    assertThat(Overlap.of(training, List.of(ids(3, other, other)), -1))
+        .isEqualTo(new Overlap(0, 1, new RowOrigin("f", 3, 3), new RowOrigin("f", 2, 2)));
+    assertThat(Overlap.of(training.subList(0, 1), List.of(ids(3, other, one)), -1))
+        .isEqualTo(new Overlap(0, 0, null, null));
+    assertThat(Overlap.of(training, List.of(ids(3, other, one)), -1).pairs()).isOne();
+  }
+
+  private static EncodedExample ids(int row, int[] prompt, int[] chosen) {
+    return new EncodedExample(new RowOrigin("f", row, row), prompt, chosen, new int[] {5});
+  }
+
   @Test
   void aFileIsWhollyInItselfAndNothingIsInAnotherOne() {
     List<EncodedExample> one = new ArrayList<>();

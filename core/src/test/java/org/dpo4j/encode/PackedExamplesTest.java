@@ -68,6 +68,9 @@ class PackedExamplesTest {
     assertThat(rows(split)).containsExactly(List.of(1), List.of(1), List.of(1, 2));
     assertThat(split.examples()).extracting(EncodedExample::tokens).containsExactly(10, 10, 5, 4);
     assertThat(split.examples().get(1).completions().get(0).ids()[0]).isEqualTo(10);
+    PackedExamples even =
+        PackedExamples.of(demonstrations(20), PackingStrategy.BFD_SPLIT, 10, folder);
+    assertThat(even.examples()).extracting(EncodedExample::tokens).containsExactly(10, 10);
   }
 
   @Test
@@ -149,6 +152,7 @@ class PackedExamplesTest {
       int[] last = packed.packs().get(5);
       assertThat(last).hasSize(1);
       assertThat(packed.examples().get(last[0]).origin().row()).isEqualTo(1001);
+      assertThat(PackedExamples.of(halfScored(1000), strategy, 600, folder).packs()).hasSize(5);
     }
   }
 }

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
 import org.dpo4j.Message;
+import org.dpo4j.data.Completion;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.Example;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;
@@ -187,6 +190,52 @@ class RowDoubtsTest {
     } else {
       assertThat(found).singleElement().asString().startsWith(says);
     }
+  }
+
+  /** A text without a prompt is all there is to learn; of white space as a prompt it is not. */
+  @Test
+  void aWholeTextNeedsNoPrompt() {
+    assertThat(RowDoubts.of(whole("", "All of it."))).isEmpty();
+    assertThat(RowDoubts.of(whole(" ", "All of it."))).containsExactly(RowDoubts.EMPTY_PROMPT);
+    assertThat(RowDoubts.of(new Example.Text(ORIGIN, "", "w", "l")))
+        .containsExactly(RowDoubts.EMPTY_PROMPT);
+  }
+
+  private static Example.Text whole(String prompt, String text) {
+    return new Example.Text(
+        ORIGIN,
+        prompt,
+        List.of(new Completion<>(CompletionRole.CHOSEN, text)),
+        OptionalDouble.empty());
+  }
+
+  /** Answers that are alike in their first words may differ in a call, or in a later turn. */
+  @Test
+  void answersThatDifferInMoreThanTheirWordsAreNotTheSame() {
+    Message calls =
+        new Message(
+            Map.of(
+                "role",
+                "assistant",
+                "content",
+                "That. ",
+                "tool_calls",
+                List.of(Map.of("function", Map.of("name", "look")))));
+    assertThat(encode(FULL, chat(List.of(QUESTION), calls, L)).warnings()).isEmpty();
+    Example.Chat longer =
+        new Example.Chat(
+            ORIGIN,
+            List.of(QUESTION),
+            List.of(Message.of("assistant", "That. "), QUESTION, W),
+            List.of(L, QUESTION, L),
+            Map.of());
+    assertThat(encode(PLAIN, longer).warnings()).isEmpty();
+  }
+
+  @Test
+  void aTextThatLooksLikePythonsNotationIsAText() {
+    Message code = Message.of("user", "What is [{'type': 'text'}]?");
+    assertThat(doubts(PLAIN, List.of(code), W, L)).isEmpty();
   }
 
   @Test
