@@ -92,7 +92,6 @@ final class HeadPass implements AutoCloseable {
   private final CausalLm model;
   private final WorkerPool workers;
   private final TensorScope scope;
-  private final boolean training;
   private final boolean statistics;
   private final int[] targetIds; // (scored)
   private final Tensor targets; // (scored)
@@ -120,7 +119,6 @@ final class HeadPass implements AutoCloseable {
       OptionalLong dropoutSeed,
       TensorScope scope) {
     this.model = model;
-    this.training = training;
     this.statistics = statistics;
     this.scope = scope;
     workers = WorkerPool.get();
@@ -393,24 +391,16 @@ final class HeadPass implements AutoCloseable {
   // --- backward -------------------------------------------------------------------------------
 
   /**
-   * Runs the backward pass, once: adds to the gradients of the weights of the last norm and the
-   * head.
+   * Runs the backward pass, once and if the pass was opened for training: adds to the gradients of
+   * the weights of the last norm and the head.
    *
    * @param byLogProbs gradient of the loss with respect to {@link #logProbs}, shape (scored)
    * @param byStates the gradient with respect to the states is added to it, shape (predicting,
    *     hidden)
-   * @throws IllegalStateException if the pass was not opened for training or has run its backward
-   *     pass
    */
   void backward(Tensor byLogProbs, Tensor byStates) {
     if (scored == 0) {
       return;
-    }
-    if (!training || tapes.isEmpty()) {
-      throw new IllegalStateException(
-          training
-              ? "a head runs its backward pass once, and this one has"
-              : "this pass of the head was opened without a backward pass");
     }
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
     Tensor normalizers = result().normalizers().unsqueeze(1);

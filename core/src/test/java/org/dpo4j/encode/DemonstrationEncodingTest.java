@@ -206,8 +206,7 @@ class DemonstrationEncodingTest {
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("[rows.jsonl:7] is plain text");
     ChatRenderer marksNothing =
-        (messages, header, variables) ->
-            new MarkingTemplate().render(messages, header, variables);
+        (messages, header, variables) -> new MarkingTemplate().render(messages, header, variables);
     assertThatThrownBy(() -> placed(marksNothing, 0).scoring(ASSISTANT).encode(conversation))
         .isInstanceOf(BadRowException.class)
         .hasMessageContaining("no turn that the chat template marks as generated");
@@ -239,8 +238,7 @@ class DemonstrationEncodingTest {
                     .scoring(ASSISTANT)
                     .encode(
                         chat(
-                            List.of(Message.user("a"), Message.assistant("b")),
-                            Message.user("c"))))
+                            List.of(Message.user("a"), Message.assistant("b")), Message.user("c"))))
         .isInstanceOf(BadRowException.class)
         .hasMessage(
             "[rows.jsonl:7] nothing to score: no token of the completion is one that"
@@ -278,8 +276,7 @@ class DemonstrationEncodingTest {
     assertThat(row.status()).isEqualTo(Status.CUT);
     assertThat(row.reason()).isEqualTo(ExampleEncoder.CUT);
     assertThat(row.usable().orElseThrow().chosenIds()).containsExactly(2, 3, 4);
-    assertThat(whole.encode(ids(List.of(1, 2, 3), List.of(4))).status())
-        .isEqualTo(Status.DROPPED);
+    assertThat(whole.encode(ids(List.of(1, 2, 3), List.of(4))).status()).isEqualTo(Status.DROPPED);
     assertThat(bytes(3).encode(ids(List.of(1), List.of(2, 3))).status()).isEqualTo(Status.KEPT);
   }
 
@@ -310,8 +307,7 @@ class DemonstrationEncodingTest {
     EncodingLimits limits = new EncodingLimits(0, 99, 260);
     InstructionTokenizer tokenizer = new InstructionTokenizer();
     assertThat(bytes(0).bos()).isEqualTo(-1);
-    assertThat(
-            new ExampleEncoder(tokenizer, null, new SpecialTokens("^", "$", null), limits).bos())
+    assertThat(new ExampleEncoder(tokenizer, null, new SpecialTokens("^", "$", null), limits).bos())
         .isEqualTo('^');
     assertThat(
             new ExampleEncoder(tokenizer, null, new SpecialTokens("<s>", "$", null), limits).bos())

@@ -154,7 +154,8 @@ class EncodedExamplesTest {
       file.finish();
       assertThat(new EncodedExamples(file).bytes()).isEqualTo(2 * 15 * 4);
     }
-    // With a bit for each of 33 ids: header 6, prompt 1, tag 1, ids 33, two words of bits, checksum.
+    // With a bit for each of 33 ids: header 6, prompt 1, tag 1, ids 33, two words of bits,
+    // checksum.
     EncodedExample masked =
         new EncodedExample(
             new RowOrigin("f", 1, 1),
@@ -248,9 +249,7 @@ class EncodedExamplesTest {
     ExampleEncoder encoder = LlamaFixture.encoder(0);
     EncodingResources means = new EncodingResources(1, folder);
     assertThatThrownBy(
-            () ->
-                ExampleDataset.load(
-                    DataInput.of(data), List.of(), encoder, OnBadRow.STOP, means))
+            () -> ExampleDataset.load(DataInput.of(data), List.of(), encoder, OnBadRow.STOP, means))
         .isInstanceOf(DpoException.class);
     assertThat(open()).isEmpty();
     ExampleDataset loaded =

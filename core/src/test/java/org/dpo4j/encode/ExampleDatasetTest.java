@@ -305,8 +305,7 @@ class ExampleDatasetTest {
   void aMixtureTakesTheFirstPairsOfEachEntry() throws IOException {
     DataEntry first = entry("first.jsonl", 4);
     DataEntry second = entry("second.jsonl", 3);
-    DataInput input =
-        new DataInput(List.of(first, second), ColumnMapping.NONE, RowFormat.AUTO);
+    DataInput input = new DataInput(List.of(first, second), ColumnMapping.NONE, RowFormat.AUTO);
     ExampleDataset all = ExampleDataset.load(input, List.of(), encoder(), OnBadRow.STOP);
     assertThat(all.pairs()).hasSize(7);
     assertThat(all.from(first)).isEqualTo(4);
@@ -367,8 +366,7 @@ class ExampleDatasetTest {
   /** Labelled completions of pairs come in TRL's order, and each has another one's completion. */
   @Test
   void pairsAreTakenApartForLossesOnLabelledCompletions() throws IOException {
-    Files.writeString(
-        file, row("[1]", "[2]", "[3]") + "\n" + row("[4]", "[5]", "[6]") + "\n");
+    Files.writeString(file, row("[1]", "[2]", "[3]") + "\n" + row("[4]", "[5]", "[6]") + "\n");
     ExampleDataset data =
         ExampleDataset.load(
             DataInput.of(file).reading(ExampleKind.LABELED), List.of(), encoder(), OnBadRow.STOP);

@@ -215,8 +215,7 @@ class ExampleEncoderTest {
         (messages, header, variables) ->
             contents(messages.subList(0, 1)) + (header ? "<answer>" : "");
     assertThatThrownBy(
-            () ->
-                encoder(new InstructionTokenizer(), headerOnly, "\1").encode(chat("p", "w", "l")))
+            () -> encoder(new InstructionTokenizer(), headerOnly, "\1").encode(chat("p", "w", "l")))
         .isInstanceOf(BadRowException.class)
         .hasMessageContaining("empty chosen");
   }
@@ -242,8 +241,7 @@ class ExampleEncoderTest {
     EncodedRow row =
         encoder(new InstructionTokenizer(), template, "\1").encode(chat("p", "w", "l"));
     assertThat(row.texts())
-        .isEqualTo(
-            new RenderedTexts("p", List.of("\uD83D\uDE01pw", "\uD83D\uDE01pl")));
+        .isEqualTo(new RenderedTexts("p", List.of("\uD83D\uDE01pw", "\uD83D\uDE01pl")));
   }
 
   /** Some tokenizers put a space before every text, even one without a character. */

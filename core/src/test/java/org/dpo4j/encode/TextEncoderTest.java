@@ -81,8 +81,7 @@ class TextEncoderTest {
       assertThat(shown(encoded.promptIds())).isEqualTo("^Why?");
       assertThat(shown(encoded.completionIds())).isEqualTo(" So.$");
     }
-    TextEncoder withoutEos =
-        new TextEncoder(TOKENIZER, null, new SpecialTokens("^", null, null));
+    TextEncoder withoutEos = new TextEncoder(TOKENIZER, null, new SpecialTokens("^", null, null));
     assertThatThrownBy(() -> withoutEos.completion("Why?", " So."))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("the model folder names none");

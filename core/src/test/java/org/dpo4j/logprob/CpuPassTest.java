@@ -16,6 +16,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.model.BigramModel;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
@@ -476,6 +477,20 @@ class CpuPassTest {
     }
   }
 
+  /** No family has one so far. The head's matrix is not trained. */
+  @Test
+  void aBiasOfTheHeadGetsItsGradient() {
+    Engine.setThreads(2);
+    RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));
+    try (CausalLm model = new BigramModel(SmallModel.VOCABULARY, random, true)) {
+      assertThat(model.parameters().all()).hasSize(2);
+      for (HeadPass.Sizes sizes :
+          List.of(HeadPass.Sizes.DEFAULT, new HeadPass.Sizes(1L << 30, 1, 5, 5))) {
+        assertAgreement(model, LogProbEngine.Purpose.TRAINING, sizes);
+      }
+    }
+  }
+
   /** A prompt whose completion is its first token alone, say. */
   @Test
   void withoutATokenToScoreNothingMoves() {
@@ -514,8 +529,7 @@ class CpuPassTest {
   @Test
   void aPassForSumsHasNoStatistics() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2);
-        CpuPass pass =
-            forward(model, PAIRS, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT)) {
+        CpuPass pass = forward(model, PAIRS, LogProbEngine.Purpose.SUMS, HeadPass.Sizes.DEFAULT)) {
       assertThat(pass.tokens().tokens()).hasSize(PAIRS.sequences()).containsOnly(0);
       assertThat(pass.tokens().entropy()).containsOnly(0);
     }

@@ -27,7 +27,8 @@ class LengthDesensitizingTest {
   @Test
   void tokensBehindTheEndOfTheOtherCompletionCountLess() {
     assertThat(TAIL.of(PAIRS)).containsExactly(1, 0.25, 0.25, 1, 1, 1, 0.25, 1, 1, 1, 1);
-    assertThat(new LengthDesensitizing(0).of(PAIRS)).containsExactly(1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1);
+    assertThat(new LengthDesensitizing(0).of(PAIRS))
+        .containsExactly(1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1);
     assertThat(LengthDesensitizing.NONE.of(PAIRS)).containsOnly(1);
   }
 
@@ -44,7 +45,12 @@ class LengthDesensitizingTest {
     FlatSequences mixed =
         new FlatSequences.Builder()
             .addNumbered(
-                new int[] {1}, new int[] {0, 2, 1, 3}, new int[2], new int[1], new int[1], new int[3])
+                new int[] {1},
+                new int[] {0, 2, 1, 3},
+                new int[2],
+                new int[1],
+                new int[1],
+                new int[3])
             .build();
     assertThat(mixed.sequenceOf()).containsExactly(0, 0, 2, 1, 3, 3, 3);
     assertThat(TAIL.of(mixed)).containsExactly(1, 0.25, 1, 1, 1, 0.25, 0.25);
@@ -79,7 +85,9 @@ class LengthDesensitizingTest {
           .containsExactly(11, 3.5, 3.5, 22, 33, 44, 14, 55, 55, 66, 66);
       assertThat(Tensors.toDoubles(plain.backward(bySums, byWeighted)))
           .containsExactly(11, 11, 11, 22, 33, 44, 44, 55, 55, 66, 66);
-      assertThat(Tensors.toDoubles(byWeighted)).as("not changed").containsExactly(10, 20, 30, 40, 50, 60);
+      assertThat(Tensors.toDoubles(byWeighted))
+          .as("not changed")
+          .containsExactly(10, 20, 30, 40, 50, 60);
     }
   }
 }

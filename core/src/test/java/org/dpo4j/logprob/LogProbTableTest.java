@@ -79,9 +79,7 @@ class LogProbTableTest {
       LogProbTable both =
           LogProbTable.compute(LogProbEngine.cpu(), model, pairs, Integer.MAX_VALUE, done -> {});
       List<EncodedExample> rejected =
-          pairs.stream()
-              .map(pair -> pair.only(role -> role == CompletionRole.REJECTED))
-              .toList();
+          pairs.stream().map(pair -> pair.only(role -> role == CompletionRole.REJECTED)).toList();
       List<Integer> progress = new ArrayList<>();
       LogProbTable single =
           LogProbTable.compute(LogProbEngine.autograd(), model, rejected, 2, progress::add);
@@ -98,9 +96,7 @@ class LogProbTableTest {
         assertThat(both.rejected(i))
             .usingComparator(relative(1e-11))
             .isEqualTo(sum(model, pair.promptIds(), pair.rejectedIds()));
-        assertThat(single.at(i, 0))
-            .usingComparator(relative(1e-11))
-            .isEqualTo(both.rejected(i));
+        assertThat(single.at(i, 0)).usingComparator(relative(1e-11)).isEqualTo(both.rejected(i));
       }
     }
   }
@@ -132,8 +128,7 @@ class LogProbTableTest {
       for (int batchSize : new int[] {1, 3}) {
         assertThatThrownBy(
                 () ->
-                    LogProbTable.compute(
-                        LogProbEngine.cpu(), model, mixed, batchSize, done -> {}))
+                    LogProbTable.compute(LogProbEngine.cpu(), model, mixed, batchSize, done -> {}))
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessage("all examples must have 2 completions");
       }

@@ -29,9 +29,11 @@ class PairLogProbsTest {
       PairLogProbs policy =
           PairLogProbs.ofSequences(Tensors.doubles(-1, -2, -3, -4), new int[] {5, 6, 7, 8});
       assertNumbers(
-          policy, new double[] {-1, -3}, new double[] {-2, -4}, new double[] {5, 7}, new double[] {
-            6, 8
-          });
+          policy,
+          new double[] {-1, -3},
+          new double[] {-2, -4},
+          new double[] {5, 7},
+          new double[] {6, 8});
       PairLogProbs reference = PairLogProbs.ofSequences(new double[] {-9, -8, -7, -6}, policy);
       assertNumbers(
           reference,
@@ -41,9 +43,11 @@ class PairLogProbsTest {
           new double[] {6, 8});
       PairLogProbs sums = PairLogProbs.ofSums(Tensors.doubles(-1, -3), Tensors.doubles(-2, -4));
       assertNumbers(
-          sums, new double[] {-1, -3}, new double[] {-2, -4}, new double[] {1, 1}, new double[] {
-            1, 1
-          });
+          sums,
+          new double[] {-1, -3},
+          new double[] {-2, -4},
+          new double[] {1, 1},
+          new double[] {1, 1});
     }
   }
 

@@ -129,8 +129,7 @@ class SequenceLogProbsTest {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F64, 1)) {
       int last = SmallModel.VOCABULARY - 1;
       assertThat(logProb(model, new int[] {0, last}, new int[] {0, last})).isNegative();
-      assertThat(
-              SequenceLogProbs.tokenLogProbs(model, ids(1, CONTEXT), ids(2, 1)))
+      assertThat(SequenceLogProbs.tokenLogProbs(model, ids(1, CONTEXT), ids(2, 1)))
           .as("a sequence that just fits")
           .hasSize(1);
     }

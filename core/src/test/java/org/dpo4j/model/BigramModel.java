@@ -5,22 +5,30 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The smallest model there is: the logits of the next token are a row of a table, chosen by the
- * token before it. A prompt acts through its last token only.
+ * token before it. A prompt acts through its last token only. The head may have a bias, which no
+ * family has.
  */
 public final class BigramModel implements CausalLm {
 
   private final Parameters parameters = new Parameters();
   private final Tensor table; // (vocab, vocab)
   private final Tensor identity; // (vocab, vocab)
+  private final @Nullable Tensor bias; // (vocab), of the head
   private final int vocabulary;
 
   public BigramModel(int vocabulary, ParameterSource source) {
+    this(vocabulary, source, false);
+  }
+
+  public BigramModel(int vocabulary, ParameterSource source, boolean headBias) {
     this.vocabulary = vocabulary;
     table =
         parameters.take(source, "table", ParameterSource.Kind.EMBEDDING, vocabulary, vocabulary);
+    bias = headBias ? parameters.take(source, "bias", ParameterSource.Kind.BIAS, vocabulary) : null;
     try (TensorScope scope = TensorScope.open()) {
       identity =
           scope.disown(
@@ -45,7 +53,7 @@ public final class BigramModel implements CausalLm {
 
   @Override
   public Linear head() {
-    return new Linear(identity, null);
+    return new Linear(identity, bias);
   }
 
   @Override
@@ -65,7 +73,7 @@ public final class BigramModel implements CausalLm {
 
   @Override
   public BigramModel copy() {
-    return new BigramModel(vocabulary, parameters.copies());
+    return new BigramModel(vocabulary, parameters.copies(), bias != null);
   }
 
   @Override

@@ -77,8 +77,7 @@ class DemonstrationsTest {
   }
 
   private TrainingMetrics evaluate(List<EncodedExample> examples, int batchSize) {
-    return new TrainingData(examples, null)
-        .evaluate(LogProbEngine.cpu(), model, NLL, batchSize);
+    return new TrainingData(examples, null).evaluate(LogProbEngine.cpu(), model, NLL, batchSize);
   }
 
   @Test

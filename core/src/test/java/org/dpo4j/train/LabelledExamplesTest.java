@@ -174,17 +174,14 @@ class LabelledExamplesTest {
     TrainingMetrics second = statistics(undesirable);
     int tokens = desirable.completions().get(0).ids().length;
     int others = undesirable.completions().get(0).ids().length;
-    assertThat(both.logitsChosen())
-        .usingComparator(relative(1e-9))
-        .isEqualTo(first.logitsChosen());
+    assertThat(both.logitsChosen()).usingComparator(relative(1e-9)).isEqualTo(first.logitsChosen());
     assertThat(both.logitsRejected())
         .usingComparator(relative(1e-9))
         .isEqualTo(second.logitsRejected());
     assertThat(both.meanTokenAccuracy()).isEqualTo(first.meanTokenAccuracy());
     assertThat(both.entropy())
         .usingComparator(relative(1e-9))
-        .isEqualTo(
-            (tokens * first.entropy() + others * second.entropy()) / (tokens + others));
+        .isEqualTo((tokens * first.entropy() + others * second.entropy()) / (tokens + others));
     assertThat(first.logitsRejected()).isNaN();
     assertThat(second.logitsChosen()).isNaN();
     assertThat(second.meanTokenAccuracy()).isNaN();

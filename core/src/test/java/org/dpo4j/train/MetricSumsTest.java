@@ -65,8 +65,7 @@ class MetricSumsTest {
   /** A sum of two is twice the sum of one, but for the largest reward. */
   @Test
   void allNumbersAddUp() {
-    MetricSums one =
-        new MetricSums(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
+    MetricSums one = new MetricSums(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
     assertThat(one.plus(one))
         .isEqualTo(
             new MetricSums(2, 4, 6, 4, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36));
@@ -76,7 +75,8 @@ class MetricSumsTest {
 
   @Test
   void onlyPairsHaveAccuraciesAndOnlyLabelledExamplesAKlEstimate() {
-    MetricSums two = sums(1, 8, 3, new double[] {-1, -2}).plus(sums(2, 4, 1, new double[] {-3, -4}));
+    MetricSums two =
+        sums(1, 8, 3, new double[] {-1, -2}).plus(sums(2, 4, 1, new double[] {-3, -4}));
     assertThat(two.means(ExampleKind.PAIRS).rewardsAccuracies()).isEqualTo(1);
     assertThat(two.means(ExampleKind.PAIRS).rewardsMargins()).isEqualTo(4);
     assertThat(two.means(ExampleKind.PAIRS).kl()).isNaN();

@@ -462,8 +462,7 @@ class TrainerEventsTest {
         });
     double elapsed = (System.nanoTime() - started) / 1e9;
     assertThat(steps)
-        .allSatisfy(
-            step -> assertThat(step.computeSeconds()).isBetween(1e-9, step.stepSeconds()));
+        .allSatisfy(step -> assertThat(step.computeSeconds()).isBetween(1e-9, step.stepSeconds()));
     assertThat(steps.stream().mapToDouble(StepReport::stepSeconds).sum()).isLessThan(elapsed);
     for (int report = 0; report < 3; report++) {
       List<StepReport> covered = steps.subList(3 * report, Math.min(STEPS, 3 * report + 3));
