@@ -75,9 +75,14 @@ class DemonstrationEncodingTest {
     }
 
     @Override
-    public Optional<MarkedText> renderMarked(
+    public MarkedText renderMarked(
         List<Message> messages, Map<String, @Nullable Object> variables) {
-      return Optional.of(marked(messages));
+      return marked(messages);
+    }
+
+    @Override
+    public boolean marksGenerated() {
+      return true;
     }
 
     private static MarkedText marked(List<Message> messages) {
@@ -207,9 +212,11 @@ class DemonstrationEncodingTest {
         .hasMessageContaining("[rows.jsonl:7] is plain text");
     ChatRenderer marksNothing =
         (messages, header, variables) -> new MarkingTemplate().render(messages, header, variables);
-    assertThatThrownBy(() -> placed(marksNothing, 0).scoring(ASSISTANT).encode(conversation))
-        .isInstanceOf(BadRowException.class)
-        .hasMessageContaining("no turn that the chat template marks as generated");
+    assertThatThrownBy(() -> placed(marksNothing, 0).scoring(ASSISTANT))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("has no tag generation");
+    assertThat(placed(marksNothing, 0).scoring(WITH_PROMPT).encode(conversation).status())
+        .isEqualTo(Status.KEPT);
     assertThatThrownBy(
             () ->
                 placed(new MarkingTemplate(), 0)

@@ -307,14 +307,14 @@ class ExampleDatasetTest {
     DataEntry second = entry("second.jsonl", 3);
     DataInput input = new DataInput(List.of(first, second), ColumnMapping.NONE, RowFormat.AUTO);
     ExampleDataset all = ExampleDataset.load(input, List.of(), encoder(), OnBadRow.STOP);
-    assertThat(all.pairs()).hasSize(7);
+    assertThat(all.examples()).hasSize(7);
     assertThat(all.from(first)).isEqualTo(4);
     assertThat(all.from(second)).isEqualTo(3);
     assertThat(all.unused()).isEmpty();
 
     ExampleDataset mixture =
         ExampleDataset.load(input, List.of(2.0, 1.0), encoder(), OnBadRow.STOP);
-    assertThat(mixture.pairs())
+    assertThat(mixture.examples())
         .extracting(pair -> pair.origin().file() + " " + pair.origin().row())
         .containsExactly(
             first.path() + " 1",
@@ -339,7 +339,7 @@ class ExampleDatasetTest {
   void whatIsLeftOutIsCountedByReason() {
     ExampleDataset data = ExampleDataset.load(file, encoder(), OnBadRow.SKIP);
     ExampleDataset some = data.keep(new int[] {2, 0}, "held out").keep(new int[] {1}, "held out");
-    assertThat(some.pairs()).extracting(pair -> pair.origin().row()).containsExactly(1);
+    assertThat(some.examples()).extracting(pair -> pair.origin().row()).containsExactly(1);
     assertThat(some.unused()).isEqualTo(Map.of("held out", 2));
     assertThat(data.keep(new int[] {0, 1, 2}, "none").unused()).isEmpty();
     assertThat(data.keep(new int[] {1, 2}, "one").cut()).isOne();
@@ -370,13 +370,13 @@ class ExampleDatasetTest {
     ExampleDataset data =
         ExampleDataset.load(
             DataInput.of(file).reading(ExampleKind.LABELED), List.of(), encoder(), OnBadRow.STOP);
-    assertThat(data.pairs())
+    assertThat(data.examples())
         .extracting(example -> example.completions().get(0).ids()[0])
         .containsExactly(2, 5, 3, 6);
-    assertThat(data.pairs())
+    assertThat(data.examples())
         .extracting(EncodedExample::isDesirable)
         .containsExactly(true, true, false, false);
-    assertThat(data.mismatched(4, 0).pairs())
+    assertThat(data.mismatched(4, 0).examples())
         .extracting(example -> example.completions().get(1).ids()[0])
         .containsExactly(6, 2, 5, 3);
   }

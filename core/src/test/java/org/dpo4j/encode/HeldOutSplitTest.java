@@ -91,7 +91,7 @@ class HeldOutSplitTest {
           new EncodedExample(
               new RowOrigin("f", i + 1, i + 1), prompt, new int[] {1}, new int[] {2}));
     }
-    assertThat(new HeldOutSplit(0.5, 3, -1).of(dataset(pairs)).held().pairs()).hasSize(5);
+    assertThat(new HeldOutSplit(0.5, 3, -1).of(dataset(pairs)).held().examples()).hasSize(5);
   }
 
   /** "Aa" and "BB" have one hash in Java; a tie of all four pairs would leave none to hold out. */
@@ -103,7 +103,7 @@ class HeldOutSplitTest {
       pairs.add(new EncodedExample(origin, new int[] {i}, new int[] {1}, new int[] {2}));
     }
     HeldOutSplit.Split sides = new HeldOutSplit(0.5, 3, -1).of(dataset(pairs));
-    assertThat(sides.held().pairs()).extracting(pair -> pair.origin().file()).hasSize(2);
+    assertThat(sides.held().examples()).extracting(pair -> pair.origin().file()).hasSize(2);
     assertThat(rows(sides.train())).hasSize(2);
   }
 
@@ -152,11 +152,11 @@ class HeldOutSplitTest {
       pairs.add(new EncodedExample(origin, new int[] {i}, new int[] {1}, new int[] {2}));
     }
     HeldOutSplit.Split sides = new HeldOutSplit(0.4, 1, -1).of(dataset(pairs));
-    assertThat(sides.held().pairs()).hasSize(4);
-    assertThat(sides.held().pairs())
+    assertThat(sides.held().examples()).hasSize(4);
+    assertThat(sides.held().examples())
         .extracting(pair -> pair.origin().file())
         .doesNotContainAnyElementsOf(
-            sides.train().pairs().stream().map(pair -> pair.origin().file()).toList());
+            sides.train().examples().stream().map(pair -> pair.origin().file()).toList());
   }
 
   private static Set<String> keys(ExampleDataset data) {

@@ -47,7 +47,7 @@ class OverlapTest {
         .isEqualTo(new Overlap(0, 1, new RowOrigin("f", 3, 3), new RowOrigin("f", 2, 2)));
     assertThat(Overlap.of(training.subList(0, 1), List.of(ids(3, other, one)), -1))
         .isEqualTo(new Overlap(0, 0, null, null));
-    assertThat(Overlap.of(training, List.of(ids(3, other, one)), -1).pairs()).isOne();
+    assertThat(Overlap.of(training, List.of(ids(3, other, one)), -1).examples()).isOne();
   }
 
   private static EncodedExample ids(int row, int[] prompt, int[] chosen) {
