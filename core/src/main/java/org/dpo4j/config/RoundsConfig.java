@@ -181,6 +181,21 @@ public record RoundsConfig(
     training.checkFolders();
   }
 
+  /** Files and folders that the run reads, by option. */
+  public Map<String, Path> inputs() {
+    Map<String, Path> inputs = new LinkedHashMap<>();
+    inputs.put("model", training.model().model());
+    inputs.put("prompts_file", rounds.promptsFile());
+    Map.of(
+            "eval_prompts_file", rounds.evalPromptsFile(),
+            "adapter", training.model().adapter(),
+            "ref_model", training.loss().refModel(),
+            "schema", judging.schema(),
+            "reward_model", judging.rewardModel())
+        .forEach((option, value) -> value.ifPresent(path -> inputs.put(option, path)));
+    return inputs;
+  }
+
   /** The folder of the whole run. */
   public Path folder() {
     return training.output().outputDir();

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.OptionText;
@@ -76,13 +77,8 @@ public final class RoundsRun {
    */
   public static boolean run(RoundsConfig config, RunOutput output, Training training) {
     config.checkInputs();
-    List<Path> inputs = new ArrayList<>(config.judging().inputs());
-    inputs.add(config.training().model().model());
-    inputs.add(config.rounds().promptsFile());
-    config.rounds().evalPromptsFile().ifPresent(inputs::add);
-    config.training().model().adapter().ifPresent(inputs::add);
-    config.training().loss().refModel().ifPresent(inputs::add);
-    try (LockedFolder folder = LockedFolder.open(config.folder(), inputs)) {
+    try (LockedFolder folder =
+        LockedFolder.open(config.folder(), List.copyOf(config.inputs().values()))) {
       return new RoundsRun(config, output, training, journal(config, folder)).all();
     }
   }
@@ -136,21 +132,18 @@ public final class RoundsRun {
 
   /** Hashes of what the run reads, by option. */
   private static Map<String, String> identity(RoundsConfig config) {
-    TrainingConfig.Model model = config.training().model();
     Map<String, String> identity = new LinkedHashMap<>();
-    identity.put("model", Checkpoint.open(model.model()).sha256());
-    model
-        .adapter()
-        .ifPresent(path -> identity.put("adapter", Checkpoint.openAdapter(path).sha256()));
-    identity.put("prompts_file", hash(config.rounds().promptsFile()));
-    config
-        .rounds()
-        .evalPromptsFile()
-        .ifPresent(path -> identity.put("eval_prompts_file", hash(path)));
+    config.inputs().forEach((option, path) -> identity.put(option, hash(path)));
     return identity;
   }
 
+  /** The SHA-256 of a file, or of the weights in a folder. */
   private static String hash(Path path) {
+    if (Files.isDirectory(path)) {
+      return Files.exists(path.resolve("config.json"))
+          ? Checkpoint.open(path).sha256()
+          : Checkpoint.openAdapter(path).sha256();
+    }
     try {
       return Sha256.of(path);
     } catch (IOException e) {
@@ -158,17 +151,10 @@ public final class RoundsRun {
     }
   }
 
-  private static String hash(Path path, boolean adapter) {
-    return Files.isRegularFile(path)
-        ? hash(path)
-        : adapter ? Checkpoint.openAdapter(path).sha256() : Checkpoint.open(path).sha256();
-  }
-
   /** Refuses to build on a file that is not as its phase left it. */
   private static void requireIntact(Path folder, Phase phase) {
     Path path = folder.resolve(phase.file());
-    boolean adapter = !Files.exists(path.resolve("config.json"));
-    if (!Files.exists(path) || !hash(path, adapter).equals(phase.sha256())) {
+    if (!Files.exists(path) || !hash(path).equals(phase.sha256())) {
       throw new DpoException(
           "[%s] %s since its phase was done; restore it, or start again in another folder"
               .formatted(path, Files.exists(path) ? "has changed" : "has been removed"));
@@ -214,7 +200,23 @@ public final class RoundsRun {
         ROWS,
         "choose pairs",
         file ->
-            Figures.of(PairsRun.run(config.pairs(samples, scores, file), output.ofAnotherRun())));
+            interruptible(
+                () ->
+                    Figures.of(
+                        PairsRun.run(
+                            config.pairs(samples, scores, file), output.ofAnotherRun()))));
+  }
+
+  /** Says how to go on if the process is stopped meanwhile; sampling and training do so alone. */
+  private Figures interruptible(Supplier<Figures> work) {
+    try (InterruptedOutput interruption =
+        InterruptedOutput.watch(
+            output,
+            () ->
+                output.styled(
+                    OptionText.of("to continue, repeat the command with {resume} true")))) {
+      return work.get();
+    }
   }
 
   private Figures sample(int round, Optional<Path> model, Path prompts, Path file) {
@@ -228,13 +230,15 @@ public final class RoundsRun {
         name,
         "judge",
         file ->
-            Figures.of(
-                JudgingRun.run(
-                    completions,
-                    config.judging(),
-                    config.training().engine().threads(),
-                    file,
-                    output)));
+            interruptible(
+                () ->
+                    Figures.of(
+                        JudgingRun.run(
+                            completions,
+                            config.judging(),
+                            config.training().engine().threads(),
+                            file,
+                            output.ofAnotherRun()))));
   }
 
   /** Trains; empty if that was suspended. */
@@ -290,8 +294,7 @@ public final class RoundsRun {
 
   private void add(int round, Path path, long start, Figures figures) {
     double seconds = (System.nanoTime() - start) / 1e9;
-    boolean adapter = config.training().trainsAdapter();
-    journal.add(new Phase(round, name(path), hash(path, adapter), seconds, figures));
+    journal.add(new Phase(round, name(path), hash(path), seconds, figures));
   }
 
   private void heading(int round, String what) {
