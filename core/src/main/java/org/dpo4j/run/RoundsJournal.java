@@ -5,9 +5,12 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.BoundedJson;
@@ -26,9 +29,10 @@ import tools.jackson.databind.json.JsonMapper;
  * What a run of rounds has done, in the file {@code rounds.json}: replaced as a whole after each
  * phase, so that a process may end at any time. {@code docs/reference/rounds.md} describes it.
  */
-final class RoundsJournal {
+public final class RoundsJournal {
 
-  static final String FILE = "rounds.json";
+  /** Its name in the folder of the run. */
+  public static final String FILE = "rounds.json";
 
   private static final String FORMAT = "dpo4j-rounds";
   private static final int VERSION = 1;
@@ -52,7 +56,20 @@ final class RoundsJournal {
    * @param seconds wall time
    * @param figures what it measured
    */
-  record Phase(int round, String file, String sha256, double seconds, Figures figures) {}
+  record Phase(int round, String file, String sha256, double seconds, Figures figures) {
+
+    /** A file of a round and nothing else, so that a journal never leads out of its folder. */
+    private static final Pattern FILES =
+        Pattern.compile("(start|round-[1-9]\\d{0,8})/[a-z][a-z-]*(\\.jsonl)?");
+
+    Phase {
+      if (round < 0 || !FILES.matcher(file).matches()) {
+        throw new IllegalArgumentException("no phase writes \"%s\"".formatted(file));
+      }
+      Objects.requireNonNull(sha256);
+      Objects.requireNonNull(figures);
+    }
+  }
 
   /**
    * What a phase measured; the others are null.
@@ -84,7 +101,16 @@ final class RoundsJournal {
       String writtenBy,
       Map<String, String> identity,
       Map<String, String> options,
-      List<Phase> phases) {}
+      List<Phase> phases) {
+
+    Content {
+      Objects.requireNonNull(format);
+      Objects.requireNonNull(writtenBy);
+      identity = new LinkedHashMap<>(identity); // in its order, for writing
+      options = new LinkedHashMap<>(options);
+      phases = List.copyOf(phases);
+    }
+  }
 
   private final Path folder;
   private final Map<String, String> identity;
@@ -115,7 +141,7 @@ final class RoundsJournal {
    *
    * @throws DpoException if it cannot be read, or is not one of this version
    */
-  static Optional<RoundsJournal> read(Path folder) {
+  public static Optional<RoundsJournal> read(Path folder) {
     Path file = folder.resolve(FILE);
     if (!Files.exists(file)) {
       return Optional.empty();

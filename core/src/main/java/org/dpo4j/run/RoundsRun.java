@@ -203,8 +203,7 @@ public final class RoundsRun {
             interruptible(
                 () ->
                     Figures.of(
-                        PairsRun.run(
-                            config.pairs(samples, scores, file), output.ofAnotherRun()))));
+                        PairsRun.run(config.pairs(samples, scores, file), output.ofAnotherRun()))));
   }
 
   /** Says how to go on if the process is stopped meanwhile; sampling and training do so alone. */

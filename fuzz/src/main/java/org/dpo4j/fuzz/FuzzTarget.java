@@ -69,6 +69,24 @@ public enum FuzzTarget {
     List<byte[]> seeds() {
       return List.of(ChecksumsTarget.seed());
     }
+  },
+  SAMPLED_ROWS(SampledRowsTarget.class, SampledRowsTarget::fuzz, "") {
+    @Override
+    List<byte[]> seeds() {
+      return SampledRowsTarget.seeds();
+    }
+  },
+  SCORE_ROWS(ScoreRowsTarget.class, ScoreRowsTarget::fuzz, "") {
+    @Override
+    List<byte[]> seeds() {
+      return List.of(ScoreRowsTarget.seed());
+    }
+  },
+  ROUNDS_JOURNAL(RoundsJournalTarget.class, RoundsJournalTarget::fuzz, "") {
+    @Override
+    List<byte[]> seeds() {
+      return List.of(RoundsJournalTarget.seed());
+    }
   };
 
   /** Reads one input; whether it was accepted. */
