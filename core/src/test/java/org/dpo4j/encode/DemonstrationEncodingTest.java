@@ -210,6 +210,9 @@ class DemonstrationEncodingTest {
     assertThatThrownBy(() -> bytes(0).scoring(ASSISTANT).encode(text("a", "b")))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("[rows.jsonl:7] is plain text");
+    assertThatThrownBy(() -> bytes(0).scoring(ASSISTANT).encode(ids(List.of(1), List.of(2))))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("[rows.jsonl:7] is token ids");
     ChatRenderer marksNothing =
         (messages, header, variables) -> new MarkingTemplate().render(messages, header, variables);
     assertThatThrownBy(() -> placed(marksNothing, 0).scoring(ASSISTANT))
@@ -256,7 +259,7 @@ class DemonstrationEncodingTest {
   void aTokenThatNothingPredictsIsNothingToLearn() {
     assertThatThrownBy(() -> bytes(0).encode(ids(List.of(), List.of(1))))
         .isInstanceOf(BadRowException.class)
-        .hasMessageStartingWith("[rows.jsonl:7] nothing to score: ");
+        .hasMessageStartingWith("[rows.jsonl:7] nothing to score: the prompt has no token");
     assertThat(bytes(0).encode(ids(List.of(), List.of(1, 2))).status()).isEqualTo(Status.KEPT);
     assertThat(bytes(0).encode(ids(List.of(9), List.of(1))).status()).isEqualTo(Status.KEPT);
     assertThatThrownBy(() -> bytes(0).encode(ids(List.of(9), List.of())))

@@ -244,6 +244,10 @@ class EncodedExamplesTest {
           }
         };
     assertThatThrownBy(() -> EncodedExamples.of(failing, folder)).hasMessage("as told");
+    EncodedExamples closed = EncodedExamples.of(pairs(3), folder);
+    closed.close();
+    assertThatThrownBy(() -> PackedExamples.of(closed, PackingStrategy.BFD, 10, folder))
+        .isInstanceOf(DpoException.class);
     Path data = folder.resolve("a.jsonl");
     Files.writeString(data, "{\"prompt_ids\":[1],\"chosen_ids\":[2],\"rejected_ids\":[3]}\n{}");
     ExampleEncoder encoder = LlamaFixture.encoder(0);

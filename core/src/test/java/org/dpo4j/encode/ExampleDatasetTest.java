@@ -376,6 +376,8 @@ class ExampleDatasetTest {
     assertThat(data.examples())
         .extracting(EncodedExample::isDesirable)
         .containsExactly(true, true, false, false);
+    assertThat(data.examples().desirable()).isEqualTo(2);
+    assertThat(data.keep(new int[] {1, 2, 3}, "some").examples().desirable()).isOne();
     assertThat(data.mismatched(4, 0).examples())
         .extracting(example -> example.completions().get(1).ids()[0])
         .containsExactly(6, 2, 5, 3);
@@ -389,9 +391,11 @@ class ExampleDatasetTest {
     String text = "{\"prompt\":\"p\",\"chosen\":\"w\",\"rejected\":\"l\"%s}\n";
     Files.writeString(one, text.formatted("") + text.formatted(",\"system_prompt\":\"c\""));
     Files.writeString(two, text.formatted(",\"system_prompt\":\"d\",\"id\":1"));
+    Path bad = Files.writeString(folder.resolve("bad.jsonl"), "{}");
     DataInput input =
         new DataInput(
-            List.of(DataEntry.of("data", one), DataEntry.of("data", two)),
+            List.of(
+                DataEntry.of("data", one), DataEntry.of("data", bad), DataEntry.of("data", two)),
             ColumnMapping.NONE,
             RowFormat.AUTO);
     ExampleEncoder encoder =
@@ -401,7 +405,8 @@ class ExampleDatasetTest {
             new SpecialTokens(null, "$", null),
             new EncodingLimits(0, 10, 260));
     ExampleDataset.ReadSummary summary =
-        ExampleDataset.forEachRow(input, encoder, OnBadRow.STOP, 1, row -> {});
+        ExampleDataset.forEachRow(input, encoder, OnBadRow.SKIP, 1, row -> {});
+    assertThat(summary.description()).as("nothing of the bad rows").isEqualTo("text");
     assertThat(summary.ignoredColumns()).containsExactly("id", "system_prompt");
     assertThat(summary.lostColumns())
         .isEqualTo(Map.of("system_prompt", new RowOrigin(one.toString(), 2, 2)));

@@ -18,6 +18,8 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingMetrics;
+import org.dpo4j.TrainingResult;
+import org.dpo4j.TrainingStart;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
@@ -534,5 +536,46 @@ class TrainerEventsTest {
           }
         };
     assertThatThrownBy(() -> train(null, failing)).isInstanceOf(ListenerException.class);
+  }
+
+  /** The caller of a trainer delivers both. */
+  @Test
+  void startAndEndReachAllListenersButThoseThatFailed() {
+    List<String> ofFailing = new ArrayList<>();
+    TrainingListener failing =
+        new TrainingListener() {
+          @Override
+          public void onStart(TrainingStart start) {
+            throw new IllegalStateException("no room");
+          }
+
+          @Override
+          public void onEnd(TrainingResult result) {
+            ofFailing.add("end");
+          }
+        };
+    Listeners listeners = new Listeners(List.of(failing, recorder), cancellation);
+    Path out = Path.of("out");
+    listeners.start(new TrainingStart(10, 4, 0, 7, 3, 4, 100, 100, "sigmoid", 1, 42, out));
+    assertThat(listeners.reasonToEnd()).isEqualTo(EndReason.LISTENER_FAILED);
+    listeners.end(
+        new TrainingResult(
+            EndReason.LISTENER_FAILED,
+            0,
+            0,
+            7,
+            0,
+            0,
+            0,
+            List.of(),
+            List.of(),
+            1,
+            0,
+            List.of(),
+            out,
+            List.of()));
+    assertThat(recorder.events).containsExactly("start 10 4", "end LISTENER_FAILED");
+    assertThat(ofFailing).isEmpty();
+    assertThat(listeners.failure()).hasMessageContaining("failed in onStart: ");
   }
 }

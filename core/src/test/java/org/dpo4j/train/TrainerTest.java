@@ -14,10 +14,14 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
+import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.encode.EncodedExample;
+import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.DpopLoss;
+import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.SftLoss;
@@ -27,6 +31,7 @@ import org.dpo4j.model.Parameters;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -185,6 +190,55 @@ class TrainerTest {
     assertThat(mean.rewardsMargins())
         .usingComparator(relative(1e-10))
         .isEqualTo((first.rewardsMargins() + second.rewardsMargins()) / 2);
+  }
+
+  /** WPO: exp(mean alignment of the chosen tokens + that of the rejected ones) for each pair. */
+  @Test
+  void aLossCanBeWeighedByThePolicysProbabilityOfThePair() {
+    Objective weighed =
+        new Objective(new SigmoidLoss(0.1), FDivergence.NONE, LengthDesensitizing.NONE, true);
+    try (CausalLm reference = SmallModel.TINY_GPT.create(ElementType.F64, 3);
+        CausalLm policy = SmallModel.TINY_GPT.create(ElementType.F64, 4)) {
+      TrainingData data = new SmallRun(PAIRS).data(reference);
+      double sum = 0;
+      for (EncodedExample pair : PAIRS) {
+        sum += measured(List.of(pair)).loss() * probability(policy, pair);
+      }
+      assertThat(data.evaluate(LogProbEngine.cpu(), policy, weighed, 3).loss())
+          .usingComparator(relative(1e-10))
+          .isEqualTo(sum / PAIRS.size());
+    }
+  }
+
+  private static double probability(CausalLm policy, EncodedExample pair) {
+    try (LogProbPass pass =
+        LogProbEngine.cpu()
+            .forward(
+                policy,
+                FlatSequences.of(pair.promptIds(), pair.chosenIds(), pair.rejectedIds()),
+                LengthDesensitizing.NONE,
+                LogProbEngine.Purpose.STATISTICS)) {
+      double[] alignment = pass.tokens().alignment();
+      return Math.exp(
+          alignment[0] / pair.chosenIds().length + alignment[1] / pair.rejectedIds().length);
+    }
+  }
+
+  /** An engine of a program may fail after it has made tensors. */
+  @Test
+  void aForwardPassThatFailsLeavesNoTensors() {
+    try (CausalLm model = SmallModel.TINY_GPT.create(ElementType.F32, 3)) {
+      TrainingData data = new SmallRun(PAIRS).data(model);
+      LogProbEngine failing =
+          (policy, sequences, tail, purpose, dropoutSeed) -> {
+            Tensors.doubles(1, 2, 3);
+            throw new DpoException("as told");
+          };
+      long before = TensorScope.liveHandles();
+      assertThatThrownBy(() -> data.evaluate(failing, model, Objective.of(new SigmoidLoss(0.1)), 2))
+          .hasMessage("as told");
+      assertThat(TensorScope.liveHandles()).isEqualTo(before);
+    }
   }
 
   private static TrainingMetrics measured(List<EncodedExample> pairs) {

@@ -2,6 +2,7 @@ package org.dpo4j.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.dpo4j.Closeness.relative;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -152,6 +153,11 @@ class TrainingSessionTest {
       weights = whole.weights();
       assertThat(weights).isNotEqualTo(start);
       reports = figures(whole.reports);
+      // Of the last step covered: the rate rises in 3 steps, and falls to 0 in the other 7.
+      assertThat(whole.reports)
+          .extracting(StepReport::learningRate)
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(1e-2 * 2 / 3, 1e-2 * 5 / 7, 1e-2 * 2 / 7, 1e-2 * 1 / 7);
       assertThat(reports).hasSize(4);
       tokens = whole.session.numTokens();
     }
