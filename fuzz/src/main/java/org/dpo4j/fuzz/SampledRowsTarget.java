@@ -29,8 +29,9 @@ public final class SampledRowsTarget {
     return Refusal.orResult(
         () -> {
           try (SampledReader reader = SampledReader.open(file)) {
-            while (reader.next().isPresent()) {
-              continue;
+            boolean more = true;
+            while (more) {
+              more = reader.next().isPresent();
             }
           }
         });

@@ -21,8 +21,9 @@ public final class ScoreRowsTarget {
     return Refusal.orResult(
         () -> {
           try (ScoreRows rows = ScoreRows.open(file)) {
-            while (rows.next(2).isPresent()) {
-              continue;
+            boolean more = true;
+            while (more) {
+              more = rows.next(2).isPresent();
             }
           }
         });
