@@ -111,7 +111,9 @@ public final class RoundsRun {
                 OptionText.of("restore it, or start again with another {output_dir}"));
           }
         });
-    journal.phases().forEach(phase -> requireIntact(folder.path(), phase));
+    journal.phases().stream()
+        .filter(phase -> !isSpareModel(folder.path(), phase, journal))
+        .forEach(phase -> requireIntact(folder.path(), phase));
     return journal.with(config.texts());
   }
 
@@ -149,6 +151,15 @@ public final class RoundsRun {
     } catch (IOException e) {
       throw new DpoException("[%s] cannot be read: %s".formatted(path, FileFailure.reason(e)), e);
     }
+  }
+
+  /** Whether a model was removed that no phase needs, since the model of the next round is done. */
+  private static boolean isSpareModel(Path folder, Phase phase, RoundsJournal journal) {
+    return phase.file().endsWith("/" + MODEL)
+        && !Files.exists(folder.resolve(phase.file()))
+        && journal.phases().stream()
+            .anyMatch(
+                later -> later.round() > phase.round() && later.file().endsWith("/" + MODEL));
   }
 
   /** Refuses to build on a file that is not as its phase left it. */

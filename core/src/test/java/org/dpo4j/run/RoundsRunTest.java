@@ -291,6 +291,22 @@ class RoundsRunTest {
   }
 
   @Test
+  void theModelOfARoundWhoseSuccessorIsDoneMayBeRemoved() throws IOException {
+    rounds("r");
+    try (Stream<Path> files = Files.list(file("r/round-1/model"))) {
+      for (Path path : files.toList()) {
+        Files.delete(path);
+      }
+    }
+    Files.delete(file("r/round-1/model"));
+    assertThat(rounds("r", "rounds", 3)).isTrue();
+
+    Files.move(file("r/round-3/model"), file("moved"));
+    assertThatThrownBy(() -> rounds("r", "rounds", 3))
+        .hasMessageContaining("round-3/model] has been removed since its phase was done");
+  }
+
+  @Test
   void aRunIsNotContinuedWithOtherOptionsInputsOrFiles() throws IOException {
     rounds("r", "rounds", 1);
     assertThatThrownBy(() -> rounds("r", "resume", false))
