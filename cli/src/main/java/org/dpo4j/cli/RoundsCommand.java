@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
 /** The command {@code rounds}. */
 @Command(
     name = "rounds",
-    description = "Samples answers, judges them and trains on the pairs, several times over.",
+    description = "Samples answers, judges them and trains on the pairs, in several rounds.",
     footer = {
       "",
       "Takes the options of sample, pairs and train, on the command line and in the YAML file of",
@@ -70,15 +70,20 @@ final class RoundsCommand implements Callable<Integer> {
             notice -> console.err().println("note: " + OptionText.flags(notice)));
     config.checkInputs();
     AtomicInteger exitCode = new AtomicInteger();
+    Cancellation cancellation = new Cancellation();
     runner.run(
         config,
         (rounds, output) ->
-            RoundsRun.run(rounds, output, (training, to) -> train(training, to, exitCode)));
+            RoundsRun.run(
+                rounds,
+                output,
+                cancellation,
+                (training, to) -> train(training, to, cancellation, exitCode)));
     return exitCode.get();
   }
 
-  private TrainingResult train(TrainingConfig config, RunOutput output, AtomicInteger exitCode) {
-    Cancellation cancellation = new Cancellation();
+  private TrainingResult train(
+      TrainingConfig config, RunOutput output, Cancellation cancellation, AtomicInteger exitCode) {
     try (StopSignals signals = StopSignals.suspending(cancellation, console)) {
       TrainingResult result =
           TrainingRun.run(config, ProgramInputs.NONE, output, cancellation, List.of());

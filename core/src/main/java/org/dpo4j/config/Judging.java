@@ -38,7 +38,7 @@ public record Judging(
     @Option(help = "scores: a row per prompt with a list scores", aliases = "scores")
         Optional<Path> scoresFile,
     @Option(help = "reward: folder of a model with a head score") Optional<Path> rewardModel,
-    @Option(help = "least score of a good completion (0.5 if scores are 0 or 1)")
+    @Option(help = "minimum score of a good completion (0.5 if scores are 0 or 1)")
         Optional<Double> threshold) {
 
   /** No judge. */

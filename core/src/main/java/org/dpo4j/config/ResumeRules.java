@@ -80,11 +80,6 @@ public final class ResumeRules {
     return defaults;
   }
 
-  /** Whether no number of a step depends on the option, or its rounding alone. */
-  static boolean mayChange(String option) {
-    return OUTPUTS.contains(option) || ROUNDING.contains(option);
-  }
-
   /** The options of a run as texts, to be saved with a checkpoint. */
   public static Map<String, String> texts(TrainingConfig config) {
     Map<String, String> texts = new LinkedHashMap<>();

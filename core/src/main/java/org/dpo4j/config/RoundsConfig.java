@@ -20,7 +20,9 @@ import org.dpo4j.options.MissingOptionsException;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionTable;
+import org.dpo4j.options.OptionType;
 import org.dpo4j.options.ReadableFile;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The configuration of {@code rounds}: prompts, how they are sampled and judged, and a training run
@@ -49,8 +51,23 @@ public record RoundsConfig(
   private static final OptionTable<Own> OWN = OptionTable.of(Own.class);
 
   /** Options that a continued run may change: no answer and no weight depends on them. */
-  private static final Set<String> FREE =
-      Set.of("rounds", "resume", "generation_batch_size", "command_timeout");
+  private static final Set<String> MAY_CHANGE =
+      Set.of(
+          "rounds",
+          "resume",
+          "output_dir",
+          "generation_batch_size",
+          "threads",
+          "device",
+          "logging_steps",
+          "log_format",
+          "sample_prompts",
+          "save_steps",
+          "save_total_limit",
+          "save_only_model",
+          "per_device_eval_batch_size",
+          "reference_cache",
+          "gradient_checkpointing");
 
   /** The options that {@code train} does not have. */
   public record Own(Rounds rounds, Sampling sampling, Judging judging, Choosing choosing) {}
@@ -59,10 +76,10 @@ public record RoundsConfig(
   public record Rounds(
       @Option(help = "prompts: one per line, or rows with a column prompt", aliases = "prompts")
           Path promptsFile,
-      @Option(help = "prompts to evaluate on (default: prompts_file)")
+      @Option(help = "prompts to evaluate on (default: the training prompts)")
           Optional<Path> evalPromptsFile,
       @Option(value = "3", help = "times to sample, judge and train") int rounds,
-      @Option(value = "1", help = "train on the rows of this number of last rounds; SPIN: 2")
+      @Option(value = "1", help = "train on the pairs of the last N rounds (SPIN: 2)")
           int dataRounds,
       @Option(
               value = "false",
@@ -82,20 +99,13 @@ public record RoundsConfig(
       throw new UsageException(
           OptionText.of("{judge} or {chosen_column} is required: one of them makes the pairs"));
     }
-    if (judging.judge().stream().anyMatch(judge -> judge == JudgeType.SCORES)) {
-      throw new UsageException(
-          "judge",
-          "must score any completion",
-          "was scores, a file for completions that exist",
-          "use another judge, command for example");
-    }
     if (kind == ExampleKind.DEMONSTRATIONS || (kind == ExampleKind.LABELED && ownCompletion)) {
       throw new UsageException(
           "loss_type",
           ownCompletion
               ? OptionText.of("must be a loss of pairs with {chosen_column}")
               : "must be a loss of pairs or of completions with a label",
-          "was " + training.loss().lossType().get(0),
+          "was " + OptionType.text(training.loss().lossType()),
           "sigmoid is usual");
     }
     if (kind == ExampleKind.LABELED) {
@@ -126,6 +136,7 @@ public record RoundsConfig(
     split(file, own, trainingFile);
     split(flags, own, trainingFlags);
     requireAll(own, trainingFile, trainingFlags);
+    requireAnyCompletion(own.get("judge"));
     Own groups = OWN.read(own);
     trainingFlags.put("data_file", GivenValue.of(List.of(groups.rounds().promptsFile())));
     TrainingOptions options = TrainingOptions.resolve(trainingFile, trainingFlags);
@@ -151,6 +162,16 @@ public record RoundsConfig(
             rest.put(name, value);
           }
         });
+  }
+
+  private static void requireAnyCompletion(@Nullable GivenValue judge) {
+    if (judge != null && judge.text().equals(JudgeType.SCORES.toString())) {
+      throw new UsageException(
+          "judge",
+          "must score any completion",
+          "was scores, a file for completions that exist",
+          "use another judge, command for example");
+    }
   }
 
   /** Names all options that are missing at once. */
@@ -186,13 +207,11 @@ public record RoundsConfig(
     Map<String, Path> inputs = new LinkedHashMap<>();
     inputs.put("model", training.model().model());
     inputs.put("prompts_file", rounds.promptsFile());
-    Map.of(
-            "eval_prompts_file", rounds.evalPromptsFile(),
-            "adapter", training.model().adapter(),
-            "ref_model", training.loss().refModel(),
-            "schema", judging.schema(),
-            "reward_model", judging.rewardModel())
-        .forEach((option, value) -> value.ifPresent(path -> inputs.put(option, path)));
+    rounds.evalPromptsFile().ifPresent(path -> inputs.put("eval_prompts_file", path));
+    training.model().adapter().ifPresent(path -> inputs.put("adapter", path));
+    training.loss().refModel().ifPresent(path -> inputs.put("ref_model", path));
+    judging.schema().ifPresent(path -> inputs.put("schema", path));
+    judging.rewardModel().ifPresent(path -> inputs.put("reward_model", path));
     return inputs;
   }
 
@@ -204,7 +223,8 @@ public record RoundsConfig(
   /**
    * The configuration of sampling.
    *
-   * @param round of the samples, from 1; 0 for an evaluation. Each has its own random numbers
+   * @param round of the samples, from 1, each with its own random numbers; 0 for an evaluation, so
+   *     that all models are evaluated with the same
    * @param start the model that answers: the weights of the last round, or none before the first
    */
   public SampleConfig sampling(int round, Optional<Path> start, Path prompts, Path output) {
@@ -290,7 +310,7 @@ public record RoundsConfig(
     names.addAll(saved.keySet());
     for (String name : names) {
       boolean same = Objects.equals(saved.get(name), now.get(name));
-      if (!same && !FREE.contains(name) && !ResumeRules.mayChange(name)) {
+      if (!same && !MAY_CHANGE.contains(name)) {
         changed.add(
             OptionText.of(
                 "{%s} was %s and is now %s",
@@ -304,5 +324,19 @@ public record RoundsConfig(
           String.join(", ", changed),
           OptionText.of("pass the old values, or name another {output_dir}"));
     }
+  }
+
+  /**
+   * Checks that a run with this number of finished or started rounds can be continued.
+   *
+   * @throws UsageException if it has more rounds than configured
+   */
+  public void requireNoFewer(int begun) {
+    OptionChecks.require(
+        rounds.rounds() >= begun,
+        "rounds",
+        "at least %d, the rounds that the run has begun,".formatted(begun),
+        rounds.rounds(),
+        "raise it");
   }
 }

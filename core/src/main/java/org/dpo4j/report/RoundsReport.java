@@ -38,7 +38,7 @@ public final class RoundsReport {
                 training("loss", figures -> number(figures.loss())),
                 training("accuracy", figures -> number(figures.accuracy())),
                 training("margin", figures -> number(figures.margin())),
-                new Column("time", round -> TimeText.of(round.seconds())))
+                new Column("time", RoundsReport::time))
             .stream()
             .filter(column -> rounds.stream().anyMatch(row -> !column.cell.apply(row).equals("-")))
             .toList();
@@ -72,6 +72,10 @@ public final class RoundsReport {
 
   private static String name(RoundFigures round) {
     return round.round() == 0 ? "start" : String.valueOf(round.round());
+  }
+
+  private static String time(RoundFigures round) {
+    return round.seconds() == 0 ? NOTHING : TimeText.of(round.seconds());
   }
 
   private static String number(double value) {

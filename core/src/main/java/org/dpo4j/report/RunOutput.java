@@ -43,6 +43,18 @@ public final class RunOutput {
     return new RunOutput(data, err, progress, style);
   }
 
+  /** As {@link #ofAnotherRun}, with everything on the error stream. */
+  public RunOutput onErrorStream() {
+    return new RunOutput(err, err, progress, style);
+  }
+
+  /** As {@link #ofAnotherRun}, for a run in whose messages an option has another name. */
+  public RunOutput naming(String option, String name) {
+    String from = OptionText.of("{%s}", option);
+    String to = OptionText.of("{%s}", name);
+    return new RunOutput(data, err, progress, text -> style.apply(text.replace(from, to)));
+  }
+
   /** Standard output for people: the header, lines of steps, summaries. */
   public PrintStream out() {
     return out;

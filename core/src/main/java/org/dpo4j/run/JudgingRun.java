@@ -38,6 +38,7 @@ final class JudgingRun {
             tally.add(prompt, scores);
             writer.write(row(prompt, scores));
           });
+      judge.end();
       writer.publish();
     }
     return tally.figures();

@@ -20,7 +20,7 @@ record OwnCompletion(Object value, String text) {
   static OwnCompletion of(SampledPrompt prompt, String column) {
     Object value = prompt.columns().get(column);
     boolean conversation = prompt.prompt().text() == null;
-    if (value instanceof String text) {
+    if (value instanceof String text && !text.isEmpty()) {
       return new OwnCompletion(
           conversation ? List.of(Message.assistant(text).fields()) : text, text);
     }
@@ -29,7 +29,8 @@ record OwnCompletion(Object value, String text) {
         && turns.size() == 1
         && turns.get(0) instanceof Map<?, ?> turn
         && "assistant".equals(turn.get("role"))
-        && turn.get("content") instanceof String text) {
+        && turn.get("content") instanceof String text
+        && !text.isEmpty()) {
       return new OwnCompletion(turns, text);
     }
     throw new DpoException(

@@ -184,7 +184,7 @@ public final class RoundsJournal {
   }
 
   /** This journal with the options as they are now. */
-  RoundsJournal with(Map<String, String> options) {
+  RoundsJournal withOptions(Map<String, String> options) {
     return new RoundsJournal(folder, identity, options, phases);
   }
 

@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,15 +11,21 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.OptionText;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.LockedFolder;
+import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.RoundsConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.PromptReader;
 import org.dpo4j.data.Sha256;
 import org.dpo4j.judge.AnswerFigures;
 import org.dpo4j.options.OptionType;
@@ -28,7 +35,6 @@ import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.TrainingFigures;
 import org.dpo4j.run.RoundsJournal.Figures;
 import org.dpo4j.run.RoundsJournal.Phase;
-import org.dpo4j.weights.Checkpoint;
 
 /**
  * Samples answers of the model, judges them, trains on the pairs, and starts again with the trained
@@ -51,17 +57,27 @@ public final class RoundsRun {
   private static final String EVALUATION_SCORES = "evaluation-scores.jsonl";
   private static final String PICTURE = "rounds.png";
 
+  /** What answers and training depend on, and not the model card. */
+  private static final Pattern MODEL_FILES =
+      Pattern.compile(".*\\.(safetensors|json|jinja|txt|model|tiktoken)");
+
   private final RoundsConfig config;
   private final RunOutput output;
   private final Prose prose;
+  private final Cancellation cancellation;
   private final Training training;
   private final RoundsJournal journal;
 
   private RoundsRun(
-      RoundsConfig config, RunOutput output, Training training, RoundsJournal journal) {
+      RoundsConfig config,
+      RunOutput output,
+      Cancellation cancellation,
+      Training training,
+      RoundsJournal journal) {
     this.config = config;
     this.output = output;
     this.prose = Prose.of(output, config.training().output().logFormat());
+    this.cancellation = cancellation;
     this.training = training;
     this.journal = journal;
   }
@@ -69,25 +85,29 @@ public final class RoundsRun {
   /**
    * Does all rounds that are not done.
    *
+   * @param cancellation ends the rounds after a training run, if it is suspended
    * @param training trains a model, and may be suspended while it does
-   * @return whether all is done; false if a training run was suspended
+   * @return whether all is done; false if it was suspended
    * @throws UsageException if options contradict the inputs or the run that is continued
    * @throws DpoException if an input cannot be used, or nothing is left to learn from in the first
    *     round
    */
-  public static boolean run(RoundsConfig config, RunOutput output, Training training) {
+  public static boolean run(
+      RoundsConfig config, RunOutput output, Cancellation cancellation, Training training) {
     config.checkInputs();
     try (LockedFolder folder =
         LockedFolder.open(config.folder(), List.copyOf(config.inputs().values()))) {
-      return new RoundsRun(config, output, training, journal(config, folder)).all();
+      return new RoundsRun(config, output, cancellation, training, journal(config, folder)).all();
     }
   }
 
   private static RoundsJournal journal(RoundsConfig config, LockedFolder folder) {
     Optional<RoundsJournal> found = RoundsJournal.read(folder.path());
     Map<String, String> identity = identity(config);
-    if (found.isEmpty()) {
-      requireEmpty(folder, config);
+    if (found.isEmpty() || found.get().phases().isEmpty()) {
+      if (found.isEmpty()) {
+        requireEmpty(folder, config);
+      }
       RoundsJournal journal = RoundsJournal.start(folder.path(), identity, config.texts());
       journal.write();
       return journal;
@@ -101,6 +121,7 @@ public final class RoundsRun {
           OptionText.of("pass {resume} true to continue that run, or name another folder"));
     }
     config.requireSame(journal.options());
+    config.requireNoFewer(journal.phases().stream().mapToInt(Phase::round).max().orElse(0));
     identity.forEach(
         (name, hash) -> {
           if (!hash.equals(journal.identity().get(name))) {
@@ -112,9 +133,9 @@ public final class RoundsRun {
           }
         });
     journal.phases().stream()
-        .filter(phase -> !isSpareModel(folder.path(), phase, journal))
+        .filter(phase -> !isObsoleteModel(folder.path(), phase, journal))
         .forEach(phase -> requireIntact(folder.path(), phase));
-    return journal.with(config.texts());
+    return journal.withOptions(config.texts());
   }
 
   private static void requireEmpty(LockedFolder folder, RoundsConfig config) {
@@ -136,17 +157,27 @@ public final class RoundsRun {
   private static Map<String, String> identity(RoundsConfig config) {
     Map<String, String> identity = new LinkedHashMap<>();
     config.inputs().forEach((option, path) -> identity.put(option, hash(path)));
+    config
+        .training()
+        .data()
+        .heldOut()
+        .map(DataInputs::files)
+        .ifPresent(files -> identity.put("eval_file", hashes(files)));
     return identity;
   }
 
-  /** The SHA-256 of a file, or of the weights in a folder. */
+  /** The SHA-256 of a file; of a model's folder, that of the list of its files with theirs. */
   private static String hash(Path path) {
-    if (Files.isDirectory(path)) {
-      return Files.exists(path.resolve("config.json"))
-          ? Checkpoint.open(path).sha256()
-          : Checkpoint.openAdapter(path).sha256();
-    }
     try {
+      if (Files.isDirectory(path)) {
+        try (Stream<Path> files = Files.list(path)) {
+          return hashes(
+              files
+                  .filter(file -> MODEL_FILES.matcher(file.getFileName().toString()).matches())
+                  .sorted()
+                  .toList());
+        }
+      }
       return Sha256.of(path);
     } catch (IOException e) {
       throw new DpoException("[%s] cannot be read: %s".formatted(path, FileFailure.reason(e)), e);
@@ -154,12 +185,19 @@ public final class RoundsRun {
   }
 
   /** Whether a model was removed that no phase needs, since the model of the next round is done. */
-  private static boolean isSpareModel(Path folder, Phase phase, RoundsJournal journal) {
+  private static boolean isObsoleteModel(Path folder, Phase phase, RoundsJournal journal) {
     return phase.file().endsWith("/" + MODEL)
         && !Files.exists(folder.resolve(phase.file()))
         && journal.phases().stream()
-            .anyMatch(
-                later -> later.round() > phase.round() && later.file().endsWith("/" + MODEL));
+            .anyMatch(later -> later.round() > phase.round() && later.file().endsWith("/" + MODEL));
+  }
+
+  private static String hashes(List<Path> files) {
+    String list =
+        files.stream()
+            .map(file -> hash(file) + "  " + file.getFileName() + "\n")
+            .collect(Collectors.joining());
+    return Sha256.of(list.getBytes(StandardCharsets.UTF_8));
   }
 
   /** Refuses to build on a file that is not as its phase left it. */
@@ -176,6 +214,7 @@ public final class RoundsRun {
     if (!journal.phases().isEmpty()) {
       prose.line("continues after %s", journal.phases().get(journal.phases().size() - 1).file());
     }
+    requireColumns();
     Optional<Path> model = Optional.empty();
     evaluate(0, model);
     for (int round = 1; round <= config.rounds().rounds(); round++) {
@@ -184,17 +223,40 @@ public final class RoundsRun {
         return endWithoutRows(round, model);
       }
       Optional<Path> trained = train(round, model);
-      if (trained.isEmpty()) {
-        report();
+      report();
+      if (trained.isEmpty() || cancellation.isSuspended()) {
         return false;
       }
       model = trained;
       evaluate(round, model);
-      report();
-      table();
     }
     end(model);
     return true;
+  }
+
+  /** Finds out before anything is sampled whether the rows have what judge and choice need. */
+  private void requireColumns() {
+    Optional<String> own = config.choosing().chosenColumn();
+    Optional<String> answer = config.judging().answerColumn();
+    Path prompts = config.rounds().promptsFile();
+    own.ifPresent(column -> requireColumn(prompts, "chosen_column", column));
+    answer.ifPresent(column -> requireColumn(prompts, "answer_column", column));
+    config
+        .rounds()
+        .evalPromptsFile()
+        .ifPresent(
+            path -> answer.ifPresent(column -> requireColumn(path, "answer_column", column)));
+  }
+
+  private static void requireColumn(Path prompts, String option, String column) {
+    for (PromptReader.Prompt prompt : PromptReader.read(prompts)) {
+      if (prompt.columns().get(column) == null) {
+        throw new DpoException(
+            OptionText.of(
+                "%s {%s} must name a column of every row of prompts, but this one has no \"%s\"; it has %s",
+                prompt.origin(), option, column, prompt.columns().keySet()));
+      }
+    }
   }
 
   /** Samples, judges and chooses; gives the file of rows. */
@@ -212,9 +274,7 @@ public final class RoundsRun {
         "choose pairs",
         file ->
             interruptible(
-                () ->
-                    Figures.of(
-                        PairsRun.run(config.pairs(samples, scores, file), output.ofAnotherRun()))));
+                () -> Figures.of(PairsRun.run(config.pairs(samples, scores, file), texts()))));
   }
 
   /** Says how to go on if the process is stopped meanwhile; sampling and training do so alone. */
@@ -230,25 +290,39 @@ public final class RoundsRun {
   }
 
   private Figures sample(int round, Optional<Path> model, Path prompts, Path file) {
-    SampleRun.run(config.sampling(round, model, prompts, file), output.ofAnotherRun());
+    SampleRun.run(config.sampling(round, model, prompts, file), texts());
     return Figures.NONE;
   }
 
   private Path score(int round, Path completions, String name) {
-    return phase(
-        round,
-        name,
-        "judge",
-        file ->
-            interruptible(
-                () ->
-                    Figures.of(
-                        JudgingRun.run(
-                            completions,
-                            config.judging(),
-                            config.training().engine().threads(),
-                            file,
-                            output.ofAnotherRun()))));
+    boolean known = journal.phase(name(place(round, name))).isPresent();
+    Path scores =
+        phase(
+            round,
+            name,
+            "judge",
+            file ->
+                interruptible(
+                    () ->
+                        Figures.of(
+                            JudgingRun.run(
+                                completions,
+                                config.judging(),
+                                config.training().engine().threads(),
+                                file,
+                                texts()))));
+    if (!known) {
+      report();
+      table();
+    }
+    return scores;
+  }
+
+  /**
+   * The output of a phase whose lines are for people, beside training's that may be for programs.
+   */
+  private RunOutput texts() {
+    return prose.stream() == output.err() ? output.onErrorStream() : output.ofAnotherRun();
   }
 
   /** Trains; empty if that was suspended. */
@@ -265,7 +339,9 @@ public final class RoundsRun {
     }
     long start = System.nanoTime();
     TrainingResult result =
-        training.run(config.training(model, data, target), output.ofAnotherRun());
+        training.run(
+            config.training(model, data, target),
+            output.naming("resume_from_checkpoint", "resume"));
     if (result.endReason() == EndReason.SUSPENDED || result.files().isEmpty()) {
       return Optional.empty();
     }
@@ -327,19 +403,22 @@ public final class RoundsRun {
     if (round == 1) {
       throw new DpoException(
           why
-              + OptionText.of(
-                  "; sample more of each prompt ({num_return_sequences}), raise {temperature}, or"
-                      + " judge more finely: %s has the scores",
-                  place(round, SCORES)));
+              + (config.choosing().chosenColumn().isPresent()
+                  ? OptionText.of(": they equal the rows' own; raise {temperature}")
+                  : OptionText.of(
+                      "; sample more of each prompt ({num_return_sequences}), raise {temperature},"
+                          + " or judge more finely (%s has the scores)",
+                      place(round, SCORES)))
+              + OptionText.of(", with another {output_dir}"));
     }
-    report();
-    table();
     prose.line("%s; the run ends with the model of round %d", why, round - 1);
     end(model);
     return true;
   }
 
   private void end(Optional<Path> model) {
+    report();
+    table();
     prose.line(
         "the model is in %s; %s shows all rounds",
         model.orElseThrow(), config.folder().resolve("report.md"));

@@ -91,7 +91,7 @@ class RoundsRunTest {
   }
 
   private boolean rounds(String name, Object... more) {
-    return RoundsRun.run(config(name, more), output(out), TRAINING);
+    return RoundsRun.run(config(name, more), output(out), new Cancellation(), TRAINING);
   }
 
   private Path file(String name) {
@@ -220,7 +220,7 @@ class RoundsRunTest {
     int deaths = 0;
     for (int updates = 1; ; updates += 3) {
       try {
-        RoundsRun.run(config("broken"), dying(updates), TRAINING);
+        RoundsRun.run(config("broken"), dying(updates), new Cancellation(), TRAINING);
         break;
       } catch (Death e) {
         deaths++;
@@ -270,6 +270,7 @@ class RoundsRunTest {
         RoundsRun.run(
             config("broken", "rounds", 1),
             output(out),
+            cancellation,
             (config, output) ->
                 TrainingRun.run(
                     config, ProgramInputs.NONE, output, cancellation, List.of(suspending)));
@@ -293,12 +294,7 @@ class RoundsRunTest {
   @Test
   void theModelOfARoundWhoseSuccessorIsDoneMayBeRemoved() throws IOException {
     rounds("r");
-    try (Stream<Path> files = Files.list(file("r/round-1/model"))) {
-      for (Path path : files.toList()) {
-        Files.delete(path);
-      }
-    }
-    Files.delete(file("r/round-1/model"));
+    Files.move(file("r/round-1/model"), file("elsewhere"));
     assertThat(rounds("r", "rounds", 3)).isTrue();
 
     Files.move(file("r/round-3/model"), file("moved"));
@@ -339,6 +335,47 @@ class RoundsRunTest {
   }
 
   @Test
+  void aRunDoesNotLoseRoundsAndNoticesAnotherTemplateOfItsModel() throws IOException {
+    Path model = Files.createDirectory(file("model"));
+    try (Stream<Path> files = Files.list(TINY_CHAT)) {
+      for (Path path : files.toList()) {
+        Files.copy(path, model.resolve(path.getFileName().toString()));
+      }
+    }
+    rounds("r", "model", model);
+    assertThatThrownBy(() -> rounds("r", "model", model, "rounds", 1))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("rounds must be at least 2, the rounds that the run has begun, but");
+    assertThatThrownBy(() -> rounds("r", "model", model, "save_dtype", "bfloat16"))
+        .hasMessageContaining("save_dtype was auto and is now bfloat16");
+    Files.writeString(
+        model.resolve("chat_template.jinja"), "{# other #}", StandardOpenOption.APPEND);
+    assertThatThrownBy(() -> rounds("r", "model", model))
+        .hasMessageContaining("model must be what the run began with");
+  }
+
+  @Test
+  void aJudgeThatCannotRunEndsTheRunAndLeavesNoScores() throws IOException {
+    Object[] judge = {"judge", "command", "prefer", "", "command", "./not-there"};
+    assertThatThrownBy(() -> rounds("r", judge))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("not-there");
+    assertThat(phases("r")).containsExactly("round-1/samples.jsonl");
+  }
+
+  @Test
+  void jsonLinesAreAloneOnStandardOutput() {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    RoundsRun.run(
+        config("r", "log_format", "json", "rounds", 1),
+        output(out, err),
+        new Cancellation(),
+        TRAINING);
+    assertThat(text(out).lines()).isNotEmpty().allMatch(line -> line.startsWith("{"));
+    assertThat(text(err)).contains("== round 1 of 1: sample answers", "3 prompts, 9 completions");
+  }
+
+  @Test
   void aFolderOfSomethingElseAndADamagedJournalAreRefused() throws IOException {
     Files.createDirectory(file("r"));
     Files.writeString(file("r/mine.txt"), "x");
@@ -369,7 +406,7 @@ class RoundsRunTest {
     assertThat(Files.readString(file("r/round-2/model/dpo4j.yaml")))
         .contains("r/round-1/pairs.jsonl", "r/round-2/pairs.jsonl");
     assertThatThrownBy(() -> rounds("s", "judge", "", "prefer", "", "chosen_column", "none"))
-        .hasMessageContaining("column \"none\" must hold the row's own completion");
+        .hasMessageContaining("chosen_column must name a column of every row of prompts");
   }
 
   @Test
