@@ -2,7 +2,9 @@ package org.dpo4j.data;
 
 import org.dpo4j.options.Limit;
 import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** JSON parsers that refuse a document before it takes all memory or the stack. */
@@ -20,6 +22,16 @@ public final class BoundedJson {
   public static final JsonMapper LENIENT = builder().build();
 
   private BoundedJson() {}
+
+  /** {@link #builder} for files of our own, in which nothing is left out, added or repeated. */
+  public static JsonMapper.Builder strict() {
+    return builder()
+        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+        .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+        .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+        .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+  }
 
   /** A mapper's settings with these limits. */
   public static JsonMapper.Builder builder() {

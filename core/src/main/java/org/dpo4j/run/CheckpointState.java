@@ -14,8 +14,6 @@ import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.train.TrainingSnapshot;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -67,14 +65,7 @@ public record CheckpointState(
   /** The version of the format that this build reads and writes. */
   public static final int VERSION = 2;
 
-  private static final JsonMapper JSON =
-      BoundedJson.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-          .build();
+  private static final JsonMapper JSON = BoundedJson.strict().build();
 
   /** Writes the file into the folder of a checkpoint. */
   public void write(Path folder) throws IOException {

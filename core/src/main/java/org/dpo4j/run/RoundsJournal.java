@@ -20,8 +20,6 @@ import org.dpo4j.judge.AnswerFigures;
 import org.dpo4j.report.TrainingFigures;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -38,21 +36,14 @@ public final class RoundsJournal {
   private static final int VERSION = 1;
 
   private static final JsonMapper JSON =
-      BoundedJson.builder()
-          .enable(SerializationFeature.INDENT_OUTPUT)
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
-          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-          .build();
+      BoundedJson.strict().enable(SerializationFeature.INDENT_OUTPUT).build();
 
   /**
    * A phase that is done.
    *
    * @param round from 1; 0 before the first
    * @param file what it wrote, relative to the folder of the run
-   * @param sha256 of the file, or of the weights in a folder
+   * @param sha256 of the file; of a folder, of the list of its files with theirs
    * @param seconds wall time
    * @param figures what it measured
    */

@@ -417,8 +417,10 @@ public final class RoundsRun {
   }
 
   private void end(Optional<Path> model) {
-    report();
-    table();
+    report(); // a process that died after the last scoring did not write it
+    if (config.judging().judge().isEmpty()) {
+      table(); // with a judge it follows each scoring
+    }
     prose.line(
         "the model is in %s; %s shows all rounds",
         model.orElseThrow(), config.folder().resolve("report.md"));
