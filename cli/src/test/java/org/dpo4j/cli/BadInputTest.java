@@ -346,6 +346,18 @@ class BadInputTest {
         failed("NaN weight", weights("NaN"), SHORT, ":2] weight that is not", "is NaN"),
         failed("weight in one row", second(withWeight("2")), SHORT, ":2] field \"weight\""),
         failed(
+            "scores that are equal",
+            scores("5"),
+            SHORT + "--loss_type odpo ",
+            ":2] score_chosen that is not above score_rejected: they are 5 and 5"),
+        failed(
+            "NaN score", scores("NaN"), SHORT + "--loss_type odpo ", ":2] score_rejected that is"),
+        failed(
+            "no scores",
+            text("pairs.jsonl", GOOD_ROW),
+            SHORT + "--loss_type odpo ",
+            ":1] --loss_type odpo needs"),
+        failed(
             "unknown role",
             text(
                 "pairs.jsonl",
@@ -600,6 +612,11 @@ class BadInputTest {
 
   private static Harm weights(String second) {
     return text("pairs.jsonl", withWeight("1") + "\n" + withWeight(second) + "\n");
+  }
+
+  private static Harm scores(String rejected) {
+    String row = GOOD_ROW.replace("}", ", \"score_chosen\": 5, \"score_rejected\": %s}");
+    return text("pairs.jsonl", row.formatted("1") + "\n" + row.formatted(rejected) + "\n");
   }
 
   private static String prompts(String file) {

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
-import java.util.OptionalDouble;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.function.Supplier;
@@ -67,6 +66,9 @@ final class ExampleRows {
       row.put("rejected_ids", ids.rejected());
     }
     row.put("weight", example.weight());
+    if (example instanceof PreferencePair pair && pair.margin().isPresent()) {
+      row.put("margin", pair.margin().getAsDouble());
+    }
     return row;
   }
 
@@ -118,20 +120,14 @@ final class ExampleRows {
   }
 
   private static PreferencePair pair(Example pair) {
-    OptionalDouble weight = pair.weight();
+    double weight = pair.numbers().weight().orElse(1);
     if (pair instanceof Example.Text text) {
-      return new PreferencePair.Text(
-          text.prompt(), text.chosen(), text.rejected(), weight.orElse(1));
+      return new PreferencePair.Text(text.prompt(), text.chosen(), text.rejected(), weight);
     } else if (pair instanceof Example.Chat chat) {
       return new PreferencePair.Conversation(
-          chat.prompt(),
-          chat.chosen(),
-          chat.rejected(),
-          chat.templateVariables(),
-          weight.orElse(1));
+          chat.prompt(), chat.chosen(), chat.rejected(), chat.templateVariables(), weight);
     }
     Example.Ids ids = (Example.Ids) pair;
-    return new PreferencePair.TokenIds(
-        ids.prompt(), ids.chosen(), ids.rejected(), weight.orElse(1));
+    return new PreferencePair.TokenIds(ids.prompt(), ids.chosen(), ids.rejected(), weight);
   }
 }

@@ -83,6 +83,16 @@ public final class Loss {
   }
 
   /**
+   * Sets the factor of the pairs' margins in {@link Losses#odpo}.
+   *
+   * @param alpha at least 0; 1 by default
+   * @return a changed copy
+   */
+  public Loss odpoAlpha(double alpha) {
+    return with("odpo_alpha", alpha);
+  }
+
+  /**
    * Sets the target reward margin of SimPO.
    *
    * @param gamma at least 0; 0.5 by default

@@ -190,6 +190,17 @@ public final class Losses {
   }
 
   /**
+   * The DPO loss with an offset: the reward margin of a pair must exceed {@link Loss#odpoAlpha}
+   * times the pair's own margin, see {@link PreferencePair#withMargin}. arXiv 2402.10571.
+   *
+   * @param beta strength of the tie to the reference, positive; 0.1 is usual
+   * @return the loss with its other settings at their defaults
+   */
+  public static Loss odpo(double beta) {
+    return Loss.named("odpo").beta(beta);
+  }
+
+  /**
    * The SimPO loss, which needs no reference, see {@link Loss#simpoGamma}. arXiv 2405.14734, Eq. 6.
    *
    * @param beta factor of the mean log-probabilities, positive; 2 is usual

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.Stream;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,22 @@ public sealed interface PreferencePair extends TrainingExample {
 
   @Override
   PreferencePair withWeight(double weight);
+
+  /**
+   * By how much the chosen completion is the better one, for {@link Losses#odpo}; empty by default.
+   *
+   * @return the margin
+   */
+  OptionalDouble margin();
+
+  /**
+   * The same pair with a margin, which {@link Losses#odpo} needs and other losses ignore. For two
+   * scores it is {@code Math.log(scoreOfChosen - scoreOfRejected)}.
+   *
+   * @param margin finite
+   * @return a changed copy
+   */
+  PreferencePair withMargin(double margin);
 
   /**
    * A pair of plain texts, which the model reads as they are. The end-of-sequence token is added to
@@ -58,6 +75,7 @@ public sealed interface PreferencePair extends TrainingExample {
   /**
    * Reads a file of pairs: JSON Lines, JSON, CSV, TSV or Parquet, in any of the shapes of {@code
    * docs/reference/data-shapes.md}. A row with several rejected completions gives several pairs.
+   * Columns of scores and margins are not read.
    *
    * @param file a file with one of the endings above
    * @return read lazily and in order; close it unless it is read to its end. A bad row throws a
@@ -75,12 +93,31 @@ public sealed interface PreferencePair extends TrainingExample {
    * @param chosen the completion that was chosen
    * @param rejected the completion that was rejected
    * @param weight how much the pair counts
+   * @param margin by how much the chosen completion is better
    */
-  record Text(String prompt, String chosen, String rejected, double weight)
+  record Text(String prompt, String chosen, String rejected, double weight, OptionalDouble margin)
       implements PreferencePair {
+
+    /**
+     * A pair without a margin.
+     *
+     * @param prompt may be empty
+     * @param chosen the completion that was chosen
+     * @param rejected the completion that was rejected
+     * @param weight how much the pair counts
+     */
+    public Text(String prompt, String chosen, String rejected, double weight) {
+      this(prompt, chosen, rejected, weight, OptionalDouble.empty());
+    }
+
     @Override
     public Text withWeight(double newWeight) {
-      return new Text(prompt, chosen, rejected, newWeight);
+      return new Text(prompt, chosen, rejected, newWeight, margin);
+    }
+
+    @Override
+    public Text withMargin(double newMargin) {
+      return new Text(prompt, chosen, rejected, weight, OptionalDouble.of(newMargin));
     }
   }
 
@@ -93,13 +130,15 @@ public sealed interface PreferencePair extends TrainingExample {
    * @param templateVariables further variables for the chat template, such as {@code tools}: JSON
    *     values as plain Java
    * @param weight how much the pair counts
+   * @param margin by how much the chosen completion is better
    */
   record Conversation(
       List<Message> prompt,
       List<Message> chosen,
       List<Message> rejected,
       Map<String, @Nullable Object> templateVariables,
-      double weight)
+      double weight,
+      OptionalDouble margin)
       implements PreferencePair {
 
     /**
@@ -110,6 +149,7 @@ public sealed interface PreferencePair extends TrainingExample {
      * @param rejected the rejected answer
      * @param templateVariables variables for the chat template
      * @param weight how much the pair counts
+     * @param margin by how much the chosen completion is better
      */
     public Conversation {
       prompt = List.copyOf(prompt);
@@ -118,9 +158,33 @@ public sealed interface PreferencePair extends TrainingExample {
       templateVariables = Collections.unmodifiableMap(new LinkedHashMap<>(templateVariables));
     }
 
+    /**
+     * A pair without a margin.
+     *
+     * @param prompt the turns before the answers
+     * @param chosen the turns that were chosen
+     * @param rejected the turns that were rejected
+     * @param templateVariables variables for the chat template
+     * @param weight how much the pair counts
+     */
+    public Conversation(
+        List<Message> prompt,
+        List<Message> chosen,
+        List<Message> rejected,
+        Map<String, @Nullable Object> templateVariables,
+        double weight) {
+      this(prompt, chosen, rejected, templateVariables, weight, OptionalDouble.empty());
+    }
+
     @Override
     public Conversation withWeight(double newWeight) {
-      return new Conversation(prompt, chosen, rejected, templateVariables, newWeight);
+      return new Conversation(prompt, chosen, rejected, templateVariables, newWeight, margin);
+    }
+
+    @Override
+    public Conversation withMargin(double newMargin) {
+      return new Conversation(
+          prompt, chosen, rejected, templateVariables, weight, OptionalDouble.of(newMargin));
     }
   }
 
@@ -131,8 +195,14 @@ public sealed interface PreferencePair extends TrainingExample {
    * @param chosen ids of the chosen completion
    * @param rejected ids of the rejected completion
    * @param weight how much the pair counts
+   * @param margin by how much the chosen completion is better
    */
-  record TokenIds(List<Integer> prompt, List<Integer> chosen, List<Integer> rejected, double weight)
+  record TokenIds(
+      List<Integer> prompt,
+      List<Integer> chosen,
+      List<Integer> rejected,
+      double weight,
+      OptionalDouble margin)
       implements PreferencePair {
 
     /**
@@ -142,6 +212,7 @@ public sealed interface PreferencePair extends TrainingExample {
      * @param chosen the chosen answer
      * @param rejected the rejected answer
      * @param weight how much the pair counts
+     * @param margin by how much the chosen completion is better
      */
     public TokenIds {
       prompt = List.copyOf(prompt);
@@ -149,9 +220,27 @@ public sealed interface PreferencePair extends TrainingExample {
       rejected = List.copyOf(rejected);
     }
 
+    /**
+     * A pair without a margin.
+     *
+     * @param prompt ids of the prompt; may be empty
+     * @param chosen ids of the chosen completion
+     * @param rejected ids of the rejected completion
+     * @param weight how much the pair counts
+     */
+    public TokenIds(
+        List<Integer> prompt, List<Integer> chosen, List<Integer> rejected, double weight) {
+      this(prompt, chosen, rejected, weight, OptionalDouble.empty());
+    }
+
     @Override
     public TokenIds withWeight(double newWeight) {
-      return new TokenIds(prompt, chosen, rejected, newWeight);
+      return new TokenIds(prompt, chosen, rejected, newWeight, margin);
+    }
+
+    @Override
+    public TokenIds withMargin(double newMargin) {
+      return new TokenIds(prompt, chosen, rejected, weight, OptionalDouble.of(newMargin));
     }
   }
 }

@@ -67,6 +67,7 @@ public final class PreferenceTuning {
           "label_smoothing",
           "discopop_tau",
           "dpop_lambda",
+          "odpo_alpha",
           "simpo_gamma",
           "cpo_alpha",
           "desirable_weight",

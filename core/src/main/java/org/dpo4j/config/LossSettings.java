@@ -9,6 +9,7 @@ import java.util.Locale;
  * @param labelSmoothing assumed share of pairs with swapped labels
  * @param discopopTau temperature of DiscoPOP's mixture
  * @param dpopLambda penalty for a chosen completion that becomes less likely
+ * @param odpoAlpha factor of the pairs' margins
  * @param simpoGamma target reward margin
  * @param cpoAlpha weight of CPO's likelihood term
  * @param desirableWeight weight of desirable completions
@@ -19,6 +20,7 @@ public record LossSettings(
     double labelSmoothing,
     double discopopTau,
     double dpopLambda,
+    double odpoAlpha,
     double simpoGamma,
     double cpoAlpha,
     double desirableWeight,
@@ -31,6 +33,7 @@ public record LossSettings(
         labelSmoothing,
         Setting.DISCOPOP_TAU.neutral(),
         Setting.DPOP_LAMBDA.neutral(),
+        Setting.ODPO_ALPHA.neutral(),
         Setting.SIMPO_GAMMA.neutral(),
         Setting.CPO_ALPHA.neutral(),
         Setting.DESIRABLE_WEIGHT.neutral(),
@@ -42,6 +45,7 @@ public record LossSettings(
     LABEL_SMOOTHING(0),
     DISCOPOP_TAU(0.05),
     DPOP_LAMBDA(50),
+    ODPO_ALPHA(1),
     SIMPO_GAMMA(0.5),
     CPO_ALPHA(1),
     DESIRABLE_WEIGHT(1),
@@ -68,6 +72,7 @@ public record LossSettings(
         case LABEL_SMOOTHING -> settings.labelSmoothing();
         case DISCOPOP_TAU -> settings.discopopTau();
         case DPOP_LAMBDA -> settings.dpopLambda();
+        case ODPO_ALPHA -> settings.odpoAlpha();
         case SIMPO_GAMMA -> settings.simpoGamma();
         case CPO_ALPHA -> settings.cpoAlpha();
         case DESIRABLE_WEIGHT -> settings.desirableWeight();

@@ -5,6 +5,7 @@ import static org.dpo4j.config.LossSettings.Setting.DESIRABLE_WEIGHT;
 import static org.dpo4j.config.LossSettings.Setting.DISCOPOP_TAU;
 import static org.dpo4j.config.LossSettings.Setting.DPOP_LAMBDA;
 import static org.dpo4j.config.LossSettings.Setting.LABEL_SMOOTHING;
+import static org.dpo4j.config.LossSettings.Setting.ODPO_ALPHA;
 import static org.dpo4j.config.LossSettings.Setting.SIMPO_GAMMA;
 import static org.dpo4j.config.LossSettings.Setting.UNDESIRABLE_WEIGHT;
 
@@ -25,6 +26,7 @@ import org.dpo4j.loss.IpoLoss;
 import org.dpo4j.loss.IpoSumLoss;
 import org.dpo4j.loss.KtoLoss;
 import org.dpo4j.loss.NcaPairLoss;
+import org.dpo4j.loss.OdpoLoss;
 import org.dpo4j.loss.OrpoLoss;
 import org.dpo4j.loss.RobustLoss;
 import org.dpo4j.loss.SftLoss;
@@ -58,6 +60,7 @@ public enum LossType {
   SIGMOID_NORM(s -> new SigmoidNormLoss(s.beta(), s.labelSmoothing()), LABEL_SMOOTHING),
   IPO_SUM(s -> new IpoSumLoss(s.beta())),
   DPOP(s -> new DpopLoss(s.beta(), s.dpopLambda()), DPOP_LAMBDA),
+  ODPO(s -> new OdpoLoss(s.beta(), s.odpoAlpha()), ODPO_ALPHA),
   SIMPO(
       s -> new SimpoLoss(s.beta(), s.simpoGamma(), s.labelSmoothing()),
       SIMPO_GAMMA,

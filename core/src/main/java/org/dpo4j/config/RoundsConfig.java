@@ -108,6 +108,15 @@ public record RoundsConfig(
           "was " + OptionType.text(training.loss().lossType()),
           "sigmoid is usual");
     }
+    if (ownCompletion && training.loss().usesMargins()) {
+      throw new UsageException(
+          "loss_type",
+          OptionText.of(
+              "%s takes the offset of a pair from the scores of a judge",
+              OptionType.text(training.loss().lossType())),
+          OptionText.of("the pairs of {chosen_column} have no scores"),
+          OptionText.of("pass {judge} in its place, or use {loss_type} sigmoid"));
+    }
     if (kind == ExampleKind.LABELED) {
       PairsConfig.requireLabels(judging);
     }

@@ -307,6 +307,7 @@ public record TrainingConfig(
           boolean useWeighting,
       @Option(value = "0.05", help = "DiscoPOP temperature") double discopopTau,
       @Option(value = "50", help = "DPOP penalty when chosen gets less likely") double dpopLambda,
+      @Option(value = "1", help = "ODPO factor of the margins of pairs") double odpoAlpha,
       @Option(value = "0.5", help = "SimPO target reward margin") double simpoGamma,
       @Option(value = "1", help = "CPO weight of the loss on chosen tokens") double cpoAlpha,
       @Option(value = "1", help = "weight of desirable completions (KTO)") double desirableWeight,
@@ -334,6 +335,7 @@ public record TrainingConfig(
       OptionChecks.share("ld_alpha", ldAlpha.orElse(1.0), "1 weights nothing");
       OptionChecks.positive("discopop_tau", discopopTau, "0.05 is usual");
       OptionChecks.notNegative("dpop_lambda", dpopLambda, "50 is the paper's");
+      OptionChecks.notNegative("odpo_alpha", odpoAlpha, "1 takes the margins as they are");
       OptionChecks.notNegative("simpo_gamma", simpoGamma, "0.5 is usual");
       OptionChecks.notNegative("cpo_alpha", cpoAlpha, "1 is usual");
       OptionChecks.positive("desirable_weight", desirableWeight, "1 is the default");
@@ -349,6 +351,7 @@ public record TrainingConfig(
           labelSmoothing,
           discopopTau,
           dpopLambda,
+          odpoAlpha,
           simpoGamma,
           cpoAlpha,
           desirableWeight,
@@ -367,6 +370,11 @@ public record TrainingConfig(
     /** What the loss learns from. */
     public ExampleKind examples() {
       return objective().loss().examples();
+    }
+
+    /** Whether the loss reads the margins of pairs. */
+    public boolean usesMargins() {
+      return objective().loss().usesMargins();
     }
 
     /** Whether examples need mismatched completions. */

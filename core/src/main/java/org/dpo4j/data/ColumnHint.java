@@ -37,13 +37,17 @@ final class ColumnHint {
   /** Columns that never hold a prompt. */
   private static final Pattern NO_PROMPT =
       Pattern.compile(
-          "(?i)(.*[\\W_])?(id|index|idx|source|scores?|weight|model|date|split|)([\\W_].*)?");
+          "(?i)(.*[\\W_])?(id|index|idx|source|scores?|weight|margin|model|date|split|)([\\W_].*)?");
 
   private ColumnHint() {}
 
   /** The advice for a column that the first row of a file lacks. */
   static String of(String missing, Map<?, ?> row) {
-    List<String> columns = row.keySet().stream().map(String::valueOf).toList();
+    List<String> columns =
+        row.keySet().stream()
+            .map(String::valueOf)
+            .filter(name -> !MarginColumns.NAMES.contains(name))
+            .toList();
     if (missing.equals("chosen") && columns.contains("completion")) {
       return columns.contains(CompletionColumns.LABEL)
           ? OptionText.of("labelled completions are trained on with {loss_type} kto")

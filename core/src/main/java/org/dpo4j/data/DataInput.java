@@ -14,9 +14,14 @@ import org.dpo4j.UsageException;
  * @param columns the column names of the files
  * @param format how rows are interpreted
  * @param kind of the examples
+ * @param margins whether the loss reads the margins of pairs
  */
 public record DataInput(
-    List<DataEntry> entries, ColumnMapping columns, RowFormat format, ExampleKind kind) {
+    List<DataEntry> entries,
+    ColumnMapping columns,
+    RowFormat format,
+    ExampleKind kind,
+    boolean margins) {
 
   public DataInput {
     entries = List.copyOf(entries);
@@ -27,17 +32,17 @@ public record DataInput(
 
   /** Preference pairs. */
   public DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
-    this(entries, columns, format, ExampleKind.PAIRS);
+    this(entries, columns, format, ExampleKind.PAIRS, false);
   }
 
   /** The same files, read as examples of the kind that the columns of the first row tell. */
   public DataInput readingWhatItIs() {
-    return reading(KindOfRows.of(this));
+    return reading(KindOfRows.of(this), false);
   }
 
-  /** The same files, read as examples of another kind. */
-  public DataInput reading(ExampleKind other) {
-    return new DataInput(entries, columns, format, other);
+  /** The same files, read as examples of another kind, with or without margins. */
+  public DataInput reading(ExampleKind other, boolean withMargins) {
+    return new DataInput(entries, columns, format, other, withMargins);
   }
 
   /**

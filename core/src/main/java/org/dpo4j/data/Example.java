@@ -5,7 +5,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalDouble;
 import org.dpo4j.Message;
 import org.jspecify.annotations.Nullable;
 
@@ -20,8 +19,8 @@ public sealed interface Example {
   /** At least one. */
   List<? extends Completion<?>> completions();
 
-  /** The weight in the loss, positive and finite; empty if the row has no weight. */
-  OptionalDouble weight();
+  /** The numbers of the row. */
+  RowNumbers numbers();
 
   /** The approximate size: characters of text, or ids. */
   default long characters() {
@@ -48,7 +47,7 @@ public sealed interface Example {
 
   /** Plain text. */
   record Text(
-      RowOrigin origin, String prompt, List<Completion<String>> completions, OptionalDouble weight)
+      RowOrigin origin, String prompt, List<Completion<String>> completions, RowNumbers numbers)
       implements Example {
 
     public Text {
@@ -57,13 +56,13 @@ public sealed interface Example {
 
     /** A preference pair. */
     public Text(
-        RowOrigin origin, String prompt, String chosen, String rejected, OptionalDouble weight) {
-      this(origin, prompt, Completion.pair(chosen, rejected), weight);
+        RowOrigin origin, String prompt, String chosen, String rejected, RowNumbers numbers) {
+      this(origin, prompt, Completion.pair(chosen, rejected), numbers);
     }
 
-    /** A preference pair without a weight. */
+    /** A preference pair without numbers. */
     public Text(RowOrigin origin, String prompt, String chosen, String rejected) {
-      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+      this(origin, prompt, chosen, rejected, RowNumbers.NONE);
     }
 
     /** The completion that is chosen. */
@@ -89,7 +88,7 @@ public sealed interface Example {
       List<Message> prompt,
       List<Completion<List<Message>>> completions,
       Map<String, @Nullable Object> templateVariables,
-      OptionalDouble weight)
+      RowNumbers numbers)
       implements Example {
 
     public Chat {
@@ -108,18 +107,18 @@ public sealed interface Example {
         List<Message> chosen,
         List<Message> rejected,
         Map<String, @Nullable Object> templateVariables,
-        OptionalDouble weight) {
-      this(origin, prompt, Completion.pair(chosen, rejected), templateVariables, weight);
+        RowNumbers numbers) {
+      this(origin, prompt, Completion.pair(chosen, rejected), templateVariables, numbers);
     }
 
-    /** A preference pair without a weight. */
+    /** A preference pair without numbers. */
     public Chat(
         RowOrigin origin,
         List<Message> prompt,
         List<Message> chosen,
         List<Message> rejected,
         Map<String, @Nullable Object> templateVariables) {
-      this(origin, prompt, chosen, rejected, templateVariables, OptionalDouble.empty());
+      this(origin, prompt, chosen, rejected, templateVariables, RowNumbers.NONE);
     }
 
     /** The completion that is chosen. */
@@ -138,7 +137,7 @@ public sealed interface Example {
       RowOrigin origin,
       List<Integer> prompt,
       List<Completion<List<Integer>>> completions,
-      OptionalDouble weight)
+      RowNumbers numbers)
       implements Example {
 
     public Ids {
@@ -155,14 +154,14 @@ public sealed interface Example {
         List<Integer> prompt,
         List<Integer> chosen,
         List<Integer> rejected,
-        OptionalDouble weight) {
-      this(origin, prompt, Completion.pair(chosen, rejected), weight);
+        RowNumbers numbers) {
+      this(origin, prompt, Completion.pair(chosen, rejected), numbers);
     }
 
-    /** A preference pair without a weight. */
+    /** A preference pair without numbers. */
     public Ids(
         RowOrigin origin, List<Integer> prompt, List<Integer> chosen, List<Integer> rejected) {
-      this(origin, prompt, chosen, rejected, OptionalDouble.empty());
+      this(origin, prompt, chosen, rejected, RowNumbers.NONE);
     }
 
     /** The completion that is chosen. */

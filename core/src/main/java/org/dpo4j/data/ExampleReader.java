@@ -31,11 +31,16 @@ public final class ExampleReader implements AutoCloseable {
   private int rows;
 
   private ExampleReader(
-      DataFile file, ColumnMapping columns, RowSource source, RowFormat format, ExampleKind kind) {
+      DataFile file,
+      ColumnMapping columns,
+      RowSource source,
+      RowFormat format,
+      ExampleKind kind,
+      boolean margins) {
     this.file = file;
     this.columns = columns;
     this.source = source;
-    this.parser = new RowParser(format, kind, file.format().untyped());
+    this.parser = new RowParser(format, kind, file.format().untyped(), margins);
   }
 
   /** Preference pairs; the first row decides how all rows are read. */
@@ -50,19 +55,20 @@ public final class ExampleReader implements AutoCloseable {
 
   /** Preference pairs of a file. */
   public static ExampleReader open(DataFile file, ColumnMapping columns, RowFormat format) {
-    return open(file, columns, format, ExampleKind.PAIRS);
+    return open(file, columns, format, ExampleKind.PAIRS, false);
   }
 
   /**
    * Opens a file and reads its header, if its format has one.
    *
+   * @param margins whether the loss reads the margins of pairs
    * @throws UsageException if there is no such file
    * @throws DpoException if it cannot be read or is malformed
    */
   public static ExampleReader open(
-      DataFile file, ColumnMapping columns, RowFormat format, ExampleKind kind) {
+      DataFile file, ColumnMapping columns, RowFormat format, ExampleKind kind, boolean margins) {
     try {
-      return new ExampleReader(file, columns, file.open(), format, kind);
+      return new ExampleReader(file, columns, file.open(), format, kind, margins);
     } catch (IOException e) {
       throw unreadable(file, e);
     }
@@ -72,7 +78,7 @@ public final class ExampleReader implements AutoCloseable {
    * The next row, or empty after the last one.
    *
    * @throws DpoException if the file is truncated or empty, has a refused column, or lacks a mapped
-   *     one
+   *     one or that of the margins
    */
   public Optional<Row> next() {
     Optional<? extends RowSource.RawRow> raw;

@@ -1,5 +1,6 @@
 package org.dpo4j.data;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +43,30 @@ record RowFields(RowOrigin origin, Map<?, ?> values, boolean first) {
   /** An optional string: "" if the column is absent or null. */
   String optionalText(String column) {
     return values.get(column) == null ? "" : text(column);
+  }
+
+  /**
+   * A required number, or a text that is one: formats without types have no numbers. It may be NaN
+   * or infinite.
+   *
+   * @param reason of a row with another text
+   */
+  double number(String column, String reason) {
+    Object value = present(column);
+    if (value instanceof Number number) {
+      return number.doubleValue();
+    }
+    if (!(value instanceof String text)) {
+      throw wrongType(column, "a number");
+    }
+    if (text.length() > BoundedJson.NUMBER) {
+      throw bad(reason, "it is a text, not a number");
+    }
+    try {
+      return new BigDecimal(text.strip()).doubleValue();
+    } catch (NumberFormatException e) {
+      throw bad(reason, "it is \"%s\"".formatted(text));
+    }
   }
 
   /** A required list. */

@@ -1,6 +1,5 @@
 package org.dpo4j.data;
 
-import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -37,6 +36,7 @@ final class RowParser {
   private final RowFormat format;
   private final ExampleKind kind;
   private final boolean untyped;
+  private final boolean margins;
   private final Set<String> ignoredColumns = new TreeSet<>();
   private final Map<String, RowOrigin> lostColumns = new TreeMap<>();
   private @Nullable First first;
@@ -47,16 +47,19 @@ final class RowParser {
       RowShape shape,
       boolean hasWeight,
       boolean transcript,
-      Optional<OtherNames.Split> sides) {}
+      Optional<OtherNames.Split> sides,
+      @Nullable MarginColumns margins) {}
 
   /**
    * @param kind of the examples
    * @param untyped whether the rows come from a format without types, in which every value is text
+   * @param margins whether the loss reads the margins of pairs
    */
-  RowParser(RowFormat format, ExampleKind kind, boolean untyped) {
+  RowParser(RowFormat format, ExampleKind kind, boolean untyped, boolean margins) {
     this.format = format;
     this.kind = kind;
     this.untyped = untyped;
+    this.margins = margins;
   }
 
   /**
@@ -93,7 +96,8 @@ final class RowParser {
                 " (Human/Assistant transcripts; {data_format} hh makes conversations of them)")
             : "")
         + kindOfRows()
-        + (first.hasWeight ? ", weighted" : "");
+        + (first.hasWeight ? ", weighted" : "")
+        + (first.margins == null ? "" : ", the offset from " + first.margins.quoted());
   }
 
   /** What the loss makes of the rows, unless they are pairs for a loss on pairs. */
@@ -120,19 +124,24 @@ final class RowParser {
     checkUsed(row, shape);
     ignore(row, shape);
     checkSameAsFirst(row, shape, sides);
-    OptionalDouble weight = weight(row);
+    RowNumbers numbers = new RowNumbers(weight(row), margin(row));
     RowContent content = shape.read(row);
     if (content instanceof RowContent.TextCompletion
         || content instanceof RowContent.ChatCompletion
         || content instanceof RowContent.IdsCompletion) {
-      return List.of(single(row, content, weight));
+      return List.of(single(row, content, numbers));
     }
-    List<Example> pairs = pairs(row, content, weight);
+    List<Example> pairs = pairs(row, content, numbers);
+    if (pairs.size() > 1 && numbers.margin().isPresent()) {
+      throw row.bad(
+          "one margin for several rejected completions",
+          "write a row with its own margin or scores for each of the %d".formatted(pairs.size()));
+    }
     return kind == ExampleKind.PAIRS ? pairs : pairs.stream().flatMap(this::takenApart).toList();
   }
 
   /** An example of one completion. */
-  private Example single(RowFields row, RowContent content, OptionalDouble weight) {
+  private Example single(RowFields row, RowContent content, RowNumbers numbers) {
     RowOrigin origin = row.origin();
     CompletionRole role =
         kind == ExampleKind.DEMONSTRATIONS || CompletionColumns.label(row)
@@ -142,7 +151,7 @@ final class RowParser {
       TemplateColumns.refuse(origin, row.values(), "plain text is");
       requireCompletion(origin, text.completion().isEmpty());
       return new Example.Text(
-          origin, text.prompt(), List.of(new Completion<>(role, text.completion())), weight);
+          origin, text.prompt(), List.of(new Completion<>(role, text.completion())), numbers);
     } else if (content instanceof RowContent.ChatCompletion chat) {
       requireCompletion(origin, saysNothing(chat.completion()));
       if (!chat.prompt().isEmpty()) {
@@ -153,13 +162,13 @@ final class RowParser {
           chat.prompt(),
           List.of(new Completion<>(role, chat.completion())),
           TemplateColumns.read(origin, row.values()),
-          weight);
+          numbers);
     }
     TemplateColumns.refuse(origin, row.values(), "token ids are");
     RowContent.IdsCompletion ids = (RowContent.IdsCompletion) content;
     requireCompletion(origin, ids.completion().isEmpty());
     return new Example.Ids(
-        origin, ids.prompt(), List.of(new Completion<>(role, ids.completion())), weight);
+        origin, ids.prompt(), List.of(new Completion<>(role, ids.completion())), numbers);
   }
 
   private static void requireCompletion(RowOrigin origin, boolean empty) {
@@ -178,36 +187,36 @@ final class RowParser {
   private static Example only(Example pair, CompletionRole role) {
     if (pair instanceof Example.Text text) {
       return new Example.Text(
-          text.origin(), text.prompt(), Completion.only(text.completions(), role), text.weight());
+          text.origin(), text.prompt(), Completion.only(text.completions(), role), text.numbers());
     } else if (pair instanceof Example.Chat chat) {
       return new Example.Chat(
           chat.origin(),
           chat.prompt(),
           Completion.only(chat.completions(), role),
           chat.templateVariables(),
-          chat.weight());
+          chat.numbers());
     }
     Example.Ids ids = (Example.Ids) pair;
     return new Example.Ids(
-        ids.origin(), ids.prompt(), Completion.only(ids.completions(), role), ids.weight());
+        ids.origin(), ids.prompt(), Completion.only(ids.completions(), role), ids.numbers());
   }
 
-  private static List<Example> pairs(RowFields row, RowContent content, OptionalDouble weight) {
+  private static List<Example> pairs(RowFields row, RowContent content, RowNumbers numbers) {
     RowOrigin origin = row.origin();
     Map<?, ?> values = row.values();
     if (content instanceof RowContent.Text text) {
       TemplateColumns.refuse(origin, values, "plain text is");
-      return texts(row, text, weight);
+      return texts(row, text, numbers);
     } else if (content instanceof RowContent.Chat chat) {
-      return chats(row, chat, TemplateColumns.read(origin, values), weight);
+      return chats(row, chat, TemplateColumns.read(origin, values), numbers);
     }
     TemplateColumns.refuse(origin, values, "token ids are");
     RowContent.Ids ids = (RowContent.Ids) content;
     checkSides(origin, ids.chosen(), ids.rejected(), List::isEmpty);
-    return List.of(new Example.Ids(origin, ids.prompt(), ids.chosen(), ids.rejected(), weight));
+    return List.of(new Example.Ids(origin, ids.prompt(), ids.chosen(), ids.rejected(), numbers));
   }
 
-  private static List<Example> texts(RowFields row, RowContent.Text text, OptionalDouble weight) {
+  private static List<Example> texts(RowFields row, RowContent.Text text, RowNumbers numbers) {
     List<Example> pairs = new ArrayList<>();
     String w = text.chosen();
     for (String l : atLeastOne(row, text.rejected())) {
@@ -216,12 +225,12 @@ final class RowParser {
       String prompt = text.prompt();
       if (prompt != null) {
         checkRepeated(origin, prompt, w, l);
-        pairs.add(new Example.Text(origin, prompt, w, l, weight));
+        pairs.add(new Example.Text(origin, prompt, w, l, numbers));
       } else {
         int cut = ImplicitPrompt.lengthOf(w, l);
         pairs.add(
             new Example.Text(
-                origin, w.substring(0, cut), w.substring(cut), l.substring(cut), weight));
+                origin, w.substring(0, cut), w.substring(cut), l.substring(cut), numbers));
       }
     }
     return pairs;
@@ -248,15 +257,15 @@ final class RowParser {
       RowFields row,
       RowContent.Chat chat,
       Map<String, @Nullable Object> variables,
-      OptionalDouble weight) {
+      RowNumbers numbers) {
     List<Example> pairs = new ArrayList<>();
     for (List<Message> rejected : atLeastOne(row, chat.rejected())) {
       RowOrigin origin = originOf(row, chat.rejected(), pairs.size());
       checkSides(origin, chat.chosen(), rejected, RowParser::saysNothing);
       pairs.add(
           chat.prompt() == null
-              ? withSharedPrompt(row, origin, chat, rejected, variables, weight)
-              : withOwnPrompt(origin, chat.prompt(), chat.chosen(), rejected, variables, weight));
+              ? withSharedPrompt(row, origin, chat, rejected, variables, numbers)
+              : withOwnPrompt(origin, chat.prompt(), chat.chosen(), rejected, variables, numbers));
     }
     return pairs;
   }
@@ -267,7 +276,7 @@ final class RowParser {
       List<Message> chosen,
       List<Message> rejected,
       Map<String, @Nullable Object> variables,
-      OptionalDouble weight) {
+      RowNumbers numbers) {
     if (prompt.isEmpty()) {
       throw new BadRowException(origin, "prompt without messages", "write at least one turn");
     }
@@ -280,7 +289,7 @@ final class RowParser {
           "part of the completions");
     }
     checkAnswers(origin, chosen, rejected);
-    return new Example.Chat(origin, prompt, chosen, rejected, variables, weight);
+    return new Example.Chat(origin, prompt, chosen, rejected, variables, numbers);
   }
 
   /** Whether turns begin with those of the prompt, ignoring system turns on both sides. */
@@ -322,7 +331,7 @@ final class RowParser {
       RowContent.Chat chat,
       List<Message> rejected,
       Map<String, @Nullable Object> variables,
-      OptionalDouble weight) {
+      RowNumbers numbers) {
     List<Message> chosen = chat.chosen();
     int cut = ImplicitPrompt.lengthOf(chosen, rejected);
     if (cut == 0) {
@@ -356,7 +365,7 @@ final class RowParser {
             chosen.subList(cut, chosen.size()),
             rejected.subList(cut, rejected.size()),
             variables,
-            weight);
+            numbers);
     checkSides(origin, pair.chosen(), pair.rejected(), RowParser::saysNothing);
     checkAnswers(origin, pair.chosen(), pair.rejected());
     return pair;
@@ -394,7 +403,14 @@ final class RowParser {
           shape == RowShape.IMPLICIT_TEXT
               && HhTranscript.is(row.get("chosen"))
               && HhTranscript.is(row.get("rejected"));
-      first = new First(row.origin(), shape, hasWeight(row), transcript, sides);
+      first =
+          new First(
+              row.origin(),
+              shape,
+              hasWeight(row),
+              transcript,
+              sides,
+              margins ? MarginColumns.of(row) : null);
       return;
     }
     if (shape != first.shape) {
@@ -430,15 +446,11 @@ final class RowParser {
     if (!hasWeight(row)) {
       return OptionalDouble.empty();
     }
-    double weight;
-    if (row.present(WEIGHT) instanceof Number number) {
-      weight = number.doubleValue();
-    } else {
-      weight = textWeight(row); // formats without types have no numbers
-    }
+    String reason = "weight that is not above 0 and finite";
+    double weight = row.number(WEIGHT, reason);
     if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
       throw row.bad(
-          "weight that is not above 0 and finite",
+          reason,
           "it is %s; to leave a row out, remove it; to reverse a preference, swap its sides or"
                   .formatted(row.get(WEIGHT))
               + " its label");
@@ -452,16 +464,10 @@ final class RowParser {
     return OptionalDouble.of(weight);
   }
 
-  private static double textWeight(RowFields row) {
-    if (row.text(WEIGHT).length() > BoundedJson.NUMBER) {
-      throw row.bad("weight that is not above 0 and finite", "it is a text, not a number");
-    }
-    try {
-      return new BigDecimal(row.text(WEIGHT).strip()).doubleValue();
-    } catch (NumberFormatException e) {
-      throw row.bad(
-          "weight that is not above 0 and finite", "it is \"%s\"".formatted(row.get(WEIGHT)));
-    }
+  /** The margin, if the loss reads it. */
+  private OptionalDouble margin(RowFields row) {
+    MarginColumns columns = Objects.requireNonNull(first).margins;
+    return columns == null ? OptionalDouble.empty() : OptionalDouble.of(columns.read(row));
   }
 
   private static <T> void checkSides(RowOrigin origin, T chosen, T rejected, Predicate<T> isEmpty) {
@@ -486,6 +492,9 @@ final class RowParser {
     row.values().keySet().forEach(key -> extra.add((String) key));
     extra.removeAll(used(shape));
     extra.remove(WEIGHT);
+    if (margins) {
+      MarginColumns.NAMES.forEach(extra::remove);
+    }
     ignoredColumns.addAll(extra);
     if (extra.contains(CompletionColumns.LABEL)
         && kind == ExampleKind.DEMONSTRATIONS

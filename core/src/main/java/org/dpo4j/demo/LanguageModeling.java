@@ -9,6 +9,7 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
@@ -67,7 +68,7 @@ final class LanguageModeling {
         new RowOrigin("built-in triples", 0, 1),
         new int[0],
         List.of(new EncodedCompletion(CompletionRole.CHOSEN, ids)),
-        1.0 / (ids.length - 1));
+        RowNumbers.ofWeight(1.0 / (ids.length - 1)));
   }
 
   /**

@@ -7,6 +7,7 @@ import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 
 /**
@@ -16,18 +17,14 @@ import org.dpo4j.data.RowOrigin;
  * @param origin the row it came from
  * @param promptIds the prompt that all completions follow; may be empty
  * @param completions at least one, each with its end-of-sequence token
- * @param weight the weight in a step's loss, relative to the other examples of the step; positive
- *     and finite
+ * @param numbers of the row
  */
 @SuppressWarnings(
     "ArrayRecordComponent") // the largest data of a run: boxing would take 5 times the memory
 public record EncodedExample(
-    RowOrigin origin, int[] promptIds, List<EncodedCompletion> completions, double weight) {
+    RowOrigin origin, int[] promptIds, List<EncodedCompletion> completions, RowNumbers numbers) {
 
   public EncodedExample {
-    if (!(weight > 0) || Double.isInfinite(weight)) { // !(>) refuses NaN too
-      throw new IllegalArgumentException("weight must be positive and finite but was " + weight);
-    }
     completions = List.copyOf(completions);
   }
 
@@ -38,19 +35,35 @@ public record EncodedExample(
    * @param rejectedIds completion y_l; not empty
    */
   public EncodedExample(
-      RowOrigin origin, int[] promptIds, int[] chosenIds, int[] rejectedIds, double weight) {
+      RowOrigin origin, int[] promptIds, int[] chosenIds, int[] rejectedIds, RowNumbers numbers) {
     this(
         origin,
         promptIds,
         List.of(
             new EncodedCompletion(CompletionRole.CHOSEN, chosenIds),
             new EncodedCompletion(CompletionRole.REJECTED, rejectedIds)),
-        weight);
+        numbers);
   }
 
-  /** A preference pair of weight 1. */
+  /** A preference pair without numbers. */
   public EncodedExample(RowOrigin origin, int[] promptIds, int[] chosenIds, int[] rejectedIds) {
-    this(origin, promptIds, chosenIds, rejectedIds, 1);
+    this(origin, promptIds, chosenIds, rejectedIds, RowNumbers.NONE);
+  }
+
+  /** The weight in a step's loss, relative to the other examples of the step; 1 by default. */
+  public double weight() {
+    return numbers.weight().orElse(1);
+  }
+
+  /**
+   * The margin of a pair for a loss with an offset.
+   *
+   * @throws IllegalStateException if it was not read
+   */
+  public double margin() {
+    return numbers
+        .margin()
+        .orElseThrow(() -> new IllegalStateException("%s has no margin".formatted(origin)));
   }
 
   /** The ids of the chosen completion. */
@@ -95,7 +108,7 @@ public record EncodedExample(
         completions.stream().filter(completion -> wanted.test(completion.role())).toList();
     return some.size() == completions.size()
         ? this
-        : new EncodedExample(origin, promptIds, some, weight);
+        : new EncodedExample(origin, promptIds, some, numbers);
   }
 
   /** The example with the completions that are trained on. */
@@ -111,12 +124,12 @@ public record EncodedExample(
         completions.stream()
             .map(completion -> completion.first(Math.max(0, maxLength - promptIds.length)))
             .toList(),
-        weight);
+        numbers);
   }
 
-  /** An example of the same row and weight with one completion and no prompt. */
+  /** An example of the same row and numbers with one completion and no prompt. */
   EncodedExample only(EncodedCompletion completion) {
-    return new EncodedExample(origin, new int[0], List.of(completion), weight);
+    return new EncodedExample(origin, new int[0], List.of(completion), numbers);
   }
 
   /** The one completion with the prompt as a part of it. */
@@ -129,14 +142,17 @@ public record EncodedExample(
             new EncodedCompletion(
                 only.role(),
                 IntStream.concat(IntStream.of(promptIds), IntStream.of(only.ids())).toArray())),
-        weight);
+        numbers);
   }
 
   /** The one completion with ids that are not scored. */
   EncodedExample unscored(BitSet places) {
     EncodedCompletion only = completions.get(0);
     return new EncodedExample(
-        origin, promptIds, List.of(new EncodedCompletion(only.role(), only.ids(), places)), weight);
+        origin,
+        promptIds,
+        List.of(new EncodedCompletion(only.role(), only.ids(), places)),
+        numbers);
   }
 
   /** The example with a further completion. */
@@ -145,12 +161,7 @@ public record EncodedExample(
         origin,
         promptIds,
         Stream.concat(completions.stream(), Stream.of(further)).toList(),
-        weight);
-  }
-
-  /** The same ids with another weight. */
-  EncodedExample weighing(double other) {
-    return new EncodedExample(origin, promptIds, completions, other);
+        numbers);
   }
 
   /**

@@ -4,10 +4,10 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *     they are left out of the example, as in TRL. Usually empty
  * @param warnings what is legal in this row but rarely intended, identical for all rows with it
  * @param notes effects of the chat template that occur in every row
- * @param weight the value of the row's weight column; empty without one
+ * @param numbers of the row, none if it is bad
  */
 public record EncodedRow(
     RowOrigin origin,
@@ -35,7 +35,7 @@ public record EncodedRow(
     List<Integer> unmatchedPromptIds,
     Set<String> warnings,
     Set<String> notes,
-    OptionalDouble weight) {
+    RowNumbers numbers) {
 
   /** Ids of the prompt and of each completion. */
   public record Lengths(int prompt, List<Integer> completions) {
@@ -73,46 +73,6 @@ public record EncodedRow(
     }
   }
 
-  /** A row without a column of weights. */
-  EncodedRow(
-      RowOrigin origin,
-      Status status,
-      String reason,
-      @Nullable EncodedExample example,
-      Lengths uncut,
-      RenderedTexts texts,
-      List<Integer> unmatchedPromptIds,
-      Set<String> warnings,
-      Set<String> notes) {
-    this(
-        origin,
-        status,
-        reason,
-        example,
-        uncut,
-        texts,
-        unmatchedPromptIds,
-        warnings,
-        notes,
-        OptionalDouble.empty());
-  }
-
-  /** The same ids with the row's weight. */
-  EncodedRow weighing(double rowWeight) {
-    EncodedExample weighted = example == null ? null : example.weighing(rowWeight);
-    return new EncodedRow(
-        origin,
-        status,
-        reason,
-        weighted,
-        uncut,
-        texts,
-        unmatchedPromptIds,
-        warnings,
-        notes,
-        OptionalDouble.of(rowWeight));
-  }
-
   /** A skipped bad row, so that every row has one result. */
   static EncodedRow skipped(RowOrigin origin, BadRowException problem) {
     return new EncodedRow(
@@ -124,7 +84,8 @@ public record EncodedRow(
         RenderedTexts.NONE,
         List.of(),
         Set.of(),
-        Set.of());
+        Set.of(),
+        RowNumbers.NONE);
   }
 
   /** The example, unless the row is dropped. */

@@ -305,7 +305,8 @@ public record ExampleDataset(
       for (DataEntry entry : input.entries()) {
         for (DataFile file : entry.files()) {
           try (ExampleReader reader =
-              ExampleReader.open(file, input.columns(), input.format(), input.kind())) {
+              ExampleReader.open(
+                  file, input.columns(), input.format(), input.kind(), input.margins())) {
             encode(reader, encoder, work);
             summary.ended(reader);
           }

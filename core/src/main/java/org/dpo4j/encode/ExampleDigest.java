@@ -10,6 +10,9 @@ import org.dpo4j.data.Sha256;
 /** A hash of everything in a list of examples that training depends on, order included. */
 public final class ExampleDigest {
 
+  /** Precedes a margin: no role has this code. */
+  private static final byte MARGIN = 'm';
+
   private ExampleDigest() {}
 
   /**
@@ -27,9 +30,21 @@ public final class ExampleDigest {
     digest.update(bytes.array());
   }
 
+  private static void update(MessageDigest digest, double value) {
+    digest.update(ByteBuffer.allocate(Double.BYTES).putDouble(value).array());
+  }
+
   /** Adds what the loss reads besides ids. */
   private static void updateRest(MessageDigest digest, EncodedExample example) {
-    digest.update(ByteBuffer.allocate(Double.BYTES).putDouble(example.weight()).array());
+    update(digest, example.weight());
+    example
+        .numbers()
+        .margin()
+        .ifPresent(
+            margin -> {
+              digest.update(MARGIN);
+              update(digest, margin);
+            });
     for (EncodedCompletion completion : example.completions()) {
       digest.update((byte) completion.role().code());
       BitSet unscored = completion.unscored();
@@ -37,7 +52,7 @@ public final class ExampleDigest {
     }
   }
 
-  /** SHA-256 of ids, weights and roles, in lower-case hex. */
+  /** SHA-256 of ids, weights, margins and roles, in lower-case hex. */
   public static String of(List<EncodedExample> examples) {
     MessageDigest digest = Sha256.digest();
     for (EncodedExample example : examples) {

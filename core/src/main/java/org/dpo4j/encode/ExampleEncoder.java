@@ -153,11 +153,6 @@ public final class ExampleEncoder {
    *     needs
    */
   public EncodedRow encode(Example example) {
-    EncodedRow row = encodeIds(example);
-    return example.weight().isPresent() ? row.weighing(example.weight().getAsDouble()) : row;
-  }
-
-  private EncodedRow encodeIds(Example example) {
     if (example instanceof Example.Text text) {
       return encodeText(text);
     } else if (example instanceof Example.Chat chat) {
@@ -370,7 +365,8 @@ public final class ExampleEncoder {
     for (int i = 0; i < completions.size(); i++) {
       encoded.add(new EncodedCompletion(source.completions().get(i).role(), completions.get(i)));
     }
-    EncodedExample example = new EncodedExample(source.origin(), promptIds, encoded, 1);
+    EncodedExample example =
+        new EncodedExample(source.origin(), promptIds, encoded, source.numbers());
     return scoring.prompt() ? example.withPromptLearned() : example;
   }
 
@@ -444,7 +440,8 @@ public final class ExampleEncoder {
         texts,
         unmatched,
         warnings,
-        notes);
+        notes,
+        example.numbers());
   }
 
   private void requireUsable(EncodedExample example) {

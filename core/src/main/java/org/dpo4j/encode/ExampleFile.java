@@ -13,10 +13,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
 
@@ -24,14 +26,16 @@ import org.jspecify.annotations.Nullable;
  * Encoded examples in an unlinked file: each takes 8 bytes of heap, whatever its length. One thread
  * writes; afterwards any number of threads may read.
  *
- * <p>A record is a row of ints: line, row, rejected index, both halves of the weight, the length of
- * the prompt, its ids, the completions, and a checksum. A completion is a tag (role, whether some
- * ids are not scored, number of ids), its ids, and in the second case a bit for each id. An index
- * on the heap has the end of each record, the file of each row as ranges, and two bits per example
- * for whether it was cut and whether it is undesirable.
+ * <p>A record is a row of ints: line, row, rejected index, both halves of the weight, a tag
+ * (whether there is a margin, length of the prompt), both halves of the margin if there is one, the
+ * prompt's ids, the completions, and a checksum. A completion is a tag (role, whether some ids are
+ * not scored, number of ids), its ids, and in the second case a bit for each id. An index on the
+ * heap has the end of each record, the file of each row as ranges, and two bits per example for
+ * whether it was cut and whether it is undesirable.
  */
 final class ExampleFile implements AutoCloseable {
   private static final int HEADER = 6; // ints
+  private static final int MARGIN = 1 << 30;
   private static final int ROLE_SHIFT = 29;
   private static final int MASKED = 1 << 28;
   private static final int BUFFER = 1 << 16; // bytes
@@ -125,15 +129,12 @@ final class ExampleFile implements AutoCloseable {
     weightsDiffer |= example.weight() != firstWeight;
     cut.set(size, wasCut);
     undesirable.set(size, !example.isDesirable());
-    long weight = Double.doubleToRawLongBits(example.weight());
+    OptionalDouble margin = example.numbers().margin();
     checksum = 1;
-    put(
-        origin.line(),
-        origin.row(),
-        origin.rejectedIndex(),
-        (int) (weight >>> 32),
-        (int) weight,
-        example.promptIds().length);
+    put(origin.line(), origin.row(), origin.rejectedIndex());
+    putNumber(example.weight());
+    put(example.promptIds().length | (margin.isPresent() ? MARGIN : 0));
+    margin.ifPresent(this::putNumber);
     put(example.promptIds());
     for (EncodedCompletion completion : example.completions()) {
       int tag = completion.role().code() << ROLE_SHIFT | completion.ids().length;
@@ -171,6 +172,15 @@ final class ExampleFile implements AutoCloseable {
       set.set(bit, (record[from + bit / Integer.SIZE] >>> (bit % Integer.SIZE) & 1) != 0);
     }
     return set;
+  }
+
+  private void putNumber(double value) {
+    long bits = Double.doubleToRawLongBits(value);
+    put((int) (bits >>> 32), (int) bits);
+  }
+
+  private static double number(int[] record, int from) {
+    return Double.longBitsToDouble(((long) record[from] << 32) | (record[from + 1] & 0xffff_ffffL));
   }
 
   private void put(int... values) {
@@ -281,8 +291,11 @@ final class ExampleFile implements AutoCloseable {
     if (sum != record[record.length - 1]) {
       throw notReadable("example %d is not what was written".formatted(index), null);
     }
-    int at = HEADER + record[HEADER - 1];
-    int[] prompt = Arrays.copyOfRange(record, HEADER, at);
+    int promptTag = record[HEADER - 1];
+    boolean hasMargin = (promptTag & MARGIN) != 0;
+    int begin = HEADER + (hasMargin ? 2 : 0);
+    int at = begin + (promptTag & (MARGIN - 1));
+    int[] prompt = Arrays.copyOfRange(record, begin, at);
     List<EncodedCompletion> completions = new ArrayList<>(2);
     while (at < record.length - 1) {
       int tag = record[at++];
@@ -300,7 +313,9 @@ final class ExampleFile implements AutoCloseable {
         new RowOrigin(fileOf(index), record[0], record[1], record[2]),
         prompt,
         completions,
-        Double.longBitsToDouble(((long) record[3] << 32) | (record[4] & 0xffff_ffffL)));
+        new RowNumbers(
+            OptionalDouble.of(number(record, 3)),
+            hasMargin ? OptionalDouble.of(number(record, HEADER)) : OptionalDouble.empty()));
   }
 
   private long end(int index) {

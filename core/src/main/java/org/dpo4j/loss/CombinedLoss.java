@@ -82,6 +82,11 @@ public record CombinedLoss(List<Part> parts) implements PreferenceLoss {
   }
 
   @Override
+  public boolean usesMargins() {
+    return parts.stream().anyMatch(part -> part.loss().usesMargins());
+  }
+
+  @Override
   public boolean keepsExamples() {
     return parts.stream().allMatch(part -> part.loss().keepsExamples());
   }

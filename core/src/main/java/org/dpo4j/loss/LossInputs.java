@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *     y_w token by token
  * @param chosenScored number of scored tokens of y_w
  * @param weights weight of each pair, positive
+ * @param margins by how much the chosen completion of each pair is better; null for losses that do
+ *     not read it
  */
 public record LossInputs(
     PairLogProbs policy,
@@ -27,7 +29,8 @@ public record LossInputs(
     FDivergence divergence,
     Tensor chosenSums,
     Tensor chosenScored,
-    Tensor weights) {
+    Tensor weights,
+    @Nullable Tensor margins) {
 
   private static final double MIN_TOKENS = 1e-30;
 
@@ -46,6 +49,9 @@ public record LossInputs(
     Shapes.require("chosenSums", chosenSums, batch);
     Shapes.require("chosenScored", chosenScored, batch);
     Shapes.require("weights", weights, batch);
+    if (margins != null) {
+      Shapes.require("margins", margins, batch);
+    }
   }
 
   /** Inputs from log-probabilities alone, with weight 1 for each pair. */
@@ -57,11 +63,20 @@ public record LossInputs(
         FDivergence.NONE,
         policy.chosen(),
         policy.chosenTokens(),
-        ones.add(Tensors.scalar(1)));
+        ones.add(Tensors.scalar(1)),
+        null);
   }
 
   LossInputs under(FDivergence other) {
-    return new LossInputs(policy, reference, other, chosenSums, chosenScored, weights);
+    return new LossInputs(policy, reference, other, chosenSums, chosenScored, weights, margins);
+  }
+
+  /** {@link #margins}, which must be there. */
+  Tensor requiredMargins() {
+    if (margins == null) {
+      throw new IllegalStateException("this loss needs margins but there are none");
+    }
+    return margins;
   }
 
   /** Delta_w = log pi(y_w) - log ref(y_w). */

@@ -26,6 +26,7 @@ public sealed interface PreferenceLoss extends TrainingLoss
         IpoLoss,
         IpoSumLoss,
         NcaPairLoss,
+        OdpoLoss,
         OrpoLoss,
         RobustLoss,
         SftLoss,

@@ -34,6 +34,11 @@ public sealed interface TrainingLoss permits PreferenceLoss, UnpairedLoss, Token
     return false;
   }
 
+  /** Whether the loss reads the margin of each pair, by which its chosen completion is better. */
+  default boolean usesMargins() {
+    return false;
+  }
+
   /** Whether value i is the loss of example i; false for losses that sort the batch. */
   default boolean keepsExamples() {
     return true;

@@ -16,6 +16,8 @@ record Method(String words, List<String> tags, String curves, String citation) {
 
   private static final String OF_LABELLED = "Loss, KL divergence, rewards and log-probabilities";
 
+  private static final String OF_PAIRS = "Loss, accuracy, rewards and log-probabilities";
+
   private static final Method KTO =
       new Method(
           "tuned on labelled completions with Kahneman-Tversky Optimization (KTO)",
@@ -54,26 +56,48 @@ record Method(String words, List<String> tags, String curves, String citation) {
           ```
           """);
 
+  private static final Method ODPO =
+      new Method(
+          "tuned on preference pairs with Direct Preference Optimization with an Offset (ODPO)",
+          List.of("dpo", "odpo", "preference-optimization"),
+          OF_PAIRS,
+          """
+          The method is Direct Preference Optimization with an Offset ([arXiv 2402.10571](https://arxiv.org/abs/2402.10571)):
+
+          ```bibtex
+          @inproceedings{amini2024direct,
+            title     = {Direct Preference Optimization with an Offset},
+            author    = {Afra Amini and Tim Vieira and Ryan Cotterell},
+            booktitle = {Findings of the Association for Computational Linguistics: ACL 2024},
+            pages     = {9954--9972},
+            year      = {2024},
+            url       = {https://arxiv.org/abs/2402.10571}
+          }
+          ```
+          """);
+
+  private static final Method DPO =
+      new Method(
+          "tuned on preference pairs with Direct Preference Optimization (DPO)",
+          List.of("dpo", "preference-optimization"),
+          OF_PAIRS,
+          """
+          The method is Direct Preference Optimization ([arXiv 2305.18290](https://arxiv.org/abs/2305.18290)):
+
+          ```bibtex
+          @inproceedings{rafailov2023direct,
+            title     = {Direct Preference Optimization: Your Language Model is Secretly a Reward Model},
+            author    = {Rafael Rafailov and Archit Sharma and Eric Mitchell and Christopher D. Manning and Stefano Ermon and Chelsea Finn},
+            booktitle = {Advances in Neural Information Processing Systems 36},
+            year      = {2023},
+            url       = {https://arxiv.org/abs/2305.18290}
+          }
+          ```
+          """);
+
   static Method of(TrainingLoss loss) {
     return switch (loss.examples()) {
-      case PAIRS ->
-          new Method(
-              "tuned on preference pairs with Direct Preference Optimization (DPO)",
-              List.of("dpo", "preference-optimization"),
-              "Loss, accuracy, rewards and log-probabilities",
-              """
-              The method is Direct Preference Optimization ([arXiv 2305.18290](https://arxiv.org/abs/2305.18290)):
-
-              ```bibtex
-              @inproceedings{rafailov2023direct,
-                title     = {Direct Preference Optimization: Your Language Model is Secretly a Reward Model},
-                author    = {Rafael Rafailov and Archit Sharma and Eric Mitchell and Christopher D. Manning and Stefano Ermon and Chelsea Finn},
-                booktitle = {Advances in Neural Information Processing Systems 36},
-                year      = {2023},
-                url       = {https://arxiv.org/abs/2305.18290}
-              }
-              ```
-              """);
+      case PAIRS -> loss.usesMargins() ? ODPO : DPO;
       case LABELED -> loss instanceof ApoZeroUnpairedLoss ? APO_ZERO : KTO;
       case DEMONSTRATIONS ->
           new Method(

@@ -106,7 +106,7 @@ public final class InspectRun {
 
   private static Map<String, Object> values(
       EncodedRow row, Map<String, Object> values, RunOutput output) {
-    row.weight().ifPresent(weight -> values.put("weight", weight));
+    row.numbers().weight().ifPresent(weight -> values.put("weight", weight));
     Optional<EncodedExample> pair = row.usable();
     if (pair.isPresent()) {
       values.put("prompt_ids", pair.get().promptIds());
@@ -139,7 +139,9 @@ public final class InspectRun {
         kind == ExampleKind.LABELED
             ? row.usable().map(EncodedExample::isDesirable).map(", label %s"::formatted).orElse("")
             : "",
-        row.weight().isPresent() ? ", weight " + row.weight().getAsDouble() : "");
+        row.numbers().weight().isPresent()
+            ? ", weight " + row.numbers().weight().getAsDouble()
+            : "");
     Optional<EncodedExample> pair = row.usable();
     if (pair.isPresent()) {
       side("prompt", pair.get().promptIds(), row.uncut().prompt());

@@ -83,6 +83,7 @@ record NonFiniteReproduction(TrainingConfig config) {
       row.put("label", example.isDesirable());
     }
     row.put("weight", example.weight());
+    example.numbers().margin().ifPresent(margin -> row.put("margin", margin));
     return JSON.writeValueAsString(row);
   }
 

@@ -103,7 +103,11 @@ record TrainingExamples(
     TrainingLoss loss = config.loss().objective().loss();
     ExampleDataset dataset =
         ExampleDataset.load(
-            input.reading(loss.examples()), shares, encoder, config.data().onBadRow(), means);
+            input.reading(loss.examples(), loss.usesMargins()),
+            shares,
+            encoder,
+            config.data().onBadRow(),
+            means);
     if (!loss.keepsExamples() && dataset.examples().weightsDiffer()) {
       dataset.close();
       throw new UsageException(

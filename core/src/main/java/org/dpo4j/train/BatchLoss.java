@@ -58,6 +58,10 @@ record BatchLoss(Tensor loss, List<MetricSums> metrics) {
       return Tensors.like(sums, Arrays.stream(weights).map(weight -> weight / unit).toArray());
     }
 
+    private Tensor margins() {
+      return Tensors.like(sums, examples.stream().mapToDouble(EncodedExample::margin).toArray());
+    }
+
     private Tensor weighted(Tensor losses) {
       return losses.mul(scaledWeights()).sum();
     }
@@ -85,7 +89,8 @@ record BatchLoss(Tensor loss, List<MetricSums> metrics) {
             FDivergence.NONE,
             sums.view(-1, 2).select(1, 0),
             Tensors.like(sums, chosenScored(statistics)),
-            inputs.scaledWeights());
+            inputs.scaledWeights(),
+            objective.loss().usesMargins() ? inputs.margins() : null);
     LossTerms terms = objective.terms(pairs, Tensors.like(sums, alignment(statistics)));
     return new BatchLoss(
         inputs.weighted(terms.loss()),

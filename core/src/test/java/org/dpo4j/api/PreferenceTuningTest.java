@@ -65,6 +65,7 @@ class PreferenceTuningTest {
           "label_smoothing",
           "discopop_tau",
           "dpop_lambda",
+          "odpo_alpha",
           "simpo_gamma",
           "cpo_alpha",
           "desirable_weight",
@@ -195,6 +196,7 @@ class PreferenceTuningTest {
             .labelSmoothing(0.2)
             .discopopTau(0.3)
             .dpopLambda(0.4)
+            .odpoAlpha(0.45)
             .simpoGamma(0.5)
             .cpoAlpha(0.6)
             .desirableWeight(0.7)
@@ -209,6 +211,7 @@ class PreferenceTuningTest {
         .containsEntry("label_smoothing", "0.2")
         .containsEntry("discopop_tau", "0.3")
         .containsEntry("dpop_lambda", "0.4")
+        .containsEntry("odpo_alpha", "0.45")
         .containsEntry("simpo_gamma", "0.5")
         .containsEntry("cpo_alpha", "0.6")
         .containsEntry("desirable_weight", "0.7")
@@ -298,6 +301,52 @@ class PreferenceTuningTest {
         .isEqualTo(4);
     assertThat(small(PreferenceTuning.of(TINY_CHAT, ids)).train(folder.resolve("i")).examplesSeen())
         .isEqualTo(2);
+  }
+
+  /** ln(3) and ln(5) as margins of pairs, and the scores that they are from. */
+  @Test
+  void marginsFromMemoryTrainTheModelThatTheScoresOfAFileTrain() throws IOException {
+    String row =
+        "{\"prompt\": \"%s\", \"chosen\": \" b\", \"rejected\": \" c\", \"score_chosen\": %s,"
+            + " \"score_rejected\": 1}\n";
+    Path file =
+        Files.writeString(folder.resolve("s.jsonl"), row.formatted("a", 4) + row.formatted("d", 6));
+    List<PreferencePair> pairs =
+        List.of(
+            PreferencePair.of("a", " b", " c").withMargin(Math.log(3)),
+            PreferencePair.of("d", " b", " c").withWeight(1).withMargin(Math.log(5)).withWeight(1));
+
+    small(PreferenceTuning.of(TINY_CHAT, file)).loss(Losses.odpo(0.1)).train(folder.resolve("f"));
+    small(PreferenceTuning.of(TINY_CHAT, pairs)).loss(Losses.odpo(0.1)).train(folder.resolve("m"));
+    small(PreferenceTuning.of(TINY_CHAT, pairs)).train(folder.resolve("dpo"));
+
+    assertThat(weights(folder.resolve("m"))).isEqualTo(weights(folder.resolve("f")));
+    assertThat(weights(folder.resolve("dpo"))).isNotEqualTo(weights(folder.resolve("f")));
+    assertThatThrownBy(
+            () ->
+                small(PreferenceTuning.of(TINY_CHAT, List.of(PreferencePair.of("a", "b", "c"))))
+                    .loss(Losses.odpo(0.1))
+                    .train(folder.resolve("none")))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("needs a column \"margin\"");
+  }
+
+  /** Whatever is set last, the rest stays. */
+  @Test
+  void aPairOfAnyShapeKeepsItsOtherValuesBesideAMargin() {
+    List<PreferencePair> pairs =
+        List.of(
+            PreferencePair.of("a", "b", "c"),
+            new PreferencePair.TokenIds(List.of(1), List.of(2), List.of(3), 1),
+            PreferencePair.of(
+                List.of(Message.user("q")), Message.assistant("a"), Message.assistant("b")));
+    for (PreferencePair pair : pairs) {
+      PreferencePair changed = pair.withMargin(-2.5).withWeight(3);
+      assertThat(pair.margin()).isEmpty();
+      assertThat(changed.margin()).hasValue(-2.5);
+      assertThat(changed.weight()).isEqualTo(3);
+      assertThat(changed).isEqualTo(pair.withWeight(3).withMargin(-2.5)).isNotEqualTo(pair);
+    }
   }
 
   @Test

@@ -36,6 +36,10 @@ class LossOptionsTest {
         "loss_type=robust label_smoothing=0.5 | label_smoothing must be below 0.5 for robust",
         "loss_type=sigmoid discopop_tau=0.1 | discopop_tau works with loss_type discopop",
         "loss_type=sigmoid dpop_lambda=5 | dpop_lambda works with loss_type dpop",
+        "loss_type=sigmoid odpo_alpha=0.5 | odpo_alpha works with loss_type odpo",
+        "loss_type=odpo odpo_alpha=-1 | odpo_alpha must be a number from 0",
+        "loss_type=odpo f_divergence_type=forward_kl | f_divergence_type forward_kl works",
+        "loss_type=odpo reference=none | reference none is for losses without a reference",
         "loss_type=simpo cpo_alpha=0 | cpo_alpha works with loss_type cpo",
         "loss_type=aot use_weighting=true | use_weighting weighs pair by pair",
         "loss_type=nca_pair f_divergence_type=forward_kl | f_divergence_type forward_kl works",
@@ -66,7 +70,7 @@ class LossOptionsTest {
         " label_smoothing=0 discopop_tau=0.05 f_divergence_type=reverse_kl"
             + " f_alpha_divergence_coef=0.5 ld_alpha=none use_weighting=false loss_weights=none"
             + " sync_ref_model=false ref_model_mixup_alpha=0.6 ref_model_sync_steps=512"
-            + " dpop_lambda=50 simpo_gamma=0.5 cpo_alpha=1";
+            + " dpop_lambda=50 odpo_alpha=1 simpo_gamma=0.5 cpo_alpha=1";
     for (LossType type : LossType.values()) {
       if (type != LossType.EXO_PAIR) { // needs a smoothing of its own
         assertThat(loss("loss_type=" + OptionType.text(type) + defaults).lossType())

@@ -82,6 +82,7 @@ class TrainingOptionsTest {
           Map.entry("use_weighting", "true"),
           Map.entry("discopop_tau", "0.25"),
           Map.entry("dpop_lambda", "5"),
+          Map.entry("odpo_alpha", "0.5"),
           Map.entry("simpo_gamma", "0.25"),
           Map.entry("cpo_alpha", "0.25"),
           Map.entry("desirable_weight", "0.25"),
@@ -148,6 +149,7 @@ class TrainingOptionsTest {
           Map.entry("f_alpha_divergence_coef", Map.of("f_divergence_type", "alpha_divergence")),
           Map.entry("discopop_tau", Map.of("loss_type", "discopop")),
           Map.entry("dpop_lambda", Map.of("loss_type", "dpop")),
+          Map.entry("odpo_alpha", Map.of("loss_type", "odpo")),
           Map.entry("simpo_gamma", Map.of("loss_type", "simpo")),
           Map.entry("cpo_alpha", Map.of("loss_type", "cpo")),
           Map.entry("desirable_weight", Map.of("loss_type", "kto")),
@@ -472,8 +474,8 @@ class TrainingOptionsTest {
                 "undesirable_weight"));
     values.keySet().removeAll(OF_DEMONSTRATIONS);
     values.keySet().removeIf(name -> name.startsWith("lora_") || name.equals("use_rslora"));
-    values.put("loss_type", "discopop,cpo,dpop,simpo,robust");
-    values.put("loss_weights", "0.5,1,2,3,4");
+    values.put("loss_type", "discopop,cpo,dpop,odpo,simpo,robust");
+    values.put("loss_weights", "0.5,1,2,2.5,3,4");
     values.remove("f_divergence_type"); // has no meaning in dpop
     values.remove("f_alpha_divergence_coef");
     values.put("data_file", "weird: name #1 'x'.jsonl,with\\, comma.csv");

@@ -63,6 +63,7 @@ class TrlPageTest {
         | `warmup_ratio` | gone since transformers 5 | honoured, as `warmup_steps` below 1 | older recipes use it |
         | `dtype` | bfloat16: weights, gradients and optimizer in that format | always float32; `bf16` speeds up products, `save_dtype` says what is written | updates smaller than the format's steps would be lost |
         | `label_smoothing` with `loss_type: sigmoid` or `sigmoid_norm` | ignored | honoured (cDPO), 0 to 0.5 | conservative DPO; see [losses](losses.md) |
+        | `loss_type: odpo`, `ipo_sum` and `dpop` | not there | papers' losses, with `odpo_alpha` and `dpop_lambda` | see [losses](losses.md) |
         | `disable_dropout` false | dropout of model and adapter | of the adapter; refused where config.json has dropout of the model's own | the models here have none |
         | `lora_target_modules` with one plain name | a pattern for the whole path | the name of layers, as in a list | a pattern of that kind finds no layer |
         | `output_dir` | `trainer_output` | required | a folder is never guessed |

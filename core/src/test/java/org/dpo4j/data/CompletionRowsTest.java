@@ -27,7 +27,7 @@ class CompletionRowsTest {
     Path file = Files.writeString(folder.resolve(name), text);
     List<Row> rows = new ArrayList<>();
     try (ExampleReader reader =
-        ExampleReader.open(DataFile.of(file), ColumnMapping.NONE, RowFormat.AUTO, kind)) {
+        ExampleReader.open(DataFile.of(file), ColumnMapping.NONE, RowFormat.AUTO, kind, false)) {
       reader.forEach(rows::add);
     }
     return rows;
@@ -40,7 +40,7 @@ class CompletionRowsTest {
   private String description(String json, ExampleKind kind) throws IOException {
     Path file = Files.writeString(folder.resolve("a.jsonl"), json);
     try (ExampleReader reader =
-        ExampleReader.open(DataFile.of(file), ColumnMapping.NONE, RowFormat.AUTO, kind)) {
+        ExampleReader.open(DataFile.of(file), ColumnMapping.NONE, RowFormat.AUTO, kind, false)) {
       reader.next();
       return reader.description();
     }

@@ -30,7 +30,7 @@ class MemoryRowsTest {
     Example.Text pair = (Example.Text) row.pairsOrThrow().get(0);
     assertThat(List.of(pair.prompt(), pair.chosen(), pair.rejected()))
         .containsExactly("p", "a", "b");
-    assertThat(pair.weight()).hasValue(2);
+    assertThat(pair.numbers().weight()).hasValue(2);
     assertThat(row.origin()).hasToString("[memory row 1]");
   }
 

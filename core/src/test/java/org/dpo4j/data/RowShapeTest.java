@@ -310,7 +310,7 @@ class RowShapeTest {
   @Test
   void aWeightMayBeTextSinceTablesHaveNoNumbers() throws IOException {
     assertThat(pairs("{\"weight\":\" 2.5e-1\",\"prompt\":\"p\"," + SIDES + "}", RowFormat.AUTO))
-        .extracting(pair -> pair.weight().orElse(0))
+        .extracting(pair -> pair.numbers().weight().orElse(0))
         .containsExactly(0.25);
   }
 

@@ -66,7 +66,7 @@ class DataShapesTest {
                 }));
       }
     }
-    assertThat(tests).hasSize(24);
+    assertThat(tests).hasSize(25);
     return tests;
   }
 

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
@@ -18,6 +17,7 @@ import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.Completion;
 import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.Example;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.encode.EncodedRow.Status;
@@ -117,7 +117,7 @@ class DemonstrationEncodingTest {
         ORIGIN,
         prompt,
         List.of(new Completion<>(CompletionRole.CHOSEN, completion)),
-        OptionalDouble.empty());
+        RowNumbers.NONE);
   }
 
   private static Example.Chat chat(List<Message> prompt, Message... completion) {
@@ -126,7 +126,7 @@ class DemonstrationEncodingTest {
         prompt,
         List.of(new Completion<>(CompletionRole.CHOSEN, List.of(completion))),
         Map.of(),
-        OptionalDouble.empty());
+        RowNumbers.NONE);
   }
 
   private static Example.Ids ids(List<Integer> prompt, List<Integer> completion) {
@@ -134,7 +134,7 @@ class DemonstrationEncodingTest {
         ORIGIN,
         prompt,
         List.of(new Completion<>(CompletionRole.CHOSEN, completion)),
-        OptionalDouble.empty());
+        RowNumbers.NONE);
   }
 
   @Test
@@ -331,11 +331,11 @@ class DemonstrationEncodingTest {
             ORIGIN,
             List.of(1),
             List.of(new Completion<>(CompletionRole.REJECTED, List.of(2))),
-            OptionalDouble.of(2.5));
+            RowNumbers.ofWeight(2.5));
     EncodedRow row = bytes(0).encode(weighted);
-    assertThat(row.weight()).isEqualTo(OptionalDouble.of(2.5));
+    assertThat(row.numbers().weight()).hasValue(2.5);
     assertThat(row.usable().orElseThrow().weight()).isEqualTo(2.5);
-    assertThat(bytes(0).encode(ids(List.of(1), List.of(2))).weight()).isEmpty();
+    assertThat(bytes(0).encode(ids(List.of(1), List.of(2))).numbers().weight()).isEmpty();
   }
 
   private static List<Integer> places(EncodedExample example) {

@@ -7,8 +7,8 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Set;
-import org.dpo4j.data.BadRowException;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,11 +19,12 @@ class EncodedExampleTest {
   private static final RowOrigin ORIGIN = new RowOrigin("f", 7, 5);
 
   private static EncodedExample pair(int[] prompt) {
-    return new EncodedExample(ORIGIN, prompt, new int[] {11, 12, 13}, new int[] {21, 22}, 0.5);
+    return new EncodedExample(
+        ORIGIN, prompt, new int[] {11, 12, 13}, new int[] {21, 22}, RowNumbers.ofWeight(0.5));
   }
 
   private static EncodedExample single(int[] prompt, EncodedCompletion completion) {
-    return new EncodedExample(ORIGIN, prompt, List.of(completion), 2);
+    return new EncodedExample(ORIGIN, prompt, List.of(completion), RowNumbers.ofWeight(2));
   }
 
   private static EncodedCompletion completion(int[] ids, int... unscored) {
@@ -37,11 +38,49 @@ class EncodedExampleTest {
   @ParameterizedTest
   @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY})
   void aWeightIsPositiveAndFinite(double weight) {
-    EncodedExample pair = pair(new int[] {1});
-    assertThatThrownBy(() -> pair.weighing(weight))
+    assertThatThrownBy(() -> RowNumbers.ofWeight(weight))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("weight must be positive and finite but was " + weight);
-    assertThat(pair.weighing(Double.MIN_VALUE).weight()).isEqualTo(Double.MIN_VALUE);
+    assertThat(RowNumbers.ofWeight(Double.MIN_VALUE).weight()).hasValue(Double.MIN_VALUE);
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
+  void aMarginIsFinite(double margin) {
+    assertThatThrownBy(() -> new RowNumbers(OptionalDouble.empty(), OptionalDouble.of(margin)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("margin must be finite but was " + margin);
+  }
+
+  @Test
+  void anExampleKeepsItsNumbersInEveryForm() {
+    RowNumbers numbers = new RowNumbers(OptionalDouble.of(0.5), OptionalDouble.of(-7));
+    EncodedExample pair =
+        new EncodedExample(
+            ORIGIN, new int[] {1, 2}, new int[] {11, 12, 13}, new int[] {21, 22}, numbers);
+    EncodedExample liked = pair.only(role -> role == CompletionRole.CHOSEN);
+    assertThat(
+            List.of(
+                pair,
+                liked,
+                pair.cut(4),
+                pair.only(pair.completions().get(1)),
+                liked.withPromptLearned(),
+                liked.unscored(new BitSet()),
+                pair.with(new EncodedCompletion(CompletionRole.MISMATCHED, new int[] {9}))))
+        .extracting(EncodedExample::numbers)
+        .containsOnly(numbers);
+    assertThat(pair.weight()).isEqualTo(0.5);
+    assertThat(pair.margin()).isEqualTo(-7);
+  }
+
+  @Test
+  void withoutNumbersTheWeightIsOneAndAMarginIsAnError() {
+    EncodedExample plain = new EncodedExample(ORIGIN, new int[] {1}, new int[] {2}, new int[] {3});
+    assertThat(plain.weight()).isEqualTo(1);
+    assertThatThrownBy(plain::margin)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("[f:7] has no margin");
   }
 
   @Test
@@ -155,20 +194,11 @@ class EncodedExampleTest {
                       RenderedTexts.NONE,
                       List.of(),
                       Set.of(),
-                      Set.of()))
+                      Set.of(),
+                      RowNumbers.NONE))
           .isInstanceOf(IllegalArgumentException.class);
     }
     assertThat(EncodedRow.Lengths.of(pair)).isEqualTo(new EncodedRow.Lengths(1, List.of(3, 2)));
-  }
-
-  @Test
-  void theWeightOfADroppedRowIsShownThoughNothingIsWeighed() {
-    EncodedRow dropped = EncodedRow.skipped(ORIGIN, new BadRowException(ORIGIN, "empty", ""));
-    EncodedRow weighing = dropped.weighing(3);
-    assertThat(dropped.weight()).isEmpty();
-    assertThat(weighing.weight()).isEqualTo(OptionalDouble.of(3));
-    assertThat(weighing.usable()).isEmpty();
-    assertThat(weighing.reason()).isEqualTo("empty");
   }
 
   @Test

@@ -12,6 +12,7 @@ import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
@@ -19,6 +20,7 @@ import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -102,7 +104,7 @@ class EncodedExamplesTest {
     RowOrigin origin = new RowOrigin("f", 1, 1);
     List<EncodedExample> pairs = new ArrayList<>();
     for (double weight : new double[] {2, 2, 0.5}) {
-      pairs.add(new EncodedExample(origin, ids, ids, ids, weight));
+      pairs.add(new EncodedExample(origin, ids, ids, ids, RowNumbers.ofWeight(weight)));
     }
     try (EncodedExamples stored = EncodedExamples.of(pairs, folder)) {
       assertThat(stored.weightsDiffer()).isTrue();
@@ -161,9 +163,38 @@ class EncodedExamplesTest {
             new RowOrigin("f", 1, 1),
             new int[] {1},
             List.of(new EncodedCompletion(CompletionRole.CHOSEN, new int[33], new BitSet())),
-            1);
+            RowNumbers.NONE);
     try (EncodedExamples stored = EncodedExamples.of(List.of(masked), folder)) {
       assertThat(stored.bytes()).isEqualTo((6 + 1 + 1 + 33 + 2 + 1) * 4);
+    }
+  }
+
+  /** A margin takes two ints more, and only where there is one. */
+  @Test
+  void aMarginComesBackAsItWasAndTakesRoomWhereThereIsOne() {
+    RowOrigin origin = new RowOrigin("f", 1, 1);
+    int[] prompt = {1, 2};
+    int[] chosen = {3};
+    int[] rejected = {4, 5, 6};
+    EncodedExample plain =
+        new EncodedExample(origin, prompt, chosen, rejected, RowNumbers.ofWeight(3));
+    List<EncodedExample> pairs = new ArrayList<>(List.of(plain));
+    for (double margin : new double[] {0, -0.0, Math.log(2), -1e30, Double.MIN_VALUE}) {
+      pairs.add(
+          new EncodedExample(
+              origin,
+              prompt,
+              chosen,
+              rejected,
+              new RowNumbers(OptionalDouble.of(0.5), OptionalDouble.of(margin))));
+    }
+    pairs.add(plain);
+    try (EncodedExamples stored = EncodedExamples.of(pairs, folder)) {
+      for (int i = 0; i < pairs.size(); i++) {
+        assertSame(stored.get(i), pairs.get(i));
+        assertThat(stored.get(i).numbers()).isEqualTo(pairs.get(i).numbers());
+      }
+      assertThat(stored.bytes()).isEqualTo((7 * 15 + 5 * 2) * 4);
     }
   }
 
@@ -182,7 +213,7 @@ class EncodedExamplesTest {
               List.of(
                   new EncodedCompletion(CompletionRole.CHOSEN, new int[length], unscored),
                   new EncodedCompletion(CompletionRole.REJECTED, new int[] {7})),
-              1));
+              RowNumbers.NONE));
     }
     try (EncodedExamples stored = EncodedExamples.of(examples, folder)) {
       for (int i = 0; i < examples.size(); i++) {
@@ -299,7 +330,7 @@ class EncodedExamplesTest {
               ids(random, random.nextInt(longest)),
               ids(random, 1 + random.nextInt(longest)),
               ids(random, 1 + random.nextInt(longest)),
-              i % 5 == 0 ? 1 : random.nextDouble() + 1e-300));
+              RowNumbers.ofWeight(i % 5 == 0 ? 1 : random.nextDouble() + 1e-300)));
     }
     return pairs;
   }

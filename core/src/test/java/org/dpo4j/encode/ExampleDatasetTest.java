@@ -369,7 +369,10 @@ class ExampleDatasetTest {
     Files.writeString(file, row("[1]", "[2]", "[3]") + "\n" + row("[4]", "[5]", "[6]") + "\n");
     ExampleDataset data =
         ExampleDataset.load(
-            DataInput.of(file).reading(ExampleKind.LABELED), List.of(), encoder(), OnBadRow.STOP);
+            DataInput.of(file).reading(ExampleKind.LABELED, false),
+            List.of(),
+            encoder(),
+            OnBadRow.STOP);
     assertThat(data.examples())
         .extracting(example -> example.completions().get(0).ids()[0])
         .containsExactly(2, 5, 3, 6);

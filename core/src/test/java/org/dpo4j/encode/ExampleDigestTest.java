@@ -7,8 +7,10 @@ import java.util.BitSet;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.Set;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.data.Sha256;
 import org.junit.jupiter.api.Test;
@@ -20,7 +22,17 @@ import org.junit.jupiter.api.Test;
 class ExampleDigestTest {
 
   private static EncodedExample example(int[] prompt, int[] chosen, int[] rejected, double weight) {
-    return new EncodedExample(new RowOrigin("f", 1, 1), prompt, chosen, rejected, weight);
+    return new EncodedExample(
+        new RowOrigin("f", 1, 1), prompt, chosen, rejected, RowNumbers.ofWeight(weight));
+  }
+
+  private static EncodedExample withMargin(double margin) {
+    return new EncodedExample(
+        new RowOrigin("f", 1, 1),
+        new int[] {1, 2},
+        new int[] {3, 4},
+        new int[] {5, 6},
+        new RowNumbers(OptionalDouble.empty(), OptionalDouble.of(margin)));
   }
 
   private static EncodedExample single(CompletionRole role, int... unscored) {
@@ -32,7 +44,7 @@ class ExampleDigestTest {
         new RowOrigin("f", 1, 1),
         new int[] {1},
         List.of(new EncodedCompletion(role, new int[] {2, 3}, places)),
-        1);
+        RowNumbers.NONE);
   }
 
   @Test
@@ -54,6 +66,11 @@ class ExampleDigestTest {
             List.of(example(new int[] {1, 2}, new int[] {3, 4, 5}, new int[] {6}, 1)),
             List.of(example(new int[] {1, 2}, new int[] {5, 6}, new int[] {3, 4}, 1)),
             List.of(example(new int[] {1, 2}, new int[] {3, 4}, new int[] {5, 6}, 1 + 1e-15)),
+            List.of(withMargin(0)),
+            List.of(withMargin(-0.0)),
+            List.of(withMargin(1e-15)),
+            List.of(withMargin(1), withMargin(2)),
+            List.of(withMargin(2), withMargin(1)),
             List.of(single(CompletionRole.CHOSEN)),
             List.of(single(CompletionRole.REJECTED)),
             List.of(single(CompletionRole.CHOSEN, 0)),
@@ -94,6 +111,15 @@ class ExampleDigestTest {
                             bytes(
                                 "00000002 00000001 00000002 00000001 00000003 00000001 00000102"
                                     + " 40000000 00000000 00 01")))); // weight 2, chosen, rejected
+  }
+
+  /**
+   * A cache keeps its log-probabilities when the margins change: the reference sees texts alone.
+   */
+  @Test
+  void aMarginIsNoPartOfTheIdsThatACacheIsKeyedBy() {
+    EncodedExample plain = example(new int[] {1, 2}, new int[] {3, 4}, new int[] {5, 6}, 1);
+    assertThat(ids(withMargin(3))).isEqualTo(ids(plain));
   }
 
   private static String ids(EncodedExample example) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 
@@ -16,7 +17,7 @@ class LabelOrderTest {
         new RowOrigin("f", row, row),
         new int[] {1},
         List.of(new EncodedCompletion(role, new int[] {2})),
-        1);
+        RowNumbers.NONE);
   }
 
   @Test

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +35,7 @@ class MismatchedExamplesTest {
               List.of(
                   new EncodedCompletion(
                       i % 2 == 0 ? CompletionRole.CHOSEN : CompletionRole.REJECTED, ids)),
-              1));
+              RowNumbers.NONE));
     }
     return EncodedExamples.of(examples, folder);
   }
@@ -93,7 +94,7 @@ class MismatchedExamplesTest {
             List.of(
                 new EncodedCompletion(CompletionRole.REJECTED, new int[45], unscored),
                 new EncodedCompletion(CompletionRole.MISMATCHED, new int[] {1})),
-            2.5);
+            RowNumbers.ofWeight(2.5));
     try (EncodedExamples stored = EncodedExamples.of(List.of(example), folder)) {
       EncodedExample read = stored.get(0);
 

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,7 +34,7 @@ class PackedExamplesTest {
               new RowOrigin("f", i + 1, i + 1),
               new int[] {100 * i},
               List.of(new EncodedCompletion(CompletionRole.CHOSEN, completion)),
-              1));
+              RowNumbers.NONE));
     }
     return EncodedExamples.of(examples, folder);
   }
@@ -105,7 +106,7 @@ class PackedExamplesTest {
               new int[] {i},
               List.of(
                   new EncodedCompletion(CompletionRole.CHOSEN, new int[] {-i, -i - 1}, unscored)),
-              1));
+              RowNumbers.NONE));
     }
     return EncodedExamples.of(examples, folder);
   }

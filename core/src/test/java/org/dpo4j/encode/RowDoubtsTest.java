@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalDouble;
 import java.util.Set;
 import org.dpo4j.Message;
 import org.dpo4j.data.Completion;
 import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.Example;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.tokenizer.ChatRenderer;
@@ -203,10 +203,7 @@ class RowDoubtsTest {
 
   private static Example.Text whole(String prompt, String text) {
     return new Example.Text(
-        ORIGIN,
-        prompt,
-        List.of(new Completion<>(CompletionRole.CHOSEN, text)),
-        OptionalDouble.empty());
+        ORIGIN, prompt, List.of(new Completion<>(CompletionRole.CHOSEN, text)), RowNumbers.NONE);
   }
 
   /** Answers that are alike in their first words may differ in a call, or in a later turn. */

@@ -72,6 +72,8 @@ class EveryLossTest {
             (ln2 + 1) / 2),
         row(new SftLoss(BETA), 4.5, Double.NaN), // 18 / 4
         row(new DpopLoss(BETA, 50), softplus(-1.5), ln2), // chosen has not fallen
+        // z - alpha m = 1.5 - 0.5 x 1.25
+        row(new OdpoLoss(BETA, 0.5), softplus(-(1.5 - 0.625)), Double.NaN),
         row(new SimpoLoss(BETA, 0.5, 0), softplus(-(0.5 * 11 - 0.5)), Double.NaN),
         row(new CpoLoss(BETA, 2, 0), softplus(-0.5 * 13) + 2 * 4.5, Double.NaN),
         row(
@@ -161,6 +163,57 @@ class EveryLossTest {
         .isEqualTo(softplus(2.25));
   }
 
+  /** z = 1.5 and m = 1.25: the slope is -beta (1 - sigma(z - alpha m)) for y_w. */
+  @Test
+  void odpoWeighsAPairByHowFarItIsFromItsOffset() {
+    for (double alpha : new double[] {0, 0.5, 1, 4}) {
+      LossProbe probe = LossProbe.of(new OdpoLoss(BETA, alpha), PAIR);
+      double slope = -BETA * (1 - sigma(1.5 - alpha * 1.25));
+      assertThat(probe.chosenGradient()).usingComparator(relative(1e-12)).isEqualTo(slope);
+      assertThat(probe.rejectedGradient()).usingComparator(relative(1e-12)).isEqualTo(-slope);
+      assertThat(probe.rewardMargin()).as("rewards have no offset").isEqualTo(1.5);
+    }
+  }
+
+  /** The same double, not nearly: an offset of 0, by alpha or by the margin, changes nothing. */
+  @Test
+  void odpoWithoutAnOffsetIsDpo() {
+    for (Pair pair : List.of(PAIR, Pair.ofRatios(-1.5, 0.3, 3, 1))) {
+      LossProbe dpo = LossProbe.of(new SigmoidLoss(BETA), pair);
+      assertThat(LossProbe.of(new OdpoLoss(BETA, 0), pair)).isEqualTo(dpo);
+      assertThat(LossProbe.of(new OdpoLoss(BETA, 2), pair.withMargin(0))).isEqualTo(dpo);
+    }
+  }
+
+  /** Margins ln 1 = 0 and ln 3 of one batch: each pair has its own offset. */
+  @Test
+  void odpoTakesTheMarginOfEachPair() {
+    try (TensorScope scope = TensorScope.open()) {
+      PairLogProbs zero = PairLogProbs.ofSums(Tensors.doubles(0, 0), Tensors.doubles(0, 0));
+      LossInputs plain = LossInputs.of(zero, zero);
+      LossInputs inputs = LossProbe.withMargins(plain, Tensors.doubles(0, Math.log(3)));
+      // -log sigma(-ln 3) = ln(1 + 3)
+      assertThat(Tensors.toDoubles(new OdpoLoss(BETA, 1).of(inputs)))
+          .usingElementComparator(relative(1e-12))
+          .containsExactly(new double[] {Math.log(2), Math.log(4)});
+      assertThatThrownBy(() -> new OdpoLoss(BETA, 1).of(plain))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("this loss needs margins but there are none");
+    }
+  }
+
+  @Test
+  void aCombinationReadsMarginsIfAPartDoes() {
+    CombinedLoss.Part odpo = new CombinedLoss.Part(new OdpoLoss(BETA, 1), 1);
+    CombinedLoss.Part sft = new CombinedLoss.Part(new SftLoss(BETA), 2);
+    assertThat(new CombinedLoss(List.of(sft, odpo)).usesMargins()).isTrue();
+    assertThat(new CombinedLoss(List.of(sft)).usesMargins()).isFalse();
+    // softplus(-(1.5 - 1.25)) + 2 x 4.5
+    assertThat(LossProbe.of(new CombinedLoss(List.of(sft, odpo)), PAIR).loss())
+        .usingComparator(relative(1e-12))
+        .isEqualTo(softplus(-0.25) + 9);
+  }
+
   /** Delta 2 and -1 become 1 - e^-2 and 1 - e; ln 2 + log sigma; (e^(-0.5 Delta) - 1) / -0.5. */
   @Test
   void divergencesMakeTheScoresOfTheirFormulas() {
@@ -246,7 +299,8 @@ class EveryLossTest {
             FDivergence.NONE,
             policy.chosen(),
             policy.chosenTokens(),
-            Tensors.doubles(weights));
+            Tensors.doubles(weights),
+            null);
     return Tensors.toDoubles(new SftLoss(BETA).of(inputs))[1];
   }
 
@@ -291,6 +345,7 @@ class EveryLossTest {
     refused(() -> new RobustLoss(BETA, 0.5), "label_smoothing must be below 0.5 for robust");
     refused(() -> new DiscoPopLoss(BETA, 0), "discopop_tau must be positive");
     refused(() -> new DpopLoss(BETA, -1), "dpop_lambda must be finite and not negative");
+    refused(() -> new OdpoLoss(BETA, -1), "odpo_alpha must be finite and not negative");
     refused(() -> new SimpoLoss(BETA, Double.NaN, 0), "simpo_gamma must be finite");
     refused(() -> new CpoLoss(BETA, -1, 0), "cpo_alpha must be finite and not negative");
     assertThatThrownBy(

@@ -22,6 +22,7 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
    * @param rejected log pi(y_l)
    * @param refChosen log ref(y_w)
    * @param refRejected log ref(y_l)
+   * @param margin m, for losses with an offset
    */
   record Pair(
       double chosen,
@@ -29,11 +30,12 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
       double refChosen,
       double refRejected,
       int chosenTokens,
-      int rejectedTokens) {
+      int rejectedTokens,
+      double margin) {
 
-    /** Log-ratios over a reference of -20 and -30. */
+    /** Log-ratios over a reference of -20 and -30; the margin is 1.25. */
     static Pair ofRatios(double chosen, double rejected, int chosenTokens, int rejectedTokens) {
-      return new Pair(chosen - 20, rejected - 30, -20, -30, chosenTokens, rejectedTokens);
+      return new Pair(chosen - 20, rejected - 30, -20, -30, chosenTokens, rejectedTokens, 1.25);
     }
 
     /** A log-ratio margin of h, half of it on each side; completions of one token. */
@@ -42,12 +44,19 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
     }
 
     Pair swapped() {
-      return new Pair(rejected, chosen, refRejected, refChosen, rejectedTokens, chosenTokens);
+      return new Pair(
+          rejected, chosen, refRejected, refChosen, rejectedTokens, chosenTokens, margin);
     }
 
     Pair withReferenceShiftedBy(double shift) {
       return new Pair(
-          chosen, rejected, refChosen + shift, refRejected + shift, chosenTokens, rejectedTokens);
+          chosen,
+          rejected,
+          refChosen + shift,
+          refRejected + shift,
+          chosenTokens,
+          rejectedTokens,
+          margin);
     }
 
     Pair withPolicyMovedBy(double byChosen, double byRejected) {
@@ -57,7 +66,13 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
           refChosen,
           refRejected,
           chosenTokens,
-          rejectedTokens);
+          rejectedTokens,
+          margin);
+    }
+
+    Pair withMargin(double other) {
+      return new Pair(
+          chosen, rejected, refChosen, refRejected, chosenTokens, rejectedTokens, other);
     }
   }
 
@@ -79,6 +94,7 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
                   Tensors.doubles(pair.refRejected()),
                   chosenTokens,
                   rejectedTokens));
+      inputs = withMargins(inputs, Tensors.doubles(pair.margin()));
       LossTerms terms = objective.terms(inputs, inputs.weights());
       terms.loss().sum().backward();
       return new LossProbe(
@@ -87,6 +103,18 @@ record LossProbe(double loss, double chosenGradient, double rejectedGradient, do
           gradient(rejected),
           terms.rewardMargins().item_double());
     }
+  }
+
+  /** The inputs with the margins of their pairs. */
+  static LossInputs withMargins(LossInputs inputs, Tensor margins) {
+    return new LossInputs(
+        inputs.policy(),
+        inputs.reference(),
+        inputs.divergence(),
+        inputs.chosenSums(),
+        inputs.chosenScored(),
+        inputs.weights(),
+        margins);
   }
 
   /** Not defined where a loss does not look at a side. */

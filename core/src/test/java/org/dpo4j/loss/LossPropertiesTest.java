@@ -35,6 +35,7 @@ class LossPropertiesTest {
   private static final double[][] CHOSEN = {{-3, 4}, {-9, 2}};
 
   private static final double[][] REJECTED = {{-8, 2}, {-7, 5}};
+  private static final double[][] MARGIN = {{1.5}, {-0.25}};
   private static final double[][] REFERENCE = {{-5, -6}, {-6, -9}};
 
   /** Each loss, and the ones whose properties depend on a parameter or a part. */
@@ -64,6 +65,7 @@ class LossPropertiesTest {
                   column(CHOSEN, 1, pairs),
                   column(REJECTED, 1, pairs)),
               PairLogProbs.ofSums(column(REFERENCE, 0, pairs), column(REFERENCE, 1, pairs)));
+      inputs = LossProbe.withMargins(inputs, column(MARGIN, 0, pairs));
       Objective objective = new Objective(loss, divergence, LengthDesensitizing.NONE, false);
       return Tensors.toDoubles(objective.terms(inputs, inputs.weights()).loss());
     }
@@ -173,6 +175,7 @@ class LossPropertiesTest {
             "discopop",
             "sft",
             "dpop",
+            "odpo",
             "simpo",
             "cpo",
             "orpo",
@@ -284,7 +287,7 @@ class LossPropertiesTest {
       PairLogProbs two = PairLogProbs.ofSums(Tensors.doubles(-1, -2), Tensors.doubles(-3, -4));
       Tensor one = Tensors.doubles(1);
       Tensor right = Tensors.doubles(1, 1);
-      for (int wrong = 0; wrong < 3; wrong++) {
+      for (int wrong = 0; wrong < 4; wrong++) {
         int place = wrong;
         assertThatThrownBy(
                 () ->
@@ -294,9 +297,11 @@ class LossPropertiesTest {
                         FDivergence.NONE,
                         place == 0 ? one : right,
                         place == 1 ? one : right,
-                        place == 2 ? one : right))
+                        place == 2 ? one : right,
+                        place == 3 ? one : right))
             .isInstanceOf(IllegalArgumentException.class)
-            .hasMessageContaining(List.of("chosenSums", "chosenScored", "weights").get(place))
+            .hasMessageContaining(
+                List.of("chosenSums", "chosenScored", "weights", "margins").get(place))
             .hasMessageContaining("must have shape [2] but has [1]");
       }
     }

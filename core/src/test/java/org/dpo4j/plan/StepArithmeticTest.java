@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Optional;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
@@ -60,7 +61,7 @@ class StepArithmeticTest {
             List.of(
                 new EncodedCompletion(CompletionRole.CHOSEN, new int[] {4, 5}),
                 new EncodedCompletion(CompletionRole.MISMATCHED, new int[] {6, 7, 8, 9})),
-            1);
+            RowNumbers.NONE);
     assertThat(TokenLoad.of(List.of(example), SHAPE).tokens()).isEqualTo(3 + 1);
     TokenLoad mismatched = TokenLoad.ofMismatched(List.of(example), SHAPE);
     assertThat(mismatched.tokens()).isEqualTo(3 + 3);

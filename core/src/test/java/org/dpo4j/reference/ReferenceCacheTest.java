@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
@@ -224,7 +225,7 @@ class ReferenceCacheTest {
                         pair.promptIds(),
                         pair.chosenIds(),
                         pair.rejectedIds(),
-                        2))
+                        RowNumbers.ofWeight(2)))
             .toList();
     assertThat(key(FILES, moved, 1, "float32").fingerprint()).isEqualTo(KEY.fingerprint());
   }

@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.assertj.core.data.Percentage;
 import org.dpo4j.ExampleKind;
@@ -24,6 +26,7 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.config.LossType;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.encode.OnBadRow;
@@ -169,9 +172,25 @@ class BatchCutTest {
     return TrainingConfig.of(all).loss().objective();
   }
 
+  /** The pairs with offsets from -2 to 1.5, which one loss reads. */
+  private static List<EncodedExample> withMargins(List<EncodedExample> pairs) {
+    return IntStream.range(0, pairs.size())
+        .mapToObj(
+            i -> {
+              EncodedExample pair = pairs.get(i);
+              OptionalDouble margin = OptionalDouble.of(i % 8 / 2.0 - 2);
+              return new EncodedExample(
+                  pair.origin(),
+                  pair.promptIds(),
+                  pair.completions(),
+                  new RowNumbers(OptionalDouble.empty(), margin));
+            })
+        .toList();
+  }
+
   /** The norm of the gradient of the first step. */
   private static double firstGradient(Objective objective, int microBatch) {
-    List<EncodedExample> pairs = dataset.examples();
+    List<EncodedExample> pairs = withMargins(dataset.examples());
     List<StepReport> reports = new ArrayList<>();
     try (CausalLm policy = inputs.model().copy()) {
       // In one batch, as a run computes it before training.

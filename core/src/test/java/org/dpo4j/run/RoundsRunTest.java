@@ -196,6 +196,27 @@ class RoundsRunTest {
     assertThat(rows("r/round-1/evaluation.jsonl")).hasSize(1);
   }
 
+  /** The pairs of a judge have the scores that give the offset of ODPO; those of SPIN have none. */
+  @Test
+  void theScoresOfAJudgeAreTheOffsetsOfAPair() throws IOException {
+    assertThat(rounds("r", "loss_type", "odpo", "rounds", 1)).isTrue();
+    double sum = 0;
+    List<JsonNode> pairs = rows("r/round-1/pairs.jsonl");
+    for (JsonNode pair : pairs) {
+      sum += pair.get("score_chosen").asDouble() - pair.get("score_rejected").asDouble();
+    }
+    assertThat(pairs).isNotEmpty();
+    assertThat(sum).isPositive();
+    assertThat(text(out)).contains("the offset from \"score_chosen\" and \"score_rejected\"");
+    assertThatThrownBy(
+            () ->
+                config("s", "loss_type", "odpo", "judge", "", "prefer", "", "chosen_column", "own"))
+        .isInstanceOf(UsageException.class)
+        .hasMessage(
+            "loss_type odpo takes the offset of a pair from the scores of a judge but the pairs of"
+                + " chosen_column have no scores; pass judge in its place, or use loss_type sigmoid");
+  }
+
   /** What a process that dies in the middle leaves behind. */
   private static final class Death extends RuntimeException {
     private static final long serialVersionUID = 1L;

@@ -14,6 +14,7 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
@@ -54,7 +55,7 @@ class DemonstrationsTest {
         pair.origin(),
         pair.promptIds(),
         List.of(new EncodedCompletion(CompletionRole.CHOSEN, pair.chosenIds())),
-        weight);
+        RowNumbers.ofWeight(weight));
   }
 
   private static List<EncodedExample> demonstrations() {
@@ -73,7 +74,7 @@ class DemonstrationsTest {
         PAIRS.get(0).origin(),
         new int[] {1},
         List.of(new EncodedCompletion(CompletionRole.CHOSEN, new int[tokens], all)),
-        1);
+        RowNumbers.NONE);
   }
 
   private TrainingMetrics evaluate(List<EncodedExample> examples, int batchSize) {

@@ -17,6 +17,8 @@ import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.loss.KtoLoss;
 import org.dpo4j.loss.LossInputs;
+import org.dpo4j.loss.OdpoLoss;
+import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.loss.SigmoidLoss;
 import org.dpo4j.loss.TokenLoss;
 import org.dpo4j.loss.UnpairedInputs;
@@ -56,9 +58,38 @@ class EnumerableWorldTest {
 
   @Test
   void trainingConvergesToTheClosedForm() {
-    Random random = new Random(12);
-    double[] rewards = random.doubles((long) PROMPTS.length * COMPLETIONS, -1, 1).toArray();
-    try (TinyGptModel reference = randomModel(1);
+    double[] rewards = numbers(12);
+    train(rewards, new SigmoidLoss(BETA), new double[rewards.length], rewards, 1);
+  }
+
+  /**
+   * With an offset of alpha (s_w - s_l), the expected loss of a pair is least where beta h - alpha
+   * (s_w - s_l) = r_w - r_l, so that the optimal policy is that of the rewards r + alpha s.
+   */
+  @Test
+  void withAnOffsetItConvergesToTheClosedFormOfRewardsAndOffsets() {
+    double[] rewards = numbers(12);
+    double[] scores = numbers(34);
+    double[] sums = new double[rewards.length];
+    Arrays.setAll(sums, i -> rewards[i] + 0.75 * scores[i]);
+    train(rewards, new OdpoLoss(BETA, 0.75), scores, sums, 2);
+  }
+
+  private static double[] numbers(int seed) {
+    return new Random(seed).doubles((long) PROMPTS.length * COMPLETIONS, -1, 1).toArray();
+  }
+
+  /**
+   * Trains and compares.
+   *
+   * @param rewards from which the probabilities of the preferences follow
+   * @param scores whose differences are the margins of the pairs
+   * @param learned rewards of the closed form
+   * @param depth of the model
+   */
+  private static void train(
+      double[] rewards, PreferenceLoss loss, double[] scores, double[] learned, int depth) {
+    try (TinyGptModel reference = randomModel(depth);
         TinyGptModel policy = reference.copy()) {
       double[] ref = logProbs(reference);
       double[][] optimal = new double[PROMPTS.length][COMPLETIONS];
@@ -68,7 +99,7 @@ class EnumerableWorldTest {
         for (int y = 0; y < COMPLETIONS; y++) {
           int i = x * COMPLETIONS + y;
           sum += Math.exp(ref[i]);
-          optimal[x][y] = Math.exp(ref[i] + rewards[i] / BETA);
+          optimal[x][y] = Math.exp(ref[i] + learned[i] / BETA);
           total += optimal[x][y];
         }
         assertThat(sum)
@@ -83,7 +114,7 @@ class EnumerableWorldTest {
             .isGreaterThan(0.1);
       }
 
-      train(policy, ref, rewards);
+      train(policy, ref, rewards, loss, scores);
 
       double[] trained = logProbs(policy);
       for (int x = 0; x < PROMPTS.length; x++) {
@@ -92,7 +123,8 @@ class EnumerableWorldTest {
     }
   }
 
-  private static void train(CausalLm policy, double[] ref, double[] rewards) {
+  private static void train(
+      CausalLm policy, double[] ref, double[] rewards, PreferenceLoss loss, double[] scores) {
     List<Integer> winners = new ArrayList<>();
     List<Integer> losers = new ArrayList<>();
     for (int x = 0; x < PROMPTS.length; x++) {
@@ -108,24 +140,33 @@ class EnumerableWorldTest {
     int[] w = winners.stream().mapToInt(i -> i).toArray();
     int[] l = losers.stream().mapToInt(i -> i).toArray();
     double[] weights = new double[w.length];
+    double[] margins = new double[w.length];
     for (int i = 0; i < w.length; i++) {
+      margins[i] = scores[w[i]] - scores[l[i]];
       weights[i] = 1 / (1 + Math.exp(rewards[l[i]] - rewards[w[i]])) * 2 / w.length;
     }
-    SigmoidLoss loss = new SigmoidLoss(BETA);
     minimize(
         policy,
-        scores -> {
+        logProbs -> {
           Tensor reference = Tensors.doubles(ref); // (24)
           Tensor chosen = Tensors.longs(w);
           Tensor rejected = Tensors.longs(l);
+          LossInputs pairs =
+              LossInputs.of(
+                  PairLogProbs.ofSums(
+                      logProbs.index_select(0, chosen), logProbs.index_select(0, rejected)),
+                  PairLogProbs.ofSums(
+                      reference.index_select(0, chosen), reference.index_select(0, rejected)));
           Tensor losses =
               loss.of(
-                  LossInputs.of(
-                      PairLogProbs.ofSums(
-                          scores.index_select(0, chosen), scores.index_select(0, rejected)),
-                      PairLogProbs.ofSums(
-                          reference.index_select(0, chosen),
-                          reference.index_select(0, rejected)))); // (168)
+                  new LossInputs(
+                      pairs.policy(),
+                      pairs.reference(),
+                      pairs.divergence(),
+                      pairs.chosenSums(),
+                      pairs.chosenScored(),
+                      pairs.weights(),
+                      Tensors.doubles(margins))); // (168)
           return losses.mul(Tensors.doubles(weights)).sum();
         });
   }

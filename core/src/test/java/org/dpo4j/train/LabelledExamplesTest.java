@@ -13,6 +13,7 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
@@ -67,7 +68,7 @@ class LabelledExamplesTest {
                       pair.chosenIds()),
                   new EncodedCompletion(
                       CompletionRole.MISMATCHED, pairs.get((i + 1) % 7).chosenIds())),
-              1 + i % 2));
+              RowNumbers.ofWeight(1 + i % 2)));
     }
     return examples;
   }

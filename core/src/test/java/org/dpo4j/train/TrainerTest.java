@@ -15,6 +15,7 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
@@ -252,7 +253,11 @@ class TrainerTest {
 
   private static EncodedExample weighing(EncodedExample pair, double weight) {
     return new EncodedExample(
-        pair.origin(), pair.promptIds(), pair.chosenIds(), pair.rejectedIds(), weight);
+        pair.origin(),
+        pair.promptIds(),
+        pair.chosenIds(),
+        pair.rejectedIds(),
+        RowNumbers.ofWeight(weight));
   }
 
   private static double[] weightsAfter(

@@ -146,7 +146,8 @@ public class TensorParts {
       double[] ones = IntStream.range(0, PAIRS).mapToDouble(i -> 1).toArray();
       Tensor weights = Tensors.like(sums, ones);
       LossInputs inputs =
-          new LossInputs(policy, reference, FDivergence.NONE, policy.chosen(), weights, weights);
+          new LossInputs(
+              policy, reference, FDivergence.NONE, policy.chosen(), weights, weights, null);
       Tensor loss = Objective.of(new SigmoidLoss(0.1)).terms(inputs, weights).loss().sum();
       loss.backward();
       return loss.item_double();
