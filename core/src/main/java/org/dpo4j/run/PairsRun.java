@@ -17,6 +17,7 @@ import org.dpo4j.judge.AnswerTally;
 import org.dpo4j.judge.Judge;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.ShortNumber;
 import org.jspecify.annotations.Nullable;
 
 /** Makes preference pairs, or completions with labels, of completions that a judge scores. */
@@ -214,31 +215,36 @@ public final class PairsRun {
   private List<String> summary() {
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%d prompts, %d completions%s%s%s"
+        "%s, %s%s%s%s"
             .formatted(
-                prompts,
-                completions,
+                ShortNumber.count(prompts, "prompt"),
+                ShortNumber.count(completions, "completion"),
                 dropped(empty, "empty"),
-                dropped(duplicates, "duplicates"),
+                dropped(duplicates, duplicates == 1 ? "a duplicate" : "duplicates"),
                 config.judging().judge().isPresent() ? scores(tally.figures()) : ""));
     if (config.unpaired()) {
-      lines.add("%d rows: %d with label true, %d with false".formatted(rows, good, rows - good));
+      lines.add(
+          "%s: %d with label true, %d with false"
+              .formatted(ShortNumber.count(rows, "row"), good, rows - good));
       return lines;
     }
-    lines.add("%d pairs of %d prompts".formatted(rows, used));
+    lines.add(
+        "%s of %s".formatted(ShortNumber.count(rows, "pair"), ShortNumber.count(used, "prompt")));
     if (config.choosing().chosenColumn().isPresent()) {
       if (equal > 0) {
-        lines.add("%d completions without a pair: they equal the row's own".formatted(equal));
+        lines.add(
+            "%s without a pair: equal to the row's own"
+                .formatted(ShortNumber.count(equal, "completion")));
       }
     } else {
-      fate(lines, none, "have empty completions only");
-      fate(lines, single, "have one completion only");
-      fate(lines, equal, "have equal scores only");
+      fate(lines, none, "empty completions only");
+      fate(lines, single, "one completion only");
+      fate(lines, equal, "equal scores only");
       fate(
           lines,
           close,
           OptionText.of(
-              "have no scores that differ by more than {margin} %s",
+              "no scores that differ by more than {margin} %s",
               number(config.choosing().margin())));
     }
     return lines;
@@ -258,7 +264,7 @@ public final class PairsRun {
 
   private void fate(List<String> lines, int count, String why) {
     if (count > 0) {
-      lines.add("%d prompts without a pair: they %s".formatted(count, why));
+      lines.add("%s without a pair: %s".formatted(ShortNumber.count(count, "prompt"), why));
     }
   }
 

@@ -17,6 +17,7 @@ import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.Checkpoint;
@@ -193,13 +194,19 @@ public final class SampleRun {
     int sampled = done - before;
     List<String> lines = new ArrayList<>();
     if (before > 0) {
-      lines.add("%d of %d prompts were completed before".formatted(before, prompts.size()));
+      lines.add(
+          "%d of %s completed before"
+              .formatted(before, ShortNumber.count(prompts.size(), "prompt")));
     }
     int completions = sampled * config.sampling().numReturnSequences();
     if (completions > 0) {
       lines.add(
-          "%d prompts, %d completions, %d tokens (%.1f a completion)"
-              .formatted(sampled, completions, tokens, (double) tokens / completions));
+          "%s, %s, %s (%.1f a completion)"
+              .formatted(
+                  ShortNumber.count(sampled, "prompt"),
+                  ShortNumber.count(completions, "completion"),
+                  ShortNumber.count(tokens, "token"),
+                  (double) tokens / completions));
       int cut = completions - ended;
       lines.add(
           "%d ended by the model, %d cut%s"

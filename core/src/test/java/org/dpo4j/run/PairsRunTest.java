@@ -60,8 +60,7 @@ class PairsRunTest {
                 "{\"scores\": [1, 3, 0.5, 2]}\n"))
         .containsExactly(
             "{\"prompt\":\"p\",\"chosen\":\"b\",\"rejected\":\"c\",\"score_chosen\":3.0,\"score_rejected\":0.5,\"file\":\"f.txt\",\"row\":4,\"line\":7}");
-    assertThat(text(out))
-        .contains("1 prompts, 4 completions; mean score 1.625", "1 pairs of 1 prom");
+    assertThat(text(out)).contains("1 prompt, 4 completions; mean score 1.625", "1 pair of 1 prom");
   }
 
   @Test
@@ -99,10 +98,10 @@ class PairsRunTest {
     assertThat(text(out))
         .contains(
             "4 prompts, 11 completions, 3 of them duplicates, dropped;",
-            "1 pairs of 1 prompts",
-            "1 prompts without a pair: they have one completion only",
-            "1 prompts without a pair: they have equal scores only",
-            "1 prompts without a pair: they have no scores that differ by more than margin 0.5");
+            "1 pair of 1 prompt",
+            "1 prompt without a pair: one completion only",
+            "1 prompt without a pair: equal scores only",
+            "1 prompt without a pair: no scores that differ by more than margin 0.5");
   }
 
   @Test
@@ -180,7 +179,7 @@ class PairsRunTest {
     assertThat(text(out))
         .contains(
             "2 prompts, 5 completions, 3 of them empty, dropped; mean score 0.8",
-            "1 prompts without a pair: they have empty completions only");
+            "1 prompt without a pair: empty completions only");
   }
 
   @Test
@@ -207,9 +206,9 @@ class PairsRunTest {
             "{\"prompt\":\"p\",\"chosen\":\"x\",\"rejected\":\"b\"}");
     assertThat(text(out))
         .contains(
-            "2 prompts, 6 completions, 1 of them empty, dropped, 1 of them duplicates, dropped",
-            "2 pairs of 1 prompts",
-            "2 completions without a pair: they equal the row's own");
+            "2 prompts, 6 completions, 1 of them empty, dropped, 1 of them a duplicate, dropped",
+            "2 pairs of 1 prompt",
+            "2 completions without a pair: equal to the row's own");
   }
 
   @Test

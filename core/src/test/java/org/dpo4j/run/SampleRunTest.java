@@ -197,7 +197,7 @@ class SampleRunTest {
 
     assertThat(rows).extracting(row -> row.get("row").asInt()).containsExactly(1, 2, 3, 4);
     assertThat(texts(rows)).isEqualTo(texts(whole));
-    assertThat(text(out)).contains("2 of 4 prompts were completed before", "2 prompts, 6 comp");
+    assertThat(text(out)).contains("2 of 4 prompts completed before", "2 prompts, 6 comp");
     assertNothingButOutput("a.jsonl", "whole.jsonl");
   }
 
