@@ -1,19 +1,14 @@
 package org.dpo4j.cli;
 
-import java.nio.file.Path;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.dpo4j.OptionText;
 import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.TrainingOptions;
-import org.dpo4j.options.GivenValue;
-import org.dpo4j.options.YamlOptions;
 import org.dpo4j.run.PlanRun;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** The command {@code plan}. */
@@ -30,11 +25,7 @@ final class PlanCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(
-      names = "--config",
-      paramLabel = "PATH",
-      description = "YAML file with options of train; flags take precedence")
-  private @Nullable Path file;
+  @Mixin private final ConfigFile file = new ConfigFile();
 
   private PlanCommand(Runner runner, Console console) {
     this.runner = runner;
@@ -53,10 +44,9 @@ final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
     PlanConfig config =
         PlanConfig.resolve(
-            fromFile,
+            file.read(),
             OptionFlags.given(spec.commandLine().getParseResult(), PlanConfig.OPTIONS),
             notice -> console.err().println("note: " + OptionText.flags(notice)));
     config.checkInputs();

@@ -1,8 +1,6 @@
 package org.dpo4j.cli;
 
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.dpo4j.Cancellation;
@@ -11,17 +9,14 @@ import org.dpo4j.TrainingResult;
 import org.dpo4j.config.RoundsConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
-import org.dpo4j.options.GivenValue;
-import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.ProgramInputs;
 import org.dpo4j.run.RoundsRun;
 import org.dpo4j.run.TrainingRun;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** The command {@code rounds}. */
@@ -39,11 +34,7 @@ final class RoundsCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(
-      names = "--config",
-      paramLabel = "PATH",
-      description = "YAML file with options; flags take precedence")
-  private @Nullable Path file;
+  @Mixin private final ConfigFile file = new ConfigFile();
 
   private RoundsCommand(Runner runner, Console console) {
     this.runner = runner;
@@ -62,10 +53,9 @@ final class RoundsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
     RoundsConfig config =
         RoundsConfig.resolve(
-            fromFile,
+            file.read(),
             OptionFlags.given(spec.commandLine().getParseResult(), RoundsConfig.OPTIONS),
             notice -> console.err().println("note: " + OptionText.flags(notice)));
     config.checkInputs();

@@ -1,6 +1,5 @@
 package org.dpo4j.cli;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -11,18 +10,15 @@ import org.dpo4j.ExampleKind;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
-import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.OptionType;
-import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.ProgramInputs;
 import org.dpo4j.run.TrainingRun;
 import org.dpo4j.run.VerifyResumeRun;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
@@ -46,11 +42,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(
-      names = "--config",
-      paramLabel = "PATH",
-      description = "YAML file with options, such as TRL's; flags take precedence")
-  private @Nullable Path file;
+  @Mixin private final ConfigFile file = new ConfigFile();
 
   /**
    * @param defaults of options, where they differ from those of {@code train}
@@ -126,11 +118,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Map<String, GivenValue> fromFile = file == null ? Map.of() : YamlOptions.read(file);
     TrainingOptions options =
         TrainingOptions.resolve(
             defaults,
-            fromFile,
+            file.read(),
             OptionFlags.given(spec.commandLine().getParseResult(), TrainingConfig.OPTIONS));
     if (defaults.equals(SFT)) {
       requireDemonstrations(options.config());
