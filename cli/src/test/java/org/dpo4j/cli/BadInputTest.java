@@ -119,6 +119,13 @@ class BadInputTest {
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
         usage("rounds without a judge", ROUNDS, "--judge or --chosen_column is required"),
         usage("rounds on data", ROUNDS + "--data_file x", "--data_file is not an option of rounds"),
+        usage(
+            "rounds' file misspelled",
+            text("rounds.yaml", "num_retrun_sequences: 2\njudje: exact\n"),
+            ROUNDS + "--config $/rounds.yaml",
+            "rounds.yaml:1: --num_retrun_sequences is no option here; did you mean"
+                + " --num_return_sequences?",
+            "rounds.yaml:2: --judje is no option here; did you mean --judge?"),
         usage("rounds misspelled", ROUNDS + "--judge lenght", "did you mean length?"),
         usage("no number", TRAIN + "--learning_rate fast", "--learning_rate must be a number"),
         usage("on_nan", TRAIN + "--on_nan ignore", "--on_nan must be one of stop, skip"),

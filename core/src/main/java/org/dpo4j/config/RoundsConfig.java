@@ -22,6 +22,7 @@ import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.options.ReadableFile;
+import org.dpo4j.options.Suggestion;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -144,6 +145,8 @@ public record RoundsConfig(
     Map<String, GivenValue> trainingFlags = new LinkedHashMap<>();
     split(file, own, trainingFile);
     split(flags, own, trainingFlags);
+    requireKnown(trainingFile);
+    requireKnown(trainingFlags);
     requireAll(own, trainingFile, trainingFlags);
     requireAnyCompletion(own.get("judge"));
     Own groups = OWN.read(own);
@@ -171,6 +174,24 @@ public record RoundsConfig(
             rest.put(name, value);
           }
         });
+  }
+
+  /** Names all unknown options at once, before one of them is missed under its right name. */
+  private static void requireKnown(Map<String, GivenValue> options) {
+    Set<String> ofTraining = TrainingOptions.names();
+    Set<String> all = new LinkedHashSet<>(OWN.names());
+    all.addAll(ofTraining);
+    all.removeAll(UNUSED);
+    List<String> unknown = new ArrayList<>();
+    options.forEach(
+        (name, value) -> {
+          if (!ofTraining.contains(name)) {
+            unknown.add(value.origin() + Suggestion.unknown(name, all));
+          }
+        });
+    if (!unknown.isEmpty()) {
+      throw new UsageException(String.join("\n", unknown));
+    }
   }
 
   private static void requireAnyCompletion(@Nullable GivenValue judge) {
