@@ -12,8 +12,7 @@ import org.dpo4j.model.Linear;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.model.RotaryEmbedding;
-import org.jspecify.annotations.Nullable;
+import org.dpo4j.model.Rotations;
 
 /**
  * The small decoder-only model of the demo: learned positions, layer norm before attention and MLP,
@@ -35,7 +34,7 @@ public final class TinyGptModel implements CausalLm {
       implements DecoderBlock {
 
     @Override
-    public Projected project(Node states, @Nullable RotaryEmbedding rotary) {
+    public Projected project(Node states, Rotations rotations) {
       long hidden = config.hidden();
       List<Node> parts = queryKeyValue.apply(norm1.apply(states)).split(hidden, hidden, hidden);
       return new Projected(heads(parts.get(0)), heads(parts.get(1)), heads(parts.get(2)));
@@ -87,7 +86,8 @@ public final class TinyGptModel implements CausalLm {
   @Override
   public List<EmbeddingTable> embeddingTables() {
     return List.of(
-        new EmbeddingTable(tokenEmbedding, false), new EmbeddingTable(positionEmbedding, true));
+        EmbeddingTable.ofTokens(tokenEmbedding, 1, EmbeddingTable.NONE),
+        EmbeddingTable.ofPositions(positionEmbedding, 0));
   }
 
   @Override

@@ -159,7 +159,7 @@ final class AutogradPass implements LogProbPass {
       Tensor input = Tensors.rows(inputs.get(i), 0, from, to);
       sum = products.get(i).matrix().plusTimes(sum, input, true);
     }
-    return sum;
+    return model.capLogits(sum);
   }
 
   /** Log-probabilities of the targets, shape (rows). */

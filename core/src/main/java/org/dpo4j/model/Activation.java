@@ -57,6 +57,18 @@ public enum Activation {
       return torch.threshold_backward(gradient, input, Tensors.scalar(0));
     }
   },
+  /** max(x, 0)^2. So et al. 2021, arXiv 2109.08668. */
+  SQUARED_RELU {
+    @Override
+    Tensor apply(Tensor input) {
+      return torch.relu(input).square();
+    }
+
+    @Override
+    Tensor gradient(Tensor gradient, Tensor input) {
+      return gradient.mul(torch.relu(input)).mul_(Tensors.scalar(2));
+    }
+  },
   /** x sigmoid(x). */
   SILU {
     @Override

@@ -35,7 +35,7 @@ final class BlockPass implements AutoCloseable {
    * What the passes through all blocks share.
    *
    * @param tokens all tokens of the batch
-   * @param rotary of all tokens; null for a model without rotary embedding
+   * @param rotations of all tokens
    * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
    * @param arena memory for saved activations; null to take it from the heap and free it with the
    *     block
@@ -44,7 +44,7 @@ final class BlockPass implements AutoCloseable {
   record Batch(
       WorkerPool workers,
       TokenRows tokens,
-      @Nullable RotaryEmbedding rotary,
+      Rotations rotations,
       OptionalLong dropoutSeed,
       @Nullable ActivationArena arena,
       Tensor like) {
@@ -56,11 +56,9 @@ final class BlockPass implements AutoCloseable {
           : TensorScope.ownedHandle(arena.take(shape));
     }
 
-    private @Nullable RotaryEmbedding rotary(int thread) {
+    private Rotations rotations(int thread) {
       RowPartition partition = tokens.partition();
-      return rotary == null
-          ? null
-          : rotary.rows(partition.from(thread), partition.from(thread + 1));
+      return rotations.rows(partition.from(thread), partition.from(thread + 1));
     }
   }
 
@@ -156,7 +154,7 @@ final class BlockPass implements AutoCloseable {
       try (TensorScope scope = TensorScope.open()) {
         @Nullable Tape tape = tape(ownTapes, thread);
         Node states = Tape.leaf(tape, tokens.select(input, 0, thread), true);
-        DecoderBlock.Projected result = block.project(states, batch.rotary(thread));
+        DecoderBlock.Projected result = block.project(states, batch.rotations(thread));
         rows[thread] = new ProjectedRows(states, result);
         BlockedAttention.Heads all = allocate(result);
         ofTokens(all.query(), thread).copy_(grouped(result.query().value(), all.query()));

@@ -8,6 +8,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,24 +25,33 @@ public interface CausalLm extends AutoCloseable {
    *
    * @param table shape (entries, hidden)
    * @param byPosition whether a token selects its row by position; else by id
+   * @param offset number of rows before that of position 0
+   * @param scale factor of the rows
    * @param padding a row that receives no gradient from the table, as {@code padding_idx} of
    *     PyTorch's {@code Embedding}; {@link #NONE} for no such row
    */
-  record EmbeddingTable(Tensor table, boolean byPosition, int padding) {
+  record EmbeddingTable(Tensor table, boolean byPosition, int offset, double scale, int padding) {
     public static final int NONE = -1;
 
-    /** A table without padding. */
-    public EmbeddingTable(Tensor table, boolean byPosition) {
-      this(table, byPosition, NONE);
+    /** A table of positions. */
+    public static EmbeddingTable ofPositions(Tensor table, int offset) {
+      return new EmbeddingTable(table, true, offset, 1, NONE);
+    }
+
+    /** A table of tokens. */
+    public static EmbeddingTable ofTokens(Tensor table, double scale, int padding) {
+      return new EmbeddingTable(table, false, 0, scale, padding);
     }
 
     private Tensor index(Tensor ids, Tensor positions) {
-      return byPosition ? positions : ids;
+      Tensor index = byPosition ? positions : ids;
+      return offset == 0 ? index : index.add(new Scalar(offset));
     }
 
     /** The rows that tokens select, shape (tokens, hidden). */
     Tensor rows(Tensor ids, Tensor positions) {
-      return torch.embedding(table, index(ids, positions), padding, false, false);
+      Tensor rows = torch.embedding(table, index(ids, positions), padding, false, false);
+      return scale == 1 ? rows : rows.mul(Tensors.scalar(scale));
     }
 
     /** Adds to the table's gradient, given the gradient with respect to {@link #rows}. */
@@ -51,7 +61,7 @@ public interface CausalLm extends AutoCloseable {
           padding == NONE
               ? gradient
               : gradient.masked_fill(index.eq(new Scalar(padding)).unsqueeze(1), new Scalar(0));
-      table.grad().index_add_(0, index, passed);
+      table.grad().index_add_(0, index, scale == 1 ? passed : passed.mul(Tensors.scalar(scale)));
     }
   }
 
@@ -62,25 +72,39 @@ public interface CausalLm extends AutoCloseable {
   List<? extends DecoderBlock> blocks();
 
   /**
-   * The rotary embedding of the tokens, or null for a model without one.
+   * The rotary embeddings of the tokens.
    *
    * @param positions int64, shape (tokens)
    */
-  default @Nullable RotaryEmbedding rotary(Tensor positions) {
-    return null;
+  default Rotations rotations(Tensor positions) {
+    return Rotations.NONE;
   }
 
   /** Applies the norm after the last block: shape (rows, hidden) in and out. */
   Node finalNorm(Node states);
 
-  /** The layer from states (rows, hidden) to logits (rows, vocab). */
+  /** The layer from states (rows, hidden) to logits (rows, vocab), before {@link #capLogits}. */
   Linear head();
+
+  /**
+   * The limit of logits: x becomes cap tanh(x / cap). 0 for no limit. A model with a limit has no
+   * {@linkplain #hasTapedLayers taped head}.
+   */
+  default double logitCap() {
+    return 0;
+  }
+
+  /** Applies the limit of logits: any shape in, the same out. */
+  default Tensor capLogits(Tensor logits) {
+    double cap = logitCap();
+    return cap == 0 ? logits : logits.div(Tensors.scalar(cap)).tanh().mul(Tensors.scalar(cap));
+  }
 
   Parameters parameters();
 
   /**
-   * Whether every layer can record its backward formula on a {@link Tape}. A model of which some
-   * cannot is trained by libtorch's autograd.
+   * Whether every layer, with attention and head, can record its backward formula on a {@link
+   * Tape}. A model of which some cannot is trained by libtorch's autograd.
    */
   default boolean hasTapedLayers() {
     return true;
@@ -158,11 +182,11 @@ public interface CausalLm extends AutoCloseable {
       Tensor ids, Tensor positions, Attention attention, @Nullable DropoutMasks dropout) {
     try (Pools.Hold spread = Pools.spread();
         AdapterHold adapter = holdAdapter()) {
-      RotaryEmbedding rotary = rotary(positions);
+      Rotations rotations = rotations(positions);
       Tensor states = embed(ids, positions);
       for (DecoderBlock block : blocks()) {
         Tensor input = states;
-        states = TensorScope.compute(() -> block.apply(input, rotary, attention, dropout));
+        states = TensorScope.compute(() -> block.apply(input, rotations, attention, dropout));
       }
       return finalNorm(Node.of(states)).value();
     }
@@ -177,7 +201,7 @@ public interface CausalLm extends AutoCloseable {
   default Tensor logits(Tensor hidden) {
     try (Pools.Hold spread = Pools.spread();
         AdapterHold adapter = holdAdapter()) {
-      return head().apply(Node.of(hidden)).value();
+      return capLogits(head().apply(Node.of(hidden)).value());
     }
   }
 

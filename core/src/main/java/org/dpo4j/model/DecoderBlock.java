@@ -26,9 +26,9 @@ public interface DecoderBlock {
    * Computes queries, keys and values.
    *
    * @param states the input of the block, shape (rows, hidden)
-   * @param rotary of the same rows; null for a model without rotary embedding
+   * @param rotations of the same rows
    */
-  Projected project(Node states, @Nullable RotaryEmbedding rotary);
+  Projected project(Node states, Rotations rotations);
 
   /**
    * Computes the output of the block.
@@ -45,12 +45,9 @@ public interface DecoderBlock {
    * @param dropout masks of the tokens; null for none
    */
   default Tensor apply(
-      Tensor states,
-      @Nullable RotaryEmbedding rotary,
-      Attention attention,
-      @Nullable DropoutMasks dropout) {
+      Tensor states, Rotations rotations, Attention attention, @Nullable DropoutMasks dropout) {
     Node input = Node.of(states, dropout);
-    Projected projected = project(input, rotary);
+    Projected projected = project(input, rotations);
     Tensor attended =
         attention.attend(
             attention(),

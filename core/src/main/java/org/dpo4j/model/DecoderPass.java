@@ -116,7 +116,7 @@ public final class DecoderPass implements AutoCloseable {
         new BlockPass.Batch(
             workers,
             TokenRows.all(sequences, workers),
-            model.rotary(positions),
+            model.rotations(positions),
             dropoutSeed,
             arena,
             like);

@@ -6,10 +6,8 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
@@ -184,16 +182,12 @@ public final class FlatAttention implements Attention {
     for (int i = 0; i < calls.size(); i++) {
       Call call = calls.get(i);
       outputs.add(
-          torch
-              .scaled_dot_product_attention(
+          ScaledDotProduct.attend(
+                  layer,
                   headsFirst(queries.get(i)),
                   headsFirst(call.keys(keys, i)),
                   headsFirst(call.keys(values, i)),
-                  call.mask() == null ? Tensors.none() : Tensors.optional(call.mask()),
-                  0.0,
-                  call.mask() == null,
-                  new DoubleOptional(layer.scale()),
-                  false)
+                  call.mask())
               .squeeze(0)
               .transpose(0, 1));
     }

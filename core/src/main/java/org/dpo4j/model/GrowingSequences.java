@@ -7,9 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.DoubleOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -159,18 +157,12 @@ public final class GrowingSequences implements AutoCloseable {
     keep(keys, layer.number(), key);
     keep(values, layer.number(), value);
     boolean narrow = layer.window() < promptTokens;
-    return torch
-        .scaled_dot_product_attention(
+    return ScaledDotProduct.attend(
+            layer,
             query.transpose(0, 1).unsqueeze(0),
             key.transpose(0, 1).unsqueeze(0),
             value.transpose(0, 1).unsqueeze(0),
-            narrow
-                ? Tensors.optional(CausalMask.of(promptTokens, promptTokens, layer.window(), query))
-                : Tensors.none(),
-            0.0,
-            !narrow,
-            new DoubleOptional(layer.scale()),
-            query.size(1) != key.size(1))
+            narrow ? CausalMask.of(promptTokens, promptTokens, layer.window(), query) : null)
         .squeeze(0)
         .transpose(0, 1);
   }
@@ -245,16 +237,12 @@ public final class GrowingSequences implements AutoCloseable {
       long kvHeads = key.size(1);
       // The heads that share a key are rows of one product.
       Tensor grouped = query.reshape(size, kvHeads, query.size(1) / kvHeads, query.size(2));
-      return torch
-          .scaled_dot_product_attention(
+      return ScaledDotProduct.attend(
+              layer,
               grouped,
               all(keys.get(layer.number()), key),
               all(values.get(layer.number()), value),
-              Tensors.optional(mask),
-              0.0,
-              false,
-              new DoubleOptional(layer.scale()),
-              false)
+              mask)
           .reshape(size, query.size(1), query.size(2));
     }
 

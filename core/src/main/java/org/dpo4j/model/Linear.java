@@ -5,27 +5,43 @@ import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A linear layer: x W^T + b.
+ * A linear layer: x W^T + b, or x W + b with the matrix as GPT-2 stores it.
  *
- * @param weight shape (out, in)
+ * @param weight shape (out, in), or (in, out) if transposed
+ * @param transposed whether the matrix is stored as (in, out)
  * @param bias shape (out), or null for none
  * @param slot for an adapter; null for none
  */
-public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot slot) {
+public record Linear(
+    Matrix weight, boolean transposed, @Nullable Tensor bias, @Nullable AdapterSlot slot) {
 
-  /** A layer without a slot for an adapter. */
+  /** A layer without a slot for an adapter; the matrix has shape (out, in). */
   public Linear(Tensor weight, @Nullable Tensor bias) {
-    this(new Matrix(weight), bias, null);
+    this(new Matrix(weight), false, bias, null);
+  }
+
+  /** As below, with a matrix of shape (out, in). */
+  public static Linear take(
+      Parameters parameters, ParameterSource source, String name, long in, long out, boolean bias) {
+    return take(parameters, source, name, in, out, bias, false);
   }
 
   /** Takes {@code name.weight} and, if {@code bias}, {@code name.bias}. */
   public static Linear take(
-      Parameters parameters, ParameterSource source, String name, long in, long out, boolean bias) {
-    Tensor weight = parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, out, in);
+      Parameters parameters,
+      ParameterSource source,
+      String name,
+      long in,
+      long out,
+      boolean bias,
+      boolean transposed) {
+    long[] shape = transposed ? new long[] {in, out} : new long[] {out, in};
+    Tensor weight = parameters.take(source, name + ".weight", ParameterSource.Kind.MATRIX, shape);
     return new Linear(
         parameters.matrix(weight),
+        transposed,
         bias ? parameters.take(source, name + ".bias", ParameterSource.Kind.BIAS, out) : null,
-        parameters.slot(name, weight, false));
+        parameters.slot(name, weight, transposed));
   }
 
   /**
@@ -35,13 +51,15 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
    * @return shape (rows, out)
    */
   public Node apply(Node input) {
-    return apply(input, weight.times(input.value(), true, bias));
+    return apply(input, weight.times(input.value(), !transposed, bias));
   }
 
   /** As {@link #apply(Node)}, for an output that will be saved: it is computed in the arena. */
   public Node applyInArena(Node input) {
     Tensor out =
-        input.taped() ? input.tape().allocate(input.value().size(0), weight.rowCount()) : null;
+        input.taped() && !transposed
+            ? input.tape().allocate(input.value().size(0), weight.rowCount())
+            : null;
     if (out == null) {
       return apply(input);
     }
@@ -64,7 +82,7 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
   Node addTo(Node sum, Node input) {
     saveForGradient(input);
     return sum.then(
-        weight.plusTimes(sum.value(), input.value(), true),
+        weight.plusTimes(sum.value(), input.value(), !transposed),
         gradient -> {
           sum.accumulate(gradient);
           backward(input, gradient);
@@ -85,9 +103,12 @@ public record Linear(Matrix weight, @Nullable Tensor bias, @Nullable AdapterSlot
   }
 
   private void backward(Node input, Tensor gradient) {
-    input.accumulateProduct(weight, gradient, false);
+    input.accumulateProduct(weight, gradient, transposed);
     if (weight.trained()) {
-      weight.recordGradient(input.tape(), gradient, input.value());
+      weight.recordGradient(
+          input.tape(),
+          transposed ? input.value() : gradient,
+          transposed ? gradient : input.value());
     }
     if (bias != null && bias.requires_grad()) {
       input.tape().recordVectorGradient(bias, gradient.sum(0));

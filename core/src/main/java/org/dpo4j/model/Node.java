@@ -220,6 +220,25 @@ public final class Node {
         out -> accumulateOwned(out.mul(Tensors.scalar(factor))));
   }
 
+  /** The node times a constant tensor that can be broadcast to its shape and outlives the tape. */
+  Node scale(Tensor constant) {
+    if (tape == null) {
+      return untaped(value().mul(constant));
+    }
+    Tensor held = tape.hold(constant);
+    return then(value().mul(held), out -> accumulateOwned(out.mul(held)));
+  }
+
+  /** Elements below -limit become -limit, those above limit become limit. */
+  public Node clamp(double limit) {
+    saveForBackward();
+    return then(
+        value().clamp(Tensors.optionalScalar(-limit), Tensors.optionalScalar(limit)),
+        out ->
+            accumulateOwned(
+                out.mul(value().abs().le(Tensors.scalar(limit)).to(out.scalar_type().intern()))));
+  }
+
   /** The same elements in another shape. */
   public Node reshape(long... shape) {
     long[] before = value().shape();

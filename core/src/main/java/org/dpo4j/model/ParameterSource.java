@@ -16,8 +16,12 @@ public interface ParameterSource {
     BIAS(false),
     /** The scale of a norm. */
     NORM(false),
+    /** The scale of a norm, less 1. */
+    NORM_DIFFERENCE(false),
     /** The shift of a norm. */
-    NORM_BIAS(false);
+    NORM_BIAS(false),
+    /** Scores of attention's sinks. */
+    SINKS(true);
 
     private final boolean decays;
 

@@ -10,6 +10,6 @@ public record Product(Node input, Matrix matrix) {
 
   /** Adds the product to a sum of shape (rows, out), which may be changed in place. */
   Node addTo(Node sum) {
-    return new Linear(matrix, null, null).addTo(sum, input);
+    return new Linear(matrix, false, null, null).addTo(sum, input);
   }
 }

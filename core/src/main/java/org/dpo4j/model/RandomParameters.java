@@ -34,10 +34,10 @@ public final class RandomParameters implements ParameterSource {
           double gain = Math.sqrt(2.0 / (1 + 5));
           uniform(tensor, Math.sqrt(3.0) * (gain / Math.sqrt(fanIn)));
         }
-        case EMBEDDING -> random.normal(tensor);
+        case EMBEDDING, SINKS -> random.normal(tensor);
         case BIAS -> uniform(tensor, 1 / Math.sqrt(fanIn));
         case NORM -> tensor.fill_(Tensors.scalar(1.0));
-        case NORM_BIAS -> tensor.zero_();
+        case NORM_BIAS, NORM_DIFFERENCE -> tensor.zero_();
       }
       return scope.disown(tensor);
     }

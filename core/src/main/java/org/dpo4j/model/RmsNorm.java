@@ -10,26 +10,37 @@ import org.dpo4j.torch.Tensors;
  * Root-mean-square normalization over the last dimension. Zhang and Sennrich 2019, arXiv
  * 1910.07467.
  *
- * @param weight shape (hidden)
+ * @param weight shape (width)
+ * @param offset added to the weight; Gemma's weights are differences from 1
  * @param epsilon added to the mean square
  */
-public record RmsNorm(Tensor weight, double epsilon) {
+public record RmsNorm(Tensor weight, double offset, double epsilon) implements Norm {
 
   /** Takes {@code name.weight}. */
   public static RmsNorm take(
-      Parameters parameters, ParameterSource source, String name, long hidden, double epsilon) {
-    return new RmsNorm(
-        parameters.take(source, name + ".weight", ParameterSource.Kind.NORM, hidden), epsilon);
+      Parameters parameters,
+      ParameterSource source,
+      String name,
+      long width,
+      double offset,
+      double epsilon) {
+    ParameterSource.Kind kind =
+        offset == 0 ? ParameterSource.Kind.NORM : ParameterSource.Kind.NORM_DIFFERENCE;
+    return new RmsNorm(parameters.take(source, name + ".weight", kind, width), offset, epsilon);
   }
 
-  /** Applies the norm: shape (..., hidden) in and out. */
+  private Tensor scale() {
+    return offset == 0 ? weight : weight.add(Tensors.scalar(offset));
+  }
+
+  @Override
   public Node apply(Node input) {
     if (!input.taped()) {
       return input.untaped(
           torch.rms_norm(
               input.value(),
               new long[] {weight.numel()},
-              Tensors.optional(weight),
+              Tensors.optional(scale()),
               new DoubleOptional(epsilon)));
     }
     Tensor inverse = input.tape().save(inverseRoot(input.value()));
@@ -50,11 +61,14 @@ public record RmsNorm(Tensor weight, double epsilon) {
   }
 
   private Tensor normed(Node input, Tensor inverse) {
-    return input.value().mul(inverse).mul_(weight);
+    return input.value().mul(inverse).mul_(scale());
   }
 
-  /** With r the inverse root: dx = r w dy - x r^3 mean(x w dy), dw = sum(r x dy). */
+  /**
+   * With r the inverse root and w the scale: dx = r w dy - x r^3 mean(x w dy), dw = sum(r x dy).
+   */
   private void backward(Node input, Tensor inverse, Tensor gradient) {
+    Tensor scale = scale();
     Tensor product = gradient.mul(input.value());
     if (weight.requires_grad()) {
       Tensor rows = product.reshape(-1, weight.numel());
@@ -62,11 +76,11 @@ public record RmsNorm(Tensor weight, double epsilon) {
     }
     Tensor factor = // of x
         product
-            .matmul(weight)
+            .matmul(scale)
             .unsqueeze(-1)
             .mul_(inverse)
             .mul_(inverse)
             .div_(Tensors.scalar(-(double) weight.numel()));
-    input.accumulateOwned(gradient.mul(weight).addcmul_(input.value(), factor).mul_(inverse));
+    input.accumulateOwned(gradient.mul(scale).addcmul_(input.value(), factor).mul_(inverse));
   }
 }

@@ -1,5 +1,7 @@
 package org.dpo4j.model;
 
+import java.util.List;
+
 /**
  * A change of the rotary frequencies that extends a model's context. Arithmetic is in fp32 and in
  * transformers' order, so that the frequencies are equal to the last bit.
@@ -71,6 +73,32 @@ public sealed interface RopeScaling {
                   / (float) (highFrequency - lowFrequency);
           scaled[i] = (1 - ramp) * low + ramp * frequencies[i];
         }
+      }
+      return scaled;
+    }
+  }
+
+  /**
+   * LongRoPE within the original context: each frequency is divided by a factor of its own. Ding et
+   * al. 2024, arXiv 2402.13753. Sequences beyond the original context have other factors, which
+   * transformers chooses for a whole batch by its longest sequence; they are not supported.
+   *
+   * @param divisors of the frequencies, one for each pair of channels
+   * @param originalPositions the original context, in tokens
+   * @param magnitude factor of the rotated queries and keys
+   */
+  record LongRope(List<Double> divisors, int originalPositions, double magnitude)
+      implements RopeScaling {
+    public LongRope {
+      divisors = List.copyOf(divisors);
+    }
+
+    @Override
+    public float[] scale(float[] frequencies, double theta) {
+      float[] scaled = new float[frequencies.length];
+      for (int i = 0; i < scaled.length; i++) {
+        float period = (float) Math.pow(theta, (float) (2 * i) / (float) (2 * scaled.length));
+        scaled[i] = 1.0f / (divisors.get(i).floatValue() * period);
       }
       return scaled;
     }

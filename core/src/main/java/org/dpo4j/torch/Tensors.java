@@ -9,8 +9,10 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
@@ -99,6 +101,15 @@ public final class Tensors {
   }
 
   /** A number of the tensor's type as the argument of an operation. */
+  public static ScalarOptional optionalScalar(double value) {
+    return new ScalarOptional(scalar(value));
+  }
+
+  public static LongOptional optionalLong(long value) {
+    return new LongOptional(value);
+  }
+
+  /** A number for libtorch. */
   public static Scalar scalar(double value) {
     return new Scalar(value);
   }

@@ -15,11 +15,12 @@ final class Activations {
           Activation.GELU_TANH;
       case "quick_gelu" -> Activation.QUICK_GELU;
       case "relu" -> Activation.RELU;
+      case "relu2" -> Activation.SQUARED_RELU;
       case "silu", "swish" -> Activation.SILU;
       case "tanh" -> Activation.TANH;
       default ->
           throw config.notSupported(
-              key, "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu, tanh");
+              key, "gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, relu2, silu, tanh");
     };
   }
 }

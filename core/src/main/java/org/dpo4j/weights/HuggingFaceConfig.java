@@ -246,6 +246,11 @@ public final class HuggingFaceConfig {
         node -> node.isBoolean() ? node.booleanValue() : node.asLong() != 0);
   }
 
+  /** A list of numbers; empty where absent or null. */
+  Optional<List<Double>> numbers(String key) {
+    return list(key, "a list of numbers", JsonNode::isNumber, JsonNode::doubleValue);
+  }
+
   private <T> Optional<List<T>> list(
       String key, String rule, Predicate<JsonNode> valid, Function<JsonNode, T> value) {
     if (!given(key)) {
@@ -294,6 +299,12 @@ public final class HuggingFaceConfig {
     return Optional.empty();
   }
 
+  /** Another JSON object for messages about this file. */
+  HuggingFaceConfig other(String json) {
+    return new HuggingFaceConfig(
+        file, section, (ObjectNode) Json.STRICT.readTree(json), ConcurrentHashMap.newKeySet());
+  }
+
   /** The object under a key, empty where absent, null or {@code {}}. */
   public Optional<HuggingFaceConfig> section(String key) {
     if (!given(key)) {
@@ -324,6 +335,25 @@ public final class HuggingFaceConfig {
   /** Refuses a key that changes what is computed unless it is absent, null, false or 0. */
   void requireOff(String key) {
     if (given(key) && !isOff(tree.path(key))) {
+      throw notSupported(key, "a model without it");
+    }
+  }
+
+  /** Marks keys that change no number in this family as read. */
+  void withoutEffect(String... keys) {
+    for (String key : keys) {
+      given(key);
+    }
+  }
+
+  /** Refuses a key that was not read, unless it is off or has a neutral value. */
+  void requireNeutral(String key, double neutral) {
+    if (asked.contains(section + key)) {
+      return;
+    }
+    if (given(key)
+        && !isOff(tree.get(key))
+        && !(tree.get(key).isNumber() && tree.get(key).doubleValue() == neutral)) {
       throw notSupported(key, "a model without it");
     }
   }

@@ -9,9 +9,9 @@ import org.dpo4j.model.ParameterSource;
 public final class ModelBlueprint {
 
   private final HuggingFaceConfig config;
-  private final ModelFamily.Plan plan;
+  private final ModelPlan plan;
 
-  private ModelBlueprint(HuggingFaceConfig config, ModelFamily.Plan plan) {
+  private ModelBlueprint(HuggingFaceConfig config, ModelPlan plan) {
     this.config = config;
     this.plan = plan;
   }
@@ -34,12 +34,12 @@ public final class ModelBlueprint {
   }
 
   public ModelShape shape() {
-    return plan.shape();
+    return plan.config().shape();
   }
 
   /** The model's context length in tokens. */
   public int maxPositions() {
-    return plan.maxPositions();
+    return plan.config().maxPositions();
   }
 
   /** The model with its first blocks only. */

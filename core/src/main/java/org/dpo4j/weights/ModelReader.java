@@ -1,7 +1,6 @@
 package org.dpo4j.weights;
 
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -14,7 +13,9 @@ import org.dpo4j.model.CausalLm;
 public final class ModelReader {
 
   private static final List<ModelFamily> FAMILIES =
-      Stream.concat(Stream.of(new Gpt2Family()), Arrays.stream(LlamaFamily.values())).toList();
+      Stream.of(GptFamilies.ALL, LlamaFamilies.ALL, NormFamilies.ALL, GemmaFamilies.ALL)
+          .flatMap(List::stream)
+          .toList();
 
   /** Families that resemble one of those above, and how they differ. */
   private static final Map<String, String> KNOWN =
@@ -51,7 +52,7 @@ public final class ModelReader {
   public static LoadedModel open(String option, Path folder) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
     HuggingFaceConfig config = modelFolder.config();
-    ModelFamily.Plan plan = plan(modelFolder, config);
+    ModelPlan plan = plan(modelFolder, config);
     Checkpoint checkpoint = Checkpoint.open(folder);
     try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {
       CausalLm model = plan.build(load);
@@ -64,7 +65,7 @@ public final class ModelReader {
    *
    * @throws DpoException if transformers would load a model from the folder that is not supported
    */
-  static ModelFamily.Plan plan(ModelFolder folder, HuggingFaceConfig config) {
+  static ModelPlan plan(ModelFolder folder, HuggingFaceConfig config) {
     if (folder.find(PeftConfig.FILE).isPresent()) {
       throw new DpoException(
           "["
@@ -79,7 +80,7 @@ public final class ModelReader {
     if (config.has("is_causal") && !config.flag("is_causal", false)) {
       throw config.notSupported("is_causal", "true"); // a null is false there
     }
-    ModelFamily.Plan plan = family.plan(config);
+    ModelPlan plan = family.plan(config);
     checkArchitecture(config, family);
     checkWeightsFile(folder, config);
     return plan;

@@ -38,7 +38,7 @@ public record RewardModel(CausalLm body, Tensor score, int padding) implements A
     if (!named.endsWith(SUFFIX)) {
       throw config.mustBe("architectures", "[\"..." + SUFFIX + "\"] in a reward model");
     }
-    ModelFamily.Plan plan = ModelReader.plan(modelFolder, config).withoutHead();
+    ModelPlan plan = ModelReader.plan(modelFolder, config).withoutHead();
     Checkpoint checkpoint = Checkpoint.open(folder);
     try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {
       CausalLm body = plan.build(load);

@@ -1,8 +1,12 @@
 package org.dpo4j.weights;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.RopeScaling;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The rotary embedding of a config: in {@code rope_parameters} since transformers 5, before that in
@@ -11,68 +15,164 @@ import org.dpo4j.model.RopeScaling;
  */
 final class RopeSettings {
 
+  private static final String ROTATED = "partial_rotary_factor";
   private static final String FACTOR = "factor";
   private static final String ORIGINAL = "original_max_position_embeddings";
 
   private final HuggingFaceConfig config;
   private final HuggingFaceConfig rope;
   private final int maxPositions;
+  private final int width; // of what is rotated
 
-  private RopeSettings(HuggingFaceConfig config, HuggingFaceConfig rope, int maxPositions) {
+  private RopeSettings(
+      HuggingFaceConfig config, HuggingFaceConfig rope, int maxPositions, int width) {
     this.config = config;
     this.rope = rope;
     this.maxPositions = maxPositions;
+    this.width = width;
   }
 
   /**
-   * Reads the settings.
+   * Reads the settings of all layers.
    *
-   * @param defaultTheta the value if the config has none
+   * @param defaults of absent keys
    * @param maxPositions the model's context
-   * @param scalable whether the family supports types other than {@code default}
+   * @param headDim width of a head
+   */
+  static Rope read(HuggingFaceConfig config, Defaults defaults, int maxPositions, int headDim) {
+    HuggingFaceConfig section =
+        section(config)
+            .orElseGet(() -> defaults.rope.isEmpty() ? null : config.other(defaults.rope));
+    if (section != null) {
+      for (String key : section.sections()) {
+        throw section.notSupported(key, "one rotary embedding for all layers");
+      }
+    }
+    double theta = config.positiveNumber("rope_theta", defaults.theta);
+    return read(config, section, theta, defaults, maxPositions, headDim);
+  }
+
+  /**
+   * Reads the settings of the layers of one type, where each type may have its own.
+   *
+   * @param type as in {@code layer_types}
+   * @param theta base of the frequencies where the type has none
+   * @param scaled whether {@code rope_scaling}, which does not name types, is of this type
    */
   static Rope read(
-      HuggingFaceConfig config, double defaultTheta, int maxPositions, boolean scalable) {
-    double theta = config.positiveNumber("rope_theta", defaultTheta);
-    requireWholeHeads(config);
-    Optional<HuggingFaceConfig> section =
-        config.section("rope_scaling").or(() -> config.section("rope_parameters"));
-    if (section.isEmpty()) {
-      return Rope.of(theta);
+      HuggingFaceConfig config,
+      Defaults defaults,
+      int maxPositions,
+      int headDim,
+      String type,
+      double theta,
+      boolean scaled) {
+    Optional<HuggingFaceConfig> all = section(config);
+    boolean byType = all.isPresent() && !all.get().sections().isEmpty();
+    HuggingFaceConfig section = null;
+    if (byType) {
+      section = all.get().section(type).orElse(null);
+      if (section != null && !section.flag("truncate", true)) {
+        throw section.notSupported("truncate", "true");
+      }
+    } else if (scaled) { // rope_parameters that name no types are not read
+      section = config.section("rope_scaling").orElse(null);
     }
-    HuggingFaceConfig rope = section.get();
-    for (String key : rope.sections()) {
-      throw rope.notSupported(key, "one rotary embedding for all layers");
+    return read(config, section, theta, defaults, maxPositions, headDim);
+  }
+
+  /** The scaling of queries in the section of the rotary embedding. */
+  static Rope.@Nullable QueryScaling queryScaling(HuggingFaceConfig config, Defaults defaults) {
+    HuggingFaceConfig section = section(config).orElseGet(() -> config.other(defaults.rope));
+    double beta = section.number("llama_4_scaling_beta", 0);
+    if (!section.given("llama_4_scaling_beta")) {
+      throw section.mustBe("llama_4_scaling_beta", "a number that is not negative");
     }
-    requireWholeHeads(rope);
+    int original =
+        config.given(ORIGINAL) ? config.positiveInt(ORIGINAL) : section.positiveInt(ORIGINAL);
+    return beta == 0 ? null : new Rope.QueryScaling(beta, original);
+  }
+
+  private static Optional<HuggingFaceConfig> section(HuggingFaceConfig config) {
+    return config.section("rope_scaling").or(() -> config.section("rope_parameters"));
+  }
+
+  private static Rope read(
+      HuggingFaceConfig config,
+      @Nullable HuggingFaceConfig rope,
+      double theta,
+      Defaults defaults,
+      int maxPositions,
+      int headDim) {
+    double rotated = rotated(config, defaults, defaults.rotated == 0 ? 1 : defaults.rotated);
+    if (rope == null) {
+      return new Rope(
+          theta, new RopeScaling.None(), width(headDim, rotated), defaults.interleaved, null);
+    }
     rope.requireOff("mrope_section");
+    int width = width(headDim, rotated(rope, defaults, rotated));
     return new Rope(
         rope.positiveNumber("rope_theta", theta),
-        new RopeSettings(config, rope, maxPositions).scaling(scalable));
+        new RopeSettings(config, rope, maxPositions, width).scaling(defaults.ropeTypes),
+        width,
+        defaults.interleaved,
+        null);
   }
 
-  private static void requireWholeHeads(HuggingFaceConfig config) {
-    if (config.positiveNumber("partial_rotary_factor", 1) != 1) {
-      throw config.notSupported("partial_rotary_factor", "1");
+  private static double rotated(HuggingFaceConfig config, Defaults defaults, double otherwise) {
+    double rotated = config.positiveNumber(ROTATED, otherwise);
+    if (defaults.rotated == 0 && rotated != 1) {
+      throw config.notSupported(ROTATED, "1");
     }
+    return rotated;
   }
 
-  private RopeScaling scaling(boolean scalable) {
+  private static int width(int headDim, double rotated) {
+    int width = (int) (headDim * rotated);
+    if (width < 2 || width > headDim || width % 2 != 0) {
+      throw new IllegalArgumentException(
+          rotated == 1
+              ? "head_dim must be even but was " + headDim
+              : "%s must leave an even number of channels of a head, from 2 to %d, but %s leaves %d"
+                  .formatted(ROTATED, headDim, rotated, width));
+    }
+    return width;
+  }
+
+  private RopeScaling scaling(Set<String> supported) {
     String key = rope.given("rope_type") ? "rope_type" : "type";
     String type = rope.text(key, "default");
-    if (type.equals("default")) {
-      return new RopeScaling.None();
+    if (!supported.isEmpty() && !supported.contains(type)) {
+      throw rope.notSupported(key, String.join(", ", new TreeSet<>(supported)));
     }
-    if (!scalable) {
-      throw rope.notSupported(key, "default");
+    if (type.equals("su") && supported.contains(type)) { // Phi-3's first name of it
+      return longRope();
     }
     return switch (type) {
+      case "default" -> new RopeScaling.None();
       case "linear" -> new RopeScaling.LinearInterpolation(rope.positiveNumber(FACTOR));
       case "dynamic" -> dynamic();
       case "llama3" -> llama3();
       case "yarn" -> yarn();
-      default -> throw rope.notSupported(key, "default, linear, dynamic, llama3, yarn");
+      case "longrope" -> longRope();
+      default -> throw rope.notSupported(key, "default, linear, dynamic, llama3, yarn, longrope");
     };
+  }
+
+  /** The factors within the original context, which is the model's context here. */
+  private RopeScaling longRope() {
+    int original = originalPositions();
+    List<Double> divisors =
+        rope.numbers("short_factor")
+            .orElseThrow(() -> rope.mustBe("short_factor", "a list of numbers"));
+    if (divisors.size() != width / 2) {
+      throw rope.mustBe("short_factor", "of " + width / 2 + " numbers, one for two channels");
+    }
+    rope.numbers("long_factor"); // beyond the original context
+    double factor = rope.positiveNumber(FACTOR, (double) maxPositions / original);
+    double magnitude = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+    return new RopeScaling.LongRope(
+        divisors, original, rope.positiveNumber("attention_factor", magnitude));
   }
 
   /** Applies only beyond {@code max_position_embeddings}, which is never exceeded here. */

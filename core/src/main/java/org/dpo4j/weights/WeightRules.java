@@ -16,14 +16,13 @@ record WeightRules(String prefix, Pattern buffers, Optional<TiedHead> tied) {
   /** Two names of one tensor: the model uses {@code embedding}. */
   record TiedHead(String head, String embedding) {}
 
-  private static final String HEAD = "lm_head.weight";
-
-  /** Rules of a family whose head is named {@code lm_head.weight}. */
-  static WeightRules of(String prefix, String buffers, boolean tiedHead, String embedding) {
+  /** Rules with the names of the head's matrix and of the embedding table. */
+  static WeightRules of(
+      String prefix, String buffers, boolean tiedHead, String head, String embedding) {
     return new WeightRules(
         prefix,
         Pattern.compile(buffers),
-        tiedHead ? Optional.of(new TiedHead(HEAD, embedding)) : Optional.empty());
+        tiedHead ? Optional.of(new TiedHead(head, embedding)) : Optional.empty());
   }
 
   boolean isBuffer(String nameInFile) {

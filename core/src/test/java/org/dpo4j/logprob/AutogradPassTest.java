@@ -6,7 +6,6 @@ import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -22,7 +21,8 @@ import org.dpo4j.model.Linear;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RandomParameters;
-import org.dpo4j.model.RotaryEmbedding;
+import org.dpo4j.model.Rope;
+import org.dpo4j.model.Rotations;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
@@ -34,7 +34,6 @@ import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.train.SmallPairs;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -255,7 +254,7 @@ class AutogradPassTest {
       Tensor positions = Tensors.indices(weight, PAIRS.positions());
       Tensor queries = Tensors.zerosLike(weight, PAIRS.tokens(), 4, 8);
       Tensor turned =
-          Objects.requireNonNull(model.rotary(positions)).apply(Node.of(queries)).value();
+          model.rotations(positions).of(Rope.of(10_000, 8)).query(Node.of(queries)).value();
       List<Tensor> made =
           List.of(
               positions,
@@ -330,8 +329,8 @@ class AutogradPassTest {
     }
 
     @Override
-    public @Nullable RotaryEmbedding rotary(Tensor positions) {
-      return model.rotary(positions);
+    public Rotations rotations(Tensor positions) {
+      return model.rotations(positions);
     }
 
     @Override

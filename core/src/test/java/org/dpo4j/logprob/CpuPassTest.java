@@ -22,7 +22,7 @@ import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.SmallModel;
-import org.dpo4j.model.llama.LlamaConfig;
+import org.dpo4j.model.decoder.DecoderConfig;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
@@ -357,7 +357,7 @@ class CpuPassTest {
   @Test
   void theHeadHoldsTheLogitsThatThePlanCounts() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
-      ModelShape shape = ((LlamaConfig) SmallModel.LLAMA.config()).shape();
+      ModelShape shape = ((DecoderConfig) SmallModel.LLAMA.config()).shape();
       TokenLoad load = TokenLoad.of(SmallPairs.random(9, 5), shape);
       long planned = new MemoryModel(shape, Optional.empty(), false).savedLogits(load);
       assertThat(planned).isPositive();

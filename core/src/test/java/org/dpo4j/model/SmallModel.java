@@ -1,114 +1,171 @@
 package org.dpo4j.model;
 
+import java.util.Collections;
 import java.util.List;
+import java.util.function.Consumer;
 import org.dpo4j.demo.TinyGptConfig;
 import org.dpo4j.demo.TinyGptModel;
-import org.dpo4j.model.gpt.Gpt2;
-import org.dpo4j.model.gpt.Gpt2Config;
-import org.dpo4j.model.llama.Llama;
-import org.dpo4j.model.llama.LlamaConfig;
+import org.dpo4j.model.decoder.AttentionConfig;
+import org.dpo4j.model.decoder.AttentionConfig.Layout;
+import org.dpo4j.model.decoder.AttentionConfig.Scope;
+import org.dpo4j.model.decoder.Decoder;
+import org.dpo4j.model.decoder.DecoderConfig;
+import org.dpo4j.model.decoder.EmbeddingConfig;
+import org.dpo4j.model.decoder.HeadConfig;
+import org.dpo4j.model.decoder.LayerConfig;
+import org.dpo4j.model.decoder.MlpConfig;
+import org.dpo4j.model.decoder.NormConfig;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Random models of a few thousand weights. Together they set every switch of every family, which
+ * Random models of a few thousand weights. Together they set every switch of the model, which
  * {@link SmallModelTest} checks, so that a test on all of them covers all backward formulas.
  */
 public enum SmallModel {
   /** Learned positions; every head has keys of its own. */
   TINY_GPT(new TinyGptConfig(SmallModel.VOCABULARY, 16, 2, 2, SmallModel.POSITIONS)),
   /** Rotary positions; two query heads share the keys of one, and the head is tied. */
-  LLAMA(new Switches().config()),
+  LLAMA(d -> {}),
   /** A layer in which a token sees five, and one that sees all but knows no positions. */
-  WINDOWED(
-      new Switches()
-          .layers(new LlamaConfig.Layer(true, 5), new LlamaConfig.Layer(false, AttentionLayer.ALL))
-          .config()),
+  WINDOWED(d -> d.layers = List.of(layer(rope(), 5), layer(null, AttentionLayer.ALL))),
   /** As Mistral: the same window everywhere, and an untied head. */
   MISTRAL(
-      new Switches()
-          .untied()
-          .layers(new LlamaConfig.Layer(true, 4), new LlamaConfig.Layer(true, 4))
-          .config()),
+      d -> {
+        untied(d);
+        d.layers = List.of(layer(rope(), 4), layer(rope(), 4));
+      }),
   /** As Qwen2: biases of queries, keys and values. */
   QWEN2(
-      new Switches()
-          .biases(true, false, false)
-          .rope(new RopeScaling.Yarn(4, 32, 1, true, 16, 1.1))
-          .config()),
+      d -> {
+        d.attention = d.attention.withBiases(true, false);
+        d.layers = both(rope(new RopeScaling.Yarn(4, 32, 1, true, 16, 1.1)));
+      }),
   /** As Qwen3: norms of heads. */
   QWEN3(
-      new Switches()
-          .headNorms()
-          .untied()
-          .activation(Activation.GELU)
-          .rope(new RopeScaling.LinearInterpolation(2))
-          .config()),
+      d -> {
+        untied(d);
+        d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.HEAD);
+        d.mlp = mlp(Activation.GELU);
+        d.layers = both(rope(new RopeScaling.LinearInterpolation(2)));
+      }),
   /** As a Llama with {@code attention_bias} and {@code mlp_bias}. */
   BIASED(
-      new Switches()
-          .biases(true, true, true)
-          .activation(Activation.GELU_TANH)
-          .rope(new RopeScaling.Llama3(8, 1, 4, 16))
-          .config()),
-  /** As Phi-3: fused projections. */
+      d -> {
+        d.attention = d.attention.withBiases(true, true);
+        d.mlp = mlp(Activation.GELU_TANH).withBiases(true);
+        d.layers = both(rope(new RopeScaling.Llama3(8, 1, 4, 16)));
+      }),
+  /** As Phi-3: joined projections. */
   PHI3(
-      new Switches()
-          .fused()
-          .untied()
-          .layers(new LlamaConfig.Layer(true, 6), LlamaConfig.Layer.FULL)
-          .config()),
-  /** Both, with biases: what no family has, and the configuration allows. */
-  FUSED_WITH_BIASES(
-      new Switches()
-          .fused()
-          .headNorms()
-          .biases(true, false, true)
-          .activation(Activation.RELU)
-          .config()),
+      d -> {
+        untied(d);
+        d.attention = d.attention.withInputs(Layout.JOINED, false, "qkv_proj");
+        d.mlp = d.mlp.withJoinedGate("gate_up_proj");
+        d.layers = both(rope(new RopeScaling.LongRope(List.of(1.0, 1.2, 1.5, 2.5), 32, 1.2)));
+      }),
+  /** Both, with biases. */
+  JOINED_WITH_BIASES(
+      d -> {
+        d.attention =
+            d.attention
+                .withInputs(Layout.JOINED, true, "qkv_proj")
+                .withNorms("q_norm", "k_norm", Scope.HEAD);
+        d.mlp = mlp(Activation.RELU).withJoinedGate("gate_up_proj").withBiases(true);
+      }),
+  /** As OLMo 2: norms after attention and MLP, and of all query heads together. */
+  OLMO2(
+      d -> {
+        d.norms = d.norms.after("post_attention_layernorm", "post_feedforward_layernorm");
+        d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.ALL_HEADS);
+      }),
+  /** As OLMo: norms without weights, and limits of queries, keys and values. */
+  OLMO(
+      d -> {
+        d.norms = d.norms.withKind(NormConfig.Kind.LAYER_PLAIN);
+        d.attention = d.attention.withClip(0.5);
+      }),
+  /** As Granite: factors everywhere. */
+  GRANITE(
+      d -> {
+        d.embedding = d.embedding.withScale(3);
+        d.residualScale = 0.7;
+        d.head = d.head.withScale(0.25);
+        d.layers = Collections.nCopies(2, new LayerConfig(rope(), AttentionLayer.ALL, 0.2));
+      }),
+  /** As Gemma 3: norms around both parts, their weights less 1, and two rotary embeddings. */
+  GEMMA3(
+      d -> {
+        d.embedding = d.embedding.withScale(4);
+        d.norms = d.norms.withKind(NormConfig.Kind.RMS_DIFFERENCE).around("a", "b", "c", "d");
+        d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.HEAD);
+        d.layers =
+            List.of(layer(rope(), 5), layer(rope(new RopeScaling.LinearInterpolation(8)), 9));
+      }),
+  /** As HunYuan: norms of heads after rotation. */
+  HUNYUAN(d -> d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.ROTATED_HEAD)),
+  /** As Cohere: one norm without bias for attention and MLP side by side, neighbours rotated. */
+  COHERE(
+      d -> {
+        d.norms = d.norms.withKind(NormConfig.Kind.LAYER_UNBIASED).before("norm", "norm");
+        d.parallel = true;
+        d.layers = both(new Rope(10_000, new RopeScaling.None(), 8, true, null));
+      }),
+  /** As GPT-NeoX: two norms side by side, joined by head, a part of each head rotated. */
+  GPT_NEOX(
+      d -> {
+        untied(d);
+        d.norms = d.norms.withKind(NormConfig.Kind.LAYER);
+        d.parallel = true;
+        d.attention =
+            d.attention.withInputs(Layout.BY_HEAD, true, "query_key_value").withBiases(true, true);
+        d.mlp = mlp(Activation.GELU).withoutGate("up").withBiases(true);
+        d.layers = both(new Rope(10_000, new RopeScaling.None(), 4, false, null));
+      }),
+  /** As GPT-J: neighbours of a part of each head rotated; a bias of the head. */
+  GPT_J(
+      d -> {
+        d.head = d.head.withName("lm_head", true);
+        d.layers = both(new Rope(10_000, new RopeScaling.None(), 4, true, null));
+      }),
+  /** As Nemotron: weights of layer norms less 1, squared ReLU. */
+  NEMOTRON(
+      d -> {
+        d.norms = d.norms.withKind(NormConfig.Kind.LAYER_DIFFERENCE);
+        d.mlp = mlp(Activation.SQUARED_RELU).withoutGate("up");
+      }),
+  /** As Ministral 3: queries that grow with the position. */
+  MINISTRAL3(
+      d ->
+          d.layers =
+              both(
+                  new Rope(
+                      10_000, new RopeScaling.None(), 8, false, new Rope.QueryScaling(0.3, 4)))),
+  /** As OPT: learned positions after two rows that no token selects. */
+  OPT(
+      d -> {
+        d.embedding =
+            new EmbeddingConfig(
+                "tokens", 1, SmallModel.PADDING, new EmbeddingConfig.Positions("positions", 2));
+        d.layers = both(null);
+      }),
   /** Matrices stored as (in, out), biases everywhere, learned positions, a tied head. */
-  GPT2(
-      new Gpt2Config(
-          SmallModel.VOCABULARY,
-          16,
-          40,
-          2,
-          4,
-          SmallModel.POSITIONS,
-          1e-5,
-          Activation.GELU_TANH,
-          true,
-          false,
-          true)),
+  GPT2(gpt2(40, Activation.GELU_TANH)),
   /** GPT-2's other switches. */
   GPT2_UNSCALED(
-      new Gpt2Config(
-          SmallModel.VOCABULARY,
-          16,
-          40,
-          2,
-          2,
-          SmallModel.POSITIONS,
-          1e-6,
-          Activation.QUICK_GELU,
-          false,
-          true,
-          false)),
+      gpt2(40, Activation.QUICK_GELU)
+          .with(
+              d -> {
+                untied(d);
+                d.layers =
+                    List.of(
+                        new LayerConfig(null, AttentionLayer.ALL, 1),
+                        new LayerConfig(null, AttentionLayer.ALL, 0.5));
+              })),
   /** The remaining activation. */
-  GPT2_TANH(
-      new Gpt2Config(
-          SmallModel.VOCABULARY,
-          16,
-          24,
-          2,
-          2,
-          SmallModel.POSITIONS,
-          1e-5,
-          Activation.TANH,
-          true,
-          true,
-          true));
+  GPT2_TANH(gpt2(24, Activation.TANH));
 
   public static final int VOCABULARY = 24;
   public static final int POSITIONS = 32;
@@ -121,18 +178,19 @@ public enum SmallModel {
     this.config = config;
   }
 
-  /** Sizes and switches, a record of the model's family. */
+  SmallModel(Consumer<DecoderConfig.Draft> changes) {
+    this(llama().with(changes));
+  }
+
+  /** Sizes and switches. */
   public Record config() {
     return config;
   }
 
   /** The model with given weights. */
   public CausalLm build(ParameterSource weights) {
-    if (config instanceof LlamaConfig llama) {
-      return new Llama(llama, weights);
-    }
-    return config instanceof Gpt2Config gpt2
-        ? new Gpt2(gpt2, weights)
+    return config instanceof DecoderConfig decoder
+        ? new Decoder(decoder, weights)
         : new TinyGptModel((TinyGptConfig) config, weights);
   }
 
@@ -148,72 +206,102 @@ public enum SmallModel {
     return parts.stream().flatMapToDouble(java.util.Arrays::stream).toArray();
   }
 
-  /** A plain Llama, and what differs from it. */
-  private static final class Switches {
-    private Rope rope = Rope.of(10_000);
-    private Activation activation = Activation.SILU;
-    private LlamaConfig.Biases biases = LlamaConfig.Biases.NONE;
-    private boolean headNorms;
-    private boolean fused;
-    private boolean tied = true;
-    private int padding = PADDING;
-    private List<LlamaConfig.Layer> layers =
-        List.of(LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL);
+  private static Rope rope() {
+    return Rope.of(10_000, 8);
+  }
 
-    Switches rope(RopeScaling scaling) {
-      rope = new Rope(20_000, scaling);
-      return this;
-    }
+  private static Rope rope(RopeScaling scaling) {
+    return new Rope(20_000, scaling, 8, false, null);
+  }
 
-    Switches activation(Activation activation) {
-      this.activation = activation;
-      return this;
-    }
+  private static LayerConfig layer(@Nullable Rope rope, int window) {
+    return new LayerConfig(rope, window, 1 / Math.sqrt(8));
+  }
 
-    Switches biases(boolean queryKeyValue, boolean output, boolean mlp) {
-      biases = new LlamaConfig.Biases(queryKeyValue, output, mlp);
-      return this;
-    }
+  private static List<LayerConfig> both(@Nullable Rope rope) {
+    return Collections.nCopies(2, layer(rope, AttentionLayer.ALL));
+  }
 
-    Switches headNorms() {
-      headNorms = true;
-      return this;
-    }
+  private static MlpConfig mlp(Activation activation) {
+    return new MlpConfig(
+        32, activation, true, List.of("gate_proj", "up_proj"), false, "down_proj", false);
+  }
 
-    Switches fused() {
-      fused = true;
-      return this;
-    }
+  private static void untied(DecoderConfig.Draft d) {
+    d.head = d.head.withTied(false);
+    d.embedding = d.embedding.withPadding(CausalLm.EmbeddingTable.NONE);
+  }
 
-    Switches untied() {
-      tied = false;
-      padding = CausalLm.EmbeddingTable.NONE;
-      return this;
-    }
+  /** A plain Llama. */
+  private static DecoderConfig llama() {
+    return new DecoderConfig(
+        VOCABULARY,
+        16,
+        POSITIONS,
+        new EmbeddingConfig("model.embed_tokens.weight", 1, PADDING, null),
+        new NormConfig(
+            NormConfig.Kind.RMS,
+            1e-6,
+            "input_layernorm",
+            null,
+            "post_attention_layernorm",
+            null,
+            "model.norm"),
+        new AttentionConfig(
+            4,
+            2,
+            8,
+            Layout.SEPARATE,
+            List.of("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+            false,
+            "self_attn.o_proj",
+            false,
+            null,
+            0,
+            0,
+            null),
+        mlp(Activation.SILU),
+        new HeadConfig("lm_head", true, false, 1, 0),
+        false,
+        1,
+        false,
+        "model.layers",
+        both(rope()));
+  }
 
-    Switches layers(LlamaConfig.Layer... layers) {
-      this.layers = List.of(layers);
-      return this;
-    }
-
-    LlamaConfig config() {
-      return new LlamaConfig(
-          VOCABULARY,
-          16,
-          32,
-          4,
-          2,
-          8,
-          POSITIONS,
-          tied ? 1e-6 : 1e-5,
-          rope,
-          activation,
-          biases,
-          headNorms,
-          fused,
-          tied,
-          padding,
-          layers);
-    }
+  private static DecoderConfig gpt2(int mlpWidth, Activation activation) {
+    return llama()
+        .with(
+            d -> {
+              d.embedding =
+                  new EmbeddingConfig(
+                      "transformer.wte.weight",
+                      1,
+                      CausalLm.EmbeddingTable.NONE,
+                      new EmbeddingConfig.Positions("transformer.wpe.weight", 0));
+              d.norms =
+                  new NormConfig(
+                      NormConfig.Kind.LAYER, 1e-5, "ln_1", null, "ln_2", null, "transformer.ln_f");
+              d.attention =
+                  new AttentionConfig(
+                      4,
+                      4,
+                      4,
+                      Layout.JOINED,
+                      List.of("attn.c_attn"),
+                      true,
+                      "attn.c_proj",
+                      true,
+                      null,
+                      0,
+                      0,
+                      null);
+              d.mlp =
+                  new MlpConfig(
+                      mlpWidth, activation, false, List.of("mlp.c_fc"), true, "mlp.c_proj", true);
+              d.transposed = true;
+              d.blocks = "transformer.h";
+              d.layers = Collections.nCopies(2, new LayerConfig(null, AttentionLayer.ALL, 0.5));
+            });
   }
 }

@@ -15,14 +15,13 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.Product;
 import org.dpo4j.model.RandomParameters;
-import org.dpo4j.model.RotaryEmbedding;
+import org.dpo4j.model.Rotations;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A model with a LoRA adapter: each chosen layer computes y = W x + b + s B A dropout(x), where
@@ -255,8 +254,8 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
-  public @Nullable RotaryEmbedding rotary(Tensor positions) {
-    return base.rotary(positions);
+  public Rotations rotations(Tensor positions) {
+    return base.rotations(positions);
   }
 
   @Override
@@ -272,6 +271,11 @@ public final class LoraModel implements CausalLm {
   @Override
   public boolean hasTapedLayers() {
     return base.hasTapedLayers();
+  }
+
+  @Override
+  public double logitCap() {
+    return base.logitCap();
   }
 
   /** The base's weights; those that are trained in full have their current values. */
@@ -329,8 +333,8 @@ public final class LoraModel implements CausalLm {
     }
 
     @Override
-    public @Nullable RotaryEmbedding rotary(Tensor positions) {
-      return base.rotary(positions);
+    public Rotations rotations(Tensor positions) {
+      return base.rotations(positions);
     }
 
     @Override
@@ -346,6 +350,11 @@ public final class LoraModel implements CausalLm {
     @Override
     public boolean hasTapedLayers() {
       return base.hasTapedLayers();
+    }
+
+    @Override
+    public double logitCap() {
+      return base.logitCap();
     }
 
     @Override

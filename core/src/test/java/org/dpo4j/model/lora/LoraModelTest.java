@@ -16,7 +16,6 @@ import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.SequenceLogProbs;
-import org.dpo4j.model.Activation;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.Linear;
@@ -24,11 +23,9 @@ import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.RandomParameters;
-import org.dpo4j.model.Rope;
-import org.dpo4j.model.gpt.Gpt2;
-import org.dpo4j.model.gpt.Gpt2Config;
-import org.dpo4j.model.llama.Llama;
-import org.dpo4j.model.llama.LlamaConfig;
+import org.dpo4j.model.SmallModel;
+import org.dpo4j.model.decoder.Decoder;
+import org.dpo4j.model.decoder.DecoderConfig;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
@@ -61,9 +58,7 @@ class LoraModelTest {
     GPT2("c_attn", "ln_f") {
       @Override
       CausalLm build(ParameterSource weights) {
-        return new Gpt2(
-            new Gpt2Config(24, 16, 64, 2, 2, 32, 1e-5, Activation.GELU, true, false, true),
-            weights);
+        return SmallModel.GPT2.build(weights);
       }
     };
 
@@ -316,24 +311,13 @@ class LoraModelTest {
   }
 
   private static CausalLm llama(boolean tied, ParameterSource weights) {
-    return new Llama(
-        new LlamaConfig(
-            24,
-            16,
-            32,
-            4,
-            2,
-            8,
-            32,
-            1e-6,
-            Rope.of(10_000),
-            Activation.SILU,
-            LlamaConfig.Biases.NONE,
-            false,
-            false,
-            tied,
-            CausalLm.EmbeddingTable.NONE,
-            List.of(LlamaConfig.Layer.FULL, LlamaConfig.Layer.FULL)),
+    DecoderConfig llama = (DecoderConfig) SmallModel.LLAMA.config();
+    return new Decoder(
+        llama.with(
+            d -> {
+              d.head = d.head.withTied(tied);
+              d.embedding = d.embedding.withPadding(CausalLm.EmbeddingTable.NONE);
+            }),
         weights);
   }
 

@@ -1,0 +1,197 @@
+package org.dpo4j.model.decoder;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Attention without what differs between layers. Names are those in a block.
+ *
+ * @param heads number of query heads
+ * @param keyValueHeads number of key heads, and of value heads; divides heads
+ * @param headDim width of a head; heads x headDim need not be the hidden size
+ * @param layout of the matrices of queries, keys and values
+ * @param inputs their names: three if separate, else one
+ * @param inputBias whether they have biases
+ * @param output name of the output projection
+ * @param outputBias whether it has a bias
+ * @param norms of queries and keys; null for none
+ * @param clip queries, keys and values are limited to [-clip, clip]; 0 for no limit
+ * @param cap of the scores, as in {@link org.dpo4j.model.AttentionLayer}; 0 for none
+ * @param sinks name of the sinks; null for none
+ */
+public record AttentionConfig(
+    int heads,
+    int keyValueHeads,
+    int headDim,
+    Layout layout,
+    List<String> inputs,
+    boolean inputBias,
+    String output,
+    boolean outputBias,
+    @Nullable HeadNorms norms,
+    double clip,
+    double cap,
+    @Nullable String sinks) {
+
+  /** How the matrices of queries, keys and values are stored. */
+  public enum Layout {
+    /** Three matrices. */
+    SEPARATE,
+    /** One matrix: the rows of all queries, then of all keys, then of all values. */
+    JOINED,
+    /** One matrix: for each key head the rows of its query heads, of the key and of the value. */
+    BY_HEAD
+  }
+
+  /**
+   * Norms of queries and keys.
+   *
+   * @param query name of the norm of queries
+   * @param key name of the norm of keys
+   * @param scope what is normalized
+   */
+  public record HeadNorms(String query, String key, Scope scope) {}
+
+  /** What a norm of queries or keys sees. */
+  public enum Scope {
+    /** Each head before rotation. */
+    HEAD,
+    /** Each head after rotation. */
+    ROTATED_HEAD,
+    /** All heads together, before rotation. */
+    ALL_HEADS
+  }
+
+  public AttentionConfig {
+    inputs = List.copyOf(inputs);
+    if (heads % keyValueHeads != 0) {
+      throw new IllegalArgumentException(
+          "num_attention_heads must be a multiple of num_key_value_heads ("
+              + keyValueHeads
+              + ") but was "
+              + heads);
+    }
+    if (inputs.size() != (layout == Layout.SEPARATE ? 3 : 1)) {
+      throw new IllegalArgumentException("layout " + layout + " does not have " + inputs);
+    }
+  }
+
+  /** The same with other matrices of queries, keys and values. */
+  public AttentionConfig withInputs(Layout other, boolean bias, String... names) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        other,
+        List.of(names),
+        bias,
+        output,
+        outputBias,
+        norms,
+        clip,
+        cap,
+        sinks);
+  }
+
+  /** The same with other biases. */
+  public AttentionConfig withBiases(boolean ofInputs, boolean ofOutput) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        layout,
+        inputs,
+        ofInputs,
+        output,
+        ofOutput,
+        norms,
+        clip,
+        cap,
+        sinks);
+  }
+
+  /** The same with another output projection. */
+  public AttentionConfig withOutput(String name, boolean bias) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        layout,
+        inputs,
+        inputBias,
+        name,
+        bias,
+        norms,
+        clip,
+        cap,
+        sinks);
+  }
+
+  /** The same with norms of queries and keys. */
+  public AttentionConfig withNorms(String query, String key, Scope scope) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        layout,
+        inputs,
+        inputBias,
+        output,
+        outputBias,
+        new HeadNorms(query, key, scope),
+        clip,
+        cap,
+        sinks);
+  }
+
+  /** The same with queries, keys and values limited to a range; 0 for no limit. */
+  public AttentionConfig withClip(double limit) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        layout,
+        inputs,
+        inputBias,
+        output,
+        outputBias,
+        norms,
+        limit,
+        cap,
+        sinks);
+  }
+
+  /** The same with scores limited smoothly; 0 for no limit. */
+  public AttentionConfig withCap(double limit) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        layout,
+        inputs,
+        inputBias,
+        output,
+        outputBias,
+        norms,
+        clip,
+        limit,
+        sinks);
+  }
+
+  /** The same with sinks. */
+  public AttentionConfig withSinks(String name) {
+    return new AttentionConfig(
+        heads,
+        keyValueHeads,
+        headDim,
+        layout,
+        inputs,
+        inputBias,
+        output,
+        outputBias,
+        norms,
+        clip,
+        cap,
+        name);
+  }
+}

@@ -1,0 +1,130 @@
+package org.dpo4j.model.decoder;
+
+import java.util.List;
+import java.util.function.Consumer;
+import org.dpo4j.model.ModelShape;
+
+/**
+ * Sizes, switches and names of a {@link Decoder}.
+ *
+ * @param vocabSize number of tokens in the vocabulary
+ * @param hiddenSize width of the residual stream
+ * @param maxPositions maximum length of a sequence, in tokens
+ * @param embedding of tokens and positions
+ * @param norms kind and places
+ * @param attention of all blocks
+ * @param mlp of all blocks
+ * @param head from states to logits
+ * @param parallel whether the MLP reads the input of the block instead of the sum after attention
+ * @param residualScale factor of what attention and MLP add to the residual stream
+ * @param transposed whether the matrices of the blocks are stored as (in, out)
+ * @param blocks path of the blocks, as in {@code model.layers}
+ * @param layers settings of each block, in order
+ */
+public record DecoderConfig(
+    int vocabSize,
+    int hiddenSize,
+    int maxPositions,
+    EmbeddingConfig embedding,
+    NormConfig norms,
+    AttentionConfig attention,
+    MlpConfig mlp,
+    HeadConfig head,
+    boolean parallel,
+    double residualScale,
+    boolean transposed,
+    String blocks,
+    List<LayerConfig> layers) {
+
+  public DecoderConfig {
+    layers = List.copyOf(layers);
+    for (LayerConfig layer : layers) {
+      if (layer.rope() != null && !(layer.rope().theta() > 0)) {
+        throw new IllegalArgumentException(
+            "rope_theta must be positive but was " + layer.rope().theta());
+      }
+    }
+  }
+
+  /** The same with its first blocks only. */
+  public DecoderConfig withLayers(int count) {
+    return with(config -> config.layers = layers.subList(0, Math.min(count, layers.size())));
+  }
+
+  /** The same with the embedding table for a head. */
+  public DecoderConfig withTiedHead() {
+    return with(config -> config.head = head.withTied(true));
+  }
+
+  /** The same after changes. */
+  public DecoderConfig with(Consumer<Draft> changes) {
+    Draft draft = new Draft(this);
+    changes.accept(draft);
+    return draft.config();
+  }
+
+  /** Whether every part has a hand-written backward formula. */
+  boolean taped() {
+    return attention.cap() == 0 && attention.sinks() == null && head.cap() == 0;
+  }
+
+  /** The sizes that determine memory and arithmetic. */
+  public ModelShape shape() {
+    return DecoderShape.of(this);
+  }
+
+  /** A configuration that can be changed. */
+  public static final class Draft {
+    public int vocabSize;
+    public int hiddenSize;
+    public int maxPositions;
+    public EmbeddingConfig embedding;
+    public NormConfig norms;
+    public AttentionConfig attention;
+    public MlpConfig mlp;
+    public HeadConfig head;
+    public boolean parallel;
+    public double residualScale;
+    public boolean transposed;
+    public String blocks;
+    public List<LayerConfig> layers;
+
+    private Draft(DecoderConfig config) {
+      vocabSize = config.vocabSize;
+      hiddenSize = config.hiddenSize;
+      maxPositions = config.maxPositions;
+      embedding = config.embedding;
+      norms = config.norms;
+      attention = config.attention;
+      mlp = config.mlp;
+      head = config.head;
+      parallel = config.parallel;
+      residualScale = config.residualScale;
+      transposed = config.transposed;
+      blocks = config.blocks;
+      layers = config.layers;
+    }
+
+    /** Sets the factor of the scores in all layers. */
+    public void scaleScores(double factor) {
+      layers = layers.stream().map(layer -> layer.withScale(factor)).toList();
+    }
+
+    private DecoderConfig config() {
+      return new DecoderConfig(
+          vocabSize,
+          hiddenSize,
+          maxPositions,
+          embedding,
+          norms,
+          attention,
+          mlp,
+          head,
+          parallel,
+          residualScale,
+          transposed,
+          blocks,
+          layers);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package org.dpo4j.model.decoder;
+
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.ModelShape;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/** Reads a model's sizes off its parts: the model is built with tensors that store one number. */
+final class DecoderShape {
+
+  private DecoderShape() {}
+
+  static ModelShape of(DecoderConfig config) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor number = Tensors.zeros(ElementType.F32, 1);
+      try (Decoder model =
+          new Decoder(config, (name, kind, shape) -> scope.disown(number.expand(shape)))) {
+        return shape(config, model);
+      }
+    }
+  }
+
+  private static ModelShape shape(DecoderConfig config, Decoder model) {
+    String first = config.blocks() + ".0.";
+    List<ModelShape.LinearShape> linears =
+        model.parameters().slots().stream()
+            .filter(slot -> slot.path().startsWith(first))
+            .map(slot -> linear(slot, first.length()))
+            .toList();
+    AttentionConfig attention = config.attention();
+    return new ModelShape(
+        config.vocabSize(),
+        config.hiddenSize(),
+        attention.heads(),
+        attention.keyValueHeads(),
+        attention.headDim(),
+        config.mlp().width(),
+        config.mlp().gated(),
+        attention.norms() != null,
+        config.head().tied(),
+        config.layers().stream().map(LayerConfig::window).toList(),
+        config.blocks(),
+        linears,
+        model.parameters().count());
+  }
+
+  private static ModelShape.LinearShape linear(AdapterSlot slot, int prefix) {
+    return new ModelShape.LinearShape(slot.path().substring(prefix), slot.in(), slot.out());
+  }
+}

@@ -1,0 +1,20 @@
+package org.dpo4j.model.decoder;
+
+import org.dpo4j.model.AttentionLayer;
+import org.dpo4j.model.Rope;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What may differ between the layers of a model.
+ *
+ * @param rope of queries and keys; null for a layer without rotary embedding
+ * @param window number of tokens that a token attends to, as in {@link AttentionLayer}
+ * @param scale factor of the scores
+ */
+public record LayerConfig(@Nullable Rope rope, int window, double scale) {
+
+  /** The same with another factor of the scores. */
+  public LayerConfig withScale(double factor) {
+    return new LayerConfig(rope, window, factor);
+  }
+}

@@ -1,0 +1,58 @@
+package org.dpo4j.weights;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.dpo4j.model.CausalLm;
+
+/**
+ * What holds for a {@code model_type} where its config says nothing: the values of transformers'
+ * config class, its own names of keys, and names of weights. Initially those of Llama.
+ */
+final class Defaults {
+  /** A negative number is the number of query heads. */
+  int keyValueHeads = -1;
+
+  /** 0 for the hidden size divided by the heads. */
+  int headDim;
+
+  int maxPositions = 2048;
+  double epsilon = 1e-6;
+  double theta = 1e4;
+
+  /** Types of changes of the rotary frequencies; empty for all. */
+  Set<String> ropeTypes = Set.of();
+
+  /** Whether neighbouring channels are rotated as pairs. */
+  boolean interleaved;
+
+  /** Part of the channels of a head that is rotated; 0 if the family rotates whole heads only. */
+  double rotated;
+
+  /** The section of the rotary embedding where a config has none, as JSON; empty for none. */
+  String rope = "";
+
+  boolean tied;
+  int padding = CausalLm.EmbeddingTable.NONE;
+  String activation = "silu";
+
+  /** Prefix of names that files may lack. */
+  String prefix = "model.";
+
+  /** Pattern of tensors that hold no weights, without the prefix. */
+  String buffers = "(layers\\.\\d+\\.self_attn\\.)?rotary_emb\\.inv_freq";
+
+  private final Map<String, String> ownKeys = new HashMap<>();
+
+  /** Sets the family's own name of a common key. */
+  void key(String common, String own) {
+    ownKeys.put(common, own);
+  }
+
+  /** The name under which a config gives a common key; if it gives both, transformers uses this. */
+  String key(HuggingFaceConfig config, String common) {
+    String own = ownKeys.getOrDefault(common, common);
+    config.given(own); // read either way
+    return config.given(common) ? common : own;
+  }
+}
