@@ -145,6 +145,11 @@ final class DecoderKeys {
   }
 
   private int headDim() {
+    if (defaults.fixedHeadDim
+        && hidden % heads == 0
+        && config.integer("head_dim", hidden / heads) != hidden / heads) {
+      throw config.notSupported("head_dim", "hidden size divided by heads, " + hidden / heads);
+    }
     boolean derived = !config.given("head_dim") && defaults.headDim == 0;
     if (derived && hidden % heads != 0) {
       throw config.mustBe(

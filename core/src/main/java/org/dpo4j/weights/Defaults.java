@@ -16,9 +16,17 @@ final class Defaults {
   /** 0 for the hidden size divided by the heads. */
   int headDim;
 
+  /** Whether the width of a head is always the hidden size divided by the heads. */
+  boolean fixedHeadDim;
+
   int maxPositions = 2048;
   double epsilon = 1e-6;
   double theta = 1e4;
+
+  /** Keys beside the section of the rotary embedding. */
+  String thetaKey = "rope_theta";
+
+  String rotatedKey = "partial_rotary_factor";
 
   /** Types of changes of the rotary frequencies; empty for all. */
   Set<String> ropeTypes = Set.of();
@@ -35,6 +43,9 @@ final class Defaults {
   boolean tied;
   int padding = CausalLm.EmbeddingTable.NONE;
   String activation = "silu";
+
+  /** Another name of the head's matrix in files; empty for none. */
+  String otherHead = "";
 
   /** Prefix of names that files may lack. */
   String prefix = "model.";

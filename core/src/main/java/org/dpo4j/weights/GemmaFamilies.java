@@ -33,7 +33,24 @@ final class GemmaFamilies {
                 d.theta = 1e6;
                 d.key("hidden_act", "hidden_activation");
               },
-              GemmaFamilies::gemma3));
+              GemmaFamilies::gemma3),
+          ModelFamily.of(
+              "gemma2",
+              "Gemma2ForCausalLM",
+              GemmaFamilies::capped,
+              (config, defaults) ->
+                  capped(config, defaults).with(GemmaFamilies::aroundBoth)),
+          ModelFamily.of(
+              "vaultgemma",
+              "VaultGemmaForCausalLM",
+              GemmaFamilies::capped,
+              (config, defaults) ->
+                  capped(config, defaults)
+                      .with(
+                          d ->
+                              d.norms =
+                                  d.norms.before(
+                                      "input_layernorm", "pre_feedforward_layernorm"))));
 
   private GemmaFamilies() {}
 
@@ -42,6 +59,13 @@ final class GemmaFamilies {
     d.tied = true;
     d.padding = 0;
     d.activation = "gelu_pytorch_tanh";
+  }
+
+  private static void capped(Defaults d) {
+    gemma(d);
+    d.keyValueHeads = 4;
+    d.maxPositions = 8192;
+    d.key("hidden_act", "hidden_activation");
   }
 
   private static DecoderConfig gemma(HuggingFaceConfig config, Defaults defaults) {
@@ -101,6 +125,30 @@ final class GemmaFamilies {
               d.scaleScores(1 / Math.sqrt(scores));
               d.head = d.head.withCap(cap);
             });
+  }
+
+  /** Caps of scores and logits; without the norms' places. */
+  private static DecoderConfig capped(HuggingFaceConfig config, Defaults defaults) {
+    config.withoutEffect("hidden_act", "cache_implementation");
+    DecoderKeys keys = new DecoderKeys(config, defaults);
+    Rope rope = keys.rope();
+    double scores = config.positiveNumber("query_pre_attn_scalar", 256);
+    double scoreCap = cap(config, "attn_logit_softcapping", 50);
+    double logitCap = cap(config, "final_logit_softcapping", 30);
+    List<LayerConfig> layers =
+        keys.byType(layer -> layer % 2 == 0, rope, rope, keys.requiredWindow(4096));
+    return common(config, keys, keys.llama(layers))
+        .with(
+            d -> {
+              d.attention = d.attention.withCap(scoreCap);
+              d.scaleScores(1 / Math.sqrt(scores));
+              d.head = d.head.withCap(logitCap);
+            });
+  }
+
+  /** Null means none. */
+  private static double cap(HuggingFaceConfig config, String key, double whereAbsent) {
+    return config.has(key) && !config.given(key) ? 0 : config.number(key, whereAbsent);
   }
 
   private static void aroundBoth(DecoderConfig.Draft d) {

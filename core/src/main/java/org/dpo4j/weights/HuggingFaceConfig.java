@@ -269,6 +269,37 @@ public final class HuggingFaceConfig {
     return Optional.of(values);
   }
 
+  /**
+   * A list such as {@code [[["global", "local"], 12]]}: lists of names and how often each is
+   * repeated.
+   *
+   * @return whether each name is the second one; empty where absent or null
+   */
+  List<Boolean> repeated(String key, String first, String second) {
+    List<Boolean> all = new ArrayList<>();
+    if (!given(key)) {
+      return all;
+    }
+    String rule =
+        "a list of lists such as [[\"%s\", \"%s\"], 2]".formatted(first, second);
+    for (JsonNode part : tree.get(key)) {
+      JsonNode names = part.path(0);
+      int times = part.path(1).isIntegralNumber() ? part.path(1).asInt(-1) : -1;
+      if (part.size() != 2 || !names.isArray() || times < 0 || times > MOST_LAYERS) {
+        throw mustBe(key, rule);
+      }
+      for (int i = 0; i < times && all.size() <= MOST_LAYERS; i++) {
+        for (JsonNode name : names) {
+          if (!name.isString() || !List.of(first, second).contains(name.stringValue())) {
+            throw mustBe(key, rule);
+          }
+          all.add(name.stringValue().equals(second));
+        }
+      }
+    }
+    return all;
+  }
+
   /** Token ids that are given as one number or as a list; empty where absent or null. */
   public List<Integer> tokenIds(String key) {
     List<Integer> ids = new ArrayList<>();

@@ -53,6 +53,12 @@ record ModelFamily(
     return new ModelFamily(modelType, architecture, defaults, reader);
   }
 
+  private Map<String, String> otherHead(DecoderConfig decoder) {
+    return defaults.otherHead.isEmpty()
+        ? Map.of()
+        : Map.of(decoder.head().name() + ".weight", defaults.otherHead);
+  }
+
   /** Beyond the original context LongRoPE depends on the batch, so that is the limit. */
   private static DecoderConfig withinContext(DecoderConfig config) {
     int context = config.maxPositions();
@@ -81,7 +87,8 @@ record ModelFamily(
               defaults.buffers,
               decoder.head().tied(),
               decoder.head().name() + ".weight",
-              decoder.embedding().table()));
+              decoder.embedding().table(),
+              otherHead(decoder)));
     } catch (IllegalArgumentException e) {
       throw new DpoException("[" + config.file() + "] " + e.getMessage(), e);
     }

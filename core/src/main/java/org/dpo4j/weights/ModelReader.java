@@ -13,14 +13,13 @@ import org.dpo4j.model.CausalLm;
 public final class ModelReader {
 
   private static final List<ModelFamily> FAMILIES =
-      Stream.of(GptFamilies.ALL, LlamaFamilies.ALL, NormFamilies.ALL, GemmaFamilies.ALL)
+      Stream.of(GptFamilies.ALL, LlamaFamilies.ALL, NormFamilies.ALL, GemmaFamilies.ALL, LayerNormFamilies.ALL)
           .flatMap(List::stream)
           .toList();
 
   /** Families that resemble one of those above, and how they differ. */
   private static final Map<String, String> KNOWN =
       Map.of(
-          "gemma2", "it caps attention scores and logits, which is not implemented here",
           "mixtral", "it is a mixture of experts",
           "qwen2_moe", "it is a mixture of experts",
           "qwen3_moe", "it is a mixture of experts");

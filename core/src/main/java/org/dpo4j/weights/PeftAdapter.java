@@ -42,7 +42,7 @@ public final class PeftAdapter implements AutoCloseable {
   private static final String BASE_LAYER = ".base_layer";
 
   private static final WeightRules RULES =
-      new WeightRules("", Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty());
+      new WeightRules("", Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty(), Map.of());
 
   /**
    * The SHA-256 of the base model's weights, in the header of the weight file: PEFT would warn of

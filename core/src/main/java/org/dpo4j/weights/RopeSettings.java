@@ -48,7 +48,7 @@ final class RopeSettings {
         throw section.notSupported(key, "one rotary embedding for all layers");
       }
     }
-    double theta = config.positiveNumber("rope_theta", defaults.theta);
+    double theta = config.positiveNumber(defaults.thetaKey, defaults.theta);
     return read(config, section, theta, defaults, maxPositions, headDim);
   }
 
@@ -76,7 +76,8 @@ final class RopeSettings {
         throw section.notSupported("truncate", "true");
       }
     } else if (scaled) { // rope_parameters that name no types are not read
-      section = config.section("rope_scaling").orElse(null);
+      section =
+          config.section("rope_scaling").filter(scaling -> scaling.given("rope_type")).orElse(null);
     }
     return read(config, section, theta, defaults, maxPositions, headDim);
   }
@@ -104,13 +105,13 @@ final class RopeSettings {
       Defaults defaults,
       int maxPositions,
       int headDim) {
-    double rotated = rotated(config, defaults, defaults.rotated == 0 ? 1 : defaults.rotated);
+    double rotated = rotated(config, defaults.rotatedKey, defaults, defaults.rotated == 0 ? 1 : defaults.rotated);
     if (rope == null) {
       return new Rope(
           theta, new RopeScaling.None(), width(headDim, rotated), defaults.interleaved, null);
     }
     rope.requireOff("mrope_section");
-    int width = width(headDim, rotated(rope, defaults, rotated));
+    int width = width(headDim, rotated(rope, ROTATED, defaults, rotated));
     return new Rope(
         rope.positiveNumber("rope_theta", theta),
         new RopeSettings(config, rope, maxPositions, width).scaling(defaults.ropeTypes),
@@ -119,10 +120,11 @@ final class RopeSettings {
         null);
   }
 
-  private static double rotated(HuggingFaceConfig config, Defaults defaults, double otherwise) {
-    double rotated = config.positiveNumber(ROTATED, otherwise);
+  private static double rotated(
+      HuggingFaceConfig config, String key, Defaults defaults, double otherwise) {
+    double rotated = config.positiveNumber(key, otherwise);
     if (defaults.rotated == 0 && rotated != 1) {
-      throw config.notSupported(ROTATED, "1");
+      throw config.notSupported(key, "1");
     }
     return rotated;
   }

@@ -102,6 +102,10 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
 
   /** The name, or the name without the family's prefix if only that exists. */
   private String nameInFile(String name) {
+    String other = rules.otherNames().get(name);
+    if (other != null && !checkpoint.has(name) && checkpoint.has(other)) {
+      return other;
+    }
     String bare = rules.withoutPrefix(name);
     return !checkpoint.has(name) && checkpoint.has(bare) ? bare : name;
   }

@@ -76,6 +76,23 @@ public record AttentionConfig(
     }
   }
 
+  /** The same with another number of key heads, and of value heads. */
+  public AttentionConfig withKeyValueHeads(int number) {
+    return new AttentionConfig(
+        heads,
+        number,
+        headDim,
+        layout,
+        inputs,
+        inputBias,
+        output,
+        outputBias,
+        norms,
+        clip,
+        cap,
+        sinks);
+  }
+
   /** The same with other matrices of queries, keys and values. */
   public AttentionConfig withInputs(Layout other, boolean bias, String... names) {
     return new AttentionConfig(

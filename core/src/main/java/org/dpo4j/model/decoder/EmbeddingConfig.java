@@ -22,6 +22,11 @@ public record EmbeddingConfig(
    */
   public record Positions(String table, int offset) {}
 
+  /** The same with another name. */
+  public EmbeddingConfig withTable(String name) {
+    return new EmbeddingConfig(name, scale, padding, positions);
+  }
+
   /** The same with another token without gradient. */
   public EmbeddingConfig withPadding(int token) {
     return new EmbeddingConfig(table, scale, token, positions);
