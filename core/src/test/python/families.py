@@ -1,7 +1,7 @@
 """Makes the tiny checkpoints of fixtures/families, and what transformers computes from them: the logits, and the
 gradient of the sum of log-probabilities of all tokens but the first by the embedding table.
 
-Usage: python families.py OUT_FOLDER     (transformers 5.23, torch 2.10)
+Usage: python families.py OUT_FOLDER [CASE ...]     (transformers 5.23, torch 2.10)
 
 Every weight is random, biases and norms too, so that nothing can be left out unseen. The numbers are
 those of the folder as it is on disk, read back by transformers in fp32.
@@ -44,6 +44,7 @@ GPT2 = {
     "bos_token_id": None,
     "eos_token_id": 2,
 }
+OWN_KEYS = ("gpt2", "gptj", "gpt_bigcode", "gpt_neo")
 HEAD_8 = {"head_dim": 8}  # 4 x 8 is not the hidden size
 
 
@@ -164,6 +165,150 @@ CASES = {
     "llama_padding_from_the_end": (
         "llama", {**rope("default", 50.0), "pad_token_id": PADDING - VOCABULARY}, "bfloat16", []),
     "gpt2_padding": ("gpt2", {**GPT2, "pad_token_id": PADDING, "n_layer": 1}, "bfloat16", []),
+    # One case with the defaults of the config class where they fit a tiny model, and one with other switches.
+    "internlm3": ("internlm3", {**HEAD_8, "attention_bias": True, "mlp_bias": True}, "bfloat16", ["rope_parameters"]),
+    "iquestcoder": ("iquestcoder", {**HEAD_8, "mlp_bias": True}, "bfloat16", ["rope_parameters", "attention_bias"]),
+    "seed_oss": ("seed_oss", {**HEAD_8, "pad_token_id": PADDING}, "bfloat16", ["attention_bias"]),
+    "seed_oss_biases": (
+        "seed_oss", {**HEAD_8, "attention_bias": False, "attention_out_bias": True, "mlp_bias": True}, "bfloat16", []),
+    "ministral": ("ministral", {**HEAD_8, "sliding_window": 5}, "bfloat16", ["layer_types"]),
+    "ministral_types": (
+        "ministral",
+        {**HEAD_8, "sliding_window": 5, "layer_types": ["full_attention", "sliding_attention"]}, "bfloat16", []),
+    "ministral3": (
+        "ministral3",
+        {**HEAD_8, "sliding_window": 7,
+         **rope("default", 50.0, llama_4_scaling_beta=0.3, original_max_position_embeddings=5)}, "bfloat16", []),
+    "ministral3_default_rope": ("ministral3", {**HEAD_8}, "bfloat16", ["rope_parameters", "sliding_window"]),
+    "cwm": ("cwm", {**HEAD_8, "sliding_window": 5, "mlp_bias": True, "bos_token_id": 1}, "bfloat16", ["rope_parameters", "layer_types"]),
+    "arcee": ("arcee", {"attention_bias": True, "mlp_bias": True}, "bfloat16", ["hidden_act"]),
+    "helium": (
+        "helium", {"head_dim": 4, "attention_bias": True, "pad_token_id": PADDING}, "bfloat16",
+        ["rope_parameters", "rms_norm_eps"]),
+    "phi3_longrope": (
+        "phi3",
+        {**rope("longrope", 50.0, short_factor=[1.3], long_factor=[2.0], partial_rotary_factor=0.5),
+         "original_max_position_embeddings": 32}, "bfloat16", []),
+    "olmo": ("olmo", {"clip_qkv": 0.4, "attention_bias": True, "pad_token_id": PADDING}, "bfloat16", []),
+    "olmo2": ("olmo2", {**rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", ["rms_norm_eps"]),
+    "olmo2_biases": ("olmo2", {"attention_bias": True, "rms_norm_eps": 0.05, "hidden_act": "gelu"}, "bfloat16", []),
+    "olmo3": ("olmo3", {"sliding_window": 5, "num_hidden_layers": 4}, "bfloat16", ["rope_parameters", "layer_types"]),
+    "olmo3_ropes": (
+        "olmo3",
+        {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"],
+         "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 40.0},
+                             "full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 60.0}}},
+        "bfloat16", []),
+    "exaone4": ("exaone4", {"sliding_window": 5, "num_hidden_layers": 4, **rope("default", 50.0)}, "bfloat16",
+                ["layer_types", "sliding_window_pattern"]),
+    "exaone4_no_window": (
+        "exaone4", {"sliding_window": None, "layer_types": ["full_attention"] * 2, **rope("default", 50.0)},
+        "bfloat16", []),
+    "granite": (
+        "granite",
+        {"embedding_multiplier": 3.0, "residual_multiplier": 0.6, "attention_multiplier": 0.2, "logits_scaling": 4.0,
+         "attention_bias": True, "mlp_bias": True, **rope("default", 50.0)}, "bfloat16", []),
+    "granite_defaults": (
+        "granite", {**rope("default", 50.0)}, "bfloat16",
+        ["embedding_multiplier", "residual_multiplier", "attention_multiplier", "logits_scaling"]),
+    "granitemoehybrid": (
+        "granitemoehybrid",
+        {"layer_types": ["attention"] * 2, "num_local_experts": 0, "position_embedding_type": "rope",
+         "shared_intermediate_size": 20, "embedding_multiplier": 3.0, "residual_multiplier": 0.6,
+         "attention_multiplier": 0.2, "logits_scaling": 4.0, "mamba_n_heads": 4, "tie_word_embeddings": True},
+        "bfloat16", []),
+    "granitemoehybrid_no_positions": (
+        "granitemoehybrid",
+        {"layer_types": ["attention"] * 2, "num_local_experts": 0, "shared_intermediate_size": 20,
+         "attention_bias": True, "mamba_n_heads": 4}, "bfloat16", ["position_embedding_type"]),
+    "hyperclovax": (
+        "hyperclovax",
+        {"embedding_multiplier": 3.0, "residual_multiplier": 0.6, "attention_multiplier": 0.2, "logits_scaling": 0.5,
+         **rope("default", 50.0)}, "bfloat16", ["use_post_norm"]),
+    "hyperclovax_no_post_norm": (
+        "hyperclovax", {"use_post_norm": False, "attention_bias": True, "mlp_bias": True}, "bfloat16",
+        ["attention_multiplier"]),
+    "hunyuan": (
+        "hunyuan_v1_dense", {**HEAD_8, **rope("dynamic", 50.0, alpha=3.0, factor=1.0), "attention_bias": True},
+        "bfloat16", []),
+    "gemma": ("gemma", {**HEAD_8, "pad_token_id": PADDING, "tie_word_embeddings": True}, "bfloat16", ["hidden_act", "tie_word_embeddings"]),
+    "gemma_biases": (
+        "gemma", {**HEAD_8, "attention_bias": True, "hidden_act": "gelu", "rms_norm_eps": 0.05}, "bfloat16", []),
+    "gemma2": (
+        "gemma2", {**HEAD_8, "sliding_window": 5, "pad_token_id": PADDING, "attn_logit_softcapping": 1.5,
+                   "final_logit_softcapping": 2.0, "query_pre_attn_scalar": 3}, "bfloat16", ["layer_types"]),
+    "gemma2_no_caps": (
+        "gemma2", {**HEAD_8, "sliding_window": 5, "attn_logit_softcapping": None, "final_logit_softcapping": None,
+                   "attention_bias": True}, "bfloat16", ["query_pre_attn_scalar"]),
+    "gemma3_text": (
+        "gemma3_text", {**HEAD_8, "sliding_window": 5, "num_hidden_layers": 7, "pad_token_id": PADDING,
+                        "tie_word_embeddings": True},
+        "bfloat16", ["rope_parameters", "layer_types", "tie_word_embeddings", "query_pre_attn_scalar"]),
+    "gemma3_text_switches": (
+        "gemma3_text",
+        {**HEAD_8, "sliding_window": 5, "layer_types": ["full_attention", "sliding_attention"], "attention_bias": True,
+         "query_pre_attn_scalar": 3, "hidden_activation": "silu",
+         "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 40.0},
+                             "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 60.0}}},
+        "bfloat16", []),
+    "vaultgemma": (
+        "vaultgemma", {**HEAD_8, "sliding_window": 5, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0},
+        "bfloat16", []),
+    "phi": ("phi", {**rope("default", 50.0)}, "bfloat16", ["hidden_act"]),
+    "phi_norms": (
+        "phi", {**rope("default", 50.0, partial_rotary_factor=1.0), "qk_layernorm": True, "hidden_act": "relu",
+                "tie_word_embeddings": True}, "bfloat16", []),
+    "gpt_neox": (
+        "gpt_neox", {"hidden_size": 32, "num_key_value_heads": None, **rope("default", 50.0)}, "bfloat16", []),
+    "gpt_neox_sequential": (
+        "gpt_neox",
+        {"use_parallel_residual": False, "attention_bias": False, "hidden_act": "gelu_fast",
+         **rope("default", 50.0, partial_rotary_factor=0.5)}, "bfloat16", []),
+    "stablelm": ("stablelm", {"hidden_size": 32, **rope("default", 50.0)}, "bfloat16", []),
+    "stablelm_parallel": (
+        "stablelm", {"use_parallel_residual": True, "use_qkv_bias": True,
+                     **rope("default", 50.0, partial_rotary_factor=0.5)}, "bfloat16", []),
+    "starcoder2": ("starcoder2", {**rope("default", 50.0), "sliding_window": 5}, "bfloat16", ["hidden_act"]),
+    "starcoder2_no_bias": ("starcoder2", {"use_bias": False, "norm_epsilon": 0.05}, "bfloat16", ["sliding_window"]),
+    "glm": ("glm", {**HEAD_8, **rope("default", 50.0), "pad_token_id": PADDING}, "bfloat16", ["attention_bias"]),
+    "glm4": ("glm4", {**HEAD_8, "attention_bias": False, **rope("default", 50.0, partial_rotary_factor=1.0)},
+             "bfloat16", []),
+    "cohere": ("cohere", {"pad_token_id": PADDING}, "bfloat16", ["rope_parameters", "logit_scale"]),
+    "cohere_switches": (
+        "cohere", {**rope("linear", 50.0, factor=2.0), "attention_bias": True, "logit_scale": 0.5,
+                   "tie_word_embeddings": False}, "bfloat16", []),
+    "cohere2": ("cohere2", {"sliding_window": 5, "num_hidden_layers": 4, **rope("default", 50.0)}, "bfloat16", []),
+    "nemotron": ("nemotron", {**rope("default", 50.0)}, "bfloat16", ["hidden_act"]),
+    "nemotron_biases": (
+        "nemotron", {**rope("default", 50.0, partial_rotary_factor=1.0), "attention_bias": True, "mlp_bias": True},
+        "bfloat16", []),
+    "falcon": ("falcon", {"num_key_value_heads": None, **rope("default", 50.0)}, "bfloat16", []),
+    "falcon_sequential": (
+        "falcon", {"parallel_attn": False, "multi_query": False, "bias": True, "ffn_hidden_size": 20}, "bfloat16", []),
+    "falcon_new": ("falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}, "bfloat16", []),
+    "falcon_new_one_norm": (
+        "falcon", {"new_decoder_architecture": True, "num_kv_heads": 4, "num_ln_in_parallel_attn": 1,
+                   "tie_word_embeddings": False}, "bfloat16", []),
+    "gptj": ("gptj", {**GPT2, "rotary_dim": 4}, "bfloat16", []),
+    "gptj_whole": ("gptj", {**GPT2, "rotary_dim": 8, "n_inner": 20, "tie_word_embeddings": True}, "bfloat16", []),
+    "ernie4_5": ("ernie4_5", {**HEAD_8, "pad_token_id": PADDING, "use_bias": True}, "bfloat16", ["rope_parameters"]),
+    "persimmon": ("persimmon", {**rope("default", 50.0)}, "bfloat16", ["qk_layernorm"]),
+    "persimmon_no_norms": ("persimmon", {"qk_layernorm": False, "hidden_act": "silu"}, "bfloat16", []),
+    "jais2": ("jais2", {**rope("default", 50.0)}, "bfloat16", ["attention_bias", "mlp_bias"]),
+    "jais2_no_biases": ("jais2", {"attention_bias": False, "mlp_bias": False, "hidden_act": "relu"}, "bfloat16", []),
+    "gpt_bigcode": ("gpt_bigcode", {**GPT2, "n_layer": 2}, "bfloat16", []),
+    "gpt_bigcode_heads": (
+        "gpt_bigcode", {**GPT2, "n_layer": 2, "multi_query": False, "scale_attn_weights": False, "n_inner": 20},
+        "bfloat16", []),
+    "gpt_neo": (
+        "gpt_neo",
+        {"vocab_size": VOCABULARY, "hidden_size": 16, "num_heads": 2, "num_layers": 2, "max_position_embeddings": 32,
+         "attention_types": [[["global", "local"], 1]], "window_size": 5, "bos_token_id": None, "eos_token_id": 2},
+        "bfloat16", []),
+    "opt": ("opt", {"ffn_dim": 20, "pad_token_id": PADDING, "num_key_value_heads": None}, "bfloat16", []),
+    "opt_plain": (
+        "opt", {"ffn_dim": 20, "enable_bias": False, "layer_norm_elementwise_affine": False, "activation_function": "gelu"},
+        "bfloat16", []),
 }
 
 
@@ -177,7 +322,7 @@ def randomize(model):
 
 def make(folder, seed, model_type, changes, dtype, removed):
     torch.manual_seed(seed)
-    base = {} if model_type == "gpt2" else ROTARY
+    base = {} if model_type in OWN_KEYS else ROTARY
     config = CONFIG_MAPPING[model_type](**copy.deepcopy({**base, **changes}))
     model = AutoModelForCausalLM.from_config(config)
     randomize(model)
@@ -198,7 +343,7 @@ def make(folder, seed, model_type, changes, dtype, removed):
     path.write_text(json.dumps(written, indent=1) + "\n")
 
     ids = torch.randint(0, VOCABULARY, (1, TOKENS))
-    if "padding" in folder.name:
+    if changes.get("pad_token_id") is not None:
         ids[0, 3] = ids[0, 11] = PADDING
     read = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     logits = read(ids).logits[0]
@@ -216,6 +361,8 @@ def make(folder, seed, model_type, changes, dtype, removed):
 def main():
     out = pathlib.Path(sys.argv[1])
     for seed, (name, case) in enumerate(CASES.items()):
+        if len(sys.argv) > 2 and name not in sys.argv[2:]:
+            continue
         folder = out / name
         shutil.rmtree(folder, ignore_errors=True)
         make(folder, seed, *case)

@@ -1,6 +1,7 @@
 package org.dpo4j.weights;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import org.dpo4j.model.CausalLm;
@@ -54,16 +55,23 @@ final class Defaults {
   String buffers = "(layers\\.\\d+\\.self_attn\\.)?rotary_emb\\.inv_freq";
 
   private final Map<String, String> ownKeys = new HashMap<>();
+  private final Set<String> notRead = new HashSet<>();
 
   /** Sets the family's own name of a common key. */
   void key(String common, String own) {
     ownKeys.put(common, own);
   }
 
+  /** Sets the family's name of a key whose common name it does not read. */
+  void own(String common, String own) {
+    ownKeys.put(common, own);
+    notRead.add(common);
+  }
+
   /** The name under which a config gives a common key; if it gives both, transformers uses this. */
   String key(HuggingFaceConfig config, String common) {
     String own = ownKeys.getOrDefault(common, common);
     config.given(own); // read either way
-    return config.given(common) ? common : own;
+    return config.given(common) && !notRead.contains(common) ? common : own;
   }
 }

@@ -31,15 +31,14 @@ final class GemmaFamilies {
                 d.keyValueHeads = 4;
                 d.maxPositions = 131_072;
                 d.theta = 1e6;
-                d.key("hidden_act", "hidden_activation");
+                d.own("hidden_act", "hidden_activation");
               },
               GemmaFamilies::gemma3),
           ModelFamily.of(
               "gemma2",
               "Gemma2ForCausalLM",
               GemmaFamilies::capped,
-              (config, defaults) ->
-                  capped(config, defaults).with(GemmaFamilies::aroundBoth)),
+              (config, defaults) -> capped(config, defaults).with(GemmaFamilies::aroundBoth)),
           ModelFamily.of(
               "vaultgemma",
               "VaultGemmaForCausalLM",
@@ -49,8 +48,7 @@ final class GemmaFamilies {
                       .with(
                           d ->
                               d.norms =
-                                  d.norms.before(
-                                      "input_layernorm", "pre_feedforward_layernorm"))));
+                                  d.norms.before("input_layernorm", "pre_feedforward_layernorm"))));
 
   private GemmaFamilies() {}
 
@@ -65,7 +63,7 @@ final class GemmaFamilies {
     gemma(d);
     d.keyValueHeads = 4;
     d.maxPositions = 8192;
-    d.key("hidden_act", "hidden_activation");
+    d.own("hidden_act", "hidden_activation");
   }
 
   private static DecoderConfig gemma(HuggingFaceConfig config, Defaults defaults) {

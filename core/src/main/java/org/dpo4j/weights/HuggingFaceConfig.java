@@ -40,6 +40,7 @@ public final class HuggingFaceConfig {
           "attn_pdrop",
           "auto_map",
           "bos_token_id",
+          "classifier_dropout",
           "dtype",
           "embd_pdrop",
           "eos_token_id",
@@ -280,8 +281,7 @@ public final class HuggingFaceConfig {
     if (!given(key)) {
       return all;
     }
-    String rule =
-        "a list of lists such as [[\"%s\", \"%s\"], 2]".formatted(first, second);
+    String rule = "a list of lists such as [[\"%s\", \"%s\"], 2]".formatted(first, second);
     for (JsonNode part : tree.get(key)) {
       JsonNode names = part.path(0);
       int times = part.path(1).isIntegralNumber() ? part.path(1).asInt(-1) : -1;

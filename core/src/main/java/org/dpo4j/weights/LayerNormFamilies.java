@@ -45,8 +45,7 @@ final class LayerNormFamilies {
                 d.activation = "gelu";
                 d.prefix = "gpt_neox.";
                 d.otherHead = "lm_head.weight";
-                d.buffers =
-                    "layers\\.\\d+\\.attention\\.(bias|masked_bias|rotary_emb\\.inv_freq)";
+                d.buffers = "layers\\.\\d+\\.attention\\.(bias|masked_bias|rotary_emb\\.inv_freq)";
               },
               LayerNormFamilies::gptNeoX),
           ModelFamily.of(
@@ -71,11 +70,7 @@ final class LayerNormFamilies {
                 d.tied = true;
               },
               LayerNormFamilies::starCoder2),
-          ModelFamily.of(
-              "glm",
-              "GlmForCausalLM",
-              LayerNormFamilies::glm,
-              LayerNormFamilies::glm),
+          ModelFamily.of("glm", "GlmForCausalLM", LayerNormFamilies::glm, LayerNormFamilies::glm),
           ModelFamily.of(
               "glm4",
               "Glm4ForCausalLM",
@@ -186,8 +181,7 @@ final class LayerNormFamilies {
    */
   private static DecoderConfig layerNormed(
       HuggingFaceConfig config, DecoderKeys keys, String epsilon, List<LayerConfig> layers) {
-    return keys.llama(
-            config.size(keys.key("intermediate_size")), keys.epsilon(epsilon), layers)
+    return keys.llama(config.size(keys.key("intermediate_size")), keys.epsilon(epsilon), layers)
         .with(d -> d.norms = d.norms.withKind(NormConfig.Kind.LAYER));
   }
 
@@ -205,8 +199,7 @@ final class LayerNormFamilies {
                       .before(BEFORE_ATTENTION, BEFORE_ATTENTION)
                       .withLast("model.final_layernorm");
               d.parallel = true;
-              d.attention =
-                  d.attention.withBiases(true, true).withOutput("self_attn.dense", true);
+              d.attention = d.attention.withBiases(true, true).withOutput("self_attn.dense", true);
               if (norms) {
                 d.attention =
                     d.attention.withNorms(
@@ -226,8 +219,7 @@ final class LayerNormFamilies {
     return layerNormed(config, keys, "layer_norm_eps", keys.alike(keys.rope()))
         .with(
             d -> {
-              d.embedding =
-                  d.embedding.withTable("gpt_neox.embed_in.weight").withPadding(NONE);
+              d.embedding = d.embedding.withTable("gpt_neox.embed_in.weight").withPadding(NONE);
               d.norms = d.norms.withLast("gpt_neox.final_layer_norm");
               d.parallel = parallel;
               d.attention =
@@ -267,10 +259,7 @@ final class LayerNormFamilies {
     DecoderKeys keys = new DecoderKeys(config, defaults);
     boolean bias = config.flag("use_bias", true);
     return layerNormed(
-            config,
-            keys,
-            "norm_epsilon",
-            keys.alike(keys.rope(), keys.window(AttentionLayer.ALL)))
+            config, keys, "norm_epsilon", keys.alike(keys.rope(), keys.window(AttentionLayer.ALL)))
         .with(
             d -> {
               d.attention = d.attention.withBiases(bias, bias);
@@ -321,10 +310,7 @@ final class LayerNormFamilies {
         config,
         keys,
         keys.byType(
-            layer -> (layer + 1) % pattern != 0,
-            null,
-            keys.rope(),
-            keys.requiredWindow(4096)));
+            layer -> (layer + 1) % pattern != 0, null, keys.rope(), keys.requiredWindow(4096)));
   }
 
   private static DecoderConfig cohere(
@@ -373,7 +359,8 @@ final class LayerNormFamilies {
       throw config.notSupported("num_ln_in_parallel_attn", grouped ? "1, 2" : "1");
     }
     if (!grouped && !shared && keyHeads != keys.heads()) {
-      throw config.notSupported("num_kv_heads", "num_attention_heads where there is no multi_query");
+      throw config.notSupported(
+          "num_kv_heads", "num_attention_heads where there is no multi_query");
     }
     int keyValueHeads = grouped ? keyHeads : shared ? 1 : keys.heads();
     boolean bias = config.flag("bias", false);

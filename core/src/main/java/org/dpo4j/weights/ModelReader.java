@@ -13,7 +13,12 @@ import org.dpo4j.model.CausalLm;
 public final class ModelReader {
 
   private static final List<ModelFamily> FAMILIES =
-      Stream.of(GptFamilies.ALL, LlamaFamilies.ALL, NormFamilies.ALL, GemmaFamilies.ALL, LayerNormFamilies.ALL)
+      Stream.of(
+              GptFamilies.ALL,
+              LlamaFamilies.ALL,
+              NormFamilies.ALL,
+              GemmaFamilies.ALL,
+              LayerNormFamilies.ALL)
           .flatMap(List::stream)
           .toList();
 

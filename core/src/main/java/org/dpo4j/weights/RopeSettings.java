@@ -105,7 +105,9 @@ final class RopeSettings {
       Defaults defaults,
       int maxPositions,
       int headDim) {
-    double rotated = rotated(config, defaults.rotatedKey, defaults, defaults.rotated == 0 ? 1 : defaults.rotated);
+    double rotated =
+        rotated(
+            config, defaults.rotatedKey, defaults, defaults.rotated == 0 ? 1 : defaults.rotated);
     if (rope == null) {
       return new Rope(
           theta, new RopeScaling.None(), width(headDim, rotated), defaults.interleaved, null);

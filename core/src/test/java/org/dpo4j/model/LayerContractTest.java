@@ -165,7 +165,8 @@ class LayerContractTest {
       TokenRows all = TokenRows.all(sequences, WorkerPool.get());
       Tensor weight = model.parameters().all().get(0).tensor();
       BlockPass.Batch batch =
-          new BlockPass.Batch(WorkerPool.get(), all, null, OptionalLong.empty(), null, weight);
+          new BlockPass.Batch(
+              WorkerPool.get(), all, Rotations.NONE, OptionalLong.empty(), null, weight);
       Tensor input = Tensors.zerosLike(weight, sequences.tokens(), weight.size(1));
       try (BlockPass pass = new BlockPass(batch, model.blocks().get(0), input, all, null, true)) {
         BlockPass.Projection projection = pass.forward();

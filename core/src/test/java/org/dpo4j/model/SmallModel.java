@@ -47,7 +47,7 @@ public enum SmallModel {
   QWEN3(
       d -> {
         untied(d);
-        d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.HEAD);
+        d.attention = d.attention.withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD);
         d.mlp = mlp(Activation.GELU);
         d.layers = both(rope(new RopeScaling.LinearInterpolation(2)));
       }),
@@ -62,8 +62,8 @@ public enum SmallModel {
   PHI3(
       d -> {
         untied(d);
-        d.attention = d.attention.withInputs(Layout.JOINED, false, "qkv_proj");
-        d.mlp = d.mlp.withJoinedGate("gate_up_proj");
+        d.attention = d.attention.withInputs(Layout.JOINED, false, "self_attn.qkv_proj");
+        d.mlp = d.mlp.withJoinedGate("mlp.gate_up_proj");
         d.layers = both(rope(new RopeScaling.LongRope(List.of(1.0, 1.2, 1.5, 2.5), 32, 1.2)));
       }),
   /** Both, with biases. */
@@ -71,19 +71,21 @@ public enum SmallModel {
       d -> {
         d.attention =
             d.attention
-                .withInputs(Layout.JOINED, true, "qkv_proj")
-                .withNorms("q_norm", "k_norm", Scope.HEAD);
-        d.mlp = mlp(Activation.RELU).withJoinedGate("gate_up_proj").withBiases(true);
+                .withInputs(Layout.JOINED, true, "self_attn.qkv_proj")
+                .withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD);
+        d.mlp = mlp(Activation.RELU).withJoinedGate("mlp.gate_up_proj").withBiases(true);
       }),
   /** As OLMo 2: norms after attention and MLP, and of all query heads together. */
   OLMO2(
       d -> {
         d.norms = d.norms.after("post_attention_layernorm", "post_feedforward_layernorm");
-        d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.ALL_HEADS);
+        d.attention =
+            d.attention.withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.ALL_HEADS);
       }),
   /** As OLMo: norms without weights, and limits of queries, keys and values. */
   OLMO(
       d -> {
+        untied(d);
         d.norms = d.norms.withKind(NormConfig.Kind.LAYER_PLAIN);
         d.attention = d.attention.withClip(0.5);
       }),
@@ -99,17 +101,27 @@ public enum SmallModel {
   GEMMA3(
       d -> {
         d.embedding = d.embedding.withScale(4);
-        d.norms = d.norms.withKind(NormConfig.Kind.RMS_DIFFERENCE).around("a", "b", "c", "d");
-        d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.HEAD);
+        d.norms =
+            d.norms
+                .withKind(NormConfig.Kind.RMS_DIFFERENCE)
+                .around(
+                    "input_layernorm", "after_attention", "post_attention_layernorm", "after_mlp");
+        d.attention = d.attention.withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD);
         d.layers =
             List.of(layer(rope(), 5), layer(rope(new RopeScaling.LinearInterpolation(8)), 9));
       }),
   /** As HunYuan: norms of heads after rotation. */
-  HUNYUAN(d -> d.attention = d.attention.withNorms("q_norm", "k_norm", Scope.ROTATED_HEAD)),
+  HUNYUAN(
+      d ->
+          d.attention =
+              d.attention.withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.ROTATED_HEAD)),
   /** As Cohere: one norm without bias for attention and MLP side by side, neighbours rotated. */
   COHERE(
       d -> {
-        d.norms = d.norms.withKind(NormConfig.Kind.LAYER_UNBIASED).before("norm", "norm");
+        d.norms =
+            d.norms
+                .withKind(NormConfig.Kind.LAYER_UNBIASED)
+                .before("post_attention_layernorm", "post_attention_layernorm");
         d.parallel = true;
         d.layers = both(new Rope(10_000, new RopeScaling.None(), 8, true, null));
       }),
@@ -121,7 +133,7 @@ public enum SmallModel {
         d.parallel = true;
         d.attention =
             d.attention.withInputs(Layout.BY_HEAD, true, "query_key_value").withBiases(true, true);
-        d.mlp = mlp(Activation.GELU).withoutGate("up").withBiases(true);
+        d.mlp = mlp(Activation.GELU).withoutGate("mlp.up").withBiases(true);
         d.layers = both(new Rope(10_000, new RopeScaling.None(), 4, false, null));
       }),
   /** As GPT-J: neighbours of a part of each head rotated; a bias of the head. */
@@ -134,7 +146,7 @@ public enum SmallModel {
   NEMOTRON(
       d -> {
         d.norms = d.norms.withKind(NormConfig.Kind.LAYER_DIFFERENCE);
-        d.mlp = mlp(Activation.SQUARED_RELU).withoutGate("up");
+        d.mlp = mlp(Activation.SQUARED_RELU).withoutGate("mlp.up");
       }),
   /** As Ministral 3: queries that grow with the position. */
   MINISTRAL3(
@@ -224,7 +236,13 @@ public enum SmallModel {
 
   private static MlpConfig mlp(Activation activation) {
     return new MlpConfig(
-        32, activation, true, List.of("gate_proj", "up_proj"), false, "down_proj", false);
+        32,
+        activation,
+        true,
+        List.of("mlp.gate_proj", "mlp.up_proj"),
+        false,
+        "mlp.down_proj",
+        false);
   }
 
   private static void untied(DecoderConfig.Draft d) {

@@ -124,10 +124,8 @@ class SmallModelTest {
             collect(prefix + name + ".", inner, values);
           }
         }
-      } else if (!(value instanceof String) // a name
-          && !SIZES.contains(prefix + name)
-          && !NOT_TAPED.contains(prefix + name)) {
-        add(prefix + name, value, values);
+      } else if (!SIZES.contains(prefix + name) && !NOT_TAPED.contains(prefix + name)) {
+        add(prefix + name, value instanceof String ? String.class : value, values);
       }
     }
   }

@@ -336,8 +336,8 @@ class ModelReaderTest {
       quoteCharacter = '"',
       textBlock =
           """
-          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2, llama,
-          llama | model_type                | 'gemma2'  | model_type 'gemma2' is not supported yet: it caps attention scores and logits
+          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2,
+          llama | model_type                | 'jamba'     | model_type 'jamba' is not supported yet
           llama | model_type                | 'mixtral' | model_type 'mixtral' is not supported yet: it is a mixture of experts
           llama | model_type                | null      | 'model_type' must be a string but was null
           llama | hidden_size               | '64'      | 'hidden_size' must be a positive integer but was '64'
@@ -348,14 +348,16 @@ class ModelReaderTest {
           llama | head_dim                  | 15        | head_dim must be even but was 15
           llama | head_dim                  | 1073741824| 'head_dim' must be at most 4194304
           llama | head_dim                  | 4194304   | 'num_attention_heads' must be smaller
-          llama | hidden_act                | 'relu2'   | 'hidden_act' 'relu2' is not supported yet; supported is gelu,
+          llama | hidden_act                | 'mish'   | 'hidden_act' 'mish' is not supported yet; supported is gelu,
           llama | tie_word_embeddings       | 'yes'     | 'tie_word_embeddings' must be true or false but was 'yes'
           llama | rms_norm_eps              | -1        | 'rms_norm_eps' must be a positive number but was -1
           llama | quantization_config       | {'bits':4}| 'quantization_config'
           llama | rope_scaling              | {'type':'linear'}            | 'rope_scaling.factor' must be a positive number but is missing
           llama | rope_scaling              | {'type':'dynamic','factor':0}| 'rope_scaling.factor' must be a positive number but was 0
-          llama | rope_scaling              | {'type':'su'}                | 'rope_scaling.type' 'su' is not supported yet; supported is default, linear, dynamic, llama3, yarn
-          llama | rope_parameters           | {'rope_type':'longrope'}     | 'rope_parameters.rope_type' 'longrope' is not supported yet
+          llama | rope_scaling              | {'type':'su'}                | 'rope_scaling.type' 'su' is not supported yet; supported is default, linear, dynamic, llama3, yarn, longrope
+          llama | rope_parameters           | {'rope_type':'longrope'}     | 'rope_parameters.short_factor' must be a list of numbers but is missing
+          llama | rope_parameters           | {'rope_type':'longrope','short_factor':[1]} | 'rope_parameters.short_factor' must be of 8 numbers, one for two channels
+          llama | rope_parameters           | {'rope_type':'proportional'} | 'rope_parameters.rope_type' 'proportional' is not supported yet
           llama | rope_parameters           | {'rope_type':'llama3'}       | 'rope_parameters.low_freq_factor' must be a positive number but is missing
           llama | rope_parameters           | {'rope_type':'llama3','factor':8,'low_freq_factor':4,'high_freq_factor':4} | 'rope_parameters.high_freq_factor' must be above low_freq_factor (4.0) but was 4
           llama | rope_parameters           | {'rope_type':'yarn'}         | 'rope_parameters.factor' must be a positive number but is missing
@@ -381,7 +383,7 @@ class ModelReaderTest {
           llama | partial_rotary_factor     | 0.5       | 'partial_rotary_factor' 0.5 is not supported yet; supported is 1
           llama | attention_bias            | true      | 8 missing (model.layers.0.self_attn.q_proj.bias
           llama | mlp_bias                  | true      | 6 missing (model.layers.0.mlp.gate_proj.bias
-          gpt2  | n_head                    | 5         | n_embd must be a multiple of n_head (5) but was 64
+          gpt2  | n_head                    | 5         | 'n_embd' must be a multiple of n_head (5) but was 64
           gpt2  | activation_function       | 'mish'    | 'activation_function' 'mish' is not supported yet
           gpt2  | scale_attn_weights        | 1         | 'scale_attn_weights' must be true or false but was 1
           gpt2  | add_cross_attention       | true      | 'add_cross_attention' true is not supported yet
@@ -399,7 +401,7 @@ class ModelReaderTest {
           llama | architectures             | ['Qwen2ForCausalLM'] | 'architectures' must be ['LlamaForCausalLM'] for model_type llama but was ['Qwen2ForCausalLM']
           gpt2  | hidden_size               | 128       | wrong shape (transformer.wte.weight: file [4096, 64], model [4096, 128]
           gpt2  | num_hidden_layers         | 3         | missing (transformer.h.2.
-          gpt2  | num_attention_heads       | 5         | n_embd must be a multiple of n_head (5) but was 64
+          gpt2  | num_attention_heads       | 5         | 'n_embd' must be a multiple of num_attention_heads (5) but was 64
           """)
   void aConfigThatIsWrongOrAsksForMoreIsRefused(
       String model, String key, String json, String message) throws IOException {
@@ -525,9 +527,9 @@ class ModelReaderTest {
       quoteCharacter = '"',
       textBlock =
           """
-          phi3    | rope_scaling      | {'type':'longrope'}        | 'rope_scaling.type' 'longrope' is not supported yet; supported is default
-          phi3    | rope_scaling      | {'type':'yarn','factor':2} | 'rope_scaling.type' 'yarn' is not supported yet; supported is default
-          phi3    | partial_rotary_factor | 0.75                   | 'partial_rotary_factor' 0.75 is not supported yet; supported is 1
+          phi3    | rope_scaling      | {'type':'longrope'}        | 'rope_scaling.short_factor' must be a list of numbers
+          phi3    | rope_scaling      | {'type':'yarn','factor':2} | 'rope_scaling.type' 'yarn' is not supported yet; supported is default, longrope, su
+          phi3    | partial_rotary_factor | 0.05                   | partial_rotary_factor must leave an even number of channels of a head, from 2 to 16, but 0.05 leaves 0
           mistral | sliding_window    | 0                          | 'sliding_window' must be a positive integer but was 0
           mistral | sliding_window    | -1                         | 'sliding_window' must be a positive integer but was -1
           mistral | layer_types       | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
