@@ -101,8 +101,12 @@ public final class Node {
     return node;
   }
 
-  /** The result of an operation in a pass without a tape. */
-  Node untaped(Tensor result) {
+  /**
+   * The result of an operation in a pass without a tape.
+   *
+   * @throws IllegalStateException if there is one
+   */
+  public Node untaped(Tensor result) {
     if (tape != null) {
       throw new IllegalStateException(
           "an operation on a taped node must record its backward formula");

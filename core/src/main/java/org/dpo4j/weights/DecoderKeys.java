@@ -116,6 +116,7 @@ final class DecoderKeys {
             false,
             "mlp.down_proj",
             false),
+        null,
         new HeadConfig("lm_head", config.flag("tie_word_embeddings", defaults.tied), false, 1, 0),
         false,
         1,

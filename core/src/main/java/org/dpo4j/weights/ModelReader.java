@@ -18,7 +18,8 @@ public final class ModelReader {
               LlamaFamilies.ALL,
               NormFamilies.ALL,
               GemmaFamilies.ALL,
-              LayerNormFamilies.ALL)
+              LayerNormFamilies.ALL,
+              ExpertFamilies.ALL)
           .flatMap(List::stream)
           .toList();
 

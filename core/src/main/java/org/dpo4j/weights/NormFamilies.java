@@ -132,7 +132,7 @@ final class NormFamilies {
             });
   }
 
-  private static DecoderConfig granite(HuggingFaceConfig config, Defaults defaults) {
+  static DecoderConfig granite(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);
     return multiplied(config, LlamaFamilies.biased(config, keys.llama(keys.alike(keys.rope()))));
   }

@@ -279,6 +279,7 @@ public enum SmallModel {
             0,
             null),
         mlp(Activation.SILU),
+        null,
         new HeadConfig("lm_head", true, false, 1, 0),
         false,
         1,

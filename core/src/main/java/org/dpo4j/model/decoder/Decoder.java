@@ -3,6 +3,7 @@ package org.dpo4j.model.decoder;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.AttentionLayer;
@@ -198,15 +199,21 @@ public final class Decoder implements CausalLm {
         output,
         afterAttention,
         shared ? beforeAttention : place(prefix, beforeMlp, source),
-        mlp(prefix, source),
+        mlp(kind, prefix, source),
         place(prefix, norms.afterMlp(), source));
   }
 
-  private Mlp mlp(String prefix, ParameterSource source) {
+  private Mlp mlp(LayerConfig kind, String prefix, ParameterSource source) {
     MlpConfig mlp = config.mlp();
+    if (kind.sparse()) {
+      ExpertConfig experts =
+          Objects.requireNonNull(config.experts(), "a sparse layer has no settings of experts");
+      return ExpertParts.take(
+          parameters, source, experts, mlp.activation(), config.hiddenSize(), prefix);
+    }
     Integer[] widths =
         mlp.gated() ? new Integer[] {mlp.width(), mlp.width()} : new Integer[] {mlp.width()};
-    return new Mlp(
+    return new DenseMlp(
         new Projections(
             linears(prefix, mlp.inputs(), source, mlp.inputBias(), widths), 1, List.of(widths)),
         mlp.activation(),

@@ -3,6 +3,7 @@ package org.dpo4j.model.decoder;
 import java.util.List;
 import java.util.function.Consumer;
 import org.dpo4j.model.ModelShape;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sizes, switches and names of a {@link Decoder}.
@@ -13,7 +14,8 @@ import org.dpo4j.model.ModelShape;
  * @param embedding of tokens and positions
  * @param norms kind and places
  * @param attention of all blocks
- * @param mlp of all blocks
+ * @param mlp of the blocks without experts
+ * @param experts of the other blocks; null for none
  * @param head from states to logits
  * @param parallel whether the MLP reads the input of the block instead of the sum after attention
  * @param residualScale factor of what attention and MLP add to the residual stream
@@ -29,6 +31,7 @@ public record DecoderConfig(
     NormConfig norms,
     AttentionConfig attention,
     MlpConfig mlp,
+    @Nullable ExpertConfig experts,
     HeadConfig head,
     boolean parallel,
     double residualScale,
@@ -65,7 +68,10 @@ public record DecoderConfig(
 
   /** Whether every part has a hand-written backward formula. */
   boolean taped() {
-    return attention.cap() == 0 && attention.sinks() == null && head.cap() == 0;
+    return attention.cap() == 0
+        && attention.sinks() == null
+        && head.cap() == 0
+        && layers.stream().noneMatch(LayerConfig::sparse);
   }
 
   /** The sizes that determine memory and arithmetic. */
@@ -82,6 +88,7 @@ public record DecoderConfig(
     public NormConfig norms;
     public AttentionConfig attention;
     public MlpConfig mlp;
+    public @Nullable ExpertConfig experts;
     public HeadConfig head;
     public boolean parallel;
     public double residualScale;
@@ -97,6 +104,7 @@ public record DecoderConfig(
       norms = config.norms;
       attention = config.attention;
       mlp = config.mlp;
+      experts = config.experts;
       head = config.head;
       parallel = config.parallel;
       residualScale = config.residualScale;
@@ -119,6 +127,7 @@ public record DecoderConfig(
           norms,
           attention,
           mlp,
+          experts,
           head,
           parallel,
           residualScale,

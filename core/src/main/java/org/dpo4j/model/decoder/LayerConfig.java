@@ -10,11 +10,22 @@ import org.jspecify.annotations.Nullable;
  * @param rope of queries and keys; null for a layer without rotary embedding
  * @param window number of tokens that a token attends to, as in {@link AttentionLayer}
  * @param scale factor of the scores
+ * @param sparse whether the layer has experts instead of an MLP
  */
-public record LayerConfig(@Nullable Rope rope, int window, double scale) {
+public record LayerConfig(@Nullable Rope rope, int window, double scale, boolean sparse) {
+
+  /** A layer with an MLP. */
+  public LayerConfig(@Nullable Rope rope, int window, double scale) {
+    this(rope, window, scale, false);
+  }
+
+  /** The same with experts, or with an MLP. */
+  public LayerConfig withExperts(boolean experts) {
+    return new LayerConfig(rope, window, scale, experts);
+  }
 
   /** The same with another factor of the scores. */
   public LayerConfig withScale(double factor) {
-    return new LayerConfig(rope, window, factor);
+    return new LayerConfig(rope, window, factor, sparse);
   }
 }

@@ -1,0 +1,23 @@
+package org.dpo4j.model.decoder;
+
+import java.util.List;
+import org.dpo4j.model.Activation;
+import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
+
+/**
+ * An MLP that all tokens take.
+ *
+ * @param inputs one projection, or two of which the first is the gate
+ */
+record DenseMlp(Projections inputs, Activation activation, Linear output) implements Mlp {
+
+  @Override
+  public Node apply(Node input) {
+    if (inputs.widths().size() == 1) {
+      return output.apply(activation.apply(inputs.apply(input).get(0)));
+    }
+    List<Node> parts = inputs.applyInArena(input);
+    return output.apply(activation.gated(parts.get(0), parts.get(1)));
+  }
+}

@@ -1,0 +1,53 @@
+package org.dpo4j.model.decoder;
+
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.Linear;
+import org.dpo4j.model.Node;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * MLPs of which each token takes those with the largest router logits, weighted by the softmax of
+ * the logits. Only autograd computes its gradients.
+ *
+ * @param router from (tokens, hidden) to (tokens, experts)
+ * @param chosen number of experts that a token takes
+ * @param renormalized whether the softmax is over the chosen experts instead of all
+ * @param experts map (tokens, hidden) to (tokens, hidden)
+ * @param shared added for all tokens; null for none
+ */
+record Experts(
+    Linear router,
+    int chosen,
+    boolean renormalized,
+    List<UnaryOperator<Tensor>> experts,
+    @Nullable UnaryOperator<Tensor> shared)
+    implements Mlp {
+
+  @Override
+  public Node apply(Node input) {
+    Tensor x = input.value();
+    Tensor logits = router.apply(Node.of(x)).value();
+    T_TensorTensor_T top = logits.topk(chosen);
+    Tensor numbers = top.get1(); // (tokens, chosen)
+    Tensor weights = renormalized ? top.get0().softmax(-1) : logits.softmax(-1).gather(1, numbers);
+    Tensor sum = Tensors.zerosLike(x, x.shape());
+    for (int i = 0; i < experts.size(); i++) {
+      Tensor places = numbers.eq(Tensors.scalar(i)).nonzero(); // (uses, 2)
+      if (places.size(0) > 0) {
+        Tensor tokens = places.select(1, 0);
+        Tensor seen = experts.get(i).apply(x.index_select(0, tokens));
+        Tensor weight =
+            weights
+                .reshape(-1)
+                .index_select(0, tokens.mul(new Scalar(chosen)).add(places.select(1, 1)));
+        sum = sum.index_add(0, tokens, seen.mul(weight.unsqueeze(1)));
+      }
+    }
+    return input.untaped(shared == null ? sum : sum.add(shared.apply(x)));
+  }
+}
