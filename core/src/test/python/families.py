@@ -309,6 +309,29 @@ CASES = {
     "opt_plain": (
         "opt", {"ffn_dim": 20, "enable_bias": False, "layer_norm_elementwise_affine": False, "activation_function": "gelu"},
         "bfloat16", []),
+    "mixtral": ("mixtral", {"num_local_experts": 4, **rope("default", 50.0), "sliding_window": 7}, "bfloat16", []),
+    "qwen3_moe": (
+        "qwen3_moe",
+        {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "norm_topk_prob": True,
+         "num_hidden_layers": 3, "mlp_only_layers": [1], **rope("default", 50.0)}, "bfloat16", []),
+    "qwen3_moe_softmax_over_all": (
+        "qwen3_moe",
+        {"num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 12, "attention_bias": True,
+         "decoder_sparse_step": 2, "pad_token_id": PADDING, "tie_word_embeddings": True, "use_sliding_window": True,
+         "sliding_window": 5}, "bfloat16", ["norm_topk_prob"]),
+    "qwen2_moe": (
+        "qwen2_moe",
+        {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "shared_expert_intermediate_size": 8,
+         **rope("default", 50.0)}, "bfloat16", ["layer_types"]),
+    "olmoe": ("olmoe", {"num_experts": 4, "num_experts_per_tok": 2, "attention_bias": True, "norm_topk_prob": True},
+              "bfloat16", []),
+    "granitemoe": (
+        "granitemoe",
+        {"num_local_experts": 4, "num_experts_per_tok": 2, "embedding_multiplier": 3.0, "residual_multiplier": 0.6,
+         "attention_multiplier": 0.2, "logits_scaling": 4.0}, "bfloat16", []),
+    "gpt_oss": (
+        "gpt_oss", {**HEAD_8, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 5,
+                    "swiglu_limit": 0.5}, "bfloat16", ["rope_parameters", "layer_types"]),
 }
 
 

@@ -338,7 +338,6 @@ class ModelReaderTest {
           """
           llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2,
           llama | model_type                | 'jamba'     | model_type 'jamba' is not supported yet
-          llama | model_type                | 'mixtral' | model_type 'mixtral' is not supported yet: it is a mixture of experts
           llama | model_type                | null      | 'model_type' must be a string but was null
           llama | hidden_size               | '64'      | 'hidden_size' must be a positive integer but was '64'
           llama | hidden_size               | 64.0      | 'hidden_size' must be a positive integer but was 64.0
