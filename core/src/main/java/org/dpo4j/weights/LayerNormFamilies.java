@@ -44,7 +44,7 @@ final class LayerNormFamilies {
                 d.rotatedKey = "rotary_pct";
                 d.activation = "gelu";
                 d.prefix = "gpt_neox.";
-                d.otherHead = "lm_head.weight";
+                d.otherHead = "embed_out.weight";
                 d.buffers = "layers\\.\\d+\\.attention\\.(bias|masked_bias|rotary_emb\\.inv_freq)";
               },
               LayerNormFamilies::gptNeoX),
@@ -232,7 +232,6 @@ final class LayerNormFamilies {
                       .withoutGate("mlp.dense_h_to_4h")
                       .withOutput("mlp.dense_4h_to_h")
                       .withBiases(true);
-              d.head = d.head.withName("embed_out", false);
               d.blocks = "gpt_neox.layers";
             });
   }

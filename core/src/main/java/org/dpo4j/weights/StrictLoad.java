@@ -168,7 +168,8 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
         continue;
       }
       WeightRules.TiedHead tied = rules.tied().orElse(null);
-      if (tied == null || !tied.head().equals(name)) {
+      if (tied == null
+          || !(tied.head().equals(name) || name.equals(rules.otherNames().get(tied.head())))) {
         unexpected.add(name);
       } else if (inFile.containsKey(tied.embedding())) {
         String embedding = inFile.get(tied.embedding());
