@@ -136,12 +136,12 @@ enum BenchModel {
         NoGrad noGrad = NoGrad.open()) {
       Tensor tensor = Tensors.empty(ElementType.F32, shape);
       switch (kind) {
-        case MATRIX, EMBEDDING -> {
+        case MATRIX, EMBEDDING, SINKS -> {
           random.normal(tensor);
           tensor.mul_(Tensors.scalar(DEVIATION));
         }
         case NORM -> tensor.fill_(Tensors.scalar(1.0));
-        case BIAS, NORM_BIAS -> tensor.zero_();
+        case BIAS, NORM_BIAS, NORM_DIFFERENCE -> tensor.zero_();
       }
       return scope.disown(tensor);
     }
