@@ -1,6 +1,7 @@
 package org.dpo4j.logprob;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.BoolOptional;
@@ -13,6 +14,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DropoutMasks;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.Product;
+import org.dpo4j.model.RouterLoss;
 import org.dpo4j.model.TrainedWeights;
 import org.dpo4j.torch.EnableGrad;
 import org.dpo4j.torch.NoGrad;
@@ -64,6 +66,7 @@ final class AutogradPass implements LogProbPass {
   private final List<Tile> tiles = new ArrayList<>();
   private final Tensor logProbs; // (scored), without a graph
   private final TokenStatistics statistics;
+  private final @Nullable Tensor routerLoss; // scalar, with its graph; null for none
   private State state = State.FORWARD;
 
   private AutogradPass(
@@ -79,7 +82,15 @@ final class AutogradPass implements LogProbPass {
     this.scope = scope;
     weights = TrainedWeights.of(model);
     completions = new CompletionSums(sequences, tail);
-    Tensor states = SequenceLogProbs.predictingStates(model, sequences, dropoutSeed);
+    RouterLoss settings = purpose == LogProbEngine.Purpose.SUMS ? null : model.routerLoss();
+    Tensor states;
+    try (RouterLoss.Log routers = settings == null ? null : new RouterLoss.Log()) {
+      states = SequenceLogProbs.predictingStates(model, sequences, dropoutSeed, routers);
+      routerLoss =
+          settings == null || routers == null
+              ? null
+              : settings.of(routers, uses(sequences)).mul(Tensors.scalar(settings.coefficient()));
+    }
     DropoutMasks dropout =
         dropoutSeed.isPresent()
             ? DropoutMasks.of(dropoutSeed.getAsLong(), sequences.targets().length)
@@ -212,7 +223,29 @@ final class AutogradPass implements LogProbPass {
   }
 
   @Override
+  public double routerLoss() {
+    return routerLoss == null ? 0 : routerLoss.item_double();
+  }
+
+  /** How many sequences each token is part of: a prompt stands for all its completions. */
+  private static double[] uses(FlatSequences sequences) {
+    double[] uses = new double[sequences.tokens()];
+    for (FlatSequences.Group group : sequences.groups()) {
+      int end = group.start() + group.promptTokens();
+      Arrays.fill(uses, group.start(), end, group.completionTokens().size());
+      int tokens = group.completionTokens().stream().mapToInt(Integer::intValue).sum();
+      Arrays.fill(uses, end, end + tokens, 1);
+    }
+    return uses;
+  }
+
+  @Override
   public void backward(Tensor bySums, Tensor byWeightedSums) {
+    backward(bySums, byWeightedSums, 0);
+  }
+
+  @Override
+  public void backward(Tensor bySums, Tensor byWeightedSums, double byRouterLoss) {
     begin();
     try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold spread = Pools.spread();
@@ -222,7 +255,7 @@ final class AutogradPass implements LogProbPass {
       for (Tile tile : tiles) {
         backward(tile, Tensors.rows(byToken, 0, tile.from(), tile.to()));
       }
-      backwardBlocks();
+      backwardBlocks(byRouterLoss);
     }
   }
 
@@ -252,8 +285,8 @@ final class AutogradPass implements LogProbPass {
     }
   }
 
-  /** From the inputs of the head's products on. */
-  private void backwardBlocks() {
+  /** From the inputs of the head's products, and from the routers' loss, on. */
+  private void backwardBlocks(double byRouterLoss) {
     TensorVector roots = new TensorVector();
     TensorVector gradients = new TensorVector();
     for (int i = 0; i < inputs.size(); i++) {
@@ -262,6 +295,10 @@ final class AutogradPass implements LogProbPass {
         roots.push_back(products.get(i).input().value());
         gradients.push_back(gradient);
       }
+    }
+    if (routerLoss != null && routerLoss.requires_grad() && byRouterLoss != 0) {
+      roots.push_back(routerLoss);
+      gradients.push_back(Tensors.like(routerLoss, byRouterLoss).squeeze());
     }
     if (!roots.empty()) {
       torch.backward(roots, gradients, new BoolOptional(), false, new TensorVector());

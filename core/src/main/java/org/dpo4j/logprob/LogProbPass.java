@@ -15,6 +15,23 @@ public interface LogProbPass extends AutoCloseable {
   TokenStatistics tokens();
 
   /**
+   * The {@link org.dpo4j.model.RouterLoss} of the pass times its coefficient; 0 for a model without
+   * routers and for {@link LogProbEngine.Purpose#SUMS}.
+   */
+  default double routerLoss() {
+    return 0;
+  }
+
+  /**
+   * As {@link #backward(Tensor, Tensor)}.
+   *
+   * @param byRouterLoss gradient of the loss with respect to {@link #routerLoss}
+   */
+  default void backward(Tensor bySums, Tensor byWeightedSums, double byRouterLoss) {
+    backward(bySums, byWeightedSums);
+  }
+
+  /**
    * Runs the backward pass: adds to the gradient of each trained weight. Can be called once. The
    * weights must have required gradients when the pass was opened, and must have gradient tensors
    * ({@link org.dpo4j.optim.FlatParameters}).

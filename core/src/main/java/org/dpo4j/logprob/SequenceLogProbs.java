@@ -9,9 +9,11 @@ import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DropoutMasks;
 import org.dpo4j.model.FlatAttention;
+import org.dpo4j.model.RouterLoss;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Log-probabilities of completions under a model, by the definition: gradients flow through
@@ -126,16 +128,20 @@ public final class SequenceLogProbs {
 
   /** Shape (scored, vocab). */
   static Tensor completionLogits(CausalLm model, FlatSequences sequences) {
-    return model.logits(predictingStates(model, sequences, OptionalLong.empty()));
+    return model.logits(predictingStates(model, sequences, OptionalLong.empty(), null));
   }
 
   /**
    * The states from which the head predicts completion tokens, shape (scored, hidden).
    *
    * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
+   * @param routers takes the logits of the routers; null if nobody needs them
    */
   static Tensor predictingStates(
-      CausalLm model, FlatSequences sequences, OptionalLong dropoutSeed) {
+      CausalLm model,
+      FlatSequences sequences,
+      OptionalLong dropoutSeed,
+      RouterLoss.@Nullable Log routers) {
     Tensor like = like(model);
     return TensorScope.compute(
         () ->
@@ -146,7 +152,8 @@ public final class SequenceLogProbs {
                     new FlatAttention(sequences, like, model.windows()),
                     dropoutSeed.isPresent()
                         ? DropoutMasks.of(dropoutSeed.getAsLong(), sequences.tokens())
-                        : null)
+                        : null,
+                    routers)
                 .index_select(0, Tensors.indices(like, sequences.predictors())));
   }
 

@@ -94,6 +94,11 @@ public interface CausalLm extends AutoCloseable {
     return 0;
   }
 
+  /** The loss of the routers, which training adds to its own; null for none. */
+  default @Nullable RouterLoss routerLoss() {
+    return null;
+  }
+
   /** Applies the limit of logits: any shape in, the same out. */
   default Tensor capLogits(Tensor logits) {
     double cap = logitCap();
@@ -170,23 +175,29 @@ public interface CausalLm extends AutoCloseable {
    * @return shape (tokens, hidden)
    */
   default Tensor hiddenStates(Tensor ids, Tensor positions, Attention attention) {
-    return hiddenStates(ids, positions, attention, null);
+    return hiddenStates(ids, positions, attention, null, null);
   }
 
   /**
    * {@link #hiddenStates(Tensor, Tensor, Attention)} with dropout.
    *
    * @param dropout masks of the tokens; null for none
+   * @param routers takes the logits of the routers; null if nobody needs them
    */
   default Tensor hiddenStates(
-      Tensor ids, Tensor positions, Attention attention, @Nullable DropoutMasks dropout) {
+      Tensor ids,
+      Tensor positions,
+      Attention attention,
+      @Nullable DropoutMasks dropout,
+      RouterLoss.@Nullable Log routers) {
     try (Pools.Hold spread = Pools.spread();
         AdapterHold adapter = holdAdapter()) {
       Rotations rotations = rotations(positions);
       Tensor states = embed(ids, positions);
       for (DecoderBlock block : blocks()) {
         Tensor input = states;
-        states = TensorScope.compute(() -> block.apply(input, rotations, attention, dropout));
+        states =
+            TensorScope.compute(() -> block.apply(input, rotations, attention, dropout, routers));
       }
       return finalNorm(Node.of(states)).value();
     }

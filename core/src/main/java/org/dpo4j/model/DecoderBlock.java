@@ -40,12 +40,26 @@ public interface DecoderBlock {
   Node finish(Node states, Node attended);
 
   /**
+   * As {@link #finish(Node, Node)}, for a block that may have a router.
+   *
+   * @param routers takes the router's logits; null if nobody needs them
+   */
+  default Node finish(Node states, Node attended, RouterLoss.@Nullable Log routers) {
+    return finish(states, attended);
+  }
+
+  /**
    * Applies the block without a tape: shape (tokens, hidden) in and out.
    *
    * @param dropout masks of the tokens; null for none
+   * @param routers takes the logits of a router; null if nobody needs them
    */
   default Tensor apply(
-      Tensor states, Rotations rotations, Attention attention, @Nullable DropoutMasks dropout) {
+      Tensor states,
+      Rotations rotations,
+      Attention attention,
+      @Nullable DropoutMasks dropout,
+      RouterLoss.@Nullable Log routers) {
     Node input = Node.of(states, dropout);
     Projected projected = project(input, rotations);
     Tensor attended =
@@ -54,6 +68,6 @@ public interface DecoderBlock {
             projected.query().value(),
             projected.key().value(),
             projected.value().value());
-    return finish(input, Node.of(attended.reshape(states.size(0), -1), dropout)).value();
+    return finish(input, Node.of(attended.reshape(states.size(0), -1), dropout), routers).value();
   }
 }

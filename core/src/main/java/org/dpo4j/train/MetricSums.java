@@ -78,6 +78,14 @@ public record MetricSums(
     return new MetricSums(examples, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
+  /** The same with a loss of the whole micro-batch in that of each example. */
+  MetricSums withRouterLoss(double routerLoss) {
+    return routerLoss == 0
+        ? this
+        : plus(
+            new MetricSums(0, 0, 0, 0, 0, weight * routerLoss, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+  }
+
   /** Whether losses, rewards and log-probabilities are finite. */
   boolean finite() {
     return Double.isFinite(loss)

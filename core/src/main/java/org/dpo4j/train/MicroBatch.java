@@ -30,14 +30,17 @@ final class MicroBatch implements AutoCloseable {
   private final Tensor weightedSums; // (sequences); the same tensor if tokens have no weights
   private final Tensor loss; // scalar: the sum of weight x loss
   private final List<MetricSums> metrics;
+  private final double unit;
 
   private MicroBatch(
+      double unit,
       TensorScope scope,
       LogProbPass pass,
       Tensor sums,
       Tensor weightedSums,
       Tensor loss,
       List<MetricSums> metrics) {
+    this.unit = unit;
     this.scope = scope;
     this.pass = pass;
     this.sums = sums;
@@ -94,7 +97,10 @@ final class MicroBatch implements AutoCloseable {
                   pass.tokens(),
                   sequences.lengths(),
                   kl));
-      return new MicroBatch(scope, pass, sums, weightedSums, computed.loss(), computed.metrics());
+      double routerLoss = pass.routerLoss();
+      List<MetricSums> metrics =
+          computed.metrics().stream().map(sum -> sum.withRouterLoss(routerLoss)).toList();
+      return new MicroBatch(unit, scope, pass, sums, weightedSums, computed.loss(), metrics);
     } catch (RuntimeException | Error e) {
       if (pass != null) {
         pass.close();
@@ -115,12 +121,13 @@ final class MicroBatch implements AutoCloseable {
    * @param divisor weight of the whole step that contains this micro-batch, in units
    */
   void backward(double divisor) {
+    double weight = metrics.stream().mapToDouble(MetricSums::weight).sum() / unit;
     loss.div(Tensors.scalar(divisor)).backward();
     Tensor zeros = Tensors.zerosLike(sums, sums.shape());
     Tensor bySums = sums.grad().defined() ? sums.grad() : zeros;
     Tensor byWeightedSums =
         !weightedSums.is_same(sums) && weightedSums.grad().defined() ? weightedSums.grad() : zeros;
-    pass.backward(bySums, byWeightedSums);
+    pass.backward(bySums, byWeightedSums, weight / divisor);
   }
 
   @Override

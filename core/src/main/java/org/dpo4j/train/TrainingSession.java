@@ -238,14 +238,14 @@ public final class TrainingSession implements AutoCloseable {
     if (examples.isEmpty()) {
       return List.of();
     }
-    return objective.loss().separable()
+    return objective.loss().separable() && policy.routerLoss() == null
         ? TokenBudget.TRAINING.pieces(examples, scored -> scored.example().trained())
         : List.of(examples);
   }
 
   private void checkStart(Consumer<StartCheck> listener) {
     OptionalDouble expected = objective.valueAtZero();
-    if (settings.startsAtReference() && expected.isPresent()) {
+    if (settings.startsAtReference() && expected.isPresent() && policy.routerLoss() == null) {
       listener.accept(
           new StartCheck(
               expected.getAsDouble(),

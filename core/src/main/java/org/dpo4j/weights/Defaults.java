@@ -45,6 +45,9 @@ final class Defaults {
   int padding = CausalLm.EmbeddingTable.NONE;
   String activation = "silu";
 
+  /** Coefficient of the routers' loss. */
+  double routerLoss = 0.001;
+
   /** Another name of the head's matrix in files; empty for none. */
   String otherHead = "";
 

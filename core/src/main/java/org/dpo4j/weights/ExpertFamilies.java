@@ -58,6 +58,7 @@ final class ExpertFamilies {
                 d.maxPositions = 4096;
                 d.epsilon = 1e-5;
                 d.padding = 1;
+                d.routerLoss = 0.01;
                 d.key(EXPERTS, "num_local_experts");
               },
               ExpertFamilies::olmoe),
@@ -97,7 +98,7 @@ final class ExpertFamilies {
       boolean renormalized,
       Storage storage,
       String names) {
-    config.withoutEffect("router_aux_loss_coef", "output_router_logits");
+    config.withoutEffect("output_router_logits"); // TRL asks for them
     return new ExpertConfig(
         config.size(defaults.key(config, EXPERTS), count),
         config.size(CHOSEN, chosen),
@@ -107,6 +108,7 @@ final class ExpertFamilies {
         renormalized,
         storage,
         names,
+        config.number("router_aux_loss_coef", defaults.routerLoss),
         null,
         null);
   }

@@ -19,6 +19,7 @@ import org.dpo4j.model.RmsNorm;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.model.Rotations;
+import org.dpo4j.model.RouterLoss;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,10 +74,15 @@ public final class Decoder implements CausalLm {
 
     @Override
     public Node finish(Node states, Node attended) {
+      return finish(states, attended, null);
+    }
+
+    @Override
+    public Node finish(Node states, Node attended, RouterLoss.@Nullable Log routers) {
       double scale = config.residualScale();
       Node after = states.plus(normed(output.apply(attended), afterAttention).times(scale));
       Node read = config.parallel() ? states : after;
-      return after.plus(normed(mlp.apply(normed(read, beforeMlp)), afterMlp).times(scale));
+      return after.plus(normed(mlp.apply(normed(read, beforeMlp), routers), afterMlp).times(scale));
     }
 
     private boolean normalizes(AttentionConfig.Scope scope) {
@@ -292,6 +298,14 @@ public final class Decoder implements CausalLm {
   @Override
   public double logitCap() {
     return config.head().cap();
+  }
+
+  @Override
+  public @Nullable RouterLoss routerLoss() {
+    ExpertConfig experts = config.experts();
+    return experts == null || experts.lossCoefficient() == 0
+        ? null
+        : new RouterLoss(experts.count(), experts.chosen(), experts.lossCoefficient());
   }
 
   @Override

@@ -4,6 +4,8 @@ import java.util.List;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.Node;
+import org.dpo4j.model.RouterLoss;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An MLP that all tokens take.
@@ -13,7 +15,7 @@ import org.dpo4j.model.Node;
 record DenseMlp(Projections inputs, Activation activation, Linear output) implements Mlp {
 
   @Override
-  public Node apply(Node input) {
+  public Node apply(Node input, RouterLoss.@Nullable Log routers) {
     if (inputs.widths().size() == 1) {
       return output.apply(activation.apply(inputs.apply(input).get(0)));
     }

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param storage of the experts' matrices
  * @param names of the experts' matrices: gate, up and down after {@code experts.E.} where they are
  *     apart, else the two joined ones
+ * @param lossCoefficient factor of the {@link org.dpo4j.model.RouterLoss} in training; 0 for none
  * @param shared an expert that all tokens take; null for none
  * @param clamp settings of the clamped activation of gpt-oss; null for the MLP's own activation
  */
@@ -28,6 +29,7 @@ public record ExpertConfig(
     boolean renormalized,
     Storage storage,
     String names,
+    double lossCoefficient,
     @Nullable Shared shared,
     @Nullable Clamp clamp) {
 
@@ -59,13 +61,33 @@ public record ExpertConfig(
   /** The same with an expert that all tokens take. */
   public ExpertConfig withShared(Shared expert) {
     return new ExpertConfig(
-        count, chosen, width, router, routerBias, renormalized, storage, names, expert, clamp);
+        count,
+        chosen,
+        width,
+        router,
+        routerBias,
+        renormalized,
+        storage,
+        names,
+        lossCoefficient,
+        expert,
+        clamp);
   }
 
   /** The same with the clamped activation and a bias of the router. */
   public ExpertConfig withClamp(Clamp settings) {
     return new ExpertConfig(
-        count, chosen, width, router, true, renormalized, storage, names, shared, settings);
+        count,
+        chosen,
+        width,
+        router,
+        true,
+        renormalized,
+        storage,
+        names,
+        lossCoefficient,
+        shared,
+        settings);
   }
 
   public ExpertConfig {

@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.Node;
+import org.dpo4j.model.RouterLoss;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
@@ -29,9 +30,12 @@ record Experts(
     implements Mlp {
 
   @Override
-  public Node apply(Node input) {
+  public Node apply(Node input, RouterLoss.@Nullable Log routers) {
     Tensor x = input.value();
     Tensor logits = router.apply(Node.of(x)).value();
+    if (routers != null) {
+      routers.add(logits);
+    }
     T_TensorTensor_T top = logits.topk(chosen);
     Tensor numbers = top.get1(); // (tokens, chosen)
     Tensor weights = renormalized ? top.get0().softmax(-1) : logits.softmax(-1).gather(1, numbers);

@@ -16,12 +16,14 @@ import org.dpo4j.model.Parameters;
 import org.dpo4j.model.Product;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.Rotations;
+import org.dpo4j.model.RouterLoss;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model with a LoRA adapter: each chosen layer computes y = W x + b + s B A dropout(x), where
@@ -276,6 +278,11 @@ public final class LoraModel implements CausalLm {
   @Override
   public double logitCap() {
     return base.logitCap();
+  }
+
+  @Override
+  public @Nullable RouterLoss routerLoss() {
+    return base.routerLoss();
   }
 
   /** The base's weights; those that are trained in full have their current values. */

@@ -1,0 +1,57 @@
+package org.dpo4j.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * The loss that keeps a router from preferring few experts: E sum f p over the experts, where f is
+ * how often an expert is among those chosen per token and p the mean of its softmax probability,
+ * both over all tokens and layers. Fedus et al. 2021, arXiv 2101.03961, equations 4 to 6. Gradients
+ * flow through p alone.
+ *
+ * @param experts E
+ * @param chosen number of experts that a token takes
+ * @param coefficient factor in the loss of training
+ */
+public record RouterLoss(int experts, int chosen, double coefficient) {
+
+  /** The logits of the routers of one pass, in the order of the layers. */
+  public static final class Log implements AutoCloseable {
+    private final List<Tensor> logits = new ArrayList<>(); // outlive the scopes of their layers
+
+    /** Adds the logits of a layer, shape (tokens, experts). */
+    public void add(Tensor layer) {
+      logits.add(TensorScope.ownedHandle(layer));
+    }
+
+    @Override
+    public void close() {
+      logits.forEach(Tensors::free);
+      logits.clear();
+    }
+  }
+
+  /**
+   * Computes the loss, without the coefficient.
+   *
+   * @param log of the layers of a pass
+   * @param weights how often each token counts, shape (tokens)
+   * @return scalar
+   */
+  public Tensor of(Log log, double[] weights) {
+    Tensor logits = Tensors.cat(log.logits, 0); // (layers x tokens, experts)
+    Tensor probabilities = logits.softmax(-1);
+    Tensor one = Tensors.like(logits, weights);
+    Tensor weight = one.repeat(log.logits.size()).unsqueeze(1);
+    Tensor total = weight.sum();
+    Tensor hits =
+        Tensors.zerosLike(logits, logits.shape())
+            .scatter(1, probabilities.detach().topk(chosen).get1(), Tensors.scalar(1));
+    Tensor frequency = hits.mul(weight).sum(0).div(total);
+    Tensor mean = probabilities.mul(weight).sum(0).div(total);
+    return frequency.mul(mean).sum().mul(Tensors.scalar((double) experts));
+  }
+}
