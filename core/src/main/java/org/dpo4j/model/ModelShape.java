@@ -11,8 +11,7 @@ import java.util.List;
  * @param keyValueHeads number of key heads, and of value heads
  * @param headDim width of a head
  * @param intermediateSize width of the MLP
- * @param gated whether the MLP has a gate, as in Llama
- * @param headNorms whether queries and keys are normalized by head, as in Qwen3
+ * @param switches parts of a block that save activations
  * @param tiedHead whether the head is the embedding table
  * @param windows attention window of each layer, as in {@link AttentionLayer}
  * @param blocks path of the blocks, as in {@code model.layers}
@@ -26,13 +25,30 @@ public record ModelShape(
     int keyValueHeads,
     int headDim,
     int intermediateSize,
-    boolean gated,
-    boolean headNorms,
+    Switches switches,
     boolean tiedHead,
     List<Integer> windows,
     String blocks,
     List<LinearShape> linears,
     long parameters) {
+
+  /**
+   * Parts of a block that save activations for the backward pass.
+   *
+   * @param gated whether the MLP has a gate, as in Llama
+   * @param headNorms whether queries and keys are normalized, as in Qwen3
+   * @param clipped whether queries, keys and values are limited, as in OLMo
+   * @param parallel whether the MLP reads the input of the block, as in GPT-NeoX
+   * @param normAfterAttention whether the output of attention is normalized, as in Gemma 3
+   * @param normAfterMlp whether the output of the MLP is normalized, as in Gemma 3
+   */
+  public record Switches(
+      boolean gated,
+      boolean headNorms,
+      boolean clipped,
+      boolean parallel,
+      boolean normAfterAttention,
+      boolean normAfterMlp) {}
 
   /**
    * The matrix of a linear layer.

@@ -97,7 +97,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
     }
     all += layers * load.tokens() * projectionFloats();
     all += (layers - 1) * load.tokens() * completionFloats();
-    all += load.predicting() * completionFloats();
+    all += load.predicting() * (completionFloats() + (parallel() ? shape.hiddenSize() : 0));
     all += load.tokens() * adapter.map(AdapterShape::ranks).orElse(0L);
     return all * FLOAT;
   }
@@ -111,20 +111,36 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
     return bytes <= LogProbEngine.KEPT_BYTES ? bytes : 0;
   }
 
-  /** Elements that a block saves per token before attention: queries, keys and values. */
+  /**
+   * Elements that a block saves per token before attention: queries, keys and values, and again
+   * where a norm or a limit needs its input.
+   */
   private long projectionFloats() {
+    ModelShape.Switches switches = shape.switches();
     long queriesAndKeys = (long) (shape.heads() + shape.keyValueHeads()) * shape.headDim();
     long values = (long) shape.keyValueHeads() * shape.headDim();
-    return (shape.headNorms() ? 2 : 1) * queriesAndKeys + values; // the inputs of norms, too
+    return (1 + (switches.headNorms() ? 1 : 0) + (switches.clipped() ? 1 : 0)) * queriesAndKeys
+        + (1 + (switches.clipped() ? 1 : 0)) * values;
   }
 
   /**
    * Elements that a block saves per token from attention on: the output of attention, the states
-   * after it and after the MLP, and the MLP's inner states, two in a gated one.
+   * after it and after the MLP, the inputs of norms of what is added to them, and the MLP's inner
+   * states, two in a gated one. An MLP beside attention reads the states before the block, which
+   * are saved already but for the selected rows of the last block.
    */
   private long completionFloats() {
-    return 2L * shape.hiddenSize()
+    ModelShape.Switches switches = shape.switches();
+    long states =
+        (parallel() ? 1 : 2)
+            + (switches.normAfterAttention() ? 1 : 0)
+            + (switches.normAfterMlp() ? 1 : 0);
+    return states * shape.hiddenSize()
         + (long) shape.heads() * shape.headDim()
-        + (shape.gated() ? 2L : 1L) * shape.intermediateSize();
+        + (switches.gated() ? 2L : 1L) * shape.intermediateSize();
+  }
+
+  private boolean parallel() {
+    return shape.switches().parallel();
   }
 }

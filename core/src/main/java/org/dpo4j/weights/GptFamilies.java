@@ -192,7 +192,7 @@ final class GptFamilies {
     if (config.integer("word_embed_proj_dim", keys.hidden()) != keys.hidden()) {
       throw config.notSupported("word_embed_proj_dim", "hidden_size, " + keys.hidden());
     }
-    config.withoutEffect("dropout", "layerdrop", "init_std");
+    config.withoutEffect("dropout", "layerdrop", "init_std", "intermediate_size");
     boolean bias = config.flag("enable_bias", true);
     boolean weights = config.flag("layer_norm_elementwise_affine", true);
     return keys.llama(config.size("ffn_dim", 3072), 1e-5, keys.alike(null))

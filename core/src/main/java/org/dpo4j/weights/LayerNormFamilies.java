@@ -344,7 +344,7 @@ final class LayerNormFamilies {
   private static DecoderConfig falcon(HuggingFaceConfig config, Defaults defaults) {
     config.requireOff("alibi");
     config.requireOff("n_embed");
-    config.withoutEffect("n_layer", "n_head", "num_key_value_heads");
+    config.withoutEffect("n_layer", "n_head", "num_key_value_heads", "intermediate_size");
     DecoderKeys keys = new DecoderKeys(config, defaults);
     boolean grouped = config.flag("new_decoder_architecture", false);
     boolean parallel = config.flag("parallel_attn", true);
