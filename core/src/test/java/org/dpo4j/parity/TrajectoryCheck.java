@@ -49,16 +49,29 @@ final class TrajectoryCheck {
 
   private final Path fixtures;
   private final Path work;
+  private final String engine;
+  private final double loosest;
 
   /**
-   * Prepares checks.
+   * Prepares checks of the default engine.
    *
    * @param fixtures the folder that holds models, trajectories and pairs32.jsonl
    * @param work an empty folder
    */
   TrajectoryCheck(Path fixtures, Path work) {
+    this(fixtures, work, "cpu", Double.MAX_VALUE);
+  }
+
+  /**
+   * Prepares checks of an engine.
+   *
+   * @param loosest limit of all tolerances
+   */
+  TrajectoryCheck(Path fixtures, Path work, String engine, double loosest) {
     this.fixtures = fixtures;
     this.work = work;
+    this.engine = engine;
+    this.loosest = loosest;
   }
 
   /** Runs and compares; what was compared goes into the table even where it fails. */
@@ -70,11 +83,9 @@ final class TrajectoryCheck {
   void run(String folder, String name, ParityTable table) throws IOException {
     JsonNode fixture = JSON.readTree(fixtures.resolve(folder + "/" + name + ".json"));
     JsonNode setup = fixture.get("setup");
-    Path model = model(setup.get("model").asString(), "model");
-    Path data =
-        setup.has("trainer")
-            ? fixtures.resolve(folder).resolve(setup.get("data").asString())
-            : fixtures.resolve("pairs32.jsonl");
+    Path model = model(setup, setup.get("model").asString(), "model");
+    Path beside = fixtures.resolve(folder).resolve(setup.get("data").asString());
+    Path data = Files.exists(beside) ? beside : fixtures.resolve("pairs32.jsonl");
     useTemplate(fixture, folder, model);
     Path output = work.resolve(name);
     TrainingRun.run(config(fixture, folder, model, data, output), silent());
@@ -147,11 +158,11 @@ final class TrajectoryCheck {
     }
   }
 
-  private static void compare(
+  private void compare(
       int step, String metric, JsonNode ours, double expected, Map<String, Worst> worst) {
     assertThat(ours.has(metric)).as("%s in step %d", metric, step).isTrue();
     worst
-        .computeIfAbsent(metric, name -> new Worst(tolerance(name)))
+        .computeIfAbsent(metric, name -> new Worst(Math.min(loosest, tolerance(name))))
         .add("step " + step, ours.get(metric).asDouble(), expected);
   }
 
@@ -243,6 +254,7 @@ final class TrajectoryCheck {
     options.put("data_file", data);
     options.put("output_dir", output);
     options.put("shuffle", false);
+    options.put("engine", engine);
     JsonNode setup = fixture.get("setup");
     if (setup.path("eval_data").isString()) {
       options.put("eval_file", fixtures.resolve(folder).resolve(setup.get("eval_data").asString()));
@@ -252,15 +264,15 @@ final class TrajectoryCheck {
     }
     String reference = setup.get("reference").asString("none");
     if (reference.startsWith("models/")) {
-      options.put("ref_model", model(reference, "reference"));
+      options.put("ref_model", model(setup, reference, "reference"));
     } else {
       options.put("reference", reference.replaceFirst(":.*", ""));
     }
     return TrainingConfig.of(options);
   }
 
-  /** The fixtures' models share one tokenizer.json; a folder of its own gets each its copy. */
-  private Path model(String name, String folder) throws IOException {
+  /** Models share a tokenizer.json; each gets a copy in a folder of its own. */
+  private Path model(JsonNode setup, String name, String folder) throws IOException {
     Path copy = Files.createDirectories(work.resolve(folder));
     try (var files = Files.newDirectoryStream(fixtures.resolve(name))) {
       for (Path file : files) {
@@ -268,7 +280,8 @@ final class TrajectoryCheck {
       }
     }
     if (Files.notExists(copy.resolve("tokenizer.json"))) {
-      Files.copy(fixtures.resolve("models/llama/tokenizer.json"), copy.resolve("tokenizer.json"));
+      String shared = setup.path("tokenizer").asString("models/llama/tokenizer.json");
+      Files.copy(fixtures.resolve(shared), copy.resolve("tokenizer.json"));
     }
     return copy;
   }

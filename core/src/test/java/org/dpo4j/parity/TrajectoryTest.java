@@ -5,6 +5,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,13 +30,18 @@ class TrajectoryTest {
     return recorded("completions");
   }
 
+  /** A model of each of ten families, by {@code family_trajectories.py}. */
+  static List<String> ofFamilies() throws IOException, URISyntaxException {
+    return recorded("family_trajectories");
+  }
+
   private static List<String> recorded(String folder) throws IOException, URISyntaxException {
     try (Stream<Path> files = Files.list(fixtures().resolve(folder))) {
       return files
           .map(file -> String.valueOf(file.getFileName()))
           .filter(name -> name.endsWith(".json"))
           .map(name -> name.replace(".json", ""))
-          .filter(name -> !name.equals(NOT_HERE) && !name.equals(NO_TARGETS))
+          .filter(name -> !List.of(NOT_HERE, NO_TARGETS, "tokenizer").contains(name))
           .sorted()
           .toList();
     }
@@ -57,5 +63,17 @@ class TrajectoryTest {
   void everyMetricOfEveryStepOfKtoAndSftAgreesWithTrl(String name, @TempDir Path work)
       throws IOException, URISyntaxException {
     new TrajectoryCheck(fixtures(), work).run("completions", name, new ParityTable());
+  }
+
+  @ParameterizedTest
+  @MethodSource("ofFamilies")
+  void everyMetricOfEveryStepOfEachFamilyAgreesWithTrlOnBothEngines(
+      String name, @TempDir Path cpu, @TempDir Path autograd)
+      throws IOException, URISyntaxException {
+    // The largest difference was 7e-6.
+    for (Map.Entry<String, Path> engine : Map.of("cpu", cpu, "autograd", autograd).entrySet()) {
+      new TrajectoryCheck(fixtures(), engine.getValue(), engine.getKey(), 5e-4)
+          .run("family_trajectories", name, new ParityTable());
+    }
   }
 }
