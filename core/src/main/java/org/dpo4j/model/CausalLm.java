@@ -108,11 +108,16 @@ public interface CausalLm extends AutoCloseable {
   Parameters parameters();
 
   /**
-   * Whether every layer, with attention and head, can record its backward formula on a {@link
-   * Tape}. A model of which some cannot is trained by libtorch's autograd.
+   * What cannot record its backward formula on a {@link Tape}, in words: layers, attention, head. A
+   * model that has any of it is trained by libtorch's autograd.
    */
+  default List<String> untapedParts() {
+    return List.of();
+  }
+
+  /** Whether every layer, with attention and head, can record its backward formula. */
   default boolean hasTapedLayers() {
-    return true;
+    return untapedParts().isEmpty();
   }
 
   /** The weights that training changes: all, or those of the adapter. */

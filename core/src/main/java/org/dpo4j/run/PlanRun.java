@@ -86,6 +86,7 @@ public final class PlanRun {
 
   private void run() {
     ModelBundle.noteUnread(blueprint.config(), output);
+    ComputingEngine.note(training, blueprint.untapedParts(), output);
     Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
     try (TrainingExamples pairs = pairs(files)) {
@@ -192,13 +193,16 @@ public final class PlanRun {
   private void memory(TrainingExamples pairs, TokenLoad largest, long memory) {
     Map<MemoryModel.Part, Long> parts = peak(pairs, largest);
     long total = MemoryModel.total(parts);
-    line("memory, at most %s:", MemorySize.text(total));
+    line("memory, at %s %s:", autograd() ? "least" : "most", MemorySize.text(total));
     parts.forEach(
         (part, bytes) -> {
           if (bytes > 0) {
             line("  %-18s %10s", part.words(), MemorySize.text(bytes));
           }
         });
+    if (autograd()) {
+      line("  and more activations, which the autograd engine saves: they are not counted here");
+    }
     figures.put("memory_bytes", total);
     if (total > memory) {
       line("  which is more than the %s that there are", MemorySize.text(memory));
@@ -238,9 +242,13 @@ public final class PlanRun {
     return new MemoryModel(shape, adapter(), checkpointing()).peak(all, largest, referenceCopy());
   }
 
-  /** Whether activations are recomputed in the backward pass. */
+  private boolean autograd() {
+    return ComputingEngine.isAutograd(training, blueprint.untapedParts());
+  }
+
+  /** Whether activations are recomputed in the backward pass; autograd recomputes logits alone. */
   private boolean checkpointing() {
-    return training.engine().gradientCheckpointing();
+    return training.engine().gradientCheckpointing() && !autograd();
   }
 
   /**

@@ -49,6 +49,7 @@ final class TrainingHeader {
         inputs.adapter().isPresent() ? "frozen" : "all trained",
         loaded.checkpoint().dtype().torchName(),
         words.computation());
+    ComputingEngine.note(config, inputs.model().untapedParts(), output);
     inputs
         .adapter()
         .ifPresent(adapter -> prose.line("adapter: %s", words.adapter(adapter.model())));

@@ -1,6 +1,7 @@
 package org.dpo4j.weights;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
@@ -35,6 +36,11 @@ public final class ModelBlueprint {
 
   public ModelShape shape() {
     return plan.config().shape();
+  }
+
+  /** The model's parts without a hand-written backward pass, in words. */
+  public List<String> untapedParts() {
+    return plan.config().untapedParts();
   }
 
   /** The model's context length in tokens. */

@@ -306,8 +306,8 @@ class AutogradPassTest {
   /** A model whose last norm has no backward formula. */
   private record Untaped(CausalLm model) implements CausalLm {
     @Override
-    public boolean hasTapedLayers() {
-      return false;
+    public List<String> untapedParts() {
+      return List.of("the last norm");
     }
 
     @Override

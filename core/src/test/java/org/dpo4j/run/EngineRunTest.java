@@ -75,6 +75,38 @@ class EngineRunTest {
     assertThat(losses(another)).isNotEqualTo(losses(other));
   }
 
+  @Test
+  void aModelForWhichAutogradStandsInSaysSoUnlessAutogradWasAskedFor() throws IOException {
+    Path gemma = RunFixture.family("gemma2", folder);
+    String stands =
+        "note: the model has capped attention scores and capped logits, which have no hand-written"
+            + " backward pass: the autograd engine trains it, slower and with more memory";
+    assertThat(header(gemma, "cpu")).containsOnlyOnce(stands);
+    assertThat(header(gemma, "autograd")).doesNotContain("backward pass");
+    assertThat(header(RunFixture.family("olmo2", folder), "cpu")).doesNotContain("backward pass");
+  }
+
+  private String header(Path model, String engine) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    TrainingRun.run(
+        TrainingConfig.of(
+            Map.of(
+                "model",
+                model,
+                "data_file",
+                fixture("family_trajectories/pairs.jsonl"),
+                "output_dir",
+                Files.createTempDirectory(folder, "run").resolve("out"),
+                "max_length",
+                128,
+                "max_steps",
+                1,
+                "engine",
+                engine)),
+        RunFixture.output(out));
+    return RunFixture.text(out);
+  }
+
   /** Log-probabilities in 32 bits agree to 1e-6 of them, and what is logged is of their size. */
   private void assertAlike(Map<String, Object> options) throws IOException {
     List<Double> cpu = losses(options);

@@ -125,6 +125,29 @@ class PlanRunTest {
   }
 
   @Test
+  void aPlanForTheAutogradEngineGivesALowerBoundOfMemory() throws IOException {
+    Map<String, Object> gemma =
+        Map.of(
+            "model",
+            RunFixture.family("gemma2", folder),
+            "data_file",
+            fixture("family_trajectories/pairs.jsonl"),
+            "trial",
+            false);
+    long saved = plan(gemma).get("memory_bytes").asLong();
+    assertThat(text(out))
+        .contains("note: the model has capped attention scores and capped logits, which have no")
+        .containsPattern("memory, at least \\d+ MB:")
+        .contains("and more activations, which the autograd engine saves");
+    Map<String, Object> recomputed = new LinkedHashMap<>(gemma);
+    recomputed.put("gradient_checkpointing", true);
+    assertThat(plan(recomputed).get("memory_bytes").asLong()).isEqualTo(saved);
+
+    plan(Map.of("engine", "autograd", "trial", false));
+    assertThat(text(out)).contains("memory, at least").doesNotContain("no hand-written");
+  }
+
+  @Test
   void optionsThatDoNotFitTheModelAreRefusedAsTrainRefusesThem() {
     assertThatThrownBy(() -> plan(Map.of("max_length", 100_000)))
         .isInstanceOf(UsageException.class)

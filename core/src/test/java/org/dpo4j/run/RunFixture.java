@@ -1,10 +1,13 @@
 package org.dpo4j.run;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
@@ -22,6 +25,16 @@ final class RunFixture {
     } catch (URISyntaxException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  /** A copy of the small model of a family, with its tokenizer. */
+  static Path family(String modelType, Path folder) throws IOException {
+    Path copy = Files.createDirectories(folder.resolve(modelType));
+    for (String file : List.of("config.json", "model.safetensors", "tokenizer_config.json")) {
+      Files.copy(fixture("family_trajectories/" + modelType).resolve(file), copy.resolve(file));
+    }
+    Files.copy(fixture("family_trajectories/tokenizer.json"), copy.resolve("tokenizer.json"));
+    return copy;
   }
 
   /** An output whose results and messages go into one stream. */

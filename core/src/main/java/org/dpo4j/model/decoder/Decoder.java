@@ -309,8 +309,8 @@ public final class Decoder implements CausalLm {
   }
 
   @Override
-  public boolean hasTapedLayers() {
-    return config.taped();
+  public List<String> untapedParts() {
+    return config.untapedParts();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.dpo4j.model.decoder;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.dpo4j.model.ModelShape;
@@ -66,12 +67,22 @@ public record DecoderConfig(
     return draft.config();
   }
 
-  /** Whether every part has a hand-written backward formula. */
-  boolean taped() {
-    return attention.cap() == 0
-        && attention.sinks() == null
-        && head.cap() == 0
-        && layers.stream().noneMatch(LayerConfig::sparse);
+  /** The parts without a hand-written backward formula, in words. */
+  public List<String> untapedParts() {
+    List<String> parts = new ArrayList<>();
+    if (attention.cap() != 0) {
+      parts.add("capped attention scores");
+    }
+    if (attention.sinks() != null) {
+      parts.add("attention sinks");
+    }
+    if (layers.stream().anyMatch(LayerConfig::sparse)) {
+      parts.add("experts");
+    }
+    if (head.cap() != 0) {
+      parts.add("capped logits");
+    }
+    return parts;
   }
 
   /** The sizes that determine memory and arithmetic. */

@@ -271,8 +271,8 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
-  public boolean hasTapedLayers() {
-    return base.hasTapedLayers();
+  public List<String> untapedParts() {
+    return base.untapedParts();
   }
 
   @Override
@@ -355,8 +355,8 @@ public final class LoraModel implements CausalLm {
     }
 
     @Override
-    public boolean hasTapedLayers() {
-      return base.hasTapedLayers();
+    public List<String> untapedParts() {
+      return base.untapedParts();
     }
 
     @Override
