@@ -1,6 +1,9 @@
 package org.dpo4j.model;
 
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * The sizes of a model that determine its memory and arithmetic. They follow from its config.
@@ -67,6 +70,13 @@ public record ModelShape(
   public ModelShape {
     windows = List.copyOf(windows);
     linears = List.copyOf(linears);
+  }
+
+  /** The names of the linear layers of a block: the last components of their paths, sorted. */
+  public Set<String> linearLayers() {
+    return linears.stream()
+        .map(linear -> linear.path().substring(linear.path().lastIndexOf('.') + 1))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** Number of blocks. */

@@ -63,7 +63,7 @@ public final class PlanRun {
     this.disk = disk;
     this.blueprint = ModelBlueprint.read("model", training.model().model());
     this.shape = blueprint.shape();
-    this.lora = TrainedAdapter.config(training, blueprint.config().modelType());
+    this.lora = TrainedAdapter.config(training, blueprint);
   }
 
   /**

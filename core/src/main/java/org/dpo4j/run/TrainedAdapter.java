@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -19,12 +20,36 @@ import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelBlueprint;
 import org.dpo4j.weights.PeftAdapter;
 
 /** The adapter that a run trains: a new one as the options describe it, or one of a folder. */
 final class TrainedAdapter {
 
   private static final Pattern PLAIN_NAME = Pattern.compile("[\\w.-]+");
+
+  /** Keys of configs for the dropout of the models themselves. */
+  private static final List<String> DROPOUT =
+      List.of(
+          "attention_dropout",
+          "attn_pdrop",
+          "dropout",
+          "embd_pdrop",
+          "embed_dropout",
+          "embedding_dropout",
+          "hidden_dropout",
+          "layerdrop",
+          "resid_dropout",
+          "resid_pdrop",
+          "residual_dropout");
+
+  /** Of those the keys that are 0.1 where a config of the model type has none. */
+  private static final Map<String, List<String>> USUAL_DROPOUT =
+      Map.of(
+          "gpt2", List.of("attn_pdrop", "embd_pdrop", "resid_pdrop"),
+          "gpt_bigcode", List.of("attn_pdrop", "embd_pdrop", "resid_pdrop"),
+          "opt", List.of("dropout"),
+          "seed_oss", List.of("attention_dropout", "residual_dropout"));
 
   private final TrainingConfig.Lora options;
 
@@ -69,9 +94,9 @@ final class TrainedAdapter {
 
   /** TRL would also turn on the model's own dropout, which dpo4j does not support. */
   private static void requireNoModelDropout(HuggingFaceConfig model) {
-    boolean gpt2 = model.modelType().equals("gpt2");
-    for (String key : List.of("attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop")) {
-      double probability = model.number(key, gpt2 && key.endsWith("pdrop") ? 0.1 : 0);
+    List<String> usual = USUAL_DROPOUT.getOrDefault(model.modelType(), List.of());
+    for (String key : DROPOUT) {
+      double probability = model.number(key, usual.contains(key) ? 0.1 : 0);
       if (probability != 0) {
         throw new UsageException(
             "disable_dropout",
@@ -86,27 +111,29 @@ final class TrainedAdapter {
    * The settings of the run's adapter, before the model is loaded; empty if the model's own weights
    * are trained.
    */
-  static Optional<LoraConfig> config(TrainingConfig config, String modelType) {
+  static Optional<LoraConfig> config(TrainingConfig config, ModelBlueprint base) {
+    String modelType = base.config().modelType();
+    Set<String> linears = base.shape().linearLayers();
     if (config.model().adapter().isPresent()) {
       return config
           .model()
           .adapter()
-          .map(folder -> PeftAdapter.config("adapter", folder, modelType));
+          .map(folder -> PeftAdapter.config("adapter", folder, modelType, linears));
     }
     if (!config.trainsAdapter()) {
       return Optional.empty();
     }
     return Optional.of(
-        new TrainedAdapter(config.lora()).checked(wanted -> wanted.config(modelType)));
+        new TrainedAdapter(config.lora()).checked(wanted -> wanted.config(modelType, linears)));
   }
 
-  private LoraConfig config(String modelType) {
+  private LoraConfig config(String modelType, Set<String> linears) {
     return new LoraConfig(
         options.rank(),
         options.alpha(),
         options.dropout(),
         options.useRslora(),
-        targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType)),
+        targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears)),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
         alphas());
@@ -114,7 +141,9 @@ final class TrainedAdapter {
 
   private PeftAdapter create(LoadedModel base, RandomNumbers random) {
     return checked(
-        wanted -> PeftAdapter.create(wanted.config(base.config().modelType()), base, random));
+        wanted ->
+            PeftAdapter.create(
+                wanted.config(base.config().modelType(), base.linearLayers()), base, random));
   }
 
   /** Uses the options; turns errors in them into messages for users. */

@@ -1,7 +1,10 @@
 package org.dpo4j.weights;
 
 import java.util.List;
+import java.util.Set;
+import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.lora.LoraPlan;
 
 /**
  * A model with its origin.
@@ -21,6 +24,13 @@ public record LoadedModel(
     implements AutoCloseable {
 
   private static final String END_TOKENS = "eos_token_id";
+
+  /** The names of the linear layers, without the head: the last components of their paths. */
+  public Set<String> linearLayers() {
+    AdapterSlot head = model.head().slot();
+    return LoraPlan.lastParts(
+        model.parameters().slots().stream().filter(slot -> slot != head).toList());
+  }
 
   /** The ids that end a completion: those of generation_config.json, else of config.json. */
   public List<Integer> endTokenIds() {

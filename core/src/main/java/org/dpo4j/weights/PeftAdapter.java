@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -74,7 +75,7 @@ public final class PeftAdapter implements AutoCloseable {
   public static PeftAdapter open(String option, Path folder, LoadedModel base) {
     HuggingFaceConfig json = json(option, folder);
     Path file = json.file();
-    LoraConfig config = PeftConfig.read(json, base.config().modelType());
+    LoraConfig config = PeftConfig.read(json, base.config().modelType(), base.linearLayers());
     Checkpoint checkpoint = Checkpoint.openAdapter(folder);
     try (StrictLoad load =
         new StrictLoad(
@@ -145,11 +146,13 @@ public final class PeftAdapter implements AutoCloseable {
    *
    * @param option that names the folder, for messages
    * @param modelType model type of the base model
+   * @param linears names of its linear layers, for messages
    * @throws UsageException if there is no such folder
    * @throws DpoException if the adapter is not supported
    */
-  public static LoraConfig config(String option, Path folder, String modelType) {
-    return PeftConfig.read(json(option, folder), modelType);
+  public static LoraConfig config(
+      String option, Path folder, String modelType, Collection<String> linears) {
+    return PeftConfig.read(json(option, folder), modelType, linears);
   }
 
   private static HuggingFaceConfig json(String option, Path folder) {
@@ -211,10 +214,11 @@ public final class PeftAdapter implements AutoCloseable {
   /**
    * PEFT's default targets of a family.
    *
+   * @param linears names of the model's linear layers, for the message
    * @throws DpoException if it has none
    */
-  public static TargetModules defaultTargets(String modelType) {
-    return PeftConfig.defaultTargets(modelType);
+  public static TargetModules defaultTargets(String modelType, Collection<String> linears) {
+    return PeftConfig.defaultTargets(modelType, linears);
   }
 
   /**

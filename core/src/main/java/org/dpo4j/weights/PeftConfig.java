@@ -1,7 +1,10 @@
 package org.dpo4j.weights;
 
+import static java.util.Map.entry;
+
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,14 +38,27 @@ final class PeftConfig {
   private static final String TARGETS = "target_modules";
   private static final String ALL_LINEAR = "all-linear";
 
-  /** PEFT's default targets by {@code model_type}. */
+  private static final List<String> QUERY_AND_VALUE = List.of("q_proj", "v_proj");
+
+  /** PEFT's default targets by {@code model_type}; the other types have none. */
   private static final Map<String, List<String>> DEFAULT_TARGETS =
-      Map.of(
-          "gpt2", List.of("c_attn"),
-          "llama", List.of("q_proj", "v_proj"),
-          "mistral", List.of("q_proj", "v_proj"),
-          "qwen2", List.of("q_proj", "v_proj"),
-          "qwen3", List.of("q_proj", "v_proj"));
+      Map.ofEntries(
+          entry("falcon", List.of("query_key_value")),
+          entry("gemma", QUERY_AND_VALUE),
+          entry("gemma2", QUERY_AND_VALUE),
+          entry("gemma3_text", QUERY_AND_VALUE),
+          entry("gpt2", List.of("c_attn")),
+          entry("gpt_bigcode", List.of("c_attn")),
+          entry("gpt_neo", QUERY_AND_VALUE),
+          entry("gpt_neox", List.of("query_key_value")),
+          entry("gptj", QUERY_AND_VALUE),
+          entry("llama", QUERY_AND_VALUE),
+          entry("mistral", QUERY_AND_VALUE),
+          entry("opt", QUERY_AND_VALUE),
+          entry("phi", List.of("q_proj", "v_proj", "fc1", "fc2")),
+          entry("qwen2", QUERY_AND_VALUE),
+          entry("qwen3", QUERY_AND_VALUE),
+          entry("stablelm", QUERY_AND_VALUE));
 
   /** Features of PEFT that are off if the key is absent, null, false or empty. */
   private static final List<String> NOT_HERE =
@@ -125,15 +141,18 @@ final class PeftConfig {
   /**
    * PEFT's default targets of a family.
    *
+   * @param linears names of the model's linear layers, for the message
    * @throws DpoException if it has none
    */
-  static TargetModules defaultTargets(String modelType) {
+  static TargetModules defaultTargets(String modelType, Collection<String> linears) {
     List<String> names = DEFAULT_TARGETS.get(modelType);
     if (names == null) {
       throw new DpoException(
           "target_modules must be given for a model of the type "
               + modelType
-              + ", for which PEFT has no default; all-linear is every linear layer");
+              + ", for which PEFT has no default; its linear layers are "
+              + String.join(", ", linears)
+              + ", and all-linear is every one of them");
     }
     return new TargetModules.Named(names);
   }
@@ -150,9 +169,10 @@ final class PeftConfig {
    * Reads a config.
    *
    * @param modelType model type of the base model
+   * @param linears names of its linear layers
    * @throws DpoException if a value is wrong or not supported
    */
-  static LoraConfig read(HuggingFaceConfig json, String modelType) {
+  static LoraConfig read(HuggingFaceConfig json, String modelType, Collection<String> linears) {
     require(json, "peft_type", Set.of("LORA"), "LORA");
     require(json, "task_type", Set.of(CAUSAL_LM), CAUSAL_LM);
     require(json, "bias", Set.of("none"), "none");
@@ -170,7 +190,7 @@ final class PeftConfig {
           json.positiveNumber("lora_alpha", 8),
           share(json, tree.path("lora_dropout")),
           json.flag("use_rslora", false),
-          targets(json, tree.path(TARGETS), modelType),
+          targets(json, tree.path(TARGETS), modelType, linears),
           texts(json, "modules_to_save", tree.path("modules_to_save")),
           ranks(json, tree.path("rank_pattern")),
           alphas(json, tree.path("alpha_pattern")));
@@ -217,9 +237,10 @@ final class PeftConfig {
     return value.doubleValue();
   }
 
-  private static TargetModules targets(HuggingFaceConfig json, JsonNode value, String modelType) {
+  private static TargetModules targets(
+      HuggingFaceConfig json, JsonNode value, String modelType, Collection<String> linears) {
     if (value.isMissingNode() || value.isNull()) {
-      return defaultTargets(modelType);
+      return defaultTargets(modelType, linears);
     }
     if (value.isString() && value.stringValue().length() > LONGEST_PATTERN) {
       throw json.mustBe(TARGETS, "an expression of at most " + LONGEST_PATTERN + " characters");

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Closes: a run that trains another adapter than it was asked for, with another reference than it
@@ -146,8 +147,15 @@ class LoraRunTest {
     assertThat(folder.resolve("out/adapter_config.json")).exists();
   }
 
-  @Test
-  void dropoutOfTheModelItselfIsRefusedRatherThanLeftOff() {
+  @ParameterizedTest
+  @CsvSource({
+    "models/gpt2, attn_pdrop",
+    "families/gpt_bigcode, attn_pdrop",
+    "families/opt, dropout",
+    "families/seed_oss, attention_dropout"
+  })
+  void dropoutOfTheModelItselfIsRefusedRatherThanLeftOff(String model, String key)
+      throws IOException {
     TrainingConfig config =
         TrainingConfig.of(
             Map.of(
@@ -156,10 +164,14 @@ class LoraRunTest {
                 "output_dir", "o",
                 "use_peft", true,
                 "disable_dropout", false));
-    try (LoadedModel gpt2 = ModelReader.open("model", fixture("models/gpt2"))) {
-      assertThatThrownBy(() -> TrainedAdapter.of(config, gpt2, output(out)))
+    Files.copy(fixture(model + "/model.safetensors"), folder.resolve("model.safetensors"));
+    ObjectNode json =
+        (ObjectNode) JsonMapper.shared().readTree(fixture(model + "/config.json").toFile());
+    Files.writeString(folder.resolve("config.json"), json.without(key).toString());
+    try (LoadedModel without = ModelReader.open("model", folder)) {
+      assertThatThrownBy(() -> TrainedAdapter.of(config, without, output(out)))
           .isInstanceOf(UsageException.class)
-          .hasMessageContainingAll("disable_dropout false needs", "attn_pdrop of", "is 0.1");
+          .hasMessageContainingAll("disable_dropout false needs", " " + key + " of", "is 0.1");
     }
   }
 

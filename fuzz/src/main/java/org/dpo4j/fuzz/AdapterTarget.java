@@ -1,5 +1,6 @@
 package org.dpo4j.fuzz;
 
+import java.util.Set;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.PeftAdapter;
@@ -17,7 +18,7 @@ public final class AdapterTarget {
     SCRATCH.write("adapter_config.json", input);
     return Refusal.orResult(
         () -> {
-          PeftAdapter.config("adapter", SCRATCH.folder(), "llama");
+          PeftAdapter.config("adapter", SCRATCH.folder(), "llama", Set.of());
           PeftAdapter.baseName("adapter", SCRATCH.folder());
           PeftAdapter.open("adapter", SCRATCH.folder(), BASE).close();
         });

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.GZIPOutputStream;
 import org.dpo4j.DpoException;
@@ -188,7 +189,8 @@ class HostileFileTest {
   @Test
   void anExpressionMayNotBeLong() throws IOException {
     write("adapter_config.json", "{\"target_modules\":\"" + "(".repeat(1_000_000) + "\"}");
-    refused(() -> PeftAdapter.config("adapter", folder, "llama"), "at most 2000 characters");
+    refused(
+        () -> PeftAdapter.config("adapter", folder, "llama", Set.of()), "at most 2000 characters");
   }
 
   @ParameterizedTest

@@ -30,7 +30,8 @@ public record LoraConfig(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern) {
 
-  static final String HEAD = "lm_head";
+  /** Names of output heads; the second is GPT-NeoX's. */
+  static final List<String> HEADS = List.of("lm_head", "embed_out");
 
   public LoraConfig {
     modulesToSave = List.copyOf(modulesToSave);

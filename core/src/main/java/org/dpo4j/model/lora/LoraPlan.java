@@ -94,7 +94,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
       LoraConfig config, CausalLm model, Set<String> modules) {
     Set<Parameters.Parameter> saved = new LinkedHashSet<>();
     List<Parameters.Parameter> all = model.parameters().all();
-    boolean tied = all.stream().noneMatch(p -> p.name().equals(LoraConfig.HEAD + ".weight"));
+    boolean tied = model.head().slot() == null;
     for (String end : config.modulesToSave()) {
       List<String> found = modules.stream().filter(path -> path.endsWith(end)).toList();
       if (found.isEmpty()) {
@@ -103,7 +103,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
             "must name modules of the model but %s finds none%s"
                 .formatted(
                     end,
-                    tied && LoraConfig.HEAD.endsWith(end)
+                    tied && LoraConfig.HEADS.stream().anyMatch(head -> head.endsWith(end))
                         ? ": the head is the embedding table (tie_word_embeddings)"
                         : ""));
       }

@@ -33,11 +33,11 @@ public sealed interface TargetModules {
     }
   }
 
-  /** All linear layers except the output head. */
+  /** All linear layers except the output head, as PEFT's {@code all-linear}. */
   record AllLinear() implements TargetModules {
     @Override
     public boolean matches(String path) {
-      return !Named.named(LoraConfig.HEAD, path);
+      return LoraConfig.HEADS.stream().noneMatch(head -> Named.named(head, path));
     }
   }
 }
