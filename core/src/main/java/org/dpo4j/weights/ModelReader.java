@@ -2,12 +2,12 @@ package org.dpo4j.weights;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.options.Suggestion;
 
 /** Builds a model from a folder in the Hugging Face layout. */
 public final class ModelReader {
@@ -23,20 +23,13 @@ public final class ModelReader {
           .flatMap(List::stream)
           .toList();
 
-  /** Families that resemble one of those above, and how they differ. */
-  private static final Map<String, String> KNOWN =
-      Map.of(
-          "mixtral", "it is a mixture of experts",
-          "qwen2_moe", "it is a mixture of experts",
-          "qwen3_moe", "it is a mixture of experts");
-
   /** Keys of models that are not a single stack of equal blocks. */
   private static final List<String> NOT_PLAIN =
       List.of("compression_config", "is_encoder_decoder", "per_layer_config", "text_config");
 
   private ModelReader() {}
 
-  /** The {@code model_type} of each supported family, in the order in which messages list them. */
+  /** The {@code model_type} of each supported family. */
   static List<String> modelTypes() {
     return FAMILIES.stream().map(ModelFamily::modelType).toList();
   }
@@ -80,8 +73,8 @@ public final class ModelReader {
                       + " Move adapter_config.json and adapter_model.safetensors to a folder of their own,"
                       + " and name that with {adapter} to use them"));
     }
+    ModelFamily family = family(config); // what it is says more than which keys it has
     NOT_PLAIN.forEach(config::requireOff);
-    ModelFamily family = family(config);
     if (config.has("is_causal") && !config.flag("is_causal", false)) {
       throw config.notSupported("is_causal", "true"); // a null is false there
     }
@@ -128,14 +121,22 @@ public final class ModelReader {
   }
 
   private static DpoException notSupported(HuggingFaceConfig config, String type) {
+    List<String> supported = modelTypes();
     return new DpoException(
         "["
             + config.file()
             + "] model_type \""
             + type
-            + "\" is not supported yet"
-            + (KNOWN.containsKey(type) ? ": " + KNOWN.get(type) : "")
-            + "; supported are "
-            + String.join(", ", modelTypes()));
+            + "\" is not supported"
+            + OtherModelTypes.reason(type)
+                .map(reason -> ": " + reason)
+                .orElseGet(
+                    () ->
+                        Suggestion.nearest(type, supported)
+                            .map(nearest -> "; the nearest that is supported is " + nearest)
+                            .orElse(""))
+            + "; docs/reference/models.md lists the "
+            + supported.size()
+            + " types that are");
   }
 }

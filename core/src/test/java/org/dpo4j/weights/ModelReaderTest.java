@@ -336,8 +336,12 @@ class ModelReaderTest {
       quoteCharacter = '"',
       textBlock =
           """
-          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported yet; supported are gpt2,
-          llama | model_type                | 'jamba'     | model_type 'jamba' is not supported yet
+          llama | model_type                | 'mamba'   | model_type 'mamba' is not supported: it has recurrent layers, as Mamba; docs/reference/models.md lists the
+          llama | model_type                | 'bloom'   | model_type 'bloom' is not supported: its positions are biases of the attention scores (ALiBi); docs
+          llama | model_type                | 't5'      | model_type 't5' is not supported: it is an encoder-decoder
+          llama | model_type                | 'lama'    | model_type 'lama' is not supported; the nearest that is supported is llama; docs/reference/models.md lists the
+          llama | model_type                | 'qwen_3'  | the nearest that is supported is qwen3;
+          llama | model_type                | 'own'     | model_type 'own' is not supported; docs/reference/models.md lists the
           llama | model_type                | null      | 'model_type' must be a string but was null
           llama | hidden_size               | '64'      | 'hidden_size' must be a positive integer but was '64'
           llama | hidden_size               | 64.0      | 'hidden_size' must be a positive integer but was 64.0
