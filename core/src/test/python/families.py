@@ -256,7 +256,8 @@ CASES = {
         "bfloat16", []),
     "phi": ("phi", {**rope("default", 50.0)}, "bfloat16", ["hidden_act"]),
     "phi_norms": (
-        "phi", {"hidden_size": 32, **rope("default", 50.0, partial_rotary_factor=1.0), "qk_layernorm": True, "hidden_act": "relu",
+        "phi", {"hidden_size": 32, "num_attention_heads": 2, **rope("default", 50.0, partial_rotary_factor=1.0),
+                "qk_layernorm": True, "hidden_act": "relu",
                 "tie_word_embeddings": True}, "bfloat16", []),
     "gpt_neox": (
         "gpt_neox", {"hidden_size": 32, "num_key_value_heads": None, **rope("default", 50.0)}, "bfloat16", []),
@@ -292,7 +293,7 @@ CASES = {
     "gptj": ("gptj", {**GPT2, "rotary_dim": 4}, "bfloat16", []),
     "gptj_whole": ("gptj", {**GPT2, "rotary_dim": 8, "n_inner": 20, "tie_word_embeddings": True}, "bfloat16", []),
     "ernie4_5": ("ernie4_5", {**HEAD_8, "pad_token_id": PADDING, "use_bias": True}, "bfloat16", ["rope_parameters"]),
-    "persimmon": ("persimmon", {"hidden_size": 32, **rope("default", 50.0)}, "bfloat16", ["qk_layernorm"]),
+    "persimmon": ("persimmon", {"hidden_size": 32, "num_attention_heads": 2, **rope("default", 50.0)}, "bfloat16", ["qk_layernorm"]),
     "persimmon_no_norms": ("persimmon", {"qk_layernorm": False, "hidden_act": "silu"}, "bfloat16", []),
     "jais2": ("jais2", {**rope("default", 50.0)}, "bfloat16", ["attention_bias", "mlp_bias"]),
     "jais2_no_biases": ("jais2", {"attention_bias": False, "mlp_bias": False, "hidden_act": "relu"}, "bfloat16", []),

@@ -43,9 +43,7 @@ public record AdapterShape(long parameters, long factors, long ranks) {
     long tables =
         config.modulesToSave().stream()
             .filter(
-                name ->
-                    name.matches(
-                        "(.*\\.)?(lm_head|embed_out|embed_tokens|embed_in|wte|word_embeddings)"))
+                name -> name.matches("(.*\\.)?(lm_head|embed_tokens|embed_in|wte|word_embeddings)"))
             .count();
     return new AdapterShape(factors + tables * shape.headWeights(), factors, ranks);
   }

@@ -75,7 +75,7 @@ class LoraTargetsTest {
   }
 
   @Test
-  void namesWithoutAHeadDoNotDependOnHowItIsCalled() {
+  void theHeadIsNoneOfTheLinearLayersWhateverFilesCallIt() {
     try (LoadedModel model = open("gpt_neox")) {
       assertThat(model.linearLayers())
           .containsExactly("dense", "dense_4h_to_h", "dense_h_to_4h", "query_key_value");
@@ -86,7 +86,7 @@ class LoraTargetsTest {
               0,
               false,
               new TargetModules.AllLinear(),
-              List.of("embed_in", "embed_out"),
+              List.of("embed_in", "lm_head"),
               Map.of(),
               Map.of());
       assertThat(LoraPlan.of(saved, model.model()).saved()).hasSize(2);

@@ -30,8 +30,8 @@ public record LoraConfig(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern) {
 
-  /** Names of output heads; the second is GPT-NeoX's. */
-  static final List<String> HEADS = List.of("lm_head", "embed_out");
+  /** The name of the output head. */
+  static final String HEAD = "lm_head";
 
   public LoraConfig {
     modulesToSave = List.copyOf(modulesToSave);

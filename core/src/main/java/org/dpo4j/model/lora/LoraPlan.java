@@ -103,7 +103,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
             "must name modules of the model but %s finds none%s"
                 .formatted(
                     end,
-                    tied && LoraConfig.HEADS.stream().anyMatch(head -> head.endsWith(end))
+                    tied && LoraConfig.HEAD.endsWith(end)
                         ? ": the head is the embedding table (tie_word_embeddings)"
                         : ""));
       }
