@@ -132,7 +132,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   private long completionFloats() {
     ModelShape.Switches switches = shape.switches();
     long states =
-        (parallel() ? 1 : 2)
+        (parallel() ? 1L : 2L)
             + (switches.normAfterAttention() ? 1 : 0)
             + (switches.normAfterMlp() ? 1 : 0);
     return states * shape.hiddenSize()
