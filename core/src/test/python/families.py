@@ -15,7 +15,7 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 VOCABULARY = 48
@@ -65,7 +65,19 @@ LLAMA3 = {
 }
 YARN = {"factor": 4.0, "original_max_position_embeddings": 16}
 
-# name: (model_type, config, dtype of the file, keys to remove)
+SIGLIP = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1,
+          "image_size": 4, "patch_size": 2}
+QWEN_VISION = {"depth": 1, "hidden_size": 16, "num_heads": 1, "patch_size": 2, "spatial_merge_size": 2,
+               "temporal_patch_size": 1}
+SECTIONS = {"rope_type": "default", "rope_theta": 50.0, "mrope_section": [1, 1, 2]}
+
+
+def wrapper(vision, text, **more):
+    """A model of text and images."""
+    return {"vision_config": vision, "text_config": {**ROTARY, **text}, **more}
+
+
+# name: (model_type, config, dtype of the file, keys to remove; "flat" moves the text's keys to the top)
 CASES = {
     "llama_default": ("llama", {**HEAD_8, **rope("default", 50.0)}, "float32", []),
     "llama_biases_tied": (
@@ -333,6 +345,67 @@ CASES = {
     "gpt_oss": (
         "gpt_oss", {**HEAD_8, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 5,
                     "swiglu_limit": 0.5}, "bfloat16", ["rope_parameters", "layer_types"]),
+    "gemma3": (
+        "gemma3",
+        wrapper({**SIGLIP, "model_type": "siglip_vision_model"},
+                {**HEAD_8, "sliding_window": 5, "num_hidden_layers": 3, "pad_token_id": PADDING,
+                 "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+                 "final_logit_softcapping": 0.5},
+                mm_tokens_per_image=1),
+        "bfloat16", ["tie_word_embeddings"]),
+    "mistral3": (
+        "mistral3",
+        wrapper({**SIGLIP, "model_type": "pixtral", "head_dim": 4},
+                {**HEAD_8, "model_type": "ministral3", "sliding_window": None,
+                 **rope("default", 50.0, llama_4_scaling_beta=0.3, original_max_position_embeddings=5)}),
+        "bfloat16", []),
+    "mistral3_head_in_file": (
+        "mistral3",
+        wrapper({**SIGLIP, "model_type": "pixtral", "head_dim": 4}, {**HEAD_8, "model_type": "mistral"},
+                tie_word_embeddings=False),
+        "float16", ["tie_word_embeddings"]),
+    "llava": (
+        "llava",
+        wrapper({**SIGLIP, "model_type": "clip_vision_model", "projection_dim": 4},
+                {**HEAD_8, "model_type": "qwen2", **rope("default", 50.0), "tie_word_embeddings": True}),
+        "bfloat16", ["tie_word_embeddings"]),
+    "internvl": (
+        "internvl",
+        wrapper({**SIGLIP, "model_type": "internvl_vision", "image_size": [4, 4], "patch_size": [2, 2]},
+                {**HEAD_8, "model_type": "qwen3", **rope("default", 50.0)}),
+        "bfloat16", []),
+    "qwen2_vl": (
+        "qwen2_vl",
+        wrapper({**QWEN_VISION, "embed_dim": 4, "mlp_ratio": 1},
+                {"hidden_size": 32, "use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1,
+                 "rope_parameters": SECTIONS}),
+        "bfloat16", []),
+    "qwen2_vl_flat_tied": (
+        "qwen2_vl",
+        wrapper({**QWEN_VISION, "embed_dim": 4, "mlp_ratio": 1},
+                {"hidden_size": 32, "rope_parameters": SECTIONS}, tie_word_embeddings=True),
+        "bfloat16", ["flat"]),
+    "qwen2_5_vl": (
+        "qwen2_5_vl",
+        wrapper({**QWEN_VISION, "hidden_size": 4, "intermediate_size": 4, "out_hidden_size": 32, "window_size": 4,
+                 "fullatt_block_indexes": [0]},
+                {"hidden_size": 32, "rope_parameters": SECTIONS}),
+        "bfloat16", []),
+    "qwen3_vl": (
+        "qwen3_vl",
+        wrapper({**QWEN_VISION, "hidden_size": 4, "intermediate_size": 4, "out_hidden_size": 16,
+                 "num_position_embeddings": 4, "deepstack_visual_indexes": [0]},
+                {**HEAD_8, "attention_bias": True, "rope_parameters": {**SECTIONS, "mrope_interleaved": True}}),
+        "bfloat16", []),
+    "smolvlm": (
+        "smolvlm",
+        wrapper(SIGLIP, {**HEAD_8, "model_type": "llama", **rope("default", 50.0), "pad_token_id": PADDING},
+                scale_factor=1),
+        "bfloat16", []),
+    "idefics3": (
+        "idefics3",
+        wrapper(SIGLIP, {"model_type": "llama", "mlp_bias": True}, scale_factor=1, tie_word_embeddings=True),
+        "bfloat16", []),
 }
 
 
@@ -346,9 +419,11 @@ def randomize(model):
 
 def make(folder, seed, model_type, changes, dtype, removed):
     torch.manual_seed(seed)
-    base = {} if model_type in OWN_KEYS else ROTARY
+    towers = "text_config" in changes
+    auto = AutoModelForImageTextToText if towers else AutoModelForCausalLM
+    base = {} if towers or model_type in OWN_KEYS else ROTARY
     config = CONFIG_MAPPING[model_type](**copy.deepcopy({**base, **changes}))
-    model = AutoModelForCausalLM.from_config(config)
+    model = auto.from_config(config)
     randomize(model)
     model = model.to(getattr(torch, dtype))
     if folder.name == "sharded":
@@ -364,12 +439,20 @@ def make(folder, seed, model_type, changes, dtype, removed):
     if "rope_parameters" in removed:  # the layout of transformers 4
         written.update({k: v for k, v in changes.items() if k in ("rope_theta", "rope_scaling")})
         written["torch_dtype"] = written.pop("dtype")
+    if "flat" in removed:  # as Qwen2-VL was published
+        text = written.pop("text_config")
+        rotary = text.pop("rope_parameters")
+        written.update({k: v for k, v in text.items() if k not in ("model_type", "layer_types", "tie_word_embeddings")})
+        written["rope_theta"] = rotary["rope_theta"]
+        written["rope_scaling"] = {"type": "mrope", "mrope_section": rotary["mrope_section"]}
+        written["torch_dtype"] = written.pop("dtype")
     path.write_text(json.dumps(written, indent=1) + "\n")
 
+    changes = changes.get("text_config", changes)
     ids = torch.randint(0, VOCABULARY, (1, TOKENS))
     if changes.get("pad_token_id") is not None:
         ids[0, 3] = ids[0, 11] = PADDING
-    read = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    read = auto.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     logits = read(ids).logits[0]
     logits[:-1].log_softmax(-1).gather(1, ids[0, 1:, None]).sum().backward()
     save_file(

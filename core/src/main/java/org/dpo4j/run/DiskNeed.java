@@ -22,7 +22,7 @@ import org.dpo4j.weights.ModelFolder;
  *
  * @param type the largest possible type of the saved weights
  * @param weights size of the saved model or adapter
- * @param files size of the other files: tokenizer, records, curves
+ * @param files size of what is copied or small: other towers, tokenizer, records, curves
  * @param pairs the file of encoded pairs
  * @param cache the reference's log-probabilities
  * @param checkpoints those that are kept, and one that is being saved
@@ -43,7 +43,8 @@ record DiskNeed(
   static DiskNeed ofModel(Checkpoint checkpoint, ElementType type) {
     long elements =
         checkpoint.names().stream().mapToLong(name -> checkpoint.entry(name).elements()).sum();
-    return of(checkpoint, elements, type);
+    DiskNeed own = of(checkpoint, elements, type);
+    return new DiskNeed(type, own.weights, own.files + checkpoint.otherTowerBytes(), 0, 0, 0);
   }
 
   /**

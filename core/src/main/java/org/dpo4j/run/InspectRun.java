@@ -48,7 +48,7 @@ public final class InspectRun {
     config.checkInputs();
     DataInput input = config.input().readingWhatItIs();
     ModelFolder folder = ModelFolder.of("model", config.model());
-    HuggingFaceConfig model = folder.config();
+    HuggingFaceConfig model = folder.config().text();
     try (ModelTokenizer tokenizer = ModelBundle.tokenizer(folder.path(), output)) {
       ExampleEncoder encoder =
           ExampleEncoder.of(

@@ -48,6 +48,7 @@ public final class PlanRun {
   private final PrintStream out;
   private final RunOutput console;
   private final DiskSpace disk;
+  private final Checkpoint checkpoint;
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
   private final Optional<LoraConfig> lora;
@@ -61,9 +62,11 @@ public final class PlanRun {
     this.console = output;
     this.out = figures ? output.err() : output.out();
     this.disk = disk;
-    this.blueprint = ModelBlueprint.read("model", training.model().model());
+    ModelBlueprint described = ModelBlueprint.read("model", training.model().model());
+    this.lora = TrainedAdapter.config(training, described);
+    this.checkpoint = described.checkpoint(); // headers alone
+    this.blueprint = described.of(checkpoint);
     this.shape = blueprint.shape();
-    this.lora = TrainedAdapter.config(training, blueprint);
   }
 
   /**
@@ -87,14 +90,13 @@ public final class PlanRun {
   private void run() {
     ModelBundle.noteUnread(blueprint.config(), output);
     ComputingEngine.note(training, blueprint.untapedParts(), output);
-    Checkpoint checkpoint = Checkpoint.open(training.model().model()); // headers alone
     DataInput files = training.data().training();
     try (TrainingExamples pairs = pairs(files)) {
-      plan(checkpoint, files, pairs);
+      plan(files, pairs);
     }
   }
 
-  private void plan(Checkpoint checkpoint, DataInput files, TrainingExamples pairs) {
+  private void plan(DataInput files, TrainingExamples pairs) {
     List<EncodedExample> used = pairs.training().examples();
     TrainingConfig.Batching batching = training.batching();
     EpochPlan plan =
@@ -139,7 +141,7 @@ public final class PlanRun {
     figures.put("largest_micro_batch_tokens", largest.tokens());
     long memory = config.plan().memory().map(MemorySize::parse).orElseGet(MemorySize::ofMachine);
     memory(pairs, largest, memory);
-    disk(checkpoint, pairs, steps, plan.stepsPerEpoch());
+    disk(pairs, steps, plan.stepsPerEpoch());
     fits(pairs, steps, memory);
     if (config.plan().trial()) {
       time(pairs, batches, plan, steps, memory);
@@ -210,7 +212,7 @@ public final class PlanRun {
   }
 
   /** The disk space that the run needs, and whether it is available. */
-  private void disk(Checkpoint checkpoint, TrainingExamples pairs, int steps, int stepsPerEpoch) {
+  private void disk(TrainingExamples pairs, int steps, int stepsPerEpoch) {
     SaveDtype asked = training.output().saveDtype();
     ElementType own = lora.isPresent() ? ElementType.F32 : checkpoint.dtype();
     ElementType largest = Saving.largest(asked, asked.elementType(own));

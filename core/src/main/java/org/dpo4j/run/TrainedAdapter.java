@@ -70,7 +70,7 @@ final class TrainedAdapter {
       return Optional.empty();
     }
     if (!config.lora().disableDropout()) {
-      requireNoModelDropout(base.config());
+      requireNoModelDropout(base.config().text());
     }
     RandomNumbers random = new RandomNumbers(config.engine().seed());
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
@@ -94,7 +94,7 @@ final class TrainedAdapter {
 
   /** TRL would also turn on the model's own dropout, which dpo4j does not support. */
   private static void requireNoModelDropout(HuggingFaceConfig model) {
-    List<String> usual = USUAL_DROPOUT.getOrDefault(model.modelType(), List.of());
+    List<String> usual = USUAL_DROPOUT.getOrDefault(model.text("model_type", ""), List.of());
     for (String key : DROPOUT) {
       double probability = model.number(key, usual.contains(key) ? 0.1 : 0);
       if (probability != 0) {

@@ -36,11 +36,18 @@ public final class Checkpoint {
 
   private final Path folder;
   private final Map<String, SafetensorsFile> fileOf;
+  private final Map<String, SafetensorsFile> otherTowers;
   private @Nullable String sha256;
 
   private Checkpoint(Path folder, Map<String, SafetensorsFile> fileOf) {
+    this(folder, fileOf, Map.of());
+  }
+
+  private Checkpoint(
+      Path folder, Map<String, SafetensorsFile> fileOf, Map<String, SafetensorsFile> otherTowers) {
     this.folder = folder;
     this.fileOf = fileOf;
+    this.otherTowers = otherTowers;
   }
 
   /**
@@ -185,8 +192,33 @@ public final class Checkpoint {
     return SafetensorsFile.open(path);
   }
 
+  /** The same with the tensors of other towers apart. */
+  Checkpoint of(WeightRules rules) {
+    Map<String, SafetensorsFile> own = new TreeMap<>(fileOf);
+    Map<String, SafetensorsFile> others = new TreeMap<>(fileOf);
+    own.keySet().removeIf(rules::isOfOtherTower);
+    others.keySet().removeAll(own.keySet());
+    return new Checkpoint(folder, own, others);
+  }
+
   public Path folder() {
     return folder;
+  }
+
+  /**
+   * The files of tensors that are not of the text model, by the tensors' names, sorted. They are in
+   * none of the other methods but the hash, and are copied where the model is saved.
+   */
+  Map<String, SafetensorsFile> otherTowers() {
+    return otherTowers;
+  }
+
+  /** The size of the tensors that are not of the text model, in bytes. */
+  public long otherTowerBytes() {
+    return otherTowers.entrySet().stream()
+        .map(other -> other.getValue().entry(other.getKey()))
+        .mapToLong(TensorEntry::bytes)
+        .sum();
   }
 
   /** Names of all tensors, sorted. */
@@ -240,7 +272,7 @@ public final class Checkpoint {
       return known;
     }
     MessageDigest digest = Sha256.digest();
-    fileOf.values().stream()
+    Stream.concat(fileOf.values().stream(), otherTowers.values().stream())
         .distinct()
         .sorted(Comparator.comparing(SafetensorsFile::path))
         .forEach(file -> file.digestInto(digest));

@@ -233,15 +233,19 @@ final class DecoderKeys {
     return layers(slides, Collections.nCopies(slides.size(), rope), window);
   }
 
-  /** Layers from {@code max_window_layers} on have the window, if it is used. */
-  List<LayerConfig> upperWindows() {
+  /**
+   * Layers from {@code max_window_layers} on have the window, if it is used.
+   *
+   * @param whereAbsent the number of layers without it
+   */
+  List<LayerConfig> upperWindows(int whereAbsent) {
     // Read even if unused, so that it does not count as an unknown key.
     boolean given = config.given(WINDOW);
     int window = AttentionLayer.ALL;
     if (config.flag("use_sliding_window", false)) {
       window = given ? window(AttentionLayer.ALL) : 4096;
     }
-    int first = (int) config.number("max_window_layers", 28);
+    int first = (int) config.number("max_window_layers", whereAbsent);
     List<Boolean> otherwise = new ArrayList<>();
     for (int i = 0; i < layers(); i++) {
       otherwise.add(window != AttentionLayer.ALL && i >= first);

@@ -38,6 +38,12 @@ final class Defaults {
   /** Part of the channels of a head that is rotated; 0 if the family rotates whole heads only. */
   double rotated;
 
+  /**
+   * Whether positions may have several coordinates, of which all are equal in text ({@code
+   * mrope_section}).
+   */
+  boolean severalPositions;
+
   /** The section of the rotary embedding where a config has none, as JSON; empty for none. */
   String rope = "";
 

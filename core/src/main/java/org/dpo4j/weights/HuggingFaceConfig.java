@@ -79,11 +79,17 @@ public final class HuggingFaceConfig {
           "unsloth_version",
           "use_cache");
 
+  /** The section of the text model in a model of text and images. */
+  static final String TEXT = "text_config";
+
   /** Far above any model; a product of two such sizes and a few thousand blocks fits a long. */
   static final int LARGEST_SIZE = 1 << 22;
 
   /** Each block becomes an object before any weight is read. */
   static final int MOST_LAYERS = 10_000;
+
+  /** Marks an object of which no key is looked at. */
+  private static final String ALL_OF_IT = ".*";
 
   private final Path file;
   private final String section; // "" or the name of this nested object, with a dot
@@ -349,6 +355,23 @@ public final class HuggingFaceConfig {
         : Optional.of(new HuggingFaceConfig(file, section + key + ".", object, asked));
   }
 
+  /** The section of the text model; the whole where there is none. */
+  public HuggingFaceConfig text() {
+    return section(TEXT).orElse(this);
+  }
+
+  /** The same with values for keys that are absent. */
+  HuggingFaceConfig withDefaults(Map<String, Integer> values) {
+    ObjectNode filled = tree.deepCopy();
+    values.forEach(
+        (key, value) -> {
+          if (!filled.has(key)) {
+            filled.put(key, value);
+          }
+        });
+    return new HuggingFaceConfig(file, section, filled, asked);
+  }
+
   /** The keys whose values are objects. */
   public List<String> sections() {
     return tree.properties().stream()
@@ -370,10 +393,11 @@ public final class HuggingFaceConfig {
     }
   }
 
-  /** Marks keys that change no number in this family as read. */
+  /** Marks keys that change no number in this family as read, and all keys of objects there. */
   void withoutEffect(String... keys) {
     for (String key : keys) {
       given(key);
+      asked.add(section + key + ALL_OF_IT);
     }
   }
 
@@ -409,12 +433,12 @@ public final class HuggingFaceConfig {
       String key = section + property.getKey();
       JsonNode value = property.getValue();
       if (asked.contains(key)) {
-        if (value instanceof ObjectNode object) {
+        if (value instanceof ObjectNode object && !asked.contains(key + ALL_OF_IT)) {
           unread.addAll(new HuggingFaceConfig(file, key + ".", object, asked).unread());
         }
       } else if (!isOff(value)
           && !WITHOUT_EFFECT.contains(property.getKey())
-          && !GenerationKeys.ALL.contains(key)) {
+          && !GenerationKeys.ALL.contains(property.getKey())) {
         unread.add(key);
       }
     }

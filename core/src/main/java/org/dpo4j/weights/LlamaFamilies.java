@@ -156,6 +156,35 @@ final class LlamaFamilies {
               },
               LlamaFamilies::helium));
 
+  /** The text model of Qwen2-VL and Qwen2.5-VL. */
+  static final ModelFamily QWEN2_VL_TEXT =
+      ModelFamily.of(
+          "qwen2_vl_text",
+          "Qwen2VLTextModel",
+          d -> {
+            d.fixedHeadDim = true;
+            d.keyValueHeads = 8;
+            d.maxPositions = 32_768;
+            d.epsilon = 1e-5;
+            d.theta = 1e6;
+            d.severalPositions = true;
+          },
+          LlamaFamilies::qwen2Vl);
+
+  /** The text model of Qwen3-VL. */
+  static final ModelFamily QWEN3_VL_TEXT =
+      ModelFamily.of(
+          "qwen3_vl_text",
+          "Qwen3VLTextModel",
+          d -> {
+            d.headDim = 128;
+            d.keyValueHeads = 32;
+            d.maxPositions = 128_000;
+            d.theta = 5e5;
+            d.severalPositions = true;
+          },
+          LlamaFamilies::qwen3Vl);
+
   private LlamaFamilies() {}
 
   private static void qwen(Defaults d) {
@@ -186,20 +215,47 @@ final class LlamaFamilies {
 
   private static DecoderConfig qwen2(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);
-    return keys.llama(keys.upperWindows())
+    return keys.llama(keys.upperWindows(28))
+        .with(d -> d.attention = d.attention.withBiases(true, false));
+  }
+
+  private static DecoderConfig qwen2Vl(HuggingFaceConfig config, Defaults defaults) {
+    DecoderKeys keys = new DecoderKeys(config, defaults);
+    double sections =
+        RopeSettings.section(config)
+            .flatMap(rope -> rope.numbers("mrope_section"))
+            .orElse(List.of(16.0, 24.0, 24.0))
+            .stream()
+            .mapToDouble(Double::doubleValue)
+            .sum();
+    if (2 * sections != keys.width()) {
+      throw new IllegalArgumentException(
+          "\"mrope_section\" must have the sum %d, half of the width of a head, but that is %.0f"
+              .formatted(keys.width() / 2, sections));
+    }
+    return keys.llama(keys.upperWindows(80))
         .with(d -> d.attention = d.attention.withBiases(true, false));
   }
 
   private static DecoderConfig qwen3(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);
+    return normed(config, keys.llama(keys.upperWindows(28)));
+  }
+
+  private static DecoderConfig qwen3Vl(HuggingFaceConfig config, Defaults defaults) {
+    DecoderKeys keys = new DecoderKeys(config, defaults);
+    return normed(config, keys.llama(keys.alike(keys.rope())));
+  }
+
+  /** Biases by {@code attention_bias}, and norms of each head. */
+  private static DecoderConfig normed(HuggingFaceConfig config, DecoderConfig llama) {
     boolean bias = config.flag("attention_bias", false);
-    return keys.llama(keys.upperWindows())
-        .with(
-            d ->
-                d.attention =
-                    d.attention
-                        .withBiases(bias, bias)
-                        .withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD));
+    return llama.with(
+        d ->
+            d.attention =
+                d.attention
+                    .withBiases(bias, bias)
+                    .withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD));
   }
 
   private static DecoderConfig smolLm3(HuggingFaceConfig config, Defaults defaults) {

@@ -38,7 +38,11 @@ public record LoadedModel(
         .find(ModelFolder.GENERATION_CONFIG)
         .map(file -> HuggingFaceConfig.read(file).tokenIds(END_TOKENS))
         .filter(ids -> !ids.isEmpty())
-        .orElseGet(() -> config.tokenIds(END_TOKENS));
+        .orElseGet(
+            () -> {
+              List<Integer> ids = config.tokenIds(END_TOKENS);
+              return ids.isEmpty() ? config.text().tokenIds(END_TOKENS) : ids;
+            });
   }
 
   /**

@@ -9,10 +9,12 @@ import org.dpo4j.model.ParameterSource;
 /** A model described by a {@code config.json}, without weights. */
 public final class ModelBlueprint {
 
+  private final Path folder;
   private final HuggingFaceConfig config;
   private final ModelPlan plan;
 
-  private ModelBlueprint(HuggingFaceConfig config, ModelPlan plan) {
+  private ModelBlueprint(Path folder, HuggingFaceConfig config, ModelPlan plan) {
+    this.folder = folder;
     this.config = config;
     this.plan = plan;
   }
@@ -27,7 +29,21 @@ public final class ModelBlueprint {
   public static ModelBlueprint read(String option, Path folder) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
     HuggingFaceConfig config = modelFolder.config();
-    return new ModelBlueprint(config, ModelReader.plan(modelFolder, config));
+    return new ModelBlueprint(folder, config, ModelReader.plan(modelFolder, config));
+  }
+
+  /**
+   * Opens the weights of the folder.
+   *
+   * @throws org.dpo4j.DpoException as {@link Checkpoint#open}
+   */
+  public Checkpoint checkpoint() {
+    return Checkpoint.open(folder).of(plan.rules());
+  }
+
+  /** The model with what only its weights say: whether the head is the embedding table. */
+  public ModelBlueprint of(Checkpoint checkpoint) {
+    return new ModelBlueprint(folder, config, plan.of(checkpoint));
   }
 
   public HuggingFaceConfig config() {
@@ -50,7 +66,7 @@ public final class ModelBlueprint {
 
   /** The model with its first blocks only. */
   public ModelBlueprint withLayers(int layers) {
-    return new ModelBlueprint(config, plan.withLayers(layers));
+    return new ModelBlueprint(folder, config, plan.withLayers(layers));
   }
 
   /** Builds the model with weights from a source; the caller frees it. */

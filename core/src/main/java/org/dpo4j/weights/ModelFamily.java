@@ -2,9 +2,14 @@ package org.dpo4j.weights;
 
 import static java.util.Map.entry;
 
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.dpo4j.DpoException;
 import org.dpo4j.model.RopeScaling;
 import org.dpo4j.model.decoder.DecoderConfig;
@@ -23,7 +28,13 @@ record ModelFamily(
     String modelType,
     String architecture,
     Defaults defaults,
-    BiFunction<HuggingFaceConfig, Defaults, DecoderConfig> reader) {
+    BiFunction<HuggingFaceConfig, Defaults, DecoderConfig> reader)
+    implements ModelType {
+
+  /** Keys of models that are not a single stack of equal blocks. */
+  private static final List<String> NOT_PLAIN =
+      List.of(
+          "compression_config", "is_encoder_decoder", "per_layer_config", HuggingFaceConfig.TEXT);
 
   /** Keys that change numbers in the families that have them, and their neutral values. */
   private static final Map<String, Double> SWITCHES =
@@ -53,10 +64,13 @@ record ModelFamily(
     return new ModelFamily(modelType, architecture, defaults, reader);
   }
 
-  private Map<String, String> otherHead(DecoderConfig decoder) {
-    return defaults.otherHead.isEmpty()
-        ? Map.of()
-        : Map.of(decoder.head().name() + ".weight", defaults.otherHead);
+  private Map<String, String> namesInFiles(String head) {
+    Map<String, String> names = new HashMap<>();
+    names.put(defaults.prefix, "");
+    if (!defaults.otherHead.isEmpty()) {
+      names.put(head, defaults.otherHead);
+    }
+    return names;
   }
 
   /** Beyond the original context LongRoPE depends on the batch, so that is the limit. */
@@ -71,24 +85,35 @@ record ModelFamily(
     return config.with(d -> d.maxPositions = limit);
   }
 
+  @Override
+  public ModelPlan plan(HuggingFaceConfig config) {
+    DecoderConfig decoder = decoder(config);
+    String head = decoder.head().name() + ".weight";
+    return new ModelPlan(
+        decoder,
+        new WeightRules(
+            namesInFiles(head),
+            Pattern.compile(defaults.buffers),
+            decoder.head().tied()
+                ? Optional.of(new WeightRules.TiedHead(head, decoder.embedding().table(), false))
+                : Optional.empty(),
+            Set.of()));
+  }
+
   /**
-   * Reads a config.
+   * The configuration of a model.
    *
    * @throws DpoException if a value is wrong or not supported
    */
-  ModelPlan plan(HuggingFaceConfig config) {
+  DecoderConfig decoder(HuggingFaceConfig config) {
+    NOT_PLAIN.forEach(config::requireOff);
+    if (config.has("is_causal") && !config.flag("is_causal", false)) {
+      throw config.notSupported("is_causal", "true"); // a null is false there
+    }
     try {
       DecoderConfig decoder = withinContext(reader.apply(config, defaults));
       SWITCHES.forEach(config::requireNeutral);
-      return new ModelPlan(
-          decoder,
-          WeightRules.of(
-              defaults.prefix,
-              defaults.buffers,
-              decoder.head().tied(),
-              decoder.head().name() + ".weight",
-              decoder.embedding().table(),
-              otherHead(decoder)));
+      return decoder;
     } catch (IllegalArgumentException e) {
       throw new DpoException("[" + config.file() + "] " + e.getMessage(), e);
     }

@@ -24,6 +24,22 @@ record ModelPlan(DecoderConfig config, WeightRules rules) {
 
   /** The plan of a checkpoint that has no head: its embedding table stands in for it. */
   ModelPlan withoutHead() {
-    return new ModelPlan(config.withTiedHead(), rules);
+    return new ModelPlan(config.withTiedHead(true), rules);
+  }
+
+  /** The plan of a checkpoint, which may have a head that its config says is the table. */
+  ModelPlan of(Checkpoint checkpoint) {
+    boolean own =
+        rules.tied().filter(tied -> tied.yields() && differs(tied, checkpoint)).isPresent();
+    return own ? new ModelPlan(config.withTiedHead(false), rules.withOwnHead()) : this;
+  }
+
+  private boolean differs(WeightRules.TiedHead tied, Checkpoint checkpoint) {
+    String head = rules.namesInFiles(tied.head()).filter(checkpoint::has).findFirst().orElse("");
+    String table =
+        rules.namesInFiles(tied.embedding()).filter(checkpoint::has).findFirst().orElse("");
+    return !head.isEmpty()
+        && !table.isEmpty()
+        && !checkpoint.file(head).sameBytes(head, checkpoint.file(table), table);
   }
 }

@@ -12,26 +12,24 @@ import org.dpo4j.options.Suggestion;
 /** Builds a model from a folder in the Hugging Face layout. */
 public final class ModelReader {
 
-  private static final List<ModelFamily> FAMILIES =
-      Stream.of(
+  private static final List<ModelType> TYPES =
+      Stream.<List<? extends ModelType>>of(
               GptFamilies.ALL,
               LlamaFamilies.ALL,
               NormFamilies.ALL,
               GemmaFamilies.ALL,
               LayerNormFamilies.ALL,
-              ExpertFamilies.ALL)
-          .flatMap(List::stream)
+              ExpertFamilies.ALL,
+              Wrappers.ALL)
+          .<ModelType>flatMap(List::stream)
           .toList();
 
-  /** Keys of models that are not a single stack of equal blocks. */
-  private static final List<String> NOT_PLAIN =
-      List.of("compression_config", "is_encoder_decoder", "per_layer_config", "text_config");
 
   private ModelReader() {}
 
   /** The {@code model_type} of each supported family. */
   static List<String> modelTypes() {
-    return FAMILIES.stream().map(ModelFamily::modelType).toList();
+    return TYPES.stream().map(ModelType::modelType).toList();
   }
 
   /** As {@link #open(String, Path)}, for the folder that {@code --model} names. */
@@ -51,7 +49,8 @@ public final class ModelReader {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
     HuggingFaceConfig config = modelFolder.config();
     ModelPlan plan = plan(modelFolder, config);
-    Checkpoint checkpoint = Checkpoint.open(folder);
+    Checkpoint checkpoint = Checkpoint.open(folder).of(plan.rules());
+    plan = plan.of(checkpoint);
     try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {
       CausalLm model = plan.build(load);
       return new LoadedModel(modelFolder, config, checkpoint, load.finish(), model);
@@ -73,27 +72,22 @@ public final class ModelReader {
                       + " Move adapter_config.json and adapter_model.safetensors to a folder of their own,"
                       + " and name that with {adapter} to use them"));
     }
-    ModelFamily family = family(config); // what it is says more than which keys it has
-    NOT_PLAIN.forEach(config::requireOff);
-    if (config.has("is_causal") && !config.flag("is_causal", false)) {
-      throw config.notSupported("is_causal", "true"); // a null is false there
-    }
-    ModelPlan plan = family.plan(config);
-    checkArchitecture(config, family);
+    ModelType type = type(config); // what it is says more than which keys it has
+    ModelPlan plan = type.plan(config);
+    checkArchitecture(config, type);
     checkWeightsFile(folder, config);
     return plan;
   }
 
   /** TRL builds the class that is named first, regardless of model_type. */
-  private static void checkArchitecture(HuggingFaceConfig config, ModelFamily family) {
+  private static void checkArchitecture(HuggingFaceConfig config, ModelType type) {
     String named = config.texts("architectures").flatMap(n -> n.stream().findFirst()).orElse("");
     boolean other =
-        FAMILIES.stream().map(ModelFamily::architecture).anyMatch(named::equals)
-            && !named.equals(family.architecture());
+        TYPES.stream().map(ModelType::architecture).anyMatch(named::equals)
+            && !named.equals(type.architecture());
     if (other) {
       throw config.mustBe(
-          "architectures",
-          "[\"" + family.architecture() + "\"] for model_type " + family.modelType());
+          "architectures", "[\"" + type.architecture() + "\"] for model_type " + type.modelType());
     }
   }
 
@@ -105,7 +99,7 @@ public final class ModelReader {
     }
   }
 
-  private static ModelFamily family(HuggingFaceConfig config) {
+  private static ModelType type(HuggingFaceConfig config) {
     if (config.given("quantization_config")) {
       throw new DpoException(
           "["
@@ -113,11 +107,11 @@ public final class ModelReader {
               + "] \"quantization_config\" says that the weights are quantized, which is not"
               + " supported; use the checkpoint before quantization");
     }
-    String type = config.modelType();
-    return FAMILIES.stream()
-        .filter(family -> family.modelType().equals(type))
+    String name = config.modelType();
+    return TYPES.stream()
+        .filter(type -> type.modelType().equals(name))
         .findFirst()
-        .orElseThrow(() -> notSupported(config, type));
+        .orElseThrow(() -> notSupported(config, name));
   }
 
   private static DpoException notSupported(HuggingFaceConfig config, String type) {

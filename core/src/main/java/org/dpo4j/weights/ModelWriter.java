@@ -16,11 +16,13 @@ import org.dpo4j.data.FileFailure;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.weights.SafetensorsWriter.Content;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Writes a model as a folder in the Hugging Face layout: weights under their original names, {@code
- * config.json} with all its keys, generation config and tokenizer byte for byte.
+ * config.json} with all its keys, generation config and tokenizer byte for byte. The tensors of
+ * other towers, as of images, are copied byte for byte too.
  *
  * <p>Existing files are never replaced. On failure, the files written so far remain: pass a folder
  * that is renamed when it is complete.
@@ -68,7 +70,7 @@ public final class ModelWriter {
           StandardOpenOption.CREATE_NEW);
       copyTokenizer(source.folder(), folder);
       copy(ModelFolder.GENERATION_CONFIG, source.folder(), folder);
-      writeWeights(folder, named(source.names(), model), type);
+      writeWeights(folder, contents(source, model, type));
     } catch (IOException e) {
       throw new DpoException(
           "["
@@ -83,13 +85,22 @@ public final class ModelWriter {
     ObjectNode config = source.copy();
     config.remove("_name_or_path"); // the path of the source, not of this model
     boolean older = config.has("torch_dtype");
-    if (older) {
-      config.put("torch_dtype", type.torchName());
-    }
-    if (!older || config.has("dtype")) {
+    setType(config, type);
+    if (!older) {
       config.put("dtype", type.torchName());
     }
+    if (config.get(HuggingFaceConfig.TEXT) instanceof ObjectNode text) {
+      setType(text, type);
+    }
     return config;
+  }
+
+  private static void setType(ObjectNode config, ElementType type) {
+    for (String key : List.of("torch_dtype", "dtype")) {
+      if (config.has(key)) {
+        config.put(key, type.torchName());
+      }
+    }
   }
 
   /** Copies the tokenizer files byte for byte. */
@@ -114,7 +125,21 @@ public final class ModelWriter {
     }
   }
 
-  /** The weights by their names in the file, including a stored copy of a tied head. */
+  /**
+   * What is in the files by name: the weights, a stored copy of a tied head, and the other towers.
+   */
+  private static Map<String, Content> contents(
+      LoadedModel source, CausalLm model, ElementType type) {
+    Map<String, Content> contents = new TreeMap<>();
+    named(source.names(), model)
+        .forEach((name, tensor) -> contents.put(name, Content.of(tensor, type)));
+    source
+        .checkpoint()
+        .otherTowers()
+        .forEach((name, file) -> contents.put(name, Content.of(file, name)));
+    return contents;
+  }
+
   private static Map<String, Tensor> named(WeightNames names, CausalLm model) {
     Map<String, Tensor> byModelName = new TreeMap<>();
     Map<String, Tensor> byFileName = new TreeMap<>();
@@ -134,24 +159,22 @@ public final class ModelWriter {
     return byFileName;
   }
 
-  private void writeWeights(Path folder, Map<String, Tensor> tensors, ElementType type)
-      throws IOException {
-    List<Map<String, Tensor>> shards = split(tensors, type);
+  private void writeWeights(Path folder, Map<String, Content> contents) throws IOException {
+    List<Map<String, Content>> shards = split(contents);
     if (shards.size() == 1) {
-      SafetensorsWriter.write(folder.resolve(Checkpoint.SINGLE), shards.get(0), type);
+      SafetensorsWriter.write(folder.resolve(Checkpoint.SINGLE), shards.get(0), Map.of());
       return;
     }
-    long elements = tensors.values().stream().mapToLong(Tensor::numel).sum();
     ObjectNode index = Json.STRICT.createObjectNode();
     index
         .putObject("metadata")
-        .put("total_parameters", elements)
-        .put("total_size", elements * type.bytes());
+        .put("total_parameters", contents.values().stream().mapToLong(Content::elements).sum())
+        .put("total_size", contents.values().stream().mapToLong(Content::bytes).sum());
     Map<String, String> shardOf = new TreeMap<>();
     for (int i = 0; i < shards.size(); i++) {
       String file =
           String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
-      SafetensorsWriter.write(folder.resolve(file), shards.get(i), type);
+      SafetensorsWriter.write(folder.resolve(file), shards.get(i), Map.of());
       shards.get(i).keySet().forEach(name -> shardOf.put(name, file));
     }
     ObjectNode map = index.putObject("weight_map");
@@ -161,12 +184,12 @@ public final class ModelWriter {
   }
 
   /** Assigns tensors to shards in the order of names. */
-  private List<Map<String, Tensor>> split(Map<String, Tensor> tensors, ElementType type) {
-    List<Map<String, Tensor>> shards = new ArrayList<>();
-    Map<String, Tensor> shard = new TreeMap<>();
+  private List<Map<String, Content>> split(Map<String, Content> contents) {
+    List<Map<String, Content>> shards = new ArrayList<>();
+    Map<String, Content> shard = new TreeMap<>();
     long bytes = 0;
-    for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
-      long more = entry.getValue().numel() * type.bytes();
+    for (Map.Entry<String, Content> entry : contents.entrySet()) {
+      long more = entry.getValue().bytes();
       if (!shard.isEmpty() && bytes + more > maxShardBytes) {
         shards.add(shard);
         shard = new TreeMap<>();

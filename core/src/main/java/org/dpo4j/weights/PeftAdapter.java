@@ -8,6 +8,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
@@ -43,7 +44,8 @@ public final class PeftAdapter implements AutoCloseable {
   private static final String BASE_LAYER = ".base_layer";
 
   private static final WeightRules RULES =
-      new WeightRules("", Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty(), Map.of());
+      new WeightRules(
+          Map.of(), Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty(), Set.of());
 
   /**
    * The SHA-256 of the base model's weights, in the header of the weight file: PEFT would warn of
@@ -208,7 +210,10 @@ public final class PeftAdapter implements AutoCloseable {
       throw e;
     }
     return new PeftAdapter(
-        model, PeftConfig.write(config, model.plan(), base.folder().path()), Optional.empty());
+        model,
+        PeftConfig.write(
+            config, model.plan(), base.folder().path(), !base.checkpoint().otherTowers().isEmpty()),
+        Optional.empty());
   }
 
   /**

@@ -304,8 +304,13 @@ final class PeftConfig {
     return value.properties();
   }
 
-  /** The config of a new adapter. */
-  static ObjectNode write(LoraConfig config, LoraPlan plan, Path base) {
+  /**
+   * The config of a new adapter.
+   *
+   * @param towers whether the model has other towers, whose layers may have the same names: PEFT
+   *     would adapt them too unless the whole paths are given
+   */
+  static ObjectNode write(LoraConfig config, LoraPlan plan, Path base, boolean towers) {
     ObjectNode json = Json.STRICT.createObjectNode();
     ObjectNode alphas = json.putObject("alpha_pattern");
     config.alphaPattern().forEach((key, alpha) -> number(alphas, key, alpha));
@@ -331,7 +336,10 @@ final class PeftConfig {
     ObjectNode ranks = json.putObject("rank_pattern");
     config.rankPattern().forEach(ranks::put);
     json.putNull("revision");
-    if (config.targets() instanceof TargetModules.Matching matching) {
+    if (towers) {
+      ArrayNode paths = json.putArray(TARGETS);
+      plan.layers().forEach(layer -> paths.add(layer.path()));
+    } else if (config.targets() instanceof TargetModules.Matching matching) {
       json.put(TARGETS, matching.pattern().pattern());
     } else {
       ArrayNode names = json.putArray(TARGETS);

@@ -38,6 +38,9 @@ public record RewardModel(CausalLm body, Tensor score, int padding) implements A
     if (!named.endsWith(SUFFIX)) {
       throw config.mustBe("architectures", "[\"..." + SUFFIX + "\"] in a reward model");
     }
+    if (config.section(HuggingFaceConfig.TEXT).isPresent()) {
+      throw config.notSupported(HuggingFaceConfig.TEXT, "a reward model of text alone");
+    }
     ModelPlan plan = ModelReader.plan(modelFolder, config).withoutHead();
     Checkpoint checkpoint = Checkpoint.open(folder);
     try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {

@@ -85,6 +85,7 @@ final class RopeSettings {
   /** The scaling of queries in the section of the rotary embedding. */
   static Rope.@Nullable QueryScaling queryScaling(HuggingFaceConfig config, Defaults defaults) {
     HuggingFaceConfig section = section(config).orElseGet(() -> config.other(defaults.rope));
+    section.withoutEffect("max_position_embeddings");
     double beta = section.number("llama_4_scaling_beta", 0);
     if (!section.given("llama_4_scaling_beta")) {
       throw section.mustBe("llama_4_scaling_beta", "a number that is not negative");
@@ -94,7 +95,8 @@ final class RopeSettings {
     return beta == 0 ? null : new Rope.QueryScaling(beta, original);
   }
 
-  private static Optional<HuggingFaceConfig> section(HuggingFaceConfig config) {
+  /** The section, in either layout. */
+  static Optional<HuggingFaceConfig> section(HuggingFaceConfig config) {
     return config.section("rope_scaling").or(() -> config.section("rope_parameters"));
   }
 
@@ -112,11 +114,15 @@ final class RopeSettings {
       return new Rope(
           theta, new RopeScaling.None(), width(headDim, rotated), defaults.interleaved, null);
     }
-    rope.requireOff("mrope_section");
+    if (defaults.severalPositions) {
+      rope.withoutEffect("mrope_section", "mrope_interleaved");
+    } else {
+      rope.requireOff("mrope_section");
+    }
     int width = width(headDim, rotated(rope, ROTATED, defaults, rotated));
     return new Rope(
         rope.positiveNumber("rope_theta", theta),
-        new RopeSettings(config, rope, maxPositions, width).scaling(defaults.ropeTypes),
+        new RopeSettings(config, rope, maxPositions, width).scaling(defaults),
         width,
         defaults.interleaved,
         null);
@@ -143,9 +149,13 @@ final class RopeSettings {
     return width;
   }
 
-  private RopeScaling scaling(Set<String> supported) {
-    String key = rope.given("rope_type") ? "rope_type" : "type";
+  private RopeScaling scaling(Defaults defaults) {
+    Set<String> supported = defaults.ropeTypes;
+    String key = rope.given("type") && !rope.given("rope_type") ? "type" : "rope_type";
     String type = rope.text(key, "default");
+    if (type.equals("mrope") && defaults.severalPositions) {
+      return new RopeScaling.None();
+    }
     if (!supported.isEmpty() && !supported.contains(type)) {
       throw rope.notSupported(key, String.join(", ", new TreeSet<>(supported)));
     }

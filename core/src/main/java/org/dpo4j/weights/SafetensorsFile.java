@@ -143,6 +143,16 @@ public final class SafetensorsFile {
     }
   }
 
+  /** Writes a tensor's bytes as they are. */
+  void copyBytes(TensorEntry entry, FileChannel target) throws IOException {
+    try (FileChannel channel = channel()) {
+      long end = header.dataStart() + entry.end();
+      for (long at = header.dataStart() + entry.begin(); at < end; ) {
+        at += channel.transferTo(at, Math.min(pieceBytes, end - at), target);
+      }
+    }
+  }
+
   /** Whether two tensors, of this and another file, have the same type, shape and bytes. */
   boolean sameBytes(String name, SafetensorsFile other, String otherName) {
     TensorEntry a = entry(name);
@@ -152,7 +162,7 @@ public final class SafetensorsFile {
     }
     try (FileChannel channel = channel();
         FileChannel otherChannel = other.channel()) {
-      long total = a.end() - a.begin();
+      long total = a.bytes();
       for (long done = 0; done < total; done += pieceBytes) {
         long count = Math.min(pieceBytes, total - done);
         ByteBuffer bytes = map(channel, header.dataStart() + a.begin() + done, count);

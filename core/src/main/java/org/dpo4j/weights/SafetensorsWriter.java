@@ -7,9 +7,11 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.FileFailure;
@@ -23,6 +25,88 @@ import tools.jackson.databind.node.ObjectNode;
  * equal bytes. Elements are converted in chunks, without a second copy of a tensor.
  */
 public final class SafetensorsWriter {
+
+  /** What is stored under one name. */
+  interface Content {
+
+    /** The format's name of the element type. */
+    String dtype();
+
+    List<Long> shape();
+
+    /** Number of bytes. */
+    long bytes();
+
+    /**
+     * Writes the bytes.
+     *
+     * @param path of the file, for messages
+     * @param name of the tensor, for messages
+     * @param buffer may be overwritten
+     */
+    void writeTo(FileChannel channel, Path path, String name, ByteBuffer buffer) throws IOException;
+
+    /** Number of elements. */
+    default long elements() {
+      return shape().stream().reduce(1L, Math::multiplyExact);
+    }
+
+    /** A tensor's elements, contiguous, converted to a type. */
+    static Content of(Tensor tensor, ElementType type) {
+      return new Elements(tensor, type);
+    }
+
+    /** The bytes of a tensor in another file, of any type. */
+    static Content of(SafetensorsFile file, String name) {
+      return new Copy(file, file.entry(name));
+    }
+  }
+
+  private record Elements(Tensor tensor, ElementType type) implements Content {
+    @Override
+    public String dtype() {
+      return type.name();
+    }
+
+    @Override
+    public List<Long> shape() {
+      return LongStream.of(tensor.shape()).boxed().toList();
+    }
+
+    @Override
+    public long bytes() {
+      return tensor.numel() * type.bytes();
+    }
+
+    @Override
+    public void writeTo(FileChannel channel, Path path, String name, ByteBuffer buffer)
+        throws IOException {
+      writeElements(path, channel, name, tensor, type, buffer);
+    }
+  }
+
+  private record Copy(SafetensorsFile file, TensorEntry entry) implements Content {
+    @Override
+    public String dtype() {
+      return entry.dtype();
+    }
+
+    @Override
+    public List<Long> shape() {
+      return entry.shape();
+    }
+
+    @Override
+    public long bytes() {
+      return entry.bytes();
+    }
+
+    @Override
+    public void writeTo(FileChannel channel, Path path, String name, ByteBuffer buffer)
+        throws IOException {
+      file.copyBytes(entry, channel);
+    }
+  }
 
   private static final int ALIGNMENT = 8;
 
@@ -47,24 +131,26 @@ public final class SafetensorsWriter {
   /** As above, with metadata in the header. */
   static void write(
       Path path, Map<String, Tensor> tensors, ElementType type, Map<String, String> metadata) {
-    SortedMap<String, Tensor> sorted = new TreeMap<>(tensors);
+    Map<String, Content> contents = new TreeMap<>();
+    tensors.forEach((name, tensor) -> contents.put(name, Content.of(tensor, type)));
+    write(path, contents, metadata);
+  }
+
+  /** Writes a new file of any contents, by the tensors' names. */
+  static void write(Path path, Map<String, Content> contents, Map<String, String> metadata) {
+    SortedMap<String, Content> sorted = new TreeMap<>(contents);
     try (FileChannel channel =
         FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      writeFully(channel, header(sorted, type, metadata));
-      ByteBuffer buffer = buffer(type);
-      for (Map.Entry<String, Tensor> entry : sorted.entrySet()) {
-        writeElements(path, channel, entry.getKey(), entry.getValue(), type, buffer);
+      writeFully(channel, header(sorted, metadata));
+      ByteBuffer buffer = ByteBuffer.allocateDirect((int) PIECE * Long.BYTES); // for any type
+      for (Map.Entry<String, Content> entry : sorted.entrySet()) {
+        entry.getValue().writeTo(channel, path, entry.getKey(), buffer);
       }
       channel.force(true);
     } catch (IOException e) {
       throw new DpoException(
           "[" + path + "] could not be written: " + FileFailure.reason(e, path), e);
     }
-  }
-
-  /** A buffer for one chunk. */
-  static ByteBuffer buffer(ElementType type) {
-    return ByteBuffer.allocateDirect((int) PIECE * type.bytes());
   }
 
   private static void writeElements(
@@ -99,14 +185,14 @@ public final class SafetensorsWriter {
   }
 
   private static ByteBuffer header(
-      SortedMap<String, Tensor> tensors, ElementType type, Map<String, String> metadata) {
+      SortedMap<String, Content> contents, Map<String, String> metadata) {
     ObjectNode header = Json.STRICT.createObjectNode();
     ObjectNode texts = header.putObject(SafetensorsHeader.METADATA).put("format", "pt");
     new TreeMap<>(metadata).forEach(texts::put);
     long begin = 0;
-    for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
-      long end = begin + entry.getValue().numel() * type.bytes();
-      ObjectNode node = header.putObject(entry.getKey()).put("dtype", type.name());
+    for (Map.Entry<String, Content> entry : contents.entrySet()) {
+      long end = begin + entry.getValue().bytes();
+      ObjectNode node = header.putObject(entry.getKey()).put("dtype", entry.getValue().dtype());
       ArrayNode shape = node.putArray("shape");
       for (long size : entry.getValue().shape()) {
         shape.add(size);

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * try (StrictLoad load = new StrictLoad(checkpoint, rules)) {
- *   CausalLm model = new Gpt2(config, load);
+ *   CausalLm model = plan.build(load);
  *   WeightNames names = load.finish();
  *   ...
  * }
@@ -100,14 +100,9 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return tensor;
   }
 
-  /** The name, or the name without the family's prefix if only that exists. */
+  /** The first of the possible names that exists, or else the usual one. */
   private String nameInFile(String name) {
-    String other = rules.otherNames().get(name);
-    if (other != null && !checkpoint.has(name) && checkpoint.has(other)) {
-      return other;
-    }
-    String bare = rules.withoutPrefix(name);
-    return !checkpoint.has(name) && checkpoint.has(bare) ? bare : name;
+    return rules.namesInFiles(name).filter(checkpoint::has).findFirst().orElse(name);
   }
 
   /**
@@ -168,8 +163,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
         continue;
       }
       WeightRules.TiedHead tied = rules.tied().orElse(null);
-      if (tied == null
-          || !(tied.head().equals(name) || name.equals(rules.otherNames().get(tied.head())))) {
+      if (tied == null || rules.namesInFiles(tied.head()).noneMatch(name::equals)) {
         unexpected.add(name);
       } else if (inFile.containsKey(tied.embedding())) {
         String embedding = inFile.get(tied.embedding());

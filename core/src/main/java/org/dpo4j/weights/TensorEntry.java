@@ -24,6 +24,11 @@ public record TensorEntry(String name, String dtype, List<Long> shape, long begi
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
+  /** The size in the file. */
+  long bytes() {
+    return end - begin;
+  }
+
   /** The element type; empty if it is not supported. */
   public Optional<ElementType> elementType() {
     for (ElementType type : ElementType.values()) {

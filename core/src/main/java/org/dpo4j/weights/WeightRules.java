@@ -2,43 +2,63 @@ package org.dpo4j.weights;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
- * Variations in the names of weights between checkpoints of a family.
+ * How names of weights in files differ from those in the model.
  *
- * @param prefix may be absent in files, as in {@code transformer.}
- * @param buffers extra tensors of older checkpoints that hold no weights, without the prefix
+ * @param inFiles beginnings of names in the model, and what files may have instead: {@code
+ *     transformer.} may be absent, {@code lm_head.weight} may be {@code embed_out.weight}
+ * @param buffers extra tensors of older checkpoints that hold no weights, by their names without
+ *     those beginnings
  * @param tied set if the head is the embedding table; the file may then contain the head as well,
  *     with equal bytes
- * @param otherNames names that files may have instead of a weight's usual one
+ * @param otherTowers beginnings of the names of tensors that are not of the text model
  */
 record WeightRules(
-    String prefix, Pattern buffers, Optional<TiedHead> tied, Map<String, String> otherNames) {
+    Map<String, String> inFiles,
+    Pattern buffers,
+    Optional<TiedHead> tied,
+    Set<String> otherTowers) {
 
-  /** Two names of one tensor: the model uses {@code embedding}. */
-  record TiedHead(String head, String embedding) {}
+  /**
+   * Two names of one tensor: the model uses {@code embedding}.
+   *
+   * @param yields whether a head in the file that differs is used, as if the config said that the
+   *     two are not tied
+   */
+  record TiedHead(String head, String embedding, boolean yields) {}
 
-  /** Rules with the names of the head's matrix and of the embedding table. */
-  static WeightRules of(
-      String prefix,
-      String buffers,
-      boolean tiedHead,
-      String head,
-      String embedding,
-      Map<String, String> otherNames) {
-    return new WeightRules(
-        prefix,
-        Pattern.compile(buffers),
-        tiedHead ? Optional.of(new TiedHead(head, embedding)) : Optional.empty(),
-        otherNames);
+  WeightRules {
+    inFiles = Map.copyOf(inFiles);
+    otherTowers = Set.copyOf(otherTowers);
+  }
+
+  /** The names that a weight of the model may have in a file; the usual one is first. */
+  Stream<String> namesInFiles(String name) {
+    return Stream.concat(
+        Stream.of(name),
+        inFiles.entrySet().stream()
+            .filter(other -> name.startsWith(other.getKey()))
+            .map(other -> other.getValue() + name.substring(other.getKey().length())));
   }
 
   boolean isBuffer(String nameInFile) {
-    return buffers.matcher(withoutPrefix(nameInFile)).matches();
+    return Stream.concat(
+            Stream.of(""),
+            inFiles.entrySet().stream().flatMap(e -> Stream.of(e.getKey(), e.getValue())))
+        .filter(nameInFile::startsWith)
+        .anyMatch(start -> buffers.matcher(nameInFile.substring(start.length())).matches());
   }
 
-  String withoutPrefix(String name) {
-    return name.startsWith(prefix) ? name.substring(prefix.length()) : name;
+  boolean isOfOtherTower(String nameInFile) {
+    return otherTowers.stream().anyMatch(nameInFile::startsWith);
+  }
+
+  /** The same for a head with weights of its own. */
+  WeightRules withOwnHead() {
+    return new WeightRules(inFiles, buffers, Optional.empty(), otherTowers);
   }
 }

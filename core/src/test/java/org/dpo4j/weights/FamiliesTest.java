@@ -10,10 +10,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.logprob.LengthDesensitizing;
@@ -146,12 +149,78 @@ class FamiliesTest {
       Checkpoint before = Checkpoint.open(copy);
       Checkpoint after = Checkpoint.open(written);
       assertThat(after.names()).isEqualTo(before.names());
-      for (String name : before.names()) {
-        assertThat(after.entry(name).dtype()).isEqualTo(before.entry(name).dtype());
-        assertThat(after.file(name).sameBytes(name, before.file(name), name)).as(name).isTrue();
-      }
+      assertThat(before.names()).allMatch(name -> same(name, before, after));
       ObjectNode config = HuggingFaceConfig.tree(written.resolve("config.json"));
       assertThat(config).isEqualTo(HuggingFaceConfig.tree(copy.resolve("config.json")));
+    }
+  }
+
+  static List<Path> wrappers() throws IOException {
+    return cases().stream()
+        .filter(folder -> new ModelFolder(folder).config().section("vision_config").isPresent())
+        .toList();
+  }
+
+  /** Also in several files, and in another type, in which the other towers are not. */
+  @ParameterizedTest
+  @MethodSource("wrappers")
+  void otherTowersAreWrittenAsTheyWere(Path folder, @TempDir Path temp) {
+    try (LoadedModel loaded = ModelReader.open(folder);
+        NoGrad noGrad = NoGrad.open()) {
+      loaded.model().parameters().all().forEach(parameter -> add(parameter.tensor(), 0.5));
+      Path single = temp.resolve("single");
+      Path several = temp.resolve("several");
+      new ModelWriter().write(single, loaded, loaded.model(), ElementType.F32);
+      new ModelWriter(2000).write(several, loaded, loaded.model(), ElementType.F32);
+      assertThat(several.resolve("model.safetensors.index.json")).exists();
+
+      Checkpoint before = Checkpoint.open(folder);
+      Set<String> own =
+          loaded.model().parameters().all().stream()
+              .map(parameter -> loaded.names().nameInFile(parameter.name()))
+              .collect(Collectors.toSet());
+      assertThat(before.names()).containsAll(own);
+      for (Path written : List.of(single, several)) {
+        Checkpoint after = Checkpoint.open(written);
+        assertThat(after.names()).isEqualTo(before.names());
+        assertThat(before.names())
+            .allMatch(name -> own.contains(name) != same(name, before, after))
+            .anyMatch(name -> !own.contains(name));
+        assertThat(own).allMatch(name -> after.entry(name).dtype().equals("F32"));
+        assertThat(logits(written)).isEqualTo(logits(loaded));
+      }
+    }
+  }
+
+  private static void add(Tensor tensor, double number) {
+    try (TensorScope scope = TensorScope.open()) {
+      tensor.detach().add_(new Scalar(number));
+    }
+  }
+
+  private static boolean same(String name, Checkpoint before, Checkpoint after) {
+    return after.entry(name).dtype().equals(before.entry(name).dtype())
+        && after.file(name).sameBytes(name, before.file(name), name);
+  }
+
+  private static double[] logits(Path folder) {
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      return logits(loaded);
+    }
+  }
+
+  private static double[] logits(LoadedModel loaded) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return Tensors.toDoubles(ModelReaderTest.logits(loaded.model(), new long[] {3, 1, 4, 1, 5}));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("wrappers")
+  void noKeyOfAWrapperIsUnknown(Path folder) {
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      assertThat(loaded.config().unread()).isEmpty();
     }
   }
 

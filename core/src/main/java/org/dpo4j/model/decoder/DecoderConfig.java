@@ -3,6 +3,7 @@ package org.dpo4j.model.decoder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.dpo4j.model.ModelShape;
 import org.jspecify.annotations.Nullable;
 
@@ -55,9 +56,31 @@ public record DecoderConfig(
     return with(config -> config.layers = layers.subList(0, Math.min(count, layers.size())));
   }
 
-  /** The same with the embedding table for a head. */
-  public DecoderConfig withTiedHead() {
-    return with(config -> config.head = head.withTied(true));
+  /** The same with the embedding table for a head, or not. */
+  public DecoderConfig withTiedHead(boolean tied) {
+    return with(config -> config.head = head.withTied(tied));
+  }
+
+  /**
+   * The same with the weights of everything but the head under another path.
+   *
+   * @param from path of all those weights, with a dot at the end
+   * @param to in its place
+   */
+  public DecoderConfig moved(String from, String to) {
+    UnaryOperator<String> moved =
+        name -> {
+          if (!name.startsWith(from)) {
+            throw new IllegalArgumentException(name + " is not in " + from);
+          }
+          return to + name.substring(from.length());
+        };
+    return with(
+        config -> {
+          config.embedding = embedding.withTable(moved.apply(embedding.table()));
+          config.norms = norms.withLast(moved.apply(norms.last()));
+          config.blocks = moved.apply(blocks);
+        });
   }
 
   /** The same after changes. */
