@@ -15,7 +15,7 @@ import org.dpo4j.UsageException;
  */
 public record ModelFolder(Path path) {
 
-  /** Files of tokenizers; copied unchanged when a model is saved. */
+  /** Files of tokenizers and of what prepares images; copied unchanged when a model is saved. */
   static final List<String> TOKENIZER_FILES =
       List.of(
           "tokenizer.json",
@@ -25,7 +25,11 @@ public record ModelFolder(Path path) {
           "vocab.json",
           "merges.txt",
           "tokenizer.model",
-          "chat_template.jinja");
+          "chat_template.jinja",
+          "chat_template.json",
+          "preprocessor_config.json",
+          "processor_config.json",
+          "video_preprocessor_config.json");
 
   static final String CHAT_TEMPLATES = "additional_chat_templates";
   static final String CONFIG = "config.json";
@@ -83,7 +87,7 @@ public record ModelFolder(Path path) {
     return Files.isRegularFile(file) ? Optional.of(file) : Optional.empty();
   }
 
-  /** Size of the files that are copied when a model is saved, in bytes: the tokenizer's. */
+  /** Size of the files that are copied when a model is saved, in bytes. */
   public long copiedBytes() {
     return TOKENIZER_FILES.stream()
         .map(this::find)

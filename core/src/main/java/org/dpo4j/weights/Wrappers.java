@@ -41,36 +41,40 @@ final class Wrappers {
     }
   }
 
-  /** How weights are named: the model has the names of transformers' module. */
-  private enum Names {
-    LLAVA(
-        "model.language_model.",
-        Map.of(
+  /**
+   * How weights are named.
+   *
+   * @param path of the text model, with the names of transformers' module
+   * @param inFiles as in {@link WeightRules}
+   * @param otherTowers as in {@link WeightRules}
+   */
+  private record Names(String path, Map<String, String> inFiles, Set<String> otherTowers) {
+
+    static final Names LLAVA =
+        new Names(
             "model.language_model.",
-            "language_model.model.",
-            "lm_head.",
-            "language_model.lm_head."),
-        Set.of(
-            "vision_tower.",
-            "multi_modal_projector.",
-            "model.vision_tower.",
-            "model.multi_modal_projector.")),
-    QWEN2(
-        "model.language_model.",
-        Map.of("model.language_model.", "model."),
-        Set.of("visual.", "model.visual.")),
-    QWEN3("model.language_model.", Map.of(), Set.of("model.visual.")),
-    SMOL("model.text_model.", Map.of(), Set.of("model.vision_model.", "model.connector."));
+            Map.of(
+                "model.language_model.",
+                "language_model.model.",
+                "lm_head.",
+                "language_model.lm_head."),
+            Set.of(
+                "vision_tower.",
+                "multi_modal_projector.",
+                "model.vision_tower.",
+                "model.multi_modal_projector."));
 
-    final String path;
-    final Map<String, String> inFiles;
-    final Set<String> otherTowers;
+    static final Names QWEN2 =
+        new Names(
+            "model.language_model.",
+            Map.of("model.language_model.", "model."),
+            Set.of("visual.", "model.visual."));
 
-    Names(String path, Map<String, String> inFiles, Set<String> otherTowers) {
-      this.path = path;
-      this.inFiles = inFiles;
-      this.otherTowers = otherTowers;
-    }
+    static final Names QWEN3 =
+        new Names("model.language_model.", Map.of(), Set.of("model.visual."));
+
+    static final Names SMOL =
+        new Names("model.text_model.", Map.of(), Set.of("model.vision_model.", "model.connector."));
   }
 
   /** When the head is the embedding table. */

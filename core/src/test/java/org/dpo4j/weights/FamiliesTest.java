@@ -216,14 +216,6 @@ class FamiliesTest {
     }
   }
 
-  @ParameterizedTest
-  @MethodSource("wrappers")
-  void noKeyOfAWrapperIsUnknown(Path folder) {
-    try (LoadedModel loaded = ModelReader.open(folder)) {
-      assertThat(loaded.config().unread()).isEmpty();
-    }
-  }
-
   @Test
   void everyFamilyAndTypeIsAmongTheCases() throws IOException {
     TreeSet<String> families = new TreeSet<>();

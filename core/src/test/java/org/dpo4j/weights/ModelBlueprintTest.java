@@ -32,7 +32,8 @@ class ModelBlueprintTest {
   @ParameterizedTest
   @MethodSource("folders")
   void theSizesAreThoseOfTheModel(Path folder) {
-    ModelBlueprint blueprint = ModelBlueprint.read("model", folder);
+    ModelBlueprint described = ModelBlueprint.read("model", folder);
+    ModelBlueprint blueprint = described.of(described.checkpoint());
     ModelShape shape = blueprint.shape();
     assertThat(blueprint.config().unread()).isEmpty(); // a healthy config gets no note
     try (LoadedModel loaded = ModelReader.open(folder)) {
