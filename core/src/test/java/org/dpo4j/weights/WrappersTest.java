@@ -19,6 +19,7 @@ import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,7 +35,11 @@ class WrappersTest {
   private static final String TEXT_WEIGHTS = "language_model.model.";
   private static final String NORM = TEXT_WEIGHTS + "norm.weight";
 
-  @TempDir Path folder;
+  private final Path folder;
+
+  WrappersTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
 
   @ParameterizedTest
   @CsvSource(
@@ -53,8 +58,8 @@ class WrappersTest {
         "gemma3     | vocab_size           |         | file [48, 16], model [262208, 16]",
         "llava      | hidden_size          |         | model [48, 4096]",
       })
-  void messagesNameTheKeysOfTheTextModel(String type, String key, String json, String message)
-      throws IOException {
+  void messagesNameTheKeysOfTheTextModel(
+      String type, String key, @Nullable String json, String message) throws IOException {
     Path model = copy(type);
     ModelFolders.editConfig(
         model,
@@ -82,7 +87,7 @@ class WrappersTest {
         "smolvlm | tie_word_embeddings | true  | lm_head.weight differs from model.text_model.embed_tokens",
         "mistral3 | tie_word_embeddings | false | 1 missing (lm_head.weight)",
       })
-  void keysOfTheWholeAreChecked(String type, String key, String json, String message)
+  void keysOfTheWholeAreChecked(String type, String key, @Nullable String json, String message)
       throws IOException {
     Path model = copy(type);
     ModelFolders.editConfig(
