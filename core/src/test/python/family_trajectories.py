@@ -1,4 +1,4 @@
-"""Makes fixtures/family_trajectories: five steps of TRL's DPOTrainer on a tiny model of each of ten families.
+"""Makes fixtures/family_trajectories: five steps of TRL's DPOTrainer on a tiny model of each of fourteen families.
 
 Usage: python family_trajectories.py OUT_FOLDER [MODEL_TYPE ...]     (TRL 1.16, transformers 5.23, torch 2.10)
 
@@ -78,6 +78,15 @@ CASES = {
     },
     "gptj": {"vocab_size": 260, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128, "rotary_dim": 4,
              "n_inner": 48, "bos_token_id": None, "eos_token_id": 258},
+    # TRL adds the routers' loss times the coefficient.
+    "qwen3_moe": {**SIZES, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
+                  "norm_topk_prob": True, "router_aux_loss_coef": 0.02, "rope_parameters": rope(500.0)},
+    "qwen2_moe": {**SIZES, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
+                  "shared_expert_intermediate_size": 24, "router_aux_loss_coef": 0.0, "rope_parameters": rope(500.0)},
+    "mixtral": {**SIZES, "intermediate_size": 16, "num_local_experts": 4, "rope_parameters": rope(500.0)},
+    "gpt_oss": {**SIZES, "intermediate_size": 16, "head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 2,
+                "sliding_window": 8, "layer_types": TYPES, "router_aux_loss_coef": 0.02,
+                "rope_parameters": rope(500.0)},
 }
 
 # Options of the run; our defaults are TRL's for the rest.
@@ -160,7 +169,7 @@ def main():
             rows = list(trainer.train_dataset)
             trainer.train()
         log = [
-            {k: v for k, v in entry.items() if k not in ("step", "total_flos")}
+            {k: v for k, v in entry.items() if k not in ("step", "total_flos", "aux_loss")}
             for entry in trainer.state.log_history
             if "loss" in entry
         ]

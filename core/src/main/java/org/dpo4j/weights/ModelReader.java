@@ -24,7 +24,6 @@ public final class ModelReader {
           .<ModelType>flatMap(List::stream)
           .toList();
 
-
   private ModelReader() {}
 
   /** The {@code model_type} of each supported family. */

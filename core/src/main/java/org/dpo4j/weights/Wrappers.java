@@ -94,7 +94,7 @@ final class Wrappers {
    *     single one is read whatever the name
    * @param flat whether the keys of the text model may stand beside those of the wrapper
    */
-  private record Wrapper(
+  record Wrapper(
       String modelType,
       String architecture,
       Names names,

@@ -30,7 +30,7 @@ class TrajectoryTest {
     return recorded("completions");
   }
 
-  /** A model of each of ten families, by {@code family_trajectories.py}. */
+  /** A model of each of fourteen families, by {@code family_trajectories.py}. */
   static List<String> ofFamilies() throws IOException, URISyntaxException {
     return recorded("family_trajectories");
   }
@@ -70,7 +70,7 @@ class TrajectoryTest {
   void everyMetricOfEveryStepOfEachFamilyAgreesWithTrlOnBothEngines(
       String name, @TempDir Path cpu, @TempDir Path autograd)
       throws IOException, URISyntaxException {
-    // The largest difference was 7e-6.
+    // The largest difference was 7e-6; with a routers' loss, which has no last tokens here, 2e-4.
     for (Map.Entry<String, Path> engine : Map.of("cpu", cpu, "autograd", autograd).entrySet()) {
       new TrajectoryCheck(fixtures(), engine.getValue(), engine.getKey(), 5e-4)
           .run("family_trajectories", name, new ParityTable());

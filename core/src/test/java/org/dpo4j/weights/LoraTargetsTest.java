@@ -28,8 +28,11 @@ class LoraTargetsTest {
   private static final JsonNode RECORDED =
       HuggingFaceConfig.tree(ModelFolders.fixture("peft_targets.json"));
 
+  /** Without the models of text and images, whose text model is adapted by whole paths. */
   static List<String> modelTypes() {
-    return ModelReader.modelTypes();
+    List<String> types = new ArrayList<>(ModelReader.modelTypes());
+    Wrappers.ALL.forEach(wrapper -> types.remove(wrapper.modelType()));
+    return types;
   }
 
   @ParameterizedTest
@@ -52,7 +55,7 @@ class LoraTargetsTest {
 
   /** Without experts, whose tensors PEFT adapts as it does linear layers. */
   static List<String> dense() {
-    List<String> types = new ArrayList<>(ModelReader.modelTypes());
+    List<String> types = modelTypes();
     ExpertFamilies.ALL.forEach(family -> types.remove(family.modelType()));
     return types;
   }
