@@ -297,7 +297,8 @@ class MainTest {
         "--loss_type sigmoid kto_pair",
         "--loss_type exo_pair",
         "--device cuda",
-        "--lr_scheduler_type cosine_with_restarts",
+        "--lr_scheduler_type reduce_lr_on_plateau",
+        "--lr_scheduler_type cosine_with_min_lr",
         "--resume_from_checkpoint out/checkpoint-5",
         "--no_disable_dropout",
         "--eval_strategy steps"

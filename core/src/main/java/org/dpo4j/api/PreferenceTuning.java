@@ -844,6 +844,18 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Sets what {@link #lrSchedulerType} needs or allows, with the names that transformers has in
+   * {@code lr_scheduler_kwargs}.
+   *
+   * @param settings numbers and texts by name, for example {@code Map.of("min_lr_rate", 0.1)}; none
+   *     by default
+   * @return a changed copy
+   */
+  public PreferenceTuning lrSchedulerKwargs(Map<String, ?> settings) {
+    return with("lr_scheduler_kwargs", settings);
+  }
+
+  /**
    * Sets the steps in which the learning rate rises from 0.
    *
    * @param value a whole number, or a fraction of all steps below 1; 0 by default
@@ -1176,8 +1188,20 @@ public final class PreferenceTuning {
   public enum LrSchedulerType {
     /** Falls linearly to 0. */
     LINEAR,
-    /** Falls to 0 along half a cosine. */
+    /** Falls to 0 along half a cosine, or along {@code num_cycles} waves. */
     COSINE,
+    /** Falls to 0 along {@code num_cycles} half cosines, each from the peak. */
+    COSINE_WITH_RESTARTS,
+    /** Falls to {@code min_lr}, or to {@code min_lr_rate} times the peak, along half a cosine. */
+    COSINE_WITH_MIN_LR,
+    /** As COSINE_WITH_MIN_LR, one step ahead: the last step of the run has the minimum. */
+    COSINE_WARMUP_WITH_MIN_LR,
+    /** Falls to {@code lr_end} with the {@code power} of the steps that are left. */
+    POLYNOMIAL,
+    /** Falls with the inverse square root of the steps, at the pace of {@code timescale}. */
+    INVERSE_SQRT,
+    /** Stays, and falls to {@code min_lr_ratio} times the peak in {@code num_decay_steps}. */
+    WARMUP_STABLE_DECAY,
     /** Stays; there is no warm-up. */
     CONSTANT,
     /** Stays. */

@@ -19,6 +19,7 @@ import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.loss.UnpairedLoss;
 import org.dpo4j.optim.AdamW;
+import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
@@ -68,6 +69,7 @@ public record TrainingConfig(
           "",
           OptionText.of("pass {eval_file} FILE or {eval_split} 0.1"));
     }
+    schedule.settings(optimizer).check();
     checkpoints.check(evaluation.evalStrategy(), loss.examples());
     LossRules.check(loss);
     if (loss.usesKl() && batching.perDeviceTrainBatchSize() == 1) {
@@ -143,6 +145,20 @@ public record TrainingConfig(
     return schedule.maxSteps() > 0
         ? schedule.maxSteps()
         : (int) Math.ceil(schedule.numTrainEpochs() * plan.stepsPerEpoch());
+  }
+
+  /** The learning rate of each step of a run of this length. */
+  public LearningRateSchedule learningRate(int steps) {
+    return new LearningRateSchedule(
+        optimizer.learningRate(),
+        schedule.settings(optimizer).shape(),
+        schedule.warmup(steps),
+        steps);
+  }
+
+  /** What the settings of the schedule do that may not be meant. */
+  List<String> scheduleNotices() {
+    return schedule.settings(optimizer).notices();
   }
 
   /** Whether an adapter is trained, new or continued, and the model's own weights are not. */
@@ -430,11 +446,15 @@ public record TrainingConfig(
       @Option(value = "3", help = "training epochs; fractions allowed") double numTrainEpochs,
       @Option(value = "-1", help = "optimizer steps; overrides num_train_epochs when above 0")
           int maxSteps,
-      @Option(value = "linear", help = "schedule") LrSchedulerType lrSchedulerType,
+      @Option(value = "linear", help = "schedule; see docs/reference/schedules.md")
+          LrSchedulerType lrSchedulerType,
+      @Option(help = "settings of lr_scheduler_type: {\"min_lr_rate\": 0.1}")
+          Optional<Map<String, Object>> lrSchedulerKwargs,
       @Option(value = "0", help = "warmup steps; below 1 a fraction of all steps")
           double warmupSteps,
       @Option(value = "0", help = "warmup as a fraction of all steps") double warmupRatio) {
     public Schedule {
+      lrSchedulerKwargs = lrSchedulerKwargs.filter(settings -> !settings.isEmpty());
       OptionChecks.require(
           maxSteps == -1 || maxSteps > 0,
           "max_steps",
@@ -463,6 +483,11 @@ public record TrainingConfig(
             "",
             "pass one of them");
       }
+    }
+
+    private ScheduleSettings settings(Optimizer optimizer) {
+      return new ScheduleSettings(
+          lrSchedulerType, lrSchedulerKwargs.orElseGet(Map::of), optimizer.learningRate());
     }
 
     /** Warm-up in steps of a run of {@code steps} steps, rounded up as transformers does. */

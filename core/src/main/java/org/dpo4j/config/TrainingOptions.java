@@ -122,6 +122,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
       }
       noticeLabelSmoothing(config.loss());
       noticePacking(config);
+      notices.addAll(config.scheduleNotices());
       if (config.schedule().warmupRatio() > 0) {
         notices.add(
             OptionText.of(

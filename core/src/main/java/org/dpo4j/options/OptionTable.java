@@ -267,6 +267,9 @@ public final class OptionTable<C> {
     if (value instanceof List<?> list) {
       return list.stream().map(OptionTable::plain).toList();
     }
+    if (value instanceof Map<?, ?>) {
+      return value;
+    }
     if (value instanceof Double number && number == Math.rint(number) && Math.abs(number) < 1e15) {
       return number.longValue();
     }

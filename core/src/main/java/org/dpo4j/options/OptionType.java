@@ -6,12 +6,18 @@ import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -39,11 +45,35 @@ public record OptionType(
 
   private static final Pattern COMMA = Pattern.compile("(?<!\\\\),");
 
+  /** Names with numbers, truth values or texts, in the order of the names. */
+  private static final OptionType MAPPING =
+      open(
+          "a JSON object, as in {\"name\": 1}, or a mapping in YAML",
+          "JSON",
+          text -> {
+            try {
+              Map<String, Object> values = new TreeMap<>();
+              YamlOptions.mapping("mapping", new GivenValue(text, ""))
+                  .forEach(
+                      (name, value) -> {
+                        if (!value.none()) {
+                          values.put(name, scalar(value.text()));
+                        }
+                      });
+              return Collections.unmodifiableMap(values);
+            } catch (UsageException e) {
+              throw new IllegalArgumentException(e);
+            }
+          });
+
   /** The type of a record component that is not optional. */
   static OptionType of(Type type) {
-    return type instanceof ParameterizedType generic && generic.getRawType() == List.class
-        ? listOf(of(generic.getActualTypeArguments()[0]))
-        : of((Class<?>) type);
+    if (type instanceof ParameterizedType generic) {
+      return generic.getRawType() == Map.class
+          ? MAPPING
+          : listOf(of(generic.getActualTypeArguments()[0]));
+    }
+    return of((Class<?>) type);
   }
 
   private static OptionType listOf(OptionType item) {
@@ -148,6 +178,22 @@ public record OptionType(
     return new BigDecimal(text.replaceAll("(?<=\\d)_(?=\\d)", ""));
   }
 
+  /** A whole number as Long, another as Double, true and false, or the text as it is. */
+  private static Object scalar(String text) {
+    if (text.equalsIgnoreCase("true") || text.equalsIgnoreCase("false")) {
+      return Boolean.valueOf(text);
+    }
+    try {
+      BigDecimal number = decimal(text);
+      double approximate = number.doubleValue();
+      return approximate == Math.rint(approximate) && Math.abs(approximate) < 1e15
+          ? (Object) (long) approximate
+          : (Object) approximate;
+    } catch (IllegalArgumentException e) {
+      return text;
+    }
+  }
+
   private static Path path(String text) {
     if (text.isBlank()) {
       throw new IllegalArgumentException("empty");
@@ -185,7 +231,18 @@ public record OptionType(
     if (value instanceof List<?> list) {
       return joined(list.stream().map(OptionType::text).toList());
     }
+    if (value instanceof Map<?, ?> mapping) {
+      return mapping.entrySet().stream()
+          .map(entry -> json(String.valueOf(entry.getKey())) + ": " + json(entry.getValue()))
+          .collect(Collectors.joining(", ", "{", "}"));
+    }
     return value.toString();
+  }
+
+  private static String json(@Nullable Object value) {
+    return value == null || value instanceof Number || value instanceof Boolean
+        ? text(Objects.requireNonNullElse(value, "null"))
+        : JsonMapper.shared().writeValueAsString(value.toString());
   }
 
   /** Whole numbers without a fraction, small ones as {@code 1e-6}. */

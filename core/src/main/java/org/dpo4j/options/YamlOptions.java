@@ -32,6 +32,7 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
 import org.snakeyaml.engine.v2.resolver.ScalarResolver;
 import org.snakeyaml.engine.v2.schema.Schema;
+import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
@@ -59,6 +60,10 @@ public final class YamlOptions {
           "[-+]?0[0-7_]+"
               + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])++" // possessive: no recursion
               + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])++\\.[0-9_]*");
+
+  private static final Pattern FLOW_MAPPING = Pattern.compile("\\{.*}", Pattern.DOTALL);
+
+  private static final Pattern FLOW_SYNTAX = Pattern.compile("[,\\[\\]{}#&*!|>'\"%@`:\\n]");
 
   /** Digits of a number in another base that a message converts. */
   private static final int MOST_DIGITS = 100;
@@ -276,7 +281,7 @@ public final class YamlOptions {
     } else if (node instanceof MappingNode mapping) {
       text =
           entries(mapping).entrySet().stream()
-              .map(entry -> entry.getKey() + ": " + entry.getValue().text())
+              .map(entry -> entry.getKey() + ": " + inFlow(entry.getValue().text()))
               .collect(Collectors.joining(", ", "{", "}"));
     } else {
       text = node.getTag().equals(Tag.NULL) ? "null" : ((ScalarNode) node).getValue();
@@ -288,6 +293,12 @@ public final class YamlOptions {
     }
     around.remove(node);
     return text;
+  }
+
+  /** A value inside braces: in quotes if it would end there, as a joined list would. */
+  private static String inFlow(String text) {
+    boolean plain = FLOW_MAPPING.matcher(text).matches() || !FLOW_SYNTAX.matcher(text).find();
+    return plain ? text : JsonMapper.shared().writeValueAsString(text);
   }
 
   /** The value of digits with a leading zero or colons in YAML 1.1. */

@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
@@ -16,6 +18,7 @@ import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.ResumeRules;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Trainer;
@@ -164,15 +167,24 @@ record SavedRun(Path folder, CheckpointState state) {
       output.note(change);
       return;
     }
-    double before =
-        TrainingRun.schedule(config, state.maxSteps()).at(Math.min(step(), state.maxSteps()));
-    double now = settings.schedule().at(step());
+    LearningRateSchedule before = config.learningRate(state.maxSteps());
+    LearningRateSchedule now = settings.schedule();
+    int common = Math.max(step() + 1, Math.min(settings.maxSteps(), state.maxSteps()));
+    OptionalInt changed =
+        IntStream.range(step(), common).filter(step -> before.at(step) != now.at(step)).findFirst();
     output.note(
-        before == now
+        changed.isEmpty()
             ? change + "; the learning rate goes on as it was"
             : change
-                + "; step %d has a learning rate of %.3g, where the shorter or longer schedule had %.3g"
-                    .formatted(step() + 1, now, before));
+                + "; %sstep %d has a learning rate of %.3g, where the shorter or longer schedule had %.3g"
+                    .formatted(
+                        changed.getAsInt() == step()
+                            ? ""
+                            : "the learning rate stays as it was until step %d, and "
+                                .formatted(changed.getAsInt()),
+                        changed.getAsInt() + 1,
+                        now.at(changed.getAsInt()),
+                        before.at(changed.getAsInt())));
   }
 
   /** Puts the saved state into a session. */

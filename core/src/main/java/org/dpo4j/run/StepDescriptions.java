@@ -1,5 +1,7 @@
 package org.dpo4j.run;
 
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.OptionType;
@@ -8,6 +10,12 @@ import org.dpo4j.train.Trainer;
 
 /** Texts about the number and size of a run's steps and about its learning rate. */
 record StepDescriptions(TrainingConfig config, Trainer.Settings settings) {
+
+  private static String settings(Map<String, Object> settings) {
+    return settings.entrySet().stream()
+        .map(entry -> entry.getKey() + " " + OptionType.text(entry.getValue()))
+        .collect(Collectors.joining(", ", " (", ")"));
+  }
 
   /** As in {@code 1 step} or {@code 20 steps}. */
   static String steps(int number) {
@@ -39,12 +47,16 @@ record StepDescriptions(TrainingConfig config, Trainer.Settings settings) {
     return ShortNumber.count(pairsOfStep(), packed ? "pack" : kind.noun());
   }
 
-  /** As in {@code 1e-06, linear after 3 warm-up steps}, with a separator of the caller's choice. */
+  /**
+   * As in {@code 1e-06, polynomial (power 2) after 3 warm-up steps}, with a separator of the
+   * caller's choice.
+   */
   String learningRate(String separator) {
     int warmup = settings.schedule().warmupSteps();
     return OptionType.text(config.optimizer().learningRate())
         + separator
         + OptionType.text(config.schedule().lrSchedulerType())
+        + config.schedule().lrSchedulerKwargs().map(StepDescriptions::settings).orElse("")
         + (warmup == 0 ? "" : " after " + ShortNumber.count(warmup, "warm-up step"));
   }
 }

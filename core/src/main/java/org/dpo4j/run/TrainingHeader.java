@@ -8,6 +8,7 @@ import org.dpo4j.OptionText;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
@@ -67,6 +68,7 @@ final class TrainingHeader {
     prose.line("will be saved as %s", saving.plan());
     prose.line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
     noteFewPoints();
+    noteStepsWithoutEffect();
   }
 
   private void steps() {
@@ -81,6 +83,22 @@ final class TrainingHeader {
                 .formatted(settings.plan().microBatchSize(), settings.plan().accumulation()),
         StepDescriptions.steps(stepsPerEpoch) + (stepsPerEpoch == 1 ? " is" : " are"),
         steps.learningRate(", "));
+  }
+
+  /** A decay may end before the run. */
+  private void noteStepsWithoutEffect() {
+    LearningRateSchedule schedule = settings.schedule();
+    int last = settings.maxSteps();
+    while (last > 0 && schedule.at(last - 1) == 0) {
+      last--;
+    }
+    if (schedule.peak() > 0 && settings.maxSteps() - last > 1) {
+      output.note(
+          OptionText.of(
+              "the learning rate is 0 from step %d on, and the weights no longer change; pass fewer"
+                  + " steps or another {lr_scheduler_kwargs}",
+              last + 1));
+    }
   }
 
   /** With TRL's default of 10 steps per line, a short run has too few points for a curve. */

@@ -30,7 +30,6 @@ import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Conclusion;
@@ -557,23 +556,13 @@ public final class TrainingRun {
     return new Trainer.Settings(
         plan,
         maxSteps,
-        schedule(config, maxSteps),
+        config.learningRate(maxSteps),
         optimizer.adamW(),
         optimizer.maxGradNorm(),
         optimizer.skipLimit(),
         config.output().loggingSteps().steps(maxSteps),
         config.engine().computation(),
         config.startsAtReference());
-  }
-
-  /** The learning rate of each step of a run of this length. */
-  static LearningRateSchedule schedule(TrainingConfig config, int maxSteps) {
-    TrainingConfig.Schedule schedule = config.schedule();
-    return new LearningRateSchedule(
-        config.optimizer().learningRate(),
-        schedule.lrSchedulerType().shape(),
-        schedule.warmup(maxSteps),
-        maxSteps);
   }
 
   private Evaluation evaluation(TrainingData held, Trainer.Settings settings) {

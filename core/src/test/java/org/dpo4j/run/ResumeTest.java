@@ -268,6 +268,30 @@ class ResumeTest {
     assertThat(log("out")).hasSize(15);
   }
 
+  /** A decay of two steps at the end of 7: steps 6 and 7 have 1 and half of 1e-3. */
+  @Test
+  void aLongerRunTellsWhenALearningRateThatStaysWillDiffer() throws IOException {
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put("save_steps", 3);
+    options.put("save_total_limit", 0);
+    options.put("lr_scheduler_type", "warmup_stable_decay");
+    options.put("lr_scheduler_kwargs", Map.of("num_decay_steps", 2));
+    train("short", options);
+    options.put("resume_from_checkpoint", folder.resolve("short/checkpoint-3"));
+    options.put("max_steps", 10);
+    train("long", options);
+    assertThat(text(out))
+        .contains(
+            "the run was planned for 7 steps and is now for 10; the learning rate stays as it was"
+                + " until step 6, and step 7 has a learning rate of 0.001, where the shorter or"
+                + " longer schedule had 0.0005");
+    options.put("lr_scheduler_kwargs", Map.of("num_decay_steps", 3));
+    assertThatThrownBy(() -> train("other", options))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(
+            "lr_scheduler_kwargs was {num_decay_steps=2} and is now {num_decay_steps=3}");
+  }
+
   @Test
   void anotherRunIsRefusedByTheNameOfWhatDiffers() throws IOException {
     train("whole", Map.of("save_steps", 3));

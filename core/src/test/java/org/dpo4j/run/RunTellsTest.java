@@ -182,6 +182,27 @@ class RunTellsTest {
         .contains(" after 1 warm-up step\n");
   }
 
+  /** Of 4 steps, the first two have the peak and the others nothing. */
+  @Test
+  void stepsAtALearningRateOfZeroAreSaidBeforeTheyAreTrained() throws IOException {
+    Map<String, Object> settings = Map.of("num_stable_steps", 1, "num_decay_steps", 1);
+    train(
+        "tuned",
+        Map.of("lr_scheduler_type", "warmup_stable_decay", "lr_scheduler_kwargs", settings));
+    assertThat(text(out))
+        .contains(", warmup_stable_decay (num_decay_steps 1, num_stable_steps 1)\n");
+    assertThat(text(err)).contains("note: the learning rate is 0 from step 3 on");
+    err.reset();
+    train(
+        "all",
+        Map.of(
+            "lr_scheduler_type",
+            "warmup_stable_decay",
+            "lr_scheduler_kwargs",
+            Map.of("num_decay_steps", 1)));
+    assertThat(text(err)).doesNotContain("the learning rate is 0");
+  }
+
   @Test
   void aRunOfTwoPointsIsSaidBeforeItIsTrained() throws IOException {
     train("tuned", Map.of("logging_steps", 2));
