@@ -6,31 +6,35 @@ import org.dpo4j.options.OptionType;
 /** The values of the option {@code lr_scheduler_type}. */
 public enum LrSchedulerType {
   LINEAR,
-  COSINE("num_cycles"),
-  COSINE_WITH_RESTARTS("num_cycles"),
-  COSINE_WITH_MIN_LR("num_cycles", "min_lr", "min_lr_rate"),
-  COSINE_WARMUP_WITH_MIN_LR("num_cycles", "min_lr", "min_lr_rate", "warmup_lr_rate"),
-  POLYNOMIAL("lr_end", "power"),
-  INVERSE_SQRT("timescale"),
-  WARMUP_STABLE_DECAY(
-      "num_decay_steps",
-      "num_stable_steps",
-      "warmup_type",
-      "decay_type",
-      "min_lr_ratio",
-      "num_cycles"),
+  COSINE,
+  COSINE_WITH_RESTARTS,
+  COSINE_WITH_MIN_LR,
+  COSINE_WARMUP_WITH_MIN_LR,
+  POLYNOMIAL,
+  INVERSE_SQRT,
+  WARMUP_STABLE_DECAY,
   CONSTANT,
   CONSTANT_WITH_WARMUP;
 
-  private final List<String> settings;
-
-  LrSchedulerType(String... settings) {
-    this.settings = List.of(settings);
-  }
-
   /** The keys that {@code lr_scheduler_kwargs} may have. */
   List<String> settings() {
-    return settings;
+    return switch (this) {
+      case LINEAR, CONSTANT, CONSTANT_WITH_WARMUP -> List.of();
+      case COSINE, COSINE_WITH_RESTARTS -> List.of("num_cycles");
+      case COSINE_WITH_MIN_LR -> List.of("num_cycles", "min_lr", "min_lr_rate");
+      case COSINE_WARMUP_WITH_MIN_LR ->
+          List.of("num_cycles", "min_lr", "min_lr_rate", "warmup_lr_rate");
+      case POLYNOMIAL -> List.of("lr_end", "power");
+      case INVERSE_SQRT -> List.of("timescale");
+      case WARMUP_STABLE_DECAY ->
+          List.of(
+              "num_decay_steps",
+              "num_stable_steps",
+              "warmup_type",
+              "decay_type",
+              "min_lr_ratio",
+              "num_cycles");
+    };
   }
 
   /** Whether settings change nothing, as in transformers, which does not look at them. */

@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
-import org.dpo4j.optim.ScheduleShape;
-import org.dpo4j.optim.ScheduleShape.Curve;
+import org.dpo4j.optim.LearningRateSchedule.Shape;
+import org.dpo4j.optim.LearningRateSchedule.Shape.Curve;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.options.Suggestion;
 import org.jspecify.annotations.Nullable;
@@ -34,21 +34,20 @@ record ScheduleSettings(LrSchedulerType type, Map<String, Object> given, double 
    *
    * @throws UsageException if a setting is unknown, missing or wrong
    */
-  ScheduleShape shape() {
+  Shape shape() {
     requireKnown();
     return switch (type) {
-      case LINEAR -> new ScheduleShape.Linear();
-      case COSINE -> new ScheduleShape.Cosine(cycles(HALF_A_WAVE), 0);
-      case COSINE_WITH_RESTARTS -> new ScheduleShape.CosineWithRestarts(cycles(1));
-      case COSINE_WITH_MIN_LR -> new ScheduleShape.Cosine(cycles(HALF_A_WAVE), minimum());
+      case LINEAR -> new Shape.Linear();
+      case COSINE -> new Shape.Cosine(cycles(HALF_A_WAVE), 0);
+      case COSINE_WITH_RESTARTS -> new Shape.CosineWithRestarts(cycles(1));
+      case COSINE_WITH_MIN_LR -> new Shape.Cosine(cycles(HALF_A_WAVE), minimum());
       case COSINE_WARMUP_WITH_MIN_LR ->
-          new ScheduleShape.CosineAhead(
+          new Shape.CosineAhead(
               cycles(HALF_A_WAVE), minimum(), number("warmup_lr_rate", "a number from 0"));
-      case POLYNOMIAL ->
-          new ScheduleShape.Polynomial(end(), number("power", "a number from 0").orElse(1));
-      case INVERSE_SQRT -> new ScheduleShape.InverseSqrt(timescale());
+      case POLYNOMIAL -> new Shape.Polynomial(end(), number("power", "a number from 0").orElse(1));
+      case INVERSE_SQRT -> new Shape.InverseSqrt(timescale());
       case WARMUP_STABLE_DECAY ->
-          new ScheduleShape.WarmupStableDecay(
+          new Shape.WarmupStableDecay(
               steps("num_decay_steps")
                   .orElseThrow(() -> missing("num_decay_steps", "{\"num_decay_steps\": 100}")),
               steps("num_stable_steps"),
@@ -56,8 +55,8 @@ record ScheduleSettings(LrSchedulerType type, Map<String, Object> given, double 
               curve("decay_type", Curve.COSINE),
               number("min_lr_ratio", "a number from 0").orElse(0),
               cycles(HALF_A_WAVE));
-      case CONSTANT -> new ScheduleShape.Constant();
-      case CONSTANT_WITH_WARMUP -> new ScheduleShape.ConstantWithWarmup();
+      case CONSTANT -> new Shape.Constant();
+      case CONSTANT_WITH_WARMUP -> new Shape.ConstantWithWarmup();
     };
   }
 

@@ -4,18 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.OptionType;
+import org.dpo4j.options.YamlOptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -122,6 +128,30 @@ class LrSchedulerTypeTest {
   }
 
   @Test
+  void aMappingInYamlIsReadAndAListInItIsNoNumber(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("run.yaml");
+    String base = "model: m\ndata_file: d.jsonl\noutput_dir: o\nlr_scheduler_type: ";
+    Files.writeString(
+        file,
+        base
+            + "warmup_stable_decay\nlr_scheduler_kwargs:\n  num_decay_steps: 1_0\n"
+            + "  decay_type: 1-sqrt\n");
+    TrainingConfig config = TrainingOptions.resolve(YamlOptions.read(file), Map.of()).config();
+    assertThat(config.schedule().lrSchedulerKwargs())
+        .contains(Map.of("num_decay_steps", 10L, "decay_type", "1-sqrt"));
+    Files.writeString(file, YamlOptions.write(TrainingConfig.OPTIONS, config));
+    assertThat(TrainingOptions.resolve(YamlOptions.read(file), Map.of()).config())
+        .isEqualTo(config);
+
+    Files.writeString(
+        file, base + "cosine_with_min_lr\nlr_scheduler_kwargs:\n  min_lr: [1e-5, 1e-6]\n");
+    assertThatThrownBy(() -> TrainingOptions.resolve(YamlOptions.read(file), Map.of()))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(
+            "run.yaml:5: lr_scheduler_kwargs must have a number from 0 as min_lr but was 1e-5,1e-6");
+  }
+
+  @Test
   void settingsThatAreNotSetAreNotThere() {
     TrainingConfig config = TrainingConfig.of(required());
     for (String unset : Set.of("{}", "null", "{min_lr: null}")) {
@@ -157,7 +187,7 @@ class LrSchedulerTypeTest {
     flags.put("lr_scheduler_type", GivenValue.of(type));
     flags.put("lr_scheduler_kwargs", GivenValue.of(settings));
     assertThat(TrainingOptions.resolve(Map.of(), flags).notices())
-        .extracting(org.dpo4j.OptionText::plain)
-        .isEqualTo(notice == null ? java.util.List.of() : java.util.List.of(notice));
+        .extracting(OptionText::plain)
+        .isEqualTo(notice == null ? List.of() : List.of(notice));
   }
 }

@@ -8,17 +8,18 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
-import org.dpo4j.optim.ScheduleShape.Curve;
+import org.dpo4j.optim.LearningRateSchedule.Shape;
+import org.dpo4j.optim.LearningRateSchedule.Shape.Curve;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Closes: a warm-up or decay that is one step early or late. Peak 12, 2 warm-up steps of 8. */
 class LearningRateScheduleTest {
-  private static final ScheduleShape CONSTANT = new ScheduleShape.Constant();
-  private static final ScheduleShape CONSTANT_WITH_WARMUP = new ScheduleShape.ConstantWithWarmup();
-  private static final ScheduleShape LINEAR = new ScheduleShape.Linear();
-  private static final ScheduleShape COSINE = new ScheduleShape.Cosine(0.5, 0);
+  private static final Shape CONSTANT = new Shape.Constant();
+  private static final Shape CONSTANT_WITH_WARMUP = new Shape.ConstantWithWarmup();
+  private static final Shape LINEAR = new Shape.Linear();
+  private static final Shape COSINE = new Shape.Cosine(0.5, 0);
 
   @Test
   void constantIgnoresWarmup() {
@@ -52,22 +53,21 @@ class LearningRateScheduleTest {
         .isEqualTo(0);
   }
 
-  static List<ScheduleShape> shapes() {
+  static List<Shape> shapes() {
     return List.of(
         CONSTANT,
         CONSTANT_WITH_WARMUP,
         LINEAR,
         COSINE,
-        new ScheduleShape.CosineWithRestarts(2),
-        new ScheduleShape.Polynomial(0.1, 2),
-        new ScheduleShape.InverseSqrt(OptionalDouble.empty()),
-        new ScheduleShape.WarmupStableDecay(
-            3, OptionalInt.empty(), Curve.LINEAR, Curve.COSINE, 0, 0.5));
+        new Shape.CosineWithRestarts(2),
+        new Shape.Polynomial(0.1, 2),
+        new Shape.InverseSqrt(OptionalDouble.empty()),
+        new Shape.WarmupStableDecay(3, OptionalInt.empty(), Curve.LINEAR, Curve.COSINE, 0, 0.5));
   }
 
   @ParameterizedTest
   @MethodSource("shapes")
-  void withoutWarmupTheFirstStepHasThePeak(ScheduleShape shape) {
+  void withoutWarmupTheFirstStepHasThePeak(Shape shape) {
     assertThat(rates(shape, 0)[0]).isEqualTo(12);
   }
 
@@ -106,7 +106,7 @@ class LearningRateScheduleTest {
   @Test
   void restartsBeginAtThePeakAgain() {
     LearningRateSchedule schedule =
-        new LearningRateSchedule(12, new ScheduleShape.CosineWithRestarts(2), 2, 6);
+        new LearningRateSchedule(12, new Shape.CosineWithRestarts(2), 2, 6);
     assertThat(IntStream.range(0, 7).mapToDouble(schedule::at).toArray())
         .usingElementComparator(relative(1e-12))
         .containsExactly(new double[] {0, 6, 12, 6, 12, 6, 0});
@@ -115,16 +115,15 @@ class LearningRateScheduleTest {
   /** Two steps up, two at the peak, four down in a line to a quarter, where it stays. */
   @Test
   void aStablePhaseIsFollowedByTheDecay() {
-    ScheduleShape shape =
-        new ScheduleShape.WarmupStableDecay(
-            4, OptionalInt.of(2), Curve.LINEAR, Curve.LINEAR, 0.25, 0.5);
+    Shape shape =
+        new Shape.WarmupStableDecay(4, OptionalInt.of(2), Curve.LINEAR, Curve.LINEAR, 0.25, 0.5);
     LearningRateSchedule schedule = new LearningRateSchedule(16, shape, 2, 10);
     assertThat(IntStream.range(0, 10).mapToDouble(schedule::at).toArray())
         .usingElementComparator(relative(1e-12))
         .containsExactly(new double[] {4, 10, 16, 16, 16, 13, 10, 7, 4, 4});
   }
 
-  private static double[] rates(ScheduleShape shape, int warmup) {
+  private static double[] rates(Shape shape, int warmup) {
     LearningRateSchedule schedule = new LearningRateSchedule(12, shape, warmup, 8);
     return IntStream.range(0, 8).mapToDouble(schedule::at).toArray();
   }

@@ -283,8 +283,8 @@ class ResumeTest {
     assertThat(text(out))
         .contains(
             "the run was planned for 7 steps and is now for 10; the learning rate stays as it was"
-                + " until step 6, and step 7 has a learning rate of 0.001, where the shorter or"
-                + " longer schedule had 0.0005");
+                + " until step 6, and step 7 has a learning rate of 0.00100, where the shorter or"
+                + " longer schedule had 0.000500");
     options.put("lr_scheduler_kwargs", Map.of("num_decay_steps", 3));
     assertThatThrownBy(() -> train("other", options))
         .isInstanceOf(UsageException.class)

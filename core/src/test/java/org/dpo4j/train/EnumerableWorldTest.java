@@ -27,7 +27,6 @@ import org.dpo4j.model.RandomParameters;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
-import org.dpo4j.optim.ScheduleShape;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.RandomNumbers;
@@ -293,7 +292,8 @@ class EnumerableWorldTest {
    */
   private static void minimize(CausalLm policy, UnaryOperator<Tensor> loss) {
     LearningRateSchedule schedule =
-        new LearningRateSchedule(LEARNING_RATE, new ScheduleShape.Cosine(0.5, 0), 0, STEPS);
+        new LearningRateSchedule(
+            LEARNING_RATE, new LearningRateSchedule.Shape.Cosine(0.5, 0), 0, STEPS);
     try (FlatParameters parameters = FlatParameters.of(policy.parameters());
         AdamW adamW = new AdamW(parameters, AdamW.Settings.ADAM)) {
       for (int step = 0; step < STEPS; step++) {

@@ -25,7 +25,6 @@ import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
-import org.dpo4j.optim.ScheduleShape;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
@@ -85,7 +84,7 @@ class TrainingSessionTest {
           new Trainer.Settings(
               plan,
               STEPS,
-              new LearningRateSchedule(1e-2, new ScheduleShape.Linear(), 3, STEPS),
+              new LearningRateSchedule(1e-2, new LearningRateSchedule.Shape.Linear(), 3, STEPS),
               new AdamW.Settings(0.9, 0.999, 1e-8, 0.01),
               1,
               0,
