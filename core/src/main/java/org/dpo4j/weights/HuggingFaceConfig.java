@@ -288,6 +288,9 @@ public final class HuggingFaceConfig {
       return all;
     }
     String rule = "a list of lists such as [[\"%s\", \"%s\"], 2]".formatted(first, second);
+    if (!tree.get(key).isArray()) {
+      throw mustBe(key, rule);
+    }
     for (JsonNode part : tree.get(key)) {
       JsonNode names = part.path(0);
       int times = part.path(1).isIntegralNumber() ? part.path(1).asInt(-1) : -1;

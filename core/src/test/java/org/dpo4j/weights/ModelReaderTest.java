@@ -540,6 +540,20 @@ class ModelReaderTest {
           smollm3 | no_rope_layers    | ['a','b']                  | 'no_rope_layers' must be a list of 0 and 1 but was ['a','b']
           smollm3 | no_rope_layer_interval | 0                     | 'no_rope_layer_interval' must be a positive integer but was 0
           smollm3 | layer_types       | ['full_attention','sliding_attention'] | 'sliding_window' must be given and used
+          qwen3_moe | num_experts     | 60000                      | the experts of all layers must be at most 100,000 but 60,000 in each of 2 layers are more
+          qwen3_moe | num_experts_per_tok | 200                    | num_experts_per_tok must be at most the number of experts (128) but was 200
+          gpt_neo | attention_types   | 'global'                   | 'attention_types' must be a list of lists such as [['global', 'local'], 2]
+          gpt_neo | attention_types   | [[['global','far'],1]]     | 'attention_types' must be a list of lists
+          gpt_neo | attention_types   | [[['global'],1]]           | 'attention_types' must be for 2 layers, as many as num_layers says
+          olmoe   | clip_qkv          | 1                          | 'clip_qkv' 1 is not supported yet
+          cohere2 | sliding_window    | null                       | 'sliding_window' must be given: transformers runs no model of this type without it
+          opt     | do_layer_norm_before | false                   | 'do_layer_norm_before' false is not supported yet; supported is true
+          falcon  | alibi             | true                       | 'alibi' true is not supported yet
+          granitemoehybrid | layer_types | ['mamba','attention']   | 'layer_types' ['mamba','attention'] is not supported yet; supported is attention in all layers
+          stablelm | qk_layernorm     | true                       | 'qk_layernorm' true is not supported yet
+          nemotron | num_key_value_heads | null                    | 'num_key_value_heads' must be a positive integer but was null
+          gemma   | use_bidirectional_attention | true             | 'use_bidirectional_attention' true is not supported yet
+          exaone4 | sliding_window    | null                       | 'layer_types' must be given where there is no sliding_window
           """)
   void aConfigOfAnotherFamilyIsRefusedByKeyAndValue(
       String family, String key, String json, String message) throws IOException {

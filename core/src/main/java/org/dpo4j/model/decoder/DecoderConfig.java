@@ -41,8 +41,18 @@ public record DecoderConfig(
     String blocks,
     List<LayerConfig> layers) {
 
+  /**
+   * Each expert of each layer becomes an object before any weight is read; no model has so many.
+   */
+  private static final int MOST_EXPERTS = 100_000;
+
   public DecoderConfig {
     layers = List.copyOf(layers);
+    if (experts != null && (long) experts.count() * layers.size() > MOST_EXPERTS) {
+      throw new IllegalArgumentException(
+          "the experts of all layers must be at most %,d but %,d in each of %,d layers are more"
+              .formatted(MOST_EXPERTS, experts.count(), layers.size()));
+    }
     for (LayerConfig layer : layers) {
       if (layer.rope() != null && !(layer.rope().theta() > 0)) {
         throw new IllegalArgumentException(
