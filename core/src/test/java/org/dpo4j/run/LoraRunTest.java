@@ -123,7 +123,7 @@ class LoraRunTest {
         "lora_target_modules | q_proj | does not name model.layers.0.self_attn.v_proj",
         "lora_target_modules | k_proj,q_proj | but k_proj names none",
         "lora_modules_to_save | norm | lora_modules_to_save is norm but",
-        "lora_rank_pattern | q_proj=2 | lora_rank_pattern is {q_proj=2} but",
+        "lora_rank_pattern | q_proj=2 | lora_rank_pattern is {\"q_proj\": 2} but",
       })
   void anOptionThatContradictsTheAdapterIsRefused(String option, String value, String says) {
     Path adapter = fixture("adapters/llama-r8");
