@@ -218,15 +218,14 @@ class BadInputTest {
         usage("model is a file", INSPECT.replace("$/model", "$/pairs.jsonl"), "which is a file"),
         usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
         failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "must be JSON"),
-        failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported yet"),
+        failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported: it has"),
         failed("activation", config("\"silu\"", "\"mish\""), SHORT, "\"mish\" is not supported"),
-        failed(
-            "known family", config("\"llama\"", "\"gemma2\""), SHORT, "gemma2", "caps attention"),
+        failed("known family", config("\"llama\"", "\"bloom\""), SHORT, "bloom", "models.md"),
         failed(
             "kind of positions",
-            config("\"default\"", "\"longrope\""),
+            config("\"default\"", "\"proportional\""),
             SHORT,
-            "\"rope_parameters.rope_type\" \"longrope\" is not supported",
+            "\"rope_parameters.rope_type\" \"proportional\" is not supported",
             "default, linear, dynamic, llama3, yarn"),
         failed(
             "config of wider model", config("\": 192", "\": 384"), SHORT, "wrong shape", "more)"),
