@@ -218,7 +218,11 @@ class BadInputTest {
         usage("model is a file", INSPECT.replace("$/model", "$/pairs.jsonl"), "which is a file"),
         usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
         failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "must be JSON"),
-        failed("family", config("\"llama\"", "\"mamba\""), SHORT, "\"mamba\" is not supported: it has"),
+        failed(
+            "family",
+            config("\"llama\"", "\"mamba\""),
+            SHORT,
+            "\"mamba\" is not supported: it has"),
         failed("activation", config("\"silu\"", "\"mish\""), SHORT, "\"mish\" is not supported"),
         failed("known family", config("\"llama\"", "\"bloom\""), SHORT, "bloom", "models.md"),
         failed(
