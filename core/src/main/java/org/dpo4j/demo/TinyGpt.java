@@ -7,6 +7,7 @@ import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.RandomParameters;
+import org.dpo4j.model.decoder.Decoder;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.RandomNumbers;
@@ -24,9 +25,9 @@ public final class TinyGpt implements AutoCloseable {
   static final int PRETRAINING_EPOCHS = 8;
   static final int DISTILLATION_EPOCHS = 24;
 
-  private final TinyGptModel model;
+  private final Decoder model;
 
-  private TinyGpt(TinyGptModel model) {
+  private TinyGpt(Decoder model) {
     this.model = model;
   }
 
@@ -44,7 +45,7 @@ public final class TinyGpt implements AutoCloseable {
 
   /** Draws the weights from a stream of random numbers, in PyTorch's order. */
   static TinyGpt random(TinyGptConfig config, RandomNumbers random) {
-    return new TinyGpt(new TinyGptModel(config, new RandomParameters(ElementType.F32, random)));
+    return new TinyGpt(TinyGptModel.create(config, new RandomParameters(ElementType.F32, random)));
   }
 
   /**
@@ -133,7 +134,7 @@ public final class TinyGpt implements AutoCloseable {
                         .equal(other.model.parameters().all().get(i).tensor()));
   }
 
-  TinyGptModel model() {
+  Decoder model() {
     return model;
   }
 

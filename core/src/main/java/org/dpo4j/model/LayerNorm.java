@@ -25,12 +25,6 @@ public record LayerNorm(
     return new LayerNorm(width, null, null, 0, epsilon);
   }
 
-  /** Takes {@code name.weight} and {@code name.bias}. */
-  public static LayerNorm take(
-      Parameters parameters, ParameterSource source, String name, long width, double epsilon) {
-    return take(parameters, source, name, width, true, 0, epsilon);
-  }
-
   /** Takes {@code name.weight} and, if {@code biased}, {@code name.bias}. */
   public static LayerNorm take(
       Parameters parameters,

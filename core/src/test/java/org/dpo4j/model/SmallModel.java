@@ -203,7 +203,7 @@ public enum SmallModel {
   public CausalLm build(ParameterSource weights) {
     return config instanceof DecoderConfig decoder
         ? new Decoder(decoder, weights)
-        : new TinyGptModel((TinyGptConfig) config, weights);
+        : TinyGptModel.create((TinyGptConfig) config, weights);
   }
 
   /** The model that a seed gives. */

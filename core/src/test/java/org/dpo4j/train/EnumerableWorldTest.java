@@ -24,6 +24,7 @@ import org.dpo4j.loss.TokenLoss;
 import org.dpo4j.loss.UnpairedInputs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.RandomParameters;
+import org.dpo4j.model.decoder.Decoder;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.LearningRateSchedule;
@@ -89,8 +90,8 @@ class EnumerableWorldTest {
    */
   private static void train(
       double[] rewards, PreferenceLoss loss, double[] scores, double[] learned, int depth) {
-    try (TinyGptModel reference = randomModel(depth);
-        TinyGptModel policy = reference.copy()) {
+    try (Decoder reference = randomModel(depth);
+        Decoder policy = reference.copy()) {
       double[] ref = logProbs(reference);
       double[][] optimal = new double[PROMPTS.length][COMPLETIONS];
       for (int x = 0; x < PROMPTS.length; x++) {
@@ -196,7 +197,7 @@ class EnumerableWorldTest {
       completion[2 * i + 1] = i;
     }
     KtoLoss loss = new KtoLoss(0.2, 1, 1);
-    try (TinyGptModel policy = flexibleModel()) {
+    try (Decoder policy = flexibleModel()) {
       // From a peaked random model, where gradients of KTO vanish, the way would be long.
       double[] even = new double[desirable.length];
       Arrays.fill(even, 1);
@@ -242,7 +243,7 @@ class EnumerableWorldTest {
     for (int i = 0; i < counts.length; i++) {
       counts[i] = 1 + random.nextInt(20);
     }
-    try (TinyGptModel policy = flexibleModel()) {
+    try (Decoder policy = flexibleModel()) {
       double[] start = logProbs(policy);
       fineTune(policy, counts);
 
@@ -277,12 +278,12 @@ class EnumerableWorldTest {
   }
 
   /** Two blocks: one cannot give 24 completions any distribution. */
-  private static TinyGptModel flexibleModel() {
+  private static Decoder flexibleModel() {
     return randomModel(2);
   }
 
-  private static TinyGptModel randomModel(int depth) {
-    return new TinyGptModel(
+  private static Decoder randomModel(int depth) {
+    return TinyGptModel.create(
         new TinyGptConfig(2, 16, 2, depth, 8),
         new RandomParameters(ElementType.F64, new RandomNumbers(5)));
   }
