@@ -8,13 +8,19 @@ import org.bytedeco.pytorch.Tensor;
 /** The rotary embeddings of a batch's tokens: one for each {@link Rope} of a model's layers. */
 public final class Rotations {
 
+  private static final long ALL = Long.MAX_VALUE;
+
   /** For models without rotary embedding. */
-  public static final Rotations NONE = new Rotations(Map.of());
+  public static final Rotations NONE = new Rotations(Map.of(), 0, ALL);
 
-  private final Map<Rope, RotaryEmbedding> byRope;
+  private final Map<Rope, RotaryEmbedding> byRope; // of all tokens
+  private final long from;
+  private final long to;
 
-  private Rotations(Map<Rope, RotaryEmbedding> byRope) {
+  private Rotations(Map<Rope, RotaryEmbedding> byRope, long from, long to) {
     this.byRope = byRope;
+    this.from = from;
+    this.to = to;
   }
 
   /**
@@ -28,7 +34,7 @@ public final class Rotations {
     for (Rope rope : ropes) {
       byRope.computeIfAbsent(rope, r -> new RotaryEmbedding(positions, r, like));
     }
-    return new Rotations(byRope);
+    return new Rotations(byRope, 0, ALL);
   }
 
   /** The rotary embedding of layers with this rope, one of those given. */
@@ -37,13 +43,11 @@ public final class Rotations {
     if (embedding == null) {
       throw new IllegalArgumentException("no layer has " + rope);
     }
-    return embedding;
+    return to == ALL ? embedding : embedding.rows(from, to);
   }
 
-  /** The angles of tokens {@code from} (inclusive) to {@code to} (exclusive). */
-  Rotations rows(long from, long to) {
-    Map<Rope, RotaryEmbedding> rows = new HashMap<>();
-    byRope.forEach((rope, embedding) -> rows.put(rope, embedding.rows(from, to)));
-    return new Rotations(rows);
+  /** The angles of tokens {@code start} (inclusive) to {@code end} (exclusive) of all tokens. */
+  Rotations rows(long start, long end) {
+    return new Rotations(byRope, start, end);
   }
 }
