@@ -31,6 +31,11 @@ public record Rope(
     return new Rope(theta, new RopeScaling.None(), headDim, false, null);
   }
 
+  /** The same with a change of the queries, or none. */
+  public Rope withQueryScaling(@Nullable QueryScaling queries) {
+    return new Rope(theta, scaling, width, interleaved, queries);
+  }
+
   /** The frequencies, in radians per position, of each pair of channels, shape (width/2). */
   public float[] frequencies() {
     float[] frequencies = new float[width / 2];

@@ -172,13 +172,7 @@ final class DecoderKeys {
 
   /** The same with the scaling of queries that Ministral 3 has. */
   Rope ropeWithQueryScaling() {
-    Rope rope = rope();
-    return new Rope(
-        rope.theta(),
-        rope.scaling(),
-        rope.width(),
-        rope.interleaved(),
-        RopeSettings.queryScaling(config, defaults));
+    return rope().withQueryScaling(RopeSettings.queryScaling(config, defaults));
   }
 
   /** The rotary embedding of layers of a type. */
@@ -216,8 +210,12 @@ final class DecoderKeys {
 
   /** Layers that are all alike, with scores divided by the root of the heads' width. */
   List<LayerConfig> alike(@Nullable Rope rope) {
-    return Collections.nCopies(
-        layers(), new LayerConfig(rope, AttentionLayer.ALL, 1 / Math.sqrt(headDim)));
+    return copies(rope, AttentionLayer.ALL);
+  }
+
+  /** As {@link #alike(Rope)}, with a window. */
+  List<LayerConfig> copies(@Nullable Rope rope, int window) {
+    return Collections.nCopies(layers(), new LayerConfig(rope, window, 1 / Math.sqrt(headDim)));
   }
 
   /**

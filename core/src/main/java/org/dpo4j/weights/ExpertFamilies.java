@@ -18,7 +18,8 @@ final class ExpertFamilies {
 
   private static final String EXPERTS = "num_experts";
   private static final String CHOSEN = "num_experts_per_tok";
-  private static final String APART = "mlp.experts.%d. gate_proj up_proj down_proj";
+  private static final List<String> APART =
+      List.of("mlp.experts.%d.", "gate_proj", "up_proj", "down_proj");
 
   static final List<ModelFamily> ALL =
       List.of(
@@ -97,7 +98,7 @@ final class ExpertFamilies {
       String router,
       boolean renormalized,
       Storage storage,
-      String names) {
+      List<String> names) {
     config.withoutEffect("output_router_logits"); // TRL asks for them
     return new ExpertConfig(
         config.size(defaults.key(config, EXPERTS), count),
@@ -134,7 +135,7 @@ final class ExpertFamilies {
                   "block_sparse_moe.gate",
                   true,
                   Storage.APART,
-                  "block_sparse_moe.experts.%d. w1 w3 w2");
+                  List.of("block_sparse_moe.experts.%d.", "w1", "w3", "w2"));
         });
   }
 
@@ -177,20 +178,9 @@ final class ExpertFamilies {
     config.withoutEffect("max_window_layers", DecoderKeys.LAYER_TYPES);
     int window = config.flag("use_sliding_window", false) ? keys.window(4096) : AttentionLayer.ALL;
     config.given(DecoderKeys.WINDOW);
-    boolean bias = config.flag("attention_bias", false);
-    List<LayerConfig> layers =
-        keys.alike(keys.rope()).stream()
-            .map(layer -> new LayerConfig(layer.rope(), window, layer.scale()))
-            .toList();
-    return keys.llama(someSparse(config, defaults, layers))
-        .with(
-            d -> {
-              d.attention =
-                  d.attention
-                      .withBiases(bias, bias)
-                      .withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD);
-              d.experts = qwenExperts(config, defaults, 128, 8, 768);
-            });
+    List<LayerConfig> layers = someSparse(config, defaults, keys.copies(keys.rope(), window));
+    return LlamaFamilies.normed(config, keys.llama(layers))
+        .with(d -> d.experts = qwenExperts(config, defaults, 128, 8, 768));
   }
 
   private static DecoderConfig qwen2(HuggingFaceConfig config, Defaults defaults) {
@@ -224,14 +214,11 @@ final class ExpertFamilies {
     if (config.number("clip_qkv", 0) != 0) {
       throw config.notSupported("clip_qkv", "a model without it");
     }
-    boolean bias = config.flag("attention_bias", false);
-    return keys.llama(sparse(keys.alike(keys.rope())))
+    return LlamaFamilies.attentionBiased(config, keys.llama(sparse(keys.alike(keys.rope()))))
         .with(
             d -> {
               d.attention =
-                  d.attention
-                      .withBiases(bias, bias)
-                      .withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.ALL_HEADS);
+                  d.attention.withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.ALL_HEADS);
               d.experts =
                   experts(
                       config,
@@ -261,7 +248,9 @@ final class ExpertFamilies {
                   "block_sparse_moe.router.layer",
                   true,
                   Storage.JOINED,
-                  "block_sparse_moe.input_linear.weight block_sparse_moe.output_linear.weight");
+                  List.of(
+                      "block_sparse_moe.input_linear.weight",
+                      "block_sparse_moe.output_linear.weight"));
         });
   }
 
@@ -288,7 +277,7 @@ final class ExpertFamilies {
                           "mlp.router",
                           true,
                           Storage.INTERLEAVED,
-                          "mlp.experts.gate_up_proj mlp.experts.down_proj")
+                          List.of("mlp.experts.gate_up_proj", "mlp.experts.down_proj"))
                       .withClamp(new ExpertConfig.Clamp(alpha, limit));
             });
   }

@@ -6,7 +6,6 @@ import org.dpo4j.model.Rope;
 import org.dpo4j.model.decoder.AttentionConfig.Scope;
 import org.dpo4j.model.decoder.DecoderConfig;
 import org.dpo4j.model.decoder.LayerConfig;
-import org.dpo4j.model.decoder.MlpConfig;
 import org.dpo4j.model.decoder.NormConfig;
 
 /** Gemma: weights of norms less 1, embeddings times the root of their width. */
@@ -73,32 +72,20 @@ final class GemmaFamilies {
         .with(
             d -> {
               if (d.mlp.activation() == Activation.GELU) { // as transformers reads that name
-                d.mlp = withActivation(d.mlp, Activation.GELU_TANH);
+                d.mlp = d.mlp.withActivation(Activation.GELU_TANH);
               }
             });
-  }
-
-  private static MlpConfig withActivation(MlpConfig mlp, Activation activation) {
-    return new MlpConfig(
-        mlp.width(),
-        activation,
-        mlp.gated(),
-        mlp.inputs(),
-        mlp.inputBias(),
-        mlp.output(),
-        mlp.outputBias());
   }
 
   private static DecoderConfig common(
       HuggingFaceConfig config, DecoderKeys keys, DecoderConfig llama) {
     config.requireOff("use_bidirectional_attention");
-    boolean bias = config.flag("attention_bias", false);
-    return llama.with(
-        d -> {
-          d.norms = d.norms.withKind(NormConfig.Kind.RMS_DIFFERENCE);
-          d.embedding = d.embedding.withScale(Math.sqrt(keys.hidden()));
-          d.attention = d.attention.withBiases(bias, bias);
-        });
+    return LlamaFamilies.attentionBiased(config, llama)
+        .with(
+            d -> {
+              d.norms = d.norms.withKind(NormConfig.Kind.RMS_DIFFERENCE);
+              d.embedding = d.embedding.withScale(Math.sqrt(keys.hidden()));
+            });
   }
 
   private static DecoderConfig gemma3(HuggingFaceConfig config, Defaults defaults) {

@@ -314,9 +314,9 @@ final class LayerNormFamilies {
 
   private static DecoderConfig cohere(
       HuggingFaceConfig config, DecoderKeys keys, List<LayerConfig> layers) {
-    boolean bias = config.flag("attention_bias", false);
     double scale = config.positiveNumber("logit_scale", 0.0625);
-    return layerNormed(config, keys, "layer_norm_eps", layers)
+    return LlamaFamilies.attentionBiased(
+            config, layerNormed(config, keys, "layer_norm_eps", layers))
         .with(
             d -> {
               d.norms =
@@ -324,7 +324,6 @@ final class LayerNormFamilies {
                       .withKind(NormConfig.Kind.LAYER_UNBIASED)
                       .before(BEFORE_ATTENTION, BEFORE_ATTENTION);
               d.parallel = true;
-              d.attention = d.attention.withBiases(bias, bias);
               d.head = d.head.withScale(scale);
             });
   }

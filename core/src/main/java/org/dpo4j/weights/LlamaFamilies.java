@@ -8,7 +8,6 @@ import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.decoder.AttentionConfig.Scope;
 import org.dpo4j.model.decoder.DecoderConfig;
-import org.dpo4j.model.decoder.LayerConfig;
 
 /** Llama and the families that differ from it in biases, windows, norms of heads and names. */
 final class LlamaFamilies {
@@ -199,13 +198,14 @@ final class LlamaFamilies {
 
   /** Biases by {@code attention_bias} and {@code mlp_bias}. */
   static DecoderConfig biased(HuggingFaceConfig config, DecoderConfig llama) {
-    boolean attention = config.flag("attention_bias", false);
     boolean mlp = config.flag("mlp_bias", false);
-    return llama.with(
-        d -> {
-          d.attention = d.attention.withBiases(attention, attention);
-          d.mlp = d.mlp.withBiases(mlp);
-        });
+    return attentionBiased(config, llama).with(d -> d.mlp = d.mlp.withBiases(mlp));
+  }
+
+  /** Biases of all projections of attention by {@code attention_bias}. */
+  static DecoderConfig attentionBiased(HuggingFaceConfig config, DecoderConfig llama) {
+    boolean bias = config.flag("attention_bias", false);
+    return llama.with(d -> d.attention = d.attention.withBiases(bias, bias));
   }
 
   private static DecoderConfig mistral(HuggingFaceConfig config, Defaults defaults) {
@@ -248,14 +248,12 @@ final class LlamaFamilies {
   }
 
   /** Biases by {@code attention_bias}, and norms of each head. */
-  private static DecoderConfig normed(HuggingFaceConfig config, DecoderConfig llama) {
-    boolean bias = config.flag("attention_bias", false);
-    return llama.with(
-        d ->
-            d.attention =
-                d.attention
-                    .withBiases(bias, bias)
-                    .withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD));
+  static DecoderConfig normed(HuggingFaceConfig config, DecoderConfig llama) {
+    return attentionBiased(config, llama)
+        .with(
+            d ->
+                d.attention =
+                    d.attention.withNorms("self_attn.q_norm", "self_attn.k_norm", Scope.HEAD));
   }
 
   private static DecoderConfig smolLm3(HuggingFaceConfig config, Defaults defaults) {
@@ -321,11 +319,7 @@ final class LlamaFamilies {
     DecoderKeys keys = new DecoderKeys(config, defaults);
     config.given(DecoderKeys.LAYER_TYPES); // not read there either
     Rope rope = keys.ropeWithQueryScaling();
-    int window = keys.window(AttentionLayer.ALL);
-    return keys.llama(
-        keys.alike(rope).stream()
-            .map(layer -> new LayerConfig(layer.rope(), window, layer.scale()))
-            .toList());
+    return keys.llama(keys.copies(rope, keys.window(AttentionLayer.ALL)));
   }
 
   private static DecoderConfig cwm(HuggingFaceConfig config, Defaults defaults) {

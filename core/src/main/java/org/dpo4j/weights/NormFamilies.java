@@ -1,5 +1,7 @@
 package org.dpo4j.weights;
 
+import static org.dpo4j.weights.LlamaFamilies.attentionBiased;
+
 import java.util.List;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.Rope;
@@ -62,12 +64,6 @@ final class NormFamilies {
               NormFamilies::hunYuan));
 
   private NormFamilies() {}
-
-  /** Biases of all projections of attention by {@code attention_bias}. */
-  private static DecoderConfig attentionBiased(HuggingFaceConfig config, DecoderConfig model) {
-    boolean bias = config.flag("attention_bias", false);
-    return model.with(d -> d.attention = d.attention.withBiases(bias, bias));
-  }
 
   private static DecoderConfig olmo(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);

@@ -40,9 +40,7 @@ final class RopeSettings {
    * @param headDim width of a head
    */
   static Rope read(HuggingFaceConfig config, Defaults defaults, int maxPositions, int headDim) {
-    HuggingFaceConfig section =
-        section(config)
-            .orElseGet(() -> defaults.rope.isEmpty() ? null : config.other(defaults.rope));
+    HuggingFaceConfig section = section(config, defaults).orElse(null);
     if (section != null) {
       for (String key : section.sections()) {
         throw section.notSupported(key, "one rotary embedding for all layers");
@@ -84,7 +82,7 @@ final class RopeSettings {
 
   /** The scaling of queries in the section of the rotary embedding. */
   static Rope.@Nullable QueryScaling queryScaling(HuggingFaceConfig config, Defaults defaults) {
-    HuggingFaceConfig section = section(config).orElseGet(() -> config.other(defaults.rope));
+    HuggingFaceConfig section = section(config, defaults).orElseThrow();
     section.withoutEffect("max_position_embeddings");
     double beta = section.number("llama_4_scaling_beta", 0);
     if (!section.given("llama_4_scaling_beta")) {
@@ -93,6 +91,16 @@ final class RopeSettings {
     int original =
         config.given(ORIGINAL) ? config.positiveInt(ORIGINAL) : section.positiveInt(ORIGINAL);
     return beta == 0 ? null : new Rope.QueryScaling(beta, original);
+  }
+
+  /** The section, or that of the family where the config has none. */
+  private static Optional<HuggingFaceConfig> section(HuggingFaceConfig config, Defaults defaults) {
+    return section(config)
+        .or(
+            () ->
+                defaults.rope.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(config.other(defaults.rope)));
   }
 
   /** The section, in either layout. */

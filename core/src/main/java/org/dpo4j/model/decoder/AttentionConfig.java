@@ -1,6 +1,7 @@
 package org.dpo4j.model.decoder;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -78,137 +79,105 @@ public record AttentionConfig(
 
   /** The same with another number of key heads, and of value heads. */
   public AttentionConfig withKeyValueHeads(int number) {
-    return new AttentionConfig(
-        heads,
-        number,
-        headDim,
-        layout,
-        inputs,
-        inputBias,
-        output,
-        outputBias,
-        norms,
-        clip,
-        cap,
-        sinks);
+    return with(draft -> draft.keyValueHeads = number);
   }
 
   /** The same with other matrices of queries, keys and values. */
   public AttentionConfig withInputs(Layout other, boolean bias, String... names) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        other,
-        List.of(names),
-        bias,
-        output,
-        outputBias,
-        norms,
-        clip,
-        cap,
-        sinks);
+    return with(
+        draft -> {
+          draft.layout = other;
+          draft.inputs = List.of(names);
+          draft.inputBias = bias;
+        });
   }
 
   /** The same with other biases. */
   public AttentionConfig withBiases(boolean ofInputs, boolean ofOutput) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        layout,
-        inputs,
-        ofInputs,
-        output,
-        ofOutput,
-        norms,
-        clip,
-        cap,
-        sinks);
+    return with(
+        draft -> {
+          draft.inputBias = ofInputs;
+          draft.outputBias = ofOutput;
+        });
   }
 
   /** The same with another output projection. */
   public AttentionConfig withOutput(String name, boolean bias) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        layout,
-        inputs,
-        inputBias,
-        name,
-        bias,
-        norms,
-        clip,
-        cap,
-        sinks);
+    return with(
+        draft -> {
+          draft.output = name;
+          draft.outputBias = bias;
+        });
   }
 
   /** The same with norms of queries and keys. */
   public AttentionConfig withNorms(String query, String key, Scope scope) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        layout,
-        inputs,
-        inputBias,
-        output,
-        outputBias,
-        new HeadNorms(query, key, scope),
-        clip,
-        cap,
-        sinks);
+    return with(draft -> draft.norms = new HeadNorms(query, key, scope));
   }
 
   /** The same with queries, keys and values limited to a range; 0 for no limit. */
   public AttentionConfig withClip(double limit) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        layout,
-        inputs,
-        inputBias,
-        output,
-        outputBias,
-        norms,
-        limit,
-        cap,
-        sinks);
+    return with(draft -> draft.clip = limit);
   }
 
   /** The same with scores limited smoothly; 0 for no limit. */
   public AttentionConfig withCap(double limit) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        layout,
-        inputs,
-        inputBias,
-        output,
-        outputBias,
-        norms,
-        clip,
-        limit,
-        sinks);
+    return with(draft -> draft.cap = limit);
   }
 
   /** The same with sinks. */
   public AttentionConfig withSinks(String name) {
-    return new AttentionConfig(
-        heads,
-        keyValueHeads,
-        headDim,
-        layout,
-        inputs,
-        inputBias,
-        output,
-        outputBias,
-        norms,
-        clip,
-        cap,
-        name);
+    return with(draft -> draft.sinks = name);
+  }
+
+  private AttentionConfig with(Consumer<Draft> changes) {
+    Draft draft = new Draft(this);
+    changes.accept(draft);
+    return draft.config();
+  }
+
+  /** What the methods above change. */
+  private static final class Draft {
+    private final AttentionConfig config;
+    private int keyValueHeads;
+    private Layout layout;
+    private List<String> inputs;
+    private boolean inputBias;
+    private String output;
+    private boolean outputBias;
+    private @Nullable HeadNorms norms;
+    private double clip;
+    private double cap;
+    private @Nullable String sinks;
+
+    Draft(AttentionConfig config) {
+      this.config = config;
+      keyValueHeads = config.keyValueHeads;
+      layout = config.layout;
+      inputs = config.inputs;
+      inputBias = config.inputBias;
+      output = config.output;
+      outputBias = config.outputBias;
+      norms = config.norms;
+      clip = config.clip;
+      cap = config.cap;
+      sinks = config.sinks;
+    }
+
+    AttentionConfig config() {
+      return new AttentionConfig(
+          config.heads,
+          keyValueHeads,
+          config.headDim,
+          layout,
+          inputs,
+          inputBias,
+          output,
+          outputBias,
+          norms,
+          clip,
+          cap,
+          sinks);
+    }
   }
 }

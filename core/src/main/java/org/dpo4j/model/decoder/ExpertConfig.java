@@ -1,5 +1,6 @@
 package org.dpo4j.model.decoder;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param renormalized whether the weights of a token's experts sum to 1; else they are the softmax
  *     over all experts
  * @param storage of the experts' matrices
- * @param names of the experts' matrices: gate, up and down after {@code experts.E.} where they are
- *     apart, else the two joined ones
+ * @param names of the experts' matrices: where they are apart the path of an expert, with {@code
+ *     %d} for its number, and gate, up and down in it; else the two joined ones
  * @param lossCoefficient factor of the {@link org.dpo4j.model.RouterLoss} in training; 0 for none
  * @param shared an expert that all tokens take; null for none
  * @param clamp settings of the clamped activation of gpt-oss; null for the MLP's own activation
@@ -28,7 +29,7 @@ public record ExpertConfig(
     boolean routerBias,
     boolean renormalized,
     Storage storage,
-    String names,
+    List<String> names,
     double lossCoefficient,
     @Nullable Shared shared,
     @Nullable Clamp clamp) {
@@ -91,6 +92,7 @@ public record ExpertConfig(
   }
 
   public ExpertConfig {
+    names = List.copyOf(names);
     if (chosen > count) {
       throw new IllegalArgumentException(
           "num_experts_per_tok must be at most the number of experts (%d) but was %d"

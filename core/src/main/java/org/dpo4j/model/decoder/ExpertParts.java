@@ -68,11 +68,12 @@ final class ExpertParts {
   }
 
   private List<UnaryOperator<Tensor>> apart() {
-    String[] names = config.names().split(" ");
+    List<String> names = config.names();
     List<UnaryOperator<Tensor>> experts = new ArrayList<>();
     for (int i = 0; i < config.count(); i++) {
-      String path = prefix + names[0].formatted(i);
-      experts.add(gated(path + names[1], path + names[2], path + names[3], config.width()));
+      String path = prefix + names.get(0).formatted(i);
+      experts.add(
+          gated(path + names.get(1), path + names.get(2), path + names.get(3), config.width()));
     }
     return experts;
   }
@@ -88,12 +89,13 @@ final class ExpertParts {
   }
 
   private List<UnaryOperator<Tensor>> joined() {
-    String[] names = config.names().split(" ");
+    List<String> names = config.names();
     int width = config.width();
     Tensor inputs =
-        parameters.take(source, prefix + names[0], Kind.MATRIX, config.count(), 2L * width, hidden);
+        parameters.take(
+            source, prefix + names.get(0), Kind.MATRIX, config.count(), 2L * width, hidden);
     Tensor outputs =
-        parameters.take(source, prefix + names[1], Kind.MATRIX, config.count(), hidden, width);
+        parameters.take(source, prefix + names.get(1), Kind.MATRIX, config.count(), hidden, width);
     List<UnaryOperator<Tensor>> experts = new ArrayList<>();
     for (int i = 0; i < config.count(); i++) {
       int number = i;
@@ -109,7 +111,7 @@ final class ExpertParts {
   }
 
   private List<UnaryOperator<Tensor>> interleaved() {
-    String[] names = config.names().split(" ");
+    List<String> names = config.names();
     int width = config.width();
     int count = config.count();
     ExpertConfig.Clamp clamp = config.clamp();
@@ -117,12 +119,13 @@ final class ExpertParts {
       throw new IllegalArgumentException("interleaved experts have a clamped activation");
     }
     Tensor inputs =
-        parameters.take(source, prefix + names[0], Kind.MATRIX, count, hidden, 2L * width);
+        parameters.take(source, prefix + names.get(0), Kind.MATRIX, count, hidden, 2L * width);
     Tensor inputBias =
-        parameters.take(source, prefix + names[0] + "_bias", Kind.BIAS, count, 2L * width);
-    Tensor outputs = parameters.take(source, prefix + names[1], Kind.MATRIX, count, width, hidden);
+        parameters.take(source, prefix + names.get(0) + "_bias", Kind.BIAS, count, 2L * width);
+    Tensor outputs =
+        parameters.take(source, prefix + names.get(1), Kind.MATRIX, count, width, hidden);
     Tensor outputBias =
-        parameters.take(source, prefix + names[1] + "_bias", Kind.BIAS, count, hidden);
+        parameters.take(source, prefix + names.get(1) + "_bias", Kind.BIAS, count, hidden);
     List<UnaryOperator<Tensor>> experts = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       int number = i;

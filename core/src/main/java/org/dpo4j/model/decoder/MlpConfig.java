@@ -32,6 +32,11 @@ public record MlpConfig(
     }
   }
 
+  /** The same with another activation. */
+  public MlpConfig withActivation(Activation other) {
+    return new MlpConfig(width, other, gated, inputs, inputBias, output, outputBias);
+  }
+
   /** An MLP with a gate. */
   public MlpConfig withGate(String gate, String up) {
     return new MlpConfig(width, activation, true, List.of(gate, up), inputBias, output, outputBias);
