@@ -165,7 +165,7 @@ class HostileFileTest {
     write("config.json", "{\"a\":\"" + "b".repeat(17 << 20) + "\"}");
     refused(() -> ModelBlueprint.read("model", folder), "at most", "dpo4j.limit.config_bytes");
     write("config.json", "{\"model_type\":\"" + "b".repeat(1 << 20) + "\"}");
-    refused(() -> ModelBlueprint.read("model", folder), "is not supported yet");
+    refused(() -> ModelBlueprint.read("model", folder), "is not supported");
   }
 
   @ParameterizedTest
