@@ -101,6 +101,14 @@ public record TrainingConfig(
           "",
           "the model's own dropout is always off here");
     }
+    if (lora.baseDtype() != BaseDtype.AUTO && !trainsAdapter) {
+      throw new UsageException(
+          "base_dtype",
+          OptionText.of(
+              "is the type of a frozen model's weights and needs {adapter} DIR or {use_peft}"),
+          "",
+          "weights that are trained are in float32");
+    }
     if (loss.syncRefModel() && trainsAdapter) {
       throw new UsageException(
           "sync_ref_model",
@@ -223,7 +231,9 @@ public record TrainingConfig(
       @Option(value = "false", help = "rank-stabilized LoRA: the scale is alpha / sqrt(rank)")
           boolean useRslora,
       @Option(value = "true", help = "false applies lora_dropout in training")
-          boolean disableDropout) {
+          boolean disableDropout,
+      @Option(value = "auto", help = "model under the adapter: auto is as stored")
+          BaseDtype baseDtype) {
     public Lora {
       loraR.ifPresent(rank -> OptionChecks.atLeast("lora_r", rank, 1, "16 is usual"));
       loraAlpha.ifPresent(

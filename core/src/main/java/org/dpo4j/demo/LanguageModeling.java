@@ -117,7 +117,7 @@ final class LanguageModeling {
   /** Logits at every position, shape (tokens, vocab). */
   static Tensor logits(CausalLm model, int[] ids) {
     FlatSequences sequences = FlatSequences.of(ids);
-    Tensor like = model.parameters().all().get(0).tensor();
+    Tensor like = model.parameters().like();
     return model.logits(
         model.hiddenStates(
             Tensors.longs(sequences.ids()),

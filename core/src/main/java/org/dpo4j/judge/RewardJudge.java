@@ -15,6 +15,7 @@ import org.dpo4j.data.SampledPrompt;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderPass;
+import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -74,7 +75,7 @@ final class RewardJudge implements Judge {
             DecoderPass.forward(
                 body, batch.build(), DecoderPass.Keep.NOTHING, OptionalLong.empty())) {
       Tensor last = body.finalNorm(Node.of(pass.states())).value();
-      return Tensors.toDoubles(last.mm(model.score().t()));
+      return Tensors.toDoubles(new Matrix(model.score()).times(last, true));
     }
   }
 

@@ -425,11 +425,10 @@ final class HeadPass implements AutoCloseable {
                 }));
     List<Tensor> byInputs = new ArrayList<>();
     for (int i = 0; i < inputs.size(); i++) {
-      Tensor values = matrix(i).values();
       if (matrix(i).trained()) {
-        values.grad().index_add_(0, targets, inputs.get(i).mul(factors));
+        matrix(i).values().grad().index_add_(0, targets, inputs.get(i).mul(factors));
       }
-      Tensor byInput = values.index_select(0, targets);
+      Tensor byInput = matrix(i).select(targets);
       for (Tensor sum : softmaxTimesWeight[i]) {
         if (sum != null) { // else the thread has no tiles
           byInput.sub_(sum);

@@ -70,7 +70,7 @@ public final class SequenceLogProbs {
   }
 
   private static Tensor like(CausalLm model) {
-    return model.parameters().all().get(0).tensor();
+    return model.parameters().like();
   }
 
   /**

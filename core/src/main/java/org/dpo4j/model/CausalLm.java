@@ -50,7 +50,8 @@ public interface CausalLm extends AutoCloseable {
 
     /** The rows that tokens select, shape (tokens, hidden). */
     Tensor rows(Tensor ids, Tensor positions) {
-      Tensor rows = torch.embedding(table, index(ids, positions), padding, false, false);
+      Tensor rows =
+          Matrix.widened(torch.embedding(table, index(ids, positions), padding, false, false));
       return scale == 1 ? rows : rows.mul(Tensors.scalar(scale));
     }
 
@@ -126,6 +127,17 @@ public interface CausalLm extends AutoCloseable {
   }
 
   int vocabSize();
+
+  /**
+   * The values of a weight that this model computes with: those in memory, changed by an adapter
+   * that is on.
+   *
+   * @param parameter of {@link #parameters}
+   * @return in any floating type; belongs to the caller's scope
+   */
+  default Tensor effective(Parameters.Parameter parameter) {
+    return parameter.tensor();
+  }
 
   /** The maximum length of a sequence, in tokens. */
   int maxPositions();

@@ -110,7 +110,7 @@ public final class DecoderPass implements AutoCloseable {
     WorkerPool workers = WorkerPool.get();
     Tensor ids = Tensors.longs(sequences.ids());
     Tensor positions = Tensors.longs(sequences.positions());
-    Tensor like = model.parameters().all().get(0).tensor();
+    Tensor like = model.parameters().like();
     ActivationArena arena = keep == Keep.ALL ? workers.arena(Tensors.elementType(like)) : null;
     BlockPass.Batch batch =
         new BlockPass.Batch(

@@ -116,7 +116,7 @@ public final class GrowingSequences implements AutoCloseable {
       for (int i = 0; i < size; i++) {
         tokens[i]++;
       }
-      Tensor like = model.parameters().all().get(0).tensor();
+      Tensor like = model.parameters().like();
       return scope.moveToOuter(logits(next, positions, new NewTokens(positions, longest, like), 0));
     }
   }

@@ -5,16 +5,21 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.OneDnn;
+import org.dpo4j.torch.Scratch;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The matrix of a linear layer, multiplied in the precision of the weights or in bfloat16. A bf16
- * product uses a copy of the matrix, refreshed once a step; its inputs and its result are rounded
- * to 8 bits of precision and its sums are in 32 bits.
+ * The matrix of a linear layer. A matrix that is stored in 16 or 8 bits is widened to fp32 for each
+ * product and the fp32 values are dropped afterwards, so that a frozen model takes no more memory
+ * than its checkpoint; the result is that of a matrix stored in fp32.
+ *
+ * <p>With {@link #enableBf16} products are in bfloat16: they use a copy of the matrix, refreshed
+ * once a step; inputs and result are rounded to 8 bits of precision and sums are in 32 bits.
  */
 public final class Matrix {
 
@@ -22,16 +27,57 @@ public final class Matrix {
   private static final long MIN_ROWS_TO_PREFETCH = 64;
 
   private final Tensor values;
-  private @Nullable Tensor bf16Copy;
+  private final @Nullable Tensor scales; // (n, 1), of values in 8 bits
+  private boolean inBf16;
+  private @Nullable Tensor bf16Copy; // null for values in 8 bits, which are widened each time
 
-  /** A matrix of shape (n, m), multiplied in the precision of its values. */
+  /** A matrix of shape (n, m) in 16, 32 or 64 bits. */
   public Matrix(Tensor values) {
-    this.values = values;
+    this(values, null);
   }
 
-  /** The weights in their own precision. */
+  /**
+   * A matrix in 8 bits.
+   *
+   * @param values shape (n, m), int8
+   * @param scales factors of the rows, shape (n, 1), fp32
+   */
+  Matrix(Tensor values, @Nullable Tensor scales) {
+    this.values = values;
+    this.scales = scales;
+  }
+
+  /** The weights as they are stored. */
   public Tensor values() {
     return values;
+  }
+
+  /**
+   * Some rows in the precision of products, shape (indices, m).
+   *
+   * @param indices of the rows, int64, shape (indices)
+   */
+  public Tensor select(Tensor indices) {
+    Tensor rows = values.index_select(0, indices);
+    Tensor factors = scales();
+    return factors == null
+        ? widened(rows)
+        : rows.to(ScalarType.Float).mul_(factors.index_select(0, indices));
+  }
+
+  /** A copy of the values in the precision of products, in the caller's scope. */
+  Tensor copy() {
+    return isNarrow() ? widenInto(Tensors.empty(ElementType.F32, values.shape())) : values.clone();
+  }
+
+  /** The values in fp32 if they are stored in 16 bits; else as they are. */
+  static Tensor widened(Tensor values) {
+    return isNarrow(values) ? values.to(ScalarType.Float) : values;
+  }
+
+  private static boolean isNarrow(Tensor values) {
+    ScalarType type = values.scalar_type().intern();
+    return type == ScalarType.BFloat16 || type == ScalarType.Half;
   }
 
   long rowCount() {
@@ -44,11 +90,24 @@ public final class Matrix {
   }
 
   boolean usesBf16() {
-    return bf16Copy != null;
+    return inBf16;
+  }
+
+  private boolean isNarrow() {
+    return scales() != null || isNarrow(values);
+  }
+
+  /** Null also while an adapter trains the matrix in full, which puts fp32 values in its place. */
+  private @Nullable Tensor scales() {
+    return scales != null && values.scalar_type().intern() == ScalarType.Char ? scales : null;
   }
 
   /** Multiplies in bfloat16 from now on. To be called again whenever the weights have changed. */
   void enableBf16() {
+    inBf16 = true;
+    if (scales() != null) {
+      return;
+    }
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       if (bf16Copy == null) {
@@ -61,6 +120,7 @@ public final class Matrix {
 
   /** Frees the bf16 copy and multiplies in the precision of the weights. */
   void disableBf16() {
+    inBf16 = false;
     if (bf16Copy != null) {
       Tensors.free(bf16Copy);
       bf16Copy = null;
@@ -68,7 +128,7 @@ public final class Matrix {
   }
 
   private boolean multipliesInBf16(Tensor input) {
-    return bf16Copy != null && input.scalar_type().intern() == ScalarType.Float;
+    return inBf16 && input.scalar_type().intern() == ScalarType.Float;
   }
 
   /**
@@ -87,12 +147,14 @@ public final class Matrix {
       Tensor product = bf16Product(input, transposed);
       return bias == null ? product : product.add_(bias);
     }
-    if (OneDnn.isFaster(input, linear(transposed))) {
-      return OneDnn.product(input, linear(transposed), bias);
+    try (Wide wide = wide()) {
+      if (OneDnn.isFaster(input, wide.linear(transposed))) {
+        return OneDnn.product(input, wide.linear(transposed), bias);
+      }
+      return bias == null
+          ? input.mm(wide.right(input, transposed))
+          : torch.addmm(bias, input, wide.right(input, transposed));
     }
-    return bias == null
-        ? input.mm(right(input, transposed))
-        : torch.addmm(bias, input, right(input, transposed));
   }
 
   /**
@@ -104,13 +166,13 @@ public final class Matrix {
    */
   public Tensor plusTimes(Tensor sum, Tensor input, boolean transposed) {
     if (multipliesInBf16(input)) {
-      sum.add_(bf16Product(input, transposed));
-    } else if (OneDnn.isFaster(input, linear(transposed))) {
-      return OneDnn.productAndSum(sum, input, linear(transposed));
-    } else {
-      sum.addmm_(input, right(input, transposed));
+      return sum.add_(bf16Product(input, transposed));
     }
-    return sum;
+    try (Wide wide = wide()) {
+      return OneDnn.isFaster(input, wide.linear(transposed))
+          ? OneDnn.productAndSum(sum, input, wide.linear(transposed))
+          : sum.addmm_(input, wide.right(input, transposed));
+    }
   }
 
   /**
@@ -119,52 +181,108 @@ public final class Matrix {
    * @param out overwritten; in the shape of the result, any strides
    */
   public void timesInto(Tensor out, Tensor input, boolean transposed) {
-    if (multipliesInBf16(input) || OneDnn.isFaster(input, linear(transposed))) {
-      Tensor product = times(input, transposed);
-      out.copy_(product);
-      Tensors.free(product);
+    if (multipliesInBf16(input)) {
+      overwrite(out, bf16Product(input, transposed));
     } else {
-      torch.mm_out(out, input, right(input, transposed));
+      try (Wide wide = wide()) {
+        if (OneDnn.isFaster(input, wide.linear(transposed))) {
+          overwrite(out, OneDnn.product(input, wide.linear(transposed), null));
+        } else {
+          torch.mm_out(out, input, wide.right(input, transposed));
+        }
+      }
+    }
+  }
+
+  private static void overwrite(Tensor out, Tensor product) {
+    out.copy_(product);
+    Tensors.free(product);
+  }
+
+  /** The whole matrix in the precision of products. */
+  private Wide wide() {
+    if (!isNarrow()) {
+      return new Wide(values, null);
+    }
+    if (GradMode.is_enabled()) {
+      return new Wide(copy(), null); // a graph may keep it
+    }
+    Scratch scratch = Scratch.of(values.shape());
+    return new Wide(widenInto(scratch.tensor()), scratch);
+  }
+
+  /** Fills fp32 memory of the matrix's shape. */
+  private Tensor widenInto(Tensor memory) {
+    memory.copy_(values);
+    Tensor factors = scales();
+    return factors == null ? memory : memory.mul_(factors);
+  }
+
+  /**
+   * The values for one product.
+   *
+   * @param scratch their memory; null if it is the matrix's own
+   */
+  private record Wide(Tensor values, @Nullable Scratch scratch) implements AutoCloseable {
+
+    /** The matrix as the weight of a linear layer, shape (out, in). */
+    Tensor linear(boolean transposed) {
+      return transposed ? values : values.t();
+    }
+
+    /** The matrix as the right factor of a product, shape (in, out). */
+    Tensor right(Tensor input, boolean transposed) {
+      if (transposed) {
+        return values.t();
+      }
+      if (scratch == null && input.size(0) >= MIN_ROWS_TO_PREFETCH && !GradMode.is_enabled()) {
+        prefetch();
+      }
+      return values;
+    }
+
+    /**
+     * Reads the matrix once. The product reads it by columns, which the hardware prefetcher does
+     * not follow; reading it by rows first costs less than it saves (LOG.md).
+     */
+    private void prefetch() {
+      values.sum();
+    }
+
+    @Override
+    public void close() {
+      if (scratch != null) {
+        scratch.close();
+      }
     }
   }
 
   private Tensor bf16Product(Tensor input, boolean transposed) {
-    // Autograd must see the conversion of a trained matrix to differentiate through it.
-    Tensor copy =
-        GradMode.is_enabled() && values.requires_grad()
-            ? values.to(ScalarType.BFloat16)
-            : Objects.requireNonNull(bf16Copy, "the matrix has no bf16 copy");
-    return input.to(ScalarType.BFloat16).mm(transposed ? copy.t() : copy).to(ScalarType.Float);
+    Tensor own = bf16Values();
+    return input.to(ScalarType.BFloat16).mm(transposed ? own.t() : own).to(ScalarType.Float);
   }
 
-  /** The matrix as the weight of a linear layer, shape (out, in). */
-  private Tensor linear(boolean transposed) {
-    return transposed ? values : values.t();
-  }
-
-  /** The matrix as the right factor of a product, shape (in, out). */
-  private Tensor right(Tensor input, boolean transposed) {
-    if (transposed) {
-      return values.t();
+  private Tensor bf16Values() {
+    if (scales() != null) {
+      try (Wide wide = wide()) {
+        return wide.values().to(ScalarType.BFloat16);
+      }
     }
-    return input.size(0) < MIN_ROWS_TO_PREFETCH || GradMode.is_enabled() ? values : prefetched();
+    // Autograd must see the conversion of a trained matrix to differentiate through it.
+    return GradMode.is_enabled() && values.requires_grad()
+        ? values.to(ScalarType.BFloat16)
+        : Objects.requireNonNull(bf16Copy, "the matrix has no bf16 copy");
   }
 
   /** A view of {@code count} rows, valid until the next {@link #enableBf16}. */
   public Matrix rows(long from, long count) {
-    Matrix part = new Matrix(values.narrow(0, from, count));
+    Tensor factors = scales();
+    Matrix part =
+        new Matrix(
+            values.narrow(0, from, count), factors == null ? null : factors.narrow(0, from, count));
+    part.inBf16 = inBf16;
     part.bf16Copy = bf16Copy == null ? null : bf16Copy.narrow(0, from, count);
     return part;
-  }
-
-  /**
-   * The values, after reading them once. The product reads the matrix by columns, which the
-   * hardware prefetcher does not follow; reading it by rows first costs less than it saves
-   * (LOG.md).
-   */
-  private Tensor prefetched() {
-    values.sum();
-    return values;
   }
 
   /**

@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** Provides the weights of a model while the model is built. */
 @FunctionalInterface
@@ -43,4 +44,15 @@ public interface ParameterSource {
    * @param shape required shape
    */
   Tensor take(String name, Kind kind, long... shape);
+
+  /**
+   * The scales of a weight that was taken in 8 bits: its values are row by row the stored numbers
+   * times the row's scale.
+   *
+   * @param weight from {@link #take}
+   * @return shape (rows, 1), fp32, owned by the caller; null for a weight that has none
+   */
+  default @Nullable Tensor scales(Tensor weight) {
+    return null;
+  }
 }

@@ -11,6 +11,7 @@ import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.torch.WorkerPool;
+import org.jspecify.annotations.Nullable;
 
 /** The weights of a model, by name, in the order in which the model was built. */
 public final class Parameters implements AutoCloseable {
@@ -27,12 +28,19 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Parameter> byName = new LinkedHashMap<>();
   private final List<AdapterSlot> slots = new ArrayList<>();
   private final IdentityHashMap<Tensor, Matrix> matrices = new IdentityHashMap<>();
+  private final List<Tensor> scales = new ArrayList<>(); // of matrices in 8 bits
+  private @Nullable Tensor like; // owned; null until it is needed
 
   /** Takes a weight from the source and adds it. */
   public Tensor take(
       ParameterSource source, String name, ParameterSource.Kind kind, long... shape) {
     Tensor tensor = source.take(name, kind, shape);
     add(new Parameter(name, kind, tensor));
+    Tensor scale = source.scales(tensor);
+    if (scale != null) {
+      scales.add(scale);
+      matrices.put(tensor, new Matrix(tensor, scale));
+    }
     return tensor;
   }
 
@@ -95,6 +103,21 @@ public final class Parameters implements AutoCloseable {
     return new ArrayList<>(byName.values());
   }
 
+  /**
+   * A tensor of the type and on the device that the model computes in, which is fp32 where weights
+   * are stored in 16 bits. It has no elements.
+   */
+  public synchronized Tensor like() {
+    if (like == null) {
+      try (TensorScope scope = TensorScope.open();
+          NoGrad noGrad = NoGrad.open()) {
+        Tensor first = byName.values().iterator().next().tensor().detach();
+        like = scope.disown(Tensors.emptyLike(Matrix.widened(Tensors.emptyLike(first, 0)), 0));
+      }
+    }
+    return like;
+  }
+
   /** Whether both have the same names with the same shapes in the same order. */
   public boolean sameShapes(Parameters other) {
     return shapes().equals(other.shapes());
@@ -116,7 +139,7 @@ public final class Parameters implements AutoCloseable {
     byName.values().forEach(p -> p.tensor().set_requires_grad(required));
   }
 
-  /** A source of copies of these weights, to build a second model. */
+  /** A source of copies of these weights, to build a second model that can be trained. */
   public ParameterSource copies() {
     return (name, kind, shape) -> {
       Parameter original = byName.get(name);
@@ -125,7 +148,8 @@ public final class Parameters implements AutoCloseable {
       }
       try (TensorScope scope = TensorScope.open();
           NoGrad noGrad = NoGrad.open()) {
-        return scope.disown(original.tensor().detach().clone());
+        Matrix matrix = matrices.get(original.tensor());
+        return scope.disown(matrix == null ? new Matrix(original.tensor()).copy() : matrix.copy());
       }
     };
   }
@@ -134,6 +158,12 @@ public final class Parameters implements AutoCloseable {
   public void close() {
     matrices.values().forEach(Matrix::disableBf16);
     matrices.clear();
+    scales.forEach(Tensors::free);
+    scales.clear();
+    if (like != null) {
+      Tensors.free(like);
+      like = null;
+    }
     byName.values().forEach(p -> Tensors.free(p.tensor()));
     byName.clear();
   }

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.WeightStorage;
 
 /**
  * The memory of a training run at its peak, by part. The constants and {@link #savedActivations}
@@ -13,9 +14,16 @@ import org.dpo4j.model.ModelShape;
  *
  * @param shape of the model
  * @param adapter that is trained while the model is frozen; empty if the model is trained
+ * @param frozenBytes of all weights of a frozen model, from {@link #frozenBytes}
  * @param checkpointing whether the backward pass recomputes the activations of each block
+ * @param threads that compute a pass
  */
-public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, boolean checkpointing) {
+public record MemoryModel(
+    ModelShape shape,
+    Optional<AdapterShape> adapter,
+    long frozenBytes,
+    boolean checkpointing,
+    int threads) {
 
   /** The JVM with its heap and compilers, libtorch, and free memory that malloc retains. */
   static final long LIBRARIES = 480_000_000;
@@ -30,6 +38,7 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
     LIBRARIES("Java and libraries"),
     PAIRS("data"),
     WEIGHTS("weights"),
+    WIDENED("widened weights"),
     GRADIENTS("gradients"),
     OPTIMIZER("optimizer state"),
     REFERENCE("the reference"),
@@ -49,6 +58,22 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
   }
 
   /**
+   * Bytes of a model's weights in memory.
+   *
+   * @param stored bytes of a weight in the checkpoint
+   */
+  public static long frozenBytes(ModelShape shape, WeightStorage storage, int stored) {
+    long all = shape.parameters();
+    long inBlocks = shape.layers() * shape.blockWeights();
+    int narrow = Math.min(stored, FLOAT);
+    return switch (storage) {
+      case FP32 -> all * FLOAT;
+      case AS_STORED -> all * narrow;
+      case INT8 -> inBlocks + (all - inBlocks) * narrow;
+    };
+  }
+
+  /**
    * Bytes by part at the peak of a step.
    *
    * @param pairs number of pairs in all data sets
@@ -58,17 +83,26 @@ public record MemoryModel(ModelShape shape, Optional<AdapterShape> adapter, bool
    */
   public Map<Part, Long> peak(long pairs, TokenLoad largest, long referenceCopy) {
     long trained = adapter.map(AdapterShape::parameters).orElse(shape.parameters());
-    long frozen = adapter.isPresent() ? shape.parameters() : 0;
+    long frozen = adapter.isPresent() ? frozenBytes : 0;
     Map<Part, Long> parts = new EnumMap<>(Part.class);
     parts.put(Part.LIBRARIES, LIBRARIES);
     parts.put(Part.PAIRS, pairs * BYTES_PER_PAIR);
-    parts.put(Part.WEIGHTS, (trained + frozen) * FLOAT);
+    parts.put(Part.WEIGHTS, trained * FLOAT + frozen);
+    parts.put(Part.WIDENED, widened());
     parts.put(Part.GRADIENTS, trained * FLOAT);
     parts.put(Part.OPTIMIZER, 2 * trained * FLOAT); // two means of Adam
     parts.put(Part.REFERENCE, referenceCopy * FLOAT);
     parts.put(Part.ACTIVATIONS, activations(largest));
     parts.put(Part.LOGITS, savedLogits(largest));
     return parts;
+  }
+
+  /** Each thread widens one matrix at a time. */
+  private long widened() {
+    boolean narrow = adapter.isPresent() && frozenBytes < shape.parameters() * FLOAT;
+    long largest =
+        shape.linears().stream().mapToLong(ModelShape.LinearShape::weights).max().orElse(0);
+    return narrow ? threads * largest * FLOAT : 0;
   }
 
   /** The sum of all parts. */

@@ -3,6 +3,7 @@ package org.dpo4j.plan;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
@@ -12,6 +13,7 @@ import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
@@ -21,6 +23,8 @@ import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingData;
@@ -34,6 +38,7 @@ import org.dpo4j.weights.ModelBlueprint;
  *
  * @param blueprint of the whole model
  * @param lora adapter that is trained; empty where the model is trained
+ * @param frozen type of the matrices of a model that an adapter is trained on
  * @param objective of the run
  * @param adamW constants of the optimizer, which do not change what it costs
  * @param maxGradNorm of the run
@@ -42,6 +47,7 @@ import org.dpo4j.weights.ModelBlueprint;
 public record Trial(
     ModelBlueprint blueprint,
     Optional<LoraConfig> lora,
+    ElementType frozen,
     Objective objective,
     AdamW.Settings adamW,
     double maxGradNorm,
@@ -75,8 +81,7 @@ public record Trial(
 
   private StepCost cost(List<EncodedExample> pairs, int layers) {
     RandomNumbers random = new RandomNumbers(0);
-    try (CausalLm base =
-        blueprint.withLayers(layers).build(new RandomParameters(ElementType.F32, random))) {
+    try (CausalLm base = blueprint.withLayers(layers).build(weights(random))) {
       if (lora.isEmpty()) {
         return cost(pairs, base);
       }
@@ -84,6 +89,25 @@ public record Trial(
         return cost(pairs, adapted);
       }
     }
+  }
+
+  /** Random weights; those of a frozen model are of the types that they have in memory. */
+  private ParameterSource weights(RandomNumbers random) {
+    RandomParameters wide = new RandomParameters(ElementType.F32, random);
+    if (lora.isEmpty()) {
+      return wide;
+    }
+    return (name, kind, shape) -> {
+      Tensor weight = wide.take(name, kind, shape);
+      if (shape.length == 1 || frozen == ElementType.F32) {
+        return weight;
+      }
+      try (TensorScope scope = TensorScope.open()) {
+        return scope.disown(weight.to(frozen.scalarType()));
+      } finally {
+        Tensors.free(weight);
+      }
+    };
   }
 
   private StepCost cost(List<EncodedExample> pairs, CausalLm policy) {

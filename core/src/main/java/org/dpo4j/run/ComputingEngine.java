@@ -1,9 +1,14 @@
 package org.dpo4j.run;
 
 import java.util.List;
+import org.dpo4j.OptionText;
+import org.dpo4j.UsageException;
+import org.dpo4j.config.BaseDtype;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.weights.ModelBlueprint;
 
 /** The engine that computes a run, which is not always the one that the options name. */
 final class ComputingEngine {
@@ -28,6 +33,31 @@ final class ComputingEngine {
               + ", which have no hand-written backward pass: the autograd engine trains it, slower"
               + " and with more memory");
     }
+  }
+
+  /**
+   * How a run keeps the weights of its model. Autograd saves the fp32 values of each product, so
+   * that narrow ones beside them would only add to the memory.
+   *
+   * @throws UsageException if 8 bits are asked for where they save nothing
+   */
+  static WeightStorage storage(TrainingConfig config, ModelBlueprint model) {
+    if (!config.trainsAdapter()) {
+      return WeightStorage.FP32;
+    }
+    if (!isAutograd(config, model.untapedParts())) {
+      return config.lora().baseDtype().storage();
+    }
+    if (config.lora().baseDtype() == BaseDtype.INT8) {
+      throw new UsageException(
+          "base_dtype",
+          "int8 needs hand-written backward passes, which autograd does not use,",
+          isAskedFor(config)
+              ? OptionText.of("{engine} is autograd")
+              : "the model has " + String.join(" and ", model.untapedParts()),
+          "leave it out");
+    }
+    return WeightStorage.FP32;
   }
 
   private static boolean isAskedFor(TrainingConfig config) {

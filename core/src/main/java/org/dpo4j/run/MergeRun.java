@@ -13,6 +13,7 @@ import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
@@ -58,8 +59,39 @@ public final class MergeRun {
                 OutputFolder.Existing.REFUSE,
                 List.of(config.model(), config.adapter()));
         InterruptedOutput interruption =
-            InterruptedOutput.watch(output, "model", folder, config.outputDir());
-        LoadedModel loaded = ModelReader.open(config.model());
+            InterruptedOutput.watch(output, "model", folder, config.outputDir())) {
+      Merged merged = merge(config, folder, output, disk);
+      if (config.verify()) {
+        // The model and its adapter are closed, so that there is one model in memory.
+        try (LoadedModel written =
+            ModelReader.open("output_dir", folder.pending(), WeightStorage.AS_STORED)) {
+          verify(merged.with, merged.without, logits(written.model()), merged.lost, output);
+        }
+      }
+      output.out().println("merged as " + merged.type);
+      folder.publish();
+      output.out().println("written to " + folder.target());
+    }
+  }
+
+  /** What was written. */
+  private static final class Merged {
+    private final float[] with; // logits of the model with its adapter
+    private final float[] without; // of the model alone
+    private final String type; // of the file, and why
+    private final String lost; // what rounding lost; empty for nothing
+
+    Merged(float[] with, float[] without, String type, String lost) {
+      this.with = with;
+      this.without = without;
+      this.type = type;
+      this.lost = lost;
+    }
+  }
+
+  private static Merged merge(
+      MergeConfig config, OutputFolder folder, RunOutput output, DiskSpace disk) {
+    try (LoadedModel loaded = ModelReader.open("model", config.model(), WeightStorage.AS_STORED);
         PeftAdapter adapter = PeftAdapter.open("adapter", config.adapter(), loaded)) {
       Optional<String> otherModel = AdapterCheck.run(config.adapter(), adapter, loaded, output);
       if (config.verify() && otherModel.isPresent()) {
@@ -70,27 +102,16 @@ public final class MergeRun {
           .require(config.outputDir(), disk, 0);
       float[] without = logits(adapter.model().base());
       float[] with = logits(adapter.model());
-      adapter.model().merge();
       boolean exact = own == ElementType.F32;
-      Rounding rounding = exact ? Rounding.NONE : Rounding.of(loaded, loaded.model(), own);
+      Rounding rounding = exact ? Rounding.NONE : Rounding.of(loaded, adapter.model(), own);
       ElementType type = Saving.choose(config.saveDtype(), own, rounding);
       String lost = exact || type != own ? "" : Saving.loss(own, rounding, "the adapter");
       if (type == own && rounding.share() > Saving.ALLOWED) {
         output.warn(lost + OptionText.of("; pass {save_dtype} float32"));
       }
-      new ModelWriter().write(folder.pending(), loaded, loaded.model(), type);
-      if (config.verify()) {
-        try (LoadedModel merged = ModelReader.open("output_dir", folder.pending())) {
-          verify(with, without, logits(merged.model()), lost, output);
-        }
-      }
-      output
-          .out()
-          .println(
-              "merged as "
-                  + (exact ? type.torchName() : Saving.words(type, own, rounding, "the adapter")));
-      folder.publish();
-      output.out().println("written to " + folder.target());
+      new ModelWriter().write(folder.pending(), loaded, adapter.model(), type);
+      String words = exact ? type.torchName() : Saving.words(type, own, rounding, "the adapter");
+      return new Merged(with, without, words, lost);
     }
   }
 
@@ -146,8 +167,7 @@ public final class MergeRun {
           model.hiddenStates(
               Tensors.longs(sequences.ids()),
               Tensors.longs(sequences.positions()),
-              new FlatAttention(
-                  sequences, model.parameters().all().get(0).tensor(), model.windows()));
+              new FlatAttention(sequences, model.parameters().like(), model.windows()));
       return Tensors.toFloats(model.logits(hidden));
     }
   }

@@ -6,15 +6,19 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightStorage;
+import org.dpo4j.options.MemorySize;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelBlueprint;
 import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.PeftAdapter;
 
@@ -29,13 +33,42 @@ public record ModelBundle(
     LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
     implements AutoCloseable {
 
+  /** Generation keeps weights in fp32 that take at most this part of the machine's memory. */
+  private static final int PART_OF_MEMORY = 4;
+
   /**
-   * Opens a model, with an adapter if one is given.
+   * Opens a model to generate from, with an adapter if one is given.
    *
    * @param output receives warnings about the adapter
    */
   static ModelBundle open(Path folder, Optional<Path> adapter, RunOutput output) {
     return open(folder, adapter, ModelTokenizer::load, output);
+  }
+
+  /**
+   * How weights are kept for generation, which multiplies a row at a time: widening a matrix takes
+   * longer than that, so it is done only where memory is short.
+   */
+  private static WeightStorage forAnswers(Path folder) {
+    long wide = ModelBlueprint.read("model", folder).shape().parameters() * Float.BYTES;
+    return wide <= MemorySize.ofMachine() / PART_OF_MEMORY
+        ? WeightStorage.FP32
+        : WeightStorage.AS_STORED;
+  }
+
+  /**
+   * Opens a model whose weights are kept in some way, with an adapter if one is given.
+   *
+   * @param output receives warnings about the adapter
+   */
+  static ModelBundle open(
+      Path folder, Optional<Path> adapter, WeightStorage storage, RunOutput output) {
+    return open(
+        folder,
+        ModelTokenizer::load,
+        () -> storage,
+        loaded -> adapter(adapter, loaded, output),
+        output);
   }
 
   /**
@@ -51,30 +84,40 @@ public record ModelBundle(
     return open(
         folder,
         textSide,
-        loaded ->
-            adapter.map(
-                path -> {
-                  PeftAdapter opened = PeftAdapter.open("adapter", path, loaded);
-                  try {
-                    AdapterCheck.run(path, opened, loaded, output);
-                    return opened;
-                  } catch (RuntimeException e) {
-                    opened.close();
-                    throw e;
-                  }
-                }),
+        () -> forAnswers(folder),
+        loaded -> adapter(adapter, loaded, output),
         output);
   }
 
-  /** A model with what {@code adapter} puts on it. */
+  private static Optional<PeftAdapter> adapter(
+      Optional<Path> folder, LoadedModel loaded, RunOutput output) {
+    return folder.map(
+        path -> {
+          PeftAdapter opened = PeftAdapter.open("adapter", path, loaded);
+          try {
+            AdapterCheck.run(path, opened, loaded, output);
+            return opened;
+          } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+          }
+        });
+  }
+
+  /**
+   * A model with what {@code adapter} puts on it.
+   *
+   * @param storage of the model's weights
+   */
   static ModelBundle open(
       Path folder,
       Function<Path, ModelTokenizer> textSide,
+      Supplier<WeightStorage> storage,
       Function<LoadedModel, Optional<PeftAdapter>> adapter,
       RunOutput output) {
     ModelTokenizer tokenizer = tokenizer(folder, textSide, output);
     try {
-      LoadedModel loaded = ModelReader.open("model", folder);
+      LoadedModel loaded = ModelReader.open("model", folder, storage.get());
       noteUnread(loaded.config(), output);
       try {
         return new ModelBundle(loaded, adapter.apply(loaded), tokenizer);

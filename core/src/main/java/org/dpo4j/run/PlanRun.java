@@ -23,6 +23,7 @@ import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.plan.AdapterShape;
@@ -241,7 +242,23 @@ public final class PlanRun {
 
   private Map<MemoryModel.Part, Long> peak(TrainingExamples pairs, TokenLoad largest) {
     long all = pairs.datasets().stream().mapToLong(dataset -> dataset.examples().size()).sum();
-    return new MemoryModel(shape, adapter(), checkpointing()).peak(all, largest, referenceCopy());
+    return memory(shape, checkpointing()).peak(all, largest, referenceCopy());
+  }
+
+  private MemoryModel memory(ModelShape shape, boolean checkpointing) {
+    Optional<AdapterShape> adapter = lora.map(config -> AdapterShape.of(config, shape));
+    long frozen = MemoryModel.frozenBytes(shape, storage(), checkpoint.dtype().bytes());
+    return new MemoryModel(shape, adapter, frozen, checkpointing, Engine.threads());
+  }
+
+  private WeightStorage storage() {
+    return ComputingEngine.storage(training, blueprint);
+  }
+
+  /** The type of a frozen model's weights in the trial, which takes 16 bits for 8. */
+  private ElementType frozen() {
+    boolean narrow = checkpoint.dtype().bytes() < ElementType.F32.bytes();
+    return narrow && storage() != WeightStorage.FP32 ? checkpoint.dtype() : ElementType.F32;
   }
 
   private boolean autograd() {
@@ -300,6 +317,7 @@ public final class PlanRun {
         new Trial(
             blueprint,
             lora,
+            frozen(),
             training.loss().objective(),
             optimizer.adamW(),
             optimizer.maxGradNorm(),
@@ -307,7 +325,7 @@ public final class PlanRun {
     MicroBatches.Batch typical = batches.typical();
     long needed =
         MemoryModel.total(
-            new MemoryModel(trial.largest().shape(), Optional.empty(), false)
+            memory(trial.largest().shape(), false)
                 .peak(typical.pairs().size(), typical.largestPiece(), 0));
     if (needed > memory) {
       line(

@@ -6,9 +6,11 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.BaseDtype;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
@@ -110,7 +112,7 @@ final class References {
         return moving(other.model(), policy, datasets);
       }
     }
-    ReferenceTables tables = tables(datasets);
+    ReferenceTables tables = tables(datasets, config.engine().computation().products());
     if (!tables.complete()) {
       try (LoadedModel other = other(policy)) {
         tables.compute(other.model(), progress);
@@ -131,7 +133,7 @@ final class References {
                   config.model().model().resolve("tokenizer.json")),
           "take a reference with the model's tokenizer");
     }
-    LoadedModel other = ModelReader.open("ref_model", folder);
+    LoadedModel other = ModelReader.open("ref_model", folder, WeightStorage.AS_STORED);
     cast(other.model());
     if (other.model().vocabSize() < policy.vocabSize()) {
       other.close();
@@ -148,18 +150,19 @@ final class References {
     if (config.loss().syncRefModel()) {
       return moving(model, policy, datasets);
     }
-    ReferenceTables tables = tables(datasets);
+    ReferenceTables tables = tables(datasets, computation());
     tables.compute(model, progress);
     return tables.data();
   }
 
-  private ReferenceTables tables(List<ExampleDataset> datasets) {
-    return new ReferenceTables(
-        config,
-        files.orElseThrow(),
-        datasets,
-        config.engine().computation().products(),
-        cacheWords);
+  /** How the run's own model computes: rounded weights give other numbers. */
+  private String computation() {
+    String products = config.engine().computation().products();
+    return config.lora().baseDtype() == BaseDtype.INT8 ? products + " of int8" : products;
+  }
+
+  private ReferenceTables tables(List<ExampleDataset> datasets, String computation) {
+    return new ReferenceTables(config, files.orElseThrow(), datasets, computation, cacheWords);
   }
 
   private List<TrainingData> moving(

@@ -17,6 +17,7 @@ import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.LoadedModel;
@@ -53,7 +54,9 @@ public final class ScoreRun {
     config.checkInputs();
     DataInput input = config.input().readingWhatItIs();
     try (Engine.Threads threads = Engine.use(config.threads());
-        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output);
+        ModelBundle inputs =
+            ModelBundle.open(
+                config.model(), config.adapter(), config.baseDtype().storage(), output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       ExampleEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
@@ -63,7 +66,8 @@ public final class ScoreRun {
         run = new ScoreRun(config, input, inputs.model(), null, writer);
         summary = run.score(encoder);
       } else {
-        try (LoadedModel reference = ModelReader.open("ref_model", refModel.get())) {
+        try (LoadedModel reference =
+            ModelReader.open("ref_model", refModel.get(), WeightStorage.AS_STORED)) {
           run = new ScoreRun(config, input, inputs.model(), reference.model(), writer);
           summary = run.score(encoder);
         }

@@ -5,6 +5,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
+import org.dpo4j.config.BaseDtype;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.ExampleDataset;
@@ -43,12 +44,13 @@ final class TrainingHeader {
       Saving saving) {
     LoadedModel loaded = inputs.loaded();
     prose.line(
-        "model: %s (%s, %,d parameters, %s; weights %s, computation %s)",
+        "model: %s (%s, %,d parameters, %s; weights %s%s, computation %s)",
         config.model().model(),
         loaded.config().modelType(),
         inputs.model().parameters().count(),
         inputs.adapter().isPresent() ? "frozen" : "all trained",
         loaded.checkpoint().dtype().torchName(),
+        config.lora().baseDtype() == BaseDtype.INT8 ? ", in memory int8" : "",
         words.computation());
     ComputingEngine.note(config, inputs.model().untapedParts(), output);
     inputs

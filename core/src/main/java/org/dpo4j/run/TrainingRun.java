@@ -51,6 +51,7 @@ import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
 import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelBlueprint;
 import org.dpo4j.weights.ModelWriter;
 
 /**
@@ -200,6 +201,9 @@ public final class TrainingRun {
               ModelBundle.open(
                   config.model().model(),
                   given.textSide(),
+                  () ->
+                      ComputingEngine.storage(
+                          config, ModelBlueprint.read("model", config.model().model())),
                   loaded -> TrainedAdapter.of(config, loaded, output),
                   output);
           TrainingExamples pairs =

@@ -238,6 +238,7 @@ public final class WorkerPool {
         free.clear();
       }
     }
+    Scratch.freeUnused();
   }
 
   private static Tensor allocated(ElementType type, long count) {

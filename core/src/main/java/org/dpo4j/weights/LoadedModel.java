@@ -13,7 +13,7 @@ import org.dpo4j.model.lora.LoraPlan;
  * @param config as read
  * @param checkpoint the files' headers
  * @param names the names of the model's weights in the checkpoint
- * @param model in fp32, without gradients
+ * @param model without gradients
  */
 public record LoadedModel(
     ModelFolder folder,

@@ -7,6 +7,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.options.Suggestion;
 
 /** Builds a model from a folder in the Hugging Face layout. */
@@ -31,9 +32,9 @@ public final class ModelReader {
     return TYPES.stream().map(ModelType::modelType).toList();
   }
 
-  /** As {@link #open(String, Path)}, for the folder that {@code --model} names. */
+  /** As below for the folder that {@code --model} names, in fp32. */
   public static LoadedModel open(Path folder) {
-    return open("model", folder);
+    return open("model", folder, WeightStorage.FP32);
   }
 
   /**
@@ -41,16 +42,18 @@ public final class ModelReader {
    * memory is allocated.
    *
    * @param option that names the folder, for messages
+   * @param storage of the weights
    * @throws UsageException if there is no such folder
    * @throws DpoException if config and weights do not describe a supported model
    */
-  public static LoadedModel open(String option, Path folder) {
+  public static LoadedModel open(String option, Path folder, WeightStorage storage) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
     HuggingFaceConfig config = modelFolder.config();
     ModelPlan plan = plan(modelFolder, config);
     Checkpoint checkpoint = Checkpoint.open(folder).of(plan.rules());
     plan = plan.of(checkpoint);
-    try (StrictLoad load = new StrictLoad(checkpoint, plan.rules())) {
+    try (StrictLoad load =
+        new StrictLoad(checkpoint, plan.rules(), storage, plan.config().blocks())) {
       CausalLm model = plan.build(load);
       return new LoadedModel(modelFolder, config, checkpoint, load.finish(), model);
     }

@@ -10,7 +10,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.model.CausalLm;
@@ -53,7 +52,7 @@ public final class ModelWriter {
    *
    * @param folder created if it does not exist
    * @param source the model that training started from: provides names, config and tokenizer
-   * @param model the weights to be written
+   * @param model the weights to be written, as {@link CausalLm#effective} gives them
    * @param type of the saved weights: F32, F16, BF16 or F64
    * @throws DpoException if a file exists or cannot be written, or a weight is not finite in {@code
    *     type}
@@ -132,7 +131,12 @@ public final class ModelWriter {
       LoadedModel source, CausalLm model, ElementType type) {
     Map<String, Content> contents = new TreeMap<>();
     named(source.names(), model)
-        .forEach((name, tensor) -> contents.put(name, Content.of(tensor, type)));
+        .forEach(
+            (name, parameter) ->
+                contents.put(
+                    name,
+                    Content.of(
+                        parameter.tensor().shape(), () -> model.effective(parameter), type)));
     source
         .checkpoint()
         .otherTowers()
@@ -140,20 +144,20 @@ public final class ModelWriter {
     return contents;
   }
 
-  private static Map<String, Tensor> named(WeightNames names, CausalLm model) {
-    Map<String, Tensor> byModelName = new TreeMap<>();
-    Map<String, Tensor> byFileName = new TreeMap<>();
+  private static Map<String, Parameters.Parameter> named(WeightNames names, CausalLm model) {
+    Map<String, Parameters.Parameter> byModelName = new TreeMap<>();
+    Map<String, Parameters.Parameter> byFileName = new TreeMap<>();
     for (Parameters.Parameter parameter : model.parameters().all()) {
-      byModelName.put(parameter.name(), parameter.tensor());
-      byFileName.put(names.nameInFile(parameter.name()), parameter.tensor());
+      byModelName.put(parameter.name(), parameter);
+      byFileName.put(names.nameInFile(parameter.name()), parameter);
     }
     names
         .copies()
         .forEach(
             (copy, original) -> {
-              Tensor tensor = byModelName.get(original);
-              if (tensor != null) {
-                byFileName.put(copy, tensor);
+              Parameters.Parameter parameter = byModelName.get(original);
+              if (parameter != null) {
+                byFileName.put(copy, parameter);
               }
             });
     return byFileName;

@@ -80,7 +80,7 @@ public final class PeftAdapter implements AutoCloseable {
     LoraConfig config = PeftConfig.read(json, base.config().modelType(), base.linearLayers());
     Checkpoint checkpoint = Checkpoint.openAdapter(folder);
     try (StrictLoad load =
-        new StrictLoad(
+        StrictLoad.wide(
             checkpoint,
             RULES,
             "%s and the weights must be of one adapter, and of the model in %s"
@@ -129,7 +129,7 @@ public final class PeftAdapter implements AutoCloseable {
     try (TensorScope scope = TensorScope.open()) {
       Tensor stored = scope.disown(Tensors.empty(ElementType.F32, expected.shape()));
       checkpoint.copyTo(name, stored);
-      return stored.equal(expected);
+      return stored.equal(expected.to(ElementType.F32.scalarType()));
     }
   }
 

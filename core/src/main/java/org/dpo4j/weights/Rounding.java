@@ -33,7 +33,7 @@ public record Rounding(double lost, double update) {
    * The loss from rounding a whole model.
    *
    * @param original the model that training started from; its files are read again
-   * @param model the trained model
+   * @param model the trained model, or one with an adapter
    */
   public static Rounding of(LoadedModel original, CausalLm model, ElementType type) {
     double lost = 0;
@@ -44,16 +44,19 @@ public record Rounding(double lost, double update) {
         throw new IllegalArgumentException("no weight " + parameter.name() + " was loaded");
       }
       SafetensorsFile file = original.checkpoint().file(name);
-      long total = parameter.tensor().numel();
-      for (long done = 0; done < total; done += SafetensorsWriter.PIECE) {
-        long piece = Math.min(SafetensorsWriter.PIECE, total - done);
-        try (TensorScope scope = TensorScope.open();
-            NoGrad noGrad = NoGrad.open()) {
-          Tensor before = Tensors.empty(ElementType.F32, piece);
-          file.copyPart(name, done, before);
-          Tensor now = parameter.tensor().contiguous().view(-1).narrow(0, done, piece);
-          lost += squares(rounded(now, type).sub(now));
-          update += squares(now.sub(before));
+      try (TensorScope whole = TensorScope.open();
+          NoGrad noGrad = NoGrad.open()) {
+        Tensor after = model.effective(parameter).contiguous().view(-1);
+        long total = after.numel();
+        for (long done = 0; done < total; done += SafetensorsWriter.PIECE) {
+          long piece = Math.min(SafetensorsWriter.PIECE, total - done);
+          try (TensorScope scope = TensorScope.open()) {
+            Tensor before = Tensors.empty(ElementType.F32, piece);
+            file.copyPart(name, done, before);
+            Tensor now = after.narrow(0, done, piece).to(ElementType.F32.scalarType());
+            lost += squares(rounded(now, type).sub(now));
+            update += squares(now.sub(before));
+          }
         }
       }
     }

@@ -11,11 +11,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -53,7 +55,12 @@ public final class SafetensorsWriter {
 
     /** A tensor's elements, contiguous, converted to a type. */
     static Content of(Tensor tensor, ElementType type) {
-      return new Elements(tensor, type);
+      return of(tensor.shape(), () -> tensor, type);
+    }
+
+    /** As above, of a tensor that is made when it is written, in the scope of the call. */
+    static Content of(long[] shape, Supplier<Tensor> tensor, ElementType type) {
+      return new Elements(LongStream.of(shape).boxed().toList(), tensor, type);
     }
 
     /** The bytes of a tensor in another file, of any type. */
@@ -62,26 +69,24 @@ public final class SafetensorsWriter {
     }
   }
 
-  private record Elements(Tensor tensor, ElementType type) implements Content {
+  private record Elements(List<Long> shape, Supplier<Tensor> tensor, ElementType type)
+      implements Content {
     @Override
     public String dtype() {
       return type.name();
     }
 
     @Override
-    public List<Long> shape() {
-      return LongStream.of(tensor.shape()).boxed().toList();
-    }
-
-    @Override
     public long bytes() {
-      return tensor.numel() * type.bytes();
+      return elements() * type.bytes();
     }
 
     @Override
     public void writeTo(FileChannel channel, Path path, String name, ByteBuffer buffer)
         throws IOException {
-      writeElements(path, channel, name, tensor, type, buffer);
+      try (TensorScope scope = TensorScope.open()) {
+        writeElements(path, channel, name, tensor.get(), type, buffer);
+      }
     }
   }
 

@@ -1,27 +1,34 @@
 package org.dpo4j.weights;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.data.ShortList;
+import org.dpo4j.model.Int8Rows;
 import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.Scratch;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Supplies a model under construction with the weights of a checkpoint in fp32, each once, each
- * matched by name, shape and type; {@link #finish} reports everything that did not match at once.
+ * Supplies a model under construction with the weights of a checkpoint, each once, each matched by
+ * name, shape and type; {@link #finish} reports everything that did not match at once.
  *
  * <pre>{@code
- * try (StrictLoad load = new StrictLoad(checkpoint, rules)) {
+ * try (StrictLoad load = new StrictLoad(checkpoint, rules, storage, "model.layers")) {
  *   CausalLm model = plan.build(load);
  *   WeightNames names = load.finish();
  *   ...
@@ -36,11 +43,50 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private static final int MAX_MISSING = 1000;
   private static final int LISTED = 5;
 
-  /** In elements: each tensor starts on a cache line. */
-  private static final long ALIGNMENT = 16;
+  /** In elements: each tensor starts on a cache line, in 16 bits too. */
+  private static final long ALIGNMENT = 32;
+
+  /**
+   * All weights of a type share one block of memory, which is returned to the system as a whole
+   * when they are freed or moved: separate blocks would fragment the heap.
+   */
+  private static final class Block {
+    private final Tensor memory;
+    private long used;
+
+    /** A block that takes over the tensor. */
+    Block(Tensor memory) {
+      this.memory = memory;
+    }
+
+    static Block of(ElementType type, long count) {
+      try (TensorScope scope = TensorScope.open()) {
+        return new Block(scope.disown(Tensors.empty(type, count)));
+      }
+    }
+
+    static Block ofInt8(long count) {
+      try (TensorScope scope = TensorScope.open()) {
+        return new Block(scope.disown(Int8Rows.memory(count)));
+      }
+    }
+
+    Tensor take(long[] shape) {
+      try (TensorScope scope = TensorScope.open()) {
+        long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
+        // Detached: autograd would keep the whole block alive through a view, even after the weight
+        // has moved.
+        Tensor tensor = scope.disown(memory.narrow(0, used, count).view(shape).detach());
+        used += aligned(count);
+        return tensor;
+      }
+    }
+  }
 
   private final Checkpoint checkpoint;
   private final WeightRules rules;
+  private final WeightStorage storage;
+  private final String blockPrefix;
   private final String otherwise;
   private final Map<String, String> inFile = new LinkedHashMap<>();
   private final Map<String, String> copies = new LinkedHashMap<>();
@@ -49,22 +95,46 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private final List<String> wrongShape = new ArrayList<>();
   private final List<String> wrongType = new ArrayList<>();
   private final List<String> notFinite = new ArrayList<>();
-  private @Nullable Tensor memory; // one block for all supplied tensors
-  private long used;
+  private final Map<ElementType, Block> blocks = new EnumMap<>(ElementType.class);
+  private @Nullable Block int8;
+  private @Nullable Block int8Scales;
+  private final IdentityHashMap<Tensor, Tensor> scales =
+      new IdentityHashMap<>(); // of weights in int8
   private boolean finished;
 
-  StrictLoad(Checkpoint checkpoint, WeightRules rules) {
-    this(checkpoint, rules, "config.json and the weights must be of one model");
+  /**
+   * The load of a model.
+   *
+   * @param blocks path of the model's blocks, whose matrices may be stored in 8 bits
+   */
+  StrictLoad(Checkpoint checkpoint, WeightRules rules, WeightStorage storage, String blocks) {
+    this(
+        checkpoint,
+        rules,
+        storage,
+        blocks + ".",
+        "config.json and the weights must be of one model");
   }
 
   /**
-   * A load.
+   * A load in fp32.
    *
    * @param otherwise the advice at the end of the message if weights do not match
    */
-  StrictLoad(Checkpoint checkpoint, WeightRules rules, String otherwise) {
+  static StrictLoad wide(Checkpoint checkpoint, WeightRules rules, String otherwise) {
+    return new StrictLoad(checkpoint, rules, WeightStorage.FP32, "", otherwise);
+  }
+
+  private StrictLoad(
+      Checkpoint checkpoint,
+      WeightRules rules,
+      WeightStorage storage,
+      String blockPrefix,
+      String otherwise) {
     this.checkpoint = checkpoint;
     this.rules = rules;
+    this.storage = storage;
+    this.blockPrefix = blockPrefix;
     this.otherwise = otherwise;
   }
 
@@ -92,12 +162,48 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     if (!missing.isEmpty() || !wrongShape.isEmpty() || !wrongType.isEmpty()) {
       return placeholder(shape); // the load fails anyway: save the memory
     }
-    Tensor tensor = keep(shape);
+    if (kind == Kind.MATRIX && mayBeInt8(entry) && name.startsWith(blockPrefix)) {
+      try (Scratch wide = Scratch.of(shape);
+          TensorScope scope = TensorScope.open()) {
+        read(found, wide.tensor());
+        return rounded(wide.tensor());
+      }
+    }
+    Tensor tensor = keep(type(entry), shape);
+    read(found, tensor);
+    return tensor;
+  }
+
+  private void read(String found, Tensor tensor) {
     checkpoint.copyTo(found, tensor);
     if (!Tensors.finite(tensor)) {
       notFinite.add("%s (%s)".formatted(found, checkpoint.file(found).path().getFileName()));
     }
+  }
+
+  private boolean mayBeInt8(TensorEntry entry) {
+    return storage == WeightStorage.INT8 && entry.floating() && entry.shape().size() == 2;
+  }
+
+  private Tensor rounded(Tensor wide) {
+    if (int8 == null) {
+      int8 = Block.ofInt8(totalElements(this::mayBeInt8, TensorEntry::elements));
+    }
+    if (int8Scales == null) {
+      long rows = totalElements(this::mayBeInt8, entry -> entry.shape().get(0));
+      int8Scales = Block.of(ElementType.F32, rows);
+    }
+    Tensor tensor = int8.take(wide.shape());
+    Tensor scale = int8Scales.take(new long[] {wide.size(0), 1});
+    given.add(tensor);
+    scales.put(tensor, scale);
+    Int8Rows.round(wide, tensor, scale);
     return tensor;
+  }
+
+  @Override
+  public @Nullable Tensor scales(Tensor weight) {
+    return scales.get(weight);
   }
 
   /** The first of the possible names that exists, or else the usual one. */
@@ -105,29 +211,39 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return rules.namesInFiles(name).filter(checkpoint::has).findFirst().orElse(name);
   }
 
-  /**
-   * All weights share one block of memory, which is returned to the system as a whole when they are
-   * freed or moved: separate blocks would fragment the heap.
-   */
-  private Tensor keep(long[] shape) {
-    try (TensorScope scope = TensorScope.open()) {
-      if (memory == null) {
-        memory = scope.disown(Tensors.empty(ElementType.F32, totalElements()));
-      }
-      long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
-      // Detached: autograd would keep the whole block alive through a view, even after the weight
-      // has moved.
-      Tensor tensor = scope.disown(memory.narrow(0, used, count).view(shape).detach());
-      used += aligned(count);
-      given.add(tensor);
-      return tensor;
-    }
+  private Tensor keep(ElementType type, long[] shape) {
+    Tensor tensor =
+        blocks
+            .computeIfAbsent(
+                type,
+                t ->
+                    Block.of(
+                        t,
+                        totalElements(
+                            entry -> entry.floating() && type(entry) == t, TensorEntry::elements)))
+            .take(shape);
+    given.add(tensor);
+    return tensor;
   }
 
-  /** The number of elements of all tensors of the checkpoint. */
-  private long totalElements() {
+  /** The type in memory. Vectors are small, and are added to activations as they are. */
+  private ElementType type(TensorEntry entry) {
+    ElementType stored = entry.elementType().orElseThrow();
+    boolean narrow = stored == ElementType.BF16 || stored == ElementType.F16;
+    return storage != WeightStorage.FP32 && narrow && entry.shape().size() > 1
+        ? stored
+        : ElementType.F32;
+  }
+
+  /**
+   * The number of elements of some tensors of the checkpoint. Memory that is never written costs
+   * nothing.
+   */
+  private long totalElements(Predicate<TensorEntry> which, ToLongFunction<TensorEntry> count) {
     return checkpoint.names().stream()
-        .mapToLong(name -> aligned(checkpoint.entry(name).elements()))
+        .map(checkpoint::entry)
+        .filter(which)
+        .mapToLong(entry -> aligned(count.applyAsLong(entry)))
         .sum();
   }
 
@@ -235,11 +351,18 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   public void close() {
     if (!finished) {
       given.forEach(Tensors::free);
+      scales.values().forEach(Tensors::free);
     }
     given.clear();
-    if (memory != null) {
-      Tensors.free(memory); // the weights keep the block alive
-      memory = null;
+    blocks.values().forEach(block -> Tensors.free(block.memory)); // the weights keep it alive
+    blocks.clear();
+    if (int8 != null) {
+      Tensors.free(int8.memory);
+      int8 = null;
+    }
+    if (int8Scales != null) {
+      Tensors.free(int8Scales.memory);
+      int8Scales = null;
     }
   }
 }

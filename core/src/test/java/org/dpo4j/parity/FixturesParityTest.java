@@ -135,7 +135,7 @@ class FixturesParityTest {
 
   private static void model(Path folder) throws IOException {
     String name = "models/" + folder.getFileName();
-    try (LoadedModel loaded = ModelReader.open("model", folder);
+    try (LoadedModel loaded = ModelReader.open(folder);
         TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       SafetensorsFile file = SafetensorsFile.open(folder.resolve("expected_logits.safetensors"));
@@ -267,7 +267,7 @@ class FixturesParityTest {
     String name = String.valueOf(folder.getFileName());
     Path written = Files.createDirectories(work.resolve(name));
     Path model = SharedFolder.resolve("fixtures/models/" + name.replaceFirst("-.*", ""));
-    try (LoadedModel loaded = ModelReader.open("model", model);
+    try (LoadedModel loaded = ModelReader.open(model);
         PeftAdapter adapter = PeftAdapter.open("adapter", folder, loaded)) {
       adapter.write(written, loaded, ElementType.F32);
     }

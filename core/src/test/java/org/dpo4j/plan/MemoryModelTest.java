@@ -18,6 +18,7 @@ import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderPass;
 import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.WeightStorage;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
@@ -73,7 +74,25 @@ class MemoryModelTest {
     assertThat(parts)
         .containsEntry(MemoryModel.Part.WEIGHTS, 4 * (9000L + 100))
         .containsEntry(MemoryModel.Part.GRADIENTS, 4 * 100L)
-        .containsEntry(MemoryModel.Part.OPTIMIZER, 8 * 100L);
+        .containsEntry(MemoryModel.Part.OPTIMIZER, 8 * 100L)
+        .containsEntry(MemoryModel.Part.WIDENED, 0L);
+  }
+
+  @Test
+  void aFrozenWeightTakesWhatItIsStoredInAndEachThreadWidensAMatrix() {
+    Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40));
+    long largest = SHAPE.linears().stream().mapToLong(l -> l.in() * l.out()).max().orElseThrow();
+
+    assertThat(model(adapter, WeightStorage.AS_STORED, false).peak(PAIRS, LOAD, 0))
+        .containsEntry(MemoryModel.Part.WEIGHTS, 2 * 9000L + 4 * 100)
+        .containsEntry(MemoryModel.Part.WIDENED, 3 * 4 * largest);
+    // 10 blocks of a matrix of 8 x 8
+    assertThat(model(adapter, WeightStorage.INT8, false).peak(PAIRS, LOAD, 0))
+        .containsEntry(MemoryModel.Part.WEIGHTS, 640 + 2 * (9000L - 640) + 4 * 100)
+        .containsEntry(MemoryModel.Part.WIDENED, 3 * 4 * largest);
+    assertThat(model(Optional.empty(), WeightStorage.AS_STORED, false).peak(PAIRS, LOAD, 0))
+        .containsEntry(MemoryModel.Part.WEIGHTS, 4 * 9000L)
+        .containsEntry(MemoryModel.Part.WIDENED, 0L);
   }
 
   @Test
@@ -82,7 +101,7 @@ class MemoryModelTest {
 
     assertThat(peak(Optional.empty(), false, 0))
         .containsEntry(MemoryModel.Part.LOGITS, 4 * 50 * 1000L);
-    assertThat(new MemoryModel(SHAPE, Optional.empty(), false).peak(PAIRS, large, 0))
+    assertThat(model(Optional.empty(), WeightStorage.FP32, false).peak(PAIRS, large, 0))
         .containsEntry(MemoryModel.Part.LOGITS, 0L);
   }
 
@@ -113,9 +132,9 @@ class MemoryModelTest {
         return; // autograd holds what it needs
       }
       loaded.model().trained().requireGradients(true);
-      MemoryModel whole = new MemoryModel(shape, Optional.empty(), false);
+      MemoryModel whole = new MemoryModel(shape, Optional.empty(), 0, false, 2);
       assertHeld(loaded.model(), DecoderPass.Keep.ALL, whole.savedActivations(load), 0.05);
-      MemoryModel states = new MemoryModel(shape, Optional.empty(), true);
+      MemoryModel states = new MemoryModel(shape, Optional.empty(), 0, true, 2);
       assertHeld(loaded.model(), DecoderPass.Keep.STATES, states.savedActivations(load), 0);
     } finally {
       Engine.setThreads(0);
@@ -135,7 +154,8 @@ class MemoryModelTest {
             new LoraModel(
                 loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
       model.trained().requireGradients(true);
-      MemoryModel plan = new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), false);
+      MemoryModel plan =
+          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), 0, false, 2);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);
@@ -167,6 +187,12 @@ class MemoryModelTest {
 
   private static Map<MemoryModel.Part, Long> peak(
       Optional<AdapterShape> adapter, boolean checkpointing, long reference) {
-    return new MemoryModel(SHAPE, adapter, checkpointing).peak(PAIRS, LOAD, reference);
+    return model(adapter, WeightStorage.FP32, checkpointing).peak(PAIRS, LOAD, reference);
+  }
+
+  private static MemoryModel model(
+      Optional<AdapterShape> adapter, WeightStorage storage, boolean checkpointing) {
+    return new MemoryModel(
+        SHAPE, adapter, MemoryModel.frozenBytes(SHAPE, storage, 2), checkpointing, 3);
   }
 }

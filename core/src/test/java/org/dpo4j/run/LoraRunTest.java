@@ -168,7 +168,7 @@ class LoraRunTest {
     ObjectNode json =
         (ObjectNode) JsonMapper.shared().readTree(fixture(model + "/config.json").toFile());
     Files.writeString(folder.resolve("config.json"), json.without(key).toString());
-    try (LoadedModel without = ModelReader.open("model", folder)) {
+    try (LoadedModel without = ModelReader.open(folder)) {
       assertThatThrownBy(() -> TrainedAdapter.of(config, without, output(out)))
           .isInstanceOf(UsageException.class)
           .hasMessageContainingAll("disable_dropout false needs", " " + key + " of", "is 0.1");

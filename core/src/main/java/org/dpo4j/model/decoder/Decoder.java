@@ -282,7 +282,7 @@ public final class Decoder implements CausalLm {
 
   @Override
   public Rotations rotations(Tensor positions) {
-    return Rotations.of(ropes, positions, embedding);
+    return Rotations.of(ropes, positions, parameters.like());
   }
 
   @Override

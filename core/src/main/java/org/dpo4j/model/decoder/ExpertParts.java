@@ -6,6 +6,7 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.ParameterSource.Kind;
@@ -101,10 +102,10 @@ final class ExpertParts {
       int number = i;
       experts.add(
           x -> {
-            Tensor both = x.mm(inputs.select(0, number).t());
+            Tensor both = expert(inputs, number).times(x, true);
             Node gate = Node.of(both.narrow(1, 0, width));
             Node up = Node.of(both.narrow(1, width, width));
-            return activation.gated(gate, up).value().mm(outputs.select(0, number).t());
+            return expert(outputs, number).times(activation.gated(gate, up).value(), true);
           });
     }
     return experts;
@@ -131,13 +132,18 @@ final class ExpertParts {
       int number = i;
       experts.add(
           x -> {
-            Tensor both = x.mm(inputs.select(0, number)).add(inputBias.select(0, number));
+            Tensor both = expert(inputs, number).times(x, false).add(inputBias.select(0, number));
             Tensor pairs = both.view(-1, width, 2);
             Tensor inner = clamped(clamp, pairs.select(2, 0), pairs.select(2, 1));
-            return inner.mm(outputs.select(0, number)).add(outputBias.select(0, number));
+            return expert(outputs, number).times(inner, false).add(outputBias.select(0, number));
           });
     }
     return experts;
+  }
+
+  /** The matrix of one of the experts whose matrices are stored together. */
+  private static Matrix expert(Tensor matrices, int number) {
+    return new Matrix(matrices.select(0, number));
   }
 
   private static Tensor clamped(ExpertConfig.Clamp clamp, Tensor gate, Tensor up) {

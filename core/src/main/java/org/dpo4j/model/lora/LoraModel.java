@@ -164,23 +164,23 @@ public final class LoraModel implements CausalLm {
     return new Base();
   }
 
-  /**
-   * Adds the adapter's products to the base's weights and detaches the adapter. The base then
-   * computes what this model computed.
-   */
-  public void merge() {
+  /** W + s B A, in fp32, where the adapter is on the layer of W. */
+  @Override
+  public Tensor effective(Parameters.Parameter parameter) {
+    return factors.stream()
+        .filter(at -> at.layer().weight().is_same(parameter.tensor()))
+        .findFirst()
+        .map(at -> TensorScope.compute(() -> merged(at)))
+        .orElse(parameter.tensor());
+  }
+
+  private static Tensor merged(Factors at) {
     try (Pools.Hold spread = Pools.spread();
         NoGrad noGrad = NoGrad.open()) {
-      for (Factors at : factors) {
-        try (TensorScope scope = TensorScope.open()) {
-          Tensor product = at.b().matmul(at.a()).mul_(Tensors.scalar(at.scale()));
-          at.layer().weight().add_(at.layer().transposed() ? product.t() : product);
-        }
-        at.layer().detach();
-      }
+      Tensor product = at.b().matmul(at.a()).mul_(Tensors.scalar(at.scale()));
+      Tensor weight = at.layer().weight().to(ElementType.F32.scalarType());
+      return weight.add(at.layer().transposed() ? product.t() : product);
     }
-    factors.clear();
-    saved.clear(); // what was trained in full is in the base and stays there
   }
 
   /**
@@ -313,9 +313,7 @@ public final class LoraModel implements CausalLm {
         "a model with an adapter cannot be copied; copy base()");
   }
 
-  /**
-   * Detaches the adapter and frees it. The base has its own weights again, unless it was merged.
-   */
+  /** Detaches the adapter and frees it. The base has its own weights again. */
   @Override
   public void close() {
     factors.forEach(at -> at.layer().detach());
