@@ -50,6 +50,7 @@ class TrainingOptionsTest {
           Map.entry("lora_alpha_pattern", "q_proj=8"),
           Map.entry("use_rslora", "true"),
           Map.entry("disable_dropout", "false"),
+          Map.entry("base_dtype", "int8"),
           Map.entry("data_file", "x.json"),
           Map.entry("eval_file", "e.jsonl"),
           Map.entry("max_length", "512"),
@@ -147,6 +148,7 @@ class TrainingOptionsTest {
           Map.entry("data_weights", Map.of("data_file", "a.jsonl,b.csv")),
           Map.entry("reference", Map.of("adapter", "a")),
           Map.entry("disable_dropout", Map.of("adapter", "a")),
+          Map.entry("base_dtype", Map.of("adapter", "a")),
           Map.entry("lr_scheduler_kwargs", Map.of("lr_scheduler_type", "polynomial")),
           Map.entry("f_alpha_divergence_coef", Map.of("f_divergence_type", "alpha_divergence")),
           Map.entry("discopop_tau", Map.of("loss_type", "discopop")),
@@ -322,7 +324,7 @@ class TrainingOptionsTest {
         Map<String, String> values = new HashMap<>(REQUIRED);
         values.remove(row.text().split(" ", 2)[0]);
         values.put(name, value);
-        if (name.equals("disable_dropout")) {
+        if (List.of("disable_dropout", "load_in_8bit").contains(name)) {
           values.put("use_peft", "true");
         }
         if (List.of("refused", "replaced", "each").contains(row.answer())) {
@@ -345,7 +347,7 @@ class TrainingOptionsTest {
           List<String> renamed = TrlOptions.renamed(row, value);
           Map<String, String> same = new HashMap<>(REQUIRED);
           same.put(renamed.get(0), renamed.get(1));
-          if (name.equals("disable_dropout")) {
+          if (List.of("disable_dropout", "load_in_8bit").contains(name)) {
             same.put("use_peft", "true");
           }
           assertThat(read).as(name).isEqualTo(TrainingConfig.of(same));
@@ -470,6 +472,7 @@ class TrainingOptionsTest {
                 "use_peft",
                 "reference",
                 "disable_dropout",
+                "base_dtype",
                 "warmup_ratio",
                 "eval_split",
                 "desirable_weight",
