@@ -18,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  * product and the fp32 values are dropped afterwards, so that a frozen model takes no more memory
  * than its checkpoint; the result is that of a matrix stored in fp32.
  *
- * <p>With {@link #enableBf16} products are in bfloat16: they use a copy of the matrix, refreshed
- * once a step; inputs and result are rounded to 8 bits of precision and sums are in 32 bits.
+ * <p>With {@link #enableBf16} products are in bfloat16: they use the matrix itself or a copy of it,
+ * refreshed once a step; inputs and result are rounded to 8 bits of precision and sums are in 32
+ * bits.
  */
 public final class Matrix {
 
@@ -29,7 +30,7 @@ public final class Matrix {
   private final Tensor values;
   private final @Nullable Tensor scales; // (n, 1), of values in 8 bits
   private boolean inBf16;
-  private @Nullable Tensor bf16Copy; // null for values in 8 bits, which are widened each time
+  private @Nullable Tensor bf16Copy; // null for values in 8 bits and in bfloat16
 
   /** A matrix of shape (n, m) in 16, 32 or 64 bits. */
   public Matrix(Tensor values) {
@@ -97,6 +98,10 @@ public final class Matrix {
     return scales() != null || isNarrow(values);
   }
 
+  private boolean isBf16() {
+    return values.scalar_type().intern() == ScalarType.BFloat16;
+  }
+
   /** Null also while an adapter trains the matrix in full, which puts fp32 values in its place. */
   private @Nullable Tensor scales() {
     return scales != null && values.scalar_type().intern() == ScalarType.Char ? scales : null;
@@ -105,7 +110,7 @@ public final class Matrix {
   /** Multiplies in bfloat16 from now on. To be called again whenever the weights have changed. */
   void enableBf16() {
     inBf16 = true;
-    if (scales() != null) {
+    if (scales() != null || isBf16()) {
       return;
     }
     try (TensorScope scope = TensorScope.open();
@@ -267,6 +272,9 @@ public final class Matrix {
       try (Wide wide = wide()) {
         return wide.values().to(ScalarType.BFloat16);
       }
+    }
+    if (isBf16()) {
+      return values;
     }
     // Autograd must see the conversion of a trained matrix to differentiate through it.
     return GradMode.is_enabled() && values.requires_grad()

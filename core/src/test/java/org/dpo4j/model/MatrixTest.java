@@ -105,6 +105,30 @@ class MatrixTest {
     }
   }
 
+  /** The copy of values in fp32 is not that of the values in bfloat16 that they stand in for. */
+  @Test
+  void valuesInBf16AreMultipliedAsTheyAreAndNotOverwritten() {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      Tensor stored = random(1, 30, 20).to(ScalarType.BFloat16);
+      Tensor before = stored.clone();
+      Tensor values = stored.detach();
+      Tensor input = random(2, 5, 20);
+      Matrix matrix = new Matrix(values);
+      matrix.enableBf16();
+      Tensor own = input.to(ScalarType.BFloat16).mm(before.t()).to(ScalarType.Float);
+      assertThat(matrix.times(input, true).equal(own)).isTrue();
+      values.set_data(random(3, 30, 20)); // as an adapter that trains the matrix in full
+      matrix.enableBf16();
+      assertThat(matrix.times(input, true).equal(own)).isFalse();
+      values.set_data(stored);
+      matrix.enableBf16();
+      assertThat(stored.equal(before)).isTrue();
+      assertThat(matrix.times(input, true).equal(own)).isTrue();
+      matrix.disableBf16();
+    }
+  }
+
   /** A graph keeps the widened values, which the memory of the next product must not overwrite. */
   @Test
   void autogradDifferentiatesThroughMatricesIn16Bits() {
