@@ -22,8 +22,7 @@ public record ScoreConfig(
         Path output,
     @Option(help = "folder of the reference model; adds rewards") Optional<Path> refModel,
     @Option(help = "folder of a LoRA adapter to load on the model") Optional<Path> adapter,
-    @Option(value = "auto", help = "weights of model in memory: auto is as stored")
-        BaseDtype baseDtype,
+    @Option(value = "auto", help = "weights; auto keeps their type") BaseDtype baseDtype,
     @Option(value = "0.1", help = "factor of the rewards") double beta,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,

@@ -232,8 +232,7 @@ public record TrainingConfig(
           boolean useRslora,
       @Option(value = "true", help = "false applies lora_dropout in training")
           boolean disableDropout,
-      @Option(value = "auto", help = "model under the adapter: auto is as stored")
-          BaseDtype baseDtype) {
+      @Option(value = "auto", help = "frozen weights; auto keeps their type") BaseDtype baseDtype) {
     public Lora {
       loraR.ifPresent(rank -> OptionChecks.atLeast("lora_r", rank, 1, "16 is usual"));
       loraAlpha.ifPresent(
