@@ -73,7 +73,7 @@ class FamiliesTest {
       file(folder).copyTo("embedding_gradient", gradient);
       double[] expected = Tensors.toDoubles(gradient);
       // Sums over the sequence: relative to the largest.
-      Offset<Double> close = within(1e-5 * Arrays.stream(expected).map(Math::abs).max().orElse(0));
+      Offset<Double> close = within(5e-5 * Arrays.stream(expected).map(Math::abs).max().orElse(0));
 
       SequenceLogProbs.logProbs(loaded.model(), sequence).sum().backward();
       assertThat(Tensors.toDoubles(table.grad())).containsExactly(expected, close);
