@@ -72,8 +72,9 @@ class FamiliesTest {
       Tensor gradient = Tensors.empty(ElementType.F32, table.shape());
       file(folder).copyTo("embedding_gradient", gradient);
       double[] expected = Tensors.toDoubles(gradient);
-      // Sums over the sequence: relative to the largest.
-      Offset<Double> close = within(5e-5 * Arrays.stream(expected).map(Math::abs).max().orElse(0));
+      // Sums over the sequence: relative to the largest. Rounding alone is 1.2e-5 with AVX2
+      // kernels.
+      Offset<Double> close = within(2e-5 * Arrays.stream(expected).map(Math::abs).max().orElse(0));
 
       SequenceLogProbs.logProbs(loaded.model(), sequence).sum().backward();
       assertThat(Tensors.toDoubles(table.grad())).containsExactly(expected, close);
