@@ -1,7 +1,5 @@
 package org.dpo4j.torch;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -12,7 +10,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class Scratch implements AutoCloseable {
 
-  private static final Deque<Tensor> UNUSED = new ArrayDeque<>();
+  private static final FreeMemory UNUSED = new FreeMemory();
 
   private final Tensor memory;
   private final long count;
@@ -27,7 +25,7 @@ public final class Scratch implements AutoCloseable {
   /** Memory for an fp32 tensor, exclusive until it is closed. */
   public static Scratch of(long... shape) {
     long count = LongStream.of(shape).reduce(1, Math::multiplyExact);
-    return new Scratch(take(count), count, shape);
+    return new Scratch(UNUSED.takeOrReplace(ElementType.F32, count, count), count, shape);
   }
 
   /** The tensor, uninitialized, valid until this is closed. */
@@ -35,36 +33,13 @@ public final class Scratch implements AutoCloseable {
     return memory.narrow(0, 0, count).view(shape);
   }
 
-  /** The first that is large enough; else new memory, in place of one that is too small. */
-  private static Tensor take(long count) {
-    synchronized (UNUSED) {
-      for (Tensor one : UNUSED) {
-        if (one.numel() >= count) {
-          UNUSED.remove(one);
-          return one;
-        }
-      }
-      if (!UNUSED.isEmpty()) {
-        Tensors.free(UNUSED.pop());
-      }
-    }
-    try (TensorScope scope = TensorScope.open()) {
-      return scope.disown(Tensors.empty(ElementType.F32, count));
-    }
-  }
-
   /** Frees the memory that no operation uses. */
   static void freeUnused() {
-    synchronized (UNUSED) {
-      UNUSED.forEach(Tensors::free);
-      UNUSED.clear();
-    }
+    UNUSED.free();
   }
 
   @Override
   public void close() {
-    synchronized (UNUSED) {
-      UNUSED.push(memory);
-    }
+    UNUSED.giveBack(ElementType.F32, memory);
   }
 }

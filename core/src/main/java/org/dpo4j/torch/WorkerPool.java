@@ -1,9 +1,6 @@
 package org.dpo4j.torch;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -34,9 +31,8 @@ public final class WorkerPool {
 
   private final List<Worker> workers = new ArrayList<>(); // all threads but the caller's
   private final ReentrantLock turn = new ReentrantLock(true); // held by the caller whose body runs
-  private final Map<ElementType, Deque<Tensor>> chunks = new EnumMap<>(ElementType.class); // unused
-  private final Map<ElementType, Deque<Tensor>> buffers =
-      new EnumMap<>(ElementType.class); // unused
+  private final FreeMemory chunks = new FreeMemory();
+  private final FreeMemory buffers = new FreeMemory();
   private final int size;
 
   private WorkerPool(int size) {
@@ -177,74 +173,32 @@ public final class WorkerPool {
     @Override
     public void close() {
       if (memory != null) {
-        giveBack(buffers, type, memory);
+        buffers.giveBack(type, memory);
         memory = null;
       }
     }
   }
 
-  /** An unused buffer that is large enough; else new memory, in place of an unused buffer. */
   private Tensor takeBuffer(ElementType type, long count) {
-    synchronized (buffers) {
-      Tensor free = take(buffers, type, count);
-      if (free != null) {
-        return free;
-      }
-      Tensor small = take(buffers, type, 0);
-      if (small != null) {
-        Tensors.free(small);
-      }
-    }
     // Half as much again for the next, larger batch; pages that are never written take no memory.
-    return allocated(type, count + count / 2);
+    return buffers.takeOrReplace(type, count, count + count / 2);
   }
 
   /** A chunk of at least {@code count} elements, preferably the one that was used last. */
   Tensor takeChunk(ElementType type, long count) {
-    Tensor free = take(chunks, type, count);
-    return free == null ? allocated(type, count) : free;
+    Tensor free = chunks.take(type, count);
+    return free == null ? FreeMemory.allocate(type, count) : free;
   }
 
   void giveBackChunk(ElementType type, Tensor chunk) {
-    giveBack(chunks, type, chunk);
-  }
-
-  private static @Nullable Tensor take(
-      Map<ElementType, Deque<Tensor>> free, ElementType type, long count) {
-    synchronized (free) { // worker threads call this too
-      Deque<Tensor> all = free.computeIfAbsent(type, key -> new ArrayDeque<>());
-      for (Tensor one : all) {
-        if (one.numel() >= count) {
-          all.remove(one);
-          return one;
-        }
-      }
-      return null;
-    }
-  }
-
-  private static void giveBack(
-      Map<ElementType, Deque<Tensor>> free, ElementType type, Tensor memory) {
-    synchronized (free) {
-      free.computeIfAbsent(type, key -> new ArrayDeque<>()).push(memory);
-    }
+    chunks.giveBack(type, chunk);
   }
 
   /** Frees the memory that no open pass uses. */
   public void freeUnused() {
-    for (Map<ElementType, Deque<Tensor>> free : List.of(chunks, buffers)) {
-      synchronized (free) {
-        free.values().forEach(all -> all.forEach(Tensors::free));
-        free.clear();
-      }
-    }
+    chunks.free();
+    buffers.free();
     Scratch.freeUnused();
-  }
-
-  private static Tensor allocated(ElementType type, long count) {
-    try (TensorScope scope = TensorScope.open()) {
-      return scope.disown(Tensors.empty(type, count));
-    }
   }
 
   /** A thread that waits for a body and runs it. */
