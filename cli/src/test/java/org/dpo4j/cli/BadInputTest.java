@@ -139,7 +139,12 @@ class BadInputTest {
         usage("no truth value", TRAIN + "--shuffle maybe", "true or false but was maybe"),
         usage("loss dpo", TRAIN + "--loss_type dpo", "was dpo; did you mean sigmoid?"),
         usage("loss misspelled", TRAIN + "--loss_type sigmod", "did you mean sigmoid?"),
-        usage("device", TRAIN + "--device cuda", "--device must be one of cpu but was cuda"),
+        usage(
+            "device",
+            TRAIN + "--device tpu",
+            "--device must be auto, cpu, cuda or cuda:N but was tpu"),
+        usage(
+            "no GPU", TRAIN + "--device cuda:7", "--device must be on this machine but was cuda:7"),
         usage("fp16", TRAIN + "--fp16 true", "--fp16 true is refused", "--save_dtype"),
         usage("adapter missing", SCORE + "--adapter $/none", "--adapter must be a folder"),
         usage("model as adapter", TRAIN + "--adapter $/model", "pass it as --model"),

@@ -296,7 +296,7 @@ class MainTest {
         "--deepspeed zero3.json",
         "--loss_type sigmoid kto_pair",
         "--loss_type exo_pair",
-        "--device cuda",
+        "--device tpu",
         "--lr_scheduler_type reduce_lr_on_plateau",
         "--lr_scheduler_type cosine_with_min_lr",
         "--resume_from_checkpoint out/checkpoint-5",

@@ -24,6 +24,7 @@ import org.dpo4j.Message;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.FlatSequences;
+import org.dpo4j.config.Devices;
 import org.dpo4j.config.InputPaths;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.Example;
@@ -40,6 +41,7 @@ import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.SequenceLogProbs;
+import org.dpo4j.options.DeviceName;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.run.ModelBundle;
@@ -157,6 +159,7 @@ public final class LanguageModel implements AutoCloseable {
     private Optional<Path> adapter = Optional.empty();
     private @Nullable Tokenizer tokenizer;
     private @Nullable ChatTemplate chatTemplate;
+    private DeviceName device = new DeviceName("cpu");
     private int threads;
 
     private Builder(Path folder) {
@@ -197,6 +200,19 @@ public final class LanguageModel implements AutoCloseable {
     }
 
     /**
+     * Sets the device that computes.
+     *
+     * @param name {@code cpu}, the default; {@code cuda} or {@code cuda:1} for a GPU; {@code auto}
+     *     for a GPU if there is one
+     * @return this
+     * @throws IllegalArgumentException if the name is none of these
+     */
+    public Builder device(String name) {
+      device = new DeviceName(name);
+      return this;
+    }
+
+    /**
      * Sets how many threads compute.
      *
      * @param newThreads at least 0; 0, the default, uses all cores
@@ -214,7 +230,7 @@ public final class LanguageModel implements AutoCloseable {
      * Opens the model.
      *
      * @return the model, to be closed by the caller
-     * @throws UsageException if there is no such folder
+     * @throws UsageException if there is no such folder or device
      * @throws DpoException if a file is missing or damaged, or the adapter does not fit the model
      */
     public LanguageModel open() {
@@ -232,7 +248,12 @@ public final class LanguageModel implements AutoCloseable {
       PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, UTF_8);
       RunOutput output = new RunOutput(nowhere, nowhere, Progress.NONE);
       ModelBundle bundle =
-          ModelBundle.open(model, modelAdapter, TextSide.of(tokenizer, chatTemplate), output);
+          ModelBundle.open(
+              model,
+              modelAdapter,
+              TextSide.of(tokenizer, chatTemplate),
+              Devices.of(device),
+              output);
       try {
         return new LanguageModel(bundle, threads, output.warnings());
       } catch (RuntimeException e) {

@@ -1115,7 +1115,8 @@ public final class PreferenceTuning {
   /**
    * Sets the device that computes.
    *
-   * @param name {@code cpu}, the default and the only one so far
+   * @param name {@code cpu}, the default; {@code cuda} or {@code cuda:1} for a GPU; {@code auto}
+   *     for a GPU if there is one
    * @return a changed copy
    */
   public PreferenceTuning device(String name) {

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.ReadableFile;
@@ -23,7 +24,7 @@ public record GenerateConfig(
         double topP,
     @Option(value = "0", help = "random seed") long seed,
     @Option(value = "false", help = "use the prompt as is, without the chat template") boolean raw,
-    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "cpu", help = Devices.HELP) DeviceName device,
     @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code generate}. */

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.dpo4j.UsageException;
+import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
@@ -19,7 +20,7 @@ public record MergeConfig(
     @Option(help = "folder for the merged model; must be new or empty") Path outputDir,
     @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
     @Option(value = "false", help = "reload the result and compare its logits") boolean verify,
-    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "cpu", help = Devices.HELP) DeviceName device,
     @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code merge}. */

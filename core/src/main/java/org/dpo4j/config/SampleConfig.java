@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.OptionText;
+import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.ReadableFile;
@@ -19,7 +20,7 @@ public record SampleConfig(
     Sampling sampling,
     @Option(value = "0", help = "random seed") long seed,
     @Option(value = "false", help = "continue the output of an interrupted run") boolean resume,
-    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "cpu", help = Devices.HELP) DeviceName device,
     @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code sample}. */

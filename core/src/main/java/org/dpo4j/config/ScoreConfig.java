@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
+import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
@@ -27,7 +28,7 @@ public record ScoreConfig(
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
     @Option(value = "8", help = "rows per batch") int perDeviceEvalBatchSize,
-    @Option(value = "cpu", help = "device to run on") Device device,
+    @Option(value = "cpu", help = Devices.HELP) DeviceName device,
     @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
 
   /** The table of all options of {@code score}. */

@@ -14,12 +14,14 @@ import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PackingStrategy;
 import org.dpo4j.encode.Scoring;
 import org.dpo4j.logprob.LengthDesensitizing;
+import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.loss.UnpairedLoss;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
@@ -27,6 +29,7 @@ import org.dpo4j.options.StepInterval;
 import org.dpo4j.report.BestMetric;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.MetricNames;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.train.Computation;
 
 /**
@@ -664,17 +667,32 @@ public record TrainingConfig(
   /** The machine's side. */
   public record Engine(
       @Option(value = "42", help = "random seed") long seed,
-      @Option(value = "cpu", help = "device to run on") Device device,
+      @Option(value = "cpu", help = Devices.HELP) DeviceName device,
       @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads,
       @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
       @Option(value = "false", help = "recompute activations in the backward pass to save memory")
           boolean gradientCheckpointing,
       @Option(value = "cpu", help = "hand-written passes or autograd (slower)") EngineType engine) {
 
-    /** The computation that these settings select on this machine. */
+    /**
+     * The device of weights and passes.
+     *
+     * @throws UsageException if this machine does not have it
+     */
+    public ComputeDevice computeDevice() {
+      return Devices.of(device);
+    }
+
+    /**
+     * The computation that these settings select on this machine. The hand-written passes are for
+     * the processor.
+     */
     public Computation computation() {
+      boolean gpu = !computeDevice().isCpu();
       return new Computation(
-          bf16 && org.dpo4j.torch.Engine.bf16IsFast(), gradientCheckpointing, engine.engine());
+          bf16 && (gpu || org.dpo4j.torch.Engine.bf16IsFast()),
+          gradientCheckpointing,
+          gpu ? LogProbEngine.autograd() : engine.engine());
     }
 
     public Engine {

@@ -160,7 +160,7 @@ public final class Generator {
       tokens[i] = sampling.pick(row, completions.get(i).random);
       places[i] = (int) Math.min(i, rows - 1) * row.length + tokens[i];
     }
-    Tensor chosen = logits.flatten().index_select(0, Tensors.longs(places));
+    Tensor chosen = logits.flatten().index_select(0, Tensors.indices(logits, places));
     Tensor all = logits.logsumexp(new long[] {1}, false);
     return new Sampled(tokens, Tensors.toDoubles(chosen.sub(all)));
   }

@@ -18,7 +18,7 @@ final class CpuEngine implements LogProbEngine {
       LengthDesensitizing tail,
       Purpose purpose,
       OptionalLong dropoutSeed) {
-    return model.hasTapedLayers()
+    return model.hasTapedLayers() && model.parameters().like().is_cpu()
         ? CpuPass.forward(model, sequences, tail, purpose, HeadPass.Sizes.DEFAULT, dropoutSeed)
         : LogProbEngine.autograd().forward(model, sequences, tail, purpose, dropoutSeed);
   }

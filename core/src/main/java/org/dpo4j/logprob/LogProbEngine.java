@@ -35,7 +35,8 @@ public interface LogProbEngine {
 
   /**
    * The engine for the CPU: hand-written backward formulas on the worker pool. A model without
-   * {@linkplain CausalLm#hasTapedLayers taped layers} is computed as by {@link #autograd}.
+   * {@linkplain CausalLm#hasTapedLayers taped layers}, or on a GPU, is computed as by {@link
+   * #autograd}.
    */
   static LogProbEngine cpu() {
     return CpuEngine.INSTANCE;

@@ -147,7 +147,10 @@ public final class GrowingSequences implements AutoCloseable {
   private Tensor logits(int[] ids, int[] positions, Attention attention, int from) {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      Tensor hidden = model.hiddenStates(Tensors.longs(ids), Tensors.longs(positions), attention);
+      Tensor like = model.parameters().like();
+      Tensor hidden =
+          model.hiddenStates(
+              Tensors.indices(like, ids), Tensors.indices(like, positions), attention);
       return scope.moveToOuter(model.logits(Tensors.rows(hidden, 0, from, ids.length)));
     }
   }
@@ -209,9 +212,10 @@ public final class GrowingSequences implements AutoCloseable {
     NewTokens(int[] positions, int longest, Tensor like) {
       this.longest = longest;
       places =
-          Tensors.longs(IntStream.range(0, size).map(i -> i * capacity + positions[i]).toArray());
-      Tensor number = Tensors.longs(IntStream.range(0, longest).toArray()).unsqueeze(0);
-      Tensor ends = Tensors.longs(Arrays.copyOf(tokens, size)).unsqueeze(1);
+          Tensors.indices(
+              like, IntStream.range(0, size).map(i -> i * capacity + positions[i]).toArray());
+      Tensor number = Tensors.indices(like, IntStream.range(0, longest).toArray()).unsqueeze(0);
+      Tensor ends = Tensors.indices(like, Arrays.copyOf(tokens, size)).unsqueeze(1);
       for (int window : model.windows()) {
         masks.computeIfAbsent(Math.min(window, longest), w -> mask(w, number, ends, like));
       }

@@ -5,7 +5,6 @@ import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.OneDnn;
 import org.dpo4j.torch.Scratch;
@@ -63,12 +62,12 @@ public final class Matrix {
     Tensor factors = scales();
     return factors == null
         ? widened(rows)
-        : rows.to(ScalarType.Float).mul_(factors.index_select(0, indices));
+        : scaled(rows.to(ScalarType.Float), factors.index_select(0, indices));
   }
 
   /** A copy of the values in the precision of products, in the caller's scope. */
   Tensor copy() {
-    return isNarrow() ? widenInto(Tensors.empty(ElementType.F32, values.shape())) : values.clone();
+    return isNarrow() ? scaled(values.to(ScalarType.Float), scales()) : values.clone();
   }
 
   /** The values in fp32 if they are stored in 16 bits; else as they are. */
@@ -209,8 +208,8 @@ public final class Matrix {
     if (!isNarrow()) {
       return new Wide(values, null);
     }
-    if (GradMode.is_enabled()) {
-      return new Wide(copy(), null); // a graph may keep it
+    if (GradMode.is_enabled() || !values.is_cpu()) {
+      return new Wide(copy(), null); // a graph may keep it, or a GPU has memory of its own
     }
     Scratch scratch = Scratch.of(values.shape());
     return new Wide(widenInto(scratch.tensor()), scratch);
@@ -219,8 +218,11 @@ public final class Matrix {
   /** Fills fp32 memory of the matrix's shape. */
   private Tensor widenInto(Tensor memory) {
     memory.copy_(values);
-    Tensor factors = scales();
-    return factors == null ? memory : memory.mul_(factors);
+    return scaled(memory, scales());
+  }
+
+  private static Tensor scaled(Tensor rows, @Nullable Tensor factors) {
+    return factors == null ? rows : rows.mul_(factors);
   }
 
   /**
@@ -240,7 +242,10 @@ public final class Matrix {
       if (transposed) {
         return values.t();
       }
-      if (scratch == null && input.size(0) >= MIN_ROWS_TO_PREFETCH && !GradMode.is_enabled()) {
+      if (scratch == null
+          && input.size(0) >= MIN_ROWS_TO_PREFETCH
+          && !GradMode.is_enabled()
+          && values.is_cpu()) {
         prefetch();
       }
       return values;

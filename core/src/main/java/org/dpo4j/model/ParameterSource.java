@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /** Provides the weights of a model while the model is built. */
@@ -44,6 +45,11 @@ public interface ParameterSource {
    * @param shape required shape
    */
   Tensor take(String name, Kind kind, long... shape);
+
+  /** This source, with each weight moved to the device of a tensor. */
+  default ParameterSource on(Tensor like) {
+    return (name, kind, shape) -> Tensors.moved(take(name, kind, shape), like);
+  }
 
   /**
    * The scales of a weight that was taken in 8 bits: its values are row by row the stored numbers

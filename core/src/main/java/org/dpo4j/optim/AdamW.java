@@ -16,6 +16,9 @@ public final class AdamW implements AutoCloseable {
   /** Elements updated together: enough to pay for the call, few enough to stay in cache. */
   static final int PIECE = 1 << 17;
 
+  /** As many as a call can take: a GPU divides them among its cores itself. */
+  private static final long PIECE_OF_GPU = 1 << 30;
+
   /**
    * Constants of the update.
    *
@@ -83,21 +86,36 @@ public final class AdamW implements AutoCloseable {
    */
   public void step(double learningRate, double gradientFactor) {
     steps++;
-    WorkerPool workers = WorkerPool.get();
-    long pieces = (parameters.count() - 1) / PIECE + 1;
     try (TensorScope scope = TensorScope.open()) {
       FusedAdamW fused =
           new FusedAdamW(
-              steps, learningRate, settings.beta1(), settings.beta2(), settings.epsilon());
-      workers.runOnEach(
-          thread -> {
-            for (long piece = pieces * thread / workers.size();
-                piece < pieces * (thread + 1) / workers.size();
-                piece++) {
-              update(fused, piece * PIECE, gradientFactor);
-            }
-          });
+              parameters.values(),
+              steps,
+              learningRate,
+              settings.beta1(),
+              settings.beta2(),
+              settings.epsilon());
+      if (parameters.onGpu()) {
+        for (long start = 0; start < parameters.count(); start += PIECE_OF_GPU) {
+          update(fused, start, PIECE_OF_GPU, gradientFactor);
+        }
+      } else {
+        updateOnCpu(fused, gradientFactor);
+      }
     }
+  }
+
+  private void updateOnCpu(FusedAdamW fused, double gradientFactor) {
+    WorkerPool workers = WorkerPool.get();
+    long pieces = (parameters.count() - 1) / PIECE + 1;
+    workers.runOnEach(
+        thread -> {
+          for (long piece = pieces * thread / workers.size();
+              piece < pieces * (thread + 1) / workers.size();
+              piece++) {
+            update(fused, piece * PIECE, PIECE, gradientFactor);
+          }
+        });
   }
 
   /** {@link #step(double, double)} with the gradients as they are. */
@@ -106,21 +124,21 @@ public final class AdamW implements AutoCloseable {
   }
 
   /** A piece may contain both weights with decay and weights without. */
-  private void update(FusedAdamW fused, long start, double gradientFactor) {
-    long end = Math.min(start + PIECE, parameters.count());
+  private void update(FusedAdamW fused, long start, long most, double gradientFactor) {
+    long end = Math.min(start + most, parameters.count());
     long border = Math.max(start, Math.min(end, parameters.decaying()));
     try (TensorScope scope = TensorScope.open()) {
       Tensor gradients = parameters.gradients().narrow(0, start, end - start);
       if (gradientFactor != 1) {
         gradients.mul_(Tensors.scalar(gradientFactor));
       }
-      update(fused, start, border, settings.weightDecay());
-      update(fused, border, end, 0);
+      updateRange(fused, start, border, settings.weightDecay());
+      updateRange(fused, border, end, 0);
       gradients.zero_();
     }
   }
 
-  private void update(FusedAdamW fused, long from, long to, double weightDecay) {
+  private void updateRange(FusedAdamW fused, long from, long to, double weightDecay) {
     if (from < to) {
       fused.update(
           parameters.values().narrow(0, from, to - from),

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.stream.DoubleStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
+import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -19,6 +20,11 @@ import org.dpo4j.torch.WorkerPool;
 public final class FlatParameters implements AutoCloseable {
 
   private static final long NORM_PIECE = 1 << 16;
+
+  /**
+   * A GPU works on a piece with all its cores, and reading a result back takes longer than that.
+   */
+  private static final long NORM_PIECE_OF_GPU = 1 << 26;
 
   private final Tensor values; // (count)
   private final Tensor gradients; // (count)
@@ -97,8 +103,16 @@ public final class FlatParameters implements AutoCloseable {
     gradients.zero_();
   }
 
+  /** Whether the weights are on a GPU, which divides an operation among its cores itself. */
+  boolean onGpu() {
+    return !values.is_cpu();
+  }
+
   /** The 2-norm of all gradients. */
   public double gradientNorm() {
+    if (onGpu()) {
+      return gradientNormOnGpu();
+    }
     WorkerPool workers = WorkerPool.get();
     // Squares of millions of elements, summed in 32 bits, lose percents of the sum. The pieces do
     // not depend on the number of threads, so neither does the sum.
@@ -116,6 +130,18 @@ public final class FlatParameters implements AutoCloseable {
           }
         });
     return Math.sqrt(DoubleStream.of(squares).reduce(0, Double::sum));
+  }
+
+  private double gradientNormOnGpu() {
+    double sum = 0;
+    for (long start = 0; start < count(); start += NORM_PIECE_OF_GPU) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor piece = gradients.narrow(0, start, Math.min(NORM_PIECE_OF_GPU, count() - start));
+        double norm = piece.to(ElementType.F64.scalarType()).norm().item_double();
+        sum += norm * norm;
+      }
+    }
+    return Math.sqrt(sum);
   }
 
   /**

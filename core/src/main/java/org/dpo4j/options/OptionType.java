@@ -134,6 +134,9 @@ public record OptionType(
           "N",
           text -> new StepInterval(number(text)));
     }
+    if (type == DeviceName.class) {
+      return open(DeviceName.RULE, "NAME", DeviceName::new);
+    }
     if (type.isEnum()) {
       return choice(type.getEnumConstants());
     }

@@ -6,6 +6,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.BaseDtype;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.logprob.LogProbEngine;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.weights.ModelBlueprint;
@@ -26,7 +27,13 @@ final class ComputingEngine {
 
   /** Notes that the model's parts decide for the slower engine. */
   static void note(TrainingConfig config, List<String> untapedParts, RunOutput output) {
-    if (!untapedParts.isEmpty() && !isAskedFor(config)) {
+    if (!config.engine().computeDevice().isCpu()) {
+      output.warn(
+          OptionText.of(
+              "{device} %s: the project's tests run without a GPU, so compare the first steps with"
+                  + " those of {device} cpu",
+              config.engine().computeDevice()));
+    } else if (!untapedParts.isEmpty() && !isAskedFor(config)) {
       output.note(
           "the model has "
               + String.join(" and ", untapedParts)
@@ -35,9 +42,14 @@ final class ComputingEngine {
     }
   }
 
+  /** How a run keeps the weights of its model, and on which device. */
+  static WeightMemory memory(TrainingConfig config, ModelBlueprint model) {
+    return new WeightMemory(storage(config, model), config.engine().computeDevice());
+  }
+
   /**
-   * How a run keeps the weights of its model. Autograd saves the fp32 values of each product, so
-   * that narrow ones beside them would only add to the memory.
+   * The number types of the weights. Autograd saves the fp32 values of each product, so that narrow
+   * ones beside them would only add to the memory.
    *
    * @throws UsageException if 8 bits are asked for where they save nothing
    */
@@ -52,12 +64,19 @@ final class ComputingEngine {
       throw new UsageException(
           "base_dtype",
           "int8 needs hand-written backward passes, which autograd does not use,",
-          isAskedFor(config)
-              ? OptionText.of("{engine} is autograd")
-              : "the model has " + String.join(" and ", model.untapedParts()),
+          reason(config, model),
           "leave it out");
     }
     return WeightStorage.FP32;
+  }
+
+  private static String reason(TrainingConfig config, ModelBlueprint model) {
+    if (!config.engine().computeDevice().isCpu()) {
+      return OptionText.of("{device} is %s", config.engine().device());
+    }
+    return isAskedFor(config)
+        ? OptionText.of("{engine} is autograd")
+        : "the model has " + String.join(" and ", model.untapedParts());
   }
 
   private static boolean isAskedFor(TrainingConfig config) {

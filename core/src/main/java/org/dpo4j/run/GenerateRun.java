@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.Message;
+import org.dpo4j.config.Devices;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
@@ -34,7 +35,9 @@ public final class GenerateRun {
                 .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
                 .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
-        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output)) {
+        ModelBundle inputs =
+            ModelBundle.open(
+                config.model(), config.adapter(), Devices.of(config.device()), output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(

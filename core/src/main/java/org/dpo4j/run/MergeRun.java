@@ -10,9 +10,11 @@ import org.dpo4j.OptionText;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.checkpoint.OutputFolder;
+import org.dpo4j.config.Devices;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.torch.ElementType;
@@ -64,7 +66,7 @@ public final class MergeRun {
       if (config.verify()) {
         // The model and its adapter are closed, so that there is one model in memory.
         try (LoadedModel written =
-            ModelReader.open("output_dir", folder.pending(), WeightStorage.AS_STORED)) {
+            ModelReader.open("output_dir", folder.pending(), memory(config))) {
           verify(merged.with, merged.without, logits(written.model()), merged.lost, output);
         }
       }
@@ -72,6 +74,10 @@ public final class MergeRun {
       folder.publish();
       output.out().println("written to " + folder.target());
     }
+  }
+
+  private static WeightMemory memory(MergeConfig config) {
+    return new WeightMemory(WeightStorage.AS_STORED, Devices.of(config.device()));
   }
 
   /** What was written. */
@@ -91,7 +97,7 @@ public final class MergeRun {
 
   private static Merged merge(
       MergeConfig config, OutputFolder folder, RunOutput output, DiskSpace disk) {
-    try (LoadedModel loaded = ModelReader.open("model", config.model(), WeightStorage.AS_STORED);
+    try (LoadedModel loaded = ModelReader.open("model", config.model(), memory(config));
         PeftAdapter adapter = PeftAdapter.open("adapter", config.adapter(), loaded)) {
       Optional<String> otherModel = AdapterCheck.run(config.adapter(), adapter, loaded, output);
       if (config.verify() && otherModel.isPresent()) {
@@ -161,13 +167,14 @@ public final class MergeRun {
     int tokens = Math.min(SAMPLE, model.maxPositions() - 1);
     int[] ids = IntStream.range(0, tokens).map(i -> i * 7919 % model.vocabSize()).toArray();
     FlatSequences sequences = FlatSequences.of(ids, new int[] {0});
+    Tensor like = model.parameters().like();
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       Tensor hidden =
           model.hiddenStates(
-              Tensors.longs(sequences.ids()),
-              Tensors.longs(sequences.positions()),
-              new FlatAttention(sequences, model.parameters().like(), model.windows()));
+              Tensors.indices(like, sequences.ids()),
+              Tensors.indices(like, sequences.positions()),
+              new FlatAttention(sequences, like, model.windows()));
       return Tensors.toFloats(model.logits(hidden));
     }
   }

@@ -12,10 +12,12 @@ import org.dpo4j.UsageException;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelBlueprint;
@@ -41,19 +43,19 @@ public record ModelBundle(
    *
    * @param output receives warnings about the adapter
    */
-  static ModelBundle open(Path folder, Optional<Path> adapter, RunOutput output) {
-    return open(folder, adapter, ModelTokenizer::load, output);
+  static ModelBundle open(
+      Path folder, Optional<Path> adapter, ComputeDevice device, RunOutput output) {
+    return open(folder, adapter, ModelTokenizer::load, device, output);
   }
 
   /**
    * How weights are kept for generation, which multiplies a row at a time: widening a matrix takes
    * longer than that, so it is done only where memory is short.
    */
-  private static WeightStorage forAnswers(Path folder) {
+  private static WeightMemory forAnswers(Path folder, ComputeDevice device) {
     long wide = ModelBlueprint.read("model", folder).shape().parameters() * Float.BYTES;
-    return wide <= MemorySize.ofMachine() / PART_OF_MEMORY
-        ? WeightStorage.FP32
-        : WeightStorage.AS_STORED;
+    boolean fits = wide <= MemorySize.ofMachine() / PART_OF_MEMORY;
+    return new WeightMemory(fits ? WeightStorage.FP32 : WeightStorage.AS_STORED, device);
   }
 
   /**
@@ -62,17 +64,18 @@ public record ModelBundle(
    * @param output receives warnings about the adapter
    */
   static ModelBundle open(
-      Path folder, Optional<Path> adapter, WeightStorage storage, RunOutput output) {
+      Path folder, Optional<Path> adapter, WeightMemory memory, RunOutput output) {
     return open(
         folder,
         ModelTokenizer::load,
-        () -> storage,
+        () -> memory,
         loaded -> adapter(adapter, loaded, output),
         output);
   }
 
   /**
-   * {@link #open(Path, Optional, RunOutput)} with a text side of the caller's choice.
+   * {@link #open(Path, Optional, ComputeDevice, RunOutput)} with a text side of the caller's
+   * choice.
    *
    * @param textSide reads the tokenizer of a model folder
    */
@@ -80,11 +83,12 @@ public record ModelBundle(
       Path folder,
       Optional<Path> adapter,
       Function<Path, ModelTokenizer> textSide,
+      ComputeDevice device,
       RunOutput output) {
     return open(
         folder,
         textSide,
-        () -> forAnswers(folder),
+        () -> forAnswers(folder, device),
         loaded -> adapter(adapter, loaded, output),
         output);
   }
@@ -107,17 +111,17 @@ public record ModelBundle(
   /**
    * A model with what {@code adapter} puts on it.
    *
-   * @param storage of the model's weights
+   * @param memory of the model's weights
    */
   static ModelBundle open(
       Path folder,
       Function<Path, ModelTokenizer> textSide,
-      Supplier<WeightStorage> storage,
+      Supplier<WeightMemory> memory,
       Function<LoadedModel, Optional<PeftAdapter>> adapter,
       RunOutput output) {
     ModelTokenizer tokenizer = tokenizer(folder, textSide, output);
     try {
-      LoadedModel loaded = ModelReader.open("model", folder, storage.get());
+      LoadedModel loaded = ModelReader.open("model", folder, memory.get());
       noteUnread(loaded.config(), output);
       try {
         return new ModelBundle(loaded, adapter.apply(loaded), tokenizer);

@@ -91,6 +91,9 @@ public final class PlanRun {
   private void run() {
     ModelBundle.noteUnread(blueprint.config(), output);
     ComputingEngine.note(training, blueprint.untapedParts(), output);
+    if (!training.engine().computeDevice().isCpu()) {
+      output.warn("memory and time are those of the processor; a GPU's are not known here");
+    }
     DataInput files = training.data().training();
     try (TrainingExamples pairs = pairs(files)) {
       plan(files, pairs);

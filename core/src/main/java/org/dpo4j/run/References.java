@@ -10,6 +10,7 @@ import org.dpo4j.config.BaseDtype;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.Reference;
@@ -133,7 +134,11 @@ final class References {
                   config.model().model().resolve("tokenizer.json")),
           "take a reference with the model's tokenizer");
     }
-    LoadedModel other = ModelReader.open("ref_model", folder, WeightStorage.AS_STORED);
+    LoadedModel other =
+        ModelReader.open(
+            "ref_model",
+            folder,
+            new WeightMemory(WeightStorage.AS_STORED, config.engine().computeDevice()));
     cast(other.model());
     if (other.model().vocabSize() < policy.vocabSize()) {
       other.close();

@@ -18,6 +18,7 @@ import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.ShortNumber;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.train.Computation;
 
 /** Describes the loss, the reference and the adapter of a training run. */
@@ -30,13 +31,15 @@ final class RunDescriptions {
     this.config = config;
   }
 
-  /** The precision of matrix products, and why it differs from the requested one. */
+  /** The device, unless it is the processor, and the precision of matrix products with a reason. */
   String computation() {
     Computation computation = config.engine().computation();
+    ComputeDevice device = config.engine().computeDevice();
     return (computation.bf16() ? "float32 with products in bfloat16" : "float32")
         + (config.engine().bf16() && !computation.bf16()
             ? ", since bf16 products are slower than float32 on this processor"
-            : "");
+            : "")
+        + (device.isCpu() ? "" : ", on " + device);
   }
 
   /** The loss with its settings that are not defaults. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.Message;
 import org.dpo4j.OptionText;
+import org.dpo4j.config.Devices;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.data.RowOrigin;
@@ -56,7 +57,9 @@ public final class SampleRun {
     config.checkInputs();
     List<PromptReader.Prompt> prompts = PromptReader.read(config.promptsFile());
     try (Engine.Threads threads = Engine.use(config.threads());
-        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output)) {
+        ModelBundle inputs =
+            ModelBundle.open(
+                config.model(), config.adapter(), Devices.of(config.device()), output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(

@@ -5,7 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
+import org.dpo4j.UsageException;
+import org.dpo4j.config.BaseDtype;
 import org.dpo4j.config.DataInputs;
+import org.dpo4j.config.Devices;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.EncodedExample;
@@ -17,8 +21,10 @@ import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.logprob.PairLogProbs;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelReader;
@@ -53,10 +59,21 @@ public final class ScoreRun {
   public static void run(ScoreConfig config, RunOutput output) {
     config.checkInputs();
     DataInput input = config.input().readingWhatItIs();
+    ComputeDevice device = Devices.of(config.device());
+    if (!device.isCpu() && config.baseDtype() == BaseDtype.INT8) {
+      throw new UsageException(
+          "base_dtype",
+          "int8 is for the processor",
+          OptionText.of("{device} is %s", device),
+          "leave it out");
+    }
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs =
             ModelBundle.open(
-                config.model(), config.adapter(), config.baseDtype().storage(), output);
+                config.model(),
+                config.adapter(),
+                new WeightMemory(config.baseDtype().storage(), device),
+                output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       ExampleEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();
@@ -67,7 +84,8 @@ public final class ScoreRun {
         summary = run.score(encoder);
       } else {
         try (LoadedModel reference =
-            ModelReader.open("ref_model", refModel.get(), WeightStorage.AS_STORED)) {
+            ModelReader.open(
+                "ref_model", refModel.get(), new WeightMemory(WeightStorage.AS_STORED, device))) {
           run = new ScoreRun(config, input, inputs.model(), reference.model(), writer);
           summary = run.score(encoder);
         }

@@ -202,7 +202,7 @@ public final class TrainingRun {
                   config.model().model(),
                   given.textSide(),
                   () ->
-                      ComputingEngine.storage(
+                      ComputingEngine.memory(
                           config, ModelBlueprint.read("model", config.model().model())),
                   loaded -> TrainedAdapter.of(config, loaded, output),
                   output);

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -24,18 +25,22 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Engine {
 
-  private static final boolean STARTED = load();
+  private static final @Nullable String WHY_NOT_LOADED = load();
   private static final boolean BF16_IS_FAST = readBf16();
-  private static final int INITIAL_THREADS = torch.get_num_threads();
+  private static final int INITIAL_THREADS = WHY_NOT_LOADED == null ? torch.get_num_threads() : 1;
   private static final ThreadLocal<Integer> OWN = new ThreadLocal<>();
   private static volatile int byDefault = INITIAL_THREADS;
 
   private Engine() {}
 
-  /** Loads the native libraries if that has not happened yet (about a second the first time). */
+  /**
+   * Loads the native libraries if that has not happened yet (about a second the first time).
+   *
+   * @throws UsageException if they cannot be loaded
+   */
   public static void start() {
-    if (!STARTED) {
-      throw new IllegalStateException("the engine did not start");
+    if (WHY_NOT_LOADED != null) {
+      throw new UsageException(WHY_NOT_LOADED);
     }
   }
 
@@ -60,6 +65,7 @@ public final class Engine {
    * concurrent runs.
    */
   public static Threads use(int threads) {
+    start();
     return new Threads(number(threads));
   }
 
@@ -174,14 +180,29 @@ public final class Engine {
     }
   }
 
-  private static boolean load() {
+  /** Returns why the libraries were not loaded; null if they were. */
+  private static @Nullable String load() {
     // By default JavaCPP limits native memory to a multiple of the Java heap. Weights and
     // activations need memory that does not depend on the heap.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     prepareEnvironment();
-    Loader.load(torch.class);
-    return true;
+    try {
+      Optional<TorchFolder> folder = TorchFolder.ofEnvironment();
+      folder.ifPresent(TorchFolder::prefer);
+      return load(folder);
+    } catch (UsageException e) {
+      return e.getMessage();
+    }
+  }
+
+  private static @Nullable String load(Optional<TorchFolder> folder) {
+    try {
+      Loader.load(torch.class);
+      return null;
+    } catch (UnsatisfiedLinkError e) {
+      return TorchFolder.lacks(folder, e).orElseThrow(() -> e);
+    }
   }
 
   /** Where JNA unpacks its library, to remove it once it is loaded. */

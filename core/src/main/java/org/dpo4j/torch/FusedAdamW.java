@@ -31,9 +31,11 @@ public final class FusedAdamW {
    * The update of one step.
    *
    * @param step number of the step, from 1
+   * @param like on the device of the weights
    */
-  public FusedAdamW(int step, double learningRate, double beta1, double beta2, double epsilon) {
-    this.step = list(Tensors.floats(step));
+  public FusedAdamW(
+      Tensor like, int step, double learningRate, double beta1, double beta2, double epsilon) {
+    this.step = list(Tensors.like(like, step));
     this.learningRate = new IValue(learningRate);
     this.beta1 = new IValue(beta1);
     this.beta2 = new IValue(beta2);

@@ -52,7 +52,8 @@ public final class OneDnn {
         && input.numel() * weight.size(0) >= MIN_MULTIPLICATIONS
         && isFloat(input)
         && isFloat(weight)
-        && !GradMode.is_enabled();
+        && !GradMode.is_enabled()
+        && input.is_cpu();
   }
 
   private static boolean isFloat(Tensor tensor) {

@@ -260,6 +260,24 @@ public final class Tensors {
     }
   }
 
+  /**
+   * Moves a tensor to the device of another one.
+   *
+   * @param tensor outside all scopes; freed if it is on another device
+   * @return outside all scopes
+   */
+  public static Tensor moved(Tensor tensor, Tensor like) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      if (tensor.device().equals(like.device())) {
+        return tensor;
+      }
+      Tensor moved = scope.disown(tensor.to(like.device(), tensor.scalar_type().intern()));
+      free(tensor);
+      return moved;
+    }
+  }
+
   /** Copies the elements of a tensor of the same shape into another one. */
   public static void overwrite(Tensor target, Tensor source) {
     try (TensorScope scope = TensorScope.open();

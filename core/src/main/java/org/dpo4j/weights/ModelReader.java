@@ -7,7 +7,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.model.CausalLm;
-import org.dpo4j.model.WeightStorage;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.options.Suggestion;
 
 /** Builds a model from a folder in the Hugging Face layout. */
@@ -32,9 +32,9 @@ public final class ModelReader {
     return TYPES.stream().map(ModelType::modelType).toList();
   }
 
-  /** As below for the folder that {@code --model} names, in fp32. */
+  /** As below for the folder that {@code --model} names, in fp32 for the processor. */
   public static LoadedModel open(Path folder) {
-    return open("model", folder, WeightStorage.FP32);
+    return open("model", folder, WeightMemory.PLAIN);
   }
 
   /**
@@ -42,18 +42,18 @@ public final class ModelReader {
    * memory is allocated.
    *
    * @param option that names the folder, for messages
-   * @param storage of the weights
+   * @param memory of the weights
    * @throws UsageException if there is no such folder
    * @throws DpoException if config and weights do not describe a supported model
    */
-  public static LoadedModel open(String option, Path folder, WeightStorage storage) {
+  public static LoadedModel open(String option, Path folder, WeightMemory memory) {
     ModelFolder modelFolder = ModelFolder.of(option, folder);
     HuggingFaceConfig config = modelFolder.config();
     ModelPlan plan = plan(modelFolder, config);
     Checkpoint checkpoint = Checkpoint.open(folder).of(plan.rules());
     plan = plan.of(checkpoint);
     try (StrictLoad load =
-        new StrictLoad(checkpoint, plan.rules(), storage, plan.config().blocks())) {
+        new StrictLoad(checkpoint, plan.rules(), memory, plan.config().blocks())) {
       CausalLm model = plan.build(load);
       return new LoadedModel(modelFolder, config, checkpoint, load.finish(), model);
     }

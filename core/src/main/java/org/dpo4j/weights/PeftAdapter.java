@@ -129,7 +129,7 @@ public final class PeftAdapter implements AutoCloseable {
     try (TensorScope scope = TensorScope.open()) {
       Tensor stored = scope.disown(Tensors.empty(ElementType.F32, expected.shape()));
       checkpoint.copyTo(name, stored);
-      return stored.equal(expected.to(ElementType.F32.scalarType()));
+      return stored.equal(expected.cpu().to(ElementType.F32.scalarType()));
     }
   }
 

@@ -6,7 +6,9 @@ import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -45,7 +47,11 @@ public record RewardModel(CausalLm body, Tensor score, int padding) implements A
     ModelPlan plan = ModelReader.plan(modelFolder, config).withoutHead();
     Checkpoint checkpoint = Checkpoint.open(folder);
     try (StrictLoad load =
-        new StrictLoad(checkpoint, plan.rules(), WeightStorage.AS_STORED, plan.config().blocks())) {
+        new StrictLoad(
+            checkpoint,
+            plan.rules(),
+            new WeightMemory(WeightStorage.AS_STORED, ComputeDevice.CPU),
+            plan.config().blocks())) {
       CausalLm body = plan.build(load);
       long hidden = body.embeddingTables().get(0).table().size(1);
       Tensor score = load.take("score.weight", ParameterSource.Kind.MATRIX, 1, hidden);

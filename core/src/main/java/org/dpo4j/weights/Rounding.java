@@ -53,7 +53,7 @@ public record Rounding(double lost, double update) {
           try (TensorScope scope = TensorScope.open()) {
             Tensor before = Tensors.empty(ElementType.F32, piece);
             file.copyPart(name, done, before);
-            Tensor now = after.narrow(0, done, piece).to(ElementType.F32.scalarType());
+            Tensor now = after.narrow(0, done, piece).cpu().to(ElementType.F32.scalarType());
             lost += squares(rounded(now, type).sub(now));
             update += squares(now.sub(before));
           }

@@ -16,7 +16,9 @@ import org.dpo4j.DpoException;
 import org.dpo4j.data.ShortList;
 import org.dpo4j.model.Int8Rows;
 import org.dpo4j.model.ParameterSource;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Scratch;
 import org.dpo4j.torch.TensorScope;
@@ -28,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * name, shape and type; {@link #finish} reports everything that did not match at once.
  *
  * <pre>{@code
- * try (StrictLoad load = new StrictLoad(checkpoint, rules, storage, "model.layers")) {
+ * try (StrictLoad load = new StrictLoad(checkpoint, rules, memory, "model.layers")) {
  *   CausalLm model = plan.build(load);
  *   WeightNames names = load.finish();
  *   ...
@@ -59,9 +61,9 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
       this.memory = memory;
     }
 
-    static Block of(ElementType type, long count) {
+    static Block of(ElementType type, long count, ComputeDevice device) {
       try (TensorScope scope = TensorScope.open()) {
-        return new Block(scope.disown(Tensors.empty(type, count)));
+        return new Block(scope.disown(device.empty(type, count)));
       }
     }
 
@@ -85,7 +87,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
 
   private final Checkpoint checkpoint;
   private final WeightRules rules;
-  private final WeightStorage storage;
+  private final WeightMemory memory;
   private final String blockPrefix;
   private final String otherwise;
   private final Map<String, String> inFile = new LinkedHashMap<>();
@@ -107,33 +109,33 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
    *
    * @param blocks path of the model's blocks, whose matrices may be stored in 8 bits
    */
-  StrictLoad(Checkpoint checkpoint, WeightRules rules, WeightStorage storage, String blocks) {
+  StrictLoad(Checkpoint checkpoint, WeightRules rules, WeightMemory memory, String blocks) {
     this(
         checkpoint,
         rules,
-        storage,
+        memory,
         blocks + ".",
         "config.json and the weights must be of one model");
   }
 
   /**
-   * A load in fp32.
+   * A load in fp32 for the processor.
    *
    * @param otherwise the advice at the end of the message if weights do not match
    */
   static StrictLoad wide(Checkpoint checkpoint, WeightRules rules, String otherwise) {
-    return new StrictLoad(checkpoint, rules, WeightStorage.FP32, "", otherwise);
+    return new StrictLoad(checkpoint, rules, WeightMemory.PLAIN, "", otherwise);
   }
 
   private StrictLoad(
       Checkpoint checkpoint,
       WeightRules rules,
-      WeightStorage storage,
+      WeightMemory memory,
       String blockPrefix,
       String otherwise) {
     this.checkpoint = checkpoint;
     this.rules = rules;
-    this.storage = storage;
+    this.memory = memory;
     this.blockPrefix = blockPrefix;
     this.otherwise = otherwise;
   }
@@ -182,7 +184,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   }
 
   private boolean mayBeInt8(TensorEntry entry) {
-    return storage == WeightStorage.INT8 && entry.floating() && entry.shape().size() == 2;
+    return memory.storage() == WeightStorage.INT8 && entry.floating() && entry.shape().size() == 2;
   }
 
   private Tensor rounded(Tensor wide) {
@@ -191,7 +193,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     }
     if (int8Scales == null) {
       long rows = totalElements(this::mayBeInt8, entry -> entry.shape().get(0));
-      int8Scales = Block.of(ElementType.F32, rows);
+      int8Scales = Block.of(ElementType.F32, rows, ComputeDevice.CPU);
     }
     Tensor tensor = int8.take(wide.shape());
     Tensor scale = int8Scales.take(new long[] {wide.size(0), 1});
@@ -220,7 +222,8 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
                     Block.of(
                         t,
                         totalElements(
-                            entry -> entry.floating() && type(entry) == t, TensorEntry::elements)))
+                            entry -> entry.floating() && type(entry) == t, TensorEntry::elements),
+                        memory.device()))
             .take(shape);
     given.add(tensor);
     return tensor;
@@ -230,7 +233,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private ElementType type(TensorEntry entry) {
     ElementType stored = entry.elementType().orElseThrow();
     boolean narrow = stored == ElementType.BF16 || stored == ElementType.F16;
-    return storage != WeightStorage.FP32 && narrow && entry.shape().size() > 1
+    return memory.storage() != WeightStorage.FP32 && narrow && entry.shape().size() > 1
         ? stored
         : ElementType.F32;
   }

@@ -18,7 +18,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.FlatAttention;
-import org.dpo4j.model.WeightStorage;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
@@ -620,7 +620,7 @@ class ModelReaderTest {
         .isInstanceOf(UsageException.class)
         .hasMessage("model must be a model folder but " + file + " is a file");
     assertThatThrownBy(
-            () -> ModelReader.open("ref_model", Path.of("acme-org/chat-1.5b"), WeightStorage.FP32))
+            () -> ModelReader.open("ref_model", Path.of("acme-org/chat-1.5b"), WeightMemory.PLAIN))
         .isInstanceOf(UsageException.class)
         .hasMessageStartingWith("ref_model must be a model folder")
         .hasMessageContaining("hf download acme-org/chat-1.5b --local-dir DIR");

@@ -17,11 +17,13 @@ import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.model.GrowingSequences;
 import org.dpo4j.model.Int8Rows;
 import org.dpo4j.model.Parameters;
+import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.RandomNumbers;
@@ -60,7 +62,7 @@ class WeightStorageTest {
   void logProbsAndAnswersAreTheSameBits(Path folder) {
     Path stored = inBf16(folder);
     try (LoadedModel wide = ModelReader.open(stored);
-        LoadedModel narrow = ModelReader.open("model", stored, WeightStorage.AS_STORED)) {
+        LoadedModel narrow = ModelReader.open("model", stored, memory(WeightStorage.AS_STORED))) {
       assertThat(types(narrow)).contains(ElementType.BF16);
       for (LogProbEngine engine : List.of(LogProbEngine.cpu(), LogProbEngine.autograd())) {
         assertThat(sums(engine, narrow)).isEqualTo(sums(engine, wide)).doesNotContain(0);
@@ -74,7 +76,7 @@ class WeightStorageTest {
   void anAdapterGetsTheSameGradients() {
     Path stored = inBf16(ModelFolders.fixture("families/arcee"));
     try (LoadedModel wide = ModelReader.open(stored);
-        LoadedModel narrow = ModelReader.open("model", stored, WeightStorage.AS_STORED)) {
+        LoadedModel narrow = ModelReader.open("model", stored, memory(WeightStorage.AS_STORED))) {
       List<ElementType> before = types(narrow);
       for (LogProbEngine engine : List.of(LogProbEngine.cpu(), LogProbEngine.autograd())) {
         for (List<String> modules : MODULES) {
@@ -91,7 +93,7 @@ class WeightStorageTest {
   @ParameterizedTest
   @MethodSource("cases")
   void in8BitsAModelComputesWithTheRoundedMatricesOfItsBlocks(Path folder) {
-    try (LoadedModel rounded = ModelReader.open("model", folder, WeightStorage.INT8);
+    try (LoadedModel rounded = ModelReader.open("model", folder, memory(WeightStorage.INT8));
         LoadedModel wide = ModelReader.open(folder)) {
       int count = 0;
       for (int i = 0; i < types8(rounded).size(); i++) {
@@ -111,7 +113,7 @@ class WeightStorageTest {
   @Test
   void anAdapterOnAModelIn8BitsGetsTheGradientsOfTheRoundedModel() {
     Path folder = ModelFolders.fixture("families/arcee");
-    try (LoadedModel rounded = ModelReader.open("model", folder, WeightStorage.INT8);
+    try (LoadedModel rounded = ModelReader.open("model", folder, memory(WeightStorage.INT8));
         LoadedModel wide = ModelReader.open(folder)) {
       List<Boolean> before = types8(rounded);
       for (int i = 0; i < before.size(); i++) {
@@ -138,6 +140,10 @@ class WeightStorageTest {
       assertThat(Tensors.toLongs(rounded)).containsExactly(127, -38, 1, 0, 0, 0, -2, 0, 127);
       assertThat(Tensors.toDoubles(scales)).containsExactly((float) (1 / 127.0), 0, 1);
     }
+  }
+
+  private static WeightMemory memory(WeightStorage storage) {
+    return new WeightMemory(storage, ComputeDevice.CPU);
   }
 
   private static List<Boolean> types8(LoadedModel loaded) {

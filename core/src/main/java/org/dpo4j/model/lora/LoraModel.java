@@ -76,9 +76,10 @@ public final class LoraModel implements CausalLm {
     this.base = base;
     this.config = config;
     this.plan = LoraPlan.of(config, base);
+    ParameterSource there = source.on(base.parameters().like());
     try {
-      plan.layers().forEach(layer -> attach(layer, source));
-      plan.saved().forEach(parameter -> replace(parameter, source));
+      plan.layers().forEach(layer -> attach(layer, there));
+      plan.saved().forEach(parameter -> replace(parameter, there));
     } catch (RuntimeException e) {
       close();
       throw e;

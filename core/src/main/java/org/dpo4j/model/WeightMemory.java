@@ -1,0 +1,15 @@
+package org.dpo4j.model;
+
+import org.dpo4j.torch.ComputeDevice;
+
+/**
+ * How the weights of a model are kept in memory.
+ *
+ * @param storage their number types
+ * @param device that has them, and computes with them
+ */
+public record WeightMemory(WeightStorage storage, ComputeDevice device) {
+
+  /** In fp32 for the processor. */
+  public static final WeightMemory PLAIN = new WeightMemory(WeightStorage.FP32, ComputeDevice.CPU);
+}

@@ -1,0 +1,97 @@
+package org.dpo4j.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.dpo4j.UsageException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Closes: a crash in native code because {@code DPO4J_TORCH_LIB} names a libtorch of another
+ * version, and a message that does not say which library is missing.
+ */
+class TorchFolderTest {
+
+  private final Path temp;
+
+  TorchFolderTest(@TempDir Path temp) {
+    this.temp = temp;
+  }
+
+  @Test
+  void aWheelIsTakenByTheVersionInItsPackage() throws IOException {
+    for (String version : new String[] {"2.10.0", "2.10.0+cu128", "2.11.0+cu130", "2.11.1+cpu"}) {
+      assertThatCode(wheel(version)::checked).as(version).doesNotThrowAnyException();
+    }
+    for (String version : new String[] {"2.9.1", "2.12.0", "2.1.0", "3.10.0"}) {
+      assertThatThrownBy(wheel(version)::checked)
+          .as(version)
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining("DPO4J_TORCH_LIB must be the folder lib of PyTorch")
+          .hasMessageContaining("is of version " + version);
+    }
+  }
+
+  @Test
+  void anUnpackedLibtorchTellsItsVersionInAFile() throws IOException {
+    TorchFolder folder = folder();
+    assertThatThrownBy(folder::checked).hasMessageContaining("does not tell its version");
+    Files.writeString(temp.resolve("build-version"), "2.10.0+cu128\n");
+    assertThatCode(folder::checked).doesNotThrowAnyException();
+    Files.writeString(temp.resolve("build-version"), "2.7.0\n");
+    assertThatThrownBy(folder::checked).hasMessageContaining("is of version 2.7.0");
+  }
+
+  @Test
+  void aFolderWithoutALibraryIsRefusedByTheLibrarysName() throws IOException {
+    TorchFolder folder = wheel("2.10.0");
+    Path library = folder.path().resolve(System.mapLibraryName("torch_cpu"));
+    Files.delete(library);
+    assertThatThrownBy(folder::checked).hasMessageContaining(library + " is not there");
+  }
+
+  @Test
+  void aMissingLibraryOfCudaIsNamedWithTheCommandThatBringsIt() {
+    UnsatisfiedLinkError error =
+        new UnsatisfiedLinkError(
+            "/opt/torch/lib/libtorch_cuda.so: libcudart.so.12: cannot open shared object file: No"
+                + " such file or directory");
+    assertThat(TorchFolder.lacks(Optional.of(new TorchFolder(Path.of("/opt/torch/lib"))), error))
+        .get()
+        .asString()
+        .startsWith("libtorch from /opt/torch/lib needs libcudart.so.12, which was not found")
+        .contains("pip install torch==2.10.0");
+    UnsatisfiedLinkError other =
+        new UnsatisfiedLinkError("libgomp.so.1: cannot open shared object file: No such file");
+    assertThat(TorchFolder.lacks(Optional.empty(), other))
+        .get()
+        .asString()
+        .contains("libtorch from the class path needs libgomp.so.1", "install the package");
+    assertThat(TorchFolder.lacks(Optional.empty(), new UnsatisfiedLinkError("no jnitorch")))
+        .isEmpty();
+  }
+
+  private TorchFolder wheel(String version) throws IOException {
+    Files.writeString(
+        temp.resolve("version.py"),
+        "from typing import Optional\n__version__ = '%s'\ndebug = False\n".formatted(version));
+    return folder();
+  }
+
+  private TorchFolder folder() throws IOException {
+    Path lib = Files.createDirectories(temp.resolve("lib"));
+    for (String library : new String[] {"c10", "torch_cpu", "torch"}) {
+      Path file = lib.resolve(System.mapLibraryName(library));
+      if (!Files.exists(file)) {
+        Files.createFile(file);
+      }
+    }
+    return new TorchFolder(lib);
+  }
+}
