@@ -11,6 +11,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -37,6 +41,9 @@ class DocsTest {
           "benchmarks/run --quick", "it builds, which is what runs this test",
           "benchmarks/run parts", "it takes minutes");
 
+  /** Half of a command's time is the start of its JVM, which uses one core. */
+  private static final int AT_A_TIME = 2;
+
   private final Path folder;
 
   /** Stands in for the hub, so that no test opens a connection to another machine. */
@@ -62,25 +69,39 @@ class DocsTest {
 
   @Test
   void everyCommandOfTheDocumentationWorks() throws Exception {
-    int commands = 0;
-    List<String> failures = new ArrayList<>();
-    for (Path document : documents()) {
-      List<String> lines = commands(document);
-      commands += lines.size();
-      Path place = place(document.getFileName().toString());
-      for (String line : lines) {
-        if (!NOT_RUN.containsKey(line)) {
-          run(line, place).ifFailed(failures, document);
-        }
+    List<String> failures = new CopyOnWriteArrayList<>();
+    ExecutorService runs = Executors.newFixedThreadPool(AT_A_TIME);
+    List<Future<Integer>> counts = new ArrayList<>();
+    try {
+      for (Path document : documents()) {
+        counts.add(runs.submit(() -> run(document, failures)));
       }
+      int commands = 0;
+      for (Future<Integer> count : counts) {
+        commands += count.get();
+      }
+      // Raise it with every command that the documentation gains.
+      assertThat(commands).isEqualTo(41);
+    } finally {
+      runs.shutdownNow();
     }
 
     assertThat(failures).isEmpty();
     assertThat(folder.resolve("get-a-model.md/models/smollm2-135m"))
         .isDirectoryContaining("glob:**/tokenizer.json")
         .isDirectoryContaining("glob:**/model.safetensors");
-    // Raise it with every command that the documentation gains.
-    assertThat(commands).isEqualTo(41);
+  }
+
+  /** Runs the commands of a document, in its order; returns their number. */
+  private int run(Path document, List<String> failures) throws IOException, InterruptedException {
+    List<String> lines = commands(document);
+    Path place = place(document.getFileName().toString());
+    for (String line : lines) {
+      if (!NOT_RUN.containsKey(line)) {
+        run(line, place).ifFailed(failures, document);
+      }
+    }
+    return lines.size();
   }
 
   private static List<Path> documents() throws IOException {

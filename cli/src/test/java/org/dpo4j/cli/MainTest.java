@@ -75,6 +75,12 @@ class MainTest {
     assertThat(config.data().shuffle()).isFalse();
   }
 
+  private String whatIsSaidOf(List<String> words) {
+    err.reset();
+    run(words.toArray(String[]::new));
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
   @Test
   void everyOptionOfEveryVerbIsAFlagAndOneLineOfItsHelp() {
     Map<String, OptionTable<?>> tables =
@@ -97,6 +103,7 @@ class MainTest {
           String help = output(verb, "--help");
           assertThat(output("help", verb)).isEqualTo(help);
           assertThat(help.lines()).allMatch(line -> line.length() <= 100);
+          List<String> words = new ArrayList<>(List.of(verb));
           for (OptionSpec option : table.options()) {
             if (unused.getOrDefault(verb, Set.of()).contains(option.name())) {
               continue;
@@ -106,11 +113,12 @@ class MainTest {
                 .singleElement(InstanceOfAssertFactories.STRING)
                 .contains(option.help())
                 .endsWith(option.defaultText().map(" (%s)"::formatted).orElse(""));
-            // A value that breaks every rule: what is said of it shows that the flag is known.
-            err.reset();
-            run(verb, "--" + option.name() + "=x");
-            assertThat(err.toString(StandardCharsets.UTF_8)).doesNotContain("is no option");
+            words.add("--" + option.name() + "=x");
           }
+          // Values that break every rule: only a flag that is not known is reported before them.
+          assertThat(whatIsSaidOf(words)).doesNotContain("is no option");
+          words.add("--nonsense=x");
+          assertThat(whatIsSaidOf(words)).contains("--nonsense is no option");
         });
     assertThat(output("train", "--help"))
         .contains("Optimizer:", "--per_device_train_batch_size N  examples per micro-batch (8)")
