@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.data.GitLfs;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.Leftovers;
@@ -56,10 +57,11 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
    *     it, or the native library does not load
    */
   public static HuggingFaceTextTokenizer load(Path modelFolder) {
-    return load(modelFolder, TokenizerSettings.read(modelFolder));
+    return load(modelFolder, TokenizerSettings.read(modelFolder), TokenizerSource.FILE);
   }
 
-  static HuggingFaceTextTokenizer load(Path modelFolder, TokenizerSettings settings) {
+  static HuggingFaceTextTokenizer load(
+      Path modelFolder, TokenizerSettings settings, TokenizerSource source) {
     Path file = modelFolder.resolve("tokenizer.json");
     if (!Files.isRegularFile(file)) {
       throw new DpoException(
@@ -75,6 +77,10 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       }
       // Parsed in Java first, so that a broken file never reaches the native library.
       TokenizerFile parts = TokenizerFile.read(json);
+      if (source == TokenizerSource.TRANSFORMERS) {
+        json = asTransformersBuildsIt(file, json, parts, settings);
+        parts = TokenizerFile.read(json);
+      }
       AddedTokens tokens = AddedTokens.of(parts, settings);
       if (tokens.idBound() == 0) {
         throw damaged(file, "it names no tokens", null);
@@ -87,7 +93,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
               new ByteArrayInputStream(completed),
               Map.of("truncation", "false", "padding", "false")),
           tokens.idBound(),
-          Differences.of(parts, tokens, settings));
+          Differences.of(parts, tokens, settings, source));
     } catch (DpoException e) {
       throw e;
     } catch (EngineException | LinkageError e) {
@@ -101,6 +107,29 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     } catch (IOException | RuntimeException e) {
       throw damaged(file, String.valueOf(e.getMessage()), e);
     }
+  }
+
+  /**
+   * The file that transformers would save; the file itself if its class takes it as it stands.
+   *
+   * @throws DpoException if it is unknown what the class builds
+   */
+  private static byte[] asTransformersBuildsIt(
+      Path file, byte[] json, TokenizerFile parts, TokenizerSettings settings) {
+    TokenizerClass used = TokenizerClass.of(settings);
+    if (!used.rebuilds()) {
+      return json;
+    }
+    byte[] rebuilt = RebuiltTokenizer.json(used, json, parts, settings);
+    if (rebuilt == null) {
+      throw new DpoException(
+          OptionText.of(
+              "[%s] {tokenizer_source} transformers needs a class of transformers that is known here"
+                  + " but the files name %s; leave it out and save the tokenizer in Python:"
+                  + " AutoTokenizer.from_pretrained(\"%s\").save_pretrained(\"%s\")",
+              file, used.name(), settings.folder(), settings.folder()));
+    }
+    return rebuilt;
   }
 
   @Override

@@ -49,7 +49,8 @@ public record ModelTokenizer(
     if (text != null) {
       return new ModelTokenizer(text, renderer, special, List.of());
     }
-    HuggingFaceTextTokenizer own = HuggingFaceTextTokenizer.load(folder, settings);
+    HuggingFaceTextTokenizer own =
+        HuggingFaceTextTokenizer.load(folder, settings, TokenizerSource.FILE);
     return new ModelTokenizer(own, renderer, special, own.differences());
   }
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import org.dpo4j.data.BoundedJson;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -43,6 +44,41 @@ record RebuiltTokenizer(
       TokenizerClass rebuilding, TokenizerFile file, TokenizerSettings settings) {
     RebuiltTokenizer rebuilt = of(rebuilding, settings);
     return rebuilt == null ? null : rebuilt.differences(file, settings, rebuilding);
+  }
+
+  /**
+   * The {@code tokenizer.json} that the class would save; null if it is unknown what the class
+   * builds.
+   *
+   * @param json the file in UTF-8
+   * @param file its parts
+   */
+  static byte @Nullable [] json(
+      TokenizerClass rebuilding, byte[] json, TokenizerFile file, TokenizerSettings settings) {
+    RebuiltTokenizer rebuilt = of(rebuilding, settings);
+    String type = file.model() == null ? "" : file.model().type();
+    if (rebuilt == null || !Objects.requireNonNullElse(type, "BPE").equals("BPE")) {
+      return null;
+    }
+    ObjectNode tokenizer = BoundedJson.LENIENT.readTree(json).asObject();
+    ObjectNode model = tokenizer.withObject("model");
+    model.retain("vocab", "merges");
+    rebuilt.model.forEach(
+        (key, value) -> {
+          if (key.equals("type")) {
+            model.put(key, value);
+          } else {
+            model.put(key, Boolean.parseBoolean(value));
+          }
+        });
+    tokenizer.set("normalizer", rebuilt.normalizer);
+    tokenizer.set("pre_tokenizer", rebuilt.preTokenizer);
+    tokenizer.set("decoder", rebuilt.decoder);
+    if (rebuilt.newPostProcessor) {
+      tokenizer.putNull("post_processor");
+    }
+    tokenizer.set("added_tokens", AddedTokens.rebuilt(file, settings, rebuilding).json());
+    return JsonMapper.shared().writeValueAsBytes(tokenizer);
   }
 
   private static @Nullable RebuiltTokenizer of(
@@ -93,13 +129,14 @@ record RebuiltTokenizer(
         BYTE_LEVEL,
         normalizer == null ? null : json("{'type':'%s'}".formatted(normalizer)),
         preTokenizer,
-        json("{'type':'ByteLevel'}"),
+        byteLevel(true, true),
         newPostProcessor);
   }
 
   private static JsonNode byteLevel(boolean prefix, boolean regex) {
     return json(
-        "{'type':'ByteLevel','add_prefix_space':%s,'use_regex':%s}".formatted(prefix, regex));
+        "{'type':'ByteLevel','add_prefix_space':%s,'trim_offsets':true,'use_regex':%s}"
+            .formatted(prefix, regex));
   }
 
   private static JsonNode split(String regex) {

@@ -77,6 +77,37 @@ class TokenizerFilesTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("cases")
+  void asTransformersBuildsThemAllHaveItsIds(String name) throws IOException {
+    JsonNode recorded = RECORDED.get("cases").get(name);
+    write(recorded);
+    TokenizerSettings settings = TokenizerSettings.read(folder);
+    try (HuggingFaceTextTokenizer tokenizer =
+        HuggingFaceTextTokenizer.load(folder, settings, TokenizerSource.TRANSFORMERS)) {
+      for (int i = 0; i < RECORDED.get("texts").size(); i++) {
+        String text = RECORDED.get("texts").get(i).stringValue();
+        assertThat(ids(tokenizer, text))
+            .as(text)
+            .isEqualTo(recorded.get("expected").get(i).stringValue());
+      }
+      assertThat(tokenizer.differences()).isEmpty();
+    }
+  }
+
+  @Test
+  void aClassThatIsNotKnownCannotBeBuilt() throws IOException {
+    write(RECORDED.get("cases").get("llama3"));
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"), "{\"tokenizer_class\":\"T5TokenizerFast\"}");
+    TokenizerSettings settings = TokenizerSettings.read(folder);
+
+    assertThatThrownBy(
+            () -> HuggingFaceTextTokenizer.load(folder, settings, TokenizerSource.TRANSFORMERS))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("the files name T5Tokenizer; leave it out and save");
+  }
+
   @Test
   void thereAreThirtyTokenizersAndSixtyTexts() {
     assertThat(cases()).hasSizeGreaterThanOrEqualTo(30).containsAll(DIFFERENT.keySet());
@@ -185,7 +216,11 @@ class TokenizerFilesTest {
   }
 
   private static String ids(ModelTokenizer tokenizer, String text) {
-    return Arrays.stream(tokenizer.text().encode(text, true))
+    return ids(tokenizer.text(), text);
+  }
+
+  private static String ids(TextTokenizer tokenizer, String text) {
+    return Arrays.stream(tokenizer.encode(text, true))
         .mapToObj(Integer::toString)
         .collect(Collectors.joining(" "));
   }
