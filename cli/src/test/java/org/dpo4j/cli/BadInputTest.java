@@ -449,6 +449,7 @@ class BadInputTest {
             "pairs.jsonl:1]",
             "a column \"question\"",
             "has \"prompt\""),
+        usage("samples below 0", SHORT + "--max_samples -1", "a whole number from 0"),
         usage("weights of one", SHORT + "--data_weights 1", "of which there must be several"),
         usage("weights for more", second, two + "--data_weights 1,2,3", "was 3 for 2"),
         usage("weight of none", second, two + "--data_weights 1,0", "above 0 but was 0"),

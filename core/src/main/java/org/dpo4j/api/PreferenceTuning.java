@@ -619,6 +619,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Uses the first rows of each file or folder, to train on and to evaluate on; rows in memory are
+   * limited alike.
+   *
+   * @param rows at least 0; 0, the default, uses all
+   * @return a changed copy
+   */
+  public PreferenceTuning maxSamples(int rows) {
+    return with("max_samples", rows);
+  }
+
+  /**
    * Evaluates on the pairs of files.
    *
    * @param files in the same formats as the training pairs

@@ -22,6 +22,7 @@ public final class ResumeRules {
           "ref_model",
           "data_file",
           "data_weights",
+          "max_samples",
           "columns",
           "data_format",
           "on_bad_row",

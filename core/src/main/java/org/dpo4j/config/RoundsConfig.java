@@ -44,6 +44,7 @@ public record RoundsConfig(
           "scores_file",
           "data_file",
           "data_weights",
+          "max_samples",
           "columns",
           "data_format",
           "resume_from_checkpoint",

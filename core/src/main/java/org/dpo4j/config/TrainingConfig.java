@@ -265,6 +265,8 @@ public record TrainingConfig(
       @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
       @Option(help = "held-out rows for evaluation, same formats as data_file")
           Optional<List<Path>> evalFile,
+      @Option(value = "0", help = "rows of each data_file and eval_file entry to use; 0 = all")
+          int maxSamples,
       @Option(
               help = "hold out a fraction (below 1) or number of examples",
               aliases = {"test_split_size", "val_size"})
@@ -287,6 +289,7 @@ public record TrainingConfig(
     public Data {
       OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
       dataWeights.ifPresent(weights -> OptionChecks.weightsFit(weights, dataFile.size()));
+      OptionChecks.atLeast("max_samples", maxSamples, 0, "0 uses all rows");
       evalSplit.ifPresent(OptionChecks::splitSize);
       if (evalSplit.isPresent() && evalFile.isPresent()) {
         throw new UsageException(
@@ -305,12 +308,19 @@ public record TrainingConfig(
 
     /** The files to train on; throws UsageException if one does not exist. */
     public DataInput training() {
-      return DataInputs.of("data_file", dataFile, columns, dataFormat);
+      return limited(DataInputs.of("data_file", dataFile, columns, dataFormat));
     }
 
     /** The files to evaluate on; throws UsageException if one does not exist. */
     public Optional<DataInput> heldOut() {
-      return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat));
+      return evalFile
+          .map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat))
+          .map(this::limited);
+    }
+
+    /** The input with as many rows of each entry as are used. */
+    public DataInput limited(DataInput input) {
+      return input.limited(maxSamples);
     }
   }
 

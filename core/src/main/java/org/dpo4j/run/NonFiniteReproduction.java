@@ -33,6 +33,7 @@ record NonFiniteReproduction(TrainingConfig config) {
   private static final Set<String> LEFT_OUT =
       Set.of(
           "data_weights",
+          "max_samples",
           "eval_file",
           "eval_split",
           "columns",

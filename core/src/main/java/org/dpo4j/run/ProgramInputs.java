@@ -25,11 +25,11 @@ public record ProgramInputs(
 
   /** The pairs to train on; throws UsageException if a file is not there. */
   DataInput training(TrainingConfig config) {
-    return training.orElseGet(() -> config.data().training());
+    return config.data().limited(training.orElseGet(() -> config.data().training()));
   }
 
   /** The pairs to evaluate on; throws UsageException if a file is not there. */
   Optional<DataInput> heldOut(TrainingConfig config) {
-    return heldOut.or(() -> config.data().heldOut());
+    return heldOut.map(config.data()::limited).or(() -> config.data().heldOut());
   }
 }

@@ -53,6 +53,7 @@ class TrainingOptionsTest {
           Map.entry("base_dtype", "int8"),
           Map.entry("data_file", "x.json"),
           Map.entry("eval_file", "e.jsonl"),
+          Map.entry("max_samples", "3"),
           Map.entry("max_length", "512"),
           Map.entry("on_bad_row", "skip"),
           Map.entry("shuffle", "false"),
