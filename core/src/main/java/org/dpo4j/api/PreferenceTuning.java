@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.StepReport;
@@ -544,6 +545,26 @@ public final class PreferenceTuning {
    */
   public PreferenceTuning loraTargetModules(String... names) {
     return with("lora_target_modules", List.of(names));
+  }
+
+  /**
+   * Leaves out layers that {@link #loraTargetModules} selects.
+   *
+   * @param names layers such as {@code down_proj}, or one regular expression; none by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraExcludeModules(String... names) {
+    return with("lora_exclude_modules", List.of(names));
+  }
+
+  /**
+   * Limits a new adapter to some blocks of the model; {@link #loraTargetModules} are then names.
+   *
+   * @param blocks their numbers, from 0; all by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraLayersToTransform(int... blocks) {
+    return with("lora_layers_to_transform", IntStream.of(blocks).boxed().toList());
   }
 
   /**

@@ -224,6 +224,14 @@ public record TrainingConfig(
           Optional<Double> loraDropout,
       @Option(help = "layers to adapt, all-linear, or a regex (default PEFT's)")
           Optional<List<String>> loraTargetModules,
+      @Option(
+              help = "of these layers the ones to leave out, or a regex",
+              aliases = "exclude_modules")
+          Optional<List<String>> loraExcludeModules,
+      @Option(
+              help = "numbers of the blocks to adapt, from 0 (default all)",
+              aliases = {"layers_to_transform", "peft_layers_to_transform"})
+          Optional<List<Integer>> loraLayersToTransform,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
       @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
@@ -241,6 +249,12 @@ public record TrainingConfig(
           share ->
               OptionChecks.require(
                   share >= 0 && share < 1, "lora_dropout", "in [0, 1)", share, "0.05 is usual"));
+      loraLayersToTransform
+          .orElse(List.of())
+          .forEach(
+              block ->
+                  OptionChecks.atLeast(
+                      "lora_layers_to_transform", block, 0, "the first block is 0"));
     }
 
     /** The rank of a new adapter. */

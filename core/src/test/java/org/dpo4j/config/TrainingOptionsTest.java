@@ -45,6 +45,8 @@ class TrainingOptionsTest {
           Map.entry("lora_alpha", "16"),
           Map.entry("lora_dropout", "0.2"),
           Map.entry("lora_target_modules", "q_proj,v_proj"),
+          Map.entry("lora_exclude_modules", "q_proj,.*[.]0[.].*"),
+          Map.entry("lora_layers_to_transform", "0,3"),
           Map.entry("lora_modules_to_save", "embed_tokens"),
           Map.entry("lora_rank_pattern", "q_proj=4"),
           Map.entry("lora_alpha_pattern", "q_proj=8"),

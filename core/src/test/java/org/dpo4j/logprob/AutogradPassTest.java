@@ -147,7 +147,8 @@ class AutogradPassTest {
             5,
             0.5,
             false,
-            new TargetModules.Matching(Pattern.compile(".*(o_proj|c_proj|lm_head)")),
+            new TargetModules.Matching(
+                "target_modules", Pattern.compile(".*(o_proj|c_proj|lm_head)")),
             List.of(),
             Map.of(),
             Map.of());

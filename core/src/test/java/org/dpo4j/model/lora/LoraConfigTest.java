@@ -64,7 +64,7 @@ class LoraConfigTest {
   }
 
   private static TargetModules matching(String pattern) {
-    return new TargetModules.Matching(Pattern.compile(pattern));
+    return new TargetModules.Matching("target_modules", Pattern.compile(pattern));
   }
 
   private static LoraConfig config(
