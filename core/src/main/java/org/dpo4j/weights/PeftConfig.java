@@ -167,17 +167,12 @@ final class PeftConfig {
   static TargetModules targets(String text) {
     return text.equalsIgnoreCase(ALL_LINEAR)
         ? new TargetModules.AllLinear()
-        : new TargetModules.Matching(TARGETS, pattern(text));
+        : new TargetModules.Matching(TARGETS, text);
   }
 
   /** Layers that are left out, given as one text, as in PEFT: a regular expression. */
   static TargetModules excluded(String text) {
-    return new TargetModules.Matching(EXCLUDED, pattern(text));
-  }
-
-  /** Named groups: (?P<name>) in Python, (?<name>) in Java. */
-  private static Pattern pattern(String text) {
-    return Pattern.compile(text.replace("(?P<", "(?<"));
+    return new TargetModules.Matching(EXCLUDED, text);
   }
 
   /**
@@ -319,9 +314,9 @@ final class PeftConfig {
         value.isString() && !isOff(value)
             ? List.of(value.stringValue())
             : value.isString() ? List.of() : texts(json, CONTAINERS, value);
-    return containers.stream()
-        .map(expression -> pattern(requireShort(json, CONTAINERS, expression)).pattern())
-        .toList();
+    containers.forEach(
+        expression -> new TargetModules.Matching(CONTAINERS, requireShort(json, CONTAINERS, expression)));
+    return containers;
   }
 
   private static List<String> texts(HuggingFaceConfig json, String key, JsonNode value) {
@@ -392,7 +387,7 @@ final class PeftConfig {
     json.put("base_model_name_or_path", base.toString());
     json.put("bias", "none");
     if (config.layers().excluded() instanceof TargetModules.Matching matching) {
-      json.put(EXCLUDED, matching.pattern().pattern());
+      json.put(EXCLUDED, matching.expression());
     } else {
       list(json, EXCLUDED, config.layers().excluded().words(), ArrayNode::add);
     }
@@ -414,7 +409,7 @@ final class PeftConfig {
       ArrayNode paths = json.putArray(TARGETS);
       plan.layers().forEach(layer -> paths.add(layer.path()));
     } else if (config.layers().targets() instanceof TargetModules.Matching matching) {
-      json.put(TARGETS, matching.pattern().pattern());
+      json.put(TARGETS, matching.expression());
     } else {
       ArrayNode names = json.putArray(TARGETS);
       (config.layers().targets() instanceof TargetModules.Named named

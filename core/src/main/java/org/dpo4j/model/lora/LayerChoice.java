@@ -41,6 +41,12 @@ public record LayerChoice(
     this(targets, NONE, List.of(), List.of());
   }
 
+  /** The list of blocks and a number in it. */
+  private static Pattern before(String container) {
+    String expression = "(?:^|.*?\\.)" + container + NUMBER;
+    return new TargetModules.Matching("layers_pattern", expression).pattern();
+  }
+
   /** Whether the layer with this path is selected. */
   boolean selects(String path) {
     return targets.matches(path) && !excluded.matches(path) && inBlocks(path);
@@ -61,7 +67,7 @@ public record LayerChoice(
         containers.isEmpty()
             ? Stream.of(OUTERMOST)
             // Not in parentheses: PEFT joins the texts alike.
-            : containers.stream().map(name -> Pattern.compile("(?:^|.*?\\.)" + name + NUMBER));
+            : containers.stream().map(LayerChoice::before);
     return patterns
         .map(pattern -> PathPattern.matcher("layers_pattern", pattern, path))
         .filter(Matcher::lookingAt)

@@ -29,8 +29,14 @@ public sealed interface TargetModules {
    * Layers by a regular expression that matches the whole path.
    *
    * @param setting PEFT's name of the setting with the expression, for messages
+   * @param expression in Python's notation, as files have it
    */
-  record Matching(String setting, Pattern pattern) implements TargetModules {
+  record Matching(String setting, String expression, Pattern pattern) implements TargetModules {
+    /** An expression in Python's notation: named groups are (?P<name>) there, (?<name>) in Java. */
+    public Matching(String setting, String expression) {
+      this(setting, expression, Pattern.compile(expression.replace("(?P<", "(?<")));
+    }
+
     @Override
     public boolean matches(String path) {
       return PathPattern.matches(setting, pattern, path);
@@ -42,7 +48,7 @@ public sealed interface TargetModules {
     if (this instanceof Named named) {
       return named.names();
     }
-    return List.of(this instanceof Matching matching ? matching.pattern().pattern() : "all-linear");
+    return List.of(this instanceof Matching matching ? matching.expression() : "all-linear");
   }
 
   /** All linear layers except the output head, as PEFT's {@code all-linear}. */
