@@ -277,6 +277,27 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Replaces the chat template of the model folder by that of a file, which is saved with the tuned
+   * model.
+   *
+   * @param file in the Jinja dialect of transformers
+   * @return a changed copy
+   */
+  public PreferenceTuning chatTemplate(Path file) {
+    return with("chat_template", file);
+  }
+
+  /**
+   * Passes variables to the chat template; those of a row replace them.
+   *
+   * @param variables by name, for example {@code Map.of("enable_thinking", false)}; none by default
+   * @return a changed copy
+   */
+  public PreferenceTuning chatTemplateKwargs(Map<String, ?> variables) {
+    return with("chat_template_kwargs", variables);
+  }
+
+  /**
    * Adds a listener that receives all events of the run.
    *
    * @param listener called on the thread that trains

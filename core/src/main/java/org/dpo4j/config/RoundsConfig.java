@@ -265,6 +265,7 @@ public record RoundsConfig(
         adapter ? start.or(() -> training.model().adapter()) : Optional.empty(),
         prompts,
         output,
+        training.template(),
         sampling,
         training.engine().seed() + round,
         true,

@@ -42,6 +42,7 @@ public record TrainingConfig(
     Model model,
     Lora lora,
     Data data,
+    Templating template,
     Loss loss,
     Optimizer optimizer,
     Schedule schedule,
@@ -196,6 +197,7 @@ public record TrainingConfig(
   /** {@link #checkInputs} for a run whose examples are not in files. */
   public void checkFolders() {
     InputPaths.requireModel("model", model.model());
+    template.checkInputs();
     model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     CacheFolder.of(this);

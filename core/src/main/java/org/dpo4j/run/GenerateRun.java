@@ -34,7 +34,9 @@ public final class GenerateRun {
                 .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
                 .toList();
     try (Engine.Threads threads = Engine.use(config.threads());
-        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output)) {
+        ModelBundle inputs =
+            ModelBundle.open(
+                config.model(), config.adapter(), config.template().replacing(), output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(

@@ -37,6 +37,8 @@ record NonFiniteReproduction(TrainingConfig config) {
           "eval_file",
           "eval_split",
           "columns",
+          "chat_template",
+          "chat_template_kwargs",
           "data_format",
           "max_length",
           "warmup_steps",

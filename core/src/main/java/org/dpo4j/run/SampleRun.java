@@ -56,7 +56,9 @@ public final class SampleRun {
     config.checkInputs();
     List<PromptReader.Prompt> prompts = PromptReader.read(config.promptsFile());
     try (Engine.Threads threads = Engine.use(config.threads());
-        ModelBundle inputs = ModelBundle.open(config.model(), config.adapter(), output)) {
+        ModelBundle inputs =
+            ModelBundle.open(
+                config.model(), config.adapter(), config.template().replacing(), output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(
@@ -85,6 +87,7 @@ public final class SampleRun {
   private static List<Path> inputs(SampleConfig config) {
     List<Path> inputs = new ArrayList<>(List.of(config.model(), config.promptsFile()));
     config.adapter().ifPresent(inputs::add);
+    config.template().chatTemplate().ifPresent(inputs::add);
     return inputs;
   }
 

@@ -56,7 +56,11 @@ public final class ScoreRun {
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs =
             ModelBundle.open(
-                config.model(), config.adapter(), config.baseDtype().storage(), output);
+                config.model(),
+                config.adapter(),
+                config.template().replacing(),
+                config.baseDtype().storage(),
+                output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {
       ExampleEncoder encoder = inputs.encoder(config.maxLength());
       Optional<Path> refModel = config.refModel();

@@ -315,7 +315,8 @@ final class PeftConfig {
             ? List.of(value.stringValue())
             : value.isString() ? List.of() : texts(json, CONTAINERS, value);
     containers.forEach(
-        expression -> new TargetModules.Matching(CONTAINERS, requireShort(json, CONTAINERS, expression)));
+        expression ->
+            new TargetModules.Matching(CONTAINERS, requireShort(json, CONTAINERS, expression)));
     return containers;
   }
 

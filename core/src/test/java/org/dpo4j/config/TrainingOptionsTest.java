@@ -56,6 +56,8 @@ class TrainingOptionsTest {
           Map.entry("data_file", "x.json"),
           Map.entry("eval_file", "e.jsonl"),
           Map.entry("max_samples", "3"),
+          Map.entry("chat_template", "t.jinja"),
+          Map.entry("chat_template_kwargs", "{\"effort\": \"low\", \"names\": [\"a\", \"7\", 7]}"),
           Map.entry("max_length", "512"),
           Map.entry("on_bad_row", "skip"),
           Map.entry("shuffle", "false"),

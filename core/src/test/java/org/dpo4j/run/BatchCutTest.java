@@ -41,6 +41,7 @@ import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingData;
@@ -86,6 +87,7 @@ class BatchCutTest {
         ModelBundle.open(
             Path.of("..", "examples", "tiny-chat"),
             Optional.empty(),
+            TextReplacement.NONE,
             new RunOutput(
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
