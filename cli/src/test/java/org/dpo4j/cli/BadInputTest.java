@@ -176,6 +176,24 @@ class BadInputTest {
             "--assistant_only_loss needs a chat template that marks",
             "chat_template.jinja has no tag generation",
             "write {% generation %} before"),
+        usage(
+            "template that is not there",
+            SHORT + "--chat_template $/none.jinja",
+            "--chat_template must be a file that can be read",
+            "not there"),
+        usage(
+            "template that is a folder",
+            INSPECT + "--chat_template_path $/model",
+            "--chat_template must be a file that can be read",
+            "a folder"),
+        usage(
+            "variable of the run",
+            SHORT + "--chat_template_kwargs {messages:1}",
+            "--chat_template_kwargs must not have messages, which the run sets itself"),
+        usage(
+            "variables that are none",
+            SHORT + "--chat_template_kwargs thinking",
+            "--chat_template_kwargs must be a JSON object"),
         usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"),
         usage("no completions", SAMPLE + "--num_return_sequences 0", "a whole number from 1"),
         usage("top_k below 0", SAMPLE + "--top_k -1", "--top_k must be a whole number from 0"),
@@ -291,7 +309,12 @@ class BadInputTest {
         failed("bigger tokenizer", BadInputTest::moveIds, SHORT, "pairs.jsonl:1]", "another model"),
         failed("template refuses", refuses, SHORT, "pairs.jsonl:1]", "no user here"),
         failed("template refuses prompt", refuses, GENERATE + "--prompt Hi", "no user here"),
-        failed("broken template", text("model/chat_template.jinja", "{{ a"), SHORT, ".jinja:1]"));
+        failed("broken template", text("model/chat_template.jinja", "{{ a"), SHORT, ".jinja:1]"),
+        failed(
+            "broken file",
+            text("own.jinja", "{{ a"),
+            SHORT + "--chat_template $/own.jinja",
+            "own.jinja:1]"));
   }
 
   private static Stream<Kind> rows() {
@@ -454,6 +477,7 @@ class BadInputTest {
             "pairs.jsonl:1]",
             "a column \"question\"",
             "has \"prompt\""),
+        usage("samples below 0", SHORT + "--max_samples -1", "a whole number from 0"),
         usage("weights of one", SHORT + "--data_weights 1", "of which there must be several"),
         usage("weights for more", second, two + "--data_weights 1,2,3", "was 3 for 2"),
         usage("weight of none", second, two + "--data_weights 1,0", "above 0 but was 0"),

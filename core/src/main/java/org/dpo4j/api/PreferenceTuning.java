@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.StepReport;
@@ -273,6 +274,27 @@ public final class PreferenceTuning {
    */
   public PreferenceTuning chatTemplate(ChatTemplate newChatTemplate) {
     return changed(fields -> fields.chatTemplate = newChatTemplate);
+  }
+
+  /**
+   * Replaces the chat template of the model folder by that of a file, which is saved with the tuned
+   * model.
+   *
+   * @param file in the Jinja dialect of transformers
+   * @return a changed copy
+   */
+  public PreferenceTuning chatTemplate(Path file) {
+    return with("chat_template", file);
+  }
+
+  /**
+   * Passes variables to the chat template; those of a row replace them.
+   *
+   * @param variables by name, for example {@code Map.of("enable_thinking", false)}; none by default
+   * @return a changed copy
+   */
+  public PreferenceTuning chatTemplateKwargs(Map<String, ?> variables) {
+    return with("chat_template_kwargs", variables);
   }
 
   /**
@@ -547,6 +569,26 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Leaves out layers that {@link #loraTargetModules} selects.
+   *
+   * @param names layers such as {@code down_proj}, or one regular expression; none by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraExcludeModules(String... names) {
+    return with("lora_exclude_modules", List.of(names));
+  }
+
+  /**
+   * Limits a new adapter to some blocks of the model; {@link #loraTargetModules} are then names.
+   *
+   * @param blocks their numbers, from 0; all by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraLayersToTransform(int... blocks) {
+    return with("lora_layers_to_transform", IntStream.of(blocks).boxed().toList());
+  }
+
+  /**
    * Trains modules in full besides the adapter.
    *
    * @param names modules such as {@code lm_head}; none by default
@@ -616,6 +658,17 @@ public final class PreferenceTuning {
    */
   public PreferenceTuning dataWeights(double... weights) {
     return with("data_weights", list(weights));
+  }
+
+  /**
+   * Uses the first rows of each file or folder, to train on and to evaluate on; rows in memory are
+   * limited alike.
+   *
+   * @param rows at least 0; 0, the default, uses all
+   * @return a changed copy
+   */
+  public PreferenceTuning maxSamples(int rows) {
+    return with("max_samples", rows);
   }
 
   /**

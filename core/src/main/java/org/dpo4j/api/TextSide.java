@@ -1,12 +1,10 @@
 package org.dpo4j.api;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import org.dpo4j.Message;
 import org.dpo4j.tokenizer.ChatRenderer;
-import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.jspecify.annotations.Nullable;
 
@@ -15,15 +13,14 @@ final class TextSide {
 
   private TextSide() {}
 
-  static Function<Path, ModelTokenizer> of(
-      @Nullable Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate) {
+  static TextReplacement of(@Nullable Tokenizer tokenizer, @Nullable ChatTemplate chatTemplate) {
     TextTokenizer text = tokenizer == null ? null : new Adapted(tokenizer);
     ChatRenderer template =
         chatTemplate == null
             ? null
             : (List<Message> messages, boolean header, Map<String, @Nullable Object> variables) ->
                 chatTemplate.render(messages, header, variables);
-    return folder -> ModelTokenizer.load(folder, text, template);
+    return new TextReplacement(text, template);
   }
 
   private record Adapted(Tokenizer tokenizer) implements TextTokenizer {

@@ -18,6 +18,7 @@ public record GenerateConfig(
     @Option(help = "prompts: one per line, or rows with a column prompt; - is stdin", stream = true)
         Optional<Path> promptsFile,
     @Option(help = "folder of a LoRA adapter to load on the model") Optional<Path> adapter,
+    Templating template,
     @Option(value = "128", help = "max tokens to generate per prompt") int maxNewTokens,
     @Option(value = "0", help = "0 = greedy, 1 = the unmodified distribution") double temperature,
     @Option(value = "1", help = "nucleus sampling: keep the top tokens of this probability")
@@ -49,6 +50,7 @@ public record GenerateConfig(
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
+    template.checkInputs();
     adapter.ifPresent(InputPaths::requireAdapter);
     promptsFile
         .filter(path -> !readsStandardInput())

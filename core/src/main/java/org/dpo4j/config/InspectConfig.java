@@ -18,6 +18,7 @@ public record InspectConfig(
     @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
     @Option(value = "auto", help = "row format; auto detects it from the first row")
         RowFormat dataFormat,
+    Templating template,
     @Option(help = "file for one JSON line per row; - is stdout", stream = true)
         Optional<Path> output,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
@@ -41,6 +42,7 @@ public record InspectConfig(
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
+    template.checkInputs();
     input();
   }
 

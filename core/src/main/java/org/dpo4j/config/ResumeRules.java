@@ -9,6 +9,7 @@ import java.util.Set;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.OptionSpec;
+import org.dpo4j.options.OptionType;
 import org.jspecify.annotations.Nullable;
 
 /** Which options may change when a run continues from a checkpoint. */
@@ -19,9 +20,11 @@ public final class ResumeRules {
       Set.of(
           "model",
           "adapter",
+          "chat_template",
           "ref_model",
           "data_file",
           "data_weights",
+          "max_samples",
           "columns",
           "data_format",
           "on_bad_row",
@@ -85,7 +88,10 @@ public final class ResumeRules {
     Map<String, String> texts = new LinkedHashMap<>();
     TrainingConfig.OPTIONS
         .write(config)
-        .forEach((name, value) -> texts.put(name, String.valueOf(value)));
+        .forEach(
+            (name, value) ->
+                texts.put(
+                    name, value instanceof Map<?, ?> ? OptionType.text(value) : value.toString()));
     return texts;
   }
 

@@ -17,6 +17,7 @@ public record SampleConfig(
     @Option(help = "prompts: one per line, or rows with a column prompt", aliases = "prompts")
         Path promptsFile,
     @Option(help = "completions, one JSON line per prompt; - is stdout", stream = true) Path output,
+    Templating template,
     Sampling sampling,
     @Option(value = "0", help = "random seed") long seed,
     @Option(value = "false", help = "continue the output of an interrupted run") boolean resume,
@@ -39,6 +40,7 @@ public record SampleConfig(
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
+    template.checkInputs();
     adapter.ifPresent(InputPaths::requireAdapter);
     ReadableFile.require("prompts_file", promptsFile);
   }

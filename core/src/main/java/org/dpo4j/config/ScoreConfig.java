@@ -19,6 +19,7 @@ public record ScoreConfig(
     @Option(help = TrainingConfig.COLUMNS_HELP) Optional<List<String>> columns,
     @Option(value = "auto", help = "row format; auto detects it from the first row")
         RowFormat dataFormat,
+    Templating template,
     @Option(help = "file for the scores, one JSON line per row; - is stdout", stream = true)
         Path output,
     @Option(help = "folder of the reference model; adds rewards") Optional<Path> refModel,
@@ -50,6 +51,7 @@ public record ScoreConfig(
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     InputPaths.requireModel("model", model);
+    template.checkInputs();
     adapter.ifPresent(InputPaths::requireAdapter);
     refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
     input();

@@ -45,6 +45,7 @@ public record TrainingConfig(
     Model model,
     Lora lora,
     Data data,
+    Templating template,
     Loss loss,
     Optimizer optimizer,
     Schedule schedule,
@@ -199,6 +200,7 @@ public record TrainingConfig(
   /** {@link #checkInputs} for a run whose examples are not in files. */
   public void checkFolders() {
     InputPaths.requireModel("model", model.model());
+    template.checkInputs();
     model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
     CacheFolder.of(this);
@@ -227,6 +229,14 @@ public record TrainingConfig(
           Optional<Double> loraDropout,
       @Option(help = "layers to adapt, all-linear, or a regex (default PEFT's)")
           Optional<List<String>> loraTargetModules,
+      @Option(
+              help = "of these layers the ones to leave out, or a regex",
+              aliases = "exclude_modules")
+          Optional<List<String>> loraExcludeModules,
+      @Option(
+              help = "numbers of the blocks to adapt, from 0 (default all)",
+              aliases = {"layers_to_transform", "peft_layers_to_transform"})
+          Optional<List<Integer>> loraLayersToTransform,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
       @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
@@ -244,6 +254,12 @@ public record TrainingConfig(
           share ->
               OptionChecks.require(
                   share >= 0 && share < 1, "lora_dropout", "in [0, 1)", share, "0.05 is usual"));
+      loraLayersToTransform
+          .orElse(List.of())
+          .forEach(
+              block ->
+                  OptionChecks.atLeast(
+                      "lora_layers_to_transform", block, 0, "the first block is 0"));
     }
 
     /** The rank of a new adapter. */
@@ -268,6 +284,8 @@ public record TrainingConfig(
       @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
       @Option(help = "held-out rows for evaluation, same formats as data_file")
           Optional<List<Path>> evalFile,
+      @Option(value = "0", help = "rows of each data_file and eval_file entry to use; 0 = all")
+          int maxSamples,
       @Option(
               help = "hold out a fraction (below 1) or number of examples",
               aliases = {"test_split_size", "val_size"})
@@ -290,6 +308,7 @@ public record TrainingConfig(
     public Data {
       OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
       dataWeights.ifPresent(weights -> OptionChecks.weightsFit(weights, dataFile.size()));
+      OptionChecks.atLeast("max_samples", maxSamples, 0, "0 uses all rows");
       evalSplit.ifPresent(OptionChecks::splitSize);
       if (evalSplit.isPresent() && evalFile.isPresent()) {
         throw new UsageException(
@@ -308,12 +327,19 @@ public record TrainingConfig(
 
     /** The files to train on; throws UsageException if one does not exist. */
     public DataInput training() {
-      return DataInputs.of("data_file", dataFile, columns, dataFormat);
+      return limited(DataInputs.of("data_file", dataFile, columns, dataFormat));
     }
 
     /** The files to evaluate on; throws UsageException if one does not exist. */
     public Optional<DataInput> heldOut() {
-      return evalFile.map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat));
+      return evalFile
+          .map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat))
+          .map(this::limited);
+    }
+
+    /** The input with as many rows of each entry as are used. */
+    public DataInput limited(DataInput input) {
+      return input.limited(maxSamples);
     }
   }
 

@@ -34,7 +34,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
 
   /** Options that name inputs; their paths in a YAML file are relative to the working directory. */
   private static final Set<String> INPUTS =
-      Set.of("model", "adapter", "data_file", "eval_file", "ref_model");
+      Set.of("model", "adapter", "data_file", "eval_file", "chat_template", "ref_model");
 
   /** Names of files with a split other than the training split. */
   private static final Pattern OTHER_SPLIT =

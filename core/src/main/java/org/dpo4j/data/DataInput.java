@@ -15,13 +15,15 @@ import org.dpo4j.UsageException;
  * @param format how rows are interpreted
  * @param kind of the examples
  * @param margins whether the loss reads the margins of pairs
+ * @param maxRows rows of each entry that are used, in their order; 0 for all
  */
 public record DataInput(
     List<DataEntry> entries,
     ColumnMapping columns,
     RowFormat format,
     ExampleKind kind,
-    boolean margins) {
+    boolean margins,
+    int maxRows) {
 
   public DataInput {
     entries = List.copyOf(entries);
@@ -32,7 +34,7 @@ public record DataInput(
 
   /** Preference pairs. */
   public DataInput(List<DataEntry> entries, ColumnMapping columns, RowFormat format) {
-    this(entries, columns, format, ExampleKind.PAIRS, false);
+    this(entries, columns, format, ExampleKind.PAIRS, false, 0);
   }
 
   /** The same files, read as examples of the kind that the columns of the first row tell. */
@@ -42,7 +44,12 @@ public record DataInput(
 
   /** The same files, read as examples of another kind, with or without margins. */
   public DataInput reading(ExampleKind other, boolean withMargins) {
-    return new DataInput(entries, columns, format, other, withMargins);
+    return new DataInput(entries, columns, format, other, withMargins, maxRows);
+  }
+
+  /** The same files, of which each entry is used up to a number of rows; 0 for all. */
+  public DataInput limited(int rows) {
+    return new DataInput(entries, columns, format, kind, margins, rows);
   }
 
   /**

@@ -95,6 +95,24 @@ public final class ExampleReader implements AutoCloseable {
     return raw.map(this::row);
   }
 
+  /**
+   * Reads the remaining rows without looking into them.
+   *
+   * @return their number
+   * @throws DpoException if the file is truncated
+   */
+  public int skipRest() {
+    int skipped = 0;
+    try {
+      while (source.next().isPresent()) {
+        skipped++;
+      }
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+    return skipped;
+  }
+
   /** Passes on all remaining rows, in order. */
   public void forEach(Consumer<Row> action) {
     for (Optional<Row> row = next(); row.isPresent(); row = next()) {

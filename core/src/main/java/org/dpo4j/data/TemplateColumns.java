@@ -1,8 +1,10 @@
 package org.dpo4j.data;
 
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * schemas or such a list written as a JSON string, and {@code chat_template_kwargs}, an object of
  * further variables, which take precedence.
  */
-final class TemplateColumns {
+public final class TemplateColumns {
   private static final String TOOLS = "tools";
   private static final String KWARGS = "chat_template_kwargs";
   static final List<String> NAMES = List.of(TOOLS, KWARGS);
@@ -40,6 +42,11 @@ final class TemplateColumns {
 
   private TemplateColumns() {}
 
+  /** The first of some names that cannot be those of variables. */
+  public static Optional<String> reserved(Collection<String> names) {
+    return names.stream().filter(ARGUMENTS::contains).findFirst();
+  }
+
   /**
    * The variables of a row, by name; null counts as absent.
    *
@@ -61,14 +68,14 @@ final class TemplateColumns {
     } else if (kwargs != null) {
       throw wrong(origin, KWARGS, "must be an object of variables but is " + JsonKind.of(kwargs));
     }
-    for (String name : variables.keySet()) {
-      if (ARGUMENTS.contains(name)) {
-        throw wrong(
-            origin,
-            KWARGS,
-            "\"%s\" is set by the run and must not be among them; remove it".formatted(name));
-      }
-    }
+    reserved(variables.keySet())
+        .ifPresent(
+            name -> {
+              throw wrong(
+                  origin,
+                  KWARGS,
+                  "\"%s\" is set by the run and must not be among them; remove it".formatted(name));
+            });
     checkObjects(origin, variables, TOOLS);
     checkObjects(origin, variables, "documents");
     return variables;

@@ -27,6 +27,9 @@ public final class EncodingCounts {
     }
   }
 
+  /** Why rows are left out. */
+  public static final String LEFT_OUT = "left out for max_samples";
+
   private final Map<String, Tally> cut = new TreeMap<>();
   private final Map<String, Tally> dropped = new TreeMap<>();
   private final Map<String, Tally> bad = new TreeMap<>();
@@ -35,6 +38,7 @@ public final class EncodingCounts {
   private final ExampleKind kind;
   private int rows;
   private int examples;
+  private int leftOut;
   private @Nullable RowOrigin last;
 
   /**
@@ -67,11 +71,16 @@ public final class EncodingCounts {
     tally(bad, problem.reason(), origin);
   }
 
+  /** Counts rows that were not looked into. */
+  void countLeftOut(int more) {
+    leftOut += more;
+  }
+
   private static void tally(Map<String, Tally> tallies, String reason, RowOrigin origin) {
     tallies.merge(reason, new Tally(1, origin), (old, one) -> old.plusOne());
   }
 
-  /** All rows, used or not. */
+  /** All rows that were looked into, used or not. */
   public int rows() {
     return rows;
   }
@@ -84,6 +93,11 @@ public final class EncodingCounts {
   /** One of the examples in a message: a noun in the singular. */
   public String noun() {
     return kind.noun();
+  }
+
+  /** Rows behind the largest number that the user asked for; {@link #rows} is without them. */
+  public int leftOut() {
+    return leftOut;
   }
 
   /** Examples that are used, including those that were cut. */
@@ -125,6 +139,9 @@ public final class EncodingCounts {
             + (cut.isEmpty() ? "" : ", %d of them cut by max_length".formatted(cut())));
     add(parts, "dropped", dropped);
     add(parts, "bad and skipped", bad);
+    if (leftOut > 0) {
+      parts.add("%d row%s %s".formatted(leftOut, leftOut == 1 ? "" : "s", LEFT_OUT));
+    }
     return String.join("; ", parts);
   }
 

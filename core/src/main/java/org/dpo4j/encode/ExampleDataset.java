@@ -303,11 +303,15 @@ public record ExampleDataset(
                 results.forEach(
                     result -> settle(result, onBadRow, summary.counts(), bad).forEach(action)))) {
       for (DataEntry entry : input.entries()) {
+        int left = input.maxRows() == 0 ? Integer.MAX_VALUE : input.maxRows();
         for (DataFile file : entry.files()) {
           try (ExampleReader reader =
               ExampleReader.open(
                   file, input.columns(), input.format(), input.kind(), input.margins())) {
-            encode(reader, encoder, work);
+            left -= encode(reader, left, encoder, work);
+            if (left == 0) {
+              summary.counts().countLeftOut(reader.skipRest());
+            }
             summary.ended(reader);
           }
         }
@@ -341,19 +345,26 @@ public record ExampleDataset(
     return List.of();
   }
 
-  /** Rows are independent, and tokenizing dominates the cost of loading. */
-  private static void encode(
-      ExampleReader reader, ExampleEncoder encoder, OrderedWork<List<Result>> work) {
+  /**
+   * Rows are independent, and tokenizing dominates the cost of loading.
+   *
+   * @param most rows to encode
+   * @return the number of rows that were encoded
+   */
+  private static int encode(
+      ExampleReader reader, int most, ExampleEncoder encoder, OrderedWork<List<Result>> work) {
+    int rows = 0;
     Optional<RuntimeException> unreadable = Optional.empty();
     boolean more = true;
-    while (more) {
+    while (more && rows < most) {
       List<Row> piece = new ArrayList<>();
       try {
-        more = read(reader, piece);
+        more = read(reader, Math.min(PIECE_ROWS, most - rows), piece);
       } catch (RuntimeException problem) {
         unreadable = Optional.of(problem);
         more = false;
       }
+      rows += piece.size();
       work.add(() -> piece.stream().map(row -> Result.of(row, encoder)).toList());
     }
     work.finish();
@@ -361,12 +372,13 @@ public record ExampleDataset(
     if (unreadable.isPresent()) {
       throw unreadable.get();
     }
+    return rows;
   }
 
   /** Adds the next rows to a task; false at the end of the file. */
-  private static boolean read(ExampleReader reader, List<Row> piece) {
+  private static boolean read(ExampleReader reader, int most, List<Row> piece) {
     long characters = 0;
-    while (piece.size() < PIECE_ROWS && characters < PIECE_CHARACTERS) {
+    while (piece.size() < most && characters < PIECE_CHARACTERS) {
       Optional<Row> row = reader.next();
       if (row.isEmpty()) {
         return false;

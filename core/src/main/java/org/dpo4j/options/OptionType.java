@@ -6,12 +6,10 @@ import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -43,24 +41,21 @@ public record OptionType(
   private static final List<String> YES = List.of("true", "yes", "on", "1", "t", "y");
   private static final List<String> NO = List.of("false", "no", "off", "0", "f", "n");
 
+  /** As YAML 1.1 has them. */
+  private static final Pattern TRUE = Pattern.compile("(?i)true|yes|on");
+
+  private static final Pattern FALSE = Pattern.compile("(?i)false|no|off");
+
   private static final Pattern COMMA = Pattern.compile("(?<!\\\\),");
 
-  /** Names with numbers, truth values or texts, in the order of the names. */
+  /** Names with values as in JSON, without null, in the order of the names. */
   private static final OptionType MAPPING =
       open(
           "a JSON object, as in {\"name\": 1}, or a mapping in YAML",
           "JSON",
           text -> {
             try {
-              Map<String, Object> values = new TreeMap<>();
-              YamlOptions.mapping("mapping", new GivenValue(text, ""))
-                  .forEach(
-                      (name, value) -> {
-                        if (!value.none()) {
-                          values.put(name, scalar(value.text()));
-                        }
-                      });
-              return Collections.unmodifiableMap(values);
+              return YamlOptions.values(text);
             } catch (UsageException e) {
               throw new IllegalArgumentException(e);
             }
@@ -182,9 +177,12 @@ public record OptionType(
   }
 
   /** A whole number as Long, another as Double, true and false, or the text as it is. */
-  private static Object scalar(String text) {
-    if (text.equalsIgnoreCase("true") || text.equalsIgnoreCase("false")) {
-      return Boolean.valueOf(text);
+  static Object scalar(String text) {
+    if (TRUE.matcher(text).matches()) {
+      return true;
+    }
+    if (FALSE.matcher(text).matches()) {
+      return false;
     }
     try {
       BigDecimal number = decimal(text);
@@ -243,6 +241,12 @@ public record OptionType(
   }
 
   private static String json(@Nullable Object value) {
+    if (value instanceof List<?> list) {
+      return list.stream().map(OptionType::json).collect(Collectors.joining(", ", "[", "]"));
+    }
+    if (value instanceof Map<?, ?>) {
+      return text(value);
+    }
     return value == null || value instanceof Number || value instanceof Boolean
         ? text(Objects.requireNonNullElse(value, "null"))
         : JsonMapper.shared().writeValueAsString(value.toString());

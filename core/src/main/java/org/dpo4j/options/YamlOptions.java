@@ -6,15 +6,21 @@ import java.math.BigInteger;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.ConstructNode;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
@@ -24,6 +30,7 @@ import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.CollectionNode;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.NodeTuple;
@@ -61,7 +68,8 @@ public final class YamlOptions {
               + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])++" // possessive: no recursion
               + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])++\\.[0-9_]*");
 
-  private static final Pattern FLOW_MAPPING = Pattern.compile("\\{.*}", Pattern.DOTALL);
+  /** What needs no quotes in braces. */
+  private static final Pattern WORD = Pattern.compile("\\w[\\w./-]*");
 
   private static final Pattern FLOW_SYNTAX = Pattern.compile("[,\\[\\]{}#&*!|>'\"%@`:\\n]");
 
@@ -132,7 +140,59 @@ public final class YamlOptions {
     return values;
   }
 
+  /**
+   * The values of a mapping in YAML's flow style or in JSON: Boolean, Long, Double, String, List or
+   * Map; what is null is left out. Names are sorted.
+   *
+   * @throws UsageException if the text is no mapping
+   */
+  static Map<String, Object> values(String text) {
+    return compose("mapping", text)
+        .map(mapping -> new YamlOptions("mapping").values(mapping))
+        .orElseGet(Map::of);
+  }
+
+  private Map<String, Object> values(MappingNode mapping) {
+    entries(mapping, node -> ""); // refuses what is no mapping of names
+    Map<String, Object> values = new TreeMap<>();
+    for (NodeTuple tuple : mapping.getValue()) {
+      Object value = plain(tuple.getValueNode());
+      if (value != null) {
+        values.put(((ScalarNode) tuple.getKeyNode()).getValue(), value);
+      }
+    }
+    return Collections.unmodifiableMap(values);
+  }
+
+  private @Nullable Object plain(Node node) {
+    if (node instanceof CollectionNode<?>) {
+      enter(node);
+      Object values =
+          node instanceof MappingNode mapping
+              ? values(mapping)
+              : ((SequenceNode) node)
+                  .getValue().stream().map(this::plain).filter(Objects::nonNull).toList();
+      around.remove(node);
+      return values;
+    }
+    String text = value(node);
+    return node.getTag().equals(Tag.NULL)
+        ? null
+        : ((ScalarNode) node).isPlain() ? OptionType.scalar(text) : text;
+  }
+
   private static Map<String, GivenValue> read(String file, String text) {
+    return compose(file, text)
+        .map(
+            mapping -> {
+              YamlOptions options = new YamlOptions(file);
+              return options.entries(mapping, options::value);
+            })
+        .orElseGet(LinkedHashMap::new);
+  }
+
+  /** The mapping that a text is; empty for no text. */
+  private static Optional<MappingNode> compose(String file, String text) {
     try {
       requireFlat(file, text);
       List<Node> documents = new ArrayList<>();
@@ -143,10 +203,10 @@ public final class YamlOptions {
                 .formatted(place(file, documents.get(1))));
       }
       if (documents.isEmpty() || documents.get(0).getTag().equals(Tag.NULL)) {
-        return new LinkedHashMap<>();
+        return Optional.empty();
       }
       if (documents.get(0) instanceof MappingNode mapping) {
-        return new YamlOptions(file).entries(mapping);
+        return Optional.of(mapping);
       }
       throw new UsageException(
           "%sa configuration must be a mapping of option names to values but was something else;"
@@ -202,7 +262,7 @@ public final class YamlOptions {
   }
 
   /** A mapping's own keys, then those of its merge keys that it lacks. */
-  private Map<String, GivenValue> entries(MappingNode mapping) {
+  private Map<String, GivenValue> entries(MappingNode mapping, Function<Node, String> text) {
     Map<String, GivenValue> values = new LinkedHashMap<>();
     List<MappingNode> merged = new ArrayList<>();
     for (NodeTuple tuple : mapping.getValue()) {
@@ -215,7 +275,7 @@ public final class YamlOptions {
         merged.addAll(merged(tuple.getValueNode()));
         continue;
       }
-      String value = value(tuple.getValueNode());
+      String value = text.apply(tuple.getValueNode());
       GivenValue previous = values.put(key.getValue(), new GivenValue(value, origin));
       if (previous != null) {
         throw new UsageException(
@@ -225,7 +285,7 @@ public final class YamlOptions {
     }
     for (MappingNode other : merged) {
       enter(other);
-      entries(other).forEach(values::putIfAbsent);
+      entries(other, text).forEach(values::putIfAbsent);
       around.remove(other);
     }
     return values;
@@ -280,8 +340,8 @@ public final class YamlOptions {
       text = OptionType.joined(list.getValue().stream().map(this::value).toList());
     } else if (node instanceof MappingNode mapping) {
       text =
-          entries(mapping).entrySet().stream()
-              .map(entry -> entry.getKey() + ": " + inFlow(entry.getValue().text()))
+          entries(mapping, this::inFlow).entrySet().stream()
+              .map(entry -> entry.getKey() + ": " + entry.getValue().text())
               .collect(Collectors.joining(", ", "{", "}"));
     } else {
       text = node.getTag().equals(Tag.NULL) ? "null" : ((ScalarNode) node).getValue();
@@ -295,9 +355,23 @@ public final class YamlOptions {
     return text;
   }
 
-  /** A value inside braces: in quotes if it would end there, as a joined list would. */
-  private static String inFlow(String text) {
-    boolean plain = FLOW_MAPPING.matcher(text).matches() || !FLOW_SYNTAX.matcher(text).find();
+  /** A value inside braces: in quotes if it would end there or be read as something else. */
+  private String inFlow(Node node) {
+    if (node instanceof SequenceNode list) {
+      enter(node);
+      String items =
+          list.getValue().stream().map(this::inFlow).collect(Collectors.joining(", ", "[", "]"));
+      around.remove(node);
+      return items;
+    }
+    String text = value(node);
+    boolean plain =
+        node instanceof MappingNode
+            || (((ScalarNode) node).isPlain()
+                ? !FLOW_SYNTAX.matcher(text).find()
+                : WORD.matcher(text).matches()
+                    && !NULL.matcher(text).matches()
+                    && OptionType.scalar(text) instanceof String);
     return plain ? text : JsonMapper.shared().writeValueAsString(text);
   }
 

@@ -34,7 +34,7 @@ public record AdapterShape(long parameters, long factors, long ranks) {
     long factors = 0;
     long ranks = 0;
     for (ModelShape.LinearShape linear : linears) {
-      if (config.targets().matches(linear.path())) {
+      if (config.adapts(linear.path())) {
         int rank = config.rank(linear.path());
         factors += rank * (linear.in() + linear.out());
         ranks += rank;

@@ -88,6 +88,9 @@ record DataFacts(
         .forEach(
             (reason, tally) ->
                 dropped.put("bad row: " + output.styled(reason), (long) tally.rows()));
+    if (counts.leftOut() > 0) {
+      dropped.put(EncodingCounts.LEFT_OUT, (long) counts.leftOut());
+    }
     dataset.unused().forEach((reason, pairs) -> dropped.put(reason, (long) pairs));
     return file(use, input.paths(), dataset, dropped);
   }

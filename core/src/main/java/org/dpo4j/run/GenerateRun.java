@@ -37,7 +37,11 @@ public final class GenerateRun {
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs =
             ModelBundle.open(
-                config.model(), config.adapter(), Devices.of(config.device()), output)) {
+                config.model(),
+                config.adapter(),
+                config.template().replacing(),
+                Devices.of(config.device()),
+                output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(

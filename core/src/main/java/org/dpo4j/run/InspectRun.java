@@ -49,7 +49,8 @@ public final class InspectRun {
     DataInput input = config.input().readingWhatItIs();
     ModelFolder folder = ModelFolder.of("model", config.model());
     HuggingFaceConfig model = folder.config().text();
-    try (ModelTokenizer tokenizer = ModelBundle.tokenizer(folder.path(), output)) {
+    try (ModelTokenizer tokenizer =
+        ModelBundle.tokenizer(folder.path(), config.template().replacing(), output)) {
       ExampleEncoder encoder =
           ExampleEncoder.of(
               tokenizer,
@@ -90,6 +91,7 @@ public final class InspectRun {
       RunOutput output) {
     List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
+    config.template().chatTemplate().ifPresent(inputs::add);
     try (RowWriter writer = RowWriter.open(target, inputs, output)) {
       ExampleDataset.ReadSummary summary =
           ExampleDataset.forEachRow(

@@ -17,12 +17,14 @@ import org.dpo4j.model.FlatAttention;
 import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.LoadedModel;
+import org.dpo4j.weights.ModelFolder;
 import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.PeftAdapter;
@@ -116,6 +118,12 @@ public final class MergeRun {
         output.warn(lost + OptionText.of("; pass {save_dtype} float32"));
       }
       new ModelWriter().write(folder.pending(), loaded, adapter.model(), type);
+      String template =
+          TextReplacement.NONE.orOfAdapter(Optional.of(config.adapter()), config.model()).source();
+      if (template != null) {
+        ModelFolder.replaceChatTemplate(folder.pending(), template);
+        output.note("the merged model has the chat template of the adapter");
+      }
       String words = exact ? type.torchName() : Saving.words(type, own, rounding, "the adapter");
       return new Merged(with, without, words, lost);
     }

@@ -17,11 +17,15 @@ import org.dpo4j.model.WeightStorage;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.ComputeDevice;
+import org.dpo4j.torch.ElementType;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelBlueprint;
+import org.dpo4j.weights.ModelFolder;
 import org.dpo4j.weights.ModelReader;
+import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.PeftAdapter;
 
 /**
@@ -30,23 +34,17 @@ import org.dpo4j.weights.PeftAdapter;
  * @param loaded the model, without gradients
  * @param adapter the adapter on the model
  * @param tokenizer the text side
+ * @param replaced what of the text side is not the folder's
  */
 public record ModelBundle(
-    LoadedModel loaded, Optional<PeftAdapter> adapter, ModelTokenizer tokenizer)
+    LoadedModel loaded,
+    Optional<PeftAdapter> adapter,
+    ModelTokenizer tokenizer,
+    TextReplacement replaced)
     implements AutoCloseable {
 
   /** Generation keeps weights in fp32 that take at most this part of the machine's memory. */
   private static final int PART_OF_MEMORY = 4;
-
-  /**
-   * Opens a model to generate from, with an adapter if one is given.
-   *
-   * @param output receives warnings about the adapter
-   */
-  static ModelBundle open(
-      Path folder, Optional<Path> adapter, ComputeDevice device, RunOutput output) {
-    return open(folder, adapter, ModelTokenizer::load, device, output);
-  }
 
   /**
    * How weights are kept for generation, which multiplies a row at a time: widening a matrix takes
@@ -64,30 +62,34 @@ public record ModelBundle(
    * @param output receives warnings about the adapter
    */
   static ModelBundle open(
-      Path folder, Optional<Path> adapter, WeightMemory memory, RunOutput output) {
+      Path folder,
+      Optional<Path> adapter,
+      TextReplacement replaced,
+      WeightMemory memory,
+      RunOutput output) {
     return open(
         folder,
-        ModelTokenizer::load,
+        replaced.orOfAdapter(adapter, folder),
         () -> memory,
         loaded -> adapter(adapter, loaded, output),
         output);
   }
 
   /**
-   * {@link #open(Path, Optional, ComputeDevice, RunOutput)} with a text side of the caller's
-   * choice.
+   * Opens a model to generate from, with an adapter if one is given.
    *
-   * @param textSide reads the tokenizer of a model folder
+   * @param replaced is used in place of the folder's tokenizer and chat template
+   * @param output receives warnings about the adapter
    */
   public static ModelBundle open(
       Path folder,
       Optional<Path> adapter,
-      Function<Path, ModelTokenizer> textSide,
+      TextReplacement replaced,
       ComputeDevice device,
       RunOutput output) {
     return open(
         folder,
-        textSide,
+        replaced.orOfAdapter(adapter, folder),
         () -> forAnswers(folder, device),
         loaded -> adapter(adapter, loaded, output),
         output);
@@ -115,16 +117,16 @@ public record ModelBundle(
    */
   static ModelBundle open(
       Path folder,
-      Function<Path, ModelTokenizer> textSide,
+      TextReplacement replaced,
       Supplier<WeightMemory> memory,
       Function<LoadedModel, Optional<PeftAdapter>> adapter,
       RunOutput output) {
-    ModelTokenizer tokenizer = tokenizer(folder, textSide, output);
+    ModelTokenizer tokenizer = tokenizer(folder, replaced, output);
     try {
       LoadedModel loaded = ModelReader.open("model", folder, memory.get());
       noteUnread(loaded.config(), output);
       try {
-        return new ModelBundle(loaded, adapter.apply(loaded), tokenizer);
+        return new ModelBundle(loaded, adapter.apply(loaded), tokenizer, replaced);
       } catch (RuntimeException e) {
         loaded.close();
         throw e;
@@ -136,13 +138,8 @@ public record ModelBundle(
   }
 
   /** Reads the tokenizer alone; warns where its ids differ from TRL's. */
-  static ModelTokenizer tokenizer(Path folder, RunOutput output) {
-    return tokenizer(folder, ModelTokenizer::load, output);
-  }
-
-  private static ModelTokenizer tokenizer(
-      Path folder, Function<Path, ModelTokenizer> textSide, RunOutput output) {
-    ModelTokenizer tokenizer = textSide.apply(folder);
+  static ModelTokenizer tokenizer(Path folder, TextReplacement replaced, RunOutput output) {
+    ModelTokenizer tokenizer = replaced.read(folder);
     tokenizer.differences().forEach(output::warn);
     return tokenizer;
   }
@@ -160,6 +157,23 @@ public record ModelBundle(
   /** The model, with its adapter if there is one. */
   public CausalLm model() {
     return adapter.<CausalLm>map(PeftAdapter::model).orElse(loaded.model());
+  }
+
+  /**
+   * Writes the adapter if there is one, else the model, with the tokenizer and the chat template.
+   *
+   * @param folder must exist
+   * @param type of the saved weights
+   */
+  void write(Path folder, ElementType type) {
+    if (adapter.isPresent()) {
+      adapter.get().write(folder, loaded, type);
+    } else {
+      new ModelWriter().write(folder, loaded, loaded.model(), type);
+    }
+    if (replaced.source() != null) {
+      ModelFolder.replaceChatTemplate(folder, replaced.source());
+    }
   }
 
   /** Ids that end a completion. */

@@ -33,9 +33,12 @@ record NonFiniteReproduction(TrainingConfig config) {
   private static final Set<String> LEFT_OUT =
       Set.of(
           "data_weights",
+          "max_samples",
           "eval_file",
           "eval_split",
           "columns",
+          "chat_template",
+          "chat_template_kwargs",
           "data_format",
           "max_length",
           "warmup_steps",

@@ -156,7 +156,9 @@ public final class PlanRun {
   private TrainingExamples pairs(DataInput files) {
     int maxLength = training.data().maxLength();
     ModelBundle.requirePositions(maxLength, blueprint.maxPositions());
-    try (ModelTokenizer tokenizer = ModelBundle.tokenizer(training.model().model(), output)) {
+    try (ModelTokenizer tokenizer =
+        ModelBundle.tokenizer(
+            training.model().model(), ProgramInputs.NONE.text(training), output)) {
       ExampleEncoder encoder =
           ExampleEncoder.of(
               tokenizer,

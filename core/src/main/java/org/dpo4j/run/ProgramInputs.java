@@ -1,35 +1,43 @@
 package org.dpo4j.run;
 
-import java.nio.file.Path;
 import java.util.Optional;
-import java.util.function.Function;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TextReplacement;
 
 /**
  * Inputs of a training run that a program passes instead of files.
  *
  * @param training replaces the files of {@code data_file}
  * @param heldOut replaces the files of {@code eval_file}
- * @param textSide reads tokenizer and chat template of a model folder
+ * @param text replaces tokenizer and chat template of the model folder
  */
 public record ProgramInputs(
-    Optional<DataInput> training,
-    Optional<DataInput> heldOut,
-    Function<Path, ModelTokenizer> textSide) {
+    Optional<DataInput> training, Optional<DataInput> heldOut, TextReplacement text) {
 
   /** All inputs are files. */
   public static final ProgramInputs NONE =
-      new ProgramInputs(Optional.empty(), Optional.empty(), ModelTokenizer::load);
+      new ProgramInputs(Optional.empty(), Optional.empty(), TextReplacement.NONE);
 
   /** The pairs to train on; throws UsageException if a file is not there. */
   DataInput training(TrainingConfig config) {
-    return training.orElseGet(() -> config.data().training());
+    return config.data().limited(training.orElseGet(() -> config.data().training()));
+  }
+
+  /**
+   * What is used in place of the model folder's tokenizer and chat template.
+   *
+   * @throws org.dpo4j.DpoException if the file of a template cannot be read or parsed
+   */
+  TextReplacement text(TrainingConfig config) {
+    return config
+        .template()
+        .replacing(text)
+        .orOfAdapter(config.model().adapter(), config.model().model());
   }
 
   /** The pairs to evaluate on; throws UsageException if a file is not there. */
   Optional<DataInput> heldOut(TrainingConfig config) {
-    return heldOut.or(() -> config.data().heldOut());
+    return heldOut.map(config.data()::limited).or(() -> config.data().heldOut());
   }
 }

@@ -21,6 +21,7 @@ import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.config.CacheFolder;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.data.ShortList;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.ExampleDataset;
@@ -199,6 +200,9 @@ final class ReferenceTables {
     notes.put("data", files.stream().map(ReferenceTables::name).collect(Collectors.joining(", ")));
     notes.put("max_length", Integer.toString(data.maxLength()));
     notes.putAll(ReferenceFiles.textSide(config.model().model()));
+    if (config.template().chatTemplate().isPresent()) {
+      notes.put("chat_template.jinja", Sha256.of(config.template().chatTemplate().get()));
+    }
     notes.put("written by", "dpo4j " + Dpo4j.version());
     notes.put("libtorch", Dpo4j.libtorchVersion());
     return notes;

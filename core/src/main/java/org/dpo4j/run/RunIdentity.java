@@ -1,10 +1,12 @@
 package org.dpo4j.run;
 
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.encode.ExampleDigest;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.weights.Checkpoint;
@@ -26,11 +28,12 @@ final class RunIdentity {
 
   private static final Part MODEL = new Part("the model", "model", true);
   private static final Part ADAPTER = new Part("the adapter that was continued", "adapter", true);
+  private static final Part TEMPLATE = new Part("the chat template", "chat_template", true);
   private static final Part REFERENCE = new Part("the reference model", "ref_model", true);
   private static final Part PAIRS = new Part("the training data", "data_file", true);
   private static final Part HELD_OUT = new Part("the held-out data", "eval_file", false);
 
-  static final List<Part> PARTS = List.of(MODEL, ADAPTER, REFERENCE, PAIRS, HELD_OUT);
+  static final List<Part> PARTS = List.of(MODEL, ADAPTER, TEMPLATE, REFERENCE, PAIRS, HELD_OUT);
 
   private final TrainingConfig config;
   private final ModelBundle inputs;
@@ -77,6 +80,12 @@ final class RunIdentity {
             .adapter()
             .map(folder -> Checkpoint.openAdapter(folder).sha256())
             .orElse(NONE));
+    // That of an adapter's folder is an input of older checkpoints too, which have no hash of it.
+    String template =
+        config.template().chatTemplate().isPresent() ? inputs.replaced().source() : null;
+    identity.put(
+        TEMPLATE.name(),
+        template == null ? NONE : Sha256.of(template.getBytes(StandardCharsets.UTF_8)));
     identity.put(REFERENCE.name(), reference.map(files -> files.parts().toString()).orElse(NONE));
     identity.put(PAIRS.name(), ExampleDigest.of(pairs.training().examples()));
     identity.put(

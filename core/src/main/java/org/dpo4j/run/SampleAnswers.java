@@ -1,10 +1,8 @@
 package org.dpo4j.run;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Function;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedExample;
@@ -15,6 +13,7 @@ import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TextReplacement;
 
 /**
  * The model's answers to a few prompts of the data before the first step and after the last, for
@@ -29,7 +28,7 @@ final class SampleAnswers {
   private static final int LOOKED_AT = 64;
 
   private final TrainingConfig config;
-  private final Function<Path, ModelTokenizer> textSide;
+  private final TextReplacement replaced;
   private final RunOutput output;
   private final Progress progress;
   private final Generator generator;
@@ -42,13 +41,9 @@ final class SampleAnswers {
    * answers them. The tokenizer may be closed afterwards.
    */
   SampleAnswers(
-      TrainingConfig config,
-      ModelBundle inputs,
-      Function<Path, ModelTokenizer> textSide,
-      TrainingExamples pairs,
-      RunOutput output) {
+      TrainingConfig config, ModelBundle inputs, TrainingExamples pairs, RunOutput output) {
     this.config = config;
-    this.textSide = textSide;
+    this.replaced = inputs.replaced();
     this.output = output;
     this.progress = output.progress();
     this.generator = new Generator(inputs.model(), inputs.endTokens(), new TokenSampler(0, 1), 0);
@@ -101,7 +96,7 @@ final class SampleAnswers {
     }
     List<String> after = new ArrayList<>();
     // The earlier tokenizer was closed to free its memory for training.
-    try (ModelTokenizer tokenizer = textSide.apply(config.model().model())) {
+    try (ModelTokenizer tokenizer = replaced.read(config.model().model())) {
       answer(after, tokenizer);
     } catch (RuntimeException | OutOfMemoryError e) {
       // The trained weights are not saved yet: a failure of the samples must not lose them.

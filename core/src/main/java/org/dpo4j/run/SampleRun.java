@@ -59,7 +59,11 @@ public final class SampleRun {
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs =
             ModelBundle.open(
-                config.model(), config.adapter(), Devices.of(config.device()), output)) {
+                config.model(),
+                config.adapter(),
+                config.template().replacing(),
+                Devices.of(config.device()),
+                output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(
@@ -88,6 +92,7 @@ public final class SampleRun {
   private static List<Path> inputs(SampleConfig config) {
     List<Path> inputs = new ArrayList<>(List.of(config.model(), config.promptsFile()));
     config.adapter().ifPresent(inputs::add);
+    config.template().chatTemplate().ifPresent(inputs::add);
     return inputs;
   }
 

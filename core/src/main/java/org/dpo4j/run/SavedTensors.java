@@ -12,7 +12,6 @@ import org.dpo4j.torch.ElementType;
 import org.dpo4j.train.StateSource;
 import org.dpo4j.train.TrainingSession;
 import org.dpo4j.train.TrainingSnapshot;
-import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.PeftAdapter;
 import org.dpo4j.weights.SafetensorsFile;
 import org.dpo4j.weights.SafetensorsWriter;
@@ -59,11 +58,7 @@ final class SavedTensors implements StateSource {
 
   /** Writes the weights, and with {@code complete} the other tensors of a session. */
   static void write(Path folder, TrainingSession session, ModelBundle inputs, boolean complete) {
-    if (inputs.adapter().isPresent()) {
-      inputs.adapter().get().write(folder, inputs.loaded(), ElementType.F32);
-    } else {
-      new ModelWriter().write(folder, inputs.loaded(), inputs.loaded().model(), ElementType.F32);
-    }
+    inputs.write(folder, ElementType.F32);
     if (!complete) {
       return;
     }

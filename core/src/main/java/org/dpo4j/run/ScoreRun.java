@@ -72,6 +72,7 @@ public final class ScoreRun {
             ModelBundle.open(
                 config.model(),
                 config.adapter(),
+                config.template().replacing(),
                 new WeightMemory(config.baseDtype().storage(), device),
                 output);
         RowWriter writer = RowWriter.open(config.output(), inputs(config, input), output)) {

@@ -12,7 +12,9 @@ import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.model.lora.LoraSettingException;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.options.OptionType;
@@ -74,6 +76,9 @@ final class TrainedAdapter {
     }
     RandomNumbers random = new RandomNumbers(config.engine().seed());
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
+    if (config.model().adapter().isEmpty()) {
+      wanted.noteExclusions(base, output);
+    }
     PeftAdapter adapter =
         config.model().adapter().isPresent()
             ? PeftAdapter.open("adapter", config.model().adapter().get(), base)
@@ -133,7 +138,11 @@ final class TrainedAdapter {
         options.alpha(),
         options.dropout(),
         options.useRslora(),
-        targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears)),
+        new LayerChoice(
+            targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears)),
+            excluded().orElse(LayerChoice.NONE),
+            options.loraLayersToTransform().orElse(List.of()),
+            List.of()),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
         alphas());
@@ -152,7 +161,9 @@ final class TrainedAdapter {
       return work.apply(this);
     } catch (PatternSyntaxException e) {
       throw new UsageException(
-          "lora_target_modules",
+          e.getPattern().equals(options.loraExcludeModules().map(names -> names.get(0)).orElse(""))
+              ? "lora_exclude_modules"
+              : "lora_target_modules",
           "and the patterns must be regular expressions",
           "%s is none: %s".formatted(e.getPattern(), e.getDescription()),
           "",
@@ -164,16 +175,18 @@ final class TrainedAdapter {
 
   /** Names with commas, or one word that PEFT reads as a pattern unless it is a mere name. */
   private Optional<TargetModules> targets() {
-    return options
-        .loraTargetModules()
-        .map(
-            names -> {
-              TargetModules one = PeftAdapter.targets(names.get(0));
-              boolean pattern =
-                  one instanceof TargetModules.AllLinear
-                      || !PLAIN_NAME.matcher(names.get(0)).matches();
-              return names.size() == 1 && pattern ? one : new TargetModules.Named(names);
-            });
+    return options.loraTargetModules().map(names -> choice(names, PeftAdapter::targets));
+  }
+
+  private Optional<TargetModules> excluded() {
+    return options.loraExcludeModules().map(names -> choice(names, PeftAdapter::excluded));
+  }
+
+  private static TargetModules choice(List<String> names, Function<String, TargetModules> ofText) {
+    TargetModules one = ofText.apply(names.get(0));
+    boolean pattern =
+        one instanceof TargetModules.AllLinear || !PLAIN_NAME.matcher(names.get(0)).matches();
+    return names.size() == 1 && pattern ? one : new TargetModules.Named(names);
   }
 
   private Map<String, Integer> ranks() {
@@ -206,6 +219,20 @@ final class TrainedAdapter {
       }
     }
     return pattern;
+  }
+
+  /** PEFT is silent where some module has the name, be it one that no adapter is on anyway. */
+  private void noteExclusions(LoadedModel base, RunOutput output) {
+    LayerChoice layers =
+        checked(wanted -> wanted.config(base.config().modelType(), base.linearLayers())).layers();
+    LoraPlan.excludingNothing(layers, base.model().parameters().slots())
+        .forEach(
+            name ->
+                output.note(
+                    OptionText.of(
+                        "{lora_exclude_modules} %s leaves out none of the layers of"
+                            + " {lora_target_modules}",
+                        name)));
   }
 
   /** Every given target must be a layer of the adapter, and vice versa. */
@@ -246,6 +273,11 @@ final class TrainedAdapter {
     require("lora_r", options.loraR(), has.rank());
     require("lora_alpha", options.loraAlpha(), has.alpha());
     require("lora_dropout", options.loraDropout(), has.dropout());
+    require(
+        "lora_exclude_modules",
+        options.loraExcludeModules().map(names -> choice(names, PeftAdapter::excluded).words()),
+        has.layers().excluded().words());
+    require("lora_layers_to_transform", options.loraLayersToTransform(), has.layers().blocks());
     require("lora_modules_to_save", options.loraModulesToSave(), has.modulesToSave());
     require("lora_rank_pattern", options.loraRankPattern().map(p -> ranks()), has.rankPattern());
     require(

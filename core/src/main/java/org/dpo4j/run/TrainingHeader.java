@@ -56,6 +56,10 @@ final class TrainingHeader {
     inputs
         .adapter()
         .ifPresent(adapter -> prose.line("adapter: %s", words.adapter(adapter.model())));
+    inputs
+        .replaced()
+        .templateWords()
+        .ifPresent(template -> prose.line("chat template: %s", template));
     if (config.loss().examples() != ExampleKind.DEMONSTRATIONS) {
       prose.line("reference: %s", words.reference(reference));
     }

@@ -42,6 +42,7 @@ import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
+import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.MemoryFailure;
 import org.dpo4j.train.Evaluation;
@@ -50,9 +51,7 @@ import org.dpo4j.train.NonFiniteStepException;
 import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingData;
 import org.dpo4j.train.TrainingSession;
-import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelBlueprint;
-import org.dpo4j.weights.ModelWriter;
 
 /**
  * Trains a model: pairs and a checkpoint are the input, a folder with a tuned checkpoint or an
@@ -186,6 +185,7 @@ public final class TrainingRun {
     config.checkFolders();
     DataInput training = given.training(config);
     Optional<DataInput> heldOut = given.heldOut(config);
+    TextReplacement replaced = given.text(config);
     try (Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
             OutputFolder.prepare(
@@ -200,7 +200,7 @@ public final class TrainingRun {
       try (ModelBundle inputs =
               ModelBundle.open(
                   config.model().model(),
-                  given.textSide(),
+                  replaced,
                   () ->
                       ComputingEngine.memory(
                           config, ModelBlueprint.read("model", config.model().model())),
@@ -259,7 +259,7 @@ public final class TrainingRun {
 
     folder.begin();
     metrics.begin(folder.metrics());
-    SampleAnswers samples = new SampleAnswers(config, inputs, given.textSide(), pairs, output);
+    SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
     Optional<TrainingTotals> trained =
         train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
     if (trained.isEmpty()) {
@@ -476,15 +476,7 @@ public final class TrainingRun {
   }
 
   private static void writeWeights(OutputFolder folder, ModelBundle inputs, Saving saving) {
-    LoadedModel loaded = inputs.loaded();
-    folder.writeAll(
-        pending -> {
-          if (inputs.adapter().isPresent()) {
-            inputs.adapter().get().write(pending, loaded, saving.type());
-          } else {
-            new ModelWriter().write(pending, loaded, loaded.model(), saving.type());
-          }
-        });
+    folder.writeAll(pending -> inputs.write(pending, saving.type()));
   }
 
   private TrainingResult nothingTrained(
@@ -592,6 +584,7 @@ public final class TrainingRun {
     heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
+    config.template().chatTemplate().ifPresent(inputs::add);
     Path target = FileTrees.real(config.output().outputDir());
     config
         .checkpoints()

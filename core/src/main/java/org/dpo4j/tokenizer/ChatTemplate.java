@@ -33,8 +33,8 @@ import tools.jackson.databind.JsonNode;
 public final class ChatTemplate {
   static final String DEFAULT = "default";
   static final String TOOL_USE = "tool_use";
-  private static final String TEMPLATE_FILE = "chat_template.jinja";
-  private static final String ADDITIONAL = "additional_chat_templates";
+  static final String FILE = "chat_template.jinja";
+  static final String ADDITIONAL = "additional_chat_templates";
   private static final String CONFIG_FILE = "tokenizer_config.json";
 
   /** The fields in which data sets keep a turn's reasoning; templates read the first. */
@@ -74,7 +74,7 @@ public final class ChatTemplate {
    * @throws DpoException when a file cannot be read or a template does not parse
    */
   public static Map<String, ChatTemplate> fromModelFolder(Path folder) {
-    Path file = folder.resolve(TEMPLATE_FILE);
+    Path file = folder.resolve(FILE);
     Path tools = folder.resolve(ADDITIONAL).resolve("tool_use.jinja");
     Map<String, ChatTemplate> templates = new HashMap<>();
     if (Files.isRegularFile(file)) {
@@ -88,7 +88,7 @@ public final class ChatTemplate {
       throw new DpoException(
           ("[%s] must lie beside a %s but there is none; transformers passes over \"chat_template\" in"
                   + " %s where this folder has templates. Save the default template as %s")
-              .formatted(folder.resolve(ADDITIONAL), TEMPLATE_FILE, CONFIG_FILE, TEMPLATE_FILE));
+              .formatted(folder.resolve(ADDITIONAL), FILE, CONFIG_FILE, FILE));
     }
     Path config = folder.resolve(CONFIG_FILE);
     if (!Files.isRegularFile(config)) {
@@ -105,6 +105,15 @@ public final class ChatTemplate {
     } catch (JacksonException e) {
       throw new DpoException("[" + config + "] must be JSON but is not: " + JsonFault.words(e), e);
     }
+  }
+
+  /**
+   * The text of a template's file, with the line breaks that Python reads.
+   *
+   * @throws DpoException if it cannot be read
+   */
+  public static String source(Path file) {
+    return read(file, Limit.TEMPLATE_BYTES).replace("\r\n", "\n").replace('\r', '\n');
   }
 
   private static boolean hasTemplates(Path folder) {
@@ -131,7 +140,7 @@ public final class ChatTemplate {
     if (!sources.containsKey(DEFAULT)) {
       throw new DpoException(
           "[%s] chat_template must be a string or a list with a template named 'default' but is neither; put the template into %s"
-              .formatted(config, TEMPLATE_FILE));
+              .formatted(config, FILE));
     }
     return sources;
   }

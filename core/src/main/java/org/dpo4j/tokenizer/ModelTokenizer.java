@@ -29,33 +29,27 @@ public record ModelTokenizer(
    * @throws DpoException if a file is missing or damaged
    */
   public static ModelTokenizer load(Path folder) {
-    return load(folder, null, null);
+    return load(folder, TextReplacement.NONE);
   }
 
   /**
-   * Reads a model folder, except for what a program replaces.
+   * Reads a model folder, except for what is replaced.
    *
-   * @param text replaces the tokenizer of the folder; null for that one
-   * @param template replaces the chat template of the folder, and gets the special tokens as
-   *     variables; null for that one
    * @throws DpoException if a file is missing or damaged
    */
-  public static ModelTokenizer load(
-      Path folder, @Nullable TextTokenizer text, @Nullable ChatRenderer template) {
+  static ModelTokenizer load(Path folder, TextReplacement replaced) {
     TokenizerSettings settings = TokenizerSettings.read(folder);
     SpecialTokens special = SpecialTokens.of(settings);
-    ChatRenderer renderer =
-        template == null ? renderer(folder, special) : withNames(special, template);
-    if (text != null) {
-      return new ModelTokenizer(text, renderer, special, List.of());
+    ChatRenderer template = replaced.template() == null ? renderer(folder) : replaced.template();
+    Map<String, @Nullable Object> names = new HashMap<>(special.named());
+    names.putAll(replaced.variables()); // in transformers too, they come before the special tokens
+    ChatRenderer renderer = template == null ? null : new Named(names, template);
+    if (replaced.text() != null) {
+      return new ModelTokenizer(replaced.text(), renderer, special, List.of());
     }
     HuggingFaceTextTokenizer own =
         HuggingFaceTextTokenizer.load(folder, settings, TokenizerSource.FILE);
     return new ModelTokenizer(own, renderer, special, own.differences());
-  }
-
-  private static ChatRenderer withNames(SpecialTokens special, ChatRenderer template) {
-    return new Named(new HashMap<>(special.named()), template);
   }
 
   /** A renderer with further variables, which those of a conversation replace. */
@@ -126,14 +120,17 @@ public record ModelTokenizer(
     }
   }
 
-  private static @Nullable ChatRenderer renderer(Path folder, SpecialTokens special) {
+  /** A renderer of parsed templates, for conversations without and with tools. */
+  static ChatRenderer renderer(ChatTemplate plain, ChatTemplate withTools) {
+    return new FolderTemplates(plain, withTools);
+  }
+
+  private static @Nullable ChatRenderer renderer(Path folder) {
     Map<String, ChatTemplate> templates = ChatTemplate.fromModelFolder(folder);
     ChatTemplate plain = templates.get(ChatTemplate.DEFAULT);
     return plain == null
         ? null
-        : withNames(
-            special,
-            new FolderTemplates(plain, templates.getOrDefault(ChatTemplate.TOOL_USE, plain)));
+        : renderer(plain, templates.getOrDefault(ChatTemplate.TOOL_USE, plain));
   }
 
   /** Frees the tokenizer of the folder; one that a program passed stays its own. */

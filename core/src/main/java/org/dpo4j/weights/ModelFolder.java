@@ -1,12 +1,20 @@
 package org.dpo4j.weights;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.data.BoundedJson;
+import org.dpo4j.data.FileFailure;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A folder in the Hugging Face layout.
@@ -31,6 +39,7 @@ public record ModelFolder(Path path) {
           "processor_config.json",
           "video_preprocessor_config.json");
 
+  private static final String CHAT_TEMPLATE = "chat_template";
   static final String CHAT_TEMPLATES = "additional_chat_templates";
   static final String CONFIG = "config.json";
   static final String GENERATION_CONFIG = "generation_config.json";
@@ -94,6 +103,40 @@ public record ModelFolder(Path path) {
         .flatMap(Optional::stream)
         .mapToLong(file -> file.toFile().length())
         .sum();
+  }
+
+  /**
+   * Puts a chat template into a folder in place of those in it, as {@code save_pretrained} of
+   * transformers does.
+   *
+   * @throws DpoException if a file cannot be written
+   */
+  public static void replaceChatTemplate(Path folder, String template) {
+    Path config = folder.resolve("tokenizer_config.json");
+    try {
+      Files.writeString(folder.resolve(CHAT_TEMPLATE + ".jinja"), template);
+      Files.deleteIfExists(folder.resolve(CHAT_TEMPLATE + ".json"));
+      if (Files.isDirectory(folder.resolve(CHAT_TEMPLATES))) {
+        try (Stream<Path> others = Files.list(folder.resolve(CHAT_TEMPLATES))) {
+          for (Path other : others.toList()) {
+            Files.delete(other);
+          }
+        }
+        Files.delete(folder.resolve(CHAT_TEMPLATES));
+      }
+      if (Files.isRegularFile(config)) {
+        JsonNode settings =
+            BoundedJson.LENIENT.readTree(BoundedFile.bytes(config, Limit.CONFIG_BYTES));
+        if (settings instanceof ObjectNode object && object.remove(CHAT_TEMPLATE) != null) {
+          Files.writeString(config, Json.pretty(object));
+        }
+      }
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] the chat template could not be written: %s"
+              .formatted(folder, FileFailure.reason(e)),
+          e);
+    }
   }
 
   private void require(String name, String otherwise) {

@@ -235,6 +235,15 @@ public final class PeftAdapter implements AutoCloseable {
     return PeftConfig.targets(text);
   }
 
+  /**
+   * Layers that are left out, from one text, as PEFT reads it: a regular expression.
+   *
+   * @throws java.util.regex.PatternSyntaxException if it is none
+   */
+  public static TargetModules excluded(String text) {
+    return PeftConfig.excluded(text);
+  }
+
   /** The model with the adapter; training changes only the adapter. */
   public LoraModel model() {
     return model;

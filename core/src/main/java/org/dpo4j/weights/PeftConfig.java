@@ -10,9 +10,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.dpo4j.DpoException;
+import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.model.lora.TargetModules;
@@ -36,6 +39,9 @@ final class PeftConfig {
 
   private static final String CAUSAL_LM = "CAUSAL_LM";
   private static final String TARGETS = "target_modules";
+  private static final String EXCLUDED = "exclude_modules";
+  private static final String BLOCKS = "layers_to_transform";
+  private static final String CONTAINERS = "layers_pattern";
   private static final String ALL_LINEAR = "all-linear";
 
   private static final List<String> QUERY_AND_VALUE = List.of("q_proj", "v_proj");
@@ -68,11 +74,8 @@ final class PeftConfig {
           "corda_config",
           "ensure_weight_tying",
           "eva_config",
-          "exclude_modules",
           "kasa_config",
           "layer_replication",
-          "layers_pattern",
-          "layers_to_transform",
           "loftq_config",
           "lora_bias",
           "lora_ga_config",
@@ -103,7 +106,10 @@ final class PeftConfig {
       List.of(
           "alpha_pattern",
           "bias",
+          EXCLUDED,
           "init_lora_weights",
+          CONTAINERS,
+          BLOCKS,
           "lora_alpha",
           "lora_dropout",
           "modules_to_save",
@@ -161,8 +167,12 @@ final class PeftConfig {
   static TargetModules targets(String text) {
     return text.equalsIgnoreCase(ALL_LINEAR)
         ? new TargetModules.AllLinear()
-        // Named groups: (?P<name>) in Python, (?<name>) in Java.
-        : new TargetModules.Matching(Pattern.compile(text.replace("(?P<", "(?<")));
+        : new TargetModules.Matching(TARGETS, text);
+  }
+
+  /** Layers that are left out, given as one text, as in PEFT: a regular expression. */
+  static TargetModules excluded(String text) {
+    return new TargetModules.Matching(EXCLUDED, text);
   }
 
   /**
@@ -190,7 +200,7 @@ final class PeftConfig {
           json.positiveNumber("lora_alpha", 8),
           share(json, tree.path("lora_dropout")),
           json.flag("use_rslora", false),
-          targets(json, tree.path(TARGETS), modelType, linears),
+          layers(json, tree, modelType, linears),
           texts(json, "modules_to_save", tree.path("modules_to_save")),
           ranks(json, tree.path("rank_pattern")),
           alphas(json, tree.path("alpha_pattern")));
@@ -237,17 +247,77 @@ final class PeftConfig {
     return value.doubleValue();
   }
 
-  private static TargetModules targets(
-      HuggingFaceConfig json, JsonNode value, String modelType, Collection<String> linears) {
-    if (value.isMissingNode() || value.isNull()) {
-      return defaultTargets(modelType, linears);
+  private static LayerChoice layers(
+      HuggingFaceConfig json, JsonNode tree, String modelType, Collection<String> linears) {
+    JsonNode targets = tree.path(TARGETS);
+    for (String key : List.of(BLOCKS, CONTAINERS)) {
+      if (targets.isString() && !isAbsent(tree.path(key))) {
+        throw json.mustBe(key, "null where " + TARGETS + " is one text, as in PEFT,");
+      }
     }
-    if (value.isString() && value.stringValue().length() > LONGEST_PATTERN) {
-      throw json.mustBe(TARGETS, "an expression of at most " + LONGEST_PATTERN + " characters");
+    if (!isOff(tree.path(CONTAINERS)) && isAbsent(tree.path(BLOCKS))) {
+      throw json.mustBe(CONTAINERS, "null where " + BLOCKS + " is null, as in PEFT,");
     }
+    JsonNode excluded = tree.path(EXCLUDED);
+    return new LayerChoice(
+        isAbsent(targets)
+            ? defaultTargets(modelType, linears)
+            : choice(json, TARGETS, targets, PeftConfig::targets),
+        isOff(excluded) ? LayerChoice.NONE : choice(json, EXCLUDED, excluded, PeftConfig::excluded),
+        blocks(json, tree.path(BLOCKS)),
+        containers(json, tree.path(CONTAINERS)));
+  }
+
+  private static boolean isAbsent(JsonNode value) {
+    return value.isMissingNode() || value.isNull();
+  }
+
+  /** Layers by names, or by one text. */
+  private static TargetModules choice(
+      HuggingFaceConfig json, String key, JsonNode value, Function<String, TargetModules> ofText) {
     return value.isString()
-        ? targets(value.stringValue())
-        : new TargetModules.Named(texts(json, TARGETS, value));
+        ? ofText.apply(requireShort(json, key, value.stringValue()))
+        : new TargetModules.Named(texts(json, key, value));
+  }
+
+  private static String requireShort(HuggingFaceConfig json, String key, String expression) {
+    if (expression.length() > LONGEST_PATTERN) {
+      throw json.mustBe(key, "an expression of at most " + LONGEST_PATTERN + " characters");
+    }
+    return expression;
+  }
+
+  /** One number or a list of them. */
+  private static List<Integer> blocks(HuggingFaceConfig json, JsonNode value) {
+    List<Integer> blocks = new ArrayList<>();
+    if (value.isInt()) {
+      return List.of(value.intValue());
+    }
+    if (isAbsent(value)) {
+      return blocks;
+    }
+    for (JsonNode item : value) {
+      if (!item.isInt()) {
+        throw json.mustBe(BLOCKS, "a number of a block or a list of them");
+      }
+      blocks.add(item.intValue());
+    }
+    if (!value.isArray() || blocks.size() > MOST) {
+      throw json.mustBe(BLOCKS, "a number of a block or a list of them, at most " + MOST);
+    }
+    return blocks;
+  }
+
+  /** One expression or a list of them. */
+  private static List<String> containers(HuggingFaceConfig json, JsonNode value) {
+    List<String> containers =
+        value.isString() && !isOff(value)
+            ? List.of(value.stringValue())
+            : value.isString() ? List.of() : texts(json, CONTAINERS, value);
+    containers.forEach(
+        expression ->
+            new TargetModules.Matching(CONTAINERS, requireShort(json, CONTAINERS, expression)));
+    return containers;
   }
 
   private static List<String> texts(HuggingFaceConfig json, String key, JsonNode value) {
@@ -317,20 +387,20 @@ final class PeftConfig {
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", base.toString());
     json.put("bias", "none");
+    if (config.layers().excluded() instanceof TargetModules.Matching matching) {
+      json.put(EXCLUDED, matching.expression());
+    } else {
+      list(json, EXCLUDED, config.layers().excluded().words(), ArrayNode::add);
+    }
     json.put("fan_in_fan_out", plan.layers().get(0).transposed());
     json.put("inference_mode", true);
     json.put("init_lora_weights", true);
-    json.putNull("layers_pattern");
-    json.putNull("layers_to_transform");
+    list(json, CONTAINERS, config.layers().containers(), ArrayNode::add);
+    list(json, BLOCKS, config.layers().blocks(), ArrayNode::add);
     number(json, "lora_alpha", config.alpha());
     json.put("lora_bias", false);
     json.put("lora_dropout", config.dropout());
-    if (config.modulesToSave().isEmpty()) {
-      json.putNull("modules_to_save");
-    } else {
-      ArrayNode modules = json.putArray("modules_to_save");
-      config.modulesToSave().forEach(modules::add);
-    }
+    list(json, "modules_to_save", config.modulesToSave(), ArrayNode::add);
     json.put("peft_type", "LORA");
     json.put("r", config.rank());
     ObjectNode ranks = json.putObject("rank_pattern");
@@ -339,11 +409,11 @@ final class PeftConfig {
     if (towers) {
       ArrayNode paths = json.putArray(TARGETS);
       plan.layers().forEach(layer -> paths.add(layer.path()));
-    } else if (config.targets() instanceof TargetModules.Matching matching) {
-      json.put(TARGETS, matching.pattern().pattern());
+    } else if (config.layers().targets() instanceof TargetModules.Matching matching) {
+      json.put(TARGETS, matching.expression());
     } else {
       ArrayNode names = json.putArray(TARGETS);
-      (config.targets() instanceof TargetModules.Named named
+      (config.layers().targets() instanceof TargetModules.Named named
               ? named.names()
               : LoraPlan.lastParts(plan.layers()))
           .forEach(names::add);
@@ -352,6 +422,17 @@ final class PeftConfig {
     json.put("use_dora", false);
     json.put("use_rslora", config.rsLora());
     return json;
+  }
+
+  /** A list, or null if it is empty. */
+  private static <T> void list(
+      ObjectNode json, String key, List<T> items, BiConsumer<ArrayNode, T> adding) {
+    if (items.isEmpty()) {
+      json.putNull(key);
+    } else {
+      ArrayNode array = json.putArray(key);
+      items.forEach(item -> adding.accept(array, item));
+    }
   }
 
   /** PEFT writes alphas as integers if they are whole. */

@@ -130,6 +130,7 @@ class PreferenceTuningTest {
       }
       for (Method method : PreferenceTuning.class.getMethods()) {
         if (!method.getName().equals(camelCase(option.name()))
+            || method.getParameterTypes()[0] == ChatTemplate.class // no option
             || Modifier.isStatic(method.getModifiers())) {
           continue;
         }
@@ -152,6 +153,7 @@ class PreferenceTuningTest {
     samples.put(Path.class, Path.of("p"));
     samples.put(Map.class, Map.of("a", 1));
     samples.put(String[].class, new String[] {"a"});
+    samples.put(int[].class, new int[] {1});
     samples.put(double[].class, new double[] {1});
     samples.put(Path[].class, new Path[] {Path.of("p")});
     return type.isEnum()

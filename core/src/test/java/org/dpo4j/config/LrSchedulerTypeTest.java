@@ -106,7 +106,7 @@ class LrSchedulerTypeTest {
           cosine              | {"num_cycles": -1}       | must have a number from 0 as num_cycles but was -1
           cosine              | {"num_cycles": 1e400}    | must have a number from 0 as num_cycles but was Infinity
           cosine              | {"num_cycles": true}     | must have a number from 0 as num_cycles but was true
-          cosine              | {"num_cycles": {"a": 1}} | must have a number from 0 as num_cycles but was {a: 1}
+          cosine              | {"num_cycles": {"a": 1}} | must have a number from 0 as num_cycles but was {"a": 1}
           inverse_sqrt        | {"timescale": 0}         | must have a number above 0 as timescale but was 0
           polynomial          | {"lr_end": 1}            | must have lr_end below learning_rate, which is 1e-6 but was 1; pass {"lr_end": 0}
           cosine_with_min_lr  | {}                       | must have min_lr or min_lr_rate with lr_scheduler_type cosine_with_min_lr but was not given; pass for example {"min_lr_rate": 0.1}

@@ -88,7 +88,7 @@ class TrlPageTest {
         | a prompt that the completions repeat | trained on twice | a bad row; text that one side alone repeats is a warning |
         | fields that Parquet fills in with null, as in `arguments` of tool calls | rendered as `null` | taken as not written, as from JSON |
         | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands; see [tokens](tokens.md) |
-        | `exclude_modules`, DoRA, prefix tuning and other adapters | PEFT's | refused by name |
+        | DoRA, prefix tuning and other adapters | PEFT's | refused by name |
 
         ## Honoured
         """);

@@ -329,6 +329,41 @@ class ExampleDatasetTest {
         .isEmpty();
   }
 
+  /** LLaMA-Factory's max_samples: the first rows of each data set, a bad row among them. */
+  @Test
+  void aLimitTakesTheFirstRowsOfEachEntryAndCountsTheRestUnread() throws IOException {
+    DataEntry first = entry("first.jsonl", 4);
+    Path several = Files.createDirectory(folder.resolve("several"));
+    Files.write(several.resolve("a.jsonl"), List.of(ROWS[0], "{}"));
+    Files.write(several.resolve("b.jsonl"), List.of(ROWS[0], ROWS[0], "no row"));
+    Files.write(several.resolve("c.jsonl"), List.of("nor this"));
+    DataEntry second = DataEntry.of("data", several);
+    DataInput all =
+        new DataInput(List.of(first, second), ColumnMapping.NONE, RowFormat.AUTO).limited(3);
+
+    ExampleDataset some = ExampleDataset.load(all, List.of(), encoder(), OnBadRow.SKIP);
+    assertThat(some.from(first)).isEqualTo(3);
+    assertThat(some.from(second)).isEqualTo(2);
+    assertThat(some.counts().rows()).isEqualTo(6);
+    assertThat(some.counts().leftOut()).isEqualTo(4);
+    assertThat(some.counts().summary()).endsWith("; 4 rows left out for max_samples");
+    assertThat(
+            ExampleDataset.load(all.limited(4), List.of(1.0, 1.0), encoder(), OnBadRow.SKIP)
+                .unused())
+        .as("the mixture is of what is used")
+        .isEqualTo(Map.of("left out for data_weights", 1));
+    assertThat(
+            ExampleDataset.load(all.limited(5), List.of(), encoder(), OnBadRow.SKIP)
+                .counts()
+                .summary())
+        .endsWith("; 1 row left out for max_samples");
+    assertThat(
+            ExampleDataset.load(all.limited(6), List.of(), encoder(), OnBadRow.SKIP)
+                .counts()
+                .summary())
+        .doesNotContain("max_samples");
+  }
+
   private DataEntry entry(String name, int pairs) throws IOException {
     Path path = folder.resolve(name);
     Files.write(path, Collections.nCopies(pairs, ROWS[0]));

@@ -7,7 +7,6 @@ import static org.dpo4j.Closeness.relative;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.Tensor;
@@ -147,7 +146,7 @@ class AutogradPassTest {
             5,
             0.5,
             false,
-            new TargetModules.Matching(Pattern.compile(".*(o_proj|c_proj|lm_head)")),
+            new TargetModules.Matching("target_modules", ".*(o_proj|c_proj|lm_head)"),
             List.of(),
             Map.of(),
             Map.of());

@@ -41,6 +41,7 @@ import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.ComputeDevice;
 import org.dpo4j.train.Computation;
 import org.dpo4j.train.Trainer;
@@ -87,6 +88,7 @@ class BatchCutTest {
         ModelBundle.open(
             Path.of("..", "examples", "tiny-chat"),
             Optional.empty(),
+            TextReplacement.NONE,
             ComputeDevice.CPU,
             new RunOutput(
                 new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),

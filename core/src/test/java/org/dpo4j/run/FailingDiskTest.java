@@ -342,6 +342,7 @@ class FailingDiskTest {
         config.model(),
         config.lora(),
         config.data(),
+        config.template(),
         config.loss(),
         config.optimizer(),
         config.schedule(),

@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -122,6 +123,8 @@ class LoraRunTest {
         "use_rslora | true | use_rslora is true but",
         "lora_target_modules | q_proj | does not name model.layers.0.self_attn.v_proj",
         "lora_target_modules | k_proj,q_proj | but k_proj names none",
+        "lora_exclude_modules | q_proj | lora_exclude_modules is q_proj but",
+        "lora_layers_to_transform | 1 | lora_layers_to_transform is 1 but",
         "lora_modules_to_save | norm | lora_modules_to_save is norm but",
         "lora_rank_pattern | q_proj=2 | lora_rank_pattern is {\"q_proj\": 2} but",
       })
@@ -145,6 +148,56 @@ class LoraRunTest {
             "lora_target_modules",
             List.of("v_proj", "q_proj")));
     assertThat(folder.resolve("out/adapter_config.json")).exists();
+  }
+
+  /** Of 2 blocks with q_proj and v_proj each, the second one's q_proj is left. */
+  @Test
+  void layersAndBlocksAreLeftOutAndPeftsFileSaysSo() throws IOException {
+    train(
+        "out",
+        Map.of(
+            "use_peft",
+            true,
+            "lora_exclude_modules",
+            List.of("v_proj", "mlp"),
+            "lora_layers_to_transform",
+            List.of(1)));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains(", on 1 layers (q_proj)")
+        .contains("lora_exclude_modules mlp leaves out none of the layers of lora_target_modules");
+    JsonNode config =
+        JsonMapper.shared().readTree(folder.resolve("out/adapter_config.json").toFile());
+    assertThat(config.get("target_modules").toString()).isEqualTo("[\"q_proj\",\"v_proj\"]");
+    assertThat(config.get("exclude_modules").toString()).isEqualTo("[\"v_proj\",\"mlp\"]");
+    assertThat(config.get("layers_to_transform").toString()).isEqualTo("[1]");
+    out.reset();
+    train("more", Map.of("adapter", folder.resolve("out")));
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains(", on 1 layers (q_proj)");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "q_proj | v_proj | 0,2 | block 2 has none",
+        "q_proj | v_proj | 2 | lora_layers_to_transform must leave some of the layers that",
+        "all-linear | k_proj | 0 | lora_layers_to_transform works with target_modules that are names",
+        "q_proj | q_proj | 0 | lora_exclude_modules must leave some of the layers",
+        "q_proj | .*(q_proj | 0 | lora_exclude_modules and the patterns must be regular expressions",
+      })
+  void whatLeavesNoLayerOrNamesNoBlockIsRefused(
+      String targets, String excluded, String blocks, String says) {
+    assertThatThrownBy(
+            () ->
+                train(
+                    "out",
+                    Map.of(
+                        "use_peft", true,
+                        "lora_target_modules", targets,
+                        "lora_exclude_modules", excluded,
+                        "lora_layers_to_transform", blocks)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(says);
   }
 
   @ParameterizedTest

@@ -29,6 +29,8 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.TrainingStart;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.tokenizer.TextReplacement;
+import org.dpo4j.tokenizer.TextTokenizer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -295,13 +297,20 @@ class TrainingControlTest {
   @Test
   void aRunOutOfMemoryFailsWithTheSettingToChangeForCallerAndListeners() {
     List<Throwable> delivered = new ArrayList<>();
+    TextTokenizer noMemory =
+        new TextTokenizer() {
+          @Override
+          public int[] encode(String text, boolean addSpecialTokens) {
+            throw new OutOfMemoryError("Java heap space");
+          }
+
+          @Override
+          public String decode(int[] ids) {
+            return "";
+          }
+        };
     ProgramInputs inputs =
-        new ProgramInputs(
-            Optional.empty(),
-            Optional.empty(),
-            model -> {
-              throw new OutOfMemoryError("Java heap space");
-            });
+        new ProgramInputs(Optional.empty(), Optional.empty(), new TextReplacement(noMemory, null));
     DpoException failure =
         catchThrowableOfType(
             DpoException.class,

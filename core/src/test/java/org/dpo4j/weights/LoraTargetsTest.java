@@ -3,27 +3,41 @@ package org.dpo4j.weights;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.model.lora.TargetModules;
+import org.dpo4j.plan.AdapterShape;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Closes: an adapter on other layers than PEFT's where none are named, or for {@code all-linear}.
- * The layers are recorded by {@code peft_targets.py}.
+ * Closes: an adapter on other layers than PEFT's where none are named, for {@code all-linear}, or
+ * with modules or blocks left out. The layers are recorded by {@code peft_targets.py} and {@code
+ * peft_choices.py}.
  */
 class LoraTargetsTest {
+
+  private final Path folder;
+
+  LoraTargetsTest(@TempDir Path folder) {
+    this.folder = folder;
+  }
 
   private static final JsonNode RECORDED =
       HuggingFaceConfig.tree(ModelFolders.fixture("peft_targets.json"));
@@ -93,6 +107,46 @@ class LoraTargetsTest {
               Map.of(),
               Map.of());
       assertThat(LoraPlan.of(saved, model.model()).saved()).hasSize(2);
+    }
+  }
+
+  static List<JsonNode> choices() {
+    return JsonMapper.shared()
+        .readTree(ModelFolders.fixture("peft_choices.json").toFile())
+        .valueStream()
+        .toList();
+  }
+
+  @ParameterizedTest
+  @MethodSource("choices")
+  void theLayersThatAnAdaptersFileLeavesOutAreThoseThatPeftLeavesOut(JsonNode choice)
+      throws IOException {
+    Path file = folder.resolve(PeftAdapter.CONFIG);
+    Files.writeString(file, choice.get("config").toString());
+    Path fixture = ModelFolders.fixture("families").resolve(choice.get("case").stringValue());
+    try (LoadedModel model = ModelReader.open(fixture)) {
+      Supplier<LoraConfig> reading =
+          () ->
+              PeftConfig.read(
+                  HuggingFaceConfig.read(file), model.config().modelType(), model.linearLayers());
+      if (choice.get("layers").isNull()) {
+        assertThatThrownBy(() -> LoraPlan.of(reading.get(), model.model()))
+            .isInstanceOf(DpoException.class);
+        return;
+      }
+      LoraPlan plan = LoraPlan.of(reading.get(), model.model());
+      assertThat(plan.layers())
+          .extracting(AdapterSlot::path)
+          .containsExactlyInAnyOrderElementsOf(texts(choice.get("layers")));
+      AdapterShape planned =
+          AdapterShape.of(reading.get(), ModelBlueprint.read("model", fixture).shape());
+      assertThat(planned.ranks()).isEqualTo(8L * plan.layers().size());
+
+      // What is written selects the same layers again, and is in Python's notation.
+      JsonNode written = PeftConfig.write(reading.get(), plan, fixture, false);
+      assertThat(written.get("exclude_modules").toString()).doesNotContain("(?<");
+      Files.writeString(file, written.toString());
+      assertThat(LoraPlan.of(reading.get(), model.model()).layers()).isEqualTo(plan.layers());
     }
   }
 

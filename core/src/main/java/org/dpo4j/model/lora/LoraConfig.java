@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * @param dropout probability that an element of the adapter's input is dropped in training, in [0,
  *     1)
  * @param rsLora whether the scale is alpha/sqrt(rank) instead of alpha/rank
- * @param targets selects the layers
+ * @param layers selects the layers
  * @param modulesToSave suffixes of the paths of modules whose weights are trained in full
  * @param rankPattern ranks by regular expression on the end of a path; the first match applies
  * @param alphaPattern alphas by regular expression, as for the ranks
@@ -25,7 +25,7 @@ public record LoraConfig(
     double alpha,
     double dropout,
     boolean rsLora,
-    TargetModules targets,
+    LayerChoice layers,
     List<String> modulesToSave,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern) {
@@ -37,6 +37,38 @@ public record LoraConfig(
     modulesToSave = List.copyOf(modulesToSave);
     rankPattern = new LinkedHashMap<>(rankPattern); // the first match applies
     alphaPattern = new LinkedHashMap<>(alphaPattern);
+  }
+
+  /** An adapter on all layers that a rule selects. */
+  public LoraConfig(
+      int rank,
+      double alpha,
+      double dropout,
+      boolean rsLora,
+      TargetModules targets,
+      List<String> modulesToSave,
+      Map<String, Integer> rankPattern,
+      Map<String, Double> alphaPattern) {
+    this(
+        rank,
+        alpha,
+        dropout,
+        rsLora,
+        new LayerChoice(targets),
+        modulesToSave,
+        rankPattern,
+        alphaPattern);
+  }
+
+  /** Whether the linear layer with this path gets an adapter. */
+  public boolean adapts(String path) {
+    return layers.selects(path) && !saves(path);
+  }
+
+  /** Whether the layer is in a module that is trained in full: PEFT puts no adapter there. */
+  private boolean saves(String path) {
+    return modulesToSave.stream()
+        .anyMatch(module -> Pattern.matches("(|.*\\.)" + Pattern.quote(module) + "(|\\..*)", path));
   }
 
   /** The rank of a layer's factors. */

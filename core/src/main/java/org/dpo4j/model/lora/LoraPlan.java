@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dpo4j.data.ShortList;
@@ -54,16 +54,14 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
 
   private static List<AdapterSlot> layers(
       LoraConfig config, Parameters parameters, Set<String> modules) {
-    TargetModules targets = config.targets();
+    TargetModules targets = config.layers().targets();
     List<AdapterSlot> layers =
-        parameters.slots().stream()
-            .filter(slot -> targets.matches(slot.path()) && !saves(config, slot.path()))
-            .toList();
+        parameters.slots().stream().filter(slot -> config.adapts(slot.path())).toList();
     if (!(targets instanceof TargetModules.AllLinear)) {
       Set<String> linear =
           parameters.slots().stream().map(AdapterSlot::path).collect(Collectors.toSet());
       modules.stream()
-          .filter(path -> targets.matches(path) && !linear.contains(path) && !saves(config, path))
+          .filter(path -> config.adapts(path) && !linear.contains(path))
           .findFirst()
           .ifPresent(
               path -> {
@@ -76,6 +74,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
               });
     }
     if (layers.isEmpty()) {
+      requireLeft(config.layers(), parameters);
       throw new LoraSettingException(
           "target_modules",
           "must name linear layers of the model but %s finds none; it has %s"
@@ -84,10 +83,23 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     return layers;
   }
 
-  /** Whether the layer is in a module that is trained in full: PEFT puts no adapter there. */
-  private static boolean saves(LoraConfig config, String path) {
-    return config.modulesToSave().stream()
-        .anyMatch(module -> Pattern.matches("(|.*\\.)" + Pattern.quote(module) + "(|\\..*)", path));
+  /** Rejects settings that leave out every layer which the targets select. */
+  private static void requireLeft(LayerChoice choice, Parameters parameters) {
+    List<String> targeted =
+        parameters.slots().stream()
+            .map(AdapterSlot::path)
+            .filter(choice.targets()::matches)
+            .toList();
+    if (targeted.isEmpty()) {
+      return;
+    }
+    boolean excluded = targeted.stream().allMatch(choice.excluded()::matches);
+    if (excluded || targeted.stream().noneMatch(choice::selects)) {
+      throw new LoraSettingException(
+          excluded ? "exclude_modules" : "layers_to_transform",
+          "must leave some of the layers that target_modules names but %s leaves none"
+              .formatted(excluded ? words(choice.excluded()) : choice.blocks()));
+    }
   }
 
   private static List<Parameters.Parameter> saved(
@@ -140,12 +152,22 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   /**
-   * Rejects patterns that match none of the layers. PEFT ignores them, so adapters that are read
-   * may have them; in a new configuration they are mistakes.
+   * Rejects patterns and numbers of blocks that match none of the layers. PEFT ignores them, so
+   * adapters that are read may have them; in a new configuration they are mistakes.
    *
-   * @throws LoraSettingException if a pattern matches no layer
+   * @throws LoraSettingException if one matches no layer
    */
   public void requirePatternsUsed(LoraConfig config) {
+    for (int block : config.layers().blocks()) {
+      if (layers.stream()
+          .map(layer -> config.layers().block(layer.path()))
+          .noneMatch(number -> number.equals(OptionalInt.of(block)))) {
+        throw new LoraSettingException(
+            "layers_to_transform",
+            "must be numbers of blocks with layers that target_modules names, from 0, but block %d has none"
+                .formatted(block));
+      }
+    }
     requireUsed("rank_pattern", config.rankPattern());
     requireUsed("alpha_pattern", config.alphaPattern());
   }
@@ -161,12 +183,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   private static String words(TargetModules targets) {
-    if (targets instanceof TargetModules.Named named) {
-      return ShortList.of(List.copyOf(named.names()), LISTED);
-    }
-    return targets instanceof TargetModules.Matching matching
-        ? matching.pattern().pattern()
-        : "all-linear";
+    return ShortList.of(targets.words(), LISTED);
   }
 
   private static String lastParts(Parameters parameters) {
@@ -184,6 +201,24 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   /** Number of base weights (elements) that are trained in full. */
   public long savedCount() {
     return saved.stream().mapToLong(p -> p.tensor().numel()).sum();
+  }
+
+  /**
+   * Names or expressions of the exclusion that leave out nothing which the targets select. PEFT
+   * takes them.
+   */
+  public static List<String> excludingNothing(LayerChoice choice, List<AdapterSlot> slots) {
+    List<String> targeted =
+        slots.stream().map(AdapterSlot::path).filter(choice.targets()::matches).toList();
+    if (choice.excluded() instanceof TargetModules.Named named) {
+      return named.names().stream()
+          .filter(
+              name -> targeted.stream().noneMatch(path -> TargetModules.Named.named(name, path)))
+          .toList();
+    }
+    return targeted.stream().anyMatch(choice.excluded()::matches)
+        ? List.of()
+        : choice.excluded().words();
   }
 
   /** Names in the target list that match no layer of the adapter. */

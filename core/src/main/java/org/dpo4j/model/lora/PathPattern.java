@@ -1,5 +1,6 @@
 package org.dpo4j.model.lora;
 
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.dpo4j.options.CountedText;
 
@@ -20,6 +21,11 @@ final class PathPattern {
    * @throws LoraSettingException if that takes too many steps
    */
   static boolean matches(String setting, Pattern pattern, String path) {
+    return matcher(setting, pattern, path).matches();
+  }
+
+  /** A matcher of the path that throws as {@link #matches} does. */
+  static Matcher matcher(String setting, Pattern pattern, String path) {
     CountedText counted =
         new CountedText(
             path,
@@ -29,6 +35,6 @@ final class PathPattern {
                     setting,
                     "must have regular expressions that decide within %,d steps but %s does not for %s; write it without nested repetitions"
                         .formatted(STEPS, pattern, path)));
-    return pattern.matcher(counted).matches();
+    return pattern.matcher(counted);
   }
 }

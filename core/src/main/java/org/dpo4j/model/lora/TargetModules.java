@@ -25,12 +25,30 @@ public sealed interface TargetModules {
     }
   }
 
-  /** Layers by a regular expression that matches the whole path. */
-  record Matching(Pattern pattern) implements TargetModules {
+  /**
+   * Layers by a regular expression that matches the whole path.
+   *
+   * @param setting PEFT's name of the setting with the expression, for messages
+   * @param expression in Python's notation, as files have it
+   */
+  record Matching(String setting, String expression, Pattern pattern) implements TargetModules {
+    /** An expression in Python's notation: named groups are (?P<name>) there, (?<name>) in Java. */
+    public Matching(String setting, String expression) {
+      this(setting, expression, Pattern.compile(expression.replace("(?P<", "(?<")));
+    }
+
     @Override
     public boolean matches(String path) {
-      return PathPattern.matches("target_modules", pattern, path);
+      return PathPattern.matches(setting, pattern, path);
     }
+  }
+
+  /** The names or the expression, for messages. */
+  default List<String> words() {
+    if (this instanceof Named named) {
+      return named.names();
+    }
+    return List.of(this instanceof Matching matching ? matching.expression() : "all-linear");
   }
 
   /** All linear layers except the output head, as PEFT's {@code all-linear}. */

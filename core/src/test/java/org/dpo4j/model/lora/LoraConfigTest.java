@@ -6,7 +6,6 @@ import static org.dpo4j.Closeness.relative;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** Closes: layers, ranks or scales that are chosen by other rules than PEFT's. */
@@ -64,7 +63,7 @@ class LoraConfigTest {
   }
 
   private static TargetModules matching(String pattern) {
-    return new TargetModules.Matching(Pattern.compile(pattern));
+    return new TargetModules.Matching("target_modules", pattern);
   }
 
   private static LoraConfig config(

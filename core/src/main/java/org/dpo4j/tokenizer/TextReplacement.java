@@ -1,0 +1,100 @@
+package org.dpo4j.tokenizer;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.dpo4j.DpoException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is used in place of a model folder's tokenizer and chat template.
+ *
+ * @param text replaces the tokenizer; null for the folder's
+ * @param template replaces the chat template, and gets the special tokens as variables; null for
+ *     the folder's
+ * @param source the text of the template, to be saved with a model that is trained with it; null
+ *     where it has none
+ * @param variables further variables of the template, which those of a conversation replace
+ */
+public record TextReplacement(
+    @Nullable TextTokenizer text,
+    @Nullable ChatRenderer template,
+    @Nullable String source,
+    Map<String, Object> variables) {
+
+  /** Nothing is replaced. */
+  public static final TextReplacement NONE = new TextReplacement(null, null, null, Map.of());
+
+  public TextReplacement {
+    variables = Collections.unmodifiableMap(new TreeMap<>(variables));
+  }
+
+  /** Parts that a program replaces. */
+  public TextReplacement(@Nullable TextTokenizer text, @Nullable ChatRenderer template) {
+    this(text, template, null, Map.of());
+  }
+
+  /**
+   * The same with another template.
+   *
+   * @param file of the template
+   * @throws DpoException if it cannot be read, or is no template
+   */
+  public TextReplacement withTemplate(Path file) {
+    String read = ChatTemplate.source(file);
+    ChatTemplate parsed = ChatTemplate.parse(read, file.toString());
+    return new TextReplacement(text, ModelTokenizer.renderer(parsed, parsed), read, variables);
+  }
+
+  /**
+   * The same, or with the template of an adapter's folder if no template is replaced yet and that
+   * folder has a single one that is not the model's. Tools save it there with the tokenizer that
+   * the adapter was trained with.
+   *
+   * @throws DpoException if a file cannot be read, or is no template
+   */
+  public TextReplacement orOfAdapter(Optional<Path> adapter, Path model) {
+    if (template != null || adapter.isEmpty()) {
+      return this;
+    }
+    Path file = adapter.get().resolve(ChatTemplate.FILE);
+    Path models = model.resolve(ChatTemplate.FILE);
+    boolean own =
+        Files.isRegularFile(file)
+            && !Files.exists(adapter.get().resolve(ChatTemplate.ADDITIONAL))
+            && !(Files.isRegularFile(models)
+                && ChatTemplate.source(models).equals(ChatTemplate.source(file)));
+    return own ? withTemplate(file) : this;
+  }
+
+  /** What is replaced, in words for a header; empty if it is nothing of the template. */
+  public Optional<String> templateWords() {
+    List<String> words = new ArrayList<>();
+    if (template != null) {
+      words.add(template.origin());
+    } else if (!variables.isEmpty()) {
+      words.add("the model's");
+    }
+    variables.forEach((name, value) -> words.add(name + " " + value));
+    return words.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", words));
+  }
+
+  /** The same with other variables. */
+  public TextReplacement withVariables(Map<String, Object> others) {
+    return new TextReplacement(text, template, source, others);
+  }
+
+  /**
+   * Reads a model folder, except for what is replaced.
+   *
+   * @throws DpoException if a file is missing or damaged
+   */
+  public ModelTokenizer read(Path folder) {
+    return ModelTokenizer.load(folder, this);
+  }
+}
