@@ -188,11 +188,15 @@ class BadInputTest {
             "a folder"),
         usage(
             "variable of the run",
-            SHORT + "--chat_template_kwargs {messages:1}",
+            SHORT + "--chat_template_kwargs {\"messages\":1}",
             "--chat_template_kwargs must not have messages, which the run sets itself"),
         usage(
             "variables that are none",
             SHORT + "--chat_template_kwargs thinking",
+            "--chat_template_kwargs must be a JSON object"),
+        usage(
+            "variable that YAML takes for a name",
+            SHORT + "--chat_template_kwargs {thinking:false}",
             "--chat_template_kwargs must be a JSON object"),
         usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"),
         usage("no completions", SAMPLE + "--num_return_sequences 0", "a whole number from 1"),

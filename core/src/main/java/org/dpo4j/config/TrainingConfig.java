@@ -593,7 +593,7 @@ public record TrainingConfig(
           Optional<Boolean> greaterIsBetter,
       @Option(help = "checkpoint folder to continue from, or true for the newest")
           Optional<String> resumeFromCheckpoint,
-      @Option(value = "0", help = "evaluations without improvement before a stop; 0 = never stop")
+      @Option(value = "0", help = "evaluations without improvement before a stop; 0 = never")
           int earlyStoppingPatience,
       @Option(value = "0", help = "smallest change of the metric that is an improvement")
           double earlyStoppingThreshold) {
@@ -696,7 +696,7 @@ public record TrainingConfig(
       @Option(value = "cpu", help = Devices.HELP) DeviceName device,
       @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads,
       @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
-      @Option(value = "false", help = "recompute activations in the backward pass to save memory")
+      @Option(value = "false", help = "recompute activations in the backward pass: less memory")
           boolean gradientCheckpointing,
       @Option(value = "cpu", help = "hand-written passes or autograd (slower)") EngineType engine) {
 

@@ -156,9 +156,13 @@ public final class YamlOptions {
     entries(mapping, node -> ""); // refuses what is no mapping of names
     Map<String, Object> values = new TreeMap<>();
     for (NodeTuple tuple : mapping.getValue()) {
+      String name = ((ScalarNode) tuple.getKeyNode()).getValue();
       Object value = plain(tuple.getValueNode());
       if (value != null) {
-        values.put(((ScalarNode) tuple.getKeyNode()).getValue(), value);
+        values.put(name, value);
+      } else if (name.contains(":")) {
+        throw new UsageException(
+            name + " needs a space behind its colon, or quotes around its name");
       }
     }
     return Collections.unmodifiableMap(values);

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
@@ -498,6 +499,29 @@ class PreferenceTuningTest {
     assertThat(evaluated).startsWith(0).endsWith(2);
     assertThat(result.reports()).extracting(StepReport::step).containsExactly(1, 2);
     assertThat(printed.toString(StandardCharsets.UTF_8)).contains("start check passed");
+  }
+
+  /** Of 6 rows in memory 5 are used, of which 2 are held out; a file for evaluation has 64. */
+  @Test
+  void rowsInMemoryAndFilesAreLimitedAlike() throws IOException {
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    PrintStream out = new PrintStream(printed, true, StandardCharsets.UTF_8);
+    List<PreferencePair> pairs =
+        IntStream.range(0, 6).mapToObj(i -> PreferencePair.of("a" + i, " b", " c")).toList();
+    PreferenceTuning tuning =
+        small(PreferenceTuning.of(TINY_CHAT, pairs)).maxSamples(5).printTo(out, out);
+
+    tuning.evalSplit(2).train(folder.resolve("split"));
+    assertThat(printed.toString(StandardCharsets.UTF_8))
+        .contains(": 5 of 5 pairs kept; 1 row left out for max_samples\n")
+        .contains("seed 42: 2 pairs\n");
+    printed.reset();
+    tuning.evalFile(PAIRS).train(folder.resolve("file"));
+    assertThat(printed.toString(StandardCharsets.UTF_8))
+        .contains(": 5 of 5 pairs kept; 1 row left out for max_samples\n")
+        .contains("; 59 rows left out for max_samples\n");
+    assertThat(Files.readString(folder.resolve("file/README.md")))
+        .contains("left out for max_samples: 59");
   }
 
   @Test

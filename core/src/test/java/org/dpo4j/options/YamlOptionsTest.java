@@ -90,6 +90,8 @@ class YamlOptionsTest {
           [a, 'b,c']           | a,b\\,c
           [[a], {b: c}]        | a,{b: c}
           {use_reentrant: off} | {use_reentrant: off}
+          {a: [1, "1", x], b: "no", c: ""} | {a: [1, "1", x], b: "no", c: ""}
+          {a: "x, y", b: "~", c: 'q'} | {a: "x, y", b: "~", c: q}
           0:30                 | 0:30
           08                   | 08
           """)
