@@ -298,6 +298,16 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Sets whose ids a text gets where transformers does not use {@code tokenizer.json} as it stands.
+   *
+   * @param source {@link TokenizerSource#FILE} by default
+   * @return a changed copy
+   */
+  public PreferenceTuning tokenizerSource(TokenizerSource source) {
+    return with("tokenizer_source", text(source));
+  }
+
+  /**
    * Adds a listener that receives all events of the run.
    *
    * @param listener called on the thread that trains
@@ -1224,6 +1234,16 @@ public final class PreferenceTuning {
     CPU,
     /** libtorch's autograd. */
     AUTOGRAD
+  }
+
+  /** Where the ids of a text come from. */
+  public enum TokenizerSource {
+    /** {@code tokenizer.json} as it stands. */
+    FILE,
+    /**
+     * What transformers' AutoTokenizer builds from the files, as TRL uses it; saved with the model.
+     */
+    TRANSFORMERS
   }
 
   /** What the policy is compared with. */

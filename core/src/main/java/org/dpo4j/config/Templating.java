@@ -9,15 +9,18 @@ import org.dpo4j.data.TemplateColumns;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.ReadableFile;
 import org.dpo4j.tokenizer.TextReplacement;
+import org.dpo4j.tokenizer.TokenizerSource;
 
-/** The chat template, and what it gets besides the messages. */
+/** The chat template with what it gets besides the messages, and the tokenizer. */
 public record Templating(
     @Option(
             help = "Jinja file with the chat template (default: the model's)",
             aliases = "chat_template_path")
         Optional<Path> chatTemplate,
     @Option(help = "variables of the chat template: {\"enable_thinking\": false}")
-        Optional<Map<String, Object>> chatTemplateKwargs) {
+        Optional<Map<String, Object>> chatTemplateKwargs,
+    @Option(value = "file", help = "ids of tokenizer.json, or those of transformers' class")
+        TokenizerSource tokenizerSource) {
 
   public Templating {
     chatTemplateKwargs = chatTemplateKwargs.filter(variables -> !variables.isEmpty());
@@ -50,7 +53,7 @@ public record Templating(
   /**
    * The same besides what a program replaces.
    *
-   * @throws UsageException if both replace the template
+   * @throws UsageException if both replace the same part
    */
   public TextReplacement replacing(TextReplacement program) {
     if (chatTemplate.isPresent() && program.template() != null) {
@@ -60,7 +63,16 @@ public record Templating(
           "",
           "pass one of them");
     }
+    if (tokenizerSource != TokenizerSource.FILE && program.text() != null) {
+      throw new UsageException(
+          "tokenizer_source",
+          OptionText.of("and a tokenizer of the program both replace that of the model"),
+          "",
+          "pass one of them");
+    }
     TextReplacement replaced = chatTemplate.map(program::withTemplate).orElse(program);
-    return replaced.withVariables(chatTemplateKwargs.orElse(Map.of()));
+    return replaced
+        .withVariables(chatTemplateKwargs.orElse(Map.of()))
+        .withTokenizerSource(tokenizerSource);
   }
 }

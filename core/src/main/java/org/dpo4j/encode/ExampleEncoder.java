@@ -351,6 +351,10 @@ public final class ExampleEncoder {
     if (unscored != null) {
       example = example.unscored(unscored.get(example.promptIds().length, ids.get(0).length));
     }
+    if (texts.completions().stream()
+        .anyMatch(text -> tokenizer.differsInTransformers(texts.prompt() + text, !rendered))) {
+      doubts.add(RowDoubts.OTHER_IDS);
+    }
     List<Integer> unmatched = Arrays.stream(prompt, boundary, prompt.length).boxed().toList();
     if (!unmatched.isEmpty()
         && !doubts.contains(RowDoubts.LOST_HEADER)

@@ -24,6 +24,10 @@ final class RowDoubts {
       OptionText.of(
           "the prompt is empty; give it in the column \"prompt\", or name its column with {columns}"
               + " prompt=NAME");
+  static final String OTHER_IDS =
+      OptionText.of(
+          "transformers gives a text other ids than tokenizer.json as it stands; pass"
+              + " {tokenizer_source} transformers for TRL's");
   static final String CROSSING_TOKEN =
       "a token crosses the end of the prompt, and the prompt is cut before it; end prompts where a"
           + " token ends, with the space at the start of the completion";

@@ -171,6 +171,9 @@ public record ModelBundle(
     } else {
       new ModelWriter().write(folder, loaded, loaded.model(), type);
     }
+    replaced
+        .tokenizerJson(loaded.folder().path())
+        .ifPresent(json -> ModelFolder.replaceTokenizer(folder, json));
     if (replaced.source() != null) {
       ModelFolder.replaceChatTemplate(folder, replaced.source());
     }

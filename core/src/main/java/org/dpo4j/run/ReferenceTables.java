@@ -28,6 +28,7 @@ import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.options.OptionType;
 import org.dpo4j.reference.DamagedReferenceException;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.ReferenceCache;
@@ -203,6 +204,7 @@ final class ReferenceTables {
     if (config.template().chatTemplate().isPresent()) {
       notes.put("chat_template.jinja", Sha256.of(config.template().chatTemplate().get()));
     }
+    notes.put("tokenizer_source", OptionType.text(config.template().tokenizerSource()));
     notes.put("written by", "dpo4j " + Dpo4j.version());
     notes.put("libtorch", Dpo4j.libtorchVersion());
     return notes;

@@ -2,6 +2,7 @@ package org.dpo4j.tokenizer;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.dpo4j.OptionText;
 import tools.jackson.databind.JsonNode;
 
 /** Describes ids that differ from the files or from transformers. */
@@ -12,6 +13,14 @@ final class Differences {
           + ".save_pretrained(\"%s\")";
 
   private Differences() {}
+
+  /** Whether the class that transformers uses gives some text other ids than the file. */
+  static boolean inIds(TokenizerFile file, TokenizerSettings settings) {
+    TokenizerClass used = TokenizerClass.of(settings);
+    List<String> parts =
+        used.rebuilds() ? RebuiltTokenizer.differences(used, file, settings) : List.of();
+    return parts != null && !parts.isEmpty() && !parts.equals(List.of("decoder"));
+  }
 
   /** One sentence per difference. */
   static List<String> of(
@@ -32,12 +41,11 @@ final class Differences {
                 .formatted(used.name(), toDo(settings)));
       } else if (!parts.isEmpty()) {
         found.add(
-            "transformers builds this tokenizer with its class %s, which replaces %s of tokenizer.json; dpo4j uses the file as it stands, so %s from TRL's%s"
-                .formatted(
-                    used.name(),
-                    String.join(", ", parts),
-                    parts.equals(List.of("decoder")) ? "decoded text differs" : "token ids differ",
-                    toDo(settings)));
+            OptionText.of(
+                "transformers builds this tokenizer with its class %s, which replaces %s of tokenizer.json; dpo4j uses the file as it stands, so %s from TRL's; pass {tokenizer_source} transformers for TRL's",
+                used.name(),
+                String.join(", ", parts),
+                parts.equals(List.of("decoder")) ? "decoded text differs" : "token ids differ"));
       }
     }
     for (JsonNode name : settings.config().path("fast_tokenizer_files")) {

@@ -10,6 +10,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -41,13 +42,19 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   private final HuggingFaceTokenizer tokenizer;
   private final int vocabSize;
   private final List<String> differences;
+  private final @Nullable HuggingFaceTokenizer rebuilt; // null if transformers has the same ids
 
   private HuggingFaceTextTokenizer(
-      Path file, HuggingFaceTokenizer tokenizer, int vocabSize, List<String> differences) {
+      Path file,
+      HuggingFaceTokenizer tokenizer,
+      int vocabSize,
+      List<String> differences,
+      @Nullable HuggingFaceTokenizer rebuilt) {
     this.file = file;
     this.tokenizer = tokenizer;
     this.vocabSize = vocabSize;
     this.differences = differences;
+    this.rebuilt = rebuilt;
   }
 
   /**
@@ -77,10 +84,17 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       }
       // Parsed in Java first, so that a broken file never reaches the native library.
       TokenizerFile parts = TokenizerFile.read(json);
-      if (source == TokenizerSource.TRANSFORMERS) {
-        json = asTransformersBuildsIt(file, json, parts, settings);
+      TokenizerClass used = TokenizerClass.of(settings);
+      byte @Nullable [] other =
+          used.rebuilds() ? RebuiltTokenizer.json(used, json, parts, settings) : null;
+      if (source == TokenizerSource.TRANSFORMERS && used.rebuilds()) {
+        json = required(other, file, used);
         parts = TokenizerFile.read(json);
       }
+      boolean same =
+          source == TokenizerSource.TRANSFORMERS
+              || other == null
+              || !Differences.inIds(parts, settings);
       AddedTokens tokens = AddedTokens.of(parts, settings);
       if (tokens.idBound() == 0) {
         throw damaged(file, "it names no tokens", null);
@@ -89,11 +103,10 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
           tokens.changed() ? TokenizerFile.withAddedTokens(json, tokens.json()) : json;
       return new HuggingFaceTextTokenizer(
           file,
-          HuggingFaceTokenizer.newInstance(
-              new ByteArrayInputStream(completed),
-              Map.of("truncation", "false", "padding", "false")),
+          open(completed),
           tokens.idBound(),
-          Differences.of(parts, tokens, settings, source));
+          Differences.of(parts, tokens, settings, source),
+          same || other == null ? null : open(other));
     } catch (DpoException e) {
       throw e;
     } catch (EngineException | LinkageError e) {
@@ -109,34 +122,61 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     }
   }
 
-  /**
-   * The file that transformers would save; the file itself if its class takes it as it stands.
-   *
-   * @throws DpoException if it is unknown what the class builds
-   */
-  private static byte[] asTransformersBuildsIt(
-      Path file, byte[] json, TokenizerFile parts, TokenizerSettings settings) {
-    TokenizerClass used = TokenizerClass.of(settings);
-    if (!used.rebuilds()) {
-      return json;
-    }
-    byte[] rebuilt = RebuiltTokenizer.json(used, json, parts, settings);
+  private static HuggingFaceTokenizer open(byte[] json) throws IOException {
+    return HuggingFaceTokenizer.newInstance(
+        new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false"));
+  }
+
+  private static byte[] required(byte @Nullable [] rebuilt, Path file, TokenizerClass used) {
     if (rebuilt == null) {
       throw new DpoException(
           OptionText.of(
               "[%s] {tokenizer_source} transformers needs a class of transformers that is known here"
                   + " but the files name %s; leave it out and save the tokenizer in Python:"
                   + " AutoTokenizer.from_pretrained(\"%s\").save_pretrained(\"%s\")",
-              file, used.name(), settings.folder(), settings.folder()));
+              file, used.name(), file.getParent(), file.getParent()));
     }
     return rebuilt;
   }
 
+  /**
+   * The {@code tokenizer.json} that transformers would save for a model folder; empty if its class
+   * takes the file as it stands, or it is unknown what it builds.
+   *
+   * @throws DpoException if the file cannot be read
+   */
+  static Optional<byte[]> rebuilt(Path modelFolder) {
+    TokenizerSettings settings = TokenizerSettings.read(modelFolder);
+    TokenizerClass used = TokenizerClass.of(settings);
+    if (!used.rebuilds()) {
+      return Optional.empty();
+    }
+    Path file = modelFolder.resolve("tokenizer.json");
+    try {
+      byte[] json = BoundedFile.bytes(file, Limit.TOKENIZER_BYTES);
+      return Optional.ofNullable(
+          RebuiltTokenizer.json(used, json, TokenizerFile.read(json), settings));
+    } catch (IOException e) {
+      throw damaged(file, String.valueOf(e.getMessage()), e);
+    }
+  }
+
   @Override
   public int[] encode(String text, boolean addSpecialTokens) {
+    return encode(tokenizer, text, addSpecialTokens);
+  }
+
+  @Override
+  public boolean differsInTransformers(String text, boolean addSpecialTokens) {
+    return rebuilt != null
+        && !Arrays.equals(
+            encode(tokenizer, text, addSpecialTokens), encode(rebuilt, text, addSpecialTokens));
+  }
+
+  private int[] encode(HuggingFaceTokenizer by, String text, boolean addSpecialTokens) {
     // DJL's public encode also creates an object per token, which adds half of this call's time.
     TokenizersLibrary library = TokenizersLibrary.LIB;
-    long handle = tokenizer.getHandle();
+    long handle = by.getHandle();
     long encoding;
     try {
       encoding = library.encode(handle, text, addSpecialTokens);
@@ -224,6 +264,9 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   @Override
   public void close() {
     tokenizer.close();
+    if (rebuilt != null) {
+      rebuilt.close();
+    }
   }
 
   private static void setUnlessSet(String name, String value) {

@@ -48,7 +48,7 @@ public record ModelTokenizer(
       return new ModelTokenizer(replaced.text(), renderer, special, List.of());
     }
     HuggingFaceTextTokenizer own =
-        HuggingFaceTextTokenizer.load(folder, settings, TokenizerSource.FILE);
+        HuggingFaceTextTokenizer.load(folder, settings, replaced.tokenizerSource());
     return new ModelTokenizer(own, renderer, special, own.differences());
   }
 

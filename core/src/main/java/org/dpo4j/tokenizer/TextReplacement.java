@@ -20,15 +20,17 @@ import org.jspecify.annotations.Nullable;
  * @param source the text of the template, to be saved with a model that is trained with it; null
  *     where it has none
  * @param variables further variables of the template, which those of a conversation replace
+ * @param tokenizerSource which tokenizer the folder's files stand for
  */
 public record TextReplacement(
     @Nullable TextTokenizer text,
     @Nullable ChatRenderer template,
     @Nullable String source,
-    Map<String, Object> variables) {
+    Map<String, Object> variables,
+    TokenizerSource tokenizerSource) {
 
   /** Nothing is replaced. */
-  public static final TextReplacement NONE = new TextReplacement(null, null, null, Map.of());
+  public static final TextReplacement NONE = new TextReplacement(null, null);
 
   public TextReplacement {
     variables = Collections.unmodifiableMap(new TreeMap<>(variables));
@@ -36,7 +38,7 @@ public record TextReplacement(
 
   /** Parts that a program replaces. */
   public TextReplacement(@Nullable TextTokenizer text, @Nullable ChatRenderer template) {
-    this(text, template, null, Map.of());
+    this(text, template, null, Map.of(), TokenizerSource.FILE);
   }
 
   /**
@@ -48,7 +50,8 @@ public record TextReplacement(
   public TextReplacement withTemplate(Path file) {
     String read = ChatTemplate.source(file);
     ChatTemplate parsed = ChatTemplate.parse(read, file.toString());
-    return new TextReplacement(text, ModelTokenizer.renderer(parsed, parsed), read, variables);
+    return new TextReplacement(
+        text, ModelTokenizer.renderer(parsed, parsed), read, variables, tokenizerSource);
   }
 
   /**
@@ -86,7 +89,23 @@ public record TextReplacement(
 
   /** The same with other variables. */
   public TextReplacement withVariables(Map<String, Object> others) {
-    return new TextReplacement(text, template, source, others);
+    return new TextReplacement(text, template, source, others, tokenizerSource);
+  }
+
+  /** The same with another source of the ids. */
+  public TextReplacement withTokenizerSource(TokenizerSource other) {
+    return new TextReplacement(text, template, source, variables, other);
+  }
+
+  /**
+   * The {@code tokenizer.json} to save in place of that of a model folder; empty for the folder's.
+   *
+   * @throws DpoException if the folder's cannot be read
+   */
+  public Optional<byte[]> tokenizerJson(Path folder) {
+    return tokenizerSource == TokenizerSource.TRANSFORMERS
+        ? HuggingFaceTextTokenizer.rebuilt(folder)
+        : Optional.empty();
   }
 
   /**

@@ -20,6 +20,16 @@ public interface TextTokenizer {
     return Optional.empty();
   }
 
+  /**
+   * Whether transformers, which builds another tokenizer from the same files, gives the text other
+   * ids.
+   *
+   * @param addSpecialTokens as for {@link #encode}
+   */
+  default boolean differsInTransformers(String text, boolean addSpecialTokens) {
+    return false;
+  }
+
   /** The text of the ids, special tokens included. */
   String decode(int[] ids);
 }

@@ -23,10 +23,12 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public record ModelFolder(Path path) {
 
+  private static final String TOKENIZER = "tokenizer.json";
+
   /** Files of tokenizers and of what prepares images; copied unchanged when a model is saved. */
   static final List<String> TOKENIZER_FILES =
       List.of(
-          "tokenizer.json",
+          TOKENIZER,
           "tokenizer_config.json",
           "special_tokens_map.json",
           "added_tokens.json",
@@ -85,9 +87,9 @@ public record ModelFolder(Path path) {
    */
   public Path tokenizer() {
     require(
-        "tokenizer.json",
+        TOKENIZER,
         "save it in Python: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)");
-    return path.resolve("tokenizer.json");
+    return path.resolve(TOKENIZER);
   }
 
   /** A file that may be absent. */
@@ -103,6 +105,22 @@ public record ModelFolder(Path path) {
         .flatMap(Optional::stream)
         .mapToLong(file -> file.toFile().length())
         .sum();
+  }
+
+  /**
+   * Puts a tokenizer into a folder in place of the one in it.
+   *
+   * @param json in UTF-8
+   * @throws DpoException if the file cannot be written
+   */
+  public static void replaceTokenizer(Path folder, byte[] json) {
+    try {
+      Files.write(folder.resolve(TOKENIZER), json);
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] the tokenizer could not be written: %s".formatted(folder, FileFailure.reason(e)),
+          e);
+    }
   }
 
   /**

@@ -57,6 +57,7 @@ class TrainingOptionsTest {
           Map.entry("eval_file", "e.jsonl"),
           Map.entry("max_samples", "3"),
           Map.entry("chat_template", "t.jinja"),
+          Map.entry("tokenizer_source", "transformers"),
           Map.entry("chat_template_kwargs", "{\"effort\": \"low\", \"names\": [\"a\", \"7\", 7]}"),
           Map.entry("max_length", "512"),
           Map.entry("on_bad_row", "skip"),
