@@ -289,7 +289,7 @@ class ResumeTest {
     assertThatThrownBy(() -> train("other", options))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining(
-            "lr_scheduler_kwargs was {num_decay_steps=2} and is now {num_decay_steps=3}");
+            "lr_scheduler_kwargs was {\"num_decay_steps\": 2} and is now {\"num_decay_steps\": 3}");
   }
 
   @Test
