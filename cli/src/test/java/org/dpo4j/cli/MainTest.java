@@ -121,7 +121,8 @@ class MainTest {
           assertThat(whatIsSaidOf(words)).contains("--nonsense is no option");
         });
     assertThat(output("train", "--help"))
-        .contains("Optimizer:", "--per_device_train_batch_size N  examples per micro-batch (8)")
+        .contains("Optimizer:")
+        .containsPattern("--per_device_train_batch_size N +examples per micro-batch \\(8\\)")
         .doesNotContain("use_dora");
   }
 
