@@ -19,8 +19,7 @@ public record Templating(
         Optional<Path> chatTemplate,
     @Option(help = "variables of the chat template: {\"enable_thinking\": false}")
         Optional<Map<String, Object>> chatTemplateKwargs,
-    @Option(value = "file", help = "ids of tokenizer.json, or those of transformers' class")
-        TokenizerSource tokenizerSource) {
+    @Option(value = "file", help = "whose token ids a text gets") TokenizerSource tokenizerSource) {
 
   public Templating {
     chatTemplateKwargs = chatTemplateKwargs.filter(variables -> !variables.isEmpty());
