@@ -816,7 +816,17 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Sets the weight decay of AdamW, which spares biases and norms.
+   * Sets the optimizer.
+   *
+   * @param value {@link Optim#ADAMW_TORCH_FUSED} by default
+   * @return a changed copy
+   */
+  public PreferenceTuning optim(Optim value) {
+    return with("optim", text(value));
+  }
+
+  /**
+   * Sets the weight decay, which spares biases and norms.
    *
    * @param value at least 0; 0 by default
    * @return a changed copy
@@ -1290,6 +1300,18 @@ public final class PreferenceTuning {
     CONSTANT,
     /** Stays. */
     CONSTANT_WITH_WARMUP
+  }
+
+  /** How weights are updated by their gradients. */
+  public enum Optim {
+    /** AdamW, as PyTorch computes it. */
+    ADAMW_TORCH,
+    /** The same; AdamW is always fused here. */
+    ADAMW_TORCH_FUSED,
+    /** Adafactor with the learning rate of the run: its state is a small part of a model's size. */
+    ADAFACTOR,
+    /** Lion, with half of AdamW's state; learning rates are three to ten times smaller. */
+    LION_32BIT
   }
 
   /** When to evaluate, besides before the first step and after the last one. */

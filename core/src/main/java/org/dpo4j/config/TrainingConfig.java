@@ -19,8 +19,10 @@ import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.loss.UnpairedLoss;
+import org.dpo4j.optim.Adafactor;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.optim.Lion;
 import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -446,12 +448,13 @@ public record TrainingConfig(
     }
   }
 
-  /** AdamW, as PyTorch computes it. */
+  /** The optimizer, as PyTorch and transformers compute it. */
   public record Optimizer(
       @Option(value = "1e-6", help = "peak learning rate") double learningRate,
-      @Option(value = "0", help = "AdamW weight decay; skips biases and norms") double weightDecay,
-      @Option(value = "0.9", help = "AdamW beta1") double adamBeta1,
-      @Option(value = "0.999", help = "AdamW beta2") double adamBeta2,
+      @Option(value = "adamw_torch_fused", help = "optimizer") OptimType optim,
+      @Option(value = "0", help = "weight decay; skips biases and norms") double weightDecay,
+      @Option(value = "0.9", help = "beta1 of AdamW and Lion") double adamBeta1,
+      @Option(value = "0.999", help = "beta2 of AdamW and Lion") double adamBeta2,
       @Option(value = "1e-8", help = "AdamW epsilon") double adamEpsilon,
       @Option(value = "1", help = "gradient clipping norm; 0 turns it off") double maxGradNorm,
       @Option(value = "stop", help = "stop at NaN or infinity, or skip the step") OnNan onNan,
@@ -473,9 +476,14 @@ public record TrainingConfig(
       return onNan == OnNan.SKIP ? onNanLimit : 0;
     }
 
-    /** The settings of AdamW apart from its rate. */
-    public AdamW.Settings adamW() {
-      return new AdamW.Settings(adamBeta1, adamBeta2, adamEpsilon, weightDecay);
+    /** The settings of the optimizer apart from its rate. */
+    public org.dpo4j.optim.Optimizer.Settings settings() {
+      return switch (optim) {
+        case ADAMW_TORCH, ADAMW_TORCH_FUSED ->
+            new AdamW.Settings(adamBeta1, adamBeta2, adamEpsilon, weightDecay);
+        case ADAFACTOR -> new Adafactor.Settings(weightDecay);
+        case LION_32BIT -> new Lion.Settings(adamBeta1, adamBeta2, weightDecay);
+      };
     }
   }
 

@@ -1,23 +1,17 @@
 package org.dpo4j.optim;
 
+import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.FusedAdamW;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
-import org.dpo4j.torch.WorkerPool;
 
 /**
  * Adam with decoupled weight decay, in PyTorch's order of operations. Kingma and Ba 2014, arXiv
  * 1412.6980, Algorithm 1; Loshchilov and Hutter 2017, arXiv 1711.05101, Algorithm 2. With decay 0
  * it is Adam.
  */
-public final class AdamW implements AutoCloseable {
-
-  /** Elements updated together: enough to pay for the call, few enough to stay in cache. */
-  static final int PIECE = 1 << 17;
-
-  /** As many as a call can take: a GPU divides them among its cores itself. */
-  private static final long PIECE_OF_GPU = 1 << 30;
+public final class AdamW implements Optimizer {
 
   /**
    * Constants of the update.
@@ -27,7 +21,8 @@ public final class AdamW implements AutoCloseable {
    * @param epsilon added to the root of the squared gradients, not negative
    * @param weightDecay share of a decaying weight lost per unit of learning rate, not negative
    */
-  public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {
+  public record Settings(double beta1, double beta2, double epsilon, double weightDecay)
+      implements Optimizer.Settings {
 
     /** PyTorch's defaults for Adam. */
     public static final Settings ADAM = new Settings(0.9, 0.999, 1e-8, 0);
@@ -45,6 +40,11 @@ public final class AdamW implements AutoCloseable {
                 + weightDecay);
       }
     }
+
+    @Override
+    public Optimizer create(FlatParameters parameters) {
+      return new AdamW(parameters, this);
+    }
   }
 
   private final FlatParameters parameters;
@@ -57,33 +57,32 @@ public final class AdamW implements AutoCloseable {
   public AdamW(FlatParameters parameters, Settings settings) {
     this.parameters = parameters;
     this.settings = settings;
-    try (TensorScope scope = TensorScope.open()) {
-      means = scope.disown(Tensors.zerosLike(parameters.values(), parameters.count()));
-      squares = scope.disown(Tensors.zerosLike(parameters.values(), parameters.count()));
-    }
+    means = parameters.zeros(parameters.count());
+    squares = parameters.zeros(parameters.count());
   }
 
   /** Running means of the gradients, shape (count), in the order of the parameters' values. */
-  public Tensor means() {
+  Tensor means() {
     return means;
   }
 
   /** Running means of the squared gradients, shape (count). */
-  public Tensor squares() {
+  Tensor squares() {
     return squares;
   }
 
-  /** Continues after {@code done} updates, whose means the caller has put in place. */
+  @Override
+  public Map<String, Tensor> state() {
+    return Map.of("means", means, "squares", squares);
+  }
+
+  @Override
   public void continueAfter(int done) {
     steps = done;
   }
 
-  /**
-   * Updates every weight by its gradient and sets the gradients to zero, in one pass over memory.
-   *
-   * @param learningRate of this step, not negative
-   * @param gradientFactor the gradients are multiplied by it first; see {@link FlatParameters#clip}
-   */
+  /** In one pass over memory. */
+  @Override
   public void step(double learningRate, double gradientFactor) {
     steps++;
     try (TensorScope scope = TensorScope.open()) {
@@ -95,57 +94,15 @@ public final class AdamW implements AutoCloseable {
               settings.beta1(),
               settings.beta2(),
               settings.epsilon());
-      if (parameters.onGpu()) {
-        for (long start = 0; start < parameters.count(); start += PIECE_OF_GPU) {
-          update(fused, start, PIECE_OF_GPU, gradientFactor);
-        }
-      } else {
-        updateOnCpu(fused, gradientFactor);
-      }
-    }
-  }
-
-  private void updateOnCpu(FusedAdamW fused, double gradientFactor) {
-    WorkerPool workers = WorkerPool.get();
-    long pieces = (parameters.count() - 1) / PIECE + 1;
-    workers.runOnEach(
-        thread -> {
-          for (long piece = pieces * thread / workers.size();
-              piece < pieces * (thread + 1) / workers.size();
-              piece++) {
-            update(fused, piece * PIECE, PIECE, gradientFactor);
-          }
-        });
-  }
-
-  /** {@link #step(double, double)} with the gradients as they are. */
-  public void step(double learningRate) {
-    step(learningRate, 1);
-  }
-
-  /** A piece may contain both weights with decay and weights without. */
-  private void update(FusedAdamW fused, long start, long most, double gradientFactor) {
-    long end = Math.min(start + most, parameters.count());
-    long border = Math.max(start, Math.min(end, parameters.decaying()));
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor gradients = parameters.gradients().narrow(0, start, end - start);
-      if (gradientFactor != 1) {
-        gradients.mul_(Tensors.scalar(gradientFactor));
-      }
-      updateRange(fused, start, border, settings.weightDecay());
-      updateRange(fused, border, end, 0);
-      gradients.zero_();
-    }
-  }
-
-  private void updateRange(FusedAdamW fused, long from, long to, double weightDecay) {
-    if (from < to) {
-      fused.update(
-          parameters.values().narrow(0, from, to - from),
-          parameters.gradients().narrow(0, from, to - from),
-          means.narrow(0, from, to - from),
-          squares.narrow(0, from, to - from),
-          weightDecay);
+      parameters.update(
+          gradientFactor,
+          (values, gradients, from, decays) ->
+              fused.update(
+                  values,
+                  gradients,
+                  means.narrow(0, from, values.numel()),
+                  squares.narrow(0, from, values.numel()),
+                  decays ? settings.weightDecay() : 0));
     }
   }
 

@@ -3,7 +3,10 @@ package org.dpo4j.optim;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.ElementType;
@@ -18,6 +21,23 @@ import org.dpo4j.torch.WorkerPool;
  * model keeps its tensors; only their memory moves.
  */
 public final class FlatParameters implements AutoCloseable {
+
+  /** Updates some weights. */
+  interface Update {
+    /**
+     * @param values shape (n), changed in place
+     * @param gradients shape (n)
+     * @param from place of the first of them among all weights
+     * @param decays whether weight decay applies to them
+     */
+    void apply(Tensor values, Tensor gradients, long from, boolean decays);
+  }
+
+  /** Elements updated together: enough to pay for the call, few enough to stay in cache. */
+  static final int PIECE = 1 << 17;
+
+  /** As many as a call can take: a GPU divides them among its cores itself. */
+  private static final long PIECE_OF_GPU = 1 << 30;
 
   private static final long NORM_PIECE = 1 << 16;
 
@@ -103,8 +123,82 @@ public final class FlatParameters implements AutoCloseable {
     gradients.zero_();
   }
 
-  /** Whether the weights are on a GPU, which divides an operation among its cores itself. */
-  boolean onGpu() {
+  /** The parameters in the order of the buffers. */
+  List<Parameters.Parameter> ordered() {
+    return ordered(parameters);
+  }
+
+  /** Zeros of the type and on the device of the weights, outside all scopes, shape (count). */
+  Tensor zeros(long count) {
+    try (TensorScope scope = TensorScope.open()) {
+      return scope.disown(Tensors.zerosLike(values, count));
+    }
+  }
+
+  /**
+   * Updates all weights in pieces on the worker pool, and sets the gradients to zero.
+   *
+   * @param gradientFactor the gradients are multiplied by it first
+   */
+  void update(double gradientFactor, Update update) {
+    if (onGpu()) {
+      for (long start = 0; start < count(); start += PIECE_OF_GPU) {
+        update(start, PIECE_OF_GPU, gradientFactor, update);
+      }
+      return;
+    }
+    WorkerPool workers = WorkerPool.get();
+    long pieces = (count() - 1) / PIECE + 1;
+    workers.runOnEach(
+        thread -> {
+          for (long piece = pieces * thread / workers.size();
+              piece < pieces * (thread + 1) / workers.size();
+              piece++) {
+            update(piece * PIECE, PIECE, gradientFactor, update);
+          }
+        });
+  }
+
+  /** A piece may contain both weights with decay and weights without. */
+  private void update(long start, long most, double gradientFactor, Update update) {
+    long end = Math.min(start + most, count());
+    long border = Math.max(start, Math.min(end, decaying));
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor piece = gradients.narrow(0, start, end - start);
+      if (gradientFactor != 1) {
+        piece.mul_(Tensors.scalar(gradientFactor));
+      }
+      updateRange(start, border, true, update);
+      updateRange(border, end, false, update);
+      piece.zero_();
+    }
+  }
+
+  private void updateRange(long from, long to, boolean decays, Update update) {
+    if (from < to) {
+      update.apply(
+          values.narrow(0, from, to - from), gradients.narrow(0, from, to - from), from, decays);
+    }
+  }
+
+  /** Runs the body on the worker pool for each parameter, by its number in {@link #ordered}. */
+  void forEachParameter(IntConsumer body) {
+    int count = ordered(parameters).size();
+    if (onGpu()) {
+      IntStream.range(0, count).forEach(body);
+      return;
+    }
+    WorkerPool workers = WorkerPool.get();
+    AtomicInteger next = new AtomicInteger();
+    workers.runOnEach(
+        thread -> {
+          for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+            body.accept(i);
+          }
+        });
+  }
+
+  private boolean onGpu() {
     return !values.is_cpu();
   }
 

@@ -17,13 +17,15 @@ import org.dpo4j.model.WeightStorage;
  * @param frozenBytes of all weights of a frozen model, from {@link #frozenBytes}
  * @param checkpointing whether the backward pass recomputes the activations of each block
  * @param threads that compute a pass
+ * @param moments numbers that the optimizer keeps of a weight
  */
 public record MemoryModel(
     ModelShape shape,
     Optional<AdapterShape> adapter,
     long frozenBytes,
     boolean checkpointing,
-    int threads) {
+    int threads,
+    int moments) {
 
   /** The JVM with its heap and compilers, libtorch, and free memory that malloc retains. */
   static final long LIBRARIES = 480_000_000;
@@ -90,7 +92,7 @@ public record MemoryModel(
     parts.put(Part.WEIGHTS, trained * FLOAT + frozen);
     parts.put(Part.WIDENED, widened());
     parts.put(Part.GRADIENTS, trained * FLOAT);
-    parts.put(Part.OPTIMIZER, 2 * trained * FLOAT); // two means of Adam
+    parts.put(Part.OPTIMIZER, moments * trained * FLOAT);
     parts.put(Part.REFERENCE, referenceCopy * FLOAT);
     parts.put(Part.ACTIVATIONS, activations(largest));
     parts.put(Part.LOGITS, savedLogits(largest));

@@ -17,8 +17,8 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
-import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.optim.Optimizer;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.torch.ElementType;
@@ -40,7 +40,7 @@ import org.dpo4j.weights.ModelBlueprint;
  * @param lora adapter that is trained; empty where the model is trained
  * @param frozen type of the matrices of a model that an adapter is trained on
  * @param objective of the run
- * @param adamW constants of the optimizer, which do not change what it costs
+ * @param optimizer kind of the optimizer with its constants
  * @param maxGradNorm of the run
  * @param computation how steps are computed
  */
@@ -49,7 +49,7 @@ public record Trial(
     Optional<LoraConfig> lora,
     ElementType frozen,
     Objective objective,
-    AdamW.Settings adamW,
+    Optimizer.Settings optimizer,
     double maxGradNorm,
     Computation computation) {
 
@@ -132,7 +132,7 @@ public record Trial(
             new EpochPlan(pairs.size(), pairs.size(), 1, EpochPlan.Order.FILE, 0),
             STEPS,
             LearningRateSchedule.constant(0),
-            adamW,
+            optimizer,
             maxGradNorm,
             0,
             1,

@@ -81,9 +81,10 @@ record DiskNeed(
         checkpoints(config, steps, stepsPerEpoch) * checkpoint(config, trained, logLines));
   }
 
-  /** Weights, two moments, and the weights of a moving reference, all in float32. */
+  /** Weights, moments, and the weights of a moving reference, all in float32. */
   private long checkpoint(TrainingConfig config, long trained, long logLines) {
-    int tensors = config.checkpoints().saveOnlyModel() ? 1 : config.loss().syncRefModel() ? 4 : 3;
+    int state = config.optimizer().optim().moments() + (config.loss().syncRefModel() ? 1 : 0);
+    int tensors = config.checkpoints().saveOnlyModel() ? 1 : 1 + state;
     return tensors * trained * ElementType.F32.bytes() + files + 2 * logLines * LOG_LINE;
   }
 

@@ -253,7 +253,8 @@ public final class PlanRun {
   private MemoryModel memory(ModelShape shape, boolean checkpointing) {
     Optional<AdapterShape> adapter = lora.map(config -> AdapterShape.of(config, shape));
     long frozen = MemoryModel.frozenBytes(shape, storage(), checkpoint.dtype().bytes());
-    return new MemoryModel(shape, adapter, frozen, checkpointing, Engine.threads());
+    int moments = training.optimizer().optim().moments();
+    return new MemoryModel(shape, adapter, frozen, checkpointing, Engine.threads(), moments);
   }
 
   private WeightStorage storage() {
@@ -324,7 +325,7 @@ public final class PlanRun {
             lora,
             frozen(),
             training.loss().objective(),
-            optimizer.adamW(),
+            optimizer.settings(),
             optimizer.maxGradNorm(),
             training.engine().computation());
     MicroBatches.Batch typical = batches.typical();

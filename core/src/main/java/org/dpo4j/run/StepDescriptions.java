@@ -3,6 +3,7 @@ package org.dpo4j.run;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dpo4j.ExampleKind;
+import org.dpo4j.config.OptimType;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.ShortNumber;
@@ -49,12 +50,14 @@ record StepDescriptions(TrainingConfig config, Trainer.Settings settings) {
 
   /**
    * As in {@code 1e-06, polynomial (power 2) after 3 warm-up steps}, with a separator of the
-   * caller's choice.
+   * caller's choice and the optimizer if it is not AdamW.
    */
   String learningRate(String separator) {
     int warmup = settings.schedule().warmupSteps();
+    OptimType optim = config.optimizer().optim();
     return OptionType.text(config.optimizer().learningRate())
         + separator
+        + (optim.isAdamW() ? "" : OptionType.text(optim) + ", ")
         + OptionType.text(config.schedule().lrSchedulerType())
         + config.schedule().lrSchedulerKwargs().map(StepDescriptions::settings).orElse("")
         + (warmup == 0 ? "" : " after " + ShortNumber.count(warmup, "warm-up step"));

@@ -553,7 +553,7 @@ public final class TrainingRun {
         plan,
         maxSteps,
         config.learningRate(maxSteps),
-        optimizer.adamW(),
+        optimizer.settings(),
         optimizer.maxGradNorm(),
         optimizer.skipLimit(),
         config.output().loggingSteps().steps(maxSteps),

@@ -12,8 +12,8 @@ import org.dpo4j.StepReport;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingMetrics;
 import org.dpo4j.batch.EpochPlan;
-import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.optim.Optimizer;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.WorkerPool;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +31,7 @@ public final class Trainer {
    * @param plan which pairs form which step; its seed is the seed of the run
    * @param maxSteps planned optimizer steps
    * @param schedule learning rate of each step
-   * @param adamW constants of the optimizer
+   * @param optimizer kind of the optimizer with its constants
    * @param maxGradNorm larger gradients are scaled down to this norm; 0 for no limit
    * @param skipLimit steps that may be skipped because a number is not finite; 0 to stop at the
    *     first
@@ -44,7 +44,7 @@ public final class Trainer {
       EpochPlan plan,
       int maxSteps,
       LearningRateSchedule schedule,
-      AdamW.Settings adamW,
+      Optimizer.Settings optimizer,
       double maxGradNorm,
       int skipLimit,
       int loggingSteps,

@@ -20,8 +20,8 @@ import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.FlatParameters;
+import org.dpo4j.optim.Optimizer;
 import org.dpo4j.reference.ScoredExample;
 import org.dpo4j.torch.DropoutSeed;
 import org.dpo4j.torch.Tensors;
@@ -61,7 +61,7 @@ public final class TrainingSession implements AutoCloseable {
   private StepClock clock = new StepClock();
 
   /** The trained weights and their optimizer. */
-  private record Trained(FlatParameters parameters, AdamW optimizer) {}
+  private record Trained(FlatParameters parameters, Optimizer optimizer) {}
 
   /**
    * The examples of a step.
@@ -160,7 +160,7 @@ public final class TrainingSession implements AutoCloseable {
   private Trained trained() {
     if (trained == null) {
       FlatParameters parameters = FlatParameters.of(policy.trained());
-      trained = new Trained(parameters, new AdamW(parameters, settings.adamW()));
+      trained = new Trained(parameters, settings.optimizer().create(parameters));
     }
     return trained;
   }
@@ -468,8 +468,10 @@ public final class TrainingSession implements AutoCloseable {
     Trained weights = trained();
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     tensors.put(TrainingSnapshot.WEIGHTS, weights.parameters().values());
-    tensors.put(TrainingSnapshot.MEANS, weights.optimizer().means());
-    tensors.put(TrainingSnapshot.SQUARES, weights.optimizer().squares());
+    weights
+        .optimizer()
+        .state()
+        .forEach((name, tensor) -> tensors.put(TrainingSnapshot.OPTIMIZER + name, tensor));
     if (microBatch > 0) {
       tensors.put(TrainingSnapshot.GRADIENTS, weights.parameters().gradients());
     }

@@ -11,9 +11,10 @@ import org.dpo4j.torch.Tensors;
  * The complete state of a {@link TrainingSession} between two micro-batches, as a copy. Model,
  * pairs and settings of the run are not in it.
  *
- * <p>Names of the tensors: {@code weights}, {@code optimizer.means} and {@code optimizer.squares},
- * each of shape (count) in the order of {@code layout}; {@code gradients} of the same shape, in the
- * middle of a step only; {@code reference.NAME} for each weight of a moving reference.
+ * <p>Names of the tensors: {@code weights}, of shape (count) in the order of {@code layout}; {@code
+ * optimizer.NAME} for each vector of the optimizer's state; {@code gradients} of the shape of the
+ * weights, in the middle of a step only; {@code reference.NAME} for each weight of a moving
+ * reference.
  *
  * @param numbers position, counters and metric sums
  * @param layout name and shape of each trained parameter, in the order of the vectors
@@ -25,8 +26,9 @@ public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String,
   /** Names of the tensors. */
   public static final String WEIGHTS = "weights";
 
-  public static final String MEANS = "optimizer.means";
-  public static final String SQUARES = "optimizer.squares";
+  /** Before the names of the optimizer's state. */
+  static final String OPTIMIZER = "optimizer.";
+
   static final String GRADIENTS = "gradients";
 
   /** Before the names of a moving reference's weights. */

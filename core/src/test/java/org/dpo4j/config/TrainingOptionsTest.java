@@ -72,6 +72,7 @@ class TrainingOptionsTest {
           Map.entry("reference", "base"),
           Map.entry("ref_model", "r"),
           Map.entry("learning_rate", "5.5e-7"),
+          Map.entry("optim", "adafactor"),
           Map.entry("weight_decay", "0.01"),
           Map.entry("adam_beta1", "0.8"),
           Map.entry("adam_beta2", "0.95"),

@@ -28,7 +28,7 @@ class AdamWTest {
   };
 
   /** The matrix spans several pieces of the update, and each thread has some. */
-  private static final int[] SIZES = {3, 2 * AdamW.PIECE + 1000, 5, 7, 2};
+  private static final int[] SIZES = {3, 2 * FlatParameters.PIECE + 1000, 5, 7, 2};
 
   /** One weight as the algorithm has it. */
   private static final class Plain {

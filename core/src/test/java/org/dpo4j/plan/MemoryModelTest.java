@@ -132,9 +132,9 @@ class MemoryModelTest {
         return; // autograd holds what it needs
       }
       loaded.model().trained().requireGradients(true);
-      MemoryModel whole = new MemoryModel(shape, Optional.empty(), 0, false, 2);
+      MemoryModel whole = new MemoryModel(shape, Optional.empty(), 0, false, 2, 2);
       assertHeld(loaded.model(), DecoderPass.Keep.ALL, whole.savedActivations(load), 0.05);
-      MemoryModel states = new MemoryModel(shape, Optional.empty(), 0, true, 2);
+      MemoryModel states = new MemoryModel(shape, Optional.empty(), 0, true, 2, 2);
       assertHeld(loaded.model(), DecoderPass.Keep.STATES, states.savedActivations(load), 0);
     } finally {
       Engine.setThreads(0);
@@ -155,7 +155,7 @@ class MemoryModelTest {
                 loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
       model.trained().requireGradients(true);
       MemoryModel plan =
-          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), 0, false, 2);
+          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), 0, false, 2, 2);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);
@@ -193,6 +193,6 @@ class MemoryModelTest {
   private static MemoryModel model(
       Optional<AdapterShape> adapter, WeightStorage storage, boolean checkpointing) {
     return new MemoryModel(
-        SHAPE, adapter, MemoryModel.frozenBytes(SHAPE, storage, 2), checkpointing, 3);
+        SHAPE, adapter, MemoryModel.frozenBytes(SHAPE, storage, 2), checkpointing, 3, 2);
   }
 }
