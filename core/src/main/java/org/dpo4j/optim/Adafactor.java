@@ -135,7 +135,7 @@ public final class Adafactor implements Optimizer {
     update.div_(Tensors.scalar(Math.max(1, size / LARGEST_UPDATE)));
     update.mul_(Tensors.scalar(learningRate));
     if (part.parameter().kind().decays() && settings.weightDecay() != 0) {
-      values.add_(values.clone(), Tensors.scalar(-settings.weightDecay() * learningRate));
+      values.add_(values, Tensors.scalar(-settings.weightDecay() * learningRate));
     }
     values.sub_(update);
     gradients.zero_();

@@ -17,7 +17,7 @@ import org.dpo4j.model.WeightStorage;
  * @param frozenBytes of all weights of a frozen model, from {@link #frozenBytes}
  * @param checkpointing whether the backward pass recomputes the activations of each block
  * @param threads that compute a pass
- * @param moments numbers that the optimizer keeps of a weight
+ * @param moments numbers that the optimizer keeps of a weight; 0 for a small part of one
  */
 public record MemoryModel(
     ModelShape shape,
@@ -92,11 +92,19 @@ public record MemoryModel(
     parts.put(Part.WEIGHTS, trained * FLOAT + frozen);
     parts.put(Part.WIDENED, widened());
     parts.put(Part.GRADIENTS, trained * FLOAT);
-    parts.put(Part.OPTIMIZER, moments * trained * FLOAT);
+    parts.put(Part.OPTIMIZER, optimizer(trained));
     parts.put(Part.REFERENCE, referenceCopy * FLOAT);
     parts.put(Part.ACTIVATIONS, activations(largest));
     parts.put(Part.LOGITS, savedLogits(largest));
     return parts;
+  }
+
+  /** Without moments of each weight, what an update of the largest parameter needs. */
+  private long optimizer(long trained) {
+    if (moments > 0 || adapter.isPresent()) {
+      return moments * trained * FLOAT;
+    }
+    return (long) shape.vocabSize() * shape.hiddenSize() * FLOAT;
   }
 
   /** Each thread widens one matrix at a time. */

@@ -96,6 +96,23 @@ class MemoryModelTest {
   }
 
   @Test
+  void anOptimizerTakesItsMomentsOrWhatAnUpdateNeeds() {
+    for (int moments : new int[] {2, 1}) {
+      assertThat(withMoments(Optional.empty(), moments))
+          .containsEntry(MemoryModel.Part.OPTIMIZER, moments * 4 * 9000L);
+    }
+    assertThat(withMoments(Optional.empty(), 0))
+        .containsEntry(MemoryModel.Part.OPTIMIZER, 4 * 1000L * SHAPE.hiddenSize());
+    assertThat(withMoments(Optional.of(new AdapterShape(100, 100, 40)), 0))
+        .containsEntry(MemoryModel.Part.OPTIMIZER, 0L);
+  }
+
+  private static Map<MemoryModel.Part, Long> withMoments(
+      Optional<AdapterShape> adapter, int moments) {
+    return new MemoryModel(SHAPE, adapter, 0, false, 2, moments).peak(PAIRS, LOAD, 0);
+  }
+
+  @Test
   void logitsBeyondTheirBudgetAreNotKept() {
     TokenLoad large = new TokenLoad(1, 100, 1_000_000, 100, Map.of(), Map.of());
 
