@@ -7,8 +7,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
-import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.ParameterSource.Kind;
@@ -73,7 +73,7 @@ class OptimizerTest {
                   parameters.take(
                       source(numbers(ADAFACTOR.get("start").get(name))),
                       name,
-                      KINDS.get(name),
+                      Objects.requireNonNull(KINDS.get(name), name),
                       shape.valueStream().mapToLong(JsonNode::longValue).toArray()));
       Optimizer.Settings settings =
           new Adafactor.Settings(ADAFACTOR.get("weight_decay").doubleValue());
@@ -81,8 +81,7 @@ class OptimizerTest {
           Optimizer adafactor = settings.create(flat)) {
         for (JsonNode step : ADAFACTOR.get("steps")) {
           for (Parameters.Parameter parameter : parameters.all()) {
-            setGradient(
-                parameter, numbers(step.get("gradients").get(parameter.name())), 0.5);
+            setGradient(parameter, numbers(step.get("gradients").get(parameter.name())), 0.5);
           }
           adafactor.step(step.get("rate").doubleValue(), 2);
           for (Parameters.Parameter parameter : parameters.all()) {
@@ -167,10 +166,13 @@ class OptimizerTest {
         Optimizer second = settings.create(flat)) {
       for (int step = 0; step < 4; step++) {
         if (withBreak && step == 2) {
-          Set<String> names = first.state().keySet();
-          assertThat(second.state()).containsOnlyKeys(names);
-          names.forEach(
-              name -> Tensors.overwrite(second.state().get(name), first.state().get(name)));
+          assertThat(second.state()).containsOnlyKeys(first.state().keySet());
+          second
+              .state()
+              .forEach(
+                  (name, target) ->
+                      Tensors.overwrite(
+                          target, Objects.requireNonNull(first.state().get(name), name)));
           second.continueAfter(2);
         }
         for (Parameters.Parameter parameter : parameters.all()) {
@@ -202,8 +204,7 @@ class OptimizerTest {
     };
   }
 
-  private static void setGradient(
-      Parameters.Parameter parameter, double[] values, double factor) {
+  private static void setGradient(Parameters.Parameter parameter, double[] values, double factor) {
     try (TensorScope scope = TensorScope.open()) {
       parameter
           .tensor()

@@ -99,7 +99,7 @@ class MemoryModelTest {
   void anOptimizerTakesItsMomentsOrWhatAnUpdateNeeds() {
     for (int moments : new int[] {2, 1}) {
       assertThat(withMoments(Optional.empty(), moments))
-          .containsEntry(MemoryModel.Part.OPTIMIZER, moments * 4 * 9000L);
+          .containsEntry(MemoryModel.Part.OPTIMIZER, moments * 36_000L);
     }
     assertThat(withMoments(Optional.empty(), 0))
         .containsEntry(MemoryModel.Part.OPTIMIZER, 4 * 1000L * SHAPE.hiddenSize());
