@@ -451,7 +451,8 @@ public record TrainingConfig(
   /** The optimizer, as PyTorch and transformers compute it. */
   public record Optimizer(
       @Option(value = "1e-6", help = "peak learning rate") double learningRate,
-      @Option(value = "adamw_torch_fused", help = "optimizer") OptimType optim,
+      @Option(value = "adamw_torch_fused", help = "adamw_torch(_fused), adafactor or lion_32bit")
+          OptimType optim,
       @Option(value = "0", help = "weight decay; skips biases and norms") double weightDecay,
       @Option(value = "0.9", help = "beta1 of AdamW and Lion") double adamBeta1,
       @Option(value = "0.999", help = "beta2 of AdamW and Lion") double adamBeta2,
