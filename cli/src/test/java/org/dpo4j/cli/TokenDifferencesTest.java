@@ -70,6 +70,15 @@ class TokenDifferencesTest {
       assertThat(Files.readString(folder.resolve("built/tokenizer.json"))).contains("\\p{N}");
       assertThat(run("score --data_file $/pairs.jsonl --output $/s.jsonl", folder.resolve("built")))
           .doesNotContain("transformers");
+      run(built.replace("$/built", "$/adapter") + " --use_peft", model);
+      // Its own tokenizer.json tells which ids it was trained with.
+      String adapter = " --adapter " + folder.resolve("adapter");
+      assertThat(run("score --data_file $/pairs.jsonl --output $/a.jsonl" + adapter, model))
+          .doesNotContain("transformers");
+      assertThat(run("merge --output_dir $/merged" + adapter, model))
+          .contains("the merged model has the tokenizer of the adapter");
+      assertThat(folder.resolve("merged/tokenizer.json"))
+          .hasSameBinaryContentAs(folder.resolve("adapter/tokenizer.json"));
     }
   }
 

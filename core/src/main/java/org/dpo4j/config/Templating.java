@@ -17,9 +17,10 @@ public record Templating(
             help = "Jinja file with the chat template (default: the model's)",
             aliases = "chat_template_path")
         Optional<Path> chatTemplate,
-    @Option(help = "variables of the chat template: {\"enable_thinking\": false}")
+    @Option(help = "variables of the chat template, as {\"enable_thinking\": false}")
         Optional<Map<String, Object>> chatTemplateKwargs,
-    @Option(value = "file", help = "whose token ids a text gets") TokenizerSource tokenizerSource) {
+    @Option(value = "file", help = "tokenizer.json as it stands, or as TRL builds it")
+        TokenizerSource tokenizerSource) {
 
   public Templating {
     chatTemplateKwargs = chatTemplateKwargs.filter(variables -> !variables.isEmpty());

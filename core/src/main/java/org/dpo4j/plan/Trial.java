@@ -34,7 +34,8 @@ import org.dpo4j.weights.ModelBlueprint;
 /**
  * A short trial on the machine: a few steps of two models with random weights. They have the width
  * and the vocabulary of the model in question, but only one and three of its blocks. The cost of
- * the other blocks follows from the two, whatever the engine does inside a block.
+ * the other blocks follows from the two, whatever the engine does inside a block. An adapter is on
+ * all blocks, also where the run leaves some out: the few blocks may be just those.
  *
  * @param blueprint of the whole model
  * @param lora adapter that is trained; empty where the model is trained
@@ -85,7 +86,8 @@ public record Trial(
       if (lora.isEmpty()) {
         return cost(pairs, base);
       }
-      try (LoraModel adapted = new LoraModel(base, lora.get(), LoraModel.fresh(base, random))) {
+      try (LoraModel adapted =
+          new LoraModel(base, lora.get().everywhere(), LoraModel.fresh(base, random))) {
         return cost(pairs, adapted);
       }
     }

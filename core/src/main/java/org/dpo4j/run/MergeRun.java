@@ -118,10 +118,17 @@ public final class MergeRun {
         output.warn(lost + OptionText.of("; pass {save_dtype} float32"));
       }
       new ModelWriter().write(folder.pending(), loaded, adapter.model(), type);
-      String template =
-          TextReplacement.NONE.orOfAdapter(Optional.of(config.adapter()), config.model()).source();
-      if (template != null) {
-        ModelFolder.replaceChatTemplate(folder.pending(), template);
+      TextReplacement replaced =
+          TextReplacement.NONE.orOfAdapter(Optional.of(config.adapter()), config.model());
+      replaced
+          .tokenizerJson(config.model())
+          .ifPresent(
+              json -> {
+                ModelFolder.replaceTokenizer(folder.pending(), json);
+                output.note("the merged model has the tokenizer of the adapter");
+              });
+      if (replaced.source() != null) {
+        ModelFolder.replaceChatTemplate(folder.pending(), replaced.source());
         output.note("the merged model has the chat template of the adapter");
       }
       String words = exact ? type.torchName() : Saving.words(type, own, rounding, "the adapter");

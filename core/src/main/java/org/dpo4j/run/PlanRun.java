@@ -68,6 +68,7 @@ public final class PlanRun {
     this.checkpoint = described.checkpoint(); // headers alone
     this.blueprint = described.of(checkpoint);
     this.shape = blueprint.shape();
+    lora.ifPresent(adapter -> TrainedAdapter.check(training, adapter, blueprint, output));
   }
 
   /**

@@ -31,7 +31,10 @@ final class RunDescriptions {
     this.config = config;
   }
 
-  /** The device, unless it is the processor, and the precision of matrix products with a reason. */
+  /**
+   * The device, unless it is the processor as by default, and the precision of matrix products with
+   * a reason.
+   */
   String computation() {
     Computation computation = config.engine().computation();
     ComputeDevice device = config.engine().computeDevice();
@@ -39,7 +42,7 @@ final class RunDescriptions {
         + (config.engine().bf16() && !computation.bf16()
             ? ", since bf16 products are slower than float32 on this processor"
             : "")
-        + (device.isCpu() ? "" : ", on " + device);
+        + (device.isCpu() && !config.engine().device().isAuto() ? "" : ", on " + device);
   }
 
   /** The loss with its settings that are not defaults. */

@@ -8,10 +8,12 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraPlan;
@@ -19,7 +21,10 @@ import org.dpo4j.model.lora.LoraSettingException;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelBlueprint;
@@ -77,14 +82,16 @@ final class TrainedAdapter {
     RandomNumbers random = new RandomNumbers(config.engine().seed());
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
     if (config.model().adapter().isEmpty()) {
-      wanted.noteExclusions(base, output);
+      LayerChoice layers =
+          wanted.checked(w -> w.config(base.config().modelType(), base.linearLayers())).layers();
+      wanted.noteExclusions(layers, base.model(), output);
     }
     PeftAdapter adapter =
         config.model().adapter().isPresent()
             ? PeftAdapter.open("adapter", config.model().adapter().get(), base)
             : wanted.create(base, random);
     try {
-      wanted.requireTargets(adapter);
+      wanted.requireTargets(adapter.model().plan());
       wanted.requireAgreement(adapter.model().config());
       config.model().adapter().ifPresent(folder -> AdapterCheck.run(folder, adapter, base, output));
     } catch (RuntimeException e) {
@@ -130,6 +137,34 @@ final class TrainedAdapter {
     }
     return Optional.of(
         new TrainedAdapter(config.lora()).checked(wanted -> wanted.config(modelType, linears)));
+  }
+
+  /**
+   * Checks the settings of a new adapter against the layers of a model whose weights are not read,
+   * as {@link #of} does.
+   *
+   * @param output receives notes about settings without effect
+   * @throws UsageException if they do not fit
+   */
+  static void check(TrainingConfig config, LoraConfig lora, ModelBlueprint base, RunOutput output) {
+    if (config.model().adapter().isPresent()) {
+      return;
+    }
+    TrainedAdapter wanted = new TrainedAdapter(config.lora());
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor number = Tensors.zeros(ElementType.F32, 1);
+      try (CausalLm model = base.build((name, kind, shape) -> scope.disown(number.expand(shape)))) {
+        LoraPlan plan =
+            wanted.checked(
+                w -> {
+                  LoraPlan made = LoraPlan.of(lora, model);
+                  made.requirePatternsUsed(lora);
+                  return made;
+                });
+        wanted.noteExclusions(lora.layers(), model, output);
+        wanted.requireTargets(plan);
+      }
+    }
   }
 
   private LoraConfig config(String modelType, Set<String> linears) {
@@ -222,10 +257,8 @@ final class TrainedAdapter {
   }
 
   /** PEFT is silent where some module has the name, be it one that no adapter is on anyway. */
-  private void noteExclusions(LoadedModel base, RunOutput output) {
-    LayerChoice layers =
-        checked(wanted -> wanted.config(base.config().modelType(), base.linearLayers())).layers();
-    LoraPlan.excludingNothing(layers, base.model().parameters().slots())
+  private void noteExclusions(LayerChoice layers, CausalLm model, RunOutput output) {
+    LoraPlan.excludingNothing(layers, model.parameters().slots())
         .forEach(
             name ->
                 output.note(
@@ -236,12 +269,12 @@ final class TrainedAdapter {
   }
 
   /** Every given target must be a layer of the adapter, and vice versa. */
-  private void requireTargets(PeftAdapter adapter) {
+  private void requireTargets(LoraPlan plan) {
     Optional<TargetModules> given = targets();
     if (given.isEmpty()) {
       return;
     }
-    List<String> unmatched = adapter.model().plan().unmatched(given.get());
+    List<String> unmatched = plan.unmatched(given.get());
     if (!unmatched.isEmpty()) {
       throw new UsageException(
           "lora_target_modules",
@@ -254,7 +287,7 @@ final class TrainedAdapter {
                       : ""),
           "");
     }
-    adapter.model().plan().layers().stream()
+    plan.layers().stream()
         .map(AdapterSlot::path)
         .filter(path -> !given.get().matches(path))
         .findFirst()
@@ -292,7 +325,9 @@ final class TrainedAdapter {
       throw new UsageException(
           option,
           "is %s".formatted(OptionType.text(given.get())),
-          OptionText.of("the adapter of {adapter} was made with %s", OptionType.text(has)),
+          OptionText.of(
+              "the adapter of {adapter} was made with %s",
+              OptionType.text(has).isEmpty() ? "none" : OptionType.text(has)),
           "leave it out");
     }
   }

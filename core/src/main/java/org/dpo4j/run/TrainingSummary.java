@@ -7,6 +7,7 @@ import org.dpo4j.EndReason;
 import org.dpo4j.OptionText;
 import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.options.OptionType;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.RunHistory;
@@ -98,6 +99,11 @@ final class TrainingSummary {
         config.trainsAdapter()
             ? "%s --adapter %s".formatted(config.model().model(), folder)
             : folder);
+    if (config.template().chatTemplateKwargs().isPresent()) {
+      prose.line(
+          "  with the variables of the template, which are not saved: {chat_template_kwargs} '%s'",
+          OptionType.text(config.template().chatTemplateKwargs().get()));
+    }
     if (!totals.earlyWarnings().isEmpty()) {
       // These have scrolled off the console; later warnings are a few lines above.
       output.err().println("earlier warnings of this run:");

@@ -156,7 +156,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       byte[] json = BoundedFile.bytes(file, Limit.TOKENIZER_BYTES);
       return Optional.ofNullable(
           RebuiltTokenizer.json(used, json, TokenizerFile.read(json), settings));
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       throw damaged(file, String.valueOf(e.getMessage()), e);
     }
   }

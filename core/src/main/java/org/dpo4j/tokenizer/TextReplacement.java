@@ -1,14 +1,18 @@
 package org.dpo4j.tokenizer;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.dpo4j.DpoException;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,21 +59,49 @@ public record TextReplacement(
   }
 
   /**
-   * The same, or with the template of an adapter's folder if no template is replaced yet and that
-   * folder has a single one that is not the model's. Tools save it there with the tokenizer that
-   * the adapter was trained with.
+   * The same with the ids of the tokenizer that an adapter was trained with, where transformers
+   * built that from the model's files; and with the template of the adapter's folder if no template
+   * is replaced yet and that folder has a single one that is not the model's. Tools save it there
+   * with the tokenizer that the adapter was trained with.
    *
    * @throws DpoException if a file cannot be read, or is no template
    */
   public TextReplacement orOfAdapter(Optional<Path> adapter, Path model) {
-    if (template != null || adapter.isEmpty()) {
+    if (adapter.isEmpty()) {
       return this;
     }
-    Path file = adapter.get().resolve(ChatTemplate.FILE);
+    TextReplacement ids =
+        text == null && hasTokenizerOfTransformers(adapter.get(), model)
+            ? withTokenizerSource(TokenizerSource.TRANSFORMERS)
+            : this;
+    return ids.orTemplateOf(adapter.get(), model);
+  }
+
+  /** Whether an adapter was trained with the tokenizer that transformers builds for the model. */
+  private static boolean hasTokenizerOfTransformers(Path adapter, Path model) {
+    Path file = adapter.resolve("tokenizer.json");
+    if (!Files.isRegularFile(file) || !Files.isRegularFile(model.resolve("tokenizer.json"))) {
+      return false;
+    }
+    try {
+      byte[] own = BoundedFile.bytes(file, Limit.TOKENIZER_BYTES);
+      return HuggingFaceTextTokenizer.rebuilt(model)
+          .filter(json -> Arrays.equals(json, own))
+          .isPresent();
+    } catch (IOException e) {
+      return false; // reported where it is read
+    }
+  }
+
+  private TextReplacement orTemplateOf(Path adapter, Path model) {
+    if (template != null) {
+      return this;
+    }
+    Path file = adapter.resolve(ChatTemplate.FILE);
     Path models = model.resolve(ChatTemplate.FILE);
     boolean own =
         Files.isRegularFile(file)
-            && !Files.exists(adapter.get().resolve(ChatTemplate.ADDITIONAL))
+            && !Files.exists(adapter.resolve(ChatTemplate.ADDITIONAL))
             && !(Files.isRegularFile(models)
                 && ChatTemplate.source(models).equals(ChatTemplate.source(file)));
     return own ? withTemplate(file) : this;

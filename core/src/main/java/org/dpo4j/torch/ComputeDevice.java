@@ -33,11 +33,6 @@ public record ComputeDevice(OptionalInt gpu) {
     return torch.getCUDAHooks().hasCUDART();
   }
 
-  /** Whether the tensor is in the memory of the processor, which Java and its threads can use. */
-  public static boolean isOnCpu(Tensor tensor) {
-    return tensor.is_cpu();
-  }
-
   public boolean isCpu() {
     return gpu.isEmpty();
   }

@@ -201,7 +201,11 @@ public final class Engine {
       Loader.load(torch.class);
       return null;
     } catch (UnsatisfiedLinkError e) {
-      return TorchFolder.lacks(folder, e).orElseThrow(() -> e);
+      Optional<String> lacks = TorchFolder.lacks(folder, e);
+      if (lacks.isEmpty() && folder.isPresent()) {
+        return TorchFolder.VARIABLE + ": " + e.getMessage();
+      }
+      return lacks.orElseThrow(() -> e);
     }
   }
 

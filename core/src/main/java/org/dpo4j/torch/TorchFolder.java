@@ -1,5 +1,6 @@
 package org.dpo4j.torch;
 
+import com.sun.jna.Platform;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -24,7 +25,7 @@ record TorchFolder(Path path) {
   /** The environment variable that names the folder. */
   static final String VARIABLE = "DPO4J_TORCH_LIB";
 
-  /** The Java binding is compiled for the first; the second has all functions that are called. */
+  /** The Java binding is compiled for 2.10; 2.11 has all functions that are called. */
   private static final String VERSIONS = "2\\.1[01]\\..*";
 
   private static final Pattern OF_WHEEL = Pattern.compile("__version__ = '([^']*)'");
@@ -48,6 +49,9 @@ record TorchFolder(Path path) {
       Path file = path.resolve(System.mapLibraryName(library));
       if (!Files.exists(file)) {
         throw mustBe("%s is not there".formatted(file));
+      }
+      if (Platform.isLinux() && !ElfFile.isWhole(file)) {
+        throw mustBe("%s is damaged, or a library of another kind of processor".formatted(file));
       }
     }
     String version = version().orElseThrow(() -> mustBe(path + " does not tell its version"));
@@ -108,7 +112,7 @@ record TorchFolder(Path path) {
         .formatted(
             folder.map(f -> f.path().toString()).orElse("the class path"),
             library,
-            library.matches("lib(cu|nv|nccl).*")
+            library.matches("lib(cu(?!rl)|nv|nccl).*")
                 ? "it is part of CUDA, which comes with PyTorch: run pip install torch==2.10.0, and"
                     + " name the folder lib of that torch in "
                     + VARIABLE

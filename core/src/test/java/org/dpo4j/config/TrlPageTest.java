@@ -70,7 +70,7 @@ class TrlPageTest {
         | `disable_dropout` with `loss_type: nll` | not an option: dropout of model and adapter acts | true, as for the other losses | one rule; `false` turns the adapter's on, as `SFTConfig` has it |
         | `shuffle` with `loss_type: kto` | `train_sampling_strategy: sequential`, nothing else | true: whole micro-batches are shuffled; false is TRL's order | completions are exchanged within micro-batches of the file's order |
         | `learning_rate` | 1e-6 in `DPOConfig` and `KTOConfig`, 2e-5 in `SFTConfig` | 1e-6 in `train`, 2e-5 in `sft` | `train --loss_type nll` has 1e-6 |
-        | `assistant_only_loss` | a known chat template without marks is replaced | the template is used as it is and needs the tag `generation` | a template is never replaced |
+        | `assistant_only_loss` | a known chat template without marks is replaced | the template is used as it is and needs the tag `generation` | only `chat_template` replaces a template |
         | `dataset_name` | a set of the hub | `data_file`, a file | nothing is fetched |
 
         And in the numbers:
@@ -87,7 +87,7 @@ class TrlPageTest {
         | rows with `instruction`, `question` or `input` and no `prompt` | text with an implicit prompt | conversations; `--data_format text` reads them as TRL |
         | a prompt that the completions repeat | trained on twice | a bad row; text that one side alone repeats is a warning |
         | fields that Parquet fills in with null, as in `arguments` of tool calls | rendered as `null` | taken as not written, as from JSON |
-        | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands; see [tokens](tokens.md) |
+        | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands, or with `tokenizer_source transformers` as there; see [tokens](tokens.md) |
         | DoRA, prefix tuning and other adapters | PEFT's | refused by name |
 
         ## Honoured

@@ -5,11 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.UsageException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -77,6 +84,42 @@ class TorchFolderTest {
         .isEmpty();
   }
 
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aLibraryThatIsCutOffOrForAnotherProcessorIsRefused() throws IOException {
+    TorchFolder folder = wheel("2.10.0");
+    Path library = folder.path().resolve(System.mapLibraryName("torch"));
+    Map<String, byte[]> damaged =
+        Map.of(
+            "text",
+                "a text that is longer than the header of a library, which has 64 bytes"
+                    .getBytes(StandardCharsets.UTF_8),
+            "empty", new byte[0],
+            "half a header", Arrays.copyOf(library().array(), 32),
+            "no sections", Arrays.copyOf(library().putLong(40, 0).array(), 64),
+            "cut off", library().putLong(40, 65).array(),
+            "another processor", library().putShort(18, (short) 3).array());
+    for (Map.Entry<String, byte[]> file : damaged.entrySet()) {
+      Files.write(library, file.getValue());
+      assertThatThrownBy(folder::checked)
+          .as(file.getKey())
+          .isInstanceOf(UsageException.class)
+          .hasMessageContaining(library + " is damaged, or a library of another kind");
+    }
+    Files.write(library, library().array());
+    assertThatCode(folder::checked).doesNotThrowAnyException();
+  }
+
+  /** The header of a library for this processor, with a table of no sections behind it. */
+  private static ByteBuffer library() {
+    boolean arm = System.getProperty("os.arch").equals("aarch64");
+    return ByteBuffer.allocate(64)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .put(0, new byte[] {0x7f, 'E', 'L', 'F', 2})
+        .putShort(18, (short) (arm ? 183 : 62))
+        .putLong(40, 64);
+  }
+
   private TorchFolder wheel(String version) throws IOException {
     Files.writeString(
         temp.resolve("version.py"),
@@ -89,7 +132,7 @@ class TorchFolderTest {
     for (String library : new String[] {"c10", "torch_cpu", "torch"}) {
       Path file = lib.resolve(System.mapLibraryName(library));
       if (!Files.exists(file)) {
-        Files.createFile(file);
+        Files.write(file, library().array());
       }
     }
     return new TorchFolder(lib);

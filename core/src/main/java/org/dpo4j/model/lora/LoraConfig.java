@@ -60,6 +60,19 @@ public record LoraConfig(
         alphaPattern);
   }
 
+  /** The same on the layers of the targets in all blocks, with nothing left out. */
+  public LoraConfig everywhere() {
+    return new LoraConfig(
+        rank,
+        alpha,
+        dropout,
+        rsLora,
+        new LayerChoice(layers.targets()),
+        modulesToSave,
+        rankPattern,
+        alphaPattern);
+  }
+
   /** Whether the linear layer with this path gets an adapter. */
   public boolean adapts(String path) {
     return layers.selects(path) && !saves(path);
