@@ -19,7 +19,7 @@ public record Templating(
         Optional<Path> chatTemplate,
     @Option(help = "variables of the chat template, as {\"enable_thinking\": false}")
         Optional<Map<String, Object>> chatTemplateKwargs,
-    @Option(value = "file", help = "tokenizer.json as it stands, or as TRL builds it")
+    @Option(value = "file", help = "tokenizer.json itself or as in TRL")
         TokenizerSource tokenizerSource) {
 
   public Templating {

@@ -1,6 +1,7 @@
 package org.dpo4j.optim;
 
 import java.util.Map;
+import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.FusedAdamW;
 import org.dpo4j.torch.TensorScope;
@@ -73,7 +74,7 @@ public final class AdamW implements Optimizer {
 
   @Override
   public Map<String, Tensor> state() {
-    return Map.of("means", means, "squares", squares);
+    return new TreeMap<>(Map.of("means", means, "squares", squares));
   }
 
   @Override

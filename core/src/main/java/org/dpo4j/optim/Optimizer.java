@@ -26,7 +26,10 @@ public interface Optimizer extends AutoCloseable {
     step(learningRate, 1);
   }
 
-  /** The state by name, fp32 vectors owned by the optimizer. Their values may be replaced. */
+  /**
+   * The state in the order of its names, fp32 vectors owned by the optimizer. Their values may be
+   * replaced.
+   */
   Map<String, Tensor> state();
 
   /** Continues after {@code done} updates, whose state the caller has put in place. */
