@@ -35,7 +35,7 @@ public final class Devices {
     if (gpus > 0) {
       return "the GPUs are cuda:0 to cuda:" + (gpus - 1);
     }
-    return ComputeDevice.libraryHasCuda()
+    return ComputeDevice.isBuiltWithCuda()
         ? "libtorch finds no GPU; nvidia-smi must show one, with a driver that is new enough for the"
             + " CUDA of this libtorch"
         : "this libtorch is for the processor alone; docs/how-to/use-a-gpu.md shows how to use that"

@@ -46,6 +46,11 @@ public interface ParameterSource {
    */
   Tensor take(String name, Kind kind, long... shape);
 
+  /** A source for a model of which only names and shapes are used. */
+  static ParameterSource placeholders() {
+    return (name, kind, shape) -> Tensors.placeholder(shape);
+  }
+
   /** This source, with each weight moved to the device of a tensor. */
   default ParameterSource on(Tensor like) {
     return (name, kind, shape) -> Tensors.moved(take(name, kind, shape), like);

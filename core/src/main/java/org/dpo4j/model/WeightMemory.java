@@ -5,8 +5,8 @@ import org.dpo4j.torch.ComputeDevice;
 /**
  * How the weights of a model are kept in memory.
  *
- * @param storage their number types
- * @param device that has them, and computes with them
+ * @param storage number types of the weights
+ * @param device holds the weights and computes with them
  */
 public record WeightMemory(WeightStorage storage, ComputeDevice device) {
 

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -19,7 +18,7 @@ public final class Adafactor implements Optimizer {
 
   private static final double DECAY_EXPONENT = -0.8;
   private static final double ADDED_TO_SQUARES = 1e-30;
-  private static final double LARGEST_UPDATE = 1; // root mean square
+  private static final double LARGEST_UPDATE = 1; // by its root mean square
 
   /**
    * Constants of the update.
@@ -131,7 +130,7 @@ public final class Adafactor implements Optimizer {
     Tensor squares = gradients.square().add_(Tensors.scalar(ADDED_TO_SQUARES));
     Tensor update = part.factored() ? factored(part, squares, kept) : whole(part, squares, kept);
     update.mul_(gradients);
-    double size = rootMeanSquare(update);
+    double size = Tensors.norm(update) / Math.sqrt((double) update.numel()); // root mean square
     update.div_(Tensors.scalar(Math.max(1, size / LARGEST_UPDATE)));
     update.mul_(Tensors.scalar(learningRate));
     if (part.parameter().kind().decays() && settings.weightDecay() != 0) {
@@ -158,21 +157,6 @@ public final class Adafactor implements Optimizer {
 
   private static void mix(Tensor mean, Tensor now, double kept) {
     mean.mul_(Tensors.scalar(kept)).add_(now, Tensors.scalar(1 - kept));
-  }
-
-  /** In pieces: millions of squares that are summed in 32 bits lose percents of the sum. */
-  private static double rootMeanSquare(Tensor update) {
-    Tensor flat = update.view(-1);
-    long piece = 1 << 16;
-    double sum = 0;
-    for (long from = 0; from < flat.numel(); from += piece) {
-      try (TensorScope scope = TensorScope.open()) {
-        Tensor part = flat.narrow(0, from, Math.min(piece, flat.numel() - from));
-        double norm = part.to(ElementType.F64.scalarType()).norm().item_double();
-        sum += norm * norm;
-      }
-    }
-    return Math.sqrt(sum / flat.numel());
   }
 
   @Override

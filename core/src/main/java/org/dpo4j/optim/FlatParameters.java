@@ -9,7 +9,6 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -40,11 +39,6 @@ public final class FlatParameters implements AutoCloseable {
   private static final long PIECE_OF_GPU = 1 << 30;
 
   private static final long NORM_PIECE = 1 << 16;
-
-  /**
-   * A GPU works on a piece with all its cores, and reading a result back takes longer than that.
-   */
-  private static final long NORM_PIECE_OF_GPU = 1 << 26;
 
   private final Tensor values; // (count)
   private final Tensor gradients; // (count)
@@ -205,7 +199,7 @@ public final class FlatParameters implements AutoCloseable {
   /** The 2-norm of all gradients. */
   public double gradientNorm() {
     if (onGpu()) {
-      return gradientNormOnGpu();
+      return Tensors.norm(gradients);
     }
     WorkerPool workers = WorkerPool.get();
     // Squares of millions of elements, summed in 32 bits, lose percents of the sum. The pieces do
@@ -224,18 +218,6 @@ public final class FlatParameters implements AutoCloseable {
           }
         });
     return Math.sqrt(DoubleStream.of(squares).reduce(0, Double::sum));
-  }
-
-  private double gradientNormOnGpu() {
-    double sum = 0;
-    for (long start = 0; start < count(); start += NORM_PIECE_OF_GPU) {
-      try (TensorScope scope = TensorScope.open()) {
-        Tensor piece = gradients.narrow(0, start, Math.min(NORM_PIECE_OF_GPU, count() - start));
-        double norm = piece.to(ElementType.F64.scalarType()).norm().item_double();
-        sum += norm * norm;
-      }
-    }
-    return Math.sqrt(sum);
   }
 
   /**

@@ -24,7 +24,6 @@ import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.LoadedModel;
-import org.dpo4j.weights.ModelFolder;
 import org.dpo4j.weights.ModelReader;
 import org.dpo4j.weights.ModelWriter;
 import org.dpo4j.weights.PeftAdapter;
@@ -120,16 +119,8 @@ public final class MergeRun {
       new ModelWriter().write(folder.pending(), loaded, adapter.model(), type);
       TextReplacement replaced =
           TextReplacement.NONE.orOfAdapter(Optional.of(config.adapter()), config.model());
-      replaced
-          .tokenizerJson(config.model())
-          .ifPresent(
-              json -> {
-                ModelFolder.replaceTokenizer(folder.pending(), json);
-                output.note("the merged model has the tokenizer of the adapter");
-              });
-      if (replaced.source() != null) {
-        ModelFolder.replaceChatTemplate(folder.pending(), replaced.source());
-        output.note("the merged model has the chat template of the adapter");
+      for (String part : ModelBundle.writeText(folder.pending(), replaced, config.model())) {
+        output.note("the merged model has the %s of the adapter".formatted(part));
       }
       String words = exact ? type.torchName() : Saving.words(type, own, rounding, "the adapter");
       return new Merged(with, without, words, lost);

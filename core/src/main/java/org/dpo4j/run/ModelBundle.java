@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -171,12 +172,29 @@ public record ModelBundle(
     } else {
       new ModelWriter().write(folder, loaded, loaded.model(), type);
     }
+    writeText(folder, replaced, loaded.folder().path());
+  }
+
+  /**
+   * Writes what replaces the tokenizer and the chat template of a model, and can be saved.
+   *
+   * @param folder has the model's files
+   * @return the parts that were written, in words
+   */
+  static List<String> writeText(Path folder, TextReplacement replaced, Path model) {
+    List<String> written = new ArrayList<>();
     replaced
-        .tokenizerJson(loaded.folder().path())
-        .ifPresent(json -> ModelFolder.replaceTokenizer(folder, json));
+        .tokenizerJson(model)
+        .ifPresent(
+            json -> {
+              ModelFolder.replaceTokenizer(folder, json);
+              written.add("tokenizer");
+            });
     if (replaced.source() != null) {
       ModelFolder.replaceChatTemplate(folder, replaced.source());
+      written.add("chat template");
     }
+    return written;
   }
 
   /** Ids that end a completion. */

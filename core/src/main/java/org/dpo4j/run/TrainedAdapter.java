@@ -8,12 +8,12 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraPlan;
@@ -21,10 +21,7 @@ import org.dpo4j.model.lora.LoraSettingException;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RunOutput;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
-import org.dpo4j.torch.TensorScope;
-import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelBlueprint;
@@ -81,16 +78,14 @@ final class TrainedAdapter {
     }
     RandomNumbers random = new RandomNumbers(config.engine().seed());
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
-    if (config.model().adapter().isEmpty()) {
-      LayerChoice layers =
-          wanted.checked(w -> w.config(base.config().modelType(), base.linearLayers())).layers();
-      wanted.noteExclusions(layers, base.model(), output);
-    }
     PeftAdapter adapter =
         config.model().adapter().isPresent()
             ? PeftAdapter.open("adapter", config.model().adapter().get(), base)
             : wanted.create(base, random);
     try {
+      if (config.model().adapter().isEmpty()) {
+        wanted.noteExclusions(adapter.model().config().layers(), base.model(), output);
+      }
       wanted.requireTargets(adapter.model().plan());
       wanted.requireAgreement(adapter.model().config());
       config.model().adapter().ifPresent(folder -> AdapterCheck.run(folder, adapter, base, output));
@@ -151,19 +146,16 @@ final class TrainedAdapter {
       return;
     }
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor number = Tensors.zeros(ElementType.F32, 1);
-      try (CausalLm model = base.build((name, kind, shape) -> scope.disown(number.expand(shape)))) {
-        LoraPlan plan =
-            wanted.checked(
-                w -> {
-                  LoraPlan made = LoraPlan.of(lora, model);
-                  made.requirePatternsUsed(lora);
-                  return made;
-                });
-        wanted.noteExclusions(lora.layers(), model, output);
-        wanted.requireTargets(plan);
-      }
+    try (CausalLm model = base.build(ParameterSource.placeholders())) {
+      LoraPlan plan =
+          wanted.checked(
+              w -> {
+                LoraPlan made = LoraPlan.of(lora, model);
+                made.requirePatternsUsed(lora);
+                return made;
+              });
+      wanted.noteExclusions(lora.layers(), model, output);
+      wanted.requireTargets(plan);
     }
   }
 

@@ -1,30 +1,44 @@
 package org.dpo4j.tokenizer;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.dpo4j.OptionText;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** Describes ids that differ from the files or from transformers. */
 final class Differences {
 
-  private static final String TO_DO =
-      "; for TRL's ids here, save the tokenizer in Python: AutoTokenizer.from_pretrained(\"%s\")"
-          + ".save_pretrained(\"%s\")";
-
   private Differences() {}
 
-  /** Whether the class that transformers uses gives some text other ids than the file. */
-  static boolean inIds(TokenizerFile file, TokenizerSettings settings) {
-    TokenizerClass used = TokenizerClass.of(settings);
-    List<String> parts =
-        used.rebuilds() ? RebuiltTokenizer.differences(used, file, settings) : List.of();
-    return parts != null && !parts.isEmpty() && !parts.equals(List.of("decoder"));
+  /**
+   * Whether some text gets other ids where a class of transformers replaces parts of the file.
+   *
+   * @param replaced null if they are unknown
+   */
+  static boolean inIds(@Nullable List<String> replaced) {
+    return replaced != null && !replaced.isEmpty() && !replaced.equals(List.of("decoder"));
   }
 
-  /** One sentence per difference. */
+  /** How to make the file what transformers builds from it. */
+  static String save(Path folder) {
+    return "save the tokenizer in Python: AutoTokenizer.from_pretrained(\"%s\").save_pretrained(\"%s\")"
+        .formatted(folder, folder);
+  }
+
+  /**
+   * One sentence per difference.
+   *
+   * @param used the class of transformers for the file
+   * @param replaced parts that it replaces; null if they are unknown
+   */
   static List<String> of(
-      TokenizerFile file, AddedTokens tokens, TokenizerSettings settings, TokenizerSource source) {
+      TokenizerFile file,
+      AddedTokens tokens,
+      TokenizerSettings settings,
+      TokenizerClass used,
+      @Nullable List<String> replaced) {
     List<String> found = new ArrayList<>();
     if (!tokens.misnumbered().isEmpty()) {
       found.add(
@@ -32,21 +46,17 @@ final class Differences {
               + String.join("; ", tokens.misnumbered())
               + "; do not use these tokens, or number them without gaps");
     }
-    TokenizerClass used = TokenizerClass.of(settings);
-    if (used.rebuilds() && source == TokenizerSource.FILE) {
-      List<String> parts = RebuiltTokenizer.differences(used, file, settings);
-      if (parts == null) {
-        found.add(
-            "transformers builds this tokenizer with its class %s; dpo4j uses tokenizer.json as it stands, and token ids can differ from TRL's%s"
-                .formatted(used.name(), toDo(settings)));
-      } else if (!parts.isEmpty()) {
-        found.add(
-            OptionText.of(
-                "transformers builds this tokenizer with its class %s, which replaces %s of tokenizer.json; dpo4j uses the file as it stands, so %s from TRL's; pass {tokenizer_source} transformers for TRL's",
-                used.name(),
-                String.join(", ", parts),
-                parts.equals(List.of("decoder")) ? "decoded text differs" : "token ids differ"));
-      }
+    if (replaced == null) {
+      found.add(
+          "transformers builds this tokenizer with its class %s; dpo4j uses tokenizer.json as it stands, and token ids can differ from TRL's%s"
+              .formatted(used.name(), toDo(settings)));
+    } else if (!replaced.isEmpty()) {
+      found.add(
+          OptionText.of(
+              "transformers builds this tokenizer with its class %s, which replaces %s of tokenizer.json; dpo4j uses the file as it stands, so %s from TRL's; pass {tokenizer_source} transformers for TRL's",
+              used.name(),
+              String.join(", ", replaced),
+              inIds(replaced) ? "token ids differ" : "decoded text differs"));
     }
     for (JsonNode name : settings.config().path("fast_tokenizer_files")) {
       if (!name.asString("").equals("tokenizer.json")) {
@@ -69,7 +79,8 @@ final class Differences {
 
   private static String toDo(TokenizerSettings settings) {
     boolean legacy = settings.config().path("legacy").asBoolean(false);
-    return TO_DO.formatted(settings.folder(), settings.folder())
+    return "; for TRL's ids here, "
+        + save(settings.folder())
         + (legacy
             ? ", and put \"legacy\": true back into tokenizer_config.json, where that drops it"
             : "");

@@ -85,16 +85,18 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       // Parsed in Java first, so that a broken file never reaches the native library.
       TokenizerFile parts = TokenizerFile.read(json);
       TokenizerClass used = TokenizerClass.of(settings);
-      byte @Nullable [] other =
-          used.rebuilds() ? RebuiltTokenizer.json(used, json, parts, settings) : null;
-      if (source == TokenizerSource.TRANSFORMERS && used.rebuilds()) {
-        json = required(other, file, used);
+      @Nullable List<String> replaced = List.of();
+      byte @Nullable [] other = null;
+      if (used.rebuilds() && source == TokenizerSource.TRANSFORMERS) {
+        json = required(RebuiltTokenizer.json(used, json, parts, settings), file, used, settings);
         parts = TokenizerFile.read(json);
+      } else if (used.rebuilds()) {
+        replaced = RebuiltTokenizer.differences(used, parts, settings);
+        // Building it takes as long as reading the file, and most files are what their class
+        // builds.
+        other =
+            Differences.inIds(replaced) ? RebuiltTokenizer.json(used, json, parts, settings) : null;
       }
-      boolean same =
-          source == TokenizerSource.TRANSFORMERS
-              || other == null
-              || !Differences.inIds(parts, settings);
       AddedTokens tokens = AddedTokens.of(parts, settings);
       if (tokens.idBound() == 0) {
         throw damaged(file, "it names no tokens", null);
@@ -105,8 +107,8 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
           file,
           open(completed),
           tokens.idBound(),
-          Differences.of(parts, tokens, settings, source),
-          same || other == null ? null : open(other));
+          Differences.of(parts, tokens, settings, used, replaced),
+          other == null ? null : open(other));
     } catch (DpoException e) {
       throw e;
     } catch (EngineException | LinkageError e) {
@@ -127,14 +129,14 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
         new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false"));
   }
 
-  private static byte[] required(byte @Nullable [] rebuilt, Path file, TokenizerClass used) {
+  private static byte[] required(
+      byte @Nullable [] rebuilt, Path file, TokenizerClass used, TokenizerSettings settings) {
     if (rebuilt == null) {
       throw new DpoException(
           OptionText.of(
               "[%s] {tokenizer_source} transformers needs a class of transformers that is known here"
-                  + " but the files name %s; leave it out and save the tokenizer in Python:"
-                  + " AutoTokenizer.from_pretrained(\"%s\").save_pretrained(\"%s\")",
-              file, used.name(), file.getParent(), file.getParent()));
+                  + " but the files name %s; leave it out and %s",
+              file, used.name(), Differences.save(settings.folder())));
     }
     return rebuilt;
   }

@@ -71,7 +71,9 @@ public record TextReplacement(
       return this;
     }
     TextReplacement ids =
-        text == null && hasTokenizerOfTransformers(adapter.get(), model)
+        text == null
+                && tokenizerSource == TokenizerSource.FILE
+                && hasTokenizerOfTransformers(adapter.get(), model)
             ? withTokenizerSource(TokenizerSource.TRANSFORMERS)
             : this;
     return ids.orTemplateOf(adapter.get(), model);
@@ -80,10 +82,14 @@ public record TextReplacement(
   /** Whether an adapter was trained with the tokenizer that transformers builds for the model. */
   private static boolean hasTokenizerOfTransformers(Path adapter, Path model) {
     Path file = adapter.resolve("tokenizer.json");
-    if (!Files.isRegularFile(file) || !Files.isRegularFile(model.resolve("tokenizer.json"))) {
+    Path models = model.resolve("tokenizer.json");
+    if (!Files.isRegularFile(file) || !Files.isRegularFile(models)) {
       return false;
     }
     try {
+      if (Files.mismatch(file, models) < 0) { // the usual case, without building anything
+        return false;
+      }
       byte[] own = BoundedFile.bytes(file, Limit.TOKENIZER_BYTES);
       return HuggingFaceTextTokenizer.rebuilt(model)
           .filter(json -> Arrays.equals(json, own))

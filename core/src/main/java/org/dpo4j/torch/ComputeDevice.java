@@ -28,7 +28,7 @@ public record ComputeDevice(OptionalInt gpu) {
   }
 
   /** Whether the loaded libtorch was built with CUDA. */
-  public static boolean libraryHasCuda() {
+  public static boolean isBuiltWithCuda() {
     Engine.start();
     return torch.getCUDAHooks().hasCUDART();
   }
@@ -43,8 +43,7 @@ public record ComputeDevice(OptionalInt gpu) {
   }
 
   private TensorOptions options(ElementType type) {
-    TensorOptions options = new TensorOptions(type.scalarType());
-    return isCpu() ? options : options.device(new DeviceOptional(new Device(toString())));
+    return new TensorOptions(type.scalarType()).device(new DeviceOptional(new Device(toString())));
   }
 
   /** As PyTorch writes it: {@code cpu} or {@code cuda:0}. */

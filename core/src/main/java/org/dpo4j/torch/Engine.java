@@ -187,19 +187,14 @@ public final class Engine {
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     prepareEnvironment();
+    Optional<TorchFolder> folder = Optional.empty();
     try {
-      Optional<TorchFolder> folder = TorchFolder.ofEnvironment();
+      folder = TorchFolder.ofEnvironment();
       folder.ifPresent(TorchFolder::prefer);
-      return load(folder);
-    } catch (UsageException e) {
-      return e.getMessage();
-    }
-  }
-
-  private static @Nullable String load(Optional<TorchFolder> folder) {
-    try {
       Loader.load(torch.class);
       return null;
+    } catch (UsageException e) {
+      return e.getMessage();
     } catch (UnsatisfiedLinkError e) {
       Optional<String> lacks = TorchFolder.lacks(folder, e);
       if (lacks.isEmpty() && folder.isPresent()) {

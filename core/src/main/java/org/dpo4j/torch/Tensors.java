@@ -29,6 +29,9 @@ public final class Tensors {
     Engine.start();
   }
 
+  private static final long NORM_PIECE = 1 << 16;
+  private static final long NORM_PIECE_OF_GPU = 1 << 26;
+
   private Tensors() {}
 
   /** Shape (values.length), fp32. */
@@ -90,6 +93,13 @@ public final class Tensors {
     return torch.zeros(shape, new TensorOptions(type.scalarType()));
   }
 
+  /** A tensor of zeros, fp32, that stores one number whatever its shape; outside all scopes. */
+  public static Tensor placeholder(long... shape) {
+    try (TensorScope scope = TensorScope.open()) {
+      return scope.disown(zeros(ElementType.F32, 1).expand(shape));
+    }
+  }
+
   /** Zeros of the type and on the device of {@code like}. */
   public static Tensor zerosLike(Tensor like, long... shape) {
     return torch.zeros(shape, like.options());
@@ -139,6 +149,27 @@ public final class Tensors {
       flags.put(i, values[i]);
     }
     return flags;
+  }
+
+  /**
+   * The 2-norm, summed in 64 bits: squares of millions of elements, summed in 32 bits, lose
+   * percents of the sum. Works in pieces to save memory, which are large on a GPU, where reading a
+   * result back takes longer than computing it.
+   *
+   * @param tensor contiguous
+   */
+  public static double norm(Tensor tensor) {
+    Tensor flat = tensor.view(-1);
+    long piece = tensor.is_cpu() ? NORM_PIECE : NORM_PIECE_OF_GPU;
+    double sum = 0;
+    for (long from = 0; from < flat.numel(); from += piece) {
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor part = flat.narrow(0, from, Math.min(piece, flat.numel() - from));
+        double norm = part.to(ScalarType.Double).norm().item_double();
+        sum += norm * norm;
+      }
+    }
+    return Math.sqrt(sum);
   }
 
   /** Whether no element is infinite or NaN. */

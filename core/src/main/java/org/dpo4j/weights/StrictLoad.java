@@ -254,16 +254,11 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
     return (count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
-  /**
-   * A tensor of the right shape that stores one number, so that construction continues and all
-   * problems are found.
-   */
+  /** A tensor of the right shape, so that construction continues and all problems are found. */
   private Tensor placeholder(long[] shape) {
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor tensor = scope.disown(Tensors.zeros(ElementType.F32, 1).expand(shape));
-      given.add(tensor);
-      return tensor;
-    }
+    Tensor tensor = Tensors.placeholder(shape);
+    given.add(tensor);
+    return tensor;
   }
 
   /**

@@ -1,25 +1,18 @@
 package org.dpo4j.model.decoder;
 
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.ModelShape;
-import org.dpo4j.torch.ElementType;
-import org.dpo4j.torch.TensorScope;
-import org.dpo4j.torch.Tensors;
+import org.dpo4j.model.ParameterSource;
 
-/** Reads a model's sizes off its parts: the model is built with tensors that store one number. */
+/** Reads a model's sizes off its parts. */
 final class DecoderShape {
 
   private DecoderShape() {}
 
   static ModelShape of(DecoderConfig config) {
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor number = Tensors.zeros(ElementType.F32, 1);
-      try (Decoder model =
-          new Decoder(config, (name, kind, shape) -> scope.disown(number.expand(shape)))) {
-        return shape(config, model);
-      }
+    try (Decoder model = new Decoder(config, ParameterSource.placeholders())) {
+      return shape(config, model);
     }
   }
 

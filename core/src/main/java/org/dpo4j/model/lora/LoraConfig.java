@@ -63,14 +63,7 @@ public record LoraConfig(
   /** The same on the layers of the targets in all blocks, with nothing left out. */
   public LoraConfig everywhere() {
     return new LoraConfig(
-        rank,
-        alpha,
-        dropout,
-        rsLora,
-        new LayerChoice(layers.targets()),
-        modulesToSave,
-        rankPattern,
-        alphaPattern);
+        rank, alpha, dropout, rsLora, layers.targets(), modulesToSave, rankPattern, alphaPattern);
   }
 
   /** Whether the linear layer with this path gets an adapter. */
