@@ -16,7 +16,8 @@ import java.util.Optional;
  * @param examplesSeen pairs trained on, each counted as often as it was used
  * @param numTokens token ids trained on; a prompt counts once for each of its two completions
  * @param reports the logged steps, in order
- * @param evaluations the evaluations, in order; the first one is of the weights before training
+ * @param evaluations the evaluations, in order: of each set before training, ..., of each set after
+ *     it
  * @param seconds wall time from before the reference log-probabilities to after the final
  *     evaluation; loading and saving are not in it
  * @param referenceSeconds part of {@code seconds} that reference log-probabilities took
@@ -77,7 +78,21 @@ public record TrainingResult(
   }
 
   /**
-   * The evaluation before training; empty without held-out pairs.
+   * The evaluations of one set of held-out examples.
+   *
+   * @param dataset its name; empty for a single set without a name
+   * @return its evaluations, in order
+   */
+  public List<EvaluationReport> evaluations(String dataset) {
+    return evaluations.stream().filter(report -> report.dataset().equals(dataset)).toList();
+  }
+
+  private List<EvaluationReport> ofFirstSet() {
+    return evaluations.isEmpty() ? List.of() : evaluations(evaluations.get(0).dataset());
+  }
+
+  /**
+   * The evaluation of the first set before training; empty without held-out pairs.
    *
    * @return the evaluation, or empty
    */
@@ -86,25 +101,24 @@ public record TrainingResult(
   }
 
   /**
-   * The last evaluation, which is of the saved weights; empty without held-out pairs.
+   * The last evaluation of the first set, which is of the saved weights; empty without held-out
+   * pairs.
    *
    * @return the evaluation, or empty
    */
   public Optional<EvaluationReport> finalEvaluation() {
-    return evaluations.isEmpty()
-        ? Optional.empty()
-        : Optional.of(evaluations.get(evaluations.size() - 1));
+    return ofFirstSet().stream().reduce((earlier, later) -> later);
   }
 
   /**
-   * The evaluation with the lowest loss, the one before training included; the earliest of several
-   * with that loss. Empty without held-out pairs. The saved weights are those of {@link
-   * #finalEvaluation}, whichever is best.
+   * The evaluation of the first set with the lowest loss, the one before training included; the
+   * earliest of several with that loss. Empty without held-out pairs. The saved weights are those
+   * of {@link #finalEvaluation}, whichever is best.
    *
    * @return the evaluation, or empty
    */
   public Optional<EvaluationReport> bestEvaluation() {
-    return evaluations.stream()
+    return ofFirstSet().stream()
         .filter(report -> Double.isFinite(report.metrics().loss()))
         .min(Comparator.comparingDouble(report -> report.metrics().loss()));
   }

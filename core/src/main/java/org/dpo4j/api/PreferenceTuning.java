@@ -21,6 +21,7 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.EvaluationFiles;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
 import org.dpo4j.options.GivenValue;
@@ -688,7 +689,22 @@ public final class PreferenceTuning {
    * @return a changed copy
    */
   public PreferenceTuning evalFile(Path... files) {
-    return with("eval_file", List.of(files));
+    return with("eval_file", Stream.of(files).map(EvaluationFiles::unnamed).toList());
+  }
+
+  /**
+   * Evaluates on several sets of pairs, each on its own: the metrics of the set {@code short} are
+   * {@code eval_short_loss} and so on.
+   *
+   * @param sets names of letters, digits, {@code _} and {@code -}, with the file of each
+   * @return a changed copy
+   */
+  public PreferenceTuning evalFiles(Map<String, Path> sets) {
+    return with(
+        "eval_file",
+        sets.entrySet().stream()
+            .map(set -> EvaluationFiles.named(set.getKey(), set.getValue()))
+            .toList());
   }
 
   /**

@@ -1,14 +1,17 @@
 package org.dpo4j.config;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.NamedInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PackingStrategy;
@@ -76,7 +79,10 @@ public record TrainingConfig(
           OptionText.of("pass {eval_file} FILE or {eval_split} 0.1"));
     }
     schedule.settings(optimizer).check();
-    checkpoints.check(evaluation.evalStrategy(), loss.examples());
+    checkpoints.check(evaluation.evalStrategy());
+    if (checkpoints.tracksBest()) {
+      bestMetric(checkpoints, data, loss.examples());
+    }
     LossRules.check(loss);
     if (loss.usesKl() && batching.perDeviceTrainBatchSize() == 1) {
       throw new UsageException(
@@ -192,6 +198,36 @@ public record TrainingConfig(
         && (plainStart || (reference == ReferenceChoice.START && lora.disableDropout()));
   }
 
+  /**
+   * The metric by which evaluations are compared.
+   *
+   * @throws UsageException if no evaluation of this run has it
+   */
+  public BestMetric bestMetric() {
+    return bestMetric(checkpoints, data, loss.examples());
+  }
+
+  private static BestMetric bestMetric(Checkpoints checkpoints, Data data, ExampleKind kind) {
+    String name = BestMetric.fullName(checkpoints.metricForBestModel().orElse("loss"));
+    List<String> sets = data.evaluationSets().isEmpty() ? List.of("") : data.evaluationSets();
+    String set =
+        sets.stream()
+            .filter(candidate -> MetricNames.ofEvaluation(kind, candidate).contains(name))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "metric_for_best_model",
+                        "must be one of "
+                            + sets.stream()
+                                .flatMap(
+                                    candidate -> MetricNames.ofEvaluation(kind, candidate).stream())
+                                .collect(Collectors.joining(", ")),
+                        "was " + checkpoints.metricForBestModel().orElse("eval_loss, the default"),
+                        "eval_ may be left out"));
+    return new BestMetric(set, name, checkpoints.greaterIsBetter().orElse(!name.endsWith("loss")));
+  }
+
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
     checkFolders();
@@ -284,7 +320,7 @@ public record TrainingConfig(
   public record Data(
       @Option(help = DATA_HELP) List<Path> dataFile,
       @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
-      @Option(help = "held-out rows for evaluation, same formats as data_file")
+      @Option(help = "held-out rows, formats as data_file; NAME=FILE,... evaluates several sets")
           Optional<List<Path>> evalFile,
       @Option(value = "0", help = "rows of each data_file and eval_file entry to use; 0 = all")
           int maxSamples,
@@ -311,6 +347,7 @@ public record TrainingConfig(
       OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
       dataWeights.ifPresent(weights -> OptionChecks.weightsFit(weights, dataFile.size()));
       OptionChecks.atLeast("max_samples", maxSamples, 0, "0 uses all rows");
+      evalFile.ifPresent(EvaluationFiles::sets);
       evalSplit.ifPresent(OptionChecks::splitSize);
       if (evalSplit.isPresent() && evalFile.isPresent()) {
         throw new UsageException(
@@ -332,11 +369,23 @@ public record TrainingConfig(
       return limited(DataInputs.of("data_file", dataFile, columns, dataFormat));
     }
 
-    /** The files to evaluate on; throws UsageException if one does not exist. */
-    public Optional<DataInput> heldOut() {
-      return evalFile
-          .map(paths -> DataInputs.of("eval_file", paths, columns, dataFormat))
-          .map(this::limited);
+    /** The files of each evaluation set; throws UsageException if one does not exist. */
+    public List<NamedInput> heldOut() {
+      List<NamedInput> inputs = new ArrayList<>();
+      EvaluationFiles.sets(evalFile.orElse(List.of()))
+          .forEach(
+              (name, paths) ->
+                  inputs.add(
+                      new NamedInput(
+                          name, limited(DataInputs.of("eval_file", paths, columns, dataFormat)))));
+      return inputs;
+    }
+
+    /** The names of the evaluation sets; an empty name for a single one, nothing for none. */
+    public List<String> evaluationSets() {
+      return evalSplit.isPresent()
+          ? List.of("")
+          : List.copyOf(EvaluationFiles.sets(evalFile.orElse(List.of())).keySet());
     }
 
     /** The input with as many rows of each entry as are used. */
@@ -612,15 +661,7 @@ public record TrainingConfig(
       OptionChecks.notNegative("early_stopping_threshold", earlyStoppingThreshold, "0 is usual");
     }
 
-    private void check(EvalStrategy evalStrategy, ExampleKind examples) {
-      metricForBestModel.ifPresent(
-          name ->
-              OptionChecks.require(
-                  MetricNames.ofEvaluation(examples).contains(BestMetric.fullName(name)),
-                  "metric_for_best_model",
-                  "one of " + String.join(", ", MetricNames.ofEvaluation(examples)),
-                  name,
-                  "eval_ may be left out"));
+    private void check(EvalStrategy evalStrategy) {
       boolean evaluates = evalStrategy != EvalStrategy.NO;
       if (saveStrategy == SaveStrategy.BEST && !evaluates) {
         throw needsEvaluation("save_strategy", "best");
@@ -670,12 +711,6 @@ public record TrainingConfig(
             OptionText.of("pass {save_strategy} best, or {save_steps} %d", evalSteps));
       }
       return interval;
-    }
-
-    /** The metric by which evaluations are compared. */
-    public BestMetric bestMetric() {
-      String name = BestMetric.fullName(metricForBestModel.orElse("loss"));
-      return new BestMetric(name, greaterIsBetter.orElse(!name.endsWith("loss")));
     }
 
     /** Whether the best evaluation matters. */

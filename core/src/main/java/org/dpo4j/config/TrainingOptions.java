@@ -139,7 +139,9 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
       if (!INPUTS.contains(name) || value.origin().isEmpty() || value.none()) {
         return;
       }
-      for (String text : OptionType.items(value.text()).toList()) {
+      for (String item : OptionType.items(value.text()).toList()) {
+        String text =
+            name.equals("eval_file") ? EvaluationFiles.path(Path.of(item)).toString() : item;
         Path folder = Path.of(value.origin().replaceFirst(":\\d+: $", "")).toAbsolutePath();
         while (!isThere(text) && (folder = folder.getParent()) != null) {
           String beside = folder + "/" + text;

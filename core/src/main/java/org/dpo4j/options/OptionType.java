@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -27,7 +28,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param choices all values of a closed set; empty for the open types
  * @param flag whether the bare option means true
  * @param list whether the value is a list: items with commas between them, where {@code \\,} is a
- *     comma inside an item; or a JSON list
+ *     comma inside an item; or a JSON list; or a mapping, whose items are NAME=VALUE
  * @param reader text to value; throws IllegalArgumentException when the text breaks the rule
  */
 public record OptionType(
@@ -81,8 +82,17 @@ public record OptionType(
         text -> items(text).map(item::read).toList());
   }
 
-  /** The items of a list as written: with commas between them, or as JSON. */
+  /**
+   * The items of a list as written: with commas between them, or as JSON. A mapping in YAML has the
+   * items NAME=VALUE.
+   */
   public static Stream<String> items(String text) {
+    if (text.startsWith("{") && text.endsWith("}")) {
+      Optional<List<String>> named = YamlOptions.items(text);
+      if (named.isPresent()) {
+        return named.get().stream();
+      }
+    }
     if (text.startsWith("[") && text.endsWith("]")) {
       try {
         return Arrays.stream(JsonMapper.shared().readValue(text, Object[].class))

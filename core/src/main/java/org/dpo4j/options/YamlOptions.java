@@ -152,6 +152,36 @@ public final class YamlOptions {
         .orElseGet(Map::of);
   }
 
+  /**
+   * The items NAME=VALUE of a mapping of names to values or lists of values, in its order.
+   *
+   * @return empty if the text is something else
+   */
+  static Optional<List<String>> items(String text) {
+    Optional<MappingNode> mapping;
+    try {
+      mapping = compose("mapping", text);
+    } catch (UsageException e) {
+      return Optional.empty(); // a pattern such as {a,b}.jsonl{,.gz}
+    }
+    List<String> items = new ArrayList<>();
+    for (NodeTuple tuple : mapping.map(MappingNode::getValue).orElse(List.of())) {
+      List<Node> values =
+          tuple.getValueNode() instanceof SequenceNode list
+              ? list.getValue()
+              : List.of(tuple.getValueNode());
+      for (Node value : values) {
+        if (!(tuple.getKeyNode() instanceof ScalarNode name)
+            || !(value instanceof ScalarNode scalar)
+            || scalar.getTag().equals(Tag.NULL)) {
+          return Optional.empty();
+        }
+        items.add(name.getValue() + "=" + scalar.getValue());
+      }
+    }
+    return items.isEmpty() ? Optional.empty() : Optional.of(items);
+  }
+
   private Map<String, Object> values(MappingNode mapping) {
     entries(mapping, node -> ""); // refuses what is no mapping of names
     Map<String, Object> values = new TreeMap<>();

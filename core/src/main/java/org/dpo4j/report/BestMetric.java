@@ -12,16 +12,17 @@ import org.jspecify.annotations.Nullable;
  * The held-out metric by which evaluations are compared, as transformers' {@code
  * metric_for_best_model}. The evaluation before the first step does not take part.
  *
- * @param name with {@code eval_}
+ * @param dataset name of the evaluation set whose metric it is; empty for the only one
+ * @param name with {@code eval_} and the set's name
  * @param greaterIsBetter whether a higher value is better
  */
-public record BestMetric(String name, boolean greaterIsBetter) {
+public record BestMetric(String dataset, String name, boolean greaterIsBetter) {
 
   private static final String PREFIX = "eval_";
 
   public BestMetric {
     if (Stream.of(ExampleKind.values())
-        .noneMatch(kind -> MetricNames.ofEvaluation(kind).contains(name))) {
+        .noneMatch(kind -> MetricNames.ofEvaluation(kind, dataset).contains(name))) {
       throw new IllegalArgumentException("no evaluation has a metric " + name);
     }
   }
@@ -37,6 +38,10 @@ public record BestMetric(String name, boolean greaterIsBetter) {
     return value == null ? Double.NaN : value.doubleValue();
   }
 
+  private boolean takesPart(EvaluationReport evaluation) {
+    return evaluation.step() > 0 && evaluation.dataset().equals(dataset);
+  }
+
   private boolean better(double value, double than) {
     return greaterIsBetter ? value > than : value < than;
   }
@@ -45,7 +50,7 @@ public record BestMetric(String name, boolean greaterIsBetter) {
   public Optional<EvaluationReport> best(List<EvaluationReport> evaluations) {
     @Nullable EvaluationReport best = null;
     for (EvaluationReport evaluation : evaluations) {
-      if (evaluation.step() > 0 && (best == null || better(of(evaluation), of(best)))) {
+      if (takesPart(evaluation) && (best == null || better(of(evaluation), of(best)))) {
         best = evaluation;
       }
     }
@@ -61,7 +66,7 @@ public record BestMetric(String name, boolean greaterIsBetter) {
     @Nullable Double best = null;
     int since = 0;
     for (EvaluationReport evaluation : evaluations) {
-      if (evaluation.step() == 0) {
+      if (!takesPart(evaluation)) {
         continue;
       }
       double value = of(evaluation);

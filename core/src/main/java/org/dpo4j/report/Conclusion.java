@@ -53,9 +53,7 @@ public record Conclusion(
   public List<String> summary() {
     List<String> lines = new ArrayList<>();
     training().ifPresent(loss -> lines.add("training loss " + loss.words()));
-    if (compares()) {
-      lines.addAll(heldOut(first().orElseThrow(), last().orElseThrow()));
-    }
+    comparisons().forEach(sides -> lines.addAll(heldOut(sides)));
     movement().ifPresent(moved -> lines.add(moved.words()));
     worse().or(() -> movement().map(Movement::meaning)).ifPresent(lines::add);
     return lines;
@@ -71,18 +69,20 @@ public record Conclusion(
         ? Optional.empty()
         : Optional.of(
             "The run made the model worse: the loss of the %s %ss rose."
-                .formatted(compares() ? "held-out" : "training", noun()));
+                .formatted(evaluated().isPresent() ? "held-out" : "training", noun()));
   }
 
-  private List<String> heldOut(EvaluationReport first, EvaluationReport last) {
-    TrainingMetrics before = first.metrics();
+  private List<String> heldOut(Comparison sides) {
+    EvaluationReport last = sides.last();
+    TrainingMetrics before = sides.first().metrics();
     TrainingMetrics after = last.metrics();
     boolean imitates = after.kind() == ExampleKind.DEMONSTRATIONS;
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%s: loss %s -> %s, %s %s -> %s"
+        "%s%s: loss %s -> %s, %s %s -> %s"
             .formatted(
                 ShortNumber.count(last.examples(), "held-out " + noun()),
+                sides.of(),
                 ShortNumber.of(before.loss()),
                 ShortNumber.of(after.loss()),
                 imitates ? "perplexity" : "reward margin",
@@ -95,8 +95,9 @@ public record Conclusion(
     // for ties the accuracy is 0 and has no meaning
     if (after.kind() == ExampleKind.PAIRS && !after.tied()) {
       lines.add(
-          "held-out accuracy %s%s: the share of pairs in which %s"
+          "held-out accuracy%s %s%s: the share of pairs in which %s"
               .formatted(
+                  sides.of(),
                   before.tied() ? "" : percent(before.rewardsAccuracies()) + " -> ",
                   percent(after.rewardsAccuracies()),
                   reference
@@ -110,39 +111,49 @@ public record Conclusion(
   public List<String> warnings() {
     List<String> warnings = new ArrayList<>();
     lossRose().ifPresent(warnings::add);
+    comparisons().stream()
+        .skip(1)
+        .filter(sides -> sides.losses().rose())
+        .map(this::doesNotCarryOver)
+        .forEach(warnings::add);
     movement().filter(Movement::wrongWay).map(Movement::warning).ifPresent(warnings::add);
     return warnings;
   }
 
   private Optional<String> lossRose() {
     Optional<Losses> trained = training().filter(Losses::rose);
-    Optional<Losses> evaluated = evaluated();
-    String rate = OptionText.of("{learning_rate} (it was %s)", ShortNumber.of(learningRate));
+    Optional<Comparison> held = comparisons().stream().findFirst();
+    Optional<Losses> evaluated = held.map(Comparison::losses);
+    String rate = rate();
     if (trained.isPresent()) {
       String rose = "the training loss ended above its start (%s)".formatted(trained.get().range());
       if (evaluated.isEmpty()) {
         return Optional.of(rose + ": the model got worse; lower " + rate);
       }
-      String held = "the loss of the held-out %ss".formatted(noun());
+      String heldLoss = "the loss of the held-out %ss%s".formatted(noun(), held.get().of());
       String range = evaluated.get().range();
       return Optional.of(
           evaluated.get().fell()
               ? "%s while %s fell (%s): some training pairs contradict the others (swapped labels? see"
-                      .formatted(rose, held, range)
+                      .formatted(rose, heldLoss, range)
                   + " docs/how-to/find-mislabelled-pairs.md), or the rate is too high; check the"
                   + " pairs, then lower "
                   + rate
               : "%s, and %s did not fall (%s): the model got worse; lower %s"
-                  .formatted(rose, held, range, rate));
+                  .formatted(rose, heldLoss, range, rate));
     }
-    return evaluated
-        .filter(Losses::rose)
-        .map(
-            loss ->
-                ("the loss of the held-out %2$ss ended above its start (%1$s): what was learned does"
-                        + " not carry over to %2$ss that were not trained on; train for fewer"
-                        + " epochs, with a lower %3$s or on more %2$ss")
-                    .formatted(loss.range(), noun(), rate));
+    return held.filter(sides -> sides.losses().rose()).map(this::doesNotCarryOver);
+  }
+
+  private String doesNotCarryOver(Comparison sides) {
+    return ("the loss of the held-out %2$ss%4$s ended above its start (%1$s): what was learned does"
+            + " not carry over to %2$ss that were not trained on; train for fewer"
+            + " epochs, with a lower %3$s or on more %2$ss")
+        .formatted(sides.losses().range(), noun(), rate(), sides.of());
+  }
+
+  private String rate() {
+    return OptionText.of("{learning_rate} (it was %s)", ShortNumber.of(learningRate));
   }
 
   /**
@@ -176,14 +187,34 @@ public record Conclusion(
             all - (first == 0 ? 0 : steps.get(first - 1).step())));
   }
 
-  /** The loss of the held-out pairs, if they were evaluated before and after training. */
+  /** The loss of the first set of held-out pairs that judges the run; empty without one. */
   private Optional<Losses> evaluated() {
-    if (!compares()) {
-      return Optional.empty();
+    return comparisons().stream().findFirst().map(Comparison::losses);
+  }
+
+  /** The sets that were evaluated before and after training. The first one judges the run. */
+  private List<Comparison> comparisons() {
+    return history.datasets().stream()
+        .map(
+            dataset ->
+                new Comparison(
+                    history.evaluations(dataset).get(0),
+                    history.lastEvaluation(dataset).orElseThrow()))
+        .filter(sides -> sides.last().step() > sides.first().step())
+        .toList();
+  }
+
+  private record Comparison(EvaluationReport first, EvaluationReport last) {
+
+    Losses losses() {
+      double start = first.metrics().loss();
+      return new Losses(start, last.metrics().loss(), ABOVE_KNOWN_START * Math.abs(start), 0);
     }
-    double start = first().orElseThrow().metrics().loss();
-    double end = last().orElseThrow().metrics().loss();
-    return Optional.of(new Losses(start, end, ABOVE_KNOWN_START * Math.abs(start), 0));
+
+    /** Names the set behind a noun, if it has a name. */
+    String of() {
+      return last.dataset().isEmpty() ? "" : " of " + last.dataset();
+    }
   }
 
   /**
@@ -219,31 +250,20 @@ public record Conclusion(
     return history.kind().noun();
   }
 
-  private Optional<EvaluationReport> first() {
-    return history.evaluations().stream().findFirst();
-  }
-
-  private Optional<EvaluationReport> last() {
-    return history.lastEvaluation();
-  }
-
-  private boolean compares() {
-    return last().isPresent() && last().get().step() > first().orElseThrow().step();
-  }
-
   /** How the log-probabilities of both sides changed, on held-out pairs if there are any. */
   private Optional<Movement> movement() {
     return moved().filter(moved -> Double.isFinite(moved.chosen() - moved.rejected()));
   }
 
   private Optional<Movement> moved() {
-    if (compares()) {
-      TrainingMetrics before = first().orElseThrow().metrics();
-      TrainingMetrics after = last().orElseThrow().metrics();
+    Optional<Comparison> held = comparisons().stream().findFirst();
+    if (held.isPresent()) {
+      TrainingMetrics before = held.get().first().metrics();
+      TrainingMetrics after = held.get().last().metrics();
       return Optional.of(
           new Movement(
               history.kind(),
-              "held-out %ss".formatted(noun()),
+              "held-out %ss%s".formatted(noun(), held.get().of()),
               after.logpsChosen() - before.logpsChosen(),
               after.logpsRejected() - before.logpsRejected(),
               after.rewardsAccuracies()));

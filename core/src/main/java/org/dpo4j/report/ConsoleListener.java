@@ -1,9 +1,10 @@
 package org.dpo4j.report;
 
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
@@ -23,24 +24,31 @@ public final class ConsoleListener implements TrainingListener {
   private final PrintStream out;
   private final PrintStream prose;
   private final LogFormat format;
+  private final int widestSet;
   private final boolean checksStart;
   private ConsoleReport console;
-  private Optional<EvaluationReport> waiting = Optional.empty();
+  private final List<EvaluationReport> waiting = new ArrayList<>();
   private long firstStepStarted = NOT_STARTED;
   private int stepsBefore; // of the run that this one continues
 
   /**
    * @param out receives the lines of reports and evaluations
    * @param prose receives the line of the start check
+   * @param sets names of the evaluation sets
    * @param checksStart whether the run has a start check
    */
   public ConsoleListener(
-      PrintStream out, PrintStream prose, LogFormat format, boolean checksStart) {
+      PrintStream out,
+      PrintStream prose,
+      LogFormat format,
+      List<String> sets,
+      boolean checksStart) {
     this.out = out;
     this.prose = prose;
     this.format = format;
+    this.widestSet = sets.stream().mapToInt(String::length).max().orElse(0);
     this.checksStart = checksStart;
-    this.console = new ConsoleReport(out, format, 0);
+    this.console = new ConsoleReport(out, format, 0, widestSet);
   }
 
   /**
@@ -55,7 +63,7 @@ public final class ConsoleListener implements TrainingListener {
 
   @Override
   public void onStart(TrainingStart start) {
-    console = new ConsoleReport(out, format, start.maxSteps());
+    console = new ConsoleReport(out, format, start.maxSteps(), widestSet);
   }
 
   @Override
@@ -67,8 +75,8 @@ public final class ConsoleListener implements TrainingListener {
             check.passed() ? "passed" : "failed",
             check.measured(),
             check.expected()));
-    waiting.ifPresent(console::print);
-    waiting = Optional.empty();
+    waiting.forEach(console::print);
+    waiting.clear();
   }
 
   @Override
@@ -89,7 +97,7 @@ public final class ConsoleListener implements TrainingListener {
   @Override
   public void onEvaluation(EvaluationReport report, TrainingControl control) {
     if (report.step() == 0 && checksStart) {
-      waiting = Optional.of(report);
+      waiting.add(report);
     } else {
       console.print(report);
     }

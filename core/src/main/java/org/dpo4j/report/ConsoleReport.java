@@ -24,13 +24,16 @@ final class ConsoleReport {
   /**
    * @param out where the lines go
    * @param maxSteps optimizer steps of the whole run
+   * @param widestSet characters of the longest name of an evaluation set; 0 without names
    */
-  ConsoleReport(PrintStream out, LogFormat format, int maxSteps) {
+  ConsoleReport(PrintStream out, LogFormat format, int maxSteps, int widestSet) {
     this.out = out;
     this.format = format;
     this.maxSteps = maxSteps;
     this.row =
-        "%-5s  %"
+        "%-"
+            + (widestSet == 0 ? "train".length() : "eval ".length() + widestSet)
+            + "s  %"
             + Math.max("step".length(), steps(maxSteps).length())
             + "s  %10s  %13s  %8s  %13s  %10s";
   }
@@ -56,7 +59,8 @@ final class ConsoleReport {
   /** The line of an evaluation. */
   void print(EvaluationReport report) {
     switch (format) {
-      case TABLE -> row("eval", report.step(), report.metrics(), "", "");
+      case TABLE ->
+          row(("eval " + report.dataset()).strip(), report.step(), report.metrics(), "", "");
       default -> print(MetricNames.of(report), report.step());
     }
   }

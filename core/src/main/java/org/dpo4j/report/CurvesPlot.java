@@ -3,6 +3,8 @@ package org.dpo4j.report;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingMetrics;
@@ -125,8 +127,10 @@ public final class CurvesPlot {
       return side.isEmpty() ? "train" : side;
     }
 
-    String heldOut() {
-      return side.isEmpty() ? "eval" : side + " eval";
+    String heldOut(String dataset) {
+      return Stream.of(side, "eval", dataset)
+          .filter(word -> !word.isEmpty())
+          .collect(Collectors.joining(" "));
     }
   }
 
@@ -137,9 +141,13 @@ public final class CurvesPlot {
       curves.addAll(
           training(metrics[i].trained(), report -> value.applyAsDouble(report.metrics()), i));
     }
-    for (int i = 0; i < metrics.length; i++) {
-      // With one metric, training and evaluation differ in color; with two, the sides do.
-      curves.add(evaluation(metrics[i], metrics.length == 1 ? 1 : i));
+    List<String> datasets = history.datasets();
+    for (int set = 0; set < datasets.size(); set++) {
+      for (int i = 0; i < metrics.length; i++) {
+        // With one metric, training and evaluation differ in color; with two, the sides do.
+        int colour = metrics.length == 1 ? 1 + set : i + metrics.length * set;
+        curves.add(evaluation(metrics[i], datasets.get(set), colour));
+      }
     }
     return new Panel(title, unit, curves, range);
   }
@@ -172,10 +180,10 @@ public final class CurvesPlot {
     return values < SMOOTH_FROM ? 1 : Math.max(SMALLEST_WINDOW, values / WINDOWS_PER_RUN);
   }
 
-  private Panel.Curve evaluation(Metric metric, int colour) {
-    List<EvaluationReport> reports = history.evaluations();
+  private Panel.Curve evaluation(Metric metric, String dataset, int colour) {
+    List<EvaluationReport> reports = history.evaluations(dataset);
     return new Panel.Curve(
-        metric.heldOut(),
+        metric.heldOut(dataset),
         reports.stream().map(report -> (double) report.step()).toList(),
         reports.stream().map(r -> metric.value().applyAsDouble(r.metrics())).toList(),
         Panel.Style.DOTS,

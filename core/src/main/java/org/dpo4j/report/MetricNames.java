@@ -13,14 +13,25 @@ import org.dpo4j.TrainingMetrics;
  * names. Values may be NaN or infinite; each writer has its own form for these.
  */
 public final class MetricNames {
+  private static final String RUNTIME = "runtime";
+
   private MetricNames() {}
 
-  /** The names of an evaluation's metrics, besides its time and epoch. */
-  public static List<String> ofEvaluation(ExampleKind kind) {
+  /**
+   * The names of an evaluation's metrics, besides its time and epoch.
+   *
+   * @param dataset name of the evaluation set; empty for the only one
+   */
+  public static List<String> ofEvaluation(ExampleKind kind, String dataset) {
     TrainingMetrics zeros = new TrainingMetrics(kind, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    return of(new EvaluationReport(0, 0, zeros, 0, 0)).keySet().stream()
-        .filter(name -> !name.equals("epoch") && !name.equals("eval_runtime"))
+    return of(new EvaluationReport(0, 0, dataset, zeros, 0, 0)).keySet().stream()
+        .filter(name -> !name.equals("epoch") && !name.equals(prefix(dataset) + RUNTIME))
         .toList();
+  }
+
+  /** As transformers: {@code eval_}, and {@code eval_NAME_} if evaluation sets have names. */
+  static String prefix(String dataset) {
+    return dataset.isEmpty() ? "eval_" : "eval_" + dataset + "_";
   }
 
   /** A logged step: {@code loss}, {@code grad_norm}, ..., {@code epoch}. */
@@ -47,16 +58,17 @@ public final class MetricNames {
     return named;
   }
 
-  /** An evaluation: the same names with the prefix {@code eval_}, and its run time in seconds. */
+  /** An evaluation: the same names with a prefix, and its run time in seconds. */
   public static Map<String, Number> of(EvaluationReport report) {
+    String prefix = prefix(report.dataset());
     Map<String, Number> named = new LinkedHashMap<>();
-    named.put("eval_loss", report.metrics().loss());
-    named.put("eval_runtime", round(report.seconds(), 4));
+    named.put(prefix + "loss", report.metrics().loss());
+    named.put(prefix + RUNTIME, round(report.seconds(), 4));
     if (report.seconds() > 0) {
-      named.put("eval_samples_per_second", round(report.examples() / report.seconds(), 3));
+      named.put(prefix + "samples_per_second", round(report.examples() / report.seconds(), 3));
     }
-    named.put("eval_entropy", report.metrics().entropy());
-    putMetrics(named, "eval_", report.metrics());
+    named.put(prefix + "entropy", report.metrics().entropy());
+    putMetrics(named, prefix, report.metrics());
     named.put("epoch", report.epoch());
     return named;
   }

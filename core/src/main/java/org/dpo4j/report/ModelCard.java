@@ -162,7 +162,7 @@ public final class ModelCard {
     line(
         "To the first prompts of the %s, the likeliest token each time, at most 48 tokens (… where"
                 .formatted(
-                    (run.after() == null ? "training " : "held-out ") + run.kind().noun() + "s")
+                    (run.heldOut().isEmpty() ? "training " : "held-out ") + run.kind().noun() + "s")
             + " the answer was longer). Prompts are shown as the model sees them.");
     line("");
     for (RunSummary.Sample sample : run.account().samples()) {
@@ -234,37 +234,34 @@ public final class ModelCard {
     line("");
     run.account().results().forEach(sentence -> line("- " + markdown(sentence)));
     line("");
-    @Nullable EvaluationReport last = run.after();
-    if (last == null) {
-      return;
-    }
-    @Nullable EvaluationReport first = run.before();
-    boolean compares = first != null && first.step() < last.step();
+    run.heldOut().forEach(held -> heldOut(held.first(), held.last()));
+  }
+
+  private void heldOut(EvaluationReport first, EvaluationReport last) {
+    ExampleKind kind = last.metrics().kind();
+    boolean compares = first.step() < last.step();
     line(
-        "On %s, %safter step %d."
+        "On %s%s, %safter step %d."
             .formatted(
-                ShortNumber.count(last.examples(), "held-out " + last.metrics().kind().noun()),
+                ShortNumber.count(last.examples(), "held-out " + kind.noun()),
+                last.dataset().isEmpty() ? "" : " of " + last.dataset(),
                 compares ? "before training and " : "",
                 last.step()));
     line("");
     line(compares ? "| metric | before | after |" : "| metric | after |");
     line(compares ? "|---|---:|---:|" : "|---|---:|");
-    Map<String, Number> before = first == null ? Map.of() : MetricNames.of(first);
-    MetricNames.of(last)
-        .forEach(
-            (name, value) -> {
-              if (name.equals("epoch")
-                  || name.equals("eval_runtime")
-                  || name.equals("eval_samples_per_second")) {
-                return;
-              }
-              @Nullable Number was = before.get(name);
-              boolean tie =
-                  first != null && first.metrics().tied() && name.equals("eval_rewards/accuracies");
-              String old =
-                  !compares || was == null ? "" : " | " + (tie ? "(ties)" : ShortNumber.of(was));
-              line("| %s%s | %s |".formatted(markdown(name), old, ShortNumber.of(value)));
-            });
+    Map<String, Number> before = MetricNames.of(first);
+    Map<String, Number> after = MetricNames.of(last);
+    for (String name : MetricNames.ofEvaluation(kind, last.dataset())) {
+      @Nullable Number value = after.get(name);
+      @Nullable Number was = before.get(name);
+      if (value == null) {
+        continue;
+      }
+      boolean tie = first.metrics().tied() && name.endsWith("rewards/accuracies");
+      String old = !compares || was == null ? "" : " | " + (tie ? "(ties)" : ShortNumber.of(was));
+      line("| %s%s | %s |".formatted(markdown(name), old, ShortNumber.of(value)));
+    }
     line("");
   }
 

@@ -54,16 +54,14 @@ public record Results(
     return named;
   }
 
-  /** The last evaluation, under the names of evaluations; empty if there was none. */
+  /** The last evaluation of each set, under the names of evaluations; empty if there was none. */
   public Map<String, Number> evaluation() {
     Map<String, Number> named = new LinkedHashMap<>();
-    history
-        .lastEvaluation()
-        .ifPresent(
-            last -> {
-              named.putAll(MetricNames.of(last));
-              named.put("eval_samples", last.examples());
-            });
+    for (String dataset : history.datasets()) {
+      EvaluationReport last = history.lastEvaluation(dataset).orElseThrow();
+      named.putAll(MetricNames.of(last));
+      named.put(MetricNames.prefix(dataset) + "samples", last.examples());
+    }
     return named;
   }
 

@@ -110,6 +110,27 @@ public final class RunHistory implements TrainingListener {
     return steps.isEmpty() ? Optional.empty() : Optional.of(steps.get(steps.size() - 1));
   }
 
+  /** The sets of the last evaluation, in order; an empty name for a single set without one. */
+  public List<String> datasets() {
+    int last = lastEvaluation().map(EvaluationReport::step).orElse(0);
+    return evaluations.stream()
+        .filter(report -> report.step() == last)
+        .map(EvaluationReport::dataset)
+        .distinct()
+        .toList();
+  }
+
+  /** The last evaluation of a set; empty when there was none. */
+  public Optional<EvaluationReport> lastEvaluation(String dataset) {
+    List<EvaluationReport> reports = evaluations(dataset);
+    return reports.isEmpty() ? Optional.empty() : Optional.of(reports.get(reports.size() - 1));
+  }
+
+  /** The evaluations so far of one set. */
+  public List<EvaluationReport> evaluations(String dataset) {
+    return evaluations.stream().filter(report -> report.dataset().equals(dataset)).toList();
+  }
+
   /** The last evaluation; empty when there was none. */
   public Optional<EvaluationReport> lastEvaluation() {
     return evaluations.isEmpty()

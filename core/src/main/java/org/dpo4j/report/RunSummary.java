@@ -22,8 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param license of the base model, as spelled in its card; null if unknown
  * @param settings options that differ from their defaults, in the order to show
  * @param data how many rows of each data file were used
- * @param before the evaluation before the first step; null when there was none
- * @param after the last evaluation; null when there was none
+ * @param heldOut the evaluations of each set of held-out examples
  * @param trainSeconds wall time of the run
  * @param versions names and versions of the software used
  * @param origin inputs of the model, and how it was saved
@@ -41,8 +40,7 @@ public record RunSummary(
     @Nullable String license,
     Map<String, String> settings,
     List<DataFile> data,
-    @Nullable EvaluationReport before,
-    @Nullable EvaluationReport after,
+    List<HeldOut> heldOut,
     double trainSeconds,
     Map<String, String> versions,
     Origin origin,
@@ -52,6 +50,14 @@ public record RunSummary(
   ExampleKind kind() {
     return minimized.examples();
   }
+
+  /**
+   * The evaluations of a set of held-out examples.
+   *
+   * @param first usually before the first step
+   * @param last the same report if there was only one
+   */
+  public record HeldOut(EvaluationReport first, EvaluationReport last) {}
 
   /**
    * The outcome of the run, and how to try the result.

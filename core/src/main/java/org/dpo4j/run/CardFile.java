@@ -8,13 +8,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.dpo4j.Dpo4j;
-import org.dpo4j.EvaluationReport;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ModelCard;
+import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.train.Trainer;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +49,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
   private RunSummary summary(Path target, Contents contents) throws IOException {
     RunDescriptions words = new RunDescriptions(config);
     StepDescriptions steps = new StepDescriptions(config, settings);
-    List<EvaluationReport> evaluations = contents.conclusion().history().evaluations();
+    RunHistory history = contents.conclusion().history();
     return new RunSummary(
         config.loss().objective().loss(),
         String.valueOf(target.getFileName()),
@@ -62,8 +62,13 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
         null,
         options(),
         contents.data().files(),
-        evaluations.isEmpty() ? null : evaluations.get(0),
-        evaluations.isEmpty() ? null : evaluations.get(evaluations.size() - 1),
+        history.datasets().stream()
+            .map(
+                dataset ->
+                    new RunSummary.HeldOut(
+                        history.evaluations(dataset).get(0),
+                        history.lastEvaluation(dataset).orElseThrow()))
+            .toList(),
         contents.totals().seconds(),
         versions(),
         new RunSummary.Origin(

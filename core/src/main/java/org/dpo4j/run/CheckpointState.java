@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The file {@code dpo4j_state.json} of a checkpoint: everything of a run besides its tensors.
@@ -95,6 +96,11 @@ public record CheckpointState(
         throw new DpoException(
             "[%s] checkpoint format %d is older than this build reads (%d); finish the run with the dpo4j that wrote it (%s), or start it again"
                 .formatted(folder, version, VERSION, tree.path("writtenBy").asString("unknown")));
+      }
+      for (JsonNode evaluation : tree.path("evaluations")) {
+        if (evaluation instanceof ObjectNode report && !report.has("dataset")) {
+          report.put("dataset", ""); // written before evaluation sets had names
+        }
       }
       return JSON.treeToValue(tree, CheckpointState.class);
     } catch (JacksonException e) {

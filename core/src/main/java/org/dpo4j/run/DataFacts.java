@@ -47,12 +47,14 @@ record DataFacts(
     Map<String, String> hashes = new LinkedHashMap<>();
     files.add(file("training", pairs.files(), pairs.training(), output));
     DataInputs.files(pairs.files()).forEach(file -> hash(hashes, file));
-    if (pairs.heldOutFiles().isPresent()) {
-      DataInput held = pairs.heldOutFiles().get();
-      files.add(file("held-out evaluation", held, pairs.heldOut().orElseThrow(), output));
-      DataInputs.files(held).forEach(file -> hash(hashes, file));
-    } else if (pairs.heldOut().isPresent()) {
-      files.add(file("held-out evaluation", split(config, pairs), pairs.heldOut().get(), Map.of()));
+    for (HeldOut held : pairs.heldOut()) {
+      if (held.files().isPresent()) {
+        DataInput input = held.files().get();
+        files.add(file(held.use(), input, held.dataset(), output));
+        DataInputs.files(input).forEach(file -> hash(hashes, file));
+      } else {
+        files.add(file(held.use(), split(config, pairs), held.dataset(), Map.of()));
+      }
     }
     Set<RowForm> forms = pairs.training().readSummary().forms();
     return new DataFacts(

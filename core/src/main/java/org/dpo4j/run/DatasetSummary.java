@@ -159,39 +159,32 @@ final class DatasetSummary {
   /** As above for all examples of a run, and for held-out ones that are also trained on. */
   static void warn(RunOutput output, TrainingExamples pairs, boolean template) {
     warn(output, pairs.files(), pairs.training().readSummary(), template);
-    pairs
-        .heldOut()
-        .ifPresent(
-            held -> {
-              pairs
-                  .heldOutFiles()
-                  .ifPresent(files -> warn(output, files, held.readSummary(), template));
-              overlap(output, pairs.training(), held, pairs.bos());
-            });
+    for (HeldOut held : pairs.heldOut()) {
+      held.files().ifPresent(files -> warn(output, files, held.dataset().readSummary(), template));
+      overlap(output, pairs.training(), held, pairs.bos());
+    }
   }
 
-  private static void overlap(
-      RunOutput output, ExampleDataset training, ExampleDataset heldOut, int bos) {
-    Overlap overlap = Overlap.of(training.examples(), heldOut.examples(), bos);
+  private static void overlap(RunOutput output, ExampleDataset training, HeldOut heldOut, int bos) {
+    Overlap overlap = Overlap.of(training.examples(), heldOut.dataset().examples(), bos);
+    String of = heldOut.name().isEmpty() ? "" : " of " + heldOut.name();
+    String noun = heldOut.dataset().counts().noun();
     if (overlap.examples() > 0) {
       output.warn(
           OptionText.of(
-              "%d of %d held-out %5$ss are also trained on (first %s, which is %s); the evaluation"
+              "%d of %d held-out %5$ss%6$s are also trained on (first %s, which is %s); the evaluation"
                   + " shows there what the model has memorized; leave them out of one of the files,"
                   + " or hold %5$ss out with {eval_split}",
-              overlap.examples(),
-              heldOut.examples().size(),
-              overlap.held(),
-              overlap.trained(),
-              heldOut.counts().noun()));
+              overlap.examples(), heldOut.size(), overlap.held(), overlap.trained(), noun, of));
     }
     if (overlap.prompts() > 0) {
       output.note(
-          "%d of %d held-out %ss have a prompt that is trained on with other answers%s"
+          "%d of %d held-out %ss%s have a prompt that is trained on with other answers%s"
               .formatted(
                   overlap.prompts(),
-                  heldOut.examples().size(),
-                  heldOut.counts().noun(),
+                  heldOut.size(),
+                  noun,
+                  of,
                   overlap.examples() > 0
                       ? ""
                       : " (first %s, which is that of %s)"

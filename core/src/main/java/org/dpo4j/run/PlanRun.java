@@ -356,8 +356,8 @@ public final class PlanRun {
     double reference =
         training.loss().referenceChoice() == ReferenceChoice.NONE || training.loss().syncRefModel()
             ? 0
-            : forwardOfPair * (all + heldOut(pairs));
-    double evaluation = forwardOfPair * heldOut(pairs) * evaluations(plan, steps);
+            : forwardOfPair * (all + pairs.heldOutSize());
+    double evaluation = forwardOfPair * pairs.heldOutSize() * evaluations(plan, steps);
     double whole = reference + steps * seconds + evaluation;
     line("time, after a trial of %.1f s on %d threads:", trialSeconds, Engine.threads());
     line(
@@ -392,10 +392,6 @@ public final class PlanRun {
     return training.loss().usesKl()
         ? trained + arithmetic.forward(TokenLoad.ofMismatched(examples, shape))
         : trained;
-  }
-
-  private static long heldOut(TrainingExamples pairs) {
-    return pairs.heldOut().map(held -> (long) held.examples().size()).orElse(0L);
   }
 
   /** One before the first step, one after the last, and those between. */

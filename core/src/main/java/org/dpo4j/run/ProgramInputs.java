@@ -1,8 +1,10 @@
 package org.dpo4j.run;
 
+import java.util.List;
 import java.util.Optional;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.NamedInput;
 import org.dpo4j.tokenizer.TextReplacement;
 
 /**
@@ -36,8 +38,11 @@ public record ProgramInputs(
         .orOfAdapter(config.model().adapter(), config.model().model());
   }
 
-  /** The pairs to evaluate on; throws UsageException if a file is not there. */
-  Optional<DataInput> heldOut(TrainingConfig config) {
-    return heldOut.map(config.data()::limited).or(() -> config.data().heldOut());
+  /** The sets of pairs to evaluate on; throws UsageException if a file is not there. */
+  List<NamedInput> heldOut(TrainingConfig config) {
+    return heldOut
+        .map(config.data()::limited)
+        .map(input -> List.of(new NamedInput("", input)))
+        .orElseGet(() -> config.data().heldOut());
   }
 }

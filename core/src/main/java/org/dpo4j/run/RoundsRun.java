@@ -157,12 +157,13 @@ public final class RoundsRun {
   private static Map<String, String> identity(RoundsConfig config) {
     Map<String, String> identity = new LinkedHashMap<>();
     config.inputs().forEach((option, path) -> identity.put(option, hash(path)));
-    config
-        .training()
-        .data()
-        .heldOut()
-        .map(DataInputs::files)
-        .ifPresent(files -> identity.put("eval_file", hashes(files)));
+    List<Path> heldOut =
+        config.training().data().heldOut().stream()
+            .flatMap(set -> DataInputs.files(set.input()).stream())
+            .toList();
+    if (!heldOut.isEmpty()) {
+      identity.put("eval_file", hashes(heldOut));
+    }
     return identity;
   }
 

@@ -93,7 +93,7 @@ final class RunCheckpoints implements Checkpointing {
   /** The best evaluation so far, if the options make one better than another. */
   Optional<EvaluationReport> best() {
     return config.checkpoints().tracksBest()
-        ? config.checkpoints().bestMetric().best(history.evaluations())
+        ? config.bestMetric().best(history.evaluations())
         : Optional.empty();
   }
 
@@ -142,8 +142,7 @@ final class RunCheckpoints implements Checkpointing {
                   there
                       ? config.output().outputDir().resolve(checkpoint.getFileName()).toString()
                       : null;
-              return new TrainerState.Best(
-                  config.checkpoints().bestMetric().of(best), best.step(), name);
+              return new TrainerState.Best(config.bestMetric().of(best), best.step(), name);
             });
   }
 

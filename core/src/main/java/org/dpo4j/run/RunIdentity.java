@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.Sha256;
 import org.dpo4j.encode.ExampleDigest;
@@ -90,7 +91,15 @@ final class RunIdentity {
     identity.put(PAIRS.name(), ExampleDigest.of(pairs.training().examples()));
     identity.put(
         HELD_OUT.name(),
-        pairs.heldOut().map(held -> ExampleDigest.of(held.examples())).orElse(NONE));
+        pairs.heldOut().isEmpty()
+            ? NONE
+            : pairs.heldOut().stream()
+                .map(held -> named(held.name(), ExampleDigest.of(held.dataset().examples())))
+                .collect(Collectors.joining(", ")));
     return identity;
+  }
+
+  private static String named(String name, String digest) {
+    return name.isEmpty() ? digest : name + " " + digest;
   }
 }

@@ -37,8 +37,8 @@ final class SampleAnswers {
   private final List<String> before = new ArrayList<>();
 
   /**
-   * Chooses the first prompts of the held-out pairs, or of the training pairs without any, and
-   * answers them. The tokenizer may be closed afterwards.
+   * Chooses the first prompts of the first evaluation set, or of the training pairs without any,
+   * and answers them. The tokenizer may be closed afterwards.
    */
   SampleAnswers(
       TrainingConfig config, ModelBundle inputs, TrainingExamples pairs, RunOutput output) {
@@ -49,7 +49,11 @@ final class SampleAnswers {
     this.generator = new Generator(inputs.model(), inputs.endTokens(), new TokenSampler(0, 1), 0);
     this.prompts =
         choose(
-            pairs.heldOut().orElse(pairs.training()).examples(),
+            pairs.heldOut().stream()
+                .findFirst()
+                .map(HeldOut::dataset)
+                .orElse(pairs.training())
+                .examples(),
             config.output().samplePrompts(),
             Math.min(LONGEST_PROMPT, inputs.model().maxPositions() - TOKENS));
     prompts.forEach(prompt -> texts.add(inputs.tokenizer().text().decode(prompt)));

@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -8,6 +9,7 @@ import org.dpo4j.ExampleKind;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.NamedInput;
 import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.encode.ExampleEncoder;
@@ -20,16 +22,10 @@ import org.dpo4j.options.OptionType;
  *
  * @param files that training reads
  * @param training pairs to train on
- * @param heldOutFiles that evaluation reads; empty if a share of the training files is held out
- * @param heldOut pairs to evaluate on; empty for none
+ * @param heldOut sets of pairs to evaluate on; empty for none
  * @param bos id of the token that begins a sequence; -1 for none
  */
-record TrainingExamples(
-    DataInput files,
-    ExampleDataset training,
-    Optional<DataInput> heldOutFiles,
-    Optional<ExampleDataset> heldOut,
-    int bos)
+record TrainingExamples(DataInput files, ExampleDataset training, List<HeldOut> heldOut, int bos)
     implements AutoCloseable {
 
   /**
@@ -41,7 +37,7 @@ record TrainingExamples(
   static TrainingExamples load(
       TrainingConfig config,
       DataInput files,
-      Optional<DataInput> heldOutFiles,
+      List<NamedInput> heldOutFiles,
       ExampleEncoder encoder,
       Path folder) {
     TrainingConfig.Data data = config.data();
@@ -55,26 +51,26 @@ record TrainingExamples(
               (data.packing() ? encoder.keepingAll() : encoder).scoring(data.scoring());
         };
     ExampleDataset all = load(config, files, data.dataWeights().orElse(List.of()), used, means);
+    List<ExampleDataset> opened = new ArrayList<>(List.of(all));
     try {
       if (data.evalSplit().isPresent()) {
         HeldOutSplit.Split sides =
             new HeldOutSplit(data.evalSplit().get(), data.evalSplitSeed(), encoder.bos()).of(all);
+        HeldOut held = new HeldOut("", Optional.empty(), prepared(config, sides.held(), folder));
         return new TrainingExamples(
-            files,
-            prepared(config, sides.train(), folder),
-            heldOutFiles,
-            Optional.of(prepared(config, sides.held(), folder)),
-            encoder.bos());
+            files, prepared(config, sides.train(), folder), List.of(held), encoder.bos());
       }
-      return new TrainingExamples(
-          files,
-          prepared(config, all, folder),
-          heldOutFiles,
-          heldOutFiles.map(
-              input -> prepared(config, load(config, input, List.of(), used, means), folder)),
-          encoder.bos());
+      ExampleDataset training = prepared(config, all, folder);
+      List<HeldOut> heldOut = new ArrayList<>();
+      for (NamedInput set : heldOutFiles) {
+        ExampleDataset held = load(config, set.input(), List.of(), used, means);
+        opened.add(held);
+        heldOut.add(
+            new HeldOut(set.name(), Optional.of(set.input()), prepared(config, held, folder)));
+      }
+      return new TrainingExamples(files, training, List.copyOf(heldOut), encoder.bos());
     } catch (RuntimeException | Error e) {
-      all.close();
+      opened.forEach(ExampleDataset::close);
       throw e;
     }
   }
@@ -120,15 +116,23 @@ record TrainingExamples(
     return dataset;
   }
 
-  /** The training pairs and, if any, the held-out pairs. */
+  /** The training pairs, then those of each evaluation set. */
   List<ExampleDataset> datasets() {
-    return Stream.concat(Stream.of(training), heldOut.stream()).toList();
+    return Stream.concat(Stream.of(training), heldOut.stream().map(HeldOut::dataset)).toList();
+  }
+
+  /** The number of pairs that an evaluation computes. */
+  int heldOutSize() {
+    return heldOut.stream().mapToInt(HeldOut::size).sum();
   }
 
   /** Disk space of the encoded pairs; a held-out share is in the training pairs' file. */
   long bytes() {
     return training.examples().bytes()
-        + (heldOutFiles.isEmpty() ? 0 : heldOut.orElseThrow().examples().bytes());
+        + heldOut.stream()
+            .filter(held -> held.files().isPresent())
+            .mapToLong(held -> held.dataset().examples().bytes())
+            .sum();
   }
 
   @Override

@@ -68,7 +68,7 @@ final class TrainingHeader {
     if (config.loss().examples() == ExampleKind.LABELED) {
       labels(pairs.training());
     }
-    pairs.heldOut().ifPresent(held -> heldOut(pairs, held));
+    pairs.heldOut().forEach(held -> heldOut(pairs, held));
     DatasetSummary.warn(output, pairs, inputs.tokenizer().template() != null);
     steps();
     prose.line("will be saved as %s", saving.plan());
@@ -134,16 +134,16 @@ final class TrainingHeader {
     lines.subList(1, lines.size()).forEach(prose::print);
   }
 
-  private void heldOut(TrainingExamples pairs, ExampleDataset held) {
-    String use = "held-out evaluation";
-    if (pairs.heldOutFiles().isPresent()) {
-      data(use, pairs.heldOutFiles().get(), held, pairs.training().counts().notes().keySet());
+  private void heldOut(TrainingExamples pairs, HeldOut held) {
+    if (held.files().isPresent()) {
+      Set<String> told = pairs.training().counts().notes().keySet();
+      data(held.use(), held.files().get(), held.dataset(), told);
     } else {
       prose.line(
           "%s: eval_split %s: %s",
-          use,
+          held.use(),
           DataFacts.split(config, pairs),
-          ShortNumber.count(held.examples().size(), config.loss().examples().noun()));
+          ShortNumber.count(held.size(), config.loss().examples().noun()));
     }
   }
 }

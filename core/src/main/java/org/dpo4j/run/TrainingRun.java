@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
@@ -30,6 +31,7 @@ import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
+import org.dpo4j.data.NamedInput;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Conclusion;
@@ -92,6 +94,7 @@ public final class TrainingRun {
             output.out(),
             prose.stream(),
             config.output().logFormat(),
+            config.data().evaluationSets(),
             config.startsAtReference() && config.loss().objective().valueAtZero().isPresent());
     this.metrics = new MetricsFile(history, output::warn);
     List<TrainingListener> all =
@@ -118,7 +121,7 @@ public final class TrainingRun {
         : Optional.of(
             new EarlyStopping(
                 history,
-                checkpoints.bestMetric(),
+                config.bestMetric(),
                 checkpoints.earlyStoppingPatience(),
                 checkpoints.earlyStoppingThreshold()));
   }
@@ -184,7 +187,7 @@ public final class TrainingRun {
   private TrainingResult train() {
     config.checkFolders();
     DataInput training = given.training(config);
-    Optional<DataInput> heldOut = given.heldOut(config);
+    List<NamedInput> heldOut = given.heldOut(config);
     TextReplacement replaced = given.text(config);
     try (Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
@@ -340,7 +343,7 @@ public final class TrainingRun {
     EpochPlan plan = settings.plan();
     return new TrainingStart(
         plan.examples(),
-        pairs.heldOut().map(held -> held.examples().size()).orElse(0),
+        pairs.heldOutSize(),
         saved.map(SavedRun::step).orElse(0),
         settings.maxSteps(),
         plan.stepsPerEpoch(),
@@ -387,7 +390,10 @@ public final class TrainingRun {
       checkpoints.referenceSeconds(referenceSeconds);
       List<String> earlyWarnings = output.warnings();
       output.progress().update("training", 0, settings.maxSteps(), "");
-      Evaluation evaluation = pairs.heldOut().isEmpty() ? null : evaluation(data.get(1), settings);
+      Evaluation evaluation =
+          pairs.heldOut().isEmpty()
+              ? null
+              : evaluation(pairs.heldOut(), data.subList(1, data.size()), settings);
       inputs.tokenizer().close(); // tens of megabytes that training does not need
       Engine.releaseFreeMemory();
       TrainingSession session =
@@ -458,7 +464,7 @@ public final class TrainingRun {
           SavedRun.restoreWeights(folder, session, inputs);
           prose.line(
               "the weights of %s are saved, since its %s was the best",
-              folder.getFileName(), config.checkpoints().bestMetric().name());
+              folder.getFileName(), config.bestMetric().name());
         });
     return best.isPresent();
   }
@@ -561,12 +567,18 @@ public final class TrainingRun {
         config.startsAtReference());
   }
 
-  private Evaluation evaluation(TrainingData held, Trainer.Settings settings) {
+  /**
+   * @param data of the sets, in their order
+   */
+  private Evaluation evaluation(
+      List<HeldOut> sets, List<TrainingData> data, Trainer.Settings settings) {
     EvalStrategy strategy = config.evaluation().evalStrategy();
     int everySteps =
         strategy == EvalStrategy.STEPS ? config.evalInterval().steps(settings.maxSteps()) : 0;
     return new Evaluation(
-        held,
+        IntStream.range(0, sets.size())
+            .mapToObj(i -> new Evaluation.HeldOut(sets.get(i).name(), data.get(i)))
+            .toList(),
         config.evaluation().perDeviceEvalBatchSize(),
         everySteps,
         strategy == EvalStrategy.EPOCH);
@@ -578,10 +590,10 @@ public final class TrainingRun {
   }
 
   private static List<Path> inputs(
-      TrainingConfig config, DataInput training, Optional<DataInput> heldOut) {
+      TrainingConfig config, DataInput training, List<NamedInput> heldOut) {
     List<Path> inputs = new ArrayList<>(List.of(config.model().model()));
     inputs.addAll(DataInputs.files(training));
-    heldOut.ifPresent(input -> inputs.addAll(DataInputs.files(input)));
+    heldOut.forEach(set -> inputs.addAll(DataInputs.files(set.input())));
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
     config.template().chatTemplate().ifPresent(inputs::add);

@@ -219,7 +219,12 @@ public final class VerifyResumeRun {
         .map(
             report ->
                 new EvaluationReport(
-                    report.step(), report.epoch(), report.metrics(), report.examples(), 0))
+                    report.step(),
+                    report.epoch(),
+                    report.dataset(),
+                    report.metrics(),
+                    report.examples(),
+                    0))
         .toList();
   }
 }

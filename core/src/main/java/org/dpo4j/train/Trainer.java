@@ -213,23 +213,25 @@ public final class Trainer {
     if (evaluation == null) {
       return;
     }
-    long started = System.nanoTime();
-    TrainingMetrics metrics =
-        evaluation
-            .data()
-            .evaluate(
-                session.settings().computation().engine(),
-                session.policy(),
-                session.objective(),
-                evaluation.batchSize());
+    for (Evaluation.HeldOut set : evaluation.sets()) {
+      long started = System.nanoTime();
+      TrainingMetrics metrics =
+          set.data()
+              .evaluate(
+                  session.settings().computation().engine(),
+                  session.policy(),
+                  session.objective(),
+                  evaluation.batchSize());
+      listeners.evaluation(
+          new EvaluationReport(
+              session.step(),
+              session.epoch(),
+              set.name(),
+              metrics,
+              set.data().examples().size(),
+              (System.nanoTime() - started) / 1e9));
+    }
     evaluatedStep = session.step();
-    listeners.evaluation(
-        new EvaluationReport(
-            session.step(),
-            session.epoch(),
-            metrics,
-            evaluation.data().examples().size(),
-            (System.nanoTime() - started) / 1e9));
   }
 
   private void startCheck(StartCheck check) {

@@ -525,6 +525,23 @@ class PreferenceTuningTest {
   }
 
   @Test
+  void evaluationSetsHaveReportsOfTheirOwn() {
+    TrainingResult result =
+        tiny()
+            .evalFiles(Map.of("short", PAIRS))
+            .metricForBestModel("short_loss")
+            .train(folder.resolve("sets"));
+    assertThat(result.evaluations("short")).isEqualTo(result.evaluations()).hasSize(2);
+    assertThatThrownBy(() -> tiny().evalFiles(Map.of("a/b", PAIRS)))
+        .hasMessageContaining("eval_file must be named with letters, digits, _ and -")
+        .hasMessageContaining("a/b");
+    // the path of a method that takes no names is never read as one
+    assertThatThrownBy(
+            () -> tiny().evalFile(Path.of("day=1", "x.jsonl")).train(folder.resolve("none")))
+        .hasMessageContaining("./day=1/x.jsonl");
+  }
+
+  @Test
   void aRunPrintsNothingUnlessToldTo() {
     PrintStream before = System.out;
     ByteArrayOutputStream printed = new ByteArrayOutputStream();

@@ -23,6 +23,7 @@ import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.options.StepInterval;
 import org.dpo4j.options.YamlOptions;
+import org.dpo4j.report.BestMetric;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -538,6 +539,40 @@ class TrainingOptionsTest {
         .hasMessageContaining("pass one of them");
     assertThatThrownBy(() -> config("label_smoothing", "0.1", "loss_type", "ipo"))
         .hasMessageContaining("sigmoid_norm, simpo, cpo but the loss is ipo");
+  }
+
+  @Test
+  void evaluationSetsAreNamedOnTheCommandLineOrInAMapping() throws IOException {
+    TrainingConfig flags = config("eval_file", "short=a.jsonl,long=b.jsonl,long=c=d.csv");
+    assertThat(flags.data().evaluationSets()).containsExactly("short", "long");
+    assertThat(evaluating("eval_file:\n  short: a.jsonl\n  long: [b.jsonl, c=d.csv]\n"))
+        .isEqualTo(flags.data());
+    assertThat(evaluating("eval_file: [a.jsonl, b.jsonl]\n").evaluationSets()).containsExactly("");
+    assertThat(config("eval_file", "./day=1/a.jsonl").data().evaluationSets()).containsExactly("");
+    assertRefused("eval_file", "short=a.jsonl,b.jsonl", "b.jsonl has no name");
+    assertThat(
+            config("eval_file", "a=x,b=y", "metric_for_best_model", "b_rewards/margins")
+                .bestMetric())
+        .isEqualTo(new BestMetric("b", "eval_b_rewards/margins", true));
+    assertThatThrownBy(
+            () ->
+                config(
+                    "eval_file",
+                    "a=x,b=y",
+                    "early_stopping_patience",
+                    "2",
+                    "eval_strategy",
+                    "steps"))
+        .hasMessageContaining("metric_for_best_model must be one of eval_a_loss, ")
+        .hasMessageContaining("eval_b_loss")
+        .hasMessageContaining("was eval_loss, the default");
+  }
+
+  private TrainingConfig.Data evaluating(String line) throws IOException {
+    return TrainingOptions.resolve(
+            yaml("model: m\noutput_dir: o\ndata_file: d.jsonl\n" + line), Map.of())
+        .config()
+        .data();
   }
 
   @Test

@@ -271,7 +271,7 @@ class ConclusionTest {
             1,
             0.5,
             0);
-    return new EvaluationReport(step, step / 16.0, metrics, 12, 1);
+    return new EvaluationReport(step, step / 16.0, "", metrics, 12, 1);
   }
 
   @Test
@@ -313,7 +313,7 @@ class ConclusionTest {
   private static EvaluationReport evaluation(
       int step, double loss, double accuracy, double margin, double chosen, double rejected) {
     return new EvaluationReport(
-        step, step / 16.0, metrics(loss, accuracy, margin, 0, chosen, rejected), 12, 1);
+        step, step / 16.0, "", metrics(loss, accuracy, margin, 0, chosen, rejected), 12, 1);
   }
 
   private static TrainingMetrics metrics(

@@ -22,7 +22,7 @@ class ConsoleReportTest {
   void aTableHasTheStepOfAllStepsAndEvaluationsAreMarked() {
     ConsoleReport console = console(LogFormat.TABLE, 4);
     TrainingMetrics ties = PairMetrics.of(0.6931472, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
-    console.print(new EvaluationReport(0, 0, ties, 12, 1));
+    console.print(new EvaluationReport(0, 0, "", ties, 12, 1));
     console.print(SampleRuns.step(2, 0.6), 125);
     console.print(SampleRuns.step(4, 0.5), 0);
     console.print(SampleRuns.evaluation(4, 0.55));
@@ -44,7 +44,7 @@ class ConsoleReportTest {
     ConsoleReport console = console(LogFormat.TABLE, 4);
     // A mean loss of -0.00001 and a margin of -0.0002 are nothing in so many digits.
     TrainingMetrics none = PairMetrics.of(-1e-5, 0, 0, 0.5, -2e-4, -100, -90, 0, 0, 4, 0.3);
-    console.print(new EvaluationReport(4, 1, none, 12, 1));
+    console.print(new EvaluationReport(4, 1, "", none, 12, 1));
     assertThat(printed()).contains(" 0.0000 ", " +0.000 ").doesNotContain("-0.0");
     assertThat(ShortNumber.fixed("%+.3f", -0.0006)).isEqualTo("-0.001");
     assertThat(ShortNumber.fixed("%+.3f", -1.25e5)).isEqualTo("-125000.0");
@@ -152,7 +152,7 @@ class ConsoleReportTest {
 
   private ConsoleReport console(LogFormat format, int maxSteps) {
     return new ConsoleReport(
-        new PrintStream(bytes, true, StandardCharsets.UTF_8), format, maxSteps);
+        new PrintStream(bytes, true, StandardCharsets.UTF_8), format, maxSteps, 0);
   }
 
   private String printed() {

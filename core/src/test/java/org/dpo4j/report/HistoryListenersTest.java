@@ -32,8 +32,8 @@ import org.junit.jupiter.api.io.TempDir;
  * doubles or loses lines of its metrics when it continues.
  */
 class HistoryListenersTest {
-  private static final BestMetric LOSS = new BestMetric("eval_loss", false);
-  private static final BestMetric MARGIN = new BestMetric("eval_rewards/margins", true);
+  private static final BestMetric LOSS = new BestMetric("", "eval_loss", false);
+  private static final BestMetric MARGIN = new BestMetric("", "eval_rewards/margins", true);
 
   private final Path file;
 
@@ -75,6 +75,7 @@ class HistoryListenersTest {
                 new EvaluationReport(
                     step,
                     step,
+                    "",
                     PairMetrics.of(0.5, 0, 0, 0.5, margins[step], -9, -8, 0, 0, 1, 0.5),
                     5,
                     1))
@@ -98,7 +99,7 @@ class HistoryListenersTest {
   void aMetricNeedsItsPrefixAndANameThatEvaluationsHave() {
     assertThat(BestMetric.fullName("loss")).isEqualTo("eval_loss");
     assertThat(BestMetric.fullName("eval_loss")).isEqualTo("eval_loss");
-    assertThatThrownBy(() -> new BestMetric("loss", false))
+    assertThatThrownBy(() -> new BestMetric("", "loss", false))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("no evaluation has a metric loss");
   }
@@ -231,7 +232,7 @@ class HistoryListenersTest {
   void theConsoleShowsTheStartCheckBeforeTheEvaluationThatItBelongsTo() {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
-    ConsoleListener console = new ConsoleListener(out, out, LogFormat.TABLE, true);
+    ConsoleListener console = new ConsoleListener(out, out, LogFormat.TABLE, List.of(""), true);
     Control control = new Control();
     console.onStart(start());
     console.onEvaluation(SampleRuns.evaluation(0, 0.75), control);
@@ -257,7 +258,7 @@ class HistoryListenersTest {
   void withoutAStartCheckTheFirstEvaluationIsShownAtOnce() {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
-    ConsoleListener console = new ConsoleListener(out, out, LogFormat.JSON, false);
+    ConsoleListener console = new ConsoleListener(out, out, LogFormat.JSON, List.of(""), false);
     console.onEvaluation(SampleRuns.evaluation(0, 0.75), new Control());
     console.finish(Map.of("train_loss", 0.5), 7);
     assertThat(bytes.toString(StandardCharsets.UTF_8).lines())

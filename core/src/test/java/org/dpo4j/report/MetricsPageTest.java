@@ -29,7 +29,8 @@ class MetricsPageTest {
     Set<String> written = new TreeSet<>(results.all().keySet());
     history.log().forEach(entry -> written.addAll(entry.keySet()));
     for (ExampleKind kind : ExampleKind.values()) {
-      MetricNames.ofEvaluation(kind).forEach(name -> written.add(name.substring("eval_".length())));
+      MetricNames.ofEvaluation(kind, "")
+          .forEach(name -> written.add(name.substring("eval_".length())));
     }
 
     Set<String> explained =

@@ -141,20 +141,21 @@ class ModelCardTest {
     RunSummary run =
         copy(
             run("tuned", "org/base", null),
-            new EvaluationReport(0, 0, ties, 33, 1),
-            SampleRuns.evaluation(4, 0.5));
+            new RunSummary.HeldOut(
+                new EvaluationReport(0, 0, "", ties, 33, 1), SampleRuns.evaluation(4, 0.5)));
     assertThat(ModelCard.text(run)).contains("| eval_rewards/accuracies | (ties) | 0.75 |");
   }
 
   @Test
   void withoutAnEvaluationThereIsNoResultsTable() {
     RunSummary full = run("tuned", "org/base", null);
-    RunSummary bare = copy(full, null, null);
+    RunSummary bare = copy(full);
     assertThat(ModelCard.text(bare))
         .contains("## Results\n\n- training loss 0.6931 -\\> 0.5\n")
         .doesNotContain("| metric |");
     EvaluationReport start = SampleRuns.evaluation(0, 0.7);
-    assertThat(ModelCard.text(copy(full, start, start))).contains("| metric | after |");
+    assertThat(ModelCard.text(copy(full, new RunSummary.HeldOut(start, start))))
+        .contains("| metric | after |");
   }
 
   @Test
@@ -191,8 +192,7 @@ class ModelCardTest {
             null,
             Map.of(),
             List.of(),
-            null,
-            null,
+            List.of(),
             3700,
             Map.of("dpo4j", "0.1.0"),
             new RunSummary.Origin(List.of(), "0123ab", Map.of(), "float32"),
@@ -229,8 +229,9 @@ class ModelCardTest {
         List.of(
             new RunSummary.DataFile("training", "/data/pairs|x.jsonl", 140, 7, dropped),
             new RunSummary.DataFile("evaluation", "/data/pairs|x.jsonl", 33, 0, Map.of())),
-        SampleRuns.evaluation(0, 0.6931472),
-        SampleRuns.evaluation(4, 0.5),
+        List.of(
+            new RunSummary.HeldOut(
+                SampleRuns.evaluation(0, 0.6931472), SampleRuns.evaluation(4, 0.5))),
         12.5,
         Map.of("dpo4j", "0.1.0"),
         new RunSummary.Origin(
@@ -253,8 +254,7 @@ class ModelCardTest {
         samples);
   }
 
-  private static RunSummary copy(
-      RunSummary run, @Nullable EvaluationReport before, @Nullable EvaluationReport after) {
+  private static RunSummary copy(RunSummary run, RunSummary.HeldOut... heldOut) {
     return new RunSummary(
         PAIRS,
         run.modelName(),
@@ -267,8 +267,7 @@ class ModelCardTest {
         run.license(),
         run.settings(),
         run.data(),
-        before,
-        after,
+        List.of(heldOut),
         run.trainSeconds(),
         run.versions(),
         run.origin(),
@@ -288,8 +287,7 @@ class ModelCardTest {
         run.license(),
         run.settings(),
         run.data(),
-        run.before(),
-        run.after(),
+        run.heldOut(),
         run.trainSeconds(),
         run.versions(),
         run.origin(),

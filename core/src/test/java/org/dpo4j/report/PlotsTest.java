@@ -88,8 +88,8 @@ class PlotsTest {
 
   private static RunHistory huge(double low, double high) {
     RunHistory history = new RunHistory();
-    history.add(new EvaluationReport(0, 0, margins(low), 1, 1));
-    history.add(new EvaluationReport(1, 1, margins(high), 1, 1));
+    history.add(new EvaluationReport(0, 0, "", margins(low), 1, 1));
+    history.add(new EvaluationReport(1, 1, "", margins(high), 1, 1));
     return history;
   }
 
@@ -147,7 +147,7 @@ class PlotsTest {
     RunHistory history = new RunHistory();
     TrainingMetrics ties = PairMetrics.of(0.6931, 0, 0, 0, 1e-6, -100, -90, 0, 0, 4, 0.3);
     assertThat(ties.tied()).isTrue();
-    history.add(new EvaluationReport(0, 0, ties, 12, 1));
+    history.add(new EvaluationReport(0, 0, "", ties, 12, 1));
     history.add(SampleRuns.evaluation(4, 0.5));
     // Loss, margin and entropy have two dots, rewards and log-probabilities two of each side, the
     // accuracy one; and as many curves have a dot in their legend.

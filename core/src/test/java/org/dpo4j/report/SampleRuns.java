@@ -21,7 +21,7 @@ final class SampleRuns {
   }
 
   static EvaluationReport evaluation(int step, double loss) {
-    return new EvaluationReport(step, step / 2.0, metrics(loss), 33, 7.7762);
+    return new EvaluationReport(step, step / 2.0, "", metrics(loss), 33, 7.7762);
   }
 
   /** A run that converges, with noise; every value is finite. */
@@ -59,7 +59,7 @@ final class SampleRuns {
                 0.4));
       }
       if (step % evaluateEvery == 0) {
-        history.add(new EvaluationReport(step, done, metrics, 33, 1));
+        history.add(new EvaluationReport(step, done, "", metrics, 33, 1));
       }
     }
     return history;

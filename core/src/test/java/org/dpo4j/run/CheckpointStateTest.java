@@ -48,7 +48,7 @@ class CheckpointStateTest {
         0.5,
         null,
         List.of(),
-        List.of(new EvaluationReport(2, 0.25, metrics, 5, 0.01)),
+        List.of(new EvaluationReport(2, 0.25, "", metrics, 5, 0.01)),
         new EarlyAccuracy.Count(8, 7),
         List.of("a \"quoted\" warning"));
   }

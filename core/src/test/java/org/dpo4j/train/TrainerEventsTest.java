@@ -92,7 +92,10 @@ class TrainerEventsTest {
 
   private Evaluation evaluation(int everySteps, boolean everyEpoch) {
     return new Evaluation(
-        new SmallRun(PAIRS.subList(0, 4)).data(reference), 3, everySteps, everyEpoch);
+        List.of(new Evaluation.HeldOut("", new SmallRun(PAIRS.subList(0, 4)).data(reference))),
+        3,
+        everySteps,
+        everyEpoch);
   }
 
   private EndReason train(@Nullable Evaluation evaluation, TrainingListener... listeners) {
@@ -169,7 +172,8 @@ class TrainerEventsTest {
   void anEvaluationIsOfTheWeightsOfItsStep() {
     Evaluation evaluation = evaluation(3, false);
     List<TrainingMetrics> expected = new ArrayList<>();
-    expected.add(evaluation.data().evaluate(LogProbEngine.cpu(), policy, OBJECTIVE, 3));
+    expected.add(
+        evaluation.sets().get(0).data().evaluate(LogProbEngine.cpu(), policy, OBJECTIVE, 3));
     try (TrainingSession session = session()) {
       Trainer trainer =
           trainer(
@@ -180,7 +184,11 @@ class TrainerEventsTest {
                 public void onStep(StepReport step, TrainingControl control) {
                   if (step.step() % 3 == 0) {
                     expected.add(
-                        evaluation.data().evaluate(LogProbEngine.cpu(), policy, OBJECTIVE, 3));
+                        evaluation
+                            .sets()
+                            .get(0)
+                            .data()
+                            .evaluate(LogProbEngine.cpu(), policy, OBJECTIVE, 3));
                   }
                 }
               });

@@ -41,7 +41,7 @@ public final class CheckpointStateTarget {
             0.5,
             0.6931471805599453,
             List.of(new StepReport(2, 9, 0.25, 16, metrics, 0.5, 1e-3, 4059, 0.5, 0.25)),
-            List.of(new EvaluationReport(2, 0.25, metrics, 5, 0.01)),
+            List.of(new EvaluationReport(2, 0.25, "", metrics, 5, 0.01)),
             new EarlyAccuracy.Count(8, 7),
             List.of("a warning"));
     Scratch scratch = new Scratch();
