@@ -728,6 +728,16 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Sets which end of a row is kept that is longer than {@link #maxLength}.
+   *
+   * @param value the default is {@code KEEP_START}
+   * @return a changed copy
+   */
+  public PreferenceTuning truncationMode(TruncationMode value) {
+    return with("truncation_mode", text(value));
+  }
+
+  /**
    * Names the columns of the files.
    *
    * @param columns from names here, such as {@code prompt}, to names in the files
@@ -1410,6 +1420,14 @@ public final class PreferenceTuning {
     SHAREGPT,
     /** {@code system} and {@code question}, as a conversation. */
     ORCA
+  }
+
+  /** Which end of a row that is too long is kept. */
+  public enum TruncationMode {
+    /** The prompt and the first tokens of the completion. */
+    KEEP_START,
+    /** The completion and the last tokens of the prompt. */
+    KEEP_END
   }
 
   /** How rows are packed into sequences. */

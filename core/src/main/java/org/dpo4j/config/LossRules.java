@@ -12,6 +12,7 @@ import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.encode.PackingStrategy;
+import org.dpo4j.encode.TruncationMode;
 import org.dpo4j.loss.CombinedLoss;
 import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
@@ -150,6 +151,18 @@ public final class LossRules {
     }
     checkReference(options, loss.reference(), types);
     checkMovement(options);
+  }
+
+  /** Refuses what TRL's trainer of labelled completions does not have. */
+  static void checkTruncation(TrainingConfig.Data data, TrainingConfig.Loss loss) {
+    if (data.truncationMode() == TruncationMode.KEEP_END
+        && loss.examples() == ExampleKind.LABELED) {
+      throw new UsageException(
+          "truncation_mode",
+          "keep_end works with pairs and demonstrations, as in TRL",
+          "the loss is %s".formatted(OptionType.text(loss.lossType())),
+          "leave it out");
+    }
   }
 
   /** Refuses options about demonstrations with other losses, and packs without a length. */

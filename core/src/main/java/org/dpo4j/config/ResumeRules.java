@@ -31,7 +31,8 @@ public final class ResumeRules {
           "eval_file",
           "eval_split",
           "eval_split_seed",
-          "max_length");
+          "max_length",
+          "truncation_mode");
 
   /** What is reported and saved, and when; no number of a step depends on it. */
   private static final Set<String> OUTPUTS =

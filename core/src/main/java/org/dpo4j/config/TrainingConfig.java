@@ -16,6 +16,7 @@ import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
 import org.dpo4j.encode.PackingStrategy;
 import org.dpo4j.encode.Scoring;
+import org.dpo4j.encode.TruncationMode;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.FDivergence;
@@ -95,6 +96,7 @@ public record TrainingConfig(
               "raise it and lower {gradient_accumulation_steps}, or use {loss_type}"
                   + " apo_zero_unpaired"));
     }
+    LossRules.checkTruncation(data, loss);
     LossRules.checkDemonstrations(data, loss);
     boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
     if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
@@ -334,6 +336,8 @@ public record TrainingConfig(
           RowFormat dataFormat,
       @Option(value = "1024", help = "max tokens of prompt plus completion; 0 = no limit")
           int maxLength,
+      @Option(value = "keep_start", help = "which end of a longer row is kept")
+          TruncationMode truncationMode,
       @Option(help = "nll: learn completions only (default), or false for prompts too")
           Optional<Boolean> completionOnlyLoss,
       @Option(value = "false", help = "nll: learn the assistant's turns only")

@@ -30,6 +30,28 @@ public record EncodedCompletion(CompletionRole role, int[] ids, @Nullable BitSet
             role, Arrays.copyOf(ids, count), unscored == null ? null : unscored.get(0, count));
   }
 
+  /** The last ids, at most {@code count}. */
+  EncodedCompletion last(int count) {
+    int from = ids.length - count;
+    return from <= 0
+        ? this
+        : new EncodedCompletion(
+            role,
+            Arrays.copyOfRange(ids, from, ids.length),
+            unscored == null ? null : unscored.get(from, ids.length));
+  }
+
+  /** The completion behind ids that are not scored. */
+  EncodedCompletion behind(int[] before) {
+    BitSet places = new BitSet();
+    places.set(0, before.length);
+    if (unscored != null) {
+      unscored.stream().forEach(place -> places.set(before.length + place));
+    }
+    return new EncodedCompletion(
+        role, IntStream.concat(IntStream.of(before), IntStream.of(ids)).toArray(), places);
+  }
+
   /** The same ids in another role. */
   EncodedCompletion as(CompletionRole other) {
     return new EncodedCompletion(other, ids, unscored);

@@ -1,5 +1,6 @@
 package org.dpo4j.encode;
 
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
@@ -123,6 +124,34 @@ public record EncodedExample(
         promptIds,
         completions.stream()
             .map(completion -> completion.first(Math.max(0, maxLength - promptIds.length)))
+            .toList(),
+        numbers);
+  }
+
+  /**
+   * The last {@code maxLength} ids of the prompt with each completion. Completions of different
+   * lengths leave different ends of the prompt, which then are unscored ids of each completion.
+   */
+  EncodedExample cutStart(int maxLength) {
+    List<int[]> ends =
+        completions.stream()
+            .map(
+                completion -> {
+                  int rest = Math.max(0, maxLength - completion.ids().length);
+                  int from = Math.max(0, promptIds.length - rest);
+                  return Arrays.copyOfRange(promptIds, from, promptIds.length);
+                })
+            .toList();
+    boolean shared = ends.stream().allMatch(end -> end.length == ends.get(0).length);
+    return new EncodedExample(
+        origin,
+        shared ? ends.get(0) : new int[0],
+        IntStream.range(0, ends.size())
+            .mapToObj(
+                i -> {
+                  EncodedCompletion kept = completions.get(i).last(maxLength);
+                  return shared ? kept : kept.behind(ends.get(i));
+                })
             .toList(),
         numbers);
   }

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Turns an example into token ids by the rules of TRL 1.16 ({@code DPOTrainer} and {@code
- * KTOTrainer} with {@code truncation_mode="keep_start"}). Safe for use by several threads.
+ * KTOTrainer}). Safe for use by several threads.
  *
  * <ul>
  *   <li>Text: EOS is added to a completion that does not end in it, and the tokenizer adds its own
@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  *       completions start where one of these texts first differs from the prompt.
  *   <li>The prompt and one completion keep their first {@code maxLength} ids together. An example
  *       is dropped if the prompt alone fills them, or if truncation makes both sides of a pair
- *       identical.
+ *       identical. {@link #truncating} keeps the last ids instead, and drops no prompt.
  * </ul>
  */
 public final class ExampleEncoder {
@@ -47,6 +47,7 @@ public final class ExampleEncoder {
   public static final String SAME_AFTER_CUT = "chosen and rejected identical after the cut";
   public static final String NOTHING_LEFT = "no token to learn after the cut";
   public static final String CUT = "completion cut by max_length";
+  public static final String START_CUT = "beginning cut by max_length";
   private static final String ASSISTANT_ONLY = "assistant_only_loss";
 
   private final TextTokenizer tokenizer;
@@ -62,6 +63,8 @@ public final class ExampleEncoder {
   private enum LongRows {
     /** They are cut, or dropped where nothing to learn would remain. */
     CUT,
+    /** They lose their first ids. */
+    START_CUT,
     /** They are dropped and counted as if they were cut, but those that remain stay whole. */
     CUT_LATER,
     /** They are neither cut nor dropped. */
@@ -101,6 +104,12 @@ public final class ExampleEncoder {
     this.scoring = scoring;
     this.eosId = specialTokens.eosId(tokenizer);
     this.tokenizationWarnings = new TokenizationWarnings(tokenizer, specialTokens, eosId);
+  }
+
+  /** An encoder that keeps the first or the last ids of long rows. */
+  public ExampleEncoder truncating(TruncationMode mode) {
+    LongRows cut = mode == TruncationMode.KEEP_END ? LongRows.START_CUT : LongRows.CUT;
+    return new ExampleEncoder(tokenizer, template, specialTokens, limits, cut, scoring);
   }
 
   /**
@@ -416,8 +425,10 @@ public final class ExampleEncoder {
     String reason = "";
     @Nullable EncodedExample used = example;
     if (longRows != LongRows.KEPT && limits.cuts() && longest(example) > limits.maxLength()) {
-      EncodedExample cut = example.cut(limits.maxLength());
-      if (example.promptIds().length >= limits.maxLength()) {
+      boolean keepsEnd = longRows == LongRows.START_CUT;
+      EncodedExample cut =
+          keepsEnd ? example.cutStart(limits.maxLength()) : example.cut(limits.maxLength());
+      if (!keepsEnd && example.promptIds().length >= limits.maxLength()) {
         status = Status.DROPPED;
         reason = PROMPT_TOO_LONG;
         used = null;
@@ -431,7 +442,7 @@ public final class ExampleEncoder {
         used = null;
       } else {
         status = Status.CUT;
-        reason = CUT;
+        reason = keepsEnd ? START_CUT : CUT;
         used = longRows == LongRows.CUT_LATER ? example : cut;
       }
     }

@@ -45,10 +45,11 @@ record TrainingExamples(DataInput files, ExampleDataset training, List<HeldOut> 
         new EncodingResources(EncodingResources.threads(config.engine().threads()), folder);
     ExampleEncoder used =
         switch (config.loss().examples()) {
-          case PAIRS -> encoder;
+          case PAIRS -> encoder.truncating(data.truncationMode());
           case LABELED -> config.loss().usesKl() ? encoder.keepingWhole() : encoder;
           case DEMONSTRATIONS ->
-              (data.packing() ? encoder.keepingAll() : encoder).scoring(data.scoring());
+              (data.packing() ? encoder.keepingAll() : encoder.truncating(data.truncationMode()))
+                  .scoring(data.scoring());
         };
     ExampleDataset all = load(config, files, data.dataWeights().orElse(List.of()), used, means);
     List<ExampleDataset> opened = new ArrayList<>(List.of(all));

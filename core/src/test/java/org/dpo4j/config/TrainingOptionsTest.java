@@ -101,6 +101,7 @@ class TrainingOptionsTest {
           Map.entry("assistant_only_loss", "true"),
           Map.entry("packing", "true"),
           Map.entry("packing_strategy", "wrapped"),
+          Map.entry("truncation_mode", "keep_end"),
           Map.entry("reference_cache", "kept"),
           Map.entry("sync_ref_model", "true"),
           Map.entry("ref_model_mixup_alpha", "0.25"),
