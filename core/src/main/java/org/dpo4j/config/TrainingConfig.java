@@ -115,11 +115,12 @@ public record TrainingConfig(
           "",
           "weights that are trained are in float32");
     }
-    if (loss.syncRefModel() && trainsAdapter) {
+    if (loss.syncRefModel() && trainsAdapter && loss.refModel().isPresent()) {
       throw new UsageException(
           "sync_ref_model",
-          "moves a whole model towards the policy and does not work with %s"
-              .formatted(lora.usePeft() ? OptionText.of("{use_peft}") : OptionText.of("{adapter}")),
+          OptionText.of(
+              "moves an adapter towards the policy with %s, and {ref_model} is a whole model",
+              lora.usePeft() ? OptionText.of("{use_peft}") : OptionText.of("{adapter}")),
           "",
           "leave out one of them");
     }

@@ -282,7 +282,9 @@ public final class PlanRun {
    * step.
    */
   private long referenceCopy() {
-    return training.loss().syncRefModel() ? shape.parameters() : 0;
+    return training.loss().syncRefModel()
+        ? adapter().map(AdapterShape::parameters).orElse(shape.parameters())
+        : 0;
   }
 
   /** The largest micro-batch for which a step of the same pairs fits. */

@@ -115,6 +115,9 @@ final class RunDescriptions {
     if (loss.refModel().isPresent()) {
       return loss.refModel().get() + (loss.syncRefModel() ? "" : ", frozen");
     }
+    if (loss.syncRefModel() && config.trainsAdapter()) {
+      return "the start model with a copy of the adapter";
+    }
     if (isWithoutAdapter()) {
       return "the model with its adapter off";
     }
@@ -163,6 +166,9 @@ final class RunDescriptions {
     TrainingConfig.Loss loss = config.loss();
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
       return "none";
+    }
+    if (loss.syncRefModel() && config.trainsAdapter()) {
+      return "that model with a copy of the adapter" + moving();
     }
     if (isWithoutAdapter()) {
       return "that model without an adapter";

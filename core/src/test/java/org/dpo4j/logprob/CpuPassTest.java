@@ -461,6 +461,11 @@ class CpuPassTest {
           .hasMessageContaining("the adapter is off");
       second.close();
       forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT).close();
+      try (CausalLm copy = model.copy();
+          CausalLm.AdapterHold third = copy.holdAdapter()) {
+        assertThatThrownBy(off::holdAdapter).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(model::holdAdapter).isInstanceOf(IllegalStateException.class);
+      }
     }
   }
 

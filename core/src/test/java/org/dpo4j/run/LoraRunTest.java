@@ -113,6 +113,31 @@ class LoraRunTest {
         .doesNotContain("start check passed");
   }
 
+  /**
+   * The adapter of TRL's moving reference is a second one: the trajectory lora_sync compares it.
+   */
+  @Test
+  void aReferenceThatFollowsAnAdapterIsSaidToBeACopyOfItAndNotOfAWholeOtherModel() {
+    Path adapter = fixture("adapters/llama-r8");
+    train("sync", Map.of("adapter", adapter, "sync_ref_model", true));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains(
+            "reference: the start model with a copy of the adapter, which goes 0.6 of the way to"
+                + " the policy after every 512 steps (weights sha256 6972034bea06, adapter sha256"
+                + " 43d34524666b)\n")
+        .contains("start check passed");
+    assertThatThrownBy(
+            () ->
+                train(
+                    "other",
+                    Map.of(
+                        "use_peft", true,
+                        "sync_ref_model", true,
+                        "ref_model", fixture("models/llama"))))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("sync_ref_model moves an adapter towards the policy with use_peft");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

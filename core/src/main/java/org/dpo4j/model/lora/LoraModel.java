@@ -1,6 +1,7 @@
 package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -43,7 +44,14 @@ public final class LoraModel implements CausalLm {
    * @param b shape (out, rank)
    * @param scale s
    */
-  private record Factors(AdapterSlot layer, int index, Tensor a, Tensor b, double scale) {}
+  private record Factors(AdapterSlot layer, int index, Tensor a, Tensor b, double scale) {
+
+    /** The same layer with other values, by name. */
+    Factors with(Map<String, Tensor> values) {
+      return new Factors(
+          layer, index, value(values, layer.path() + A), value(values, layer.path() + B), scale);
+    }
+  }
 
   /** A weight of the base that is trained in full, and its value before training. */
   private record Saved(Tensor inModel, Tensor original) {}
@@ -59,8 +67,11 @@ public final class LoraModel implements CausalLm {
   private final List<Factors> factors = new ArrayList<>();
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
-  private final List<Tensor> aside = new ArrayList<>(); // trained values, while the adapter is off
-  private volatile int baseHolds; // open ones; while there are any, the adapter is off
+  private final List<Tensor> aside = new ArrayList<>(); // trained values, while others are in use
+  private volatile List<Factors> on = factors; // what the layers compute with
+  private @Nullable Other off; // the base
+  private @Nullable Other inUse; // in place of this model
+  private int holds; // open ones of inUse
   private boolean dropoutEnabled;
 
   /**
@@ -112,7 +123,7 @@ public final class LoraModel implements CausalLm {
     Tensor a = take(source, path + A, rank, layer.in());
     Tensor b = take(source, path + B, layer.out(), rank);
     Factors added = new Factors(layer, factors.size(), a, b, config.scale(path));
-    layer.attach(input -> baseHolds == 0 ? product(input, added) : null);
+    layer.attach(input -> on.isEmpty() ? null : product(input, on.get(added.index())));
     factors.add(added);
   }
 
@@ -161,8 +172,11 @@ public final class LoraModel implements CausalLm {
    * The model without the adapter. It shares all memory with this one; the two cannot compute at
    * the same time.
    */
-  public CausalLm base() {
-    return new Base();
+  public synchronized CausalLm base() {
+    if (off == null) {
+      off = new Other(List.of(), saved.stream().map(Saved::original).toList(), base.parameters());
+    }
+    return off;
   }
 
   /** W + s B A, in fp32, where the adapter is on the layer of W. */
@@ -308,10 +322,23 @@ public final class LoraModel implements CausalLm {
     return base.maxPositions();
   }
 
+  /**
+   * The model with a copy of the adapter, which is its {@link #trained}. Like {@link #base} it
+   * shares the base's memory with this model, and the two cannot compute at the same time.
+   */
   @Override
   public CausalLm copy() {
-    throw new UnsupportedOperationException(
-        "a model with an adapter cannot be copied; copy base()");
+    Parameters copies = new Parameters();
+    Map<String, Tensor> byName = new HashMap<>();
+    for (Parameters.Parameter parameter : trained.all()) {
+      Tensor copy = Tensors.copyOf(parameter.tensor());
+      copies.add(new Parameters.Parameter(parameter.name(), parameter.kind(), copy));
+      byName.put(parameter.name(), copy);
+    }
+    return new Other(
+        factors.stream().map(at -> at.with(byName)).toList(),
+        plan.saved().stream().map(weight -> value(byName, weight.name())).toList(),
+        copies);
   }
 
   /** Detaches the adapter and frees it. The base has its own weights again. */
@@ -325,8 +352,26 @@ public final class LoraModel implements CausalLm {
     owned.clear();
   }
 
-  /** The base with its own weights. */
-  private final class Base implements CausalLm {
+  /** The base with other values than the trained ones. */
+  private final class Other implements CausalLm {
+    private final List<Factors> values;
+    private final List<Tensor> full;
+    private final Parameters trained;
+
+    /**
+     * @param values of the layers that have an adapter; empty without the adapter
+     * @param full values of the weights that are trained in full
+     * @param trained belongs to this object if it is not the base's
+     */
+    Other(List<Factors> values, List<Tensor> full, Parameters trained) {
+      this.values = values;
+      this.full = full;
+      this.trained = trained;
+    }
+
+    private boolean isBase() {
+      return trained == base.parameters();
+    }
 
     @Override
     public List<EmbeddingTable> embeddingTables() {
@@ -365,12 +410,17 @@ public final class LoraModel implements CausalLm {
 
     @Override
     public AdapterHold holdAdapter() {
-      return switchOff();
+      return switchTo(this);
     }
 
     @Override
     public Parameters parameters() {
       return base.parameters();
+    }
+
+    @Override
+    public Parameters trained() {
+      return trained;
     }
 
     @Override
@@ -385,49 +435,67 @@ public final class LoraModel implements CausalLm {
 
     @Override
     public CausalLm copy() {
+      if (!isBase()) {
+        throw new UnsupportedOperationException("copy the model that this one is a copy of");
+      }
       try (AdapterHold adapter = holdAdapter()) {
         return base.copy();
       }
     }
 
-    /** Frees nothing: the weights are the base's. */
+    /** Frees the values if they are a copy; all else is the base's. */
     @Override
-    public void close() {}
-  }
-
-  /** Switches the adapter off until the last hold of the base is closed. */
-  private synchronized AdapterHold switchOff() {
-    if (baseHolds++ == 0) {
-      try (TensorScope scope = TensorScope.open()) {
-        for (Saved weight : saved) {
-          aside.add(scope.disown(weight.inModel().detach()));
-          weight.inModel().set_data(weight.original());
-        }
+    public void close() {
+      if (!isBase()) {
+        trained.close();
       }
     }
-    return this::switchOn;
   }
 
-  private synchronized void switchOn() {
-    if (--baseHolds == 0) {
+  /** Computes with other values until the last hold of them is closed. */
+  private synchronized AdapterHold switchTo(Other other) {
+    if (holds == 0) {
+      try (TensorScope scope = TensorScope.open()) {
+        for (int i = 0; i < saved.size(); i++) {
+          Tensor inModel = saved.get(i).inModel();
+          aside.add(scope.disown(inModel.detach()));
+          inModel.set_data(other.full.get(i));
+        }
+      }
+      on = other.values;
+      inUse = other;
+      base.parameters().refreshBf16(plan.saved());
+    } else if (inUse != other) {
+      throw new IllegalStateException(
+          "the model is in use with other values of its adapter; end that use first");
+    }
+    holds++;
+    return this::switchBack;
+  }
+
+  private synchronized void switchBack() {
+    if (--holds == 0) {
       for (int i = 0; i < aside.size(); i++) {
         saved.get(i).inModel().set_data(aside.get(i));
         Tensors.free(aside.get(i));
       }
       aside.clear();
+      on = factors;
+      base.parameters().refreshBf16(plan.saved());
     }
   }
 
   /**
    * Does nothing: the adapter is on.
    *
-   * @throws IllegalStateException if the adapter is off because {@link #base} is in use
+   * @throws IllegalStateException if {@link #base} or a {@link #copy} is in use
    */
   @Override
   public synchronized AdapterHold holdAdapter() {
-    if (baseHolds > 0) {
+    if (holds > 0) {
       throw new IllegalStateException(
-          "the adapter is off because the model is in use without it; end that use of base() first");
+          "the adapter is off because the model is in use without it or with another state of it;"
+              + " end that use of base() or copy() first");
     }
     return () -> {};
   }
