@@ -6,7 +6,7 @@ torch 2.10.0.
 
 TRL refuses sync_ref_model with an adapter. It keeps a second adapter, "ref", beside one that is trained further; here
 the arithmetic of its SyncRefModelCallback is done on the weights of the two. PEFT allows one adapter with biases, so
-with these the reference is a second model with the adapter merged.
+with these the reference is a second model with its own adapter.
 """
 
 import json
@@ -127,7 +127,7 @@ def record(run, fixtures, work):
     make(fixtures, name)
     config = COMMON | settings
     biases = "bias" in name
-    reference = adapted(fixtures, name).merge_and_unload() if biases else None
+    reference = adapted(fixtures, name).get_base_model() if biases else None
     trainer = InOrder(
         model=adapted(fixtures, name, is_trainable=True),
         ref_model=reference,

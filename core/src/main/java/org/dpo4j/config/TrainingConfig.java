@@ -19,6 +19,7 @@ import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.loss.UnpairedLoss;
+import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.optim.Adafactor;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
@@ -240,6 +241,8 @@ public record TrainingConfig(
               help = "numbers of the blocks to adapt, from 0 (default all)",
               aliases = {"layers_to_transform", "peft_layers_to_transform"})
           Optional<List<Integer>> loraLayersToTransform,
+      @Option(help = "biases of the model to train: none (default), all, lora_only")
+          Optional<LoraConfig.Bias> loraBias,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
       @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,

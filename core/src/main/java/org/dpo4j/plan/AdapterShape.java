@@ -17,8 +17,10 @@ public record AdapterShape(long parameters, long factors, long ranks) {
   /**
    * The sizes of an adapter on a model. Of modules that are trained in full, embedding table and
    * head are counted; the others are small.
+   *
+   * @param biases number of the model's biases that are trained
    */
-  public static AdapterShape of(LoraConfig config, ModelShape shape) {
+  public static AdapterShape of(LoraConfig config, ModelShape shape, long biases) {
     List<ModelShape.LinearShape> linears = new ArrayList<>();
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = shape.blocks() + "." + layer + ".";
@@ -45,6 +47,6 @@ public record AdapterShape(long parameters, long factors, long ranks) {
             .filter(
                 name -> name.matches("(.*\\.)?(lm_head|embed_tokens|embed_in|wte|word_embeddings)"))
             .count();
-    return new AdapterShape(factors + tables * shape.headWeights(), factors, ranks);
+    return new AdapterShape(factors + tables * shape.headWeights() + biases, factors, ranks);
   }
 }

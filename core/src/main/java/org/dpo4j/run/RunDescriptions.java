@@ -201,8 +201,17 @@ final class RunDescriptions {
         config.lora().disableDropout() && lora.dropout() > 0 ? " off (disable_dropout)" : "",
         model.plan().layers().size(),
         String.join(", ", LoraPlan.lastParts(model.plan().layers())),
-        lora.modulesToSave().isEmpty()
-            ? ""
-            : ", whole modules: " + String.join(", ", lora.modulesToSave()));
+        biases(lora.bias())
+            + (lora.modulesToSave().isEmpty()
+                ? ""
+                : ", whole modules: " + String.join(", ", lora.modulesToSave())));
+  }
+
+  private static String biases(LoraConfig.Bias bias) {
+    return switch (bias) {
+      case NONE -> "";
+      case ALL -> ", all biases";
+      case LORA_ONLY -> ", the biases of these layers";
+    };
   }
 }

@@ -139,23 +139,25 @@ final class TrainedAdapter {
    * as {@link #of} does.
    *
    * @param output receives notes about settings without effect
+   * @return number of biases (elements) that are trained
    * @throws UsageException if they do not fit
    */
-  static void check(TrainingConfig config, LoraConfig lora, ModelBlueprint base, RunOutput output) {
-    if (config.model().adapter().isPresent()) {
-      return;
-    }
+  static long check(TrainingConfig config, LoraConfig lora, ModelBlueprint base, RunOutput output) {
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
     try (CausalLm model = base.build(ParameterSource.placeholders())) {
+      if (config.model().adapter().isPresent()) {
+        return LoraPlan.of(lora, model).biasCount();
+      }
       LoraPlan plan =
           wanted.checked(
               w -> {
                 LoraPlan made = LoraPlan.of(lora, model);
-                made.requirePatternsUsed(lora);
+                made.requireAllUsed(lora);
                 return made;
               });
       wanted.noteExclusions(lora.layers(), model, output);
       wanted.requireTargets(plan);
+      return plan.biasCount();
     }
   }
 
@@ -170,6 +172,7 @@ final class TrainedAdapter {
             excluded().orElse(LayerChoice.NONE),
             options.loraLayersToTransform().orElse(List.of()),
             List.of()),
+        options.loraBias().orElse(LoraConfig.Bias.NONE),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
         alphas());
@@ -303,6 +306,7 @@ final class TrainedAdapter {
         options.loraExcludeModules().map(names -> choice(names, PeftAdapter::excluded).words()),
         has.layers().excluded().words());
     require("lora_layers_to_transform", options.loraLayersToTransform(), has.layers().blocks());
+    require("lora_bias", options.loraBias(), has.bias());
     require("lora_modules_to_save", options.loraModulesToSave(), has.modulesToSave());
     require("lora_rank_pattern", options.loraRankPattern().map(p -> ranks()), has.rankPattern());
     require(

@@ -77,6 +77,7 @@ class TrainingOptionsTest {
           Map.entry("adam_beta1", "0.8"),
           Map.entry("adam_beta2", "0.95"),
           Map.entry("adam_epsilon", "1e-6"),
+          Map.entry("lora_bias", "lora_only"),
           Map.entry("max_grad_norm", "0.5"),
           Map.entry("on_nan", "skip"),
           Map.entry("on_nan_limit", "3"),

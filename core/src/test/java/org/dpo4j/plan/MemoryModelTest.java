@@ -172,7 +172,7 @@ class MemoryModelTest {
                 loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
       model.trained().requireGradients(true);
       MemoryModel plan =
-          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), 0, false, 2, 2);
+          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape, 0)), 0, false, 2, 2);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);

@@ -150,6 +150,7 @@ class LoraRunTest {
         "lora_target_modules | k_proj,q_proj | but k_proj names none",
         "lora_exclude_modules | q_proj | lora_exclude_modules is q_proj but",
         "lora_layers_to_transform | 1 | lora_layers_to_transform is 1 but",
+        "lora_bias | all | lora_bias is all but",
         "lora_modules_to_save | norm | lora_modules_to_save is norm but",
         "lora_rank_pattern | q_proj=2 | lora_rank_pattern is {\"q_proj\": 2} but",
       })
@@ -173,6 +174,41 @@ class LoraRunTest {
             "lora_target_modules",
             List.of("v_proj", "q_proj")));
     assertThat(folder.resolve("out/adapter_config.json")).exists();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {"all | , all biases", "lora_only | , the biases of these layers"})
+  void biasesAreTrainedAndMerged(String bias, String says) throws IOException {
+    assertMergesToTheSame(
+        "gpt2", Map.of("use_peft", true, "lora_r", 2, "lora_bias", bias, "learning_rate", 1e-2));
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains(says, "start check passed");
+    assertThatThrownBy(() -> train("none", Map.of("use_peft", true, "lora_bias", bias)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("lora_bias must train biases but");
+  }
+
+  private void assertMergesToTheSame(String model, Map<String, ?> options) throws IOException {
+    Path base = RunFixture.model(model, folder);
+    Map<String, Object> all = new HashMap<>(options);
+    all.put("model", base);
+    train("adapter", all);
+    Path merged = folder.resolve("merged");
+    Map<String, Object> merging =
+        Map.of(
+            "model",
+            base,
+            "adapter",
+            folder.resolve("adapter"),
+            "output_dir",
+            merged,
+            "verify",
+            true);
+    MergeRun.run(MergeConfig.of(merging), output(out));
+    double with = chosen(base, folder.resolve("adapter"));
+    assertThat(chosen(merged, null)).usingComparator(relative(1e-5)).isEqualTo(with);
+    assertThat(chosen(base, null)).isNotCloseTo(with, within(0.1));
   }
 
   /** Of 2 blocks with q_proj and v_proj each, the second one's q_proj is left. */
@@ -255,7 +291,7 @@ class LoraRunTest {
 
   private void train(String name, Map<String, ?> more) {
     Map<String, Object> options = new HashMap<>(more);
-    options.put("model", fixture("models/llama"));
+    options.putIfAbsent("model", fixture("models/llama"));
     options.put("data_file", fixture("pairs32.jsonl"));
     options.put("output_dir", folder.resolve(name));
     options.put("max_length", 128);

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
@@ -53,7 +54,12 @@ class PeftAdapterTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"llama-r8,llama", "gpt2-r4,gpt2"})
+  @CsvSource({
+    "llama-r8,llama",
+    "gpt2-r4,gpt2",
+    "gpt2-bias,gpt2",
+    "gpt2-bias-only,gpt2",
+  })
   void whatIsReadIsWrittenAgainUnderPeftsNamesWithAllKeys(String name, String model)
       throws IOException {
     Path adapter = copy(name);
@@ -62,6 +68,12 @@ class PeftAdapterTest {
     try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/" + model));
         PeftAdapter read = PeftAdapter.open("adapter", adapter, base)) {
       read.write(written, base, ElementType.F32);
+      Map<String, Tensor> values = Rounding.copies(read.model().trained());
+      Rounding.round(read.model().trained(), ElementType.BF16);
+      SavedWeights.read(written, read);
+      assertThat(read.model().trained().all())
+          .allMatch(p -> p.tensor().equal(Objects.requireNonNull(values.get(p.name()))));
+      values.values().forEach(Tensors::free);
     }
     SafetensorsFile before = SafetensorsFile.open(adapter.resolve(Checkpoint.ADAPTER));
     SafetensorsFile after = SafetensorsFile.open(written.resolve(Checkpoint.ADAPTER));
@@ -173,7 +185,7 @@ class PeftAdapterTest {
       value = {
         "peft_type | \"IA3\" | \"peft_type\" \"IA3\" is not supported yet; supported is LORA",
         "task_type | \"SEQ_CLS\" | supported is CAUSAL_LM",
-        "bias | \"all\" | \"bias\" \"all\" is not supported yet; supported is none",
+        "bias | \"some\" | \"bias\" \"some\" is not supported yet; supported is none, all, lora_only",
         "use_dora | true | \"use_dora\" true is not supported",
         "layers_to_transform | [0, 1.5] | \"layers_to_transform\" must be a number of a block or a list",
         "layers_to_transform | \"0\" | \"layers_to_transform\" must be a number of a block or a list",
