@@ -649,6 +649,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Trains the lengths of the rows of the adapted weights apart from their directions (DoRA, arXiv
+   * 2402.09353).
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning useDora(boolean on) {
+    return with("use_dora", on);
+  }
+
+  /**
    * Switches the adapter's dropout off in training.
    *
    * @param on true by default

@@ -249,6 +249,8 @@ public record TrainingConfig(
       @Option(help = "alpha per layer, as q_proj=16") Optional<List<String>> loraAlphaPattern,
       @Option(value = "false", help = "rank-stabilized LoRA: the scale is alpha / sqrt(rank)")
           boolean useRslora,
+      @Option(value = "false", help = "DoRA: train lengths and directions of rows apart")
+          boolean useDora,
       @Option(value = "true", help = "false applies lora_dropout in training")
           boolean disableDropout,
       @Option(value = "auto", help = "frozen weights; auto keeps their type") BaseDtype baseDtype) {

@@ -189,8 +189,9 @@ final class RunDescriptions {
     long all = model.parameters().count() + trained - model.plan().savedCount();
     return String.format(
         Locale.ROOT,
-        "LoRA, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
+        "%s, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
             + " layers (%s)%s",
+        lora.dora() ? "DoRA" : "LoRA",
         trained,
         all,
         100.0 * trained / all,

@@ -167,6 +167,7 @@ final class TrainedAdapter {
         options.alpha(),
         options.dropout(),
         options.useRslora(),
+        options.useDora(),
         new LayerChoice(
             targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears)),
             excluded().orElse(LayerChoice.NONE),
@@ -199,7 +200,8 @@ final class TrainedAdapter {
           "",
           e);
     } catch (LoraSettingException e) {
-      throw new UsageException("lora_" + e.setting(), e.problem(), "", "", e);
+      String option = e.setting().equals("use_dora") ? e.setting() : "lora_" + e.setting();
+      throw new UsageException(option, e.problem(), "", "", e);
     }
   }
 
@@ -313,6 +315,9 @@ final class TrainedAdapter {
         "lora_alpha_pattern", options.loraAlphaPattern().map(p -> alphas()), has.alphaPattern());
     if (options.useRslora()) {
       require("use_rslora", Optional.of(true), has.rsLora());
+    }
+    if (options.useDora()) {
+      require("use_dora", Optional.of(true), has.dora());
     }
   }
 

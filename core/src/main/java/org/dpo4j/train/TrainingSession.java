@@ -280,8 +280,8 @@ public final class TrainingSession implements AutoCloseable {
     gradNorm = norm;
     double learningRate = settings.schedule().at(step);
     trained().optimizer().step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
-    clock.updated();
     policy.weightsChanged();
+    clock.updated();
     completeStep();
     StepReport report =
         new StepReport(

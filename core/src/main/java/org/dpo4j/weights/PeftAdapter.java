@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
@@ -189,6 +190,12 @@ public final class PeftAdapter implements AutoCloseable {
   private static String nameInFile(Checkpoint checkpoint, String name) {
     String plain = PREFIX + name;
     int dot = plain.lastIndexOf('.');
+    if (name.endsWith(LoraModel.MAGNITUDES)) {
+      return Stream.of(plain, plain + ".weight", plain + ".default.weight", plain + ".default")
+          .filter(checkpoint::has)
+          .findFirst()
+          .orElse(plain);
+    }
     for (String before :
         new String[] {BASE_LAYER, ".default", ".modules_to_save", ".modules_to_save.default"}) {
       String named = plain.substring(0, dot) + before + plain.substring(dot);

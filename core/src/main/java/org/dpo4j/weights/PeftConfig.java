@@ -85,7 +85,6 @@ final class PeftConfig {
           "target_parameters",
           "trainable_token_indices",
           "use_bdlora",
-          "use_dora",
           "use_qalora",
           "velora_config");
 
@@ -119,6 +118,7 @@ final class PeftConfig {
           "rank_pattern",
           TARGETS,
           "task_type",
+          "use_dora",
           "use_rslora");
 
   private PeftConfig() {}
@@ -201,6 +201,7 @@ final class PeftConfig {
           json.positiveNumber("lora_alpha", 8),
           share(json, tree.path("lora_dropout")),
           json.flag("use_rslora", false),
+          json.flag("use_dora", false),
           layers(json, tree, modelType, linears),
           LoraConfig.Bias.valueOf(json.text("bias", "none").toUpperCase(Locale.ROOT)),
           texts(json, "modules_to_save", tree.path("modules_to_save")),
@@ -421,7 +422,7 @@ final class PeftConfig {
           .forEach(names::add);
     }
     json.put("task_type", CAUSAL_LM);
-    json.put("use_dora", false);
+    json.put("use_dora", config.dora());
     json.put("use_rslora", config.rsLora());
     return json;
   }

@@ -146,6 +146,7 @@ class LoraRunTest {
         "lora_alpha | 32 | lora_alpha is 32 but the adapter of adapter was made with 16",
         "lora_dropout | 0.05 | lora_dropout is 0.05 but the adapter of adapter was made with 0",
         "use_rslora | true | use_rslora is true but",
+        "use_dora | true | use_dora is true but",
         "lora_target_modules | q_proj | does not name model.layers.0.self_attn.v_proj",
         "lora_target_modules | k_proj,q_proj | but k_proj names none",
         "lora_exclude_modules | q_proj | lora_exclude_modules is q_proj but",
@@ -187,6 +188,27 @@ class LoraRunTest {
     assertThatThrownBy(() -> train("none", Map.of("use_peft", true, "lora_bias", bias)))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("lora_bias must train biases but");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama,auto", "gpt2,auto", "llama,int8"})
+  void doraIsTrainedAndMerged(String model, String baseDtype) throws IOException {
+    Map<String, Object> options =
+        Map.of(
+            "use_peft",
+            true,
+            "lora_r",
+            2,
+            "use_dora",
+            true,
+            "base_dtype",
+            baseDtype,
+            "lora_target_modules",
+            "all-linear",
+            "learning_rate",
+            1e-2);
+    assertMergesToTheSame(model, options);
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains("DoRA, ", "start check passed");
   }
 
   private void assertMergesToTheSame(String model, Map<String, ?> options) throws IOException {

@@ -86,6 +86,15 @@ class ResumeTest {
                 "ref_model_sync_steps",
                 2)),
         kind(
+            "DoRA",
+            Map.of(
+                "use_peft", true,
+                "use_dora", true,
+                "disable_dropout", false,
+                "lora_dropout", 0.5,
+                "sync_ref_model", true,
+                "ref_model_sync_steps", 2)),
+        kind(
             "adapter with dropout",
             Map.of("use_peft", true, "disable_dropout", false, "lora_dropout", 0.5, "lora_r", 4)),
         kind(

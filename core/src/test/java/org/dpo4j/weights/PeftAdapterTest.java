@@ -59,6 +59,8 @@ class PeftAdapterTest {
     "gpt2-r4,gpt2",
     "gpt2-bias,gpt2",
     "gpt2-bias-only,gpt2",
+    "llama-dora,llama",
+    "gpt2-dora,gpt2",
   })
   void whatIsReadIsWrittenAgainUnderPeftsNamesWithAllKeys(String name, String model)
       throws IOException {
@@ -156,6 +158,21 @@ class PeftAdapterTest {
   }
 
   @Test
+  void lengthsOfDoraAreExpectedWhereTheConfigSaysSoAndMayHaveOlderNames() throws IOException {
+    Path adapter = copy("llama-r8");
+    edit(adapter, json -> json.put("use_dora", true));
+    assertThatThrownBy(() -> open(adapter))
+        .hasMessageContaining(
+            "4 missing (base_model.model.model.layers.0.self_attn.q_proj.lora_mag");
+    Path named = copy("llama-dora");
+    rename(named, name -> name.replace("magnitude_vector", "magnitude_vector.default.weight"));
+    try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"));
+        PeftAdapter read = PeftAdapter.open("adapter", named, base)) {
+      assertThat(read.model().trained().all()).hasSize(3 * 6);
+    }
+  }
+
+  @Test
   void aRankThatIsNotTheFilesIsAWrongShape() throws IOException {
     Path adapter = copy("llama-r8");
     edit(adapter, json -> json.put("r", 4));
@@ -186,7 +203,6 @@ class PeftAdapterTest {
         "peft_type | \"IA3\" | \"peft_type\" \"IA3\" is not supported yet; supported is LORA",
         "task_type | \"SEQ_CLS\" | supported is CAUSAL_LM",
         "bias | \"some\" | \"bias\" \"some\" is not supported yet; supported is none, all, lora_only",
-        "use_dora | true | \"use_dora\" true is not supported",
         "layers_to_transform | [0, 1.5] | \"layers_to_transform\" must be a number of a block or a list",
         "layers_to_transform | \"0\" | \"layers_to_transform\" must be a number of a block or a list",
         "layers_to_transform | [7] | layers_to_transform must leave some of the layers that",

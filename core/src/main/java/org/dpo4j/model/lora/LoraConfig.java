@@ -15,6 +15,8 @@ import java.util.regex.Pattern;
  * @param dropout probability that an element of the adapter's input is dropped in training, in [0,
  *     1)
  * @param rsLora whether the scale is alpha/sqrt(rank) instead of alpha/rank
+ * @param dora whether the lengths of the rows of W + s B A are trained apart from their directions.
+ *     Liu et al. 2024, arXiv 2402.09353
  * @param layers selects the layers
  * @param bias the model's own biases that are trained too
  * @param modulesToSave suffixes of the paths of modules whose weights are trained in full
@@ -26,6 +28,7 @@ public record LoraConfig(
     double alpha,
     double dropout,
     boolean rsLora,
+    boolean dora,
     LayerChoice layers,
     Bias bias,
     List<String> modulesToSave,
@@ -65,6 +68,7 @@ public record LoraConfig(
         alpha,
         dropout,
         rsLora,
+        false,
         new LayerChoice(targets),
         Bias.NONE,
         modulesToSave,
@@ -79,6 +83,7 @@ public record LoraConfig(
         alpha,
         dropout,
         rsLora,
+        dora,
         new LayerChoice(layers.targets()),
         bias,
         modulesToSave,

@@ -37,6 +37,11 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     List<AdapterSlot> layers = layers(config, model.parameters(), modules);
     Set<Parameters.Parameter> saved = saved(config, model, modules);
     requireApart(layers, saved);
+    if (config.dora() && layers.contains(model.head().slot())) {
+      throw new LoraSettingException(
+          "use_dora",
+          "works with layers of blocks but target_modules names the head; leave one of them out");
+    }
     saved.addAll(biases(config.bias(), layers, model.parameters()));
     return new LoraPlan(layers, List.copyOf(saved));
   }
