@@ -1359,6 +1359,7 @@ public final class PreferenceTuning {
 
   /** Biases of the model that are trained besides an adapter. */
   public enum LoraBias {
+    /** No biases. */
     NONE,
     /** All of them, those of norms too. */
     ALL,
