@@ -241,7 +241,7 @@ public record TrainingConfig(
               help = "numbers of the blocks to adapt, from 0 (default all)",
               aliases = {"layers_to_transform", "peft_layers_to_transform"})
           Optional<List<Integer>> loraLayersToTransform,
-      @Option(help = "biases of the model to train too (default none)")
+      @Option(help = "biases of the model to train (default none)")
           Optional<LoraConfig.Bias> loraBias,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
