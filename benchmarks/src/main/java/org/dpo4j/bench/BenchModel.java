@@ -140,7 +140,7 @@ enum BenchModel {
           random.normal(tensor);
           tensor.mul_(Tensors.scalar(DEVIATION));
         }
-        case NORM -> tensor.fill_(Tensors.scalar(1.0));
+        case NORM, MAGNITUDES -> tensor.fill_(Tensors.scalar(1.0));
         case BIAS, NORM_BIAS, NORM_DIFFERENCE -> tensor.zero_();
       }
       return scope.disown(tensor);

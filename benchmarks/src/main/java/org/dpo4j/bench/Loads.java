@@ -36,7 +36,7 @@ record Loads(int steps, long tokens, TokenLoad load, double arithmetic) {
     List<EncodedExample> timed = pairs.subList(first, pairs.size());
     TokenLoad load = TokenLoad.of(timed, shape);
     Optional<AdapterShape> adapter =
-        work.lora() ? Optional.of(AdapterShape.of(lora(work), shape)) : Optional.empty();
+        work.lora() ? Optional.of(AdapterShape.of(lora(work), shape, 0)) : Optional.empty();
     return new Loads(
         Math.max(1, work.steps() - 1),
         timed.stream().mapToLong(EncodedExample::tokens).sum(),

@@ -150,7 +150,11 @@ class BadInputTest {
         usage("model as adapter", TRAIN + "--adapter $/model", "pass it as --model"),
         usage("rank of none", TRAIN + "--use_peft --lora_r 0", "--lora_r must be", "from 1"),
         usage("dropout of all", TRAIN + "--use_peft --lora_dropout 1", "in [0, 1) but was 1"),
-        usage("DoRA", TRAIN + "--use_peft --use_dora", "--use_dora true is refused: DoRA"),
+        usage("no biases", SHORT + "--use_peft --lora_bias all", "--lora_bias must train biases"),
+        usage(
+            "biases of none",
+            TRAIN + "--use_peft --lora_bias some",
+            "must be one of none, all, lora_only"),
         usage(
             "target misspelled",
             SHORT + "--use_peft --lora_target_modules q_prj",

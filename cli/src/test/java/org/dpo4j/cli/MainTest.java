@@ -123,7 +123,7 @@ class MainTest {
     assertThat(output("train", "--help"))
         .contains("Optimizer:")
         .containsPattern("--per_device_train_batch_size N +examples per micro-batch \\(8\\)")
-        .doesNotContain("use_dora");
+        .doesNotContain("load_in_4bit");
   }
 
   @Test
@@ -301,7 +301,6 @@ class MainTest {
       strings = {
         "--bf16_full_eval true",
         "--fp16",
-        "--use_dora",
         "--load_in_4bit",
         "--deepspeed zero3.json",
         "--loss_type sigmoid kto_pair",
@@ -397,7 +396,7 @@ class MainTest {
     assertThat(run("completion")).isZero();
     assertThat(out.toString(StandardCharsets.UTF_8))
         .contains("complete -F", "--learning_rate")
-        .doesNotContain("--use_dora");
+        .doesNotContain("--load_in_4bit");
   }
 
   @Test

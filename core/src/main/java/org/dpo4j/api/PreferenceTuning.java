@@ -600,6 +600,16 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Trains biases of the model besides the adapter, as PEFT's {@code bias}.
+   *
+   * @param biases {@link LoraBias#NONE} by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraBias(LoraBias biases) {
+    return with("lora_bias", text(biases));
+  }
+
+  /**
    * Trains modules in full besides the adapter.
    *
    * @param names modules such as {@code lm_head}; none by default
@@ -637,6 +647,17 @@ public final class PreferenceTuning {
    */
   public PreferenceTuning useRslora(boolean on) {
     return with("use_rslora", on);
+  }
+
+  /**
+   * Trains the lengths of the rows of the adapted weights apart from their directions (DoRA, arXiv
+   * 2402.09353).
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning useDora(boolean on) {
+    return with("use_dora", on);
   }
 
   /**
@@ -1360,6 +1381,16 @@ public final class PreferenceTuning {
     EPOCH,
     /** After each evaluation that is better than all before. */
     BEST
+  }
+
+  /** Biases of the model that are trained besides an adapter. */
+  public enum LoraBias {
+    /** No biases. */
+    NONE,
+    /** All of them, those of norms too. */
+    ALL,
+    /** Those of the layers that have an adapter. */
+    LORA_ONLY
   }
 
   /** How the weights of the model under an adapter are kept in memory. */

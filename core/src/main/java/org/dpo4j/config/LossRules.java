@@ -255,7 +255,7 @@ public final class LossRules {
     if (options.syncRefModel() && options.referenceChoice() == ReferenceChoice.BASE) {
       throw new UsageException(
           "sync_ref_model",
-          "moves a whole model towards the policy",
+          "moves a copy of what is trained towards the policy",
           OptionText.of("{reference} base is the model with its adapter off"),
           "leave out one of them");
     }

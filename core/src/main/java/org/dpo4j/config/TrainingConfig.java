@@ -23,6 +23,7 @@ import org.dpo4j.loss.FDivergence;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.loss.ReferenceUse;
 import org.dpo4j.loss.UnpairedLoss;
+import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.optim.Adafactor;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
@@ -123,11 +124,12 @@ public record TrainingConfig(
           "",
           "weights that are trained are in float32");
     }
-    if (loss.syncRefModel() && trainsAdapter) {
+    if (loss.syncRefModel() && trainsAdapter && loss.refModel().isPresent()) {
       throw new UsageException(
           "sync_ref_model",
-          "moves a whole model towards the policy and does not work with %s"
-              .formatted(lora.usePeft() ? OptionText.of("{use_peft}") : OptionText.of("{adapter}")),
+          OptionText.of(
+              "moves an adapter towards the policy with %s, and {ref_model} is a whole model",
+              lora.usePeft() ? OptionText.of("{use_peft}") : OptionText.of("{adapter}")),
           "",
           "leave out one of them");
     }
@@ -277,12 +279,16 @@ public record TrainingConfig(
               help = "numbers of the blocks to adapt, from 0 (default all)",
               aliases = {"layers_to_transform", "peft_layers_to_transform"})
           Optional<List<Integer>> loraLayersToTransform,
+      @Option(help = "biases of the model to train (default none)")
+          Optional<LoraConfig.Bias> loraBias,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
       @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
       @Option(help = "alpha per layer, as q_proj=16") Optional<List<String>> loraAlphaPattern,
       @Option(value = "false", help = "rank-stabilized LoRA: the scale is alpha / sqrt(rank)")
           boolean useRslora,
+      @Option(value = "false", help = "DoRA: train lengths and directions of rows apart")
+          boolean useDora,
       @Option(value = "true", help = "false applies lora_dropout in training")
           boolean disableDropout,
       @Option(value = "auto", help = "frozen weights; auto keeps their type") BaseDtype baseDtype) {

@@ -1,16 +1,31 @@
 package org.dpo4j.model;
 
-import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** The point of a linear layer at which an adapter adds to the output. */
+/** The point of a linear layer at which an adapter changes the output. */
 public final class AdapterSlot {
+
+  /**
+   * An adapter, which makes W x + p + b of a layer's output W x + b for its product p; with
+   * magnitudes m of DoRA m / |V| (W x + p) + b. With dropout d that is, as in PEFT, W x + b - W
+   * d(x) + m / |V| (W d(x) + p).
+   */
+  public interface Adapter {
+    /** The layer's input x, shape (rows, in), as the adapter sees it: d(x), or the node itself. */
+    Node seen(Node input);
+
+    /** The product p, shape (rows, out), of what the adapter sees; null if the adapter is off. */
+    @Nullable Product product(Node seen);
+
+    /** The magnitudes; null for none and if the adapter is off. */
+    @Nullable Magnitudes magnitudes();
+  }
 
   private final String path;
   private final Tensor weight;
   private final boolean transposed;
-  private @Nullable Function<Node, @Nullable Product> adapter;
+  private @Nullable Adapter adapter;
 
   AdapterSlot(String path, Tensor weight, boolean transposed) {
     this.path = path;
@@ -46,11 +61,9 @@ public final class AdapterSlot {
   /**
    * Attaches an adapter. A slot takes one adapter.
    *
-   * @param adapter maps the layer's input, shape (rows, in), to a product of shape (rows, out) that
-   *     is added to its output, or to null if nothing is added
    * @throws IllegalStateException if an adapter is attached
    */
-  public void attach(Function<Node, @Nullable Product> adapter) {
+  public void attach(Adapter adapter) {
     if (this.adapter != null) {
       throw new IllegalStateException(path + " has an adapter already");
     }
@@ -64,11 +77,16 @@ public final class AdapterSlot {
 
   /** The product that the adapter adds to the output, or null if it adds nothing. */
   @Nullable Product product(Node input) {
-    return adapter == null ? null : adapter.apply(input);
+    return adapter == null ? null : adapter.product(adapter.seen(input));
+  }
+
+  /** The adapter if it has magnitudes, which {@link #add} leaves out; else null. */
+  @Nullable Adapter scaling() {
+    return adapter == null || adapter.magnitudes() == null ? null : adapter;
   }
 
   /** The output plus the adapter's product. The output may be changed in place. */
-  public Node add(Node output, Node input) {
+  Node add(Node output, Node input) {
     Product product = product(input);
     return product == null ? output : product.addTo(output);
   }

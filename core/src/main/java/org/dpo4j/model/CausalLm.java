@@ -126,6 +126,14 @@ public interface CausalLm extends AutoCloseable {
     return parameters();
   }
 
+  /**
+   * Updates what is computed from the {@link #trained} weights, such as matrices in bfloat16. To be
+   * called whenever they have changed.
+   */
+  default void weightsChanged() {
+    parameters().refreshBf16(trained().all());
+  }
+
   int vocabSize();
 
   /**

@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import java.util.List;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -51,26 +52,56 @@ public record Linear(
    * @return shape (rows, out)
    */
   public Node apply(Node input) {
-    return apply(input, weight.times(input.value(), !transposed, bias));
+    AdapterSlot.Adapter scaling = slot == null ? null : slot.scaling();
+    return scaling == null ? added(own(input, bias), input) : scaled(input, scaling);
+  }
+
+  private Node added(Node output, Node input) {
+    return slot == null ? output : slot.add(output, input);
+  }
+
+  /** The layer's output without an adapter. */
+  private Node own(Node input, @Nullable Tensor shift) {
+    return own(input, weight.times(input.value(), !transposed, shift), shift);
+  }
+
+  private Node own(Node input, Tensor product, @Nullable Tensor shift) {
+    saveForGradient(input);
+    return input.then(product, gradient -> backward(input, gradient, shift));
+  }
+
+  private Node scaled(Node input, AdapterSlot.Adapter adapter) {
+    Magnitudes magnitudes = Objects.requireNonNull(adapter.magnitudes());
+    Node seen = adapter.seen(input);
+    Product product = Objects.requireNonNull(adapter.product(seen));
+    if (seen == input) {
+      return magnitudes.scale(product.addTo(own(input, null)), bias);
+    }
+    Node whole = own(input, bias);
+    Node part = own(seen, null);
+    Node rest =
+        whole.then(
+            whole.value().sub(part.value()),
+            gradient -> {
+              whole.accumulate(gradient);
+              part.accumulateOwned(gradient.neg());
+            });
+    return rest.plus(magnitudes.scale(product.addTo(part), null));
   }
 
   /** As {@link #apply(Node)}, for an output that will be saved: it is computed in the arena. */
   public Node applyInArena(Node input) {
+    AdapterSlot.Adapter scaling = slot == null ? null : slot.scaling();
     Tensor out =
-        input.taped() && !transposed
+        input.taped() && !transposed && scaling == null
             ? input.tape().allocate(input.value().size(0), weight.rowCount())
             : null;
     if (out == null) {
       return apply(input);
     }
     weight.timesInto(out, input.value(), true);
-    return apply(input, bias == null ? out : out.add_(bias)).alreadyInArena();
-  }
-
-  private Node apply(Node input, Tensor product) {
-    saveForGradient(input);
-    Node output = input.then(product, gradient -> backward(input, gradient));
-    return slot == null ? output : slot.add(output, input);
+    Node output = own(input, bias == null ? out : out.add_(bias), bias);
+    return added(output, input).alreadyInArena();
   }
 
   /**
@@ -85,7 +116,7 @@ public record Linear(
         weight.plusTimes(sum.value(), input.value(), !transposed),
         gradient -> {
           sum.accumulate(gradient);
-          backward(input, gradient);
+          backward(input, gradient, null);
         });
   }
 
@@ -102,7 +133,7 @@ public record Linear(
     return added == null ? List.of(own) : List.of(own, added);
   }
 
-  private void backward(Node input, Tensor gradient) {
+  private void backward(Node input, Tensor gradient, @Nullable Tensor shift) {
     input.accumulateProduct(weight, gradient, transposed);
     if (weight.trained()) {
       weight.recordGradient(
@@ -110,8 +141,8 @@ public record Linear(
           transposed ? input.value() : gradient,
           transposed ? gradient : input.value());
     }
-    if (bias != null && bias.requires_grad()) {
-      input.tape().recordVectorGradient(bias, gradient.sum(0));
+    if (shift != null && shift.requires_grad()) {
+      input.tape().recordVectorGradient(shift, gradient.sum(0));
     }
   }
 }

@@ -66,7 +66,7 @@ public final class Matrix {
   }
 
   /** A copy of the values in the precision of products, in the caller's scope. */
-  Tensor copy() {
+  public Tensor copy() {
     return isNarrow() ? scaled(values.to(ScalarType.Float), scales()) : values.clone();
   }
 

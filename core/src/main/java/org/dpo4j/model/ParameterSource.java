@@ -22,6 +22,8 @@ public interface ParameterSource {
     NORM_DIFFERENCE(false),
     /** The shift of a norm. */
     NORM_BIAS(false),
+    /** The lengths of a matrix's rows, trained apart from their directions. */
+    MAGNITUDES(true),
     /** Scores of attention's sinks. */
     SINKS(true);
 

@@ -54,17 +54,19 @@ public final class Parameters implements AutoCloseable {
     enableBf16(List.copyOf(matrices.values()));
   }
 
-  /** Updates the bf16 copies of all matrices that have one. */
-  public void refreshBf16() {
-    enableBf16(matrices.values().stream().filter(Matrix::usesBf16).toList());
-  }
-
-  /** Updates the bf16 copies of the trained matrices. */
-  public void refreshTrainedBf16() {
-    enableBf16(matrices.values().stream().filter(Matrix::trained).toList());
+  /** Updates the copies in bfloat16 of the matrices that have one, among some weights of these. */
+  public void refreshBf16(List<Parameter> changed) {
+    enableBf16(
+        changed.stream()
+            .map(parameter -> matrices.get(parameter.tensor()))
+            .filter(matrix -> matrix != null && matrix.usesBf16())
+            .toList());
   }
 
   private static void enableBf16(List<Matrix> matrices) {
+    if (matrices.isEmpty()) {
+      return;
+    }
     WorkerPool workers = WorkerPool.get();
     workers.runOnEach(
         thread -> {

@@ -36,7 +36,7 @@ public final class RandomParameters implements ParameterSource {
         }
         case EMBEDDING, SINKS -> random.normal(tensor);
         case BIAS -> uniform(tensor, 1 / Math.sqrt(fanIn));
-        case NORM -> tensor.fill_(Tensors.scalar(1.0));
+        case NORM, MAGNITUDES -> tensor.fill_(Tensors.scalar(1.0));
         case NORM_BIAS, NORM_DIFFERENCE -> tensor.zero_();
       }
       return scope.disown(tensor);

@@ -11,14 +11,17 @@ import org.dpo4j.model.lora.LoraConfig;
  * @param parameters all trained numbers
  * @param factors those of the adapter's factors, each used once for every token
  * @param ranks the sum of the ranks over all layers that have factors
+ * @param magnitudes DoRA's: the sum of the outputs of all layers that have factors; else 0
  */
-public record AdapterShape(long parameters, long factors, long ranks) {
+public record AdapterShape(long parameters, long factors, long ranks, long magnitudes) {
 
   /**
    * The sizes of an adapter on a model. Of modules that are trained in full, embedding table and
    * head are counted; the others are small.
+   *
+   * @param biases number of the model's biases that are trained
    */
-  public static AdapterShape of(LoraConfig config, ModelShape shape) {
+  public static AdapterShape of(LoraConfig config, ModelShape shape, long biases) {
     List<ModelShape.LinearShape> linears = new ArrayList<>();
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = shape.blocks() + "." + layer + ".";
@@ -33,11 +36,13 @@ public record AdapterShape(long parameters, long factors, long ranks) {
     }
     long factors = 0;
     long ranks = 0;
+    long outputs = 0;
     for (ModelShape.LinearShape linear : linears) {
       if (config.adapts(linear.path())) {
         int rank = config.rank(linear.path());
         factors += rank * (linear.in() + linear.out());
         ranks += rank;
+        outputs += linear.out();
       }
     }
     long tables =
@@ -45,6 +50,8 @@ public record AdapterShape(long parameters, long factors, long ranks) {
             .filter(
                 name -> name.matches("(.*\\.)?(lm_head|embed_tokens|embed_in|wte|word_embeddings)"))
             .count();
-    return new AdapterShape(factors + tables * shape.headWeights(), factors, ranks);
+    long magnitudes = config.dora() ? outputs : 0;
+    return new AdapterShape(
+        factors + magnitudes + tables * shape.headWeights() + biases, factors, ranks, magnitudes);
   }
 }

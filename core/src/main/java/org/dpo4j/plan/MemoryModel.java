@@ -142,7 +142,7 @@ public record MemoryModel(
     all += layers * load.tokens() * projectionFloats();
     all += (layers - 1) * load.tokens() * completionFloats();
     all += load.predicting() * (completionFloats() + (parallel() ? shape.hiddenSize() : 0));
-    all += load.tokens() * adapter.map(AdapterShape::ranks).orElse(0L);
+    all += load.tokens() * adapter.map(a -> a.ranks() + a.magnitudes()).orElse(0L);
     return all * FLOAT;
   }
 

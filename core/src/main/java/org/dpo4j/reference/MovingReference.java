@@ -16,6 +16,9 @@ import org.dpo4j.torch.Tensors;
  * TR-DPO: a reference that follows the policy. After every tau-th step its weights become alpha x
  * policy + (1 - alpha) x reference. Gorbatovski et al. 2024, arXiv 2404.09656; as TRL's {@code
  * sync_ref_model}. Its log-probabilities are computed for each micro-batch.
+ *
+ * <p>Where an adapter is trained, the weights that move are those of a second adapter on the same
+ * model. TRL 1.16 refuses that; its callback computes this on its "ref" adapter.
  */
 public final class MovingReference implements Reference {
 
@@ -43,8 +46,8 @@ public final class MovingReference implements Reference {
    * Starts with the weights of a model.
    *
    * @param engine computes the reference's log-probabilities
-   * @param model changed by {@link #afterStep} and closed with this object; its weights must have
-   *     the policy's names and shapes
+   * @param model changed by {@link #afterStep} and closed with this object; its {@link
+   *     CausalLm#trained} weights must have the policy's names and shapes
    * @param schedule when and how far the reference moves
    * @param tail token weights of the log-probabilities
    */
@@ -74,8 +77,8 @@ public final class MovingReference implements Reference {
     if (step % schedule.everySteps() != 0) {
       return;
     }
-    List<Parameters.Parameter> sources = policy.parameters().all();
-    List<Parameters.Parameter> targets = model.parameters().all();
+    List<Parameters.Parameter> sources = policy.trained().all();
+    List<Parameters.Parameter> targets = model.trained().all();
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       for (int i = 0; i < targets.size(); i++) {
@@ -86,12 +89,17 @@ public final class MovingReference implements Reference {
             .add_(sources.get(i).tensor(), Tensors.scalar(schedule.alpha()));
       }
     }
-    model.parameters().refreshBf16();
+    model.weightsChanged();
   }
 
   @Override
   public Parameters movingWeights() {
-    return model.parameters();
+    return model.trained();
+  }
+
+  @Override
+  public void weightsChanged() {
+    model.weightsChanged();
   }
 
   @Override

@@ -40,6 +40,9 @@ public sealed interface Reference extends AutoCloseable
     return null;
   }
 
+  /** To be called whenever another than {@link #afterStep} has changed {@link #movingWeights}. */
+  default void weightsChanged() {}
+
   /** Frees the reference's own memory. */
   @Override
   default void close() {}

@@ -53,6 +53,7 @@ public final class PlanRun {
   private final ModelBlueprint blueprint;
   private final ModelShape shape;
   private final Optional<LoraConfig> lora;
+  private long biases; // trained beside the adapter
   private final Map<String, Object> figures = new LinkedHashMap<>();
 
   private PlanRun(PlanConfig config, RunOutput output, DiskSpace disk) {
@@ -68,7 +69,7 @@ public final class PlanRun {
     this.checkpoint = described.checkpoint(); // headers alone
     this.blueprint = described.of(checkpoint);
     this.shape = blueprint.shape();
-    lora.ifPresent(adapter -> TrainedAdapter.check(training, adapter, blueprint, output));
+    biases = lora.map(a -> TrainedAdapter.check(training, a, blueprint, output)).orElse(0L);
   }
 
   /**
@@ -185,7 +186,7 @@ public final class PlanRun {
   }
 
   private Optional<AdapterShape> adapter() {
-    return lora.map(adapter -> AdapterShape.of(adapter, shape));
+    return lora.map(adapter -> AdapterShape.of(adapter, shape, biases));
   }
 
   private EpochPlan plan(int pairs, int microBatch, int accumulation) {
@@ -252,7 +253,7 @@ public final class PlanRun {
   }
 
   private MemoryModel memory(ModelShape shape, boolean checkpointing) {
-    Optional<AdapterShape> adapter = lora.map(config -> AdapterShape.of(config, shape));
+    Optional<AdapterShape> adapter = lora.map(config -> AdapterShape.of(config, shape, biases));
     long frozen = MemoryModel.frozenBytes(shape, storage(), checkpoint.dtype().bytes());
     int moments = training.optimizer().optim().moments();
     return new MemoryModel(shape, adapter, frozen, checkpointing, Engine.threads(), moments);
@@ -282,7 +283,9 @@ public final class PlanRun {
    * step.
    */
   private long referenceCopy() {
-    return training.loss().syncRefModel() ? shape.parameters() : 0;
+    return training.loss().syncRefModel()
+        ? adapter().map(AdapterShape::parameters).orElse(shape.parameters())
+        : 0;
   }
 
   /** The largest micro-batch for which a step of the same pairs fits. */

@@ -76,24 +76,12 @@ final class References {
           datasets.stream()
               .map(dataset -> new TrainingData(dataset.examples(), null, dataset.packs()))
               .toList();
-      case BASE -> ofBase(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
+      case BASE -> of(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
       case START ->
           config.loss().refModel().isPresent()
               ? ofOther(inputs.model(), datasets)
               : of(inputs.model(), inputs.model(), datasets);
     };
-  }
-
-  /**
-   * With the adapter off, fully trained modules have the base model's weights, also in bfloat16.
-   */
-  private List<TrainingData> ofBase(CausalLm base, CausalLm policy, List<ExampleDataset> datasets) {
-    try (CausalLm.AdapterHold adapter = base.holdAdapter()) {
-      cast(base);
-      return of(base, policy, datasets);
-    } finally {
-      cast(policy);
-    }
   }
 
   /** Turns on bfloat16 products if the run uses them. */

@@ -115,6 +115,9 @@ final class RunDescriptions {
     if (loss.refModel().isPresent()) {
       return loss.refModel().get() + (loss.syncRefModel() ? "" : ", frozen");
     }
+    if (loss.syncRefModel() && config.trainsAdapter()) {
+      return "the start model with a copy of the adapter";
+    }
     if (isWithoutAdapter()) {
       return "the model with its adapter off";
     }
@@ -164,6 +167,9 @@ final class RunDescriptions {
     if (loss.referenceChoice() == ReferenceChoice.NONE) {
       return "none";
     }
+    if (loss.syncRefModel() && config.trainsAdapter()) {
+      return "that model with a copy of the adapter" + moving();
+    }
     if (isWithoutAdapter()) {
       return "that model without an adapter";
     }
@@ -183,8 +189,9 @@ final class RunDescriptions {
     long all = model.parameters().count() + trained - model.plan().savedCount();
     return String.format(
         Locale.ROOT,
-        "LoRA, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
+        "%s, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
             + " layers (%s)%s",
+        lora.dora() ? "DoRA" : "LoRA",
         trained,
         all,
         100.0 * trained / all,
@@ -195,8 +202,17 @@ final class RunDescriptions {
         config.lora().disableDropout() && lora.dropout() > 0 ? " off (disable_dropout)" : "",
         model.plan().layers().size(),
         String.join(", ", LoraPlan.lastParts(model.plan().layers())),
-        lora.modulesToSave().isEmpty()
-            ? ""
-            : ", whole modules: " + String.join(", ", lora.modulesToSave()));
+        biases(lora.bias())
+            + (lora.modulesToSave().isEmpty()
+                ? ""
+                : ", whole modules: " + String.join(", ", lora.modulesToSave())));
+  }
+
+  private static String biases(LoraConfig.Bias bias) {
+    return switch (bias) {
+      case NONE -> "";
+      case ALL -> ", all biases";
+      case LORA_ONLY -> ", the biases of these layers";
+    };
   }
 }

@@ -92,7 +92,7 @@ final class Saving implements AutoCloseable {
     words = words(type, candidate, rounding, "the update");
     if (type == candidate) {
       Rounding.round(inputs.model().trained(), type);
-      inputs.model().parameters().refreshBf16();
+      inputs.model().weightsChanged();
       if (rounding.share() > ALLOWED) {
         output.warn(
             OptionText.of(

@@ -139,23 +139,25 @@ final class TrainedAdapter {
    * as {@link #of} does.
    *
    * @param output receives notes about settings without effect
+   * @return number of biases (elements) that are trained
    * @throws UsageException if they do not fit
    */
-  static void check(TrainingConfig config, LoraConfig lora, ModelBlueprint base, RunOutput output) {
-    if (config.model().adapter().isPresent()) {
-      return;
-    }
+  static long check(TrainingConfig config, LoraConfig lora, ModelBlueprint base, RunOutput output) {
     TrainedAdapter wanted = new TrainedAdapter(config.lora());
     try (CausalLm model = base.build(ParameterSource.placeholders())) {
+      if (config.model().adapter().isPresent()) {
+        return LoraPlan.of(lora, model).biasCount();
+      }
       LoraPlan plan =
           wanted.checked(
               w -> {
                 LoraPlan made = LoraPlan.of(lora, model);
-                made.requirePatternsUsed(lora);
+                made.requireAllUsed(lora);
                 return made;
               });
       wanted.noteExclusions(lora.layers(), model, output);
       wanted.requireTargets(plan);
+      return plan.biasCount();
     }
   }
 
@@ -165,11 +167,13 @@ final class TrainedAdapter {
         options.alpha(),
         options.dropout(),
         options.useRslora(),
+        options.useDora(),
         new LayerChoice(
             targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears)),
             excluded().orElse(LayerChoice.NONE),
             options.loraLayersToTransform().orElse(List.of()),
             List.of()),
+        options.loraBias().orElse(LoraConfig.Bias.NONE),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
         alphas());
@@ -196,7 +200,8 @@ final class TrainedAdapter {
           "",
           e);
     } catch (LoraSettingException e) {
-      throw new UsageException("lora_" + e.setting(), e.problem(), "", "", e);
+      String option = e.setting().equals("use_dora") ? e.setting() : "lora_" + e.setting();
+      throw new UsageException(option, e.problem(), "", "", e);
     }
   }
 
@@ -303,12 +308,16 @@ final class TrainedAdapter {
         options.loraExcludeModules().map(names -> choice(names, PeftAdapter::excluded).words()),
         has.layers().excluded().words());
     require("lora_layers_to_transform", options.loraLayersToTransform(), has.layers().blocks());
+    require("lora_bias", options.loraBias(), has.bias());
     require("lora_modules_to_save", options.loraModulesToSave(), has.modulesToSave());
     require("lora_rank_pattern", options.loraRankPattern().map(p -> ranks()), has.rankPattern());
     require(
         "lora_alpha_pattern", options.loraAlphaPattern().map(p -> alphas()), has.alphaPattern());
     if (options.useRslora()) {
       require("use_rslora", Optional.of(true), has.rsLora());
+    }
+    if (options.useDora()) {
+      require("use_dora", Optional.of(true), has.dora());
     }
   }
 

@@ -280,10 +280,8 @@ public final class TrainingSession implements AutoCloseable {
     gradNorm = norm;
     double learningRate = settings.schedule().at(step);
     trained().optimizer().step(learningRate, FlatParameters.clip(gradNorm, settings.maxGradNorm()));
+    policy.weightsChanged();
     clock.updated();
-    if (settings.computation().bf16()) {
-      policy.parameters().refreshTrainedBf16();
-    }
     completeStep();
     StepReport report =
         new StepReport(
@@ -530,7 +528,10 @@ public final class TrainingSession implements AutoCloseable {
     microBatch = numbers.microBatch();
     tensors().forEach(source::copyTo);
     weights.optimizer().continueAfter(step - skippedSteps);
-    refreshBf16();
+    policy.weightsChanged();
+    if (data.reference() != null) {
+      data.reference().weightsChanged();
+    }
     examplesSeen = numbers.examplesSeen();
     numTokens = numbers.numTokens();
     gradNorm = numbers.gradNorm();
@@ -543,15 +544,7 @@ public final class TrainingSession implements AutoCloseable {
   /** Replaces the trained weights by saved ones, such as those of the best checkpoint. */
   public void replaceWeights(StateSource source) {
     source.copyTo(TrainingSnapshot.WEIGHTS, trained().parameters().values());
-    refreshBf16();
-  }
-
-  /** Matrices in bfloat16 are copies of the weights. */
-  private void refreshBf16() {
-    policy.parameters().refreshBf16();
-    if (data.reference() != null && data.reference().movingWeights() != null) {
-      data.reference().movingWeights().refreshBf16();
-    }
+    policy.weightsChanged();
   }
 
   private List<Parameters.Parameter> movingWeights() {

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
@@ -40,12 +41,18 @@ public final class PeftAdapter implements AutoCloseable {
 
   private static final String PREFIX = "base_model.model.";
 
-  /** Weights of the model that PEFT stores along with an adapter on the head. */
+  /** PEFT's name of the layer under an adapter. */
   private static final String BASE_LAYER = ".base_layer";
+
+  /** The original of a module that is trained in full, which PEFT stores beside biases. */
+  private static final String ORIGINAL = ".original_module.";
 
   private static final WeightRules RULES =
       new WeightRules(
-          Map.of(), Pattern.compile(".*\\.base_layer\\.[^.]+"), Optional.empty(), Set.of());
+          Map.of(),
+          Pattern.compile(".*\\.(base_layer|original_module)\\.[^.]+"),
+          Optional.empty(),
+          Set.of());
 
   /**
    * The SHA-256 of the base model's weights, in the header of the weight file: PEFT would warn of
@@ -89,8 +96,8 @@ public final class PeftAdapter implements AutoCloseable {
           (name, kind, shape) -> load.take(nameInFile(checkpoint, name), kind, shape);
       LoraModel model = model(base, config, source, "[" + file + "] ");
       try {
-        load.finish();
-        requireUnchangedBase(checkpoint, base);
+        Set<String> read = Set.copyOf(load.finish().inFile().values());
+        requireUnchangedBase(checkpoint, read, base);
       } catch (DpoException e) {
         model.close();
         throw e;
@@ -100,9 +107,10 @@ public final class PeftAdapter implements AutoCloseable {
   }
 
   /** PEFT would replace the model's weights by these; here they must be equal. */
-  private static void requireUnchangedBase(Checkpoint checkpoint, LoadedModel base) {
+  private static void requireUnchangedBase(
+      Checkpoint checkpoint, Set<String> read, LoadedModel base) {
     for (String stored : checkpoint.names()) {
-      if (!RULES.isBuffer(stored)) {
+      if (!RULES.isBuffer(stored) || read.contains(stored) || stored.contains(ORIGINAL)) {
         continue;
       }
       String name = stored.replace(BASE_LAYER, "").substring(PREFIX.length());
@@ -182,8 +190,14 @@ public final class PeftAdapter implements AutoCloseable {
   private static String nameInFile(Checkpoint checkpoint, String name) {
     String plain = PREFIX + name;
     int dot = plain.lastIndexOf('.');
+    if (name.endsWith(LoraModel.MAGNITUDES)) {
+      return Stream.of(plain, plain + ".weight", plain + ".default.weight", plain + ".default")
+          .filter(checkpoint::has)
+          .findFirst()
+          .orElse(plain);
+    }
     for (String before :
-        new String[] {".default", ".modules_to_save", ".modules_to_save.default"}) {
+        new String[] {BASE_LAYER, ".default", ".modules_to_save", ".modules_to_save.default"}) {
       String named = plain.substring(0, dot) + before + plain.substring(dot);
       if (!checkpoint.has(plain) && checkpoint.has(named)) {
         return named;
@@ -204,7 +218,7 @@ public final class PeftAdapter implements AutoCloseable {
   public static PeftAdapter create(LoraConfig config, LoadedModel base, RandomNumbers random) {
     LoraModel model = new LoraModel(base.model(), config, LoraModel.fresh(base.model(), random));
     try {
-      model.plan().requirePatternsUsed(config);
+      model.plan().requireAllUsed(config);
     } catch (DpoException e) {
       model.close();
       throw e;
@@ -301,8 +315,10 @@ public final class PeftAdapter implements AutoCloseable {
         Map.of(BASE_SHA256, base.checkpoint().sha256()));
   }
 
-  static String nameInFile(String name) {
-    return PREFIX + name;
+  /** The name of a trained weight in the file. */
+  String nameInFile(String name) {
+    String layer = model.plan().layerOfBias(name);
+    return PREFIX + (layer == null ? name : layer + BASE_LAYER + ".bias");
   }
 
   /** Detaches the adapter from its model and frees it. */

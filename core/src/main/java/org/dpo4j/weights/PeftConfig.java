@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -84,7 +85,6 @@ final class PeftConfig {
           "target_parameters",
           "trainable_token_indices",
           "use_bdlora",
-          "use_dora",
           "use_qalora",
           "velora_config");
 
@@ -118,6 +118,7 @@ final class PeftConfig {
           "rank_pattern",
           TARGETS,
           "task_type",
+          "use_dora",
           "use_rslora");
 
   private PeftConfig() {}
@@ -183,9 +184,9 @@ final class PeftConfig {
    * @throws DpoException if a value is wrong or not supported
    */
   static LoraConfig read(HuggingFaceConfig json, String modelType, Collection<String> linears) {
-    require(json, "peft_type", Set.of("LORA"), "LORA");
-    require(json, "task_type", Set.of(CAUSAL_LM), CAUSAL_LM);
-    require(json, "bias", Set.of("none"), "none");
+    require(json, "peft_type", List.of("LORA"));
+    require(json, "task_type", List.of(CAUSAL_LM));
+    require(json, "bias", List.of("none", "all", "lora_only"));
     JsonNode tree = json.copy();
     for (String key : NOT_HERE) {
       if (!isOff(tree.path(key))) {
@@ -200,7 +201,9 @@ final class PeftConfig {
           json.positiveNumber("lora_alpha", 8),
           share(json, tree.path("lora_dropout")),
           json.flag("use_rslora", false),
+          json.flag("use_dora", false),
           layers(json, tree, modelType, linears),
+          LoraConfig.Bias.valueOf(json.text("bias", "none").toUpperCase(Locale.ROOT)),
           texts(json, "modules_to_save", tree.path("modules_to_save")),
           ranks(json, tree.path("rank_pattern")),
           alphas(json, tree.path("alpha_pattern")));
@@ -216,10 +219,10 @@ final class PeftConfig {
     }
   }
 
-  private static void require(
-      HuggingFaceConfig json, String key, Set<String> values, String supported) {
-    if (!values.contains(json.text(key, supported))) {
-      throw json.notSupported(key, supported);
+  /** One of some values; the first where the key is absent. */
+  private static void require(HuggingFaceConfig json, String key, List<String> values) {
+    if (!values.contains(json.text(key, values.get(0)))) {
+      throw json.notSupported(key, String.join(", ", values));
     }
   }
 
@@ -386,7 +389,7 @@ final class PeftConfig {
     config.alphaPattern().forEach((key, alpha) -> number(alphas, key, alpha));
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", base.toString());
-    json.put("bias", "none");
+    json.put("bias", config.bias().name().toLowerCase(Locale.ROOT));
     if (config.layers().excluded() instanceof TargetModules.Matching matching) {
       json.put(EXCLUDED, matching.expression());
     } else {
@@ -419,7 +422,7 @@ final class PeftConfig {
           .forEach(names::add);
     }
     json.put("task_type", CAUSAL_LM);
-    json.put("use_dora", false);
+    json.put("use_dora", config.dora());
     json.put("use_rslora", config.rsLora());
     return json;
   }

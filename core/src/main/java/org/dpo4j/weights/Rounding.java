@@ -94,8 +94,8 @@ public record Rounding(double lost, double update) {
   }
 
   /**
-   * Rounds weights in place to the values that a file of this type stores. The caller updates
-   * copies of matrices in bfloat16 ({@link Parameters#refreshBf16}).
+   * Rounds weights in place to the values that a file of this type stores. The caller tells the
+   * model ({@link CausalLm#weightsChanged}).
    *
    * @throws DpoException if a weight is not finite in {@code type}
    */

@@ -26,7 +26,7 @@ public final class SavedWeights {
   /** The same for an adapter. */
   public static void read(Path folder, PeftAdapter adapter) {
     Checkpoint saved = Checkpoint.openAdapter(folder);
-    copy(saved, adapter.model().trained(), PeftAdapter::nameInFile);
+    copy(saved, adapter.model().trained(), adapter::nameInFile);
   }
 
   private static void copy(Checkpoint saved, Parameters parameters, UnaryOperator<String> names) {

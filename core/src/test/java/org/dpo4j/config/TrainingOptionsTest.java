@@ -78,6 +78,8 @@ class TrainingOptionsTest {
           Map.entry("adam_beta1", "0.8"),
           Map.entry("adam_beta2", "0.95"),
           Map.entry("adam_epsilon", "1e-6"),
+          Map.entry("lora_bias", "lora_only"),
+          Map.entry("use_dora", "true"),
           Map.entry("max_grad_norm", "0.5"),
           Map.entry("on_nan", "skip"),
           Map.entry("on_nan_limit", "3"),
@@ -314,11 +316,11 @@ class TrainingOptionsTest {
     assertThatThrownBy(
             () ->
                 TrainingOptions.resolve(
-                    yaml("model: m\nbf16_full_eval: true\nuse_dora: yes\n"),
+                    yaml("model: m\nbf16_full_eval: true\nload_in_4bit: yes\n"),
                     given(Map.of("loss_type", "kto_pair", "learning_rat", "1"))))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("run.yaml:2: bf16_full_eval true is refused: evaluation computes as")
-        .hasMessageContaining("run.yaml:3: use_dora yes is refused: DoRA is not there yet")
+        .hasMessageContaining("run.yaml:3: load_in_4bit yes is refused: weights in 4 bits are not")
         .hasMessageContaining("loss_type kto_pair is refused: TRL removed this loss")
         .hasMessageContaining("learning_rat is no option here; did you mean learning_rate?");
   }

@@ -66,6 +66,7 @@ class TrlPageTest {
         | `loss_type: odpo`, `ipo_sum` and `dpop` | not there | papers' losses, with `odpo_alpha` and `dpop_lambda` | see [losses](losses.md) |
         | `disable_dropout` false | dropout of model and adapter | of the adapter; refused where config.json has dropout of the model's own | the models here have none |
         | `lora_target_modules` with one plain name | a pattern for the whole path | the name of layers, as in a list | a pattern of that kind finds no layer |
+        | `sync_ref_model` with an adapter | refused | the reference is a second adapter on the same model | see [losses](losses.md) |
         | `output_dir` | `trainer_output` | required | a folder is never guessed |
         | `disable_dropout` with `loss_type: nll` | not an option: dropout of model and adapter acts | true, as for the other losses | one rule; `false` turns the adapter's on, as `SFTConfig` has it |
         | `shuffle` with `loss_type: kto` | `train_sampling_strategy: sequential`, nothing else | true: whole micro-batches are shuffled; false is TRL's order | completions are exchanged within micro-batches of the file's order |
@@ -88,7 +89,8 @@ class TrlPageTest {
         | a prompt that the completions repeat | trained on twice | a bad row; text that one side alone repeats is a warning |
         | fields that Parquet fills in with null, as in `arguments` of tool calls | rendered as `null` | taken as not written, as from JSON |
         | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands, or with `tokenizer_source transformers` as there; see [tokens](tokens.md) |
-        | DoRA, prefix tuning and other adapters | PEFT's | refused by name |
+        | the reference of a new adapter with `lora_bias` (PEFT's `bias`) | has the trained biases unless it is precomputed | has those of the start |
+        | prefix tuning and other adapters | PEFT's | refused by name |
 
         ## Honoured
         """);

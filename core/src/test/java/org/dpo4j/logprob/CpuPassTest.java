@@ -23,6 +23,7 @@ import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.model.SmallModel;
 import org.dpo4j.model.decoder.DecoderConfig;
+import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
@@ -126,6 +127,48 @@ class CpuPassTest {
       assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(base.parameters().all())
           .allMatch(parameter -> !parameter.tensor().grad().defined());
+    }
+  }
+
+  /** Without dropout and with it, where the layer's own product is computed twice. */
+  @ParameterizedTest
+  @EnumSource
+  void theLengthsOfDoraGetTheirGradientsOnBothEngines(SmallModel kind) {
+    LoraConfig config =
+        new LoraConfig(
+            3,
+            5,
+            0.5,
+            false,
+            true,
+            new LayerChoice(
+                new TargetModules.AllLinear(),
+                new TargetModules.Named(List.of("head")),
+                List.of(),
+                List.of()),
+            LoraConfig.Bias.ALL,
+            List.of(),
+            Map.of(),
+            Map.of());
+    try (CausalLm base = kind.create(ElementType.F64, 2)) {
+      ParameterSource copies = base.parameters().copies();
+      RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));
+      try (LoraModel model =
+          new LoraModel(
+              base,
+              config,
+              (name, role, shape) ->
+                  (name.contains(".lora_") ? random : copies).take(name, role, shape))) {
+        assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+        model.enableDropout();
+        double[] expected = dropped(model, LogProbEngine.autograd(), TRAINING[0], 7);
+        for (int threads : new int[] {1, 3}) {
+          Engine.setThreads(threads);
+          double[] found = dropped(model, LogProbEngine.cpu(), TRAINING[0], 7);
+          assertThat(found).usingElementComparator(relative(1e-9)).containsExactly(expected);
+          assertThat(dropped(model, LogProbEngine.cpu(), TRAINING[1], 7)).isEqualTo(found);
+        }
+      }
     }
   }
 
@@ -461,6 +504,11 @@ class CpuPassTest {
           .hasMessageContaining("the adapter is off");
       second.close();
       forward(model, PAIRS, TRAINING[0], HeadPass.Sizes.DEFAULT).close();
+      try (CausalLm copy = model.copy();
+          CausalLm.AdapterHold third = copy.holdAdapter()) {
+        assertThatThrownBy(off::holdAdapter).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(model::holdAdapter).isInstanceOf(IllegalStateException.class);
+      }
     }
   }
 

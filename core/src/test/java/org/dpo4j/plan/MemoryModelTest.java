@@ -19,6 +19,7 @@ import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderPass;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.WeightStorage;
+import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
@@ -69,7 +70,8 @@ class MemoryModelTest {
 
   @Test
   void aFrozenWeightTakesFour() {
-    Map<MemoryModel.Part, Long> parts = peak(Optional.of(new AdapterShape(100, 100, 40)), false, 0);
+    Map<MemoryModel.Part, Long> parts =
+        peak(Optional.of(new AdapterShape(100, 100, 40, 0)), false, 0);
 
     assertThat(parts)
         .containsEntry(MemoryModel.Part.WEIGHTS, 4 * (9000L + 100))
@@ -80,7 +82,7 @@ class MemoryModelTest {
 
   @Test
   void aFrozenWeightTakesWhatItIsStoredInAndEachThreadWidensAMatrix() {
-    Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40));
+    Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40, 0));
     long largest = SHAPE.linears().stream().mapToLong(l -> l.in() * l.out()).max().orElseThrow();
 
     assertThat(model(adapter, WeightStorage.AS_STORED, false).peak(PAIRS, LOAD, 0))
@@ -103,7 +105,7 @@ class MemoryModelTest {
     }
     assertThat(withMoments(Optional.empty(), 0))
         .containsEntry(MemoryModel.Part.OPTIMIZER, 4 * 1000L * SHAPE.hiddenSize());
-    assertThat(withMoments(Optional.of(new AdapterShape(100, 100, 40)), 0))
+    assertThat(withMoments(Optional.of(new AdapterShape(100, 100, 40, 0)), 0))
         .containsEntry(MemoryModel.Part.OPTIMIZER, 0L);
   }
 
@@ -172,10 +174,41 @@ class MemoryModelTest {
                 loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
       model.trained().requireGradients(true);
       MemoryModel plan =
-          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape)), 0, false, 2, 2);
+          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape, 0)), 0, false, 2, 2);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);
+    }
+  }
+
+  /** DoRA holds the output of each layer with an adapter once more. */
+  @Test
+  void withDoraThePlanFindsTheOutputsToo() {
+    Path folder = ModelFolders.fixture("models/llama");
+    ModelShape shape = ModelBlueprint.read("model", folder).shape();
+    LoraConfig config =
+        new LoraConfig(
+            8,
+            16,
+            0,
+            false,
+            true,
+            new LayerChoice(new TargetModules.AllLinear()),
+            LoraConfig.Bias.NONE,
+            List.of(),
+            Map.of(),
+            Map.of());
+    try (LoadedModel loaded = ModelReader.open(folder);
+        LoraModel model =
+            new LoraModel(
+                loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
+      model.trained().requireGradients(true);
+      AdapterShape sizes = AdapterShape.of(config, shape, 0);
+      assertThat(sizes.parameters()).isEqualTo(model.trained().count());
+      MemoryModel plan = new MemoryModel(shape, Optional.of(sizes), 0, false, 2, 2);
+      TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
+      // Of the last block's outputs only those of predicting tokens are held; the plan counts all.
+      assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 93 / 100, 0.05);
     }
   }
 

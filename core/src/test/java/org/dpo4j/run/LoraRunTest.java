@@ -113,6 +113,31 @@ class LoraRunTest {
         .doesNotContain("start check passed");
   }
 
+  /**
+   * The adapter of TRL's moving reference is a second one: the trajectory lora_sync compares it.
+   */
+  @Test
+  void aReferenceThatFollowsAnAdapterIsSaidToBeACopyOfItAndNotOfAWholeOtherModel() {
+    Path adapter = fixture("adapters/llama-r8");
+    train("sync", Map.of("adapter", adapter, "sync_ref_model", true));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains(
+            "reference: the start model with a copy of the adapter, which goes 0.6 of the way to"
+                + " the policy after every 512 steps (weights sha256 6972034bea06, adapter sha256"
+                + " 43d34524666b)\n")
+        .contains("start check passed");
+    assertThatThrownBy(
+            () ->
+                train(
+                    "other",
+                    Map.of(
+                        "use_peft", true,
+                        "sync_ref_model", true,
+                        "ref_model", fixture("models/llama"))))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("sync_ref_model moves an adapter towards the policy with use_peft");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -121,10 +146,12 @@ class LoraRunTest {
         "lora_alpha | 32 | lora_alpha is 32 but the adapter of adapter was made with 16",
         "lora_dropout | 0.05 | lora_dropout is 0.05 but the adapter of adapter was made with 0",
         "use_rslora | true | use_rslora is true but",
+        "use_dora | true | use_dora is true but",
         "lora_target_modules | q_proj | does not name model.layers.0.self_attn.v_proj",
         "lora_target_modules | k_proj,q_proj | but k_proj names none",
         "lora_exclude_modules | q_proj | lora_exclude_modules is q_proj but",
         "lora_layers_to_transform | 1 | lora_layers_to_transform is 1 but",
+        "lora_bias | all | lora_bias is all but",
         "lora_modules_to_save | norm | lora_modules_to_save is norm but",
         "lora_rank_pattern | q_proj=2 | lora_rank_pattern is {\"q_proj\": 2} but",
       })
@@ -148,6 +175,62 @@ class LoraRunTest {
             "lora_target_modules",
             List.of("v_proj", "q_proj")));
     assertThat(folder.resolve("out/adapter_config.json")).exists();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {"all | , all biases", "lora_only | , the biases of these layers"})
+  void biasesAreTrainedAndMerged(String bias, String says) throws IOException {
+    assertMergesToTheSame(
+        "gpt2", Map.of("use_peft", true, "lora_r", 2, "lora_bias", bias, "learning_rate", 1e-2));
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains(says, "start check passed");
+    assertThatThrownBy(() -> train("none", Map.of("use_peft", true, "lora_bias", bias)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("lora_bias must train biases but");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama,auto", "gpt2,auto", "llama,int8"})
+  void doraIsTrainedAndMerged(String model, String baseDtype) throws IOException {
+    Map<String, Object> options =
+        Map.of(
+            "use_peft",
+            true,
+            "lora_r",
+            2,
+            "use_dora",
+            true,
+            "base_dtype",
+            baseDtype,
+            "lora_target_modules",
+            "all-linear",
+            "learning_rate",
+            1e-2);
+    assertMergesToTheSame(model, options);
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains("DoRA, ", "start check passed");
+  }
+
+  private void assertMergesToTheSame(String model, Map<String, ?> options) throws IOException {
+    Path base = RunFixture.model(model, folder);
+    Map<String, Object> all = new HashMap<>(options);
+    all.put("model", base);
+    train("adapter", all);
+    Path merged = folder.resolve("merged");
+    Map<String, Object> merging =
+        Map.of(
+            "model",
+            base,
+            "adapter",
+            folder.resolve("adapter"),
+            "output_dir",
+            merged,
+            "verify",
+            true);
+    MergeRun.run(MergeConfig.of(merging), output(out));
+    double with = chosen(base, folder.resolve("adapter"));
+    assertThat(chosen(merged, null)).usingComparator(relative(1e-5)).isEqualTo(with);
+    assertThat(chosen(base, null)).isNotCloseTo(with, within(0.1));
   }
 
   /** Of 2 blocks with q_proj and v_proj each, the second one's q_proj is left. */
@@ -230,7 +313,7 @@ class LoraRunTest {
 
   private void train(String name, Map<String, ?> more) {
     Map<String, Object> options = new HashMap<>(more);
-    options.put("model", fixture("models/llama"));
+    options.putIfAbsent("model", fixture("models/llama"));
     options.put("data_file", fixture("pairs32.jsonl"));
     options.put("output_dir", folder.resolve(name));
     options.put("max_length", 128);

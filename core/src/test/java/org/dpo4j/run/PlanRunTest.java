@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +71,19 @@ class PlanRunTest {
     assertThat(saved).isGreaterThan(12 * 340_000L);
     assertThat(whole.has("step_seconds")).isFalse();
     assertThat(adapter.get("step_seconds").asDouble()).isPositive();
+  }
+
+  /** c_attn of 2 blocks: 4 (64 + 192) and a bias of 192 each; as LoraRunTest's run prints it. */
+  @Test
+  void biasesAreCountedBesideAnAdapter() throws IOException {
+    Map<String, Object> options = new HashMap<>();
+    options.put("model", RunFixture.model("gpt2", folder));
+    options.put("use_peft", true);
+    options.put("lora_r", 4);
+    options.put("lora_bias", "lora_only");
+    options.put("trial", false);
+    plan(options);
+    assertThat(text(out)).contains("LoRA, 2,432 trained");
   }
 
   @Test

@@ -75,6 +75,26 @@ class ResumeTest {
         kind("bf16", Map.of("bf16", true, "save_dtype", "bfloat16")),
         kind("moving reference", Map.of("sync_ref_model", true, "ref_model_sync_steps", 2)),
         kind(
+            "moving adapter",
+            Map.of(
+                "use_peft",
+                true,
+                "lora_modules_to_save",
+                "input_layernorm",
+                "sync_ref_model",
+                true,
+                "ref_model_sync_steps",
+                2)),
+        kind(
+            "DoRA",
+            Map.of(
+                "use_peft", true,
+                "use_dora", true,
+                "disable_dropout", false,
+                "lora_dropout", 0.5,
+                "sync_ref_model", true,
+                "ref_model_sync_steps", 2)),
+        kind(
             "adapter with dropout",
             Map.of("use_peft", true, "disable_dropout", false, "lora_dropout", 0.5, "lora_r", 4)),
         kind(

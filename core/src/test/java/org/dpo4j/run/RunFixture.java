@@ -37,6 +37,18 @@ final class RunFixture {
     return copy;
   }
 
+  /** A copy of a model among the fixtures, with the tokenizer that they share. */
+  static Path model(String name, Path folder) throws IOException {
+    Path copy = Files.createDirectories(folder.resolve(name));
+    for (String file : List.of("config.json", "model.safetensors", "tokenizer_config.json")) {
+      Files.copy(fixture("models/" + name).resolve(file), copy.resolve(file));
+    }
+    Files.copy(
+        fixture("models/" + name + "/chat_template.jinja"), copy.resolve("chat_template.jinja"));
+    Files.copy(fixture("models/llama/tokenizer.json"), copy.resolve("tokenizer.json"));
+    return copy;
+  }
+
   /** An output whose results and messages go into one stream. */
   static RunOutput output(ByteArrayOutputStream out) {
     return output(out, out);

@@ -139,7 +139,7 @@ class LoraTargetsTest {
           .extracting(AdapterSlot::path)
           .containsExactlyInAnyOrderElementsOf(texts(choice.get("layers")));
       AdapterShape planned =
-          AdapterShape.of(reading.get(), ModelBlueprint.read("model", fixture).shape());
+          AdapterShape.of(reading.get(), ModelBlueprint.read("model", fixture).shape(), 0);
       assertThat(planned.ranks()).isEqualTo(8L * plan.layers().size());
 
       // What is written selects the same layers again, and is in Python's notation.

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
@@ -53,7 +54,14 @@ class PeftAdapterTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"llama-r8,llama", "gpt2-r4,gpt2"})
+  @CsvSource({
+    "llama-r8,llama",
+    "gpt2-r4,gpt2",
+    "gpt2-bias,gpt2",
+    "gpt2-bias-only,gpt2",
+    "llama-dora,llama",
+    "gpt2-dora,gpt2",
+  })
   void whatIsReadIsWrittenAgainUnderPeftsNamesWithAllKeys(String name, String model)
       throws IOException {
     Path adapter = copy(name);
@@ -62,6 +70,12 @@ class PeftAdapterTest {
     try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/" + model));
         PeftAdapter read = PeftAdapter.open("adapter", adapter, base)) {
       read.write(written, base, ElementType.F32);
+      Map<String, Tensor> values = Rounding.copies(read.model().trained());
+      Rounding.round(read.model().trained(), ElementType.BF16);
+      SavedWeights.read(written, read);
+      assertThat(read.model().trained().all())
+          .allMatch(p -> p.tensor().equal(Objects.requireNonNull(values.get(p.name()))));
+      values.values().forEach(Tensors::free);
     }
     SafetensorsFile before = SafetensorsFile.open(adapter.resolve(Checkpoint.ADAPTER));
     SafetensorsFile after = SafetensorsFile.open(written.resolve(Checkpoint.ADAPTER));
@@ -144,6 +158,21 @@ class PeftAdapterTest {
   }
 
   @Test
+  void lengthsOfDoraAreExpectedWhereTheConfigSaysSoAndMayHaveOlderNames() throws IOException {
+    Path adapter = copy("llama-r8");
+    edit(adapter, json -> json.put("use_dora", true));
+    assertThatThrownBy(() -> open(adapter))
+        .hasMessageContaining(
+            "4 missing (base_model.model.model.layers.0.self_attn.q_proj.lora_mag");
+    Path named = copy("llama-dora");
+    rename(named, name -> name.replace("magnitude_vector", "magnitude_vector.default.weight"));
+    try (LoadedModel base = ModelReader.open(ModelFolders.fixture("models/llama"));
+        PeftAdapter read = PeftAdapter.open("adapter", named, base)) {
+      assertThat(read.model().trained().all()).hasSize(3 * 6);
+    }
+  }
+
+  @Test
   void aRankThatIsNotTheFilesIsAWrongShape() throws IOException {
     Path adapter = copy("llama-r8");
     edit(adapter, json -> json.put("r", 4));
@@ -173,8 +202,7 @@ class PeftAdapterTest {
       value = {
         "peft_type | \"IA3\" | \"peft_type\" \"IA3\" is not supported yet; supported is LORA",
         "task_type | \"SEQ_CLS\" | supported is CAUSAL_LM",
-        "bias | \"all\" | \"bias\" \"all\" is not supported yet; supported is none",
-        "use_dora | true | \"use_dora\" true is not supported",
+        "bias | \"some\" | \"bias\" \"some\" is not supported yet; supported is none, all, lora_only",
         "layers_to_transform | [0, 1.5] | \"layers_to_transform\" must be a number of a block or a list",
         "layers_to_transform | \"0\" | \"layers_to_transform\" must be a number of a block or a list",
         "layers_to_transform | [7] | layers_to_transform must leave some of the layers that",

@@ -15,7 +15,10 @@ import java.util.regex.Pattern;
  * @param dropout probability that an element of the adapter's input is dropped in training, in [0,
  *     1)
  * @param rsLora whether the scale is alpha/sqrt(rank) instead of alpha/rank
+ * @param dora whether the lengths of the rows of W + s B A are trained apart from their directions.
+ *     Liu et al. 2024, arXiv 2402.09353
  * @param layers selects the layers
+ * @param bias the model's own biases that are trained too
  * @param modulesToSave suffixes of the paths of modules whose weights are trained in full
  * @param rankPattern ranks by regular expression on the end of a path; the first match applies
  * @param alphaPattern alphas by regular expression, as for the ranks
@@ -25,10 +28,21 @@ public record LoraConfig(
     double alpha,
     double dropout,
     boolean rsLora,
+    boolean dora,
     LayerChoice layers,
+    Bias bias,
     List<String> modulesToSave,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern) {
+
+  /** Biases of the model that are trained in full, as PEFT's {@code bias}. */
+  public enum Bias {
+    NONE,
+    /** All of them, those of norms too. */
+    ALL,
+    /** Those of the layers that have an adapter. */
+    LORA_ONLY
+  }
 
   /** The name of the output head. */
   static final String HEAD = "lm_head";
@@ -54,7 +68,9 @@ public record LoraConfig(
         alpha,
         dropout,
         rsLora,
+        false,
         new LayerChoice(targets),
+        Bias.NONE,
         modulesToSave,
         rankPattern,
         alphaPattern);
@@ -63,7 +79,16 @@ public record LoraConfig(
   /** The same on the layers of the targets in all blocks, with nothing left out. */
   public LoraConfig everywhere() {
     return new LoraConfig(
-        rank, alpha, dropout, rsLora, layers.targets(), modulesToSave, rankPattern, alphaPattern);
+        rank,
+        alpha,
+        dropout,
+        rsLora,
+        dora,
+        new LayerChoice(layers.targets()),
+        bias,
+        modulesToSave,
+        rankPattern,
+        alphaPattern);
   }
 
   /** Whether the linear layer with this path gets an adapter. */

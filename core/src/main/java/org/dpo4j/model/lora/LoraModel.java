@@ -1,6 +1,7 @@
 package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -9,6 +10,7 @@ import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
 import org.dpo4j.model.Linear;
+import org.dpo4j.model.Magnitudes;
 import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.ParameterSource;
@@ -28,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A model with a LoRA adapter: each chosen layer computes y = W x + b + s B A dropout(x), where
  * only A and B are trained; some modules of the base may be trained in full as well. Hu et al.
- * 2021, arXiv 2106.09685, equation 3.
+ * 2021, arXiv 2106.09685, equation 3. With DoRA the rows of V = W + s B A have trained lengths m: y
+ * = m / |V| V x + b. Liu et al. 2024, arXiv 2402.09353, equation 5.
  *
  * <p>The base is shared, not copied: while this model is open, the base computes with the adapter.
  * Use {@link #base()} to compute without it.
@@ -42,14 +45,106 @@ public final class LoraModel implements CausalLm {
    * @param a shape (rank, in)
    * @param b shape (out, rank)
    * @param scale s
+   * @param magnitudes m and |V|; null without DoRA
    */
-  private record Factors(AdapterSlot layer, int index, Tensor a, Tensor b, double scale) {}
+  private record Factors(
+      AdapterSlot layer,
+      int index,
+      Tensor a,
+      Tensor b,
+      double scale,
+      @Nullable Magnitudes magnitudes) {
+
+    /** The same layer with other values, by name, and with memory of the scope for their norms. */
+    Factors with(Map<String, Tensor> values) {
+      String path = layer.path();
+      return new Factors(
+          layer,
+          index,
+          value(values, path + A),
+          value(values, path + B),
+          scale,
+          magnitudes == null ? null : withNorms(value(values, path + MAGNITUDES)));
+    }
+
+    /** Moves the norms out of the scope. */
+    void disownNorms(TensorScope scope) {
+      if (magnitudes != null) {
+        scope.disown(magnitudes.norms());
+      }
+    }
+
+    void freeNorms() {
+      if (magnitudes != null) {
+        Tensors.free(magnitudes.norms());
+      }
+    }
+
+    /** Some rows of s B A. */
+    Tensor product(long from, long to) {
+      return Tensors.rows(b, 0, from, to).matmul(a).mul_(Tensors.scalar(scale));
+    }
+
+    /**
+     * Some rows of the matrix that the layer computes with.
+     *
+     * @param own W in the shape (out, in)
+     */
+    Tensor rows(Tensor own, long from, long to) {
+      Tensor sum = product(from, to).add_(Tensors.rows(own, 0, from, to));
+      return magnitudes == null
+          ? sum
+          : sum.mul_(Tensors.rows(magnitudes.values(), 0, from, to).div(norms(sum)).unsqueeze(1));
+    }
+  }
+
+  private static Magnitudes withNorms(Tensor values) {
+    return new Magnitudes(values, Tensors.zerosLike(values, values.shape()));
+  }
+
+  /** The Euclidean norms of rows, shape (rows). */
+  private static Tensor norms(Tensor rows) {
+    return rows.norm(Tensors.optionalScalar(2), 1);
+  }
+
+  /** What an adapter does at one of its layers. */
+  private final class Attached implements AdapterSlot.Adapter {
+    private final int index;
+
+    Attached(int index) {
+      this.index = index;
+    }
+
+    @Override
+    public Node seen(Node input) {
+      return on.isEmpty() || !dropoutEnabled ? input : input.dropout(index, config.dropout());
+    }
+
+    @Override
+    public @Nullable Product product(Node seen) {
+      if (on.isEmpty()) {
+        return null;
+      }
+      Factors at = on.get(index);
+      Node low = new Linear(at.a(), null).apply(seen).times(at.scale()); // (rows, rank)
+      return new Product(low, new Matrix(at.b()));
+    }
+
+    @Override
+    public @Nullable Magnitudes magnitudes() {
+      return on.isEmpty() ? null : on.get(index).magnitudes();
+    }
+  }
 
   /** A weight of the base that is trained in full, and its value before training. */
   private record Saved(Tensor inModel, Tensor original) {}
 
   private static final String A = ".lora_A.weight";
   private static final String B = ".lora_B.weight";
+
+  /** The end of the names of DoRA's magnitudes. */
+  public static final String MAGNITUDES = ".lora_magnitude_vector";
+
   private static final long NORM_PIECE = 1 << 20;
 
   private final CausalLm base;
@@ -59,8 +154,11 @@ public final class LoraModel implements CausalLm {
   private final List<Factors> factors = new ArrayList<>();
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
-  private final List<Tensor> aside = new ArrayList<>(); // trained values, while the adapter is off
-  private volatile int baseHolds; // open ones; while there are any, the adapter is off
+  private final List<Tensor> aside = new ArrayList<>(); // trained values, while others are in use
+  private volatile List<Factors> on = factors; // what the layers compute with
+  private @Nullable Other off; // the base
+  private @Nullable Other inUse; // in place of this model
+  private int holds; // open ones of inUse
   private boolean dropoutEnabled;
 
   /**
@@ -68,8 +166,8 @@ public final class LoraModel implements CausalLm {
    *
    * @param base owned by the caller
    * @param source of the adapter's weights: {@code <layer>.lora_A.weight}, shape (rank, in), {@code
-   *     <layer>.lora_B.weight}, shape (out, rank), and the modules trained in full under their
-   *     names in the base
+   *     <layer>.lora_B.weight}, shape (out, rank), with DoRA {@code <layer>.lora_magnitude_vector},
+   *     shape (out), and the modules trained in full under their names in the base
    * @throws LoraSettingException if the configuration does not fit the model
    */
   public LoraModel(CausalLm base, LoraConfig config, ParameterSource source) {
@@ -80,6 +178,7 @@ public final class LoraModel implements CausalLm {
     try {
       plan.layers().forEach(layer -> attach(layer, there));
       plan.saved().forEach(parameter -> replace(parameter, there));
+      updateNorms(factors);
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -102,30 +201,77 @@ public final class LoraModel implements CausalLm {
           return scope.disown(Tensors.zeros(ElementType.F32, shape));
         }
       }
+      if (name.endsWith(MAGNITUDES)) {
+        return lengths(base, name.substring(0, name.length() - MAGNITUDES.length()));
+      }
       return copies.take(name, kind, shape);
     };
+  }
+
+  /** The norms of the rows of a layer's own matrix. */
+  private static Tensor lengths(CausalLm base, String path) {
+    try (TensorScope scope = TensorScope.open();
+        NoGrad noGrad = NoGrad.open()) {
+      return base.parameters().slots().stream()
+          .filter(slot -> slot.path().equals(path))
+          .findFirst()
+          .map(slot -> scope.disown(norms(own(base, slot))))
+          .orElseThrow();
+    }
+  }
+
+  /** A layer's own matrix in the precision of products, shape (out, in). */
+  private static Tensor own(CausalLm base, AdapterSlot layer) {
+    Tensor matrix = base.parameters().matrix(layer.weight()).copy();
+    return layer.transposed() ? matrix.t() : matrix;
   }
 
   private void attach(AdapterSlot layer, ParameterSource source) {
     String path = layer.path();
     int rank = config.rank(path);
-    Tensor a = take(source, path + A, rank, layer.in());
-    Tensor b = take(source, path + B, layer.out(), rank);
-    Factors added = new Factors(layer, factors.size(), a, b, config.scale(path));
-    layer.attach(input -> baseHolds == 0 ? product(input, added) : null);
+    Tensor a = take(source, path + A, ParameterSource.Kind.MATRIX, rank, layer.in());
+    Tensor b = take(source, path + B, ParameterSource.Kind.MATRIX, layer.out(), rank);
+    Magnitudes magnitudes = null;
+    if (config.dora()) {
+      try (TensorScope scope = TensorScope.open()) {
+        magnitudes =
+            withNorms(
+                take(source, path + MAGNITUDES, ParameterSource.Kind.MAGNITUDES, layer.out()));
+        owned.add(scope.disown(magnitudes.norms()));
+      }
+    }
+    Factors added = new Factors(layer, factors.size(), a, b, config.scale(path), magnitudes);
+    layer.attach(new Attached(added.index()));
     factors.add(added);
   }
 
-  private Tensor take(ParameterSource source, String name, long... shape) {
-    Tensor tensor = trained.take(source, name, ParameterSource.Kind.MATRIX, shape);
+  private Tensor take(
+      ParameterSource source, String name, ParameterSource.Kind kind, long... shape) {
+    Tensor tensor = trained.take(source, name, kind, shape);
     owned.add(tensor);
     return tensor;
   }
 
-  private Product product(Node input, Factors at) {
-    Node seen = dropoutEnabled ? input.dropout(at.index(), config.dropout()) : input;
-    Node low = new Linear(at.a(), null).apply(seen).times(at.scale()); // (rows, rank)
-    return new Product(low, new Matrix(at.b()));
+  /** Computes |V| anew. */
+  private void updateNorms(List<Factors> changed) {
+    if (!config.dora()) {
+      return;
+    }
+    try (Pools.Hold spread = Pools.spread();
+        NoGrad noGrad = NoGrad.open()) {
+      for (Factors at : changed) {
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor sum = own(base, at.layer()).add_(at.product(0, at.layer().out()));
+          Objects.requireNonNull(at.magnitudes()).norms().copy_(norms(sum));
+        }
+      }
+    }
+  }
+
+  @Override
+  public void weightsChanged() {
+    CausalLm.super.weightsChanged();
+    updateNorms(factors);
   }
 
   /** Gives a weight of the base new memory to be trained in, and saves its value. */
@@ -161,11 +307,14 @@ public final class LoraModel implements CausalLm {
    * The model without the adapter. It shares all memory with this one; the two cannot compute at
    * the same time.
    */
-  public CausalLm base() {
-    return new Base();
+  public synchronized CausalLm base() {
+    if (off == null) {
+      off = new Other(List.of(), saved.stream().map(Saved::original).toList(), base.parameters());
+    }
+    return off;
   }
 
-  /** W + s B A, in fp32, where the adapter is on the layer of W. */
+  /** W + s B A, in fp32, where the adapter is on the layer of W; with DoRA its rows m long. */
   @Override
   public Tensor effective(Parameters.Parameter parameter) {
     return factors.stream()
@@ -175,12 +324,11 @@ public final class LoraModel implements CausalLm {
         .orElse(parameter.tensor());
   }
 
-  private static Tensor merged(Factors at) {
+  private Tensor merged(Factors at) {
     try (Pools.Hold spread = Pools.spread();
         NoGrad noGrad = NoGrad.open()) {
-      Tensor product = at.b().matmul(at.a()).mul_(Tensors.scalar(at.scale()));
-      Tensor weight = at.layer().weight().to(ElementType.F32.scalarType());
-      return weight.add(at.layer().transposed() ? product.t() : product);
+      Tensor rows = at.rows(own(base, at.layer()), 0, at.layer().out());
+      return at.layer().transposed() ? rows.t() : rows;
     }
   }
 
@@ -195,18 +343,10 @@ public final class LoraModel implements CausalLm {
     double sum = 0;
     try (NoGrad noGrad = NoGrad.open()) {
       for (Factors at : factors) {
-        String path = at.layer().path();
-        Tensor[] a = {value(one, path + A), value(other, path + A)};
-        Tensor[] b = {value(one, path + B), value(other, path + B)};
-        double norm =
-            norm(
-                at.layer().out(),
-                at.layer().in(),
-                (from, to) ->
-                    Tensors.rows(b[0], 0, from, to)
-                        .matmul(a[0])
-                        .sub_(Tensors.rows(b[1], 0, from, to).matmul(a[1])));
-        sum += Math.pow(at.scale() * norm, 2);
+        try (TensorScope scope = TensorScope.open()) {
+          double norm = distance(at.with(one), at.with(other));
+          sum += norm * norm;
+        }
       }
       for (Parameters.Parameter parameter : plan.saved()) {
         Tensor before = value(one, parameter.name());
@@ -222,6 +362,21 @@ public final class LoraModel implements CausalLm {
       }
     }
     return Math.sqrt(sum);
+  }
+
+  private double distance(Factors one, Factors other) {
+    AdapterSlot layer = one.layer();
+    if (!config.dora()) {
+      return norm(
+          layer.out(),
+          layer.in(),
+          (from, to) -> one.product(from, to).sub_(other.product(from, to)));
+    }
+    Tensor own = own(base, layer);
+    return norm(
+        layer.out(),
+        layer.in(),
+        (from, to) -> one.rows(own, from, to).sub_(other.rows(own, from, to)));
   }
 
   /** Rows of a matrix that is never computed as a whole. */
@@ -308,10 +463,28 @@ public final class LoraModel implements CausalLm {
     return base.maxPositions();
   }
 
+  /**
+   * The model with a copy of the adapter, which is its {@link #trained}. Like {@link #base} it
+   * shares the base's memory with this model, and the two cannot compute at the same time.
+   */
   @Override
   public CausalLm copy() {
-    throw new UnsupportedOperationException(
-        "a model with an adapter cannot be copied; copy base()");
+    Parameters copies = new Parameters();
+    Map<String, Tensor> byName = new HashMap<>();
+    for (Parameters.Parameter parameter : trained.all()) {
+      Tensor copy = Tensors.copyOf(parameter.tensor());
+      copies.add(new Parameters.Parameter(parameter.name(), parameter.kind(), copy));
+      byName.put(parameter.name(), copy);
+    }
+    try (TensorScope scope = TensorScope.open()) {
+      List<Factors> values = factors.stream().map(at -> at.with(byName)).toList();
+      values.forEach(at -> at.disownNorms(scope));
+      updateNorms(values);
+      return new Other(
+          values,
+          plan.saved().stream().map(weight -> value(byName, weight.name())).toList(),
+          copies);
+    }
   }
 
   /** Detaches the adapter and frees it. The base has its own weights again. */
@@ -325,8 +498,26 @@ public final class LoraModel implements CausalLm {
     owned.clear();
   }
 
-  /** The base with its own weights. */
-  private final class Base implements CausalLm {
+  /** The base with other values than the trained ones. */
+  private final class Other implements CausalLm {
+    private final List<Factors> values;
+    private final List<Tensor> full;
+    private final Parameters trained;
+
+    /**
+     * @param values of the layers that have an adapter; empty without the adapter
+     * @param full values of the weights that are trained in full
+     * @param trained belongs to this object if it is not the base's
+     */
+    Other(List<Factors> values, List<Tensor> full, Parameters trained) {
+      this.values = values;
+      this.full = full;
+      this.trained = trained;
+    }
+
+    private boolean isBase() {
+      return trained == base.parameters();
+    }
 
     @Override
     public List<EmbeddingTable> embeddingTables() {
@@ -365,12 +556,17 @@ public final class LoraModel implements CausalLm {
 
     @Override
     public AdapterHold holdAdapter() {
-      return switchOff();
+      return switchTo(this);
     }
 
     @Override
     public Parameters parameters() {
       return base.parameters();
+    }
+
+    @Override
+    public Parameters trained() {
+      return trained;
     }
 
     @Override
@@ -385,49 +581,74 @@ public final class LoraModel implements CausalLm {
 
     @Override
     public CausalLm copy() {
+      if (!isBase()) {
+        throw new UnsupportedOperationException("copy the model that this one is a copy of");
+      }
       try (AdapterHold adapter = holdAdapter()) {
         return base.copy();
       }
     }
 
-    /** Frees nothing: the weights are the base's. */
+    /** Frees the values if they are a copy; all else is the base's. */
     @Override
-    public void close() {}
-  }
-
-  /** Switches the adapter off until the last hold of the base is closed. */
-  private synchronized AdapterHold switchOff() {
-    if (baseHolds++ == 0) {
-      try (TensorScope scope = TensorScope.open()) {
-        for (Saved weight : saved) {
-          aside.add(scope.disown(weight.inModel().detach()));
-          weight.inModel().set_data(weight.original());
-        }
+    public void close() {
+      if (!isBase()) {
+        trained.close();
+        values.forEach(Factors::freeNorms);
       }
     }
-    return this::switchOn;
+
+    @Override
+    public void weightsChanged() {
+      CausalLm.super.weightsChanged();
+      updateNorms(values);
+    }
   }
 
-  private synchronized void switchOn() {
-    if (--baseHolds == 0) {
+  /** Computes with other values until the last hold of them is closed. */
+  private synchronized AdapterHold switchTo(Other other) {
+    if (holds == 0) {
+      try (TensorScope scope = TensorScope.open()) {
+        for (int i = 0; i < saved.size(); i++) {
+          Tensor inModel = saved.get(i).inModel();
+          aside.add(scope.disown(inModel.detach()));
+          inModel.set_data(other.full.get(i));
+        }
+      }
+      on = other.values;
+      inUse = other;
+      base.parameters().refreshBf16(plan.saved());
+    } else if (inUse != other) {
+      throw new IllegalStateException(
+          "the model is in use with other values of its adapter; end that use first");
+    }
+    holds++;
+    return this::switchBack;
+  }
+
+  private synchronized void switchBack() {
+    if (--holds == 0) {
       for (int i = 0; i < aside.size(); i++) {
         saved.get(i).inModel().set_data(aside.get(i));
         Tensors.free(aside.get(i));
       }
       aside.clear();
+      on = factors;
+      base.parameters().refreshBf16(plan.saved());
     }
   }
 
   /**
    * Does nothing: the adapter is on.
    *
-   * @throws IllegalStateException if the adapter is off because {@link #base} is in use
+   * @throws IllegalStateException if {@link #base} or a {@link #copy} is in use
    */
   @Override
   public synchronized AdapterHold holdAdapter() {
-    if (baseHolds > 0) {
+    if (holds > 0) {
       throw new IllegalStateException(
-          "the adapter is off because the model is in use without it; end that use of base() first");
+          "the adapter is off because the model is in use without it or with another state of it;"
+              + " end that use of base() or copy() first");
     }
     return () -> {};
   }

@@ -14,12 +14,13 @@ import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The layers and weights that a configuration selects in one model.
  *
  * @param layers linear layers that get an adapter, at least one
- * @param saved weights of the base that are trained in full
+ * @param saved weights of the base that are trained in full, biases among them
  */
 public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
 
@@ -34,9 +35,15 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   public static LoraPlan of(LoraConfig config, CausalLm model) {
     Set<String> modules = modules(model.parameters());
     List<AdapterSlot> layers = layers(config, model.parameters(), modules);
-    List<Parameters.Parameter> saved = saved(config, model, modules);
+    Set<Parameters.Parameter> saved = saved(config, model, modules);
     requireApart(layers, saved);
-    return new LoraPlan(layers, saved);
+    if (config.dora() && layers.contains(model.head().slot())) {
+      throw new LoraSettingException(
+          "use_dora",
+          "works with layers of blocks but target_modules names the head; leave one of them out");
+    }
+    saved.addAll(biases(config.bias(), layers, model.parameters()));
+    return new LoraPlan(layers, List.copyOf(saved));
   }
 
   /** The paths of all modules that contain weights, directly or in submodules. */
@@ -102,7 +109,24 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     }
   }
 
-  private static List<Parameters.Parameter> saved(
+  private static final String BIAS = ".bias";
+
+  private static List<Parameters.Parameter> biases(
+      LoraConfig.Bias choice, List<AdapterSlot> layers, Parameters parameters) {
+    Set<String> adapted =
+        layers.stream().map(layer -> layer.path() + BIAS).collect(Collectors.toSet());
+    return parameters.all().stream()
+        .filter(
+            parameter ->
+                switch (choice) {
+                  case NONE -> false;
+                  case ALL -> parameter.name().endsWith(BIAS);
+                  case LORA_ONLY -> adapted.contains(parameter.name());
+                })
+        .toList();
+  }
+
+  private static Set<Parameters.Parameter> saved(
       LoraConfig config, CausalLm model, Set<String> modules) {
     Set<Parameters.Parameter> saved = new LinkedHashSet<>();
     List<Parameters.Parameter> all = model.parameters().all();
@@ -136,10 +160,10 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
                 + " the one use and not for the other; leave it out");
       }
     }
-    return List.copyOf(saved);
+    return saved;
   }
 
-  private static void requireApart(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
+  private static void requireApart(List<AdapterSlot> layers, Set<Parameters.Parameter> saved) {
     for (AdapterSlot layer : layers) {
       if (saved.stream().anyMatch(p -> p.name().startsWith(layer.path() + "."))) {
         throw new LoraSettingException(
@@ -152,12 +176,23 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   /**
-   * Rejects patterns and numbers of blocks that match none of the layers. PEFT ignores them, so
-   * adapters that are read may have them; in a new configuration they are mistakes.
+   * Rejects patterns and numbers of blocks that match none of the layers, and biases where there
+   * are none. PEFT ignores them, so adapters that are read may have them; in a new configuration
+   * they are mistakes.
    *
-   * @throws LoraSettingException if one matches no layer
+   * @throws LoraSettingException if one matches nothing
    */
-  public void requirePatternsUsed(LoraConfig config) {
+  public void requireAllUsed(LoraConfig config) {
+    if (config.bias() != LoraConfig.Bias.NONE
+        && saved.stream().noneMatch(parameter -> parameter.name().endsWith(BIAS))) {
+      throw new LoraSettingException(
+          "bias",
+          "must train biases but %s; leave it out"
+              .formatted(
+                  config.bias() == LoraConfig.Bias.ALL
+                      ? "the model has none"
+                      : "no layer that target_modules names has one"));
+    }
     for (int block : config.layers().blocks()) {
       if (layers.stream()
           .map(layer -> config.layers().block(layer.path()))
@@ -196,6 +231,23 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     return paths
         .map(path -> path.substring(path.lastIndexOf('.') + 1))
         .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** The path of the layer of an adapter whose bias a weight is; null for another weight. */
+  public @Nullable String layerOfBias(String name) {
+    return layers.stream()
+        .map(AdapterSlot::path)
+        .filter(path -> name.equals(path + BIAS))
+        .findFirst()
+        .orElse(null);
+  }
+
+  /** Number of biases (elements) that are trained. */
+  public long biasCount() {
+    return saved.stream()
+        .filter(parameter -> parameter.name().endsWith(BIAS))
+        .mapToLong(parameter -> parameter.tensor().numel())
+        .sum();
   }
 
   /** Number of base weights (elements) that are trained in full. */

@@ -224,6 +224,35 @@ class LoraModelTest {
 
   @ParameterizedTest
   @EnumSource
+  void aCopyComputesWithItsOwnValuesOfWhatIsTrained(Kind kind) {
+    try (CausalLm base = kind.create()) {
+      double before = logProb(base);
+      try (LoraModel model = new LoraModel(base, config(kind), random());
+          CausalLm copy = model.copy()) {
+        double on = logProb(model);
+        assertThat(logProb(copy)).isEqualTo(on);
+        for (Parameters.Parameter parameter : copy.trained().all()) {
+          Tensors.overwrite(
+              parameter.tensor(),
+              Tensors.zerosLike(parameter.tensor(), parameter.tensor().shape()));
+        }
+        double zero = logProb(copy);
+        assertThat(Math.abs(zero - on)).isGreaterThan(0.01);
+        assertThat(logProb(model)).isEqualTo(on);
+        assertThat(logProb(model.base())).isEqualTo(before);
+        for (Parameters.Parameter parameter : model.trained().all()) {
+          Tensors.overwrite(
+              parameter.tensor(),
+              Tensors.zerosLike(parameter.tensor(), parameter.tensor().shape()));
+        }
+        assertThat(logProb(model)).isEqualTo(zero);
+      }
+      assertThat(logProb(base)).isEqualTo(before);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void aModelOfTheEffectiveWeightsComputesWhatTheAdapterDoes(Kind kind) {
     try (CausalLm base = kind.create();
         LoraModel model = new LoraModel(base, config(kind), random());
