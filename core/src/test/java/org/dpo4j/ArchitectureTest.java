@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Rejects defects of structure: a package that uses a later one of the line, native memory handled
- * or a connection opened outside the package that may, and a library that ends the process or writes
- * to its streams.
+ * or a connection opened outside the package that may, and a library that ends the process or
+ * writes to its streams.
  */
 class ArchitectureTest {
 

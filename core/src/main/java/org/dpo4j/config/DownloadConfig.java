@@ -34,7 +34,7 @@ public record DownloadConfig(
     if (!HubName.matches(repoId)) {
       throw new UsageException(
           "repo_id",
-          "must be a name of the Hugging Face hub, as in ORG/NAME",
+          "must be a name of the Hugging Face hub, as in ORG/NAME,",
           "was " + repoId,
           repoId.contains("://")
               ? "name the repository without the address before it"

@@ -124,16 +124,15 @@ public final class Download implements AutoCloseable {
   /**
    * Asks the hub for the files, and compares those in the folder.
    *
-   * @throws DpoException if the hub refuses or cannot be reached, the folder holds other files under
-   *     these names, or the disk has too little room
+   * @throws DpoException if the hub refuses or cannot be reached, the folder holds other files
+   *     under these names, or the disk has too little room
    */
   public Plan plan(Progress progress) {
     HubListing listing = HubListing.of(http, endpoint, repository, patience);
     List<HubFile> files = choice.of(repository, listing.files());
     DownloadRecord.require(folder.path(), given, repository, listing.commit());
     List<HubFile> missing = missing(files, listing.commit(), progress);
-    Plan plan =
-        new Plan(listing.commit(), files, missing, listing.files().size() - files.size());
+    Plan plan = new Plan(listing.commit(), files, missing, listing.files().size() - files.size());
     try {
       for (HubFile file : missing) {
         arrived.addAndGet(Files.exists(pending(file)) ? Files.size(pending(file)) : 0);
@@ -194,9 +193,7 @@ public final class Download implements AutoCloseable {
           OptionText.of(
               "%s must have room for %s but only %s are free there; make room, or name another"
                   + " {output_dir}",
-              given,
-              MemorySize.text(needed),
-              MemorySize.text(usable.getAsLong())));
+              given, MemorySize.text(needed), MemorySize.text(usable.getAsLong())));
     }
   }
 
@@ -350,8 +347,7 @@ public final class Download implements AutoCloseable {
 
   /** The same bytes under two names are two files. */
   private Path pending(HubFile file) {
-    return pending.resolve(
-        file.hash() + "-" + Integer.toHexString(file.path().hashCode()));
+    return pending.resolve(file.hash() + "-" + Integer.toHexString(file.path().hashCode()));
   }
 
   /** For a process that is being stopped: what is there. */

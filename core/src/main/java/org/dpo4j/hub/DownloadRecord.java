@@ -42,8 +42,7 @@ final class DownloadRecord {
       throw new DpoException(
           "%s cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
     } catch (JacksonException e) {
-      throw new DpoException(
-          "%s must be JSON but is not; remove it to go on".formatted(file), e);
+      throw new DpoException("%s must be JSON but is not; remove it to go on".formatted(file), e);
     }
     String name = record.path("repo_id").asString("");
     String type = record.path("repo_type").asString("");
@@ -52,20 +51,14 @@ final class DownloadRecord {
       throw new DpoException(
           OptionText.of(
               "{output_dir} must be a folder for one repository but %s has files of %s; name another",
-              given,
-              name));
+              given, name));
     }
     if (!there.equals(commit)) {
       throw new DpoException(
           OptionText.of(
               "%s holds %s at commit %s but its revision %s is now %s; name another {output_dir}, or pass"
                   + " {revision} %s to complete what is there",
-              given,
-              name,
-              there,
-              repository.revision(),
-              commit,
-              there));
+              given, name, there, repository.revision(), commit, there));
     }
   }
 
@@ -78,8 +71,7 @@ final class DownloadRecord {
     record.put("revision", repository.revision());
     record.put("commit", commit);
     try (PendingFile pending = PendingFile.create(folder.resolve(FILE))) {
-      byte[] json =
-          JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(record);
+      byte[] json = JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(record);
       pending.channel().write(ByteBuffer.wrap(json));
       pending.publish();
     }

@@ -18,7 +18,9 @@ import org.dpo4j.data.DataFile;
 import org.dpo4j.data.ShortList;
 import org.dpo4j.weights.ModelFolder;
 
-/** Which files of a repository are fetched: those that match patterns, or those that dpo4j reads. */
+/**
+ * Which files of a repository are fetched: those that match patterns, or those that dpo4j reads.
+ */
 public final class FileChoice {
   private static final List<String> ABOUT = List.of("README.md", "LICENSE*", "NOTICE*");
 

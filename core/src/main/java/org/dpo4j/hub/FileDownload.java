@@ -68,7 +68,8 @@ final class FileDownload {
       discard();
       throw new DpoException(
           "%s must have the %s %s but what arrived, twice, has %s; it was thrown away; try later, or"
-                  .formatted(file.path(), file.isSha256() ? "SHA-256" : "git hash", file.hash(), found)
+                  .formatted(
+                      file.path(), file.isSha256() ? "SHA-256" : "git hash", file.hash(), found)
               + " through another network or proxy");
     }
   }
@@ -133,7 +134,8 @@ final class FileDownload {
     } else {
       cut(channel);
       throw HubFailure.passing(
-          "%s sent a part of %s without saying which".formatted(answer.source(), file.path()), null);
+          "%s sent a part of %s without saying which".formatted(answer.source(), file.path()),
+          null);
     }
     channel.position(channel.size());
   }

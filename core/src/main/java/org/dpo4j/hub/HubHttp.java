@@ -173,9 +173,7 @@ final class HubHttp implements AutoCloseable {
     if (from > 0) {
       request.header("Range", "bytes=%d-".formatted(from));
     }
-    endpoint
-        .tokenFor(at)
-        .ifPresent(token -> request.header("Authorization", "Bearer " + token));
+    endpoint.tokenFor(at).ifPresent(token -> request.header("Authorization", "Bearer " + token));
     return request.build();
   }
 

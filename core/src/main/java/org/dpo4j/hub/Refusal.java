@@ -91,10 +91,7 @@ final class Refusal {
     if (code.equals("RevisionNotFound")) {
       return OptionText.of(
           "{revision} must be a branch, a tag or a commit of %s but it has no %s; see %s%s/tree/main",
-          repository.name(),
-          repository.revision(),
-          endpoint,
-          repository.page());
+          repository.name(), repository.revision(), endpoint, repository.page());
     }
     if (code.equals("EntryNotFound")) {
       return "%s lists a file that it does not have: %s".formatted(endpoint, uri.getPath());

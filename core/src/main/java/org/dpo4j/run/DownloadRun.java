@@ -19,8 +19,8 @@ public final class DownloadRun {
   /**
    * Downloads what is missing in the folder.
    *
-   * @throws DpoException if the hub refuses, a file does not arrive or is wrong, or the folder cannot
-   *     be written; the message says what to do, and another run continues
+   * @throws DpoException if the hub refuses, a file does not arrive or is wrong, or the folder
+   *     cannot be written; the message says what to do, and another run continues
    */
   public static void run(DownloadConfig config, RunOutput output) {
     run(config, System.getenv(), output);
@@ -31,8 +31,7 @@ public final class DownloadRun {
     HubEndpoint endpoint = HubEndpoint.of(environment);
     try (Download download =
             Download.open(endpoint, config.repository(), config.choice(), config.outputDir());
-        InterruptedOutput interruption =
-            InterruptedOutput.watch(output, download::interrupted)) {
+        InterruptedOutput interruption = InterruptedOutput.watch(output, download::interrupted)) {
       Download.Plan plan = download.plan(output.progress());
       output
           .out()
@@ -69,7 +68,9 @@ public final class DownloadRun {
             MemorySize.text(plan.missingBytes()),
             TimeText.of(seconds),
             config.outputDir(),
-            before == 0 ? "" : "; %s there before".formatted(before == 1 ? "1 was" : before + " were"));
+            before == 0
+                ? ""
+                : "; %s there before".formatted(before == 1 ? "1 was" : before + " were"));
   }
 
   private static String next(DownloadConfig config) {

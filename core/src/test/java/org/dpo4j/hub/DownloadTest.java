@@ -43,10 +43,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Closes: a file of a download that is damaged, cut off or of another commit and is taken for right;
- * a file outside the folder; a token that another host sees; a fault of the network that ends a
- * download which could go on; a refusal of the hub that says nothing of what to do. The hub is a
- * server on this machine.
+ * Closes: a file of a download that is damaged, cut off or of another commit and is taken for
+ * right; a file outside the folder; a token that another host sees; a fault of the network that
+ * ends a download which could go on; a refusal of the hub that says nothing of what to do. The hub
+ * is a server on this machine.
  */
 class DownloadTest {
   private static final Repository MODEL =
@@ -221,8 +221,7 @@ class DownloadTest {
     assertThat(choice.of(set, files))
         .extracting(HubFile::path)
         .containsExactly("README.md", "data/train-1.parquet", "a.jsonl.gz");
-    assertFails(
-        () -> choice.of(set, files.subList(0, 1)), "no file with rows that dpo4j reads");
+    assertFails(() -> choice.of(set, files.subList(0, 1)), "no file with rows that dpo4j reads");
     assertThat(set.filePath("c", "data/a b#.csv"))
         .isEqualTo("/datasets/acme/pairs/resolve/c/data/a%20b%23.csv");
     assertThat(set.commitPath()).isEqualTo("/api/datasets/acme/pairs/revision/main");
@@ -235,14 +234,15 @@ class DownloadTest {
     assertThat(hub.requests).filteredOn(FakeHub.Request::toStore).isNotEmpty();
     assertThat(hub.requests)
         .allMatch(
-            request ->
-                request.token().equals(request.toStore() ? "null" : "Bearer hf_secret"));
+            request -> request.token().equals(request.toStore() ? "null" : "Bearer hf_secret"));
   }
 
   @Test
   void aRenamedRepositoryAndABranchWithASlashAreFound() throws IOException {
     download(endpoint(), new Repository(RepositoryType.MODEL, "old", "main"), USUAL, SHORT);
-    assertThat(hub.requests).extracting(FakeHub.Request::path).contains("/api/models/old/revision/main");
+    assertThat(hub.requests)
+        .extracting(FakeHub.Request::path)
+        .contains("/api/models/old/revision/main");
     assertThat(new Repository(RepositoryType.MODEL, "acme/tiny", "a/b").commitPath())
         .isEqualTo("/api/models/acme/tiny/revision/a%2Fb");
   }
@@ -329,10 +329,7 @@ class DownloadTest {
     FakeHub.Fault unsaid = FakeHub.bytes(206, new byte[10]);
     FakeHub.Fault size = FakeHub.bytes(206, new byte[10], "Content-Range", "bytes 0-9/10");
     FakeHub.Fault none = FakeHub.status(416);
-    hub.next(
-        "model.safetensors",
-        FakeHub.cut(1000),
-        whole);
+    hub.next("model.safetensors", FakeHub.cut(1000), whole);
     hub.next("tokenizer.json", FakeHub.cut(1000), other, unsaid);
     download();
     assertAllThere();
@@ -389,7 +386,8 @@ class DownloadTest {
     download();
     assertAllThere();
     Files.delete(folder.resolve("tokenizer.json"));
-    hub.always(FakeHub.bytes(200, "<html>".getBytes(StandardCharsets.UTF_8), "Content-Type", "text/html"));
+    hub.always(
+        FakeHub.bytes(200, "<html>".getBytes(StandardCharsets.UTF_8), "Content-Type", "text/html"));
     assertFails(
         this::download,
         "tokenizer.json must have 5,000 bytes but 127.0.0.1 sends 6, a web page: perhaps a network"
@@ -446,7 +444,8 @@ class DownloadTest {
     byte[] page = "<html>log in</html>".getBytes(StandardCharsets.UTF_8);
     hub.next(main, FakeHub.bytes(200, page, "Content-Type", "text/html; charset=utf-8"));
     assertFails(
-        this::download, "127.0.0.1 must answer in JSON but sent a web page; perhaps a network asks");
+        this::download,
+        "127.0.0.1 must answer in JSON but sent a web page; perhaps a network asks");
     hub.next(main, FakeHub.bytes(200, "{\"sha\": \"../x\"}".getBytes(StandardCharsets.UTF_8)));
     assertFails(this::download, "must name the commit of model acme/tiny but does not");
     hub.next(main, FakeHub.bytes(200, "[".getBytes(StandardCharsets.UTF_8)));
@@ -645,8 +644,7 @@ class DownloadTest {
   @Test
   void aDiskWithTooLittleRoomIsNoticedBeforeTheFirstByte() {
     try (Download download =
-        Download.open(
-            endpoint(), MODEL, USUAL, folder, path -> OptionalLong.of(300_000), SHORT)) {
+        Download.open(endpoint(), MODEL, USUAL, folder, path -> OptionalLong.of(300_000), SHORT)) {
       assertFails(
           () -> download.plan(Progress.NONE), "must have room for 0 MB but only 0 MB are free");
     }
@@ -661,7 +659,10 @@ class DownloadTest {
     try (Download download = Download.open(endpoint(), MODEL, USUAL, folder)) {
       download.run(download.plan(progress), progress);
     }
-    assertThat(updates).contains("comparing 7/7", "download, MB 0/1").last().isEqualTo("download, MB 1/1");
+    assertThat(updates)
+        .contains("comparing 7/7", "download, MB 0/1")
+        .last()
+        .isEqualTo("download, MB 1/1");
   }
 
   /**

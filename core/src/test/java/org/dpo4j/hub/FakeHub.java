@@ -26,8 +26,8 @@ import org.dpo4j.data.Sha256;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Imitates the hub's interface on this machine: a server with pages of files, and a store on another
- * port to which it sends for large files. Faults stand in for their answers.
+ * Imitates the hub's interface on this machine: a server with pages of files, and a store on
+ * another port to which it sends for large files. Faults stand in for their answers.
  */
 final class FakeHub implements AutoCloseable {
   static final String NAME = "acme/tiny";
@@ -255,9 +255,7 @@ final class FakeHub implements AutoCloseable {
     if (from > 0) {
       exchange
           .getResponseHeaders()
-          .add(
-              "Content-Range",
-              "bytes %d-%d/%d".formatted(from, bytes.length - 1, bytes.length));
+          .add("Content-Range", "bytes %d-%d/%d".formatted(from, bytes.length - 1, bytes.length));
     }
     long length = bytes.length - from;
     exchange.sendResponseHeaders(from > 0 ? 206 : 200, length == 0 ? -1 : length);

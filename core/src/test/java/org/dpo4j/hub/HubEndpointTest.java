@@ -78,7 +78,9 @@ class HubEndpointTest {
             "http://huggingface.co",
             "https://localhost:1",
             "http://127.0.0.1:1")) {
-      assertThat(hub.proxies().select(URI.create(direct))).as(direct).containsExactly(Proxy.NO_PROXY);
+      assertThat(hub.proxies().select(URI.create(direct)))
+          .as(direct)
+          .containsExactly(Proxy.NO_PROXY);
     }
     HubEndpoint all = HubEndpoint.of(Map.of("all_proxy", "proxy:1", "no_proxy", "*"));
     assertThat(all.proxies().select(URI.create("https://huggingface.co")))
