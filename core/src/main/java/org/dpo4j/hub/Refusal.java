@@ -109,7 +109,7 @@ final class Refusal {
     return "%s limits the number of requests%s; repeat the command later, which continues%s"
         .formatted(
             endpoint,
-            pause.isZero() ? "" : " and asks to wait " + TimeText.of(pause.toSeconds()),
+            pause.isZero() ? "" : " and asks to wait " + TimeText.of((double) pause.toSeconds()),
             endpoint.hasToken()
                 ? ""
                 : ", or set HF_TOKEN in the environment, which has a limit of its own");

@@ -16,6 +16,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -87,7 +88,7 @@ final class FakeHub implements AutoCloseable {
   }
 
   byte[] bytes(String path) {
-    return files.get(path);
+    return Objects.requireNonNull(files.get(path));
   }
 
   Map<String, byte[]> files() {
@@ -169,7 +170,7 @@ final class FakeHub implements AutoCloseable {
     entries.add(Map.of("type", "directory", "oid", "0".repeat(40), "size", 0, "path", "folder"));
     List<String> names = List.copyOf(files.keySet());
     for (String name : names.subList(from, Math.min(names.size(), from + PAGE))) {
-      entries.add(entry(name, files.get(name)));
+      entries.add(entry(name, bytes(name)));
     }
     if (from + PAGE < names.size()) {
       exchange
@@ -225,7 +226,7 @@ final class FakeHub implements AutoCloseable {
   private void store(HttpExchange exchange) throws IOException {
     String name = exchange.getRequestURI().getPath().substring(1);
     note(exchange, true, name);
-    send(exchange, name, files.get(name));
+    send(exchange, name, bytes(name));
   }
 
   private void send(HttpExchange exchange, String name, byte[] bytes) throws IOException {
@@ -257,7 +258,7 @@ final class FakeHub implements AutoCloseable {
           .getResponseHeaders()
           .add("Content-Range", "bytes %d-%d/%d".formatted(from, bytes.length - 1, bytes.length));
     }
-    long length = bytes.length - from;
+    int length = bytes.length - from;
     exchange.sendResponseHeaders(from > 0 ? 206 : 200, length == 0 ? -1 : length);
   }
 
