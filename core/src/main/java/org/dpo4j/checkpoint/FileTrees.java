@@ -63,7 +63,7 @@ public final class FileTrees {
   }
 
   /** Forces every file and folder below (and the folder itself) to the device. */
-  static void force(Path root) throws IOException {
+  public static void force(Path root) throws IOException {
     Files.walkFileTree(
         root,
         new SimpleFileVisitor<>() {

@@ -205,8 +205,8 @@ public final class Download implements AutoCloseable {
    */
   public void run(Plan plan, Progress progress) {
     try {
+      Files.createDirectories(pending);
       if (!plan.missing().isEmpty()) {
-        Files.createDirectories(pending);
         fetch(plan, progress);
       }
       publish(plan);
@@ -314,7 +314,7 @@ public final class Download implements AutoCloseable {
 
   /** Moves the files into place, that by which a folder is recognized last. */
   private void publish(Plan plan) throws IOException {
-    DownloadRecord.write(folder.path(), endpoint, repository, plan.commit());
+    DownloadRecord.write(folder.path(), pending, endpoint, repository, plan.commit());
     List<HubFile> ordered =
         plan.missing().stream()
             .sorted(Comparator.comparing(file -> LAST.contains(file.name())))

@@ -1,16 +1,15 @@
 package org.dpo4j.hub;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.FileFailure;
-import org.dpo4j.data.PendingFile;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
 import tools.jackson.core.JacksonException;
@@ -62,7 +61,13 @@ final class DownloadRecord {
     }
   }
 
-  static void write(Path folder, HubEndpoint endpoint, Repository repository, String commit)
+  /**
+   * Writes the record, complete or not at all.
+   *
+   * @param pending a folder for unfinished files beside it
+   */
+  static void write(
+      Path folder, Path pending, HubEndpoint endpoint, Repository repository, String commit)
       throws IOException {
     Map<String, String> record = new LinkedHashMap<>();
     record.put("endpoint", endpoint.toString());
@@ -70,10 +75,10 @@ final class DownloadRecord {
     record.put("repo_id", repository.name());
     record.put("revision", repository.revision());
     record.put("commit", commit);
-    try (PendingFile pending = PendingFile.create(folder.resolve(FILE))) {
-      byte[] json = JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(record);
-      pending.channel().write(ByteBuffer.wrap(json));
-      pending.publish();
-    }
+    Path unfinished = pending.resolve(FILE);
+    Files.write(
+        unfinished, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(record));
+    FileTrees.force(unfinished);
+    FileTrees.rename(unfinished, folder.resolve(FILE));
   }
 }

@@ -36,6 +36,11 @@ final class FakeHub implements AutoCloseable {
   static final int LARGE = 1000;
   private static final int PAGE = 3;
 
+  static {
+    // Without it each answer waits 40 ms for the acknowledgement of its first packet.
+    System.setProperty("sun.net.httpserver.nodelay", "true");
+  }
+
   /** An answer in place of the right one. */
   @FunctionalInterface
   interface Fault {
@@ -340,7 +345,7 @@ final class FakeHub implements AutoCloseable {
     };
   }
 
-  private static void sleep(long millis) {
+  static void sleep(long millis) {
     try {
       TimeUnit.MILLISECONDS.sleep(millis);
     } catch (InterruptedException e) {
