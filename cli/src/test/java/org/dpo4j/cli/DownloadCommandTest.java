@@ -18,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Closes: a download that is killed and leaves a file that is cut off or wrong, or begins again
- * from nothing. The process is killed at moments drawn at random from its duration.
+ * from nothing. The process is killed at moments drawn at random, every other time while files
+ * arrive.
  *
  * <p>{@code -Ddpo4j.kills=50} kills so often; {@code -Ddpo4j.seed=N} draws other moments.
  */
@@ -57,6 +58,26 @@ class DownloadCommandTest {
     return start("acme/tiny", "--output", out.toString());
   }
 
+  private void awaitMoreBytes(Process process, long before)
+      throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+    while (process.isAlive() && pendingBytes() <= before) {
+      assertThat(System.nanoTime()).as(log()).isLessThan(deadline);
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+  }
+
+  /** Bytes that have arrived and are not in place. */
+  private long pendingBytes() throws IOException {
+    Path pending = out.resolve(".dpo4j-download");
+    if (!Files.isDirectory(pending)) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.list(pending)) {
+      return files.mapToLong(file -> file.toFile().length()).sum();
+    }
+  }
+
   private int code(Process process) throws InterruptedException {
     assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
     return process.exitValue();
@@ -92,7 +113,10 @@ class DownloadCommandTest {
     boolean partial = false;
     while (true) {
       Process process = start();
-      if (kills < KILLS && !process.waitFor(300 + random.nextInt(2000), TimeUnit.MILLISECONDS)) {
+      if (kills % 2 == 1 && kills < KILLS) {
+        awaitMoreBytes(process, pendingBytes());
+      }
+      if (kills < KILLS && !process.waitFor(1 + random.nextInt(1000), TimeUnit.MILLISECONDS)) {
         process.destroyForcibly().waitFor();
         kills++;
         partial |= rightFiles() == 0 && Files.isDirectory(out.resolve(".dpo4j-download"));
@@ -121,11 +145,7 @@ class DownloadCommandTest {
   void aStoppedDownloadSaysThatItContinues() throws Exception {
     Process process = start();
     try {
-      long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
-      while (!Files.isDirectory(out.resolve(".dpo4j-download"))) {
-        assertThat(process.isAlive() && System.nanoTime() < deadline).as(log()).isTrue();
-        TimeUnit.MILLISECONDS.sleep(20);
-      }
+      awaitMoreBytes(process, 0);
       List<String> kill = List.of("kill", "-INT", Long.toString(process.pid()));
       assertThat(new ProcessBuilder(kill).start().waitFor()).isZero();
       assertThat(code(process)).as(log()).isEqualTo(130);

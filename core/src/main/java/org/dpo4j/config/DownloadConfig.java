@@ -15,8 +15,7 @@ import org.dpo4j.weights.HubName;
 
 /** The configuration of {@code download}: a repository of the Hugging Face hub and a folder. */
 public record DownloadConfig(
-    @Option(help = "name on the Hugging Face hub, ORG/NAME; the first word of the command too")
-        String repoId,
+    @Option(help = "name on the hub, ORG/NAME; may stand first, without its option") String repoId,
     @Option(
             help = "folder for the files; what is missing in it is fetched",
             aliases = {"output", "local_dir"})

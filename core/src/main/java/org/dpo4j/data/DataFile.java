@@ -49,8 +49,8 @@ public record DataFile(
   }
 
   /** Whether a file of this name would be read as rows. */
-  public static boolean isNamed(String name) {
-    return named(Path.of(name)).isPresent();
+  public static boolean isNamed(Path path) {
+    return named(path).isPresent();
   }
 
   /** The file, if its name ends in a known format; it need not exist. */

@@ -286,12 +286,15 @@ public final class Download implements AutoCloseable {
     return (int) Math.max(0, Math.min(Integer.MAX_VALUE - 1, bytes / (long) MEGABYTE));
   }
 
-  private static RuntimeException cause(ExecutionException failure) throws IOException {
+  private RuntimeException cause(ExecutionException failure) throws IOException {
     if (failure.getCause() instanceof IOException io) {
       throw io;
     }
     if (failure.getCause() instanceof DpoException known) {
-      return known;
+      return arrived.get() <= 0
+          ? known
+          : new DpoException(
+              known.text() + "; what has arrived is kept, and the same command continues", known);
     }
     return new IllegalStateException(failure.getCause());
   }
@@ -350,8 +353,9 @@ public final class Download implements AutoCloseable {
     return pending.resolve(file.hash() + "-" + Integer.toHexString(file.path().hashCode()));
   }
 
-  /** For a process that is being stopped: what is there. */
+  /** For a process that is being stopped: unlocks the folder, and says what is there. */
   public String interrupted() {
+    unlock();
     return "interrupted: %s have arrived in %s; the same command continues"
         .formatted(MemorySize.text(Math.max(0, arrived.get())), given);
   }
@@ -360,6 +364,10 @@ public final class Download implements AutoCloseable {
   @Override
   public void close() {
     http.close();
+    unlock();
+  }
+
+  private void unlock() {
     try {
       Files.deleteIfExists(pending);
     } catch (IOException e) {

@@ -1,7 +1,6 @@
 package org.dpo4j.hub;
 
 import java.nio.file.FileSystems;
-import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.text.Normalizer;
 import java.util.HashMap;
@@ -55,7 +54,7 @@ public final class FileChoice {
         true,
         file ->
             about.test(file)
-                || (DataFile.isNamed(file.name()) && !file.name().equals(DATASET_INFOS)));
+                || (DataFile.isNamed(file.place(false)) && !file.name().equals(DATASET_INFOS)));
   }
 
   /**
@@ -78,7 +77,7 @@ public final class FileChoice {
   private static Predicate<HubFile> one(String pattern, boolean wholePath) {
     try {
       PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + pattern);
-      return file -> matcher.matches(Path.of(wholePath ? file.path() : file.name()));
+      return file -> matcher.matches(file.place(wholePath));
     } catch (PatternSyntaxException e) {
       throw new UsageException(
           "include",
@@ -92,8 +91,8 @@ public final class FileChoice {
   /**
    * The chosen files.
    *
-   * @throws DpoException if there is none, a model has no weights that dpo4j reads, or two files
-   *     would be one where capital and small letters are the same
+   * @throws DpoException if there is none, a model has no weights that dpo4j reads, a name leads
+   *     out of the folder, or two files would be one where capital and small letters are the same
    */
   List<HubFile> of(Repository repository, List<HubFile> files) {
     List<HubFile> chosen = files.stream().filter(matches).toList();
@@ -111,6 +110,7 @@ public final class FileChoice {
     }
     Map<String, HubFile> byName = new HashMap<>();
     for (HubFile file : chosen) {
+      file.requireInside();
       HubFile other = byName.put(folded(file), file);
       if (other != null) {
         throw new DpoException(

@@ -1,5 +1,7 @@
 package org.dpo4j.hub;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.regex.Pattern;
@@ -8,7 +10,7 @@ import org.dpo4j.DpoException;
 /**
  * A file of a commit.
  *
- * @param path relative, with slashes; leads to a place inside any folder
+ * @param path with slashes, as the hub lists it; {@link #requireInside} before it is used
  * @param size in bytes
  * @param hash in lower-case hex: SHA-256 of a large file, else SHA-1 of git's blob
  */
@@ -18,8 +20,8 @@ record HubFile(String path, long size, String hash) {
   private static final Pattern HASH = Pattern.compile("[0-9a-f]{40}|[0-9a-f]{64}");
   private static final int LONGEST_NAME = 255;
 
-  /** Characters that separate folders, or name drives and streams, on some system. */
-  private static final Pattern UNSAFE = Pattern.compile("[\\p{Cntrl}\\\\:]");
+  /** What separates folders or names a drive on some system. */
+  private static final Pattern UNSAFE = Pattern.compile("[\\p{Cntrl}\\\\]|^[A-Za-z]:");
 
   HubFile {
     if (!HASH.matcher(hash).matches() || size < 0) {
@@ -27,7 +29,11 @@ record HubFile(String path, long size, String hash) {
           "the hub must state size and hash of each file but for %s it states %d and \"%s\""
               .formatted(path, size, hash));
     }
-    if (!isInside(path)) {
+  }
+
+  /** Refuses a path that leads out of the folder, or to files of our own in it. */
+  void requireInside() {
+    if (!isInside()) {
       throw new DpoException(
           "the names of a repository must lead to places in one folder but one is \"%s\"; nothing of"
                   .formatted(path)
@@ -35,7 +41,7 @@ record HubFile(String path, long size, String hash) {
     }
   }
 
-  private static boolean isInside(String path) {
+  private boolean isInside() {
     return !UNSAFE.matcher(path).find()
         && Arrays.stream(path.split("/", -1))
             .allMatch(
@@ -49,6 +55,23 @@ record HubFile(String path, long size, String hash) {
 
   boolean isSha256() {
     return hash.length() == SHA256_DIGITS;
+  }
+
+  /**
+   * The path, or only its last part, of this system.
+   *
+   * @throws DpoException if the system has no such names
+   */
+  Path place(boolean whole) {
+    try {
+      return Path.of(whole ? path : name());
+    } catch (InvalidPathException e) {
+      throw new DpoException(
+          "the names of a repository must be such that this system can write but one is \"%s\" (%s); if"
+                  .formatted(path, e.getReason())
+              + " it has letters beyond ASCII, start with LC_ALL=C.UTF-8 in the environment",
+          e);
+    }
   }
 
   /** The last part of the path. */

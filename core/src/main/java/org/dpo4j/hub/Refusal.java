@@ -106,7 +106,7 @@ final class Refusal {
   }
 
   private String tooMany(Duration pause) {
-    return "%s limits the number of requests%s; repeat the command later, which continues%s"
+    return "%s limits the number of requests%s; repeat the command later%s"
         .formatted(
             endpoint,
             pause.isZero() ? "" : " and asks to wait " + TimeText.of((double) pause.toSeconds()),

@@ -2,6 +2,7 @@ package org.dpo4j.run;
 
 import java.util.Map;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.hub.Download;
 import org.dpo4j.hub.HubEndpoint;
@@ -42,17 +43,19 @@ public final class DownloadRun {
                       plan.commit(),
                       ShortNumber.count(plan.files().size(), "file"),
                       MemorySize.text(plan.bytes()),
-                      plan.others() == 0
-                          ? ""
-                          : output.styled(
-                              " (%d other %s left out; {include} names others)"
-                                  .formatted(
-                                      plan.others(), plan.others() == 1 ? "file" : "files"))));
+                      output.styled(others(plan.others()))));
       long started = System.nanoTime();
       download.run(plan, output.progress());
       output.out().println(arrived(config, plan, (System.nanoTime() - started) / 1e9));
       output.out().println("  to use it: " + next(config));
     }
+  }
+
+  private static String others(int count) {
+    return count == 0
+        ? ""
+        : OptionText.of(
+            " (%s left out; {include} names others)", ShortNumber.count(count, "other file"));
   }
 
   private static String arrived(DownloadConfig config, Download.Plan plan, double seconds) {
