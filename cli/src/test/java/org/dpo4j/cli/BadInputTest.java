@@ -456,7 +456,10 @@ class BadInputTest {
             text("other/p.txt", "a"),
             SHORT.replace("pairs.jsonl", "other"),
             "only p.txt"),
-        usage("hub data set", SHORT.replace("$/pairs.jsonl", "some/set"), "--repo-type dataset"),
+        usage(
+            "hub data set",
+            SHORT.replace("$/pairs.jsonl", "some/set"),
+            "./dpo4j download some/set --type dataset --output_dir set"),
         usage("file twice", SHORT.replace("pairs.jsonl", "pairs.jsonl,$/*.jsonl"), "file once"),
         failed("half zstd", halfZstd(), SHORT.replace("pairs.jsonl", "a.jsonl.zst"), "to its end"),
         failed(

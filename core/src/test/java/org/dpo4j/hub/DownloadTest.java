@@ -739,9 +739,13 @@ class DownloadTest {
     }
   }
 
-  /** Compares every file that can be seen, all the time. */
+  /** Compares every file that can be seen, all the time; the configuration is the last of them. */
   private void watch(AtomicBoolean watching, AtomicReference<Throwable> wrong) {
     while (watching.get()) {
+      boolean whole = Files.exists(folder.resolve("config.json"));
+      if (whole && !Files.exists(folder.resolve("model.safetensors"))) {
+        wrong.set(new AssertionError("config.json is there before the weights"));
+      }
       for (String name : hub.files().keySet()) {
         Path file = folder.resolve(name);
         if (Files.exists(file)) {
