@@ -9,6 +9,8 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import java.net.Proxy;
+import java.net.URL;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -20,7 +22,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Rejects defects of structure: a package that uses a later one of the line, native memory handled
- * outside the package that may, and a library that ends the process or writes to its streams.
+ * or a connection opened outside the package that may, and a library that ends the process or
+ * writes to its streams.
  */
 class ArchitectureTest {
 
@@ -45,6 +48,7 @@ class ArchitectureTest {
           "checkpoint",
           "judge",
           "report",
+          "hub",
           "plan",
           "config",
           "run",
@@ -145,6 +149,37 @@ class ArchitectureTest {
             .accessField(System.class, "out")
             .orShould()
             .accessField(System.class, "err"));
+  }
+
+  @Test
+  void onlyTheHubOpensConnections() {
+    ArchRule rule =
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(inside("hub"))
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("java.net.http..", "javax.net..", "com.sun.net..")
+            .orShould()
+            .dependOnClassesThat()
+            .haveNameMatching(
+                "java\\.net\\.(.*Socket.*|URLConnection|HttpURLConnection|InetAddress)"
+                    + "|java\\.nio\\.channels\\..*(Socket|Datagram)Channel")
+            .orShould()
+            .callMethod(URL.class, "openConnection")
+            .orShould()
+            .callMethod(URL.class, "openConnection", Proxy.class)
+            .orShould()
+            .callMethod(URL.class, "openStream")
+            .orShould()
+            .callMethod(URL.class, "getContent");
+    check(rule);
+    assertThat(
+            CORE.stream()
+                .filter(type -> packageOf(type).equals("hub"))
+                .flatMap(type -> type.getDirectDependenciesFromSelf().stream())
+                .map(dependency -> dependency.getTargetClass().getPackageName()))
+        .contains("java.net.http");
   }
 
   @Test

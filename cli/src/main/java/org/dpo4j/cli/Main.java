@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
@@ -16,6 +17,7 @@ import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
+import org.dpo4j.run.DownloadRun;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.MergeRun;
@@ -51,6 +53,16 @@ public final class Main implements Callable<Integer> {
   Main(Runner runner, Console console) {
     this.console = console;
     this.line = new CommandLine(this);
+    line.addSubcommand(
+        RunCommand.line(
+            "download",
+            "Fetches a model or a data set from the Hugging Face hub.",
+            runner,
+            DownloadConfig.OPTIONS,
+            DownloadConfig::checkInputs,
+            DownloadRun::run,
+            "repo_id",
+            "ORG/NAME"));
     line.addSubcommand(TrainCommand.train(runner, console));
     line.addSubcommand(TrainCommand.sft(runner, console));
     line.addSubcommand(PlanCommand.line(runner, console));

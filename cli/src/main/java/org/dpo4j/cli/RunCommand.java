@@ -1,27 +1,41 @@
 package org.dpo4j.cli;
 
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import org.dpo4j.UsageException;
+import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.report.RunOutput;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
+import picocli.CommandLine.ParseResult;
 
-/** A command whose options are those of one configuration: parse, check, run. */
+/**
+ * A command whose options are those of one configuration: parse, check, run. The value of one of
+ * them may stand first, without its name.
+ */
 final class RunCommand<C> implements Callable<Integer> {
   private final Runner runner;
   private final OptionTable<C> options;
   private final Consumer<C> check;
   private final BiConsumer<C, RunOutput> work;
+  private final String first;
   private final CommandSpec spec = CommandSpec.wrapWithoutInspection(this);
 
   private RunCommand(
-      Runner runner, OptionTable<C> options, Consumer<C> check, BiConsumer<C, RunOutput> work) {
+      Runner runner,
+      OptionTable<C> options,
+      Consumer<C> check,
+      BiConsumer<C, RunOutput> work,
+      String first) {
     this.runner = runner;
     this.options = options;
     this.check = check;
     this.work = work;
+    this.first = first;
   }
 
   /**
@@ -35,14 +49,57 @@ final class RunCommand<C> implements Callable<Integer> {
       OptionTable<C> options,
       Consumer<C> check,
       BiConsumer<C, RunOutput> work) {
-    RunCommand<C> command = new RunCommand<>(runner, options, check, work);
+    RunCommand<C> command = new RunCommand<>(runner, options, check, work, "");
     command.spec.name(name).usageMessage().description(description);
     return OptionFlags.line(command.spec, options);
   }
 
+  /**
+   * As above, for a command whose first word may be the value of an option.
+   *
+   * @param first the option
+   * @param label of its value in the synopsis
+   */
+  static <C> CommandLine line(
+      String name,
+      String description,
+      Runner runner,
+      OptionTable<C> options,
+      Consumer<C> check,
+      BiConsumer<C, RunOutput> work,
+      String first,
+      String label) {
+    RunCommand<C> command = new RunCommand<>(runner, options, check, work, first);
+    command.spec.name(name).usageMessage().description(description);
+    command.spec.addPositional(
+        PositionalParamSpec.builder()
+            .arity("0..1")
+            .index("0")
+            .type(String.class)
+            .paramLabel(label)
+            .hidden(true) // the synopsis and the option show it
+            .build());
+    CommandLine line = OptionFlags.line(command.spec, options);
+    String[] synopsis = command.spec.usageMessage().customSynopsis();
+    command
+        .spec
+        .usageMessage()
+        .customSynopsis(synopsis[0].replaceFirst("--%s \\S+".formatted(first), label));
+    return line;
+  }
+
   @Override
   public Integer call() {
-    C config = options.read(OptionFlags.given(spec.commandLine().getParseResult(), options));
+    ParseResult parsed = spec.commandLine().getParseResult();
+    Map<String, GivenValue> given = OptionFlags.given(parsed, options);
+    if (parsed.hasMatchedPositional(0)) {
+      String word = parsed.matchedPositionalValue(0, "");
+      if (given.put(first, GivenValue.of(word)) != null) {
+        throw new UsageException(
+            first, "is given twice", word + " stands without its name", "keep one");
+      }
+    }
+    C config = options.read(given);
     check.accept(config);
     runner.run(config, work);
     return 0;

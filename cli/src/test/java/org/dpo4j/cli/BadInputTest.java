@@ -117,6 +117,17 @@ class BadInputTest {
         usage("unknown option", SHORT + "--bta 1", "--bta is no option", "did you mean --beta?"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
+        usage(
+            "no name of the hub",
+            "download https://huggingface.co/org/name --output_dir $/hub",
+            "--repo_id must be a name of the Hugging Face hub, as in ORG/NAME, but was",
+            "without the address before it"),
+        usage(
+            "no pattern of files",
+            "download org/name --output_dir $/hub --include [",
+            "--include must be a pattern of file names but [ is none"),
+        usage(
+            "download of a library", "download org/name --output_dir $/hub --type space", "one of"),
         usage("rounds without a judge", ROUNDS, "--judge or --chosen_column is required"),
         usage("rounds on data", ROUNDS + "--data_file x", "--data_file is not an option of rounds"),
         usage(
@@ -245,7 +256,10 @@ class BadInputTest {
   private static Stream<Kind> models() {
     return Stream.of(
         usage("model missing", INSPECT.replace("$/model", "$/none"), "none, which is not there"),
-        usage("hub name", INSPECT.replace("$/model", "some/name"), "hf download some/name"),
+        usage(
+            "hub name",
+            INSPECT.replace("$/model", "some/name"),
+            "./dpo4j download some/name --output_dir name"),
         usage("model is a file", INSPECT.replace("$/model", "$/pairs.jsonl"), "which is a file"),
         usage("no config.json", without("model/config.json"), SHORT, "config.json but"),
         failed("broken config", text("model/config.json", "{\"a\": "), SHORT, "must be JSON"),
@@ -446,7 +460,10 @@ class BadInputTest {
             text("other/p.txt", "a"),
             SHORT.replace("pairs.jsonl", "other"),
             "only p.txt"),
-        usage("hub data set", SHORT.replace("$/pairs.jsonl", "some/set"), "--repo-type dataset"),
+        usage(
+            "hub data set",
+            SHORT.replace("$/pairs.jsonl", "some/set"),
+            "./dpo4j download some/set --type dataset --output_dir set"),
         usage("file twice", SHORT.replace("pairs.jsonl", "pairs.jsonl,$/*.jsonl"), "file once"),
         failed("half zstd", halfZstd(), SHORT.replace("pairs.jsonl", "a.jsonl.zst"), "to its end"),
         failed(

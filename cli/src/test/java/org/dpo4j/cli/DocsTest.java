@@ -2,10 +2,7 @@ package org.dpo4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,25 +43,15 @@ class DocsTest {
 
   private final Path folder;
 
-  /** Stands in for the hub, so that no test opens a connection to another machine. */
-  private final HttpServer hub;
+  private final HubOfExamples hub = new HubOfExamples(0);
 
   DocsTest(@TempDir Path folder) throws IOException {
     this.folder = folder;
-    hub = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-    hub.createContext(
-        "/HuggingFaceTB/SmolLM2-135M-Instruct/resolve/main/",
-        exchange -> {
-          exchange.sendResponseHeaders(200, 2);
-          exchange.getResponseBody().write(new byte[] {'{', '}'});
-          exchange.close();
-        });
-    hub.start();
   }
 
   @AfterEach
   void stopHub() {
-    hub.stop(0);
+    hub.close();
   }
 
   @Test
@@ -81,7 +68,7 @@ class DocsTest {
         commands += count.get();
       }
       // Raise it with every command that the documentation gains.
-      assertThat(commands).isEqualTo(41);
+      assertThat(commands).isEqualTo(43);
     } finally {
       runs.shutdownNow();
     }
@@ -158,7 +145,7 @@ class DocsTest {
             .directory(place.toFile())
             .redirectErrorStream(true)
             .redirectOutput(output.toFile());
-    builder.environment().put("HF_ENDPOINT", "http://127.0.0.1:" + hub.getAddress().getPort());
+    builder.environment().put("HF_ENDPOINT", hub.address());
     Process process = builder.start();
     if (!process.waitFor(10, TimeUnit.MINUTES)) {
       process.destroyForcibly();

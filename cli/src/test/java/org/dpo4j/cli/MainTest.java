@@ -17,6 +17,7 @@ import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.DpoException;
+import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
@@ -85,6 +86,7 @@ class MainTest {
   void everyOptionOfEveryVerbIsAFlagAndOneLineOfItsHelp() {
     Map<String, OptionTable<?>> tables =
         Map.ofEntries(
+            Map.entry("download", DownloadConfig.OPTIONS),
             Map.entry("train", TrainingConfig.OPTIONS),
             Map.entry("verify-resume", TrainingConfig.OPTIONS),
             Map.entry("plan", PlanConfig.OPTIONS),
@@ -322,7 +324,7 @@ class MainTest {
   void pathsThatLeadNowhereAreUsageErrors() {
     assertUsageError(
         new String[] {"inspect", "--model", "org/name", "--data_file", "x"},
-        "hf download org/name --local-dir name");
+        "./dpo4j download org/name --output_dir name, and pass that folder");
     assertUsageError(
         new String[] {"inspect", "--model", folder.toString(), "--data_file", "x"},
         "must be a checkpoint folder with a config.json");
@@ -420,6 +422,34 @@ class MainTest {
     assertThat(demo.beta()).isEqualTo(0.2);
     assertThat(demo.learningRate()).isEqualTo(1e-4);
     assertThat(demo.perDeviceTrainBatchSize()).isEqualTo(12);
+  }
+
+  @Test
+  void aDownloadTakesItsNameAsTheFirstWordOrAsAnOption() {
+    assertThat(run("download", "org/name", "--output-dir", "o", "--include", "*.json", "*.txt"))
+        .as(err.toString(StandardCharsets.UTF_8))
+        .isZero();
+    assertThat(run("download", "--repo_id=org/name", "--local-dir", "o", "--include=*.json,*.txt"))
+        .isZero();
+    assertThat(runs.asked).hasSize(2).containsOnly(runs.asked.get(0));
+    DownloadConfig config = (DownloadConfig) runs.asked.get(0);
+    assertThat(config.repoId()).isEqualTo("org/name");
+    assertThat(config.outputDir()).isEqualTo(Path.of("o"));
+    assertThat(config.include()).contains(List.of("*.json", "*.txt"));
+    assertThat(config.revision()).isEqualTo("main");
+    assertThat(output("download", "--help"))
+        .contains("Usage: dpo4j download ORG/NAME --output_dir PATH [OPTIONS]");
+    runs.asked.clear();
+    assertUsageError(
+        new String[] {"download", "a/b", "--repo_id", "c/d", "--output_dir", "o"},
+        "--repo_id is given twice but a/b stands without its name; keep one");
+    assertUsageError(
+        new String[] {"download", "a/b", "c/d", "--output_dir", "o"},
+        "\"c/d\" belongs to no option");
+    assertUsageError(
+        new String[] {"download"},
+        "--repo_id, --output_dir are required but missing",
+        "./dpo4j download HuggingFaceTB/SmolLM2-135M-Instruct --output_dir");
   }
 
   private void assertUsageError(String[] words, String... parts) {

@@ -40,9 +40,10 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Closes a command that opens a connection: telemetry, a download of a library or a model. Every
- * command runs in a process of its own where Java can open no connection; on Linux with {@code
- * strace} also native code is watched, without a network where the system lets a user remove it.
+ * Closes a command other than {@code download} that opens a connection: telemetry, a download of a
+ * library or a model. Every command runs in a process of its own where Java can open no connection;
+ * on Linux with {@code strace} also native code is watched, without a network where the system lets
+ * a user remove it.
  */
 class NoNetworkTest {
   private static final Pattern COMMAND = Pattern.compile("(?m)^  ([a-z-]+) {2,}\\S");
@@ -70,6 +71,8 @@ class NoNetworkTest {
       int failed = 0;
       if (words[2].equals("connect")) {
         connect();
+      } else if (words[2].equals("download")) {
+        run(System.out, "download", "org/name", "--output_dir=" + words[0] + "/hub");
       } else {
         failed = runAll(calls(words[0]));
       }
@@ -124,6 +127,8 @@ class NoNetworkTest {
               "",
               "help",
               ""));
+      // The one that connects; it is the subject of a test of its own.
+      calls.put("download", "--help");
       return calls;
     }
 
@@ -254,6 +259,13 @@ class NoNetworkTest {
     assertThat(run.code()).isEqualTo(1);
     assertThat(run.output()).contains("attempt: Socket\n", "attempt: SocketChannel\n");
     assertThat(run.output()).contains("attempt: http URL\n").doesNotContain("exit code");
+  }
+
+  @Test
+  void onlyADownloadConnects() throws Exception {
+    Run run = run(List.of(), "deny", "download");
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.output()).contains("attempt: ");
   }
 
   @Test

@@ -46,7 +46,7 @@ public final class FileTrees {
   }
 
   /** Renames a file or folder: it has the old name or the new one, whenever the process dies. */
-  static void rename(Path from, Path to) throws IOException {
+  public static void rename(Path from, Path to) throws IOException {
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
   }
 
@@ -63,7 +63,7 @@ public final class FileTrees {
   }
 
   /** Forces every file and folder below (and the folder itself) to the device. */
-  static void force(Path root) throws IOException {
+  public static void force(Path root) throws IOException {
     Files.walkFileTree(
         root,
         new SimpleFileVisitor<>() {
@@ -93,7 +93,7 @@ public final class FileTrees {
    * @param folder null above a root
    * @throws IOException if the device fails
    */
-  static void forceFolder(@Nullable Path folder) throws IOException {
+  public static void forceFolder(@Nullable Path folder) throws IOException {
     if (folder == null) {
       return;
     }

@@ -38,8 +38,8 @@ public final class InputPaths {
           "must be a folder",
           "was %s, which is not there%s".formatted(name, ReadableFile.from(path)),
           OptionText.of(
-              "if it is a model of the Hugging Face hub, download it first, with hf download %s"
-                  + " --local-dir %s or as docs/how-to/get-a-model.md shows, and pass that folder",
+              "if it is a model of the Hugging Face hub, download it first:"
+                  + " ./dpo4j download %s --output_dir %s, and pass that folder",
               name, name.substring(name.indexOf('/') + 1)));
     }
     requireFolder(option, path);
@@ -95,8 +95,8 @@ public final class InputPaths {
           "must be files with rows of data",
           "was %s, which is not there%s".formatted(name, ReadableFile.from(path)),
           OptionText.of(
-              "if it is a data set of the Hugging Face hub, download it first: hf download --repo-type"
-                  + " dataset %s --local-dir %s",
+              "if it is a data set of the Hugging Face hub, download it first:"
+                  + " ./dpo4j download %s --type dataset --output_dir %s",
               name, name.substring(name.indexOf('/') + 1)));
     }
     if (!Files.exists(path) && !name.matches(".*[*?\\[{].*")) {

@@ -48,6 +48,11 @@ public record DataFile(
     return new DataFile(Path.of(name), DataFormat.MEMORY, Packing.NONE, rows);
   }
 
+  /** Whether a file of this name would be read as rows. */
+  public static boolean isNamed(Path path) {
+    return named(path).isPresent();
+  }
+
   /** The file, if its name ends in a known format; it need not exist. */
   static Optional<DataFile> named(Path path) {
     String name = String.valueOf(path.getFileName()).toLowerCase(Locale.ROOT);

@@ -46,6 +46,21 @@ public record ModelFolder(Path path) {
   static final String CONFIG = "config.json";
   static final String GENERATION_CONFIG = "generation_config.json";
 
+  /** Patterns of the paths of all files that are read, in a model's folder or in an adapter's. */
+  public static final List<String> PATTERNS =
+      Stream.concat(
+              TOKENIZER_FILES.stream(),
+              Stream.of(
+                  CONFIG,
+                  GENERATION_CONFIG,
+                  Checkpoint.SINGLE,
+                  Checkpoint.INDEX,
+                  "model-*-of-*.safetensors",
+                  PeftAdapter.CONFIG,
+                  Checkpoint.ADAPTER,
+                  CHAT_TEMPLATES + "/*.jinja"))
+          .toList();
+
   /**
    * Checks a folder that a user named.
    *
@@ -63,8 +78,8 @@ public record ModelFolder(Path path) {
     String download =
         HubName.hasOwner(text)
             ? OptionText.of(
-                "if it is a model on the Hugging Face hub, download it first: hf download %s"
-                    + " --local-dir DIR, then {%s} DIR",
+                "if it is a model on the Hugging Face hub, download it first:"
+                    + " ./dpo4j download %s --output_dir DIR, then {%s} DIR",
                 text, option)
             : "";
     throw new UsageException(option, "must be a model folder", path + " does not exist", download);

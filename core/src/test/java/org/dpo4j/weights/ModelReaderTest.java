@@ -623,7 +623,7 @@ class ModelReaderTest {
             () -> ModelReader.open("ref_model", Path.of("acme-org/chat-1.5b"), WeightMemory.PLAIN))
         .isInstanceOf(UsageException.class)
         .hasMessageStartingWith("ref_model must be a model folder")
-        .hasMessageContaining("hf download acme-org/chat-1.5b --local-dir DIR");
+        .hasMessageContaining("./dpo4j download acme-org/chat-1.5b --output_dir DIR");
     assertThatThrownBy(() -> ModelReader.open(temp.resolve("absent")))
         .isInstanceOf(UsageException.class)
         .hasMessageEndingWith("does not exist");
