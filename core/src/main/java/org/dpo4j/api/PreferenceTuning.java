@@ -759,6 +759,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Lowers the micro-batch to the largest that fits into the machine's memory by the model of
+   * {@code plan}; steps keep their examples.
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning autoFindBatchSize(boolean on) {
+    return with("auto_find_batch_size", on);
+  }
+
+  /**
    * Names the columns of the files.
    *
    * @param columns from names here, such as {@code prompt}, to names in the files

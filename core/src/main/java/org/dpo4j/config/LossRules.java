@@ -165,6 +165,17 @@ public final class LossRules {
     }
   }
 
+  /** Refuses to choose what the loss depends on. */
+  static void checkBatchChoice(TrainingConfig.Batching batching, TrainingConfig.Loss loss) {
+    if (batching.autoFindBatchSize() && (loss.usesKl() || !loss.objective().loss().separable())) {
+      throw new UsageException(
+          "auto_find_batch_size",
+          "works with losses that do not depend on the micro-batch",
+          "the loss is %s".formatted(OptionType.text(loss.lossType())),
+          OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
+    }
+  }
+
   /** Refuses options about demonstrations with other losses, and packs without a length. */
   static void checkDemonstrations(TrainingConfig.Data data, TrainingConfig.Loss loss) {
     if (loss.examples() != ExampleKind.DEMONSTRATIONS) {

@@ -46,6 +46,7 @@ public final class ResumeRules {
           "eval_strategy",
           "eval_steps",
           "per_device_eval_batch_size",
+          "auto_find_batch_size",
           "reference_cache",
           "gradient_checkpointing",
           "save_strategy",

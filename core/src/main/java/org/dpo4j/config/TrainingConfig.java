@@ -98,6 +98,7 @@ public record TrainingConfig(
                   + " apo_zero_unpaired"));
     }
     LossRules.checkTruncation(data, loss);
+    LossRules.checkBatchChoice(batching, loss);
     LossRules.checkDemonstrations(data, loss);
     boolean trainsAdapter = lora.usePeft() || model.adapter().isPresent();
     if (loss.referenceChoice() == ReferenceChoice.BASE && !trainsAdapter) {
@@ -608,12 +609,18 @@ public record TrainingConfig(
   /** How examples form steps: those of a step are the product of the two. */
   public record Batching(
       @Option(value = "8", help = "examples per micro-batch") int perDeviceTrainBatchSize,
-      @Option(value = "1", help = "micro-batches per optimizer step")
-          int gradientAccumulationSteps) {
+      @Option(value = "1", help = "micro-batches per optimizer step") int gradientAccumulationSteps,
+      @Option(value = "false", help = "lower the micro-batch to what fits into memory, same steps")
+          boolean autoFindBatchSize) {
     public Batching {
       OptionChecks.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
       OptionChecks.atLeast(
           "gradient_accumulation_steps", gradientAccumulationSteps, 1, "1 means no accumulation");
+    }
+
+    /** Examples of a whole step. */
+    public long examplesOfStep() {
+      return (long) perDeviceTrainBatchSize * gradientAccumulationSteps;
     }
   }
 

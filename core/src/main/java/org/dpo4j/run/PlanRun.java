@@ -8,7 +8,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.EpochPlan;
@@ -148,7 +147,7 @@ public final class PlanRun {
     long memory = config.plan().memory().map(MemorySize::parse).orElseGet(MemorySize::ofMachine);
     memory(pairs, largest, memory);
     disk(pairs, steps, plan.stepsPerEpoch());
-    fits(pairs, steps, memory);
+    fits(pairs, memory);
     if (config.plan().trial()) {
       time(pairs, batches, plan, steps, memory);
     }
@@ -186,7 +185,11 @@ public final class PlanRun {
   }
 
   private Optional<AdapterShape> adapter() {
-    return lora.map(adapter -> AdapterShape.of(adapter, shape, biases));
+    return need().adapter();
+  }
+
+  private MemoryNeed need() {
+    return new MemoryNeed(training, shape, lora, biases, storage(), checkpoint.dtype(), autograd());
   }
 
   private EpochPlan plan(int pairs, int microBatch, int accumulation) {
@@ -201,7 +204,7 @@ public final class PlanRun {
   // --- memory
 
   private void memory(TrainingExamples pairs, TokenLoad largest, long memory) {
-    Map<MemoryModel.Part, Long> parts = peak(pairs, largest);
+    Map<MemoryModel.Part, Long> parts = need().peak(pairs, largest);
     long total = MemoryModel.total(parts);
     line("memory, at %s %s:", autograd() ? "least" : "most", MemorySize.text(total));
     parts.forEach(
@@ -247,18 +250,6 @@ public final class PlanRun {
             });
   }
 
-  private Map<MemoryModel.Part, Long> peak(TrainingExamples pairs, TokenLoad largest) {
-    long all = pairs.datasets().stream().mapToLong(dataset -> dataset.examples().size()).sum();
-    return memory(shape, checkpointing()).peak(all, largest, referenceCopy());
-  }
-
-  private MemoryModel memory(ModelShape shape, boolean checkpointing) {
-    Optional<AdapterShape> adapter = lora.map(config -> AdapterShape.of(config, shape, biases));
-    long frozen = MemoryModel.frozenBytes(shape, storage(), checkpoint.dtype().bytes());
-    int moments = training.optimizer().optim().moments();
-    return new MemoryModel(shape, adapter, frozen, checkpointing, Engine.threads(), moments);
-  }
-
   private WeightStorage storage() {
     return ComputingEngine.storage(training, blueprint);
   }
@@ -273,33 +264,10 @@ public final class PlanRun {
     return ComputingEngine.isAutograd(training, blueprint.untapedParts());
   }
 
-  /** Whether activations are recomputed in the backward pass; autograd recomputes logits alone. */
-  private boolean checkpointing() {
-    return training.engine().gradientCheckpointing() && !autograd();
-  }
-
-  /**
-   * A moving reference stays in memory beside the policy; a fixed one is freed before the first
-   * step.
-   */
-  private long referenceCopy() {
-    return training.loss().syncRefModel()
-        ? adapter().map(AdapterShape::parameters).orElse(shape.parameters())
-        : 0;
-  }
-
   /** The largest micro-batch for which a step of the same pairs fits. */
-  private void fits(TrainingExamples pairs, int steps, long memory) {
+  private void fits(TrainingExamples pairs, long memory) {
     int size = Math.toIntExact(Math.min(stepPairs(), pairs.training().rows()));
-    int best = 0;
-    for (int micro : divisors(size)) {
-      EpochPlan plan = plan(pairs.training().rows(), micro, size / micro);
-      TokenLoad largest =
-          MicroBatches.of(pairs.training(), plan, steps, shape, separable()).largest();
-      if (MemoryModel.total(peak(pairs, largest)) <= memory) {
-        best = micro;
-      }
-    }
+    int best = need().largestMicroBatch(pairs, size, size, memory).orElse(0);
     figures.put("largest_micro_batch_that_fits", best);
     if (best == 0) {
       line(
@@ -312,10 +280,6 @@ public final class PlanRun {
               + " {gradient_accumulation_steps} %d",
           size, noun(), best, MemorySize.text(memory), best, size / best);
     }
-  }
-
-  private static List<Integer> divisors(int number) {
-    return IntStream.rangeClosed(1, number).filter(i -> number % i == 0).boxed().toList();
   }
 
   // --- time
@@ -335,7 +299,8 @@ public final class PlanRun {
     MicroBatches.Batch typical = batches.typical();
     long needed =
         MemoryModel.total(
-            memory(trial.largest().shape(), false)
+            need()
+                .model(trial.largest().shape(), false)
                 .peak(typical.pairs().size(), typical.largestPiece(), 0));
     if (needed > memory) {
       line(

@@ -110,6 +110,16 @@ record SavedRun(Path folder, CheckpointState state) {
     return state.numbers().step();
   }
 
+  /** The configuration with the micro-batch that the run had, where steps have as many examples. */
+  TrainingConfig withMicroBatch(TrainingConfig config) {
+    TrainingConfig other = config;
+    for (String name : List.of("per_device_train_batch_size", "gradient_accumulation_steps")) {
+      String had = state.options().get(name);
+      other = had == null ? other : other.with(name, had);
+    }
+    return other.batching().examplesOfStep() == config.batching().examplesOfStep() ? other : config;
+  }
+
   /**
    * Compares the run with the one that saved the checkpoint.
    *

@@ -18,6 +18,7 @@ import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.ListenerException;
+import org.dpo4j.OptionText;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.TrainingStart;
@@ -32,6 +33,7 @@ import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.NamedInput;
+import org.dpo4j.options.MemorySize;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Conclusion;
@@ -65,10 +67,11 @@ import org.dpo4j.weights.ModelBlueprint;
  */
 public final class TrainingRun {
 
-  private final TrainingConfig config;
+  private TrainingConfig config; // its micro-batch may be chosen once the rows are known
   private final ProgramInputs given;
   private final RunOutput output;
   private final DiskSpace disk;
+  private final long memory;
   private final Prose prose;
   private final RunHistory history = new RunHistory();
   private final EarlyAccuracy early = new EarlyAccuracy();
@@ -82,12 +85,14 @@ public final class TrainingRun {
       ProgramInputs given,
       RunOutput output,
       DiskSpace disk,
+      long memory,
       Cancellation cancellation,
       List<? extends TrainingListener> added) {
     this.config = config;
     this.given = given;
     this.output = output;
     this.disk = disk;
+    this.memory = memory;
     this.prose = Prose.of(output, config.output().logFormat());
     this.console =
         new ConsoleListener(
@@ -153,13 +158,26 @@ public final class TrainingRun {
       RunOutput output,
       Cancellation cancellation,
       List<? extends TrainingListener> listeners) {
-    return new TrainingRun(config, given, output, DiskSpace.OF_MACHINE, cancellation, listeners)
+    return new TrainingRun(
+            config,
+            given,
+            output,
+            DiskSpace.OF_MACHINE,
+            MemorySize.ofMachine(),
+            cancellation,
+            listeners)
         .run();
   }
 
   /** A run on another disk, for tests. */
   static TrainingResult run(TrainingConfig config, RunOutput output, DiskSpace disk) {
-    return new TrainingRun(config, ProgramInputs.NONE, output, disk, new Cancellation(), List.of())
+    return run(config, output, disk, MemorySize.ofMachine());
+  }
+
+  /** A run on a machine with so much memory, for tests. */
+  static TrainingResult run(TrainingConfig config, RunOutput output, DiskSpace disk, long memory) {
+    return new TrainingRun(
+            config, ProgramInputs.NONE, output, disk, memory, new Cancellation(), List.of())
         .run();
   }
 
@@ -228,6 +246,12 @@ public final class TrainingRun {
       ModelBundle inputs,
       TrainingExamples pairs,
       Saving saving) {
+    if (config.batching().autoFindBatchSize()) {
+      config =
+          saved
+              .map(run -> run.withMicroBatch(config))
+              .orElseGet(() -> withMicroBatch(inputs, pairs));
+    }
     Trainer.Settings settings = settings(pairs.training().rows());
     int saveSteps =
         config
@@ -299,6 +323,53 @@ public final class TrainingRun {
     folder.publish();
     summary.published(totals);
     return result(settings, totals, folder.target(), files(folder.target()));
+  }
+
+  /**
+   * The configuration with the largest micro-batch, up to the given one, whose step fits into the
+   * machine's memory.
+   */
+  private TrainingConfig withMicroBatch(ModelBundle inputs, TrainingExamples pairs) {
+    ModelBlueprint blueprint = ModelBlueprint.read("model", config.model().model());
+    MemoryNeed need =
+        new MemoryNeed(
+            config,
+            blueprint.shape(),
+            inputs.adapter().map(adapter -> adapter.model().config()),
+            inputs.adapter().map(adapter -> adapter.model().plan().biasCount()).orElse(0L),
+            ComputingEngine.storage(config, blueprint),
+            inputs.loaded().checkpoint().dtype(),
+            ComputingEngine.isAutograd(config, inputs.model().untapedParts()));
+    TrainingConfig.Batching given = config.batching();
+    int examples = Math.toIntExact(given.examplesOfStep());
+    if (need.autograd()) {
+      throw new UsageException(
+          "auto_find_batch_size",
+          "knows the memory of the hand-written passes alone, and autograd computes this run,",
+          "",
+          OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
+    }
+    int micro =
+        need.largestMicroBatch(pairs, examples, given.perDeviceTrainBatchSize(), memory)
+            .orElseThrow(
+                () ->
+                    new UsageException(
+                        "auto_find_batch_size",
+                        "needs a micro-batch that fits into %s".formatted(MemorySize.text(memory)),
+                        "even one of 1 needs %s"
+                            .formatted(MemorySize.text(need.peak(pairs, 1, examples))),
+                        OptionText.of(
+                            "use fewer tokens ({max_length}), {use_peft}, a smaller model, or more"
+                                + " memory")));
+    prose.line(
+        "micro-batch: %d of at most %d; a step needs %s of %s",
+        micro,
+        given.perDeviceTrainBatchSize(),
+        MemorySize.text(need.peak(pairs, micro, examples)),
+        MemorySize.text(memory));
+    return config
+        .with("per_device_train_batch_size", micro)
+        .with("gradient_accumulation_steps", examples / micro);
   }
 
   /** How files of an earlier run in the output folder are treated. */

@@ -104,6 +104,7 @@ class TrainingOptionsTest {
           Map.entry("packing", "true"),
           Map.entry("packing_strategy", "wrapped"),
           Map.entry("truncation_mode", "keep_end"),
+          Map.entry("auto_find_batch_size", "true"),
           Map.entry("reference_cache", "kept"),
           Map.entry("sync_ref_model", "true"),
           Map.entry("ref_model_mixup_alpha", "0.25"),
@@ -484,6 +485,7 @@ class TrainingOptionsTest {
                 "base_dtype",
                 "warmup_ratio",
                 "eval_split",
+                "auto_find_batch_size",
                 "desirable_weight",
                 "undesirable_weight"));
     values.keySet().removeAll(OF_DEMONSTRATIONS);
@@ -537,6 +539,8 @@ class TrainingOptionsTest {
   void combinationsThatContradictAreRefused() {
     assertRefused("eval_strategy", "epoch", "eval_file FILE");
     assertRefused("reference", "base", "needs adapter DIR");
+    assertThatThrownBy(() -> config("auto_find_batch_size", "true", "loss_type", "kto"))
+        .hasMessageContaining("losses that do not depend on the micro-batch but the loss is kto");
     assertRefused("reference", "none", "loss_type sigmoid needs one");
     assertThatThrownBy(() -> config("warmup_steps", "3", "warmup_ratio", "0.1"))
         .hasMessageContaining("pass one of them");
