@@ -143,6 +143,7 @@ class DownloadCommandTest {
 
   @Test
   void aStoppedDownloadSaysThatItContinues() throws Exception {
+    hub.hold();
     Process process = start();
     try {
       awaitMoreBytes(process, 0);

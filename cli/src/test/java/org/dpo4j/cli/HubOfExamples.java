@@ -30,6 +30,7 @@ final class HubOfExamples implements AutoCloseable {
   private final HttpServer server;
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private final long pause;
+  private volatile boolean held;
 
   /**
    * @param pause after every 64 KiB, in milliseconds
@@ -50,6 +51,11 @@ final class HubOfExamples implements AutoCloseable {
 
   String address() {
     return "http://127.0.0.1:" + server.getAddress().getPort();
+  }
+
+  /** From now on, only the first 64 KiB of a file are sent, until the hub is closed. */
+  void hold() {
+    held = true;
   }
 
   private void answer(HttpExchange exchange) throws IOException {
@@ -101,6 +107,9 @@ final class HubOfExamples implements AutoCloseable {
       body.write(bytes, at, Math.min(PIECE, bytes.length - at));
       if (pause > 0) {
         body.flush();
+        sleep();
+      }
+      while (held && at + PIECE < bytes.length && !Thread.currentThread().isInterrupted()) {
         sleep();
       }
     }

@@ -329,7 +329,7 @@ public record TrainingConfig(
   public record Data(
       @Option(help = DATA_HELP) List<Path> dataFile,
       @Option(help = "mixture weight of each data_file entry") Optional<List<Double>> dataWeights,
-      @Option(help = "held-out rows, formats as data_file; NAME=FILE,... evaluates several sets")
+      @Option(help = "held-out rows, as data_file; several sets as NAME=FILE,...")
           Optional<List<Path>> evalFile,
       @Option(value = "0", help = "rows of each data_file and eval_file entry to use; 0 = all")
           int maxSamples,
@@ -343,7 +343,7 @@ public record TrainingConfig(
           RowFormat dataFormat,
       @Option(value = "1024", help = "max tokens of prompt plus completion; 0 = no limit")
           int maxLength,
-      @Option(value = "keep_start", help = "which end of a longer row is kept")
+      @Option(value = "keep_start", help = "end of longer rows to keep")
           TruncationMode truncationMode,
       @Option(help = "nll: learn completions only (default), or false for prompts too")
           Optional<Boolean> completionOnlyLoss,
@@ -610,7 +610,7 @@ public record TrainingConfig(
   public record Batching(
       @Option(value = "8", help = "examples per micro-batch") int perDeviceTrainBatchSize,
       @Option(value = "1", help = "micro-batches per optimizer step") int gradientAccumulationSteps,
-      @Option(value = "false", help = "lower the micro-batch to what fits into memory, same steps")
+      @Option(value = "false", help = "lower the micro-batch to what fits into memory")
           boolean autoFindBatchSize) {
     public Batching {
       OptionChecks.atLeast("per_device_train_batch_size", perDeviceTrainBatchSize, 1, "8 is usual");
