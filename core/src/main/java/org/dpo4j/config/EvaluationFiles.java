@@ -17,17 +17,26 @@ public final class EvaluationFiles {
 
   private static final Pattern NAMED = Pattern.compile("([A-Za-z0-9_-]+)=(.+)");
 
+  /**
+   * What was meant as a name, right or wrong: no path begins so that is written with its folder.
+   */
+  private static final Pattern BEGINS_LIKE_NAMED = Pattern.compile("([^./\\\\=]*)=(.*)");
+
   private EvaluationFiles() {}
 
   /**
    * The paths of each set, in the order of their first items; the name is empty without names.
    *
-   * @throws UsageException if some items have names and others have none
+   * @throws UsageException if some items have names and others have none, or a name or a path is
+   *     not one
    */
   static Map<String, List<Path>> sets(List<Path> items) {
     Map<String, List<Path>> sets = new LinkedHashMap<>();
     for (Path item : items) {
       Matcher named = NAMED.matcher(item.toString());
+      if (!named.matches()) {
+        requireNoName(item);
+      }
       sets.computeIfAbsent(named.matches() ? named.group(1) : "", name -> new ArrayList<>())
           .add(path(item));
     }
@@ -42,6 +51,18 @@ public final class EvaluationFiles {
     return sets;
   }
 
+  private static void requireNoName(Path item) {
+    Matcher begin = BEGINS_LIKE_NAMED.matcher(item.toString());
+    if (begin.matches()) {
+      throw new UsageException(
+          "eval_file",
+          "must be NAME=FILE with a name of letters, digits, _ and - where it names a set",
+          "was %s, which has %s"
+              .formatted(item, begin.group(2).isEmpty() ? "no file" : "another name"),
+          "write short=FILE, or ./FILE for a path that holds =");
+    }
+  }
+
   /** The path of an item, without its name. */
   static Path path(Path item) {
     Matcher named = NAMED.matcher(item.toString());
@@ -50,7 +71,7 @@ public final class EvaluationFiles {
 
   /** An item that means a path and nothing else, whatever characters it has. */
   public static Path unnamed(Path path) {
-    return NAMED.matcher(path.toString()).matches() ? Path.of(".").resolve(path) : path;
+    return BEGINS_LIKE_NAMED.matcher(path.toString()).matches() ? Path.of(".").resolve(path) : path;
   }
 
   /**

@@ -557,6 +557,8 @@ class TrainingOptionsTest {
     assertThat(evaluating("eval_file: [a.jsonl, b.jsonl]\n").evaluationSets()).containsExactly("");
     assertThat(config("eval_file", "./day=1/a.jsonl").data().evaluationSets()).containsExactly("");
     assertRefused("eval_file", "short=a.jsonl,b.jsonl", "b.jsonl has no name");
+    assertRefused("eval_file", "sh ort=a.jsonl", "was sh ort=a.jsonl, which has another name");
+    assertRefused("eval_file", "a=a.jsonl,long=", "was long=, which has no file");
     assertThat(
             config("eval_file", "a=x,b=y", "metric_for_best_model", "b_rewards/margins")
                 .bestMetric())
