@@ -49,9 +49,24 @@ final class RunCommand<C> implements Callable<Integer> {
       OptionTable<C> options,
       Consumer<C> check,
       BiConsumer<C, RunOutput> work) {
-    RunCommand<C> command = new RunCommand<>(runner, options, check, work, "");
+    return command(name, description, runner, options, check, work, "").line();
+  }
+
+  private static <C> RunCommand<C> command(
+      String name,
+      String description,
+      Runner runner,
+      OptionTable<C> options,
+      Consumer<C> check,
+      BiConsumer<C, RunOutput> work,
+      String first) {
+    RunCommand<C> command = new RunCommand<>(runner, options, check, work, first);
     command.spec.name(name).usageMessage().description(description);
-    return OptionFlags.line(command.spec, options);
+    return command;
+  }
+
+  private CommandLine line() {
+    return OptionFlags.line(spec, options);
   }
 
   /**
@@ -69,8 +84,7 @@ final class RunCommand<C> implements Callable<Integer> {
       BiConsumer<C, RunOutput> work,
       String first,
       String label) {
-    RunCommand<C> command = new RunCommand<>(runner, options, check, work, first);
-    command.spec.name(name).usageMessage().description(description);
+    RunCommand<C> command = command(name, description, runner, options, check, work, first);
     command.spec.addPositional(
         PositionalParamSpec.builder()
             .arity("0..1")
@@ -79,7 +93,7 @@ final class RunCommand<C> implements Callable<Integer> {
             .paramLabel(label)
             .hidden(true) // the synopsis and the option show it
             .build());
-    CommandLine line = OptionFlags.line(command.spec, options);
+    CommandLine line = command.line();
     String[] synopsis = command.spec.usageMessage().customSynopsis();
     command
         .spec

@@ -52,8 +52,12 @@ public record Linear(
    * @return shape (rows, out)
    */
   public Node apply(Node input) {
-    AdapterSlot.Adapter scaling = slot == null ? null : slot.scaling();
+    AdapterSlot.Adapter scaling = scaling();
     return scaling == null ? added(own(input, bias), input) : scaled(input, scaling);
+  }
+
+  private AdapterSlot.@Nullable Adapter scaling() {
+    return slot == null ? null : slot.scaling();
   }
 
   private Node added(Node output, Node input) {
@@ -91,7 +95,7 @@ public record Linear(
 
   /** As {@link #apply(Node)}, for an output that will be saved: it is computed in the arena. */
   public Node applyInArena(Node input) {
-    AdapterSlot.Adapter scaling = slot == null ? null : slot.scaling();
+    AdapterSlot.Adapter scaling = scaling();
     Tensor out =
         input.taped() && !transposed && scaling == null
             ? input.tape().allocate(input.value().size(0), weight.rowCount())

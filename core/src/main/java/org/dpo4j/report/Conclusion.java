@@ -72,7 +72,7 @@ public record Conclusion(
                 .formatted(evaluated().isPresent() ? "held-out" : "training", noun()));
   }
 
-  private List<String> heldOut(Comparison sides) {
+  private List<String> heldOut(RunHistory.HeldOut sides) {
     EvaluationReport last = sides.last();
     TrainingMetrics before = sides.first().metrics();
     TrainingMetrics after = last.metrics();
@@ -113,7 +113,7 @@ public record Conclusion(
     lossRose().ifPresent(warnings::add);
     comparisons().stream()
         .skip(1)
-        .filter(sides -> sides.losses().rose())
+        .filter(sides -> losses(sides).rose())
         .map(this::doesNotCarryOver)
         .forEach(warnings::add);
     movement().filter(Movement::wrongWay).map(Movement::warning).ifPresent(warnings::add);
@@ -122,8 +122,8 @@ public record Conclusion(
 
   private Optional<String> lossRose() {
     Optional<Losses> trained = training().filter(Losses::rose);
-    Optional<Comparison> held = comparisons().stream().findFirst();
-    Optional<Losses> evaluated = held.map(Comparison::losses);
+    Optional<RunHistory.HeldOut> held = comparisons().stream().findFirst();
+    Optional<Losses> evaluated = held.map(Conclusion::losses);
     String rate = rate();
     if (trained.isPresent()) {
       String rose = "the training loss ended above its start (%s)".formatted(trained.get().range());
@@ -142,14 +142,14 @@ public record Conclusion(
               : "%s, and %s did not fall (%s): the model got worse; lower %s"
                   .formatted(rose, heldLoss, range, rate));
     }
-    return held.filter(sides -> sides.losses().rose()).map(this::doesNotCarryOver);
+    return held.filter(sides -> losses(sides).rose()).map(this::doesNotCarryOver);
   }
 
-  private String doesNotCarryOver(Comparison sides) {
+  private String doesNotCarryOver(RunHistory.HeldOut sides) {
     return ("the loss of the held-out %2$ss%4$s ended above its start (%1$s): what was learned does"
             + " not carry over to %2$ss that were not trained on; train for fewer"
             + " epochs, with a lower %3$s or on more %2$ss")
-        .formatted(sides.losses().range(), noun(), rate(), sides.of());
+        .formatted(losses(sides).range(), noun(), rate(), sides.of());
   }
 
   private String rate() {
@@ -189,32 +189,17 @@ public record Conclusion(
 
   /** The loss of the first set of held-out pairs that judges the run; empty without one. */
   private Optional<Losses> evaluated() {
-    return comparisons().stream().findFirst().map(Comparison::losses);
+    return comparisons().stream().findFirst().map(Conclusion::losses);
   }
 
   /** The sets that were evaluated before and after training. The first one judges the run. */
-  private List<Comparison> comparisons() {
-    return history.datasets().stream()
-        .map(
-            dataset ->
-                new Comparison(
-                    history.evaluations(dataset).get(0),
-                    history.lastEvaluation(dataset).orElseThrow()))
-        .filter(sides -> sides.last().step() > sides.first().step())
-        .toList();
+  private List<RunHistory.HeldOut> comparisons() {
+    return history.heldOut().stream().filter(RunHistory.HeldOut::compares).toList();
   }
 
-  private record Comparison(EvaluationReport first, EvaluationReport last) {
-
-    Losses losses() {
-      double start = first.metrics().loss();
-      return new Losses(start, last.metrics().loss(), ABOVE_KNOWN_START * Math.abs(start), 0);
-    }
-
-    /** Names the set behind a noun, if it has a name. */
-    String of() {
-      return last.dataset().isEmpty() ? "" : " of " + last.dataset();
-    }
+  private static Losses losses(RunHistory.HeldOut set) {
+    double start = set.first().metrics().loss();
+    return new Losses(start, set.last().metrics().loss(), ABOVE_KNOWN_START * Math.abs(start), 0);
   }
 
   /**
@@ -256,7 +241,7 @@ public record Conclusion(
   }
 
   private Optional<Movement> moved() {
-    Optional<Comparison> held = comparisons().stream().findFirst();
+    Optional<RunHistory.HeldOut> held = comparisons().stream().findFirst();
     if (held.isPresent()) {
       TrainingMetrics before = held.get().first().metrics();
       TrainingMetrics after = held.get().last().metrics();

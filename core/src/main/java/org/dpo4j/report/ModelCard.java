@@ -234,17 +234,19 @@ public final class ModelCard {
     line("");
     run.account().results().forEach(sentence -> line("- " + markdown(sentence)));
     line("");
-    run.heldOut().forEach(held -> heldOut(held.first(), held.last()));
+    run.heldOut().forEach(this::heldOut);
   }
 
-  private void heldOut(EvaluationReport first, EvaluationReport last) {
+  private void heldOut(RunHistory.HeldOut set) {
+    EvaluationReport first = set.first();
+    EvaluationReport last = set.last();
     ExampleKind kind = last.metrics().kind();
-    boolean compares = first.step() < last.step();
+    boolean compares = set.compares();
     line(
         "On %s%s, %safter step %d."
             .formatted(
                 ShortNumber.count(last.examples(), "held-out " + kind.noun()),
-                last.dataset().isEmpty() ? "" : " of " + last.dataset(),
+                set.of(),
                 compares ? "before training and " : "",
                 last.step()));
     line("");

@@ -57,10 +57,9 @@ public record Results(
   /** The last evaluation of each set, under the names of evaluations; empty if there was none. */
   public Map<String, Number> evaluation() {
     Map<String, Number> named = new LinkedHashMap<>();
-    for (String dataset : history.datasets()) {
-      EvaluationReport last = history.lastEvaluation(dataset).orElseThrow();
-      named.putAll(MetricNames.of(last));
-      named.put(MetricNames.prefix(dataset) + "samples", last.examples());
+    for (RunHistory.HeldOut set : history.heldOut()) {
+      named.putAll(MetricNames.of(set.last()));
+      named.put(MetricNames.prefix(set.last().dataset()) + "samples", set.last().examples());
     }
     return named;
   }

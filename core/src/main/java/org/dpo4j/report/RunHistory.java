@@ -18,6 +18,26 @@ import org.dpo4j.TrainingMetrics;
 
 /** Collects the reports of a run, in order. The files at the end of the run are made from it. */
 public final class RunHistory implements TrainingListener {
+
+  /**
+   * The evaluations of a set of held-out examples.
+   *
+   * @param first usually before the first step
+   * @param last the same report if there was only one
+   */
+  public record HeldOut(EvaluationReport first, EvaluationReport last) {
+
+    /** Whether there is an evaluation of an earlier step to compare with. */
+    boolean compares() {
+      return first.step() < last.step();
+    }
+
+    /** Names the set behind a noun, if it has a name. */
+    String of() {
+      return last.dataset().isEmpty() ? "" : " of " + last.dataset();
+    }
+  }
+
   private final List<StepReport> steps = new ArrayList<>();
   private final List<EvaluationReport> evaluations = new ArrayList<>();
   private final List<Map<String, Number>> log = new ArrayList<>();
@@ -120,10 +140,15 @@ public final class RunHistory implements TrainingListener {
         .toList();
   }
 
-  /** The last evaluation of a set; empty when there was none. */
-  public Optional<EvaluationReport> lastEvaluation(String dataset) {
-    List<EvaluationReport> reports = evaluations(dataset);
-    return reports.isEmpty() ? Optional.empty() : Optional.of(reports.get(reports.size() - 1));
+  /** The first and the last evaluation of each of {@link #datasets}. */
+  public List<HeldOut> heldOut() {
+    return datasets().stream()
+        .map(
+            dataset -> {
+              List<EvaluationReport> reports = evaluations(dataset);
+              return new HeldOut(reports.get(0), reports.get(reports.size() - 1));
+            })
+        .toList();
   }
 
   /** The evaluations so far of one set. */

@@ -2,7 +2,6 @@ package org.dpo4j.report;
 
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.EvaluationReport;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.loss.TrainingLoss;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +39,7 @@ public record RunSummary(
     @Nullable String license,
     Map<String, String> settings,
     List<DataFile> data,
-    List<HeldOut> heldOut,
+    List<RunHistory.HeldOut> heldOut,
     double trainSeconds,
     Map<String, String> versions,
     Origin origin,
@@ -50,14 +49,6 @@ public record RunSummary(
   ExampleKind kind() {
     return minimized.examples();
   }
-
-  /**
-   * The evaluations of a set of held-out examples.
-   *
-   * @param first usually before the first step
-   * @param last the same report if there was only one
-   */
-  public record HeldOut(EvaluationReport first, EvaluationReport last) {}
 
   /**
    * The outcome of the run, and how to try the result.

@@ -14,7 +14,6 @@ import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ModelCard;
-import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.train.Trainer;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +48,6 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
   private RunSummary summary(Path target, Contents contents) throws IOException {
     RunDescriptions words = new RunDescriptions(config);
     StepDescriptions steps = new StepDescriptions(config, settings);
-    RunHistory history = contents.conclusion().history();
     return new RunSummary(
         config.loss().objective().loss(),
         String.valueOf(target.getFileName()),
@@ -62,13 +60,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
         null,
         options(),
         contents.data().files(),
-        history.datasets().stream()
-            .map(
-                dataset ->
-                    new RunSummary.HeldOut(
-                        history.evaluations(dataset).get(0),
-                        history.lastEvaluation(dataset).orElseThrow()))
-            .toList(),
+        contents.conclusion().history().heldOut(),
         contents.totals().seconds(),
         versions(),
         new RunSummary.Origin(

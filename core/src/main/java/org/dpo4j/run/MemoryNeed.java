@@ -2,7 +2,6 @@ package org.dpo4j.run;
 
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.config.TrainingConfig;
@@ -83,6 +82,14 @@ record MemoryNeed(
   }
 
   /**
+   * A micro-batch.
+   *
+   * @param examples in it
+   * @param bytes that a step needs with it
+   */
+  record MicroBatch(int examples, long bytes) {}
+
+  /**
    * The largest micro-batch with which a step fits.
    *
    * @param stepExamples examples of a step, which micro-batches divide without a rest
@@ -90,11 +97,13 @@ record MemoryNeed(
    * @param memory bytes
    * @return empty if none fits
    */
-  OptionalInt largestMicroBatch(TrainingExamples pairs, int stepExamples, int most, long memory) {
+  Optional<MicroBatch> largestMicroBatch(
+      TrainingExamples pairs, int stepExamples, int most, long memory) {
     return IntStream.rangeClosed(1, most)
         .map(i -> most + 1 - i)
         .filter(micro -> stepExamples % micro == 0)
-        .filter(micro -> peak(pairs, micro, stepExamples) <= memory)
+        .mapToObj(micro -> new MicroBatch(micro, peak(pairs, micro, stepExamples)))
+        .filter(micro -> micro.bytes() <= memory)
         .findFirst();
   }
 }

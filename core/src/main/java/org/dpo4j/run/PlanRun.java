@@ -197,8 +197,7 @@ public final class PlanRun {
   }
 
   private long stepPairs() {
-    return (long) training.batching().perDeviceTrainBatchSize()
-        * training.batching().gradientAccumulationSteps();
+    return training.batching().examplesOfStep();
   }
 
   // --- memory
@@ -267,7 +266,11 @@ public final class PlanRun {
   /** The largest micro-batch for which a step of the same pairs fits. */
   private void fits(TrainingExamples pairs, long memory) {
     int size = Math.toIntExact(Math.min(stepPairs(), pairs.training().rows()));
-    int best = need().largestMicroBatch(pairs, size, size, memory).orElse(0);
+    int best =
+        need()
+            .largestMicroBatch(pairs, size, size, memory)
+            .map(MemoryNeed.MicroBatch::examples)
+            .orElse(0);
     figures.put("largest_micro_batch_that_fits", best);
     if (best == 0) {
       line(

@@ -349,7 +349,7 @@ public final class TrainingRun {
           "",
           OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
     }
-    int micro =
+    MemoryNeed.MicroBatch micro =
         need.largestMicroBatch(pairs, examples, given.perDeviceTrainBatchSize(), memory)
             .orElseThrow(
                 () ->
@@ -363,13 +363,13 @@ public final class TrainingRun {
                                 + " memory")));
     prose.line(
         "micro-batch: %d of at most %d; a step needs %s of %s",
-        micro,
+        micro.examples(),
         given.perDeviceTrainBatchSize(),
-        MemorySize.text(need.peak(pairs, micro, examples)),
+        MemorySize.text(micro.bytes()),
         MemorySize.text(memory));
     return config
-        .with("per_device_train_batch_size", micro)
-        .with("gradient_accumulation_steps", examples / micro);
+        .with("per_device_train_batch_size", micro.examples())
+        .with("gradient_accumulation_steps", examples / micro.examples());
   }
 
   /** How files of an earlier run in the output folder are treated. */

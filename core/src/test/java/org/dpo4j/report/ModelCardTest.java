@@ -141,7 +141,7 @@ class ModelCardTest {
     RunSummary run =
         copy(
             run("tuned", "org/base", null),
-            new RunSummary.HeldOut(
+            new RunHistory.HeldOut(
                 new EvaluationReport(0, 0, "", ties, 33, 1), SampleRuns.evaluation(4, 0.5)));
     assertThat(ModelCard.text(run)).contains("| eval_rewards/accuracies | (ties) | 0.75 |");
   }
@@ -154,7 +154,7 @@ class ModelCardTest {
         .contains("## Results\n\n- training loss 0.6931 -\\> 0.5\n")
         .doesNotContain("| metric |");
     EvaluationReport start = SampleRuns.evaluation(0, 0.7);
-    assertThat(ModelCard.text(copy(full, new RunSummary.HeldOut(start, start))))
+    assertThat(ModelCard.text(copy(full, new RunHistory.HeldOut(start, start))))
         .contains("| metric | after |");
   }
 
@@ -230,7 +230,7 @@ class ModelCardTest {
             new RunSummary.DataFile("training", "/data/pairs|x.jsonl", 140, 7, dropped),
             new RunSummary.DataFile("evaluation", "/data/pairs|x.jsonl", 33, 0, Map.of())),
         List.of(
-            new RunSummary.HeldOut(
+            new RunHistory.HeldOut(
                 SampleRuns.evaluation(0, 0.6931472), SampleRuns.evaluation(4, 0.5))),
         12.5,
         Map.of("dpo4j", "0.1.0"),
@@ -254,7 +254,7 @@ class ModelCardTest {
         samples);
   }
 
-  private static RunSummary copy(RunSummary run, RunSummary.HeldOut... heldOut) {
+  private static RunSummary copy(RunSummary run, RunHistory.HeldOut... heldOut) {
     return new RunSummary(
         PAIRS,
         run.modelName(),
