@@ -45,6 +45,7 @@ class ArchitectureTest {
           "optim",
           "train",
           "generate",
+          "gguf",
           "checkpoint",
           "judge",
           "report",

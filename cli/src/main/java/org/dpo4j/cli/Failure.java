@@ -101,6 +101,7 @@ record Failure(Console console, boolean debug) {
               "download HuggingFaceTB/SmolLM2-135M-Instruct --output_dir models/smollm2-135m";
           case "score" -> "score " + model + " --output scores.jsonl";
           case "merge" -> "merge --model examples/tiny-chat --adapter tuned --output_dir merged";
+          case "export" -> "export --model examples/tiny-chat --output tiny-chat.gguf";
           case "sample" ->
               "sample --model examples/tiny-chat --prompts_file examples/eval.jsonl --output answers.jsonl";
           case "pairs" ->

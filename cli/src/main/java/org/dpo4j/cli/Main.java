@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.DownloadConfig;
+import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
@@ -18,6 +19,7 @@ import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
 import org.dpo4j.run.DownloadRun;
+import org.dpo4j.run.ExportRun;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.MergeRun;
@@ -115,6 +117,14 @@ public final class Main implements Callable<Integer> {
             MergeConfig.OPTIONS,
             MergeConfig::checkInputs,
             MergeRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "export",
+            "Writes a model as a GGUF file for llama.cpp and Ollama.",
+            runner,
+            ExportConfig.OPTIONS,
+            ExportConfig::checkInputs,
+            ExportRun::run));
     line.addSubcommand(
         RunCommand.line(
             "demo",

@@ -42,11 +42,13 @@ public final class ChatTemplate {
       List.of("reasoning_content", "thinking", "reasoning");
 
   private final Template template;
+  private final String text;
   private final String origin;
   private final Clock clock;
 
-  private ChatTemplate(Template template, String origin, Clock clock) {
+  private ChatTemplate(Template template, String text, String origin, Clock clock) {
     this.template = template;
+    this.text = text;
     this.origin = origin;
     this.clock = clock;
   }
@@ -58,7 +60,7 @@ public final class ChatTemplate {
   public static ChatTemplate parse(String source, String origin) {
     try {
       return new ChatTemplate(
-          Template.parse(source, origin), origin, Clock.system(ZoneId.systemDefault()));
+          Template.parse(source, origin), source, origin, Clock.system(ZoneId.systemDefault()));
     } catch (TemplateException e) {
       throw new DpoException(String.valueOf(e.getMessage()), e);
     }
@@ -153,9 +155,14 @@ public final class ChatTemplate {
     }
   }
 
+  /** The template's source. */
+  String text() {
+    return text;
+  }
+
   /** The same template with another clock for {@code strftime_now}. */
   public ChatTemplate withClock(Clock clock) {
-    return new ChatTemplate(template, origin, clock);
+    return new ChatTemplate(template, text, origin, clock);
   }
 
   /**

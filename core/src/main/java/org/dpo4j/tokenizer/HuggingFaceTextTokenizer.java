@@ -69,6 +69,57 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
 
   static HuggingFaceTextTokenizer load(
       Path modelFolder, TokenizerSettings settings, TokenizerSource source) {
+    return read(
+        modelFolder,
+        settings,
+        source,
+        (file, json, parts, tokens, used) -> {
+          @Nullable List<String> replaced = List.of();
+          byte @Nullable [] other = null;
+          if (used.rebuilds() && source == TokenizerSource.FILE) {
+            replaced = RebuiltTokenizer.differences(used, parts, settings);
+            // Building it takes as long as reading the file, and most files are what their class
+            // builds.
+            other =
+                Differences.inIds(replaced)
+                    ? RebuiltTokenizer.json(used, json, parts, settings)
+                    : null;
+          }
+          return new HuggingFaceTextTokenizer(
+              file,
+              open(completed(json, tokens)),
+              tokens.idBound(),
+              Differences.of(parts, tokens, settings, used, replaced),
+              other == null ? null : open(other));
+        });
+  }
+
+  /**
+   * The {@code tokenizer.json} whose ids {@link #load} gives: with the tokens that the files beside
+   * it add, or as transformers builds it.
+   *
+   * @throws DpoException as {@link #load}
+   */
+  static byte[] json(Path modelFolder, TokenizerSource source) {
+    return read(
+        modelFolder,
+        TokenizerSettings.read(modelFolder),
+        source,
+        (file, json, parts, tokens, used) -> completed(json, tokens));
+  }
+
+  private static byte[] completed(byte[] json, AddedTokens tokens) {
+    return tokens.changed() ? TokenizerFile.withAddedTokens(json, tokens.json()) : json;
+  }
+
+  /** Makes something of the files of a tokenizer. */
+  private interface Made<T> {
+    T of(Path file, byte[] json, TokenizerFile parts, AddedTokens tokens, TokenizerClass used)
+        throws IOException;
+  }
+
+  private static <T> T read(
+      Path modelFolder, TokenizerSettings settings, TokenizerSource source, Made<T> made) {
     Path file = modelFolder.resolve("tokenizer.json");
     if (!Files.isRegularFile(file)) {
       throw new DpoException(
@@ -85,30 +136,15 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       // Parsed in Java first, so that a broken file never reaches the native library.
       TokenizerFile parts = TokenizerFile.read(json);
       TokenizerClass used = TokenizerClass.of(settings);
-      @Nullable List<String> replaced = List.of();
-      byte @Nullable [] other = null;
       if (used.rebuilds() && source == TokenizerSource.TRANSFORMERS) {
         json = required(RebuiltTokenizer.json(used, json, parts, settings), file, used, settings);
         parts = TokenizerFile.read(json);
-      } else if (used.rebuilds()) {
-        replaced = RebuiltTokenizer.differences(used, parts, settings);
-        // Building it takes as long as reading the file, and most files are what their class
-        // builds.
-        other =
-            Differences.inIds(replaced) ? RebuiltTokenizer.json(used, json, parts, settings) : null;
       }
       AddedTokens tokens = AddedTokens.of(parts, settings);
       if (tokens.idBound() == 0) {
         throw damaged(file, "it names no tokens", null);
       }
-      byte[] completed =
-          tokens.changed() ? TokenizerFile.withAddedTokens(json, tokens.json()) : json;
-      return new HuggingFaceTextTokenizer(
-          file,
-          open(completed),
-          tokens.idBound(),
-          Differences.of(parts, tokens, settings, used, replaced),
-          other == null ? null : open(other));
+      return made.of(file, json, parts, tokens, used);
     } catch (DpoException e) {
       throw e;
     } catch (EngineException | LinkageError e) {

@@ -11,7 +11,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
@@ -115,9 +114,8 @@ public final class PeftAdapter implements AutoCloseable {
       }
       String name = stored.replace(BASE_LAYER, "").substring(PREFIX.length());
       boolean same =
-          base.model().parameters().all().stream()
-              .filter(parameter -> parameter.name().equals(name))
-              .anyMatch(parameter -> holds(checkpoint, stored, parameter.tensor()));
+          base.names().inFile().containsKey(name)
+              && holds(checkpoint, stored, base.checkpoint(), base.names().nameInFile(name));
       if (!same) {
         throw new DpoException(
             "[%s] weights: %s differs from %s of the model in %s; the adapter must be of this model"
@@ -126,19 +124,22 @@ public final class PeftAdapter implements AutoCloseable {
     }
   }
 
-  private static boolean holds(Checkpoint checkpoint, String name, Tensor expected) {
+  private static boolean holds(
+      Checkpoint checkpoint, String name, Checkpoint base, String expected) {
     if (!checkpoint.entry(name).floating()
-        || !checkpoint
-            .entry(name)
-            .shape()
-            .equals(LongStream.of(expected.shape()).boxed().toList())) {
+        || !checkpoint.entry(name).shape().equals(base.entry(expected).shape())) {
       return false;
     }
     try (TensorScope scope = TensorScope.open()) {
-      Tensor stored = scope.disown(Tensors.empty(ElementType.F32, expected.shape()));
-      checkpoint.copyTo(name, stored);
-      return stored.equal(expected.cpu().to(ElementType.F32.scalarType()));
+      return values(checkpoint, name).equal(values(base, expected));
     }
+  }
+
+  private static Tensor values(Checkpoint checkpoint, String name) {
+    long[] shape = checkpoint.entry(name).shape().stream().mapToLong(Long::longValue).toArray();
+    Tensor values = Tensors.empty(ElementType.F32, shape);
+    checkpoint.copyTo(name, values);
+    return values;
   }
 
   /**

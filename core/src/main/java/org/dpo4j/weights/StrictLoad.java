@@ -45,6 +45,8 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private static final int MAX_MISSING = 1000;
   private static final int LISTED = 5;
 
+  private static final String OF_ONE_MODEL = "config.json and the weights must be of one model";
+
   /** In elements: each tensor starts on a cache line, in 16 bits too. */
   private static final long ALIGNMENT = 32;
 
@@ -90,6 +92,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   private final WeightMemory memory;
   private final String blockPrefix;
   private final String otherwise;
+  private final boolean reading;
   private final Map<String, String> inFile = new LinkedHashMap<>();
   private final Map<String, String> copies = new LinkedHashMap<>();
   private final List<Tensor> given = new ArrayList<>();
@@ -110,12 +113,12 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
    * @param blocks path of the model's blocks, whose matrices may be stored in 8 bits
    */
   StrictLoad(Checkpoint checkpoint, WeightRules rules, WeightMemory memory, String blocks) {
-    this(
-        checkpoint,
-        rules,
-        memory,
-        blocks + ".",
-        "config.json and the weights must be of one model");
+    this(checkpoint, rules, memory, blocks + ".", OF_ONE_MODEL, true);
+  }
+
+  /** A load that checks names, shapes and types and gives placeholders for the weights. */
+  static StrictLoad ofNames(Checkpoint checkpoint, WeightRules rules) {
+    return new StrictLoad(checkpoint, rules, WeightMemory.PLAIN, "", OF_ONE_MODEL, false);
   }
 
   /**
@@ -124,7 +127,7 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
    * @param otherwise the advice at the end of the message if weights do not match
    */
   static StrictLoad wide(Checkpoint checkpoint, WeightRules rules, String otherwise) {
-    return new StrictLoad(checkpoint, rules, WeightMemory.PLAIN, "", otherwise);
+    return new StrictLoad(checkpoint, rules, WeightMemory.PLAIN, "", otherwise, true);
   }
 
   private StrictLoad(
@@ -132,12 +135,14 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
       WeightRules rules,
       WeightMemory memory,
       String blockPrefix,
-      String otherwise) {
+      String otherwise,
+      boolean reading) {
     this.checkpoint = checkpoint;
     this.rules = rules;
     this.memory = memory;
     this.blockPrefix = blockPrefix;
     this.otherwise = otherwise;
+    this.reading = reading;
   }
 
   @Override
@@ -161,8 +166,9 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
       wrongType.add(found + ": file " + entry.dtype() + ", model floating point");
       return placeholder(shape);
     }
-    if (!missing.isEmpty() || !wrongShape.isEmpty() || !wrongType.isEmpty()) {
-      return placeholder(shape); // the load fails anyway: save the memory
+    boolean fails = !missing.isEmpty() || !wrongShape.isEmpty() || !wrongType.isEmpty();
+    if (fails || !reading) {
+      return placeholder(shape);
     }
     if (kind == Kind.MATRIX && mayBeInt8(entry) && name.startsWith(blockPrefix)) {
       try (Scratch wide = Scratch.of(shape);

@@ -88,10 +88,10 @@ public final class LoraModel implements CausalLm {
     /**
      * Some rows of the matrix that the layer computes with.
      *
-     * @param own W in the shape (out, in)
+     * @param own the same rows of W, shape (to - from, in)
      */
     Tensor rows(Tensor own, long from, long to) {
-      Tensor sum = product(from, to).add_(Tensors.rows(own, 0, from, to));
+      Tensor sum = product(from, to).add_(own);
       return magnitudes == null
           ? sum
           : sum.mul_(Tensors.rows(magnitudes.values(), 0, from, to).div(norms(sum)).unsqueeze(1));
@@ -324,6 +324,22 @@ public final class LoraModel implements CausalLm {
         .orElse(parameter.tensor());
   }
 
+  /**
+   * Some rows of the matrix with which a layer of the adapter computes, shape (to - from, in), in
+   * the caller's scope.
+   *
+   * @param layer its path
+   * @param own the same rows of its own matrix, fp32
+   * @throws java.util.NoSuchElementException if the adapter is not on that layer
+   */
+  public Tensor effectiveRows(String layer, Tensor own, long from, long to) {
+    Factors at =
+        factors.stream().filter(one -> one.layer().path().equals(layer)).findFirst().orElseThrow();
+    try (NoGrad noGrad = NoGrad.open()) {
+      return at.rows(own, from, to);
+    }
+  }
+
   private Tensor merged(Factors at) {
     try (Pools.Hold spread = Pools.spread();
         NoGrad noGrad = NoGrad.open()) {
@@ -376,7 +392,10 @@ public final class LoraModel implements CausalLm {
     return norm(
         layer.out(),
         layer.in(),
-        (from, to) -> one.rows(own, from, to).sub_(other.rows(own, from, to)));
+        (from, to) -> {
+          Tensor rows = Tensors.rows(own, 0, from, to);
+          return one.rows(rows, from, to).sub_(other.rows(rows, from, to));
+        });
   }
 
   /** Rows of a matrix that is never computed as a whole. */

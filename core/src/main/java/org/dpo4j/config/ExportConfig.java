@@ -1,0 +1,57 @@
+package org.dpo4j.config;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.gguf.GgufType;
+import org.dpo4j.options.Option;
+import org.dpo4j.options.OptionTable;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The configuration of {@code export}: a model, an optional adapter and a file in another format.
+ */
+public record ExportConfig(
+    @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
+        Path model,
+    @Option(help = "folder of a LoRA adapter, which is merged") Optional<Path> adapter,
+    @Option(value = "gguf", help = "format of the file") Format format,
+    @Option(value = "auto", help = "type of the matrices; auto: as in the checkpoint")
+        OutType outtype,
+    @Option(help = "the file; must not exist") Path output,
+    @Option(value = "false", help = "read the file back and compare it with the model")
+        boolean verify) {
+
+  /** The formats. */
+  public enum Format {
+    GGUF
+  }
+
+  /** The values of the option {@code outtype}. */
+  public enum OutType {
+    AUTO,
+    F32,
+    F16,
+    BF16,
+    Q8_0;
+
+    /** The type; null for that of the checkpoint. */
+    public @Nullable GgufType type() {
+      return this == AUTO ? null : GgufType.valueOf(name());
+    }
+  }
+
+  /** The table of all options of {@code export}. */
+  public static final OptionTable<ExportConfig> OPTIONS = OptionTable.of(ExportConfig.class);
+
+  /** Checks that all input folders exist; throws UsageException naming the option. */
+  public void checkInputs() {
+    InputPaths.requireModel("model", model);
+    adapter.ifPresent(InputPaths::requireAdapter);
+  }
+
+  /** A configuration from option names and values, the rest at their defaults. */
+  public static ExportConfig of(Map<String, ?> options) {
+    return OPTIONS.build(options);
+  }
+}

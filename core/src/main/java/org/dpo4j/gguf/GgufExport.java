@@ -1,0 +1,200 @@
+package org.dpo4j.gguf;
+
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
+import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TokenizerParts;
+import org.dpo4j.torch.ElementType;
+import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.weights.StreamedModel;
+
+/** A model as a GGUF file: its keys and tensors, which are read when they are written. */
+public final class GgufExport {
+
+  private final GgufMetadata metadata;
+  private final List<GgufTensor> tensors;
+  private final List<String> notes;
+  private final String architecture;
+
+  private GgufExport(
+      String architecture, GgufMetadata metadata, List<GgufTensor> tensors, List<String> notes) {
+    this.architecture = architecture;
+    this.metadata = metadata;
+    this.tensors = tensors;
+    this.notes = List.copyOf(notes);
+  }
+
+  /**
+   * Describes a model.
+   *
+   * @param name of the model, for people
+   * @param parts the tokenizer's files
+   * @param tokenizer the same tokenizer
+   * @param endIds ids that end an answer
+   * @param type of the matrices
+   * @throws DpoException if llama.cpp does not compute what the model does, or the format has no
+   *     exact form of its tokenizer
+   */
+  public static GgufExport of(
+      String name,
+      StreamedModel model,
+      TokenizerParts parts,
+      ModelTokenizer tokenizer,
+      List<Integer> endIds,
+      GgufType type) {
+    Architecture architecture = architecture(model);
+    List<String> notes = new ArrayList<>();
+    int context = architecture.context(model.decoder());
+    if (context < model.decoder().maxPositions()) {
+      notes.add(
+          "llama.cpp has no sliding windows in the architecture %s, so the file's context is the window, %,d tokens instead of %,d"
+              .formatted(architecture.name(), context, model.decoder().maxPositions()));
+    }
+    VocabularyKeys.Result vocabulary =
+        VocabularyKeys.of(
+            model.skeleton().folder().path().resolve("tokenizer.json").toString(),
+            parts,
+            tokenizer,
+            model.decoder().vocabSize(),
+            endIds);
+    notes.addAll(vocabulary.notes());
+    GgufMetadata metadata =
+        new GgufMetadata()
+            .text("general.architecture", architecture.name())
+            .text("general.type", "model")
+            .text("general.name", name)
+            .number("general.file_type", type.fileType())
+            .number("general.quantization_version", 2)
+            .all(ModelKeys.of(architecture, model.decoder()))
+            .all(vocabulary.keys());
+    return new GgufExport(
+        architecture.name(), metadata, ModelTensors.of(architecture, model, type), notes);
+  }
+
+  static Architecture architecture(StreamedModel model) {
+    String type = model.config().text().modelType();
+    Architecture architecture =
+        Architectures.of(type)
+            .orElseThrow(
+                () ->
+                    new DpoException(
+                        "[%s] model_type \"%s\" has no form in llama.cpp that computes the same; exported are: %s"
+                            .formatted(
+                                model.config().file(),
+                                type,
+                                String.join(", ", Architectures.modelTypes()))));
+    List<String> lacks = architecture.lacks(model.decoder());
+    if (!lacks.isEmpty()) {
+      throw new DpoException(
+          "[%s] llama.cpp's architecture %s cannot compute this model exactly: it does not have %s; use the checkpoint itself"
+              .formatted(model.config().file(), architecture.name(), String.join(", ", lacks)));
+    }
+    return architecture;
+  }
+
+  /** The type in a file of matrices that a checkpoint stores in a type. */
+  public static GgufType typeOf(ElementType stored) {
+    return switch (stored) {
+      case F16 -> GgufType.F16;
+      case BF16 -> GgufType.BF16;
+      case F32, F64, I64 -> GgufType.F32;
+    };
+  }
+
+  /** The value of {@code general.architecture}. */
+  public String architecture() {
+    return architecture;
+  }
+
+  /** The number of tensors. */
+  public int tensorCount() {
+    return tensors.size();
+  }
+
+  /** The size of the tensors in the file, in bytes. */
+  public long bytes() {
+    return GgufWriter.size(tensors);
+  }
+
+  /** What differs in llama.cpp, in words. */
+  public List<String> notes() {
+    return notes;
+  }
+
+  /**
+   * Writes the file.
+   *
+   * @param path for messages
+   * @throws DpoException if it cannot be written, or a weight is not finite in the file's type
+   */
+  public void write(Path path, FileChannel channel) {
+    GgufWriter.write(path, channel, metadata, tensors);
+  }
+
+  /**
+   * Reads a file back and compares all keys and all elements with the model.
+   *
+   * @throws DpoException naming the first difference
+   */
+  public void verify(Path path) {
+    GgufFile file = GgufFile.open(path);
+    requireEqual(path, file);
+    ByteBuffer buffer = ByteBuffer.allocateDirect(0);
+    for (GgufTensor tensor : tensors) {
+      GgufFile.Entry entry = Objects.requireNonNull(file.entries().get(tensor.name()));
+      for (long from = 0; from < tensor.rowCount(); from += tensor.piece()) {
+        Interruption.check("while %s was verified".formatted(tensor.name()));
+        long to = Math.min(tensor.rowCount(), from + tensor.piece());
+        try (TensorScope scope = TensorScope.open();
+            NoGrad noGrad = NoGrad.open()) {
+          Tensor values = tensor.rows().get(from, to);
+          if (buffer.capacity() < values.numel() * Float.BYTES) {
+            buffer = ByteBuffer.allocateDirect(Math.toIntExact(values.numel() * Float.BYTES));
+          }
+          Tensor expected = tensor.type().values(tensor.type().convert(values, buffer));
+          if (!file.rows(entry, tensor.columns(), from, to).equal(expected.view(-1))) {
+            throw new DpoException(
+                "[%s] %s must have the model's values but differs from row %d on"
+                    .formatted(path, tensor.name(), from));
+          }
+        }
+      }
+    }
+  }
+
+  private void requireEqual(Path path, GgufFile file) {
+    Map<String, Object> read = file.metadata().values();
+    metadata
+        .values()
+        .forEach(
+            (key, value) -> {
+              if (!Arrays.deepEquals(new Object[] {value}, new Object[] {read.get(key)})) {
+                throw new DpoException("[%s] the value of %s differs".formatted(path, key));
+              }
+            });
+    boolean same =
+        read.size() == metadata.values().size()
+            && file.entries().size() == tensors.size()
+            && tensors.stream()
+                .allMatch(
+                    tensor -> {
+                      GgufFile.Entry entry = file.entries().get(tensor.name());
+                      return entry != null
+                          && entry.type() == tensor.type()
+                          && entry.shape().equals(tensor.shape());
+                    });
+    if (!same) {
+      throw new DpoException("[%s] the file has other keys or tensors".formatted(path));
+    }
+  }
+}
