@@ -406,6 +406,26 @@ CASES = {
         "idefics3",
         wrapper(SIGLIP, {"model_type": "llama", "mlp_bias": True}, scale_factor=1, tie_word_embeddings=True),
         "bfloat16", []),
+    # As published models have it; the cases above have the rarer values.
+    "plain_arcee": ("arcee", {**rope("default", 50.0)}, "bfloat16", []),
+    "plain_cohere": ("cohere", {"logit_scale": 0.25, "tie_word_embeddings": True}, "bfloat16", []),
+    "plain_cohere2": (
+        "cohere2", {"sliding_window": 5, "num_hidden_layers": 4, "logit_scale": 0.25, "tie_word_embeddings": True,
+                    **rope("default", 50.0)}, "bfloat16", []),
+    "plain_gemma2": (
+        "gemma2", {**HEAD_8, "sliding_window": 5, "query_pre_attn_scalar": 8, "attn_logit_softcapping": 1.5,
+                   "final_logit_softcapping": 2.0, "tie_word_embeddings": True}, "bfloat16", []),
+    "plain_gemma3_text": (
+        "gemma3_text", {**HEAD_8, "sliding_window": 5, "num_hidden_layers": 6, "query_pre_attn_scalar": 8,
+                        "tie_word_embeddings": True}, "bfloat16", []),
+    "plain_glm": ("glm", {"head_dim": 4, "attention_bias": True, **rope("default", 50.0)}, "bfloat16", []),
+    "plain_hunyuan": ("hunyuan_v1_dense", {"head_dim": 4, **rope("dynamic", 50.0, alpha=3.0, factor=1.0)}, "bfloat16", []),
+    "plain_olmo": ("olmo", {"clip_qkv": 0.5, **rope("default", 50.0)}, "bfloat16", []),
+    "plain_olmoe": ("olmoe", {"num_key_value_heads": 4, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": False,
+                              **rope("default", 50.0)}, "bfloat16", []),
+    "plain_qwen3_moe": (
+        "qwen3_moe", {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+                      "norm_topk_prob": True, **rope("default", 50.0)}, "bfloat16", []),
 }
 
 

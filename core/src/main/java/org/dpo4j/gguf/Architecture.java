@@ -108,6 +108,10 @@ final class Architecture {
   private @Nullable Boolean expertsRenormalized; // null without experts
   private boolean sharedExpert;
   private boolean residualFlag;
+  private boolean anyHeadWidth;
+  private boolean allKeys;
+  private int windowsWith; // number of layers with which there are windows; 0 for any
+  private int wideScoresWith; // number of layers with which scores have another factor
 
   private Architecture(String name) {
     this.name = name;
@@ -260,6 +264,30 @@ final class Architecture {
     return this;
   }
 
+  /** The heads need not have the width of the hidden states together. */
+  Architecture anyHeadWidth() {
+    anyHeadWidth = true;
+    return this;
+  }
+
+  /** There is a key and a value head for each query head. */
+  Architecture allKeys() {
+    allKeys = true;
+    return this;
+  }
+
+  /** Only models with this number of layers have windows. */
+  Architecture windowsWith(int layers) {
+    windowsWith = layers;
+    return this;
+  }
+
+  /** With this number of layers, scores are divided by the root of hidden size / heads. */
+  Architecture wideScoresWith(int layers) {
+    wideScoresWith = layers;
+    return this;
+  }
+
   /** A key says whether attention and MLP are side by side. */
   Architecture residualFlag() {
     residualFlag = true;
@@ -389,7 +417,8 @@ final class Architecture {
     if (dense && mlp.gated() != gated) {
       lacks.add(mlp.gated() ? "an MLP with a gate" : "an MLP without a gate");
     }
-    if (mlp.activation() != activation) {
+    if (mlp.activation() != activation
+        && !(mlp.activation() == Activation.GELU && activation == Activation.GELU_TANH)) {
       lacks.add(
           "the activation "
               + switch (mlp.activation()) {
@@ -437,6 +466,12 @@ final class Architecture {
         && !(heads.scope() == HEAD && model.norms().kind() == NormConfig.Kind.RMS_DIFFERENCE)) {
       lacks.add("layer norms of queries and keys");
     }
+    if (!anyHeadWidth && attention.heads() * attention.headDim() != model.hiddenSize()) {
+      lacks.add("heads with another width than the hidden states together");
+    }
+    if (allKeys && attention.keyValueHeads() != attention.heads()) {
+      lacks.add("fewer key heads than query heads");
+    }
     if (attention.sinks() != null) {
       lacks.add("attention sinks");
     }
@@ -477,7 +512,12 @@ final class Architecture {
     factor(Factor.LOGIT_CAP, model.head().cap(), 0, "a cap of the logits", lacks);
     factor(Factor.SCORE_CAP, model.attention().cap(), 0, "a cap of attention's scores", lacks);
     factor(Factor.CLIP, model.attention().clip(), 0, "a limit of q, k and v", lacks);
-    double usual = 1 / Math.sqrt(model.attention().headDim());
+    AttentionConfig attention = model.attention();
+    int width =
+        model.layers().size() == wideScoresWith
+            ? model.hiddenSize() / attention.heads()
+            : attention.headDim();
+    double usual = 1 / Math.sqrt(width);
     double scale = model.layers().get(0).scale();
     if (model.layers().stream().anyMatch(layer -> layer.scale() != scale)) {
       lacks.add("factors of attention's scores that differ between layers");
@@ -496,6 +536,10 @@ final class Architecture {
     int context = context(model);
     List<LayerConfig> layers = model.layers();
     boolean windows = windowPeriod > 0 && layers.stream().anyMatch(l -> l.window() < context);
+    if (windows && windowsWith != 0 && windowsWith != layers.size()) {
+      lacks.add("windows with this number of layers");
+      return;
+    }
     Rope first =
         layers.stream().map(LayerConfig::rope).filter(r -> r != null).findFirst().orElse(null);
     for (int i = 0; i < layers.size(); i++) {

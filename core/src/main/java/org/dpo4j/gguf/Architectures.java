@@ -36,6 +36,7 @@ final class Architectures {
           "llama",
           a ->
               a.pairs(NEIGHBOURS)
+                  .anyHeadWidth()
                   .mayHave(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT)
                   .frequencyTensor()
                   .experts(true));
@@ -45,13 +46,15 @@ final class Architectures {
           "granite",
           a ->
               a.pairs(NEIGHBOURS)
+                  .anyHeadWidth()
                   .mayHave(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT)
                   .frequencyTensor()
                   .keys(SCORES, EMBEDDING, RESIDUAL, LOGITS_DIVIDED));
 
   private static final Architecture QWEN2 = Architecture.of("qwen2", a -> a.has(INPUTS));
 
-  private static final Architecture QWEN3 = Architecture.of("qwen3", a -> a.headNorms(Scope.HEAD));
+  private static final Architecture QWEN3 =
+      Architecture.of("qwen3", a -> a.headNorms(Scope.HEAD).anyHeadWidth());
 
   private static final Architecture OLMO2 =
       Architecture.of(
@@ -71,13 +74,19 @@ final class Architectures {
           entry("mixtral", LLAMA),
           entry("qwen2", QWEN2),
           entry("qwen2_5_vl_text", QWEN2),
+          entry("qwen2_vl_text", QWEN2),
+          entry("qwen2_vl", QWEN2),
+          entry("qwen2_5_vl", QWEN2),
           entry("qwen3", QWEN3),
           entry("qwen3_vl_text", QWEN3),
           entry("granite", GRANITE),
           entry("granitemoehybrid", GRANITE),
           entry("hyperclovax", GRANITE),
           entry("olmo2", OLMO2),
-          of("ministral3", "mistral3", a -> a.pairs(NEIGHBOURS).frequencyTensor().queryScaling()),
+          of(
+              "ministral3",
+              "mistral3",
+              a -> a.pairs(NEIGHBOURS).anyHeadWidth().frequencyTensor().queryScaling()),
           of(
               "arcee",
               "arcee",
@@ -103,7 +112,11 @@ final class Architectures {
           of(
               "gemma",
               "gemma",
-              a -> a.mlp(true, Activation.GELU_TANH).rootOfWidth().head(Architecture.Head.TIED)),
+              a ->
+                  a.mlp(true, Activation.GELU_TANH)
+                      .rootOfWidth()
+                      .anyHeadWidth()
+                      .head(Architecture.Head.TIED)),
           of(
               "gemma2",
               "gemma2",
@@ -112,6 +125,8 @@ final class Architectures {
                       .mlp(true, Activation.GELU_TANH)
                       .rootOfWidth()
                       .head(Architecture.Head.TIED)
+                      .anyHeadWidth()
+                      .wideScoresWith(46)
                       .windows(2)
                       .keys(SCORE_CAP, LOGIT_CAP)),
           of(
@@ -122,6 +137,8 @@ final class Architectures {
                       .mlp(true, Activation.GELU_TANH)
                       .headNorms(Scope.HEAD)
                       .rootOfWidth()
+                      .anyHeadWidth()
+                      .wideScoresWith(62)
                       .windows(6)
                       .ownRopeInWindows()),
           of(
@@ -255,11 +272,15 @@ final class Architectures {
               "qwen2_moe",
               "qwen2moe",
               a -> a.mayHave(INPUTS).experts(false).sharedExpert().head(Architecture.Head.OWN)),
-          of("qwen3_moe", "qwen3moe", a -> a.headNorms(Scope.HEAD).experts(true)),
+          of("qwen3_moe", "qwen3moe", a -> a.headNorms(Scope.HEAD).anyHeadWidth().experts(true)),
           of(
               "olmoe",
               "olmoe",
-              a -> a.headNorms(Scope.ALL_HEADS).experts(false).head(Architecture.Head.OWN)),
+              a ->
+                  a.headNorms(Scope.ALL_HEADS)
+                      .allKeys()
+                      .experts(false)
+                      .head(Architecture.Head.OWN)),
           of(
               "granitemoe",
               "granitemoe",
