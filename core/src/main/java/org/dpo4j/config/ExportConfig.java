@@ -3,6 +3,7 @@ package org.dpo4j.config;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 import org.dpo4j.gguf.GgufType;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -15,6 +16,8 @@ public record ExportConfig(
     @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
         Path model,
     @Option(help = "folder of a LoRA adapter, which is merged") Optional<Path> adapter,
+    @Option(value = "false", help = "write the adapter alone, for llama.cpp's --lora")
+        boolean adapterOnly,
     @Option(value = "gguf", help = "format of the file") Format format,
     @Option(value = "auto", help = "type of the matrices; auto: as in the checkpoint")
         OutType outtype,
@@ -43,6 +46,21 @@ public record ExportConfig(
 
   /** The table of all options of {@code export}. */
   public static final OptionTable<ExportConfig> OPTIONS = OptionTable.of(ExportConfig.class);
+
+  public ExportConfig {
+    OptionChecks.require(
+        !adapterOnly || adapter.isPresent(),
+        "adapter_only",
+        OptionText.of("false without {adapter}"),
+        adapterOnly,
+        "name the adapter");
+    OptionChecks.require(
+        !adapterOnly || outtype == OutType.AUTO || outtype == OutType.F32,
+        "outtype",
+        OptionText.of("auto or f32 with {adapter_only}"),
+        outtype,
+        "leave it out");
+  }
 
   /** Checks that all input folders exist; throws UsageException naming the option. */
   public void checkInputs() {

@@ -298,6 +298,10 @@ final class Architecture {
     return name;
   }
 
+  Activation activation() {
+    return activation;
+  }
+
   @Nullable Pairs pairs() {
     return pairs;
   }

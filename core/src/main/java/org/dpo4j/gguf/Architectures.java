@@ -107,6 +107,7 @@ final class Architectures {
                       .headNorms(Scope.HEAD)
                       .frequencyTensor()
                       .windows(4)
+                      .windowsWith(64)
                       .rotatesInWindowsOnly()),
           of("hunyuan_v1_dense", "hunyuan-dense", a -> a.headNorms(Scope.ROTATED_HEAD)),
           of(

@@ -8,9 +8,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.Interruption;
+import org.dpo4j.OptionText;
+import org.dpo4j.model.Activation;
+import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TokenizerParts;
 import org.dpo4j.torch.ElementType;
@@ -20,6 +24,11 @@ import org.dpo4j.weights.StreamedModel;
 
 /** A model as a GGUF file: its keys and tensors, which are read when they are written. */
 public final class GgufExport {
+
+  private static final String GELU =
+      "llama.cpp computes this model's activation (GELU) from a table with 16 bits, so"
+          + " log-probabilities differ in the third digit";
+  private static final Pattern PHI3 = Pattern.compile("phi-?3", Pattern.CASE_INSENSITIVE);
 
   private final GgufMetadata metadata;
   private final List<GgufTensor> tensors;
@@ -60,6 +69,9 @@ public final class GgufExport {
           "llama.cpp has no sliding windows in the architecture %s, so the file's context is the window, %,d tokens instead of %,d"
               .formatted(architecture.name(), context, model.decoder().maxPositions()));
     }
+    if (architecture.activation() == Activation.GELU_TANH) {
+      notes.add(GELU);
+    }
     VocabularyKeys.Result vocabulary =
         VocabularyKeys.of(
             model.skeleton().folder().path().resolve("tokenizer.json").toString(),
@@ -72,13 +84,52 @@ public final class GgufExport {
         new GgufMetadata()
             .text("general.architecture", architecture.name())
             .text("general.type", "model")
-            .text("general.name", name)
+            .text("general.name", named(name, vocabulary.strips()))
             .number("general.file_type", type.fileType())
             .number("general.quantization_version", 2)
             .all(ModelKeys.of(architecture, model.decoder()))
             .all(vocabulary.keys());
     return new GgufExport(
         architecture.name(), metadata, ModelTensors.of(architecture, model, type), notes);
+  }
+
+  /**
+   * Describes an adapter alone, which llama.cpp puts on the file of its model.
+   *
+   * @param name of the adapter, for people
+   * @param model with the adapter
+   * @throws DpoException if llama.cpp does not compute what the model does, or the format has no
+   *     form of the adapter
+   */
+  public static GgufExport ofAdapter(String name, StreamedModel model) {
+    Architecture architecture = architecture(model);
+    LoraConfig lora = model.adapter().orElseThrow().model().config();
+    if (lora.dora()
+        || lora.bias() != LoraConfig.Bias.NONE
+        || !model.adapter().orElseThrow().model().plan().saved().isEmpty()) {
+      throw new DpoException(
+          OptionText.of(
+              "the adapter has more than pairs of matrices (DoRA, biases or modules trained in full), for which GGUF has no form; leave {adapter_only} out, which merges it"));
+    }
+    GgufMetadata metadata =
+        new GgufMetadata()
+            .text("general.architecture", architecture.name())
+            .text("general.type", "adapter")
+            .text("general.name", name)
+            .number("general.file_type", GgufType.F32.fileType())
+            .text("adapter.type", "lora")
+            .real("adapter.lora.alpha", ModelTensors.ALPHA);
+    return new GgufExport(
+        architecture.name(), metadata, ModelTensors.ofAdapter(architecture, model), List.of());
+  }
+
+  /** llama.cpp knows by the name whether special tokens take in white space. */
+  private static String named(String name, boolean strips) {
+    boolean says = PHI3.matcher(name).find();
+    if (strips == says) {
+      return name;
+    }
+    return strips ? name + " (phi-3)" : PHI3.matcher(name).replaceAll("phi_3");
   }
 
   static Architecture architecture(StreamedModel model) {

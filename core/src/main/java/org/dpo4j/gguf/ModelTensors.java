@@ -2,7 +2,10 @@ package org.dpo4j.gguf;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -15,6 +18,7 @@ import org.dpo4j.model.decoder.ExpertConfig;
 import org.dpo4j.model.decoder.LayerConfig;
 import org.dpo4j.model.decoder.MlpConfig;
 import org.dpo4j.model.decoder.NormConfig;
+import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.StreamedModel;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +35,10 @@ final class ModelTensors {
     }
   }
 
+  /** The alpha of adapters, by which all factors of their products are given. */
+  static final double ALPHA = 1;
+
+  private final Map<String, List<Part>> matrices = new LinkedHashMap<>(); // by names in the file
   private final Architecture architecture;
   private final StreamedModel source;
   private final DecoderConfig model;
@@ -52,12 +60,103 @@ final class ModelTensors {
    *     that the type cannot hold in fp16
    */
   static List<GgufTensor> of(Architecture architecture, StreamedModel source, GgufType type) {
-    ModelTensors all = new ModelTensors(architecture, source, type);
+    return of(new ModelTensors(architecture, source, type));
+  }
+
+  private static List<GgufTensor> of(ModelTensors all) {
     all.ends();
     for (int i = 0; i < all.model.layers().size(); i++) {
       all.block(i);
     }
     return all.tensors;
+  }
+
+  /**
+   * The tensors of an adapter alone: for each matrix A, shape (rank, in), and B, shape (out, rank),
+   * in fp32. A matrix of several layers has the ranks of their adapters together.
+   *
+   * @param source with an adapter; fits the architecture
+   */
+  static List<GgufTensor> ofAdapter(Architecture architecture, StreamedModel source) {
+    ModelTensors all = new ModelTensors(architecture, source, GgufType.F32);
+    of(all);
+    LoraModel lora = source.adapter().orElseThrow().model();
+    Map<String, Tensor> trained = new HashMap<>();
+    lora.trained().all().forEach(p -> trained.put(p.name(), p.tensor()));
+    List<GgufTensor> tensors = new ArrayList<>();
+    all.matrices.forEach(
+        (name, parts) -> {
+          List<String> layers =
+              parts.stream()
+                  .map(Part::layer)
+                  .distinct()
+                  .filter(layer -> trained.containsKey(layer + LoraModel.A))
+                  .toList();
+          if (!layers.isEmpty()) {
+            tensors.addAll(pair(name, parts, layers, trained, lora));
+          }
+        });
+    return tensors;
+  }
+
+  private static List<GgufTensor> pair(
+      String name,
+      List<Part> parts,
+      List<String> layers,
+      Map<String, Tensor> trained,
+      LoraModel lora) {
+    List<Tensor> as =
+        layers.stream()
+            .map(layer -> Objects.requireNonNull(trained.get(layer + LoraModel.A)))
+            .toList();
+    long rank = as.stream().mapToLong(a -> a.size(0)).sum();
+    long in = as.get(0).size(1);
+    long out = count(parts);
+    GgufTensor a =
+        new GgufTensor(
+            name + ".lora_a",
+            GgufType.F32,
+            List.of(rank, in),
+            rank,
+            (from, to) -> as.size() == 1 ? as.get(0) : Tensors.cat(as, 0));
+    GgufTensor b =
+        new GgufTensor(
+            name + ".lora_b",
+            GgufType.F32,
+            List.of(out, rank),
+            out,
+            (from, to) -> {
+              List<Tensor> rows = new ArrayList<>();
+              for (Part part : parts) {
+                rows.add(rowsOfB(part, layers, trained, lora, rank));
+              }
+              return rows.size() == 1 ? rows.get(0) : Tensors.cat(rows, 0);
+            });
+    return List.of(a, b);
+  }
+
+  /** Rows of B in the columns of their layer, with zeros beside them, times its factor. */
+  private static Tensor rowsOfB(
+      Part part, List<String> layers, Map<String, Tensor> trained, LoraModel lora, long rank) {
+    List<Tensor> columns = new ArrayList<>();
+    for (String layer : layers) {
+      Tensor b = Objects.requireNonNull(trained.get(layer + LoraModel.B));
+      if (!layer.equals(part.layer())) {
+        columns.add(Tensors.zerosLike(b, part.count(), b.size(1)));
+        continue;
+      }
+      int[] order = part.order();
+      Tensor rows =
+          order == null
+              ? Tensors.rows(b, 0, part.start(), part.start() + part.count())
+              : b.index_select(
+                  0,
+                  Tensors.indices(
+                      b, Arrays.stream(order).map(place -> place + (int) part.start()).toArray()));
+      // llama.cpp multiplies by alpha / rank.
+      columns.add(rows.mul(Tensors.scalar(lora.config().scale(layer) * rank / ALPHA)));
+    }
+    return columns.size() == 1 ? columns.get(0) : Tensors.cat(columns, 1);
   }
 
   private void ends() {
@@ -71,7 +170,7 @@ final class ModelTensors {
     }
     norm("output_norm", model.norms().last(), model.hiddenSize(), null);
     if (!model.head().tied()) {
-      table("output.weight", model.head().name() + ".weight", type);
+      matrix("output.weight", List.of(Part.whole(model.head().name(), model.vocabSize())), type);
     } else if (architecture.head() == Architecture.Head.OWN) {
       table("output.weight", table, type);
     }
@@ -407,6 +506,7 @@ final class ModelTensors {
   }
 
   private void matrix(String name, List<Part> parts, GgufType stored) {
+    matrices.put(name, parts);
     String weight = parts.get(0).layer() + ".weight";
     long[] shape = source.shape(weight);
     long columns = source.transposed(weight) ? shape[0] : shape[1];

@@ -38,18 +38,29 @@ final class PreTokenizers {
           new Name("qwen2", ""),
           List.of(CONTRACTIONS + WORD + "|\\p{N}{1,3}" + LATE),
           new Name("dbrx", "llama-bpe"),
-          List.of(
-              BEFORE_WORD
-                  + UPPER
-                  + "*"
-                  + LOWER
-                  + "+|"
-                  + BEFORE_WORD
-                  + UPPER
-                  + "+"
-                  + LOWER
-                  + "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"),
-          new Name("", "tekken"));
+          List.of(cased("", "|\\p{N}")),
+          new Name("", "tekken"),
+          List.of(cased(CONTRACTIONS + "?", "|\\p{N}{1,3}")),
+          new Name("gpt-4o", ""));
+
+  /** Words with capital letters first, or nothing but capital letters. */
+  private static String cased(String afterWord, String numbers) {
+    return BEFORE_WORD
+        + UPPER
+        + "*"
+        + LOWER
+        + "+"
+        + afterWord
+        + "|"
+        + BEFORE_WORD
+        + UPPER
+        + "+"
+        + LOWER
+        + "*"
+        + afterWord
+        + numbers
+        + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  }
 
   private PreTokenizers() {}
 

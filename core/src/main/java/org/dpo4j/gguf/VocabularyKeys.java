@@ -27,16 +27,22 @@ final class VocabularyKeys {
   /** The blank of SentencePiece. */
   private static final String BLANK = "\u2581";
 
+  /** The special tokens of Phi-3 that leave the white space after them. */
+  private static final Set<String> NOT_STRIPPING = Set.of("<unk>", "<s>", "<|endoftext|>");
+
   private final String place;
   private final JsonNode json;
+  private final boolean chats; // with a template
   private final String[] texts;
   private final int[] types;
+  private final List<String> stripping = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
   private final GgufMetadata keys = new GgufMetadata();
 
-  private VocabularyKeys(String place, JsonNode json, int vocabSize) {
+  private VocabularyKeys(String place, TokenizerParts parts, int vocabSize) {
     this.place = place;
-    this.json = json;
+    json = parts.json();
+    chats = parts.template() != null;
     texts = new String[vocabSize];
     types = new int[vocabSize];
   }
@@ -44,9 +50,11 @@ final class VocabularyKeys {
   /**
    * The keys, and what llama.cpp does otherwise on some texts, in words.
    *
+   * @param strips whether special tokens take in the white space after them, as those of Phi-3,
+   *     which llama.cpp knows by the model's name
    * @param notes of differences that a user should know
    */
-  record Result(GgufMetadata keys, List<String> notes) {}
+  record Result(GgufMetadata keys, boolean strips, List<String> notes) {}
 
   /**
    * Describes a tokenizer.
@@ -63,12 +71,12 @@ final class VocabularyKeys {
       ModelTokenizer tokenizer,
       int vocabSize,
       List<Integer> endIds) {
-    VocabularyKeys all = new VocabularyKeys(place, parts.json(), vocabSize);
+    VocabularyKeys all = new VocabularyKeys(place, parts, vocabSize);
     all.describe(tokenizer, endIds);
     if (parts.template() != null) {
       all.keys.text("tokenizer.chat_template", parts.template());
     }
-    return new Result(all.keys, List.copyOf(all.notes));
+    return new Result(all.keys, all.strips(), List.copyOf(all.notes));
   }
 
   private DpoException refused(String what, String instead) {
@@ -104,7 +112,6 @@ final class VocabularyKeys {
       put(piece.getValue().asInt(-1), piece.getKey(), NORMAL);
     }
     String unknown = model.path("unk_token").asString("");
-    List<String> stripping = new ArrayList<>();
     for (JsonNode token : json.path("added_tokens")) {
       String text = token.path("content").asString("");
       boolean special = token.path("special").asBoolean(false);
@@ -114,7 +121,7 @@ final class VocabularyKeys {
         stripping.add(text);
       }
     }
-    if (!stripping.isEmpty()) {
+    if (!stripping.isEmpty() && !strips()) {
       notes.add(
           "%s take in the white space beside them, which llama.cpp keeps apart"
               .formatted(
@@ -129,6 +136,23 @@ final class VocabularyKeys {
         types[id] = UNUSED;
       }
     }
+  }
+
+  /** Whether special tokens take in white space as those of Phi-3. */
+  private boolean strips() {
+    Set<String> all = new HashSet<>(Arrays.asList(texts));
+    List<String> specials = new ArrayList<>();
+    for (JsonNode token : json.path("added_tokens")) {
+      String text = token.path("content").asString("");
+      if (token.path("lstrip").asBoolean(false)) {
+        return false;
+      }
+      if (token.path("rstrip").asBoolean(false) == NOT_STRIPPING.contains(text)) {
+        return false;
+      }
+      specials.add(text);
+    }
+    return !specials.isEmpty() && all.contains("</s>") && all.containsAll(NOT_STRIPPING);
   }
 
   private void put(int id, String text, int type) {
@@ -238,11 +262,18 @@ final class VocabularyKeys {
             throw other(step);
           }
           replaced = true;
-          prefix = !scheme.equals("never");
+          prefix = scheme.equals("always") || scheme.equals("first") && !chats;
           if (scheme.equals("first")) {
             notes.add(
-                "the tokenizer puts a blank before the beginning of a text only; llama.cpp puts one"
-                    + " after each special token too");
+                chats
+                    ? "the tokenizer puts a blank before a text that begins with a letter, llama.cpp"
+                        + " does not; a conversation in the chat template has the same tokens"
+                    : "the tokenizer puts a blank before the beginning of a text only; llama.cpp puts"
+                        + " one before each text after a special token, too");
+          } else if (prefix) {
+            notes.add(
+                "the tokenizer puts a blank before a text unless it begins with one; llama.cpp puts"
+                    + " it before each text");
           }
         }
         case "Split" -> {

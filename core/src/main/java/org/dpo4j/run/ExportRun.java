@@ -3,6 +3,8 @@ package org.dpo4j.run;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
@@ -13,6 +15,7 @@ import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.PendingFile;
 import org.dpo4j.gguf.GgufExport;
 import org.dpo4j.gguf.GgufType;
+import org.dpo4j.gguf.OllamaModelfile;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.ModelTokenizer;
@@ -21,8 +24,11 @@ import org.dpo4j.tokenizer.TokenizerParts;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.weights.StreamedModel;
 
-/** Writes a model, or a model with its adapter merged, as a file of another format. */
+/** Writes a model, a model with its adapter merged, or an adapter as a file of another format. */
 public final class ExportRun {
+
+  private static final String GGUF = ".gguf";
+  private static final String MODELFILE = ".Modelfile";
 
   private ExportRun() {}
 
@@ -52,30 +58,49 @@ public final class ExportRun {
               adapter ->
                   AdapterCheck.run(
                       adapter, model.adapt("adapter", adapter), model.skeleton(), output));
-      GgufType type =
-          Optional.ofNullable(config.outtype().type())
-              .orElseGet(() -> GgufExport.typeOf(model.checkpoint().dtype()));
       GgufExport export =
-          GgufExport.of(
-              name(config.model()),
-              model,
-              TokenizerParts.read(config.model(), replaced),
-              tokenizer,
-              model.skeleton().endTokenIds(),
-              type);
+          config.adapterOnly()
+              ? GgufExport.ofAdapter(name(config.adapter().orElseThrow()), model)
+              : model(config, model, tokenizer, replaced);
       export.notes().forEach(output::note);
       requireSpace(export, config, disk);
-      write(export, config, target, output);
+      String modelfile =
+          OllamaModelfile.text(
+              config.adapterOnly() ? name(config.model()) + GGUF : fileName(target),
+              config.adapterOnly() ? Optional.of(fileName(target)) : Optional.empty(),
+              tokenizer,
+              model.skeleton().endTokenIds());
+      write(export, modelfile, config, target, output);
     }
   }
 
+  private static GgufExport model(
+      ExportConfig config,
+      StreamedModel model,
+      ModelTokenizer tokenizer,
+      TextReplacement replaced) {
+    GgufType type =
+        Optional.ofNullable(config.outtype().type())
+            .orElseGet(() -> GgufExport.typeOf(model.checkpoint().dtype()));
+    return GgufExport.of(
+        name(config.model()),
+        model,
+        TokenizerParts.read(config.model(), replaced),
+        tokenizer,
+        model.skeleton().endTokenIds(),
+        type);
+  }
+
   private static void checkTarget(ExportConfig config, Path target) {
-    if (Files.exists(target)) {
-      throw new UsageException(
-          "output",
-          "must be a new file",
-          "%s is there".formatted(config.output()),
-          "name another file, or remove it");
+    for (Path file : new Path[] {target, modelfile(target)}) {
+      if (Files.exists(file)) {
+        throw new UsageException(
+            "output",
+            "must be a new file, and so must the Modelfile beside it,",
+            "%s is there"
+                .formatted(file.equals(target) ? config.output() : modelfile(config.output())),
+            "name another file, or remove it");
+      }
     }
     Path folder = target.getParent();
     if (folder == null || !Files.isDirectory(folder)) {
@@ -87,9 +112,21 @@ public final class ExportRun {
     }
   }
 
-  private static String name(Path model) {
-    Path name = model.toAbsolutePath().normalize().getFileName();
-    return name == null ? "model" : name.toString();
+  /** The description of a file for Ollama, which is beside it. */
+  private static Path modelfile(Path file) {
+    return file.resolveSibling(withoutEnd(file) + MODELFILE);
+  }
+
+  private static String withoutEnd(Path file) {
+    return fileName(file).replaceFirst("(?i)\\.gguf$", "");
+  }
+
+  private static String fileName(Path file) {
+    return String.valueOf(file.getFileName());
+  }
+
+  private static String name(Path folder) {
+    return fileName(folder.toAbsolutePath().normalize());
   }
 
   private static void requireSpace(GgufExport export, ExportConfig config, DiskSpace disk) {
@@ -105,10 +142,11 @@ public final class ExportRun {
             });
   }
 
-  private static void write(GgufExport export, ExportConfig config, Path target, RunOutput output) {
+  private static void write(
+      GgufExport export, String modelfile, ExportConfig config, Path target, RunOutput output) {
     Path folder = target.getParent();
     if (folder != null) {
-      PendingFile.removeStale(folder, String.valueOf(target.getFileName()));
+      PendingFile.removeStale(folder, fileName(target));
     }
     try (PendingFile pending = PendingFile.create(target);
         InterruptedOutput interruption =
@@ -120,6 +158,7 @@ public final class ExportRun {
         export.verify(pending.path());
       }
       pending.publish();
+      Files.writeString(modelfile(target), modelfile, StandardOpenOption.CREATE_NEW);
       output
           .out()
           .println(
@@ -130,11 +169,30 @@ public final class ExportRun {
                       export.tensorCount(),
                       MemorySize.text(Files.size(target)),
                       config.verify() ? "; read back, and equal to the model" : ""));
+      explain(config, output);
     } catch (IOException e) {
       throw new DpoException(
           "[%s] could not be written: %s"
               .formatted(config.output(), FileFailure.reason(e, config.output())),
           e);
     }
+  }
+
+  private static void explain(ExportConfig config, RunOutput output) {
+    Path file = config.output();
+    String base = name(config.model()) + GGUF;
+    String tag = withoutEnd(file).toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9._-]", "-");
+    output
+        .out()
+        .println(
+            config.adapterOnly()
+                ? "  in llama.cpp: llama-cli -m %s --lora %s, after ./dpo4j export --model %s --output %s"
+                    .formatted(base, file, config.model(), file.resolveSibling(base))
+                : "  in llama.cpp: llama-cli -m %s".formatted(file));
+    output
+        .out()
+        .println(
+            "  in Ollama: ollama create %s -f %s, then ollama run %s"
+                .formatted(tag, modelfile(file), tag));
   }
 }

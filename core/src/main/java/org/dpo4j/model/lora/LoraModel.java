@@ -139,8 +139,11 @@ public final class LoraModel implements CausalLm {
   /** A weight of the base that is trained in full, and its value before training. */
   private record Saved(Tensor inModel, Tensor original) {}
 
-  private static final String A = ".lora_A.weight";
-  private static final String B = ".lora_B.weight";
+  /** The end of the names of the factors A. */
+  public static final String A = ".lora_A.weight";
+
+  /** The end of the names of the factors B. */
+  public static final String B = ".lora_B.weight";
 
   /** The end of the names of DoRA's magnitudes. */
   public static final String MAGNITUDES = ".lora_magnitude_vector";

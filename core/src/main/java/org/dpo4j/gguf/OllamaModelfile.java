@@ -1,0 +1,66 @@
+package org.dpo4j.gguf;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.dpo4j.tokenizer.ModelTokenizer;
+
+/** The description of a model for {@code ollama create}. */
+public final class OllamaModelfile {
+
+  /** Ends a text of several lines, which cannot contain it. */
+  private static final String QUOTES = "\"\"\"";
+
+  private OllamaModelfile() {}
+
+  /**
+   * The file's text.
+   *
+   * @param model name of the model's file in the same folder
+   * @param adapter name of the adapter's file in the same folder; empty for none
+   * @param endIds ids that end an answer
+   */
+  public static String text(
+      String model, Optional<String> adapter, ModelTokenizer tokenizer, List<Integer> endIds) {
+    List<String> lines = new ArrayList<>();
+    lines.add("FROM ./" + model);
+    adapter.ifPresent(file -> lines.add("ADAPTER ./" + file));
+    Optional<OllamaTemplate> template = template(tokenizer);
+    template.ifPresentOrElse(
+        found -> {
+          lines.add("TEMPLATE " + QUOTES + found.text() + QUOTES);
+          if (found.system() != null && !found.system().isEmpty()) {
+            lines.add("SYSTEM " + QUOTES + found.system() + QUOTES);
+          }
+        },
+        () ->
+            lines.add(
+                tokenizer.template() == null
+                    ? "# The model has no chat template."
+                    : "# The model's chat template has no form in Ollama's language; see TEMPLATE in its documentation."));
+    for (int id : endIds) {
+      String text = tokenizer.text().decode(new int[] {id});
+      if (!text.isEmpty() && !text.contains("\"") && !text.contains("\n")) {
+        lines.add("PARAMETER stop \"" + text + "\"");
+      }
+    }
+    return String.join("\n", lines) + "\n";
+  }
+
+  /** Whether the file of a model has its chat template. */
+  public static boolean hasTemplate(ModelTokenizer tokenizer) {
+    return template(tokenizer).isPresent();
+  }
+
+  private static Optional<OllamaTemplate> template(ModelTokenizer tokenizer) {
+    if (tokenizer.template() == null) {
+      return Optional.empty();
+    }
+    String bos = tokenizer.specialTokens().bosToken();
+    return OllamaTemplate.of(tokenizer.template(), bos == null ? "" : bos)
+        .filter(
+            found ->
+                !found.text().contains(QUOTES)
+                    && (found.system() == null || !found.system().contains(QUOTES)));
+  }
+}
