@@ -15,7 +15,6 @@ import org.dpo4j.Interruption;
 import org.dpo4j.OptionText;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.lora.LoraConfig;
-import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TokenizerParts;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
@@ -47,20 +46,14 @@ public final class GgufExport {
    * Describes a model.
    *
    * @param name of the model, for people
-   * @param parts the tokenizer's files
-   * @param tokenizer the same tokenizer
+   * @param parts the model's tokenizer
    * @param endIds ids that end an answer
    * @param type of the matrices
    * @throws DpoException if llama.cpp does not compute what the model does, or the format has no
    *     exact form of its tokenizer
    */
   public static GgufExport of(
-      String name,
-      StreamedModel model,
-      TokenizerParts parts,
-      ModelTokenizer tokenizer,
-      List<Integer> endIds,
-      GgufType type) {
+      String name, StreamedModel model, TokenizerParts parts, List<Integer> endIds, GgufType type) {
     Architecture architecture = architecture(model);
     List<String> notes = new ArrayList<>();
     int context = architecture.context(model.decoder());
@@ -76,7 +69,6 @@ public final class GgufExport {
         VocabularyKeys.of(
             model.skeleton().folder().path().resolve("tokenizer.json").toString(),
             parts,
-            tokenizer,
             model.decoder().vocabSize(),
             endIds);
     notes.addAll(vocabulary.notes());

@@ -30,7 +30,7 @@ final class GgufWriter {
   static final int ALIGNMENT = 32;
 
   /** Elements in memory at a time, unless a tensor asks for larger pieces. */
-  static final long PIECE = 1L << 21;
+  static final long PIECE = 1L << 18;
 
   private GgufWriter() {}
 

@@ -3,7 +3,7 @@ package org.dpo4j.gguf;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.dpo4j.tokenizer.ModelTokenizer;
+import org.dpo4j.tokenizer.TokenizerParts;
 
 /** The description of a model for {@code ollama create}. */
 public final class OllamaModelfile {
@@ -21,7 +21,7 @@ public final class OllamaModelfile {
    * @param endIds ids that end an answer
    */
   public static String text(
-      String model, Optional<String> adapter, ModelTokenizer tokenizer, List<Integer> endIds) {
+      String model, Optional<String> adapter, TokenizerParts tokenizer, List<Integer> endIds) {
     List<String> lines = new ArrayList<>();
     lines.add("FROM ./" + model);
     adapter.ifPresent(file -> lines.add("ADAPTER ./" + file));
@@ -39,24 +39,19 @@ public final class OllamaModelfile {
                     ? "# The model has no chat template."
                     : "# The model's chat template has no form in Ollama's language; see TEMPLATE in its documentation."));
     for (int id : endIds) {
-      String text = tokenizer.text().decode(new int[] {id});
-      if (!text.isEmpty() && !text.contains("\"") && !text.contains("\n")) {
+      String text = tokenizer.addedToken(id);
+      if (text != null && !text.contains("\"") && !text.contains("\n")) {
         lines.add("PARAMETER stop \"" + text + "\"");
       }
     }
     return String.join("\n", lines) + "\n";
   }
 
-  /** Whether the file of a model has its chat template. */
-  public static boolean hasTemplate(ModelTokenizer tokenizer) {
-    return template(tokenizer).isPresent();
-  }
-
-  private static Optional<OllamaTemplate> template(ModelTokenizer tokenizer) {
+  private static Optional<OllamaTemplate> template(TokenizerParts tokenizer) {
     if (tokenizer.template() == null) {
       return Optional.empty();
     }
-    String bos = tokenizer.specialTokens().bosToken();
+    String bos = tokenizer.special().bosToken();
     return OllamaTemplate.of(tokenizer.template(), bos == null ? "" : bos)
         .filter(
             found ->

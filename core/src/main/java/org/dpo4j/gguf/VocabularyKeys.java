@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.dpo4j.DpoException;
-import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TokenizerParts;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -31,6 +30,7 @@ final class VocabularyKeys {
   private static final Set<String> NOT_STRIPPING = Set.of("<unk>", "<s>", "<|endoftext|>");
 
   private final String place;
+  private final TokenizerParts parts;
   private final JsonNode json;
   private final boolean chats; // with a template
   private final String[] texts;
@@ -41,8 +41,9 @@ final class VocabularyKeys {
 
   private VocabularyKeys(String place, TokenizerParts parts, int vocabSize) {
     this.place = place;
+    this.parts = parts;
     json = parts.json();
-    chats = parts.template() != null;
+    chats = parts.templateText() != null;
     texts = new String[vocabSize];
     types = new int[vocabSize];
   }
@@ -60,21 +61,15 @@ final class VocabularyKeys {
    * Describes a tokenizer.
    *
    * @param place its file, for messages
-   * @param tokenizer the same tokenizer
    * @param vocabSize number of rows of the embedding table
    * @param endIds ids that end an answer
    * @throws DpoException if the format has no exact form of it
    */
-  static Result of(
-      String place,
-      TokenizerParts parts,
-      ModelTokenizer tokenizer,
-      int vocabSize,
-      List<Integer> endIds) {
+  static Result of(String place, TokenizerParts parts, int vocabSize, List<Integer> endIds) {
     VocabularyKeys all = new VocabularyKeys(place, parts, vocabSize);
-    all.describe(tokenizer, endIds);
-    if (parts.template() != null) {
-      all.keys.text("tokenizer.chat_template", parts.template());
+    all.describe(endIds);
+    if (parts.templateText() != null) {
+      all.keys.text("tokenizer.chat_template", parts.templateText());
     }
     return new Result(all.keys, all.strips(), List.copyOf(all.notes));
   }
@@ -84,7 +79,7 @@ final class VocabularyKeys {
         "[%s] %s, for which GGUF has no exact form; %s".formatted(place, what, instead));
   }
 
-  private void describe(ModelTokenizer tokenizer, List<Integer> endIds) {
+  private void describe(List<Integer> endIds) {
     JsonNode model = json.path("model");
     if (!model.path("type").asString("BPE").equals("BPE")) {
       throw refused(
@@ -99,11 +94,11 @@ final class VocabularyKeys {
     fill(model);
     boolean sentencePiece = model.path("byte_fallback").asBoolean(false);
     if (sentencePiece) {
-      sentencePiece(model);
+      sentencePiece();
     } else {
       byteLevel(model);
     }
-    specials(tokenizer, endIds);
+    specials(endIds);
   }
 
   /** Texts and types of all ids. */
@@ -188,8 +183,13 @@ final class VocabularyKeys {
     keys.text("tokenizer.ggml.pre", pre);
     vocabulary();
     List<String> merges = new ArrayList<>();
-    for (JsonNode merge : model.path("merges")) {
-      merges.add(text(merge));
+    for (TokenizerParts.Merge merge : parts.merges()) {
+      if (merge.first().contains(" ") || merge.second().contains(" ")) {
+        throw refused(
+            "a merge has a blank in it (\"%s\")".formatted(merge.joined()),
+            "use the checkpoint itself");
+      }
+      merges.add(merge.first() + " " + merge.second());
     }
     keys.texts("tokenizer.ggml.merges", merges);
   }
@@ -197,13 +197,6 @@ final class VocabularyKeys {
   private static String shortened(JsonNode node) {
     String text = node.toString();
     return text.length() <= 160 ? text : text.substring(0, 160) + "...";
-  }
-
-  /** A merge, which older files write as one text. */
-  private static String text(JsonNode merge) {
-    return merge.isArray()
-        ? merge.get(0).asString() + " " + merge.get(1).asString()
-        : merge.asString("");
   }
 
   private void vocabulary() {
@@ -214,7 +207,7 @@ final class VocabularyKeys {
   // --- SentencePiece
   // ------------------------------------------------------------------------------
 
-  private void sentencePiece(JsonNode model) {
+  private void sentencePiece() {
     boolean prefix = blanks();
     for (int id = 0; id < texts.length; id++) {
       if (types[id] == NORMAL && texts[id].matches("<0x[0-9A-F]{2}>")) {
@@ -224,7 +217,7 @@ final class VocabularyKeys {
     keys.text("tokenizer.ggml.model", "llama");
     keys.text("tokenizer.ggml.pre", "default");
     vocabulary();
-    keys.reals("tokenizer.ggml.scores", scores(model));
+    keys.reals("tokenizer.ggml.scores", scores());
     keys.flag("tokenizer.ggml.add_space_prefix", prefix);
   }
 
@@ -314,7 +307,7 @@ final class VocabularyKeys {
    * whose union has the highest score, wherever it comes from. That is the same only if each way to
    * join two tokens to a third is a merge, and if the merges of a token follow each other.
    */
-  private float[] scores(JsonNode model) {
+  private float[] scores() {
     Map<String, Integer> ids = new HashMap<>();
     for (int id = 0; id < texts.length; id++) {
       ids.put(texts[id], id);
@@ -323,12 +316,8 @@ final class VocabularyKeys {
     Map<String, Set<Integer>> cuts = new HashMap<>(); // of each token, the lengths of first parts
     @Nullable String last = null;
     int groups = 0;
-    for (JsonNode merge : model.path("merges")) {
-      String written = text(merge);
-      int gap = written.indexOf(' ');
-      String first = merge.isArray() ? merge.get(0).asString() : written.substring(0, gap);
-      String second = merge.isArray() ? merge.get(1).asString() : written.substring(gap + 1);
-      String joined = first + second;
+    for (TokenizerParts.Merge merge : parts.merges()) {
+      String joined = merge.joined();
       Integer id = ids.get(joined);
       if (id == null) {
         throw refused(
@@ -341,7 +330,7 @@ final class VocabularyKeys {
         scores[id] = - ++groups;
         last = joined;
       }
-      cuts.computeIfAbsent(joined, text -> new HashSet<>()).add(first.length());
+      cuts.computeIfAbsent(joined, text -> new HashSet<>()).add(merge.first().length());
     }
     for (int id = 0; id < texts.length; id++) {
       if (types[id] == NORMAL) {
@@ -379,9 +368,9 @@ final class VocabularyKeys {
   // --- special tokens
   // -----------------------------------------------------------------------------
 
-  private void specials(ModelTokenizer tokenizer, List<Integer> endIds) {
-    OptionalInt bos = tokenizer.specialTokens().bosId(tokenizer.text());
-    OptionalInt eos = tokenizer.specialTokens().eosId(tokenizer.text());
+  private void specials(List<Integer> endIds) {
+    OptionalInt bos = parts.id(parts.special().bosToken());
+    OptionalInt eos = parts.id(parts.special().eosToken());
     bos.ifPresent(id -> keys.number("tokenizer.ggml.bos_token_id", id));
     int end =
         eos.isPresent() && (endIds.isEmpty() || endIds.contains(eos.getAsInt()))
@@ -400,23 +389,45 @@ final class VocabularyKeys {
         break;
       }
     }
-    String pad = tokenizer.specialTokens().padToken();
-    if (pad != null) {
-      int[] ids = tokenizer.text().encode(pad, false);
-      if (ids.length == 1) {
-        keys.number("tokenizer.ggml.padding_token_id", ids[0]);
-      }
-    }
-    int[] plain = tokenizer.text().encode("a", false);
-    int[] framed = tokenizer.text().encode("a", true);
-    int added = framed.length - plain.length;
-    boolean first = added > 0 && bos.isPresent() && framed[0] == bos.getAsInt();
-    boolean last = added > (first ? 1 : 0) && end >= 0 && framed[framed.length - 1] == end;
-    if (added != (first ? 1 : 0) + (last ? 1 : 0)) {
+    parts
+        .id(parts.special().padToken())
+        .ifPresent(id -> keys.number("tokenizer.ggml.padding_token_id", id));
+    List<String> before = new ArrayList<>();
+    List<String> after = new ArrayList<>();
+    frame(json.path("post_processor"), before, after);
+    boolean first = isAlone(before, bos);
+    boolean last = isAlone(after, end < 0 ? OptionalInt.empty() : OptionalInt.of(end));
+    if (!first && !before.isEmpty() || !last && !after.isEmpty()) {
       throw refused(
           "the post_processor adds other tokens than BOS and EOS", "use the checkpoint itself");
     }
     keys.flag("tokenizer.ggml.add_bos_token", first);
     keys.flag("tokenizer.ggml.add_eos_token", last);
+  }
+
+  private boolean isAlone(List<String> tokens, OptionalInt id) {
+    return tokens.size() == 1 && id.isPresent() && parts.id(tokens.get(0)).equals(id);
+  }
+
+  /** Collects the tokens before and after a text. */
+  private void frame(JsonNode processor, List<String> before, List<String> after) {
+    switch (processor.path("type").asString("")) {
+      case "", "ByteLevel" -> {}
+      case "Sequence" -> processor.path("processors").forEach(one -> frame(one, before, after));
+      case "TemplateProcessing" -> {
+        List<String> side = before;
+        for (JsonNode piece : processor.path("single")) {
+          if (piece.has("Sequence")) {
+            side = after;
+          } else {
+            side.add(piece.path("SpecialToken").path("id").asString(""));
+          }
+        }
+      }
+      default ->
+          throw refused(
+              "the tokenizer has the post_processor " + processor.path("type").asString(""),
+              "use the checkpoint itself");
+    }
   }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.dpo4j.DpoException;
@@ -18,7 +19,6 @@ import org.dpo4j.gguf.GgufType;
 import org.dpo4j.gguf.OllamaModelfile;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.report.RunOutput;
-import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.tokenizer.TokenizerParts;
 import org.dpo4j.torch.Engine;
@@ -47,9 +47,7 @@ public final class ExportRun {
     config.checkInputs();
     Path target = config.output().toAbsolutePath().normalize();
     checkTarget(config, target);
-    TextReplacement replaced = TextReplacement.NONE.orOfAdapter(config.adapter(), config.model());
     try (Engine.Threads threads = Engine.use(0);
-        ModelTokenizer tokenizer = ModelBundle.tokenizer(config.model(), replaced, output);
         StreamedModel model = StreamedModel.open("model", config.model())) {
       ModelBundle.noteUnread(model.config(), output);
       config
@@ -58,37 +56,39 @@ public final class ExportRun {
               adapter ->
                   AdapterCheck.run(
                       adapter, model.adapt("adapter", adapter), model.skeleton(), output));
-      GgufExport export =
-          config.adapterOnly()
-              ? GgufExport.ofAdapter(name(config.adapter().orElseThrow()), model)
-              : model(config, model, tokenizer, replaced);
-      export.notes().forEach(output::note);
-      requireSpace(export, config, disk);
-      String modelfile =
-          OllamaModelfile.text(
-              config.adapterOnly() ? name(config.model()) + GGUF : fileName(target),
-              config.adapterOnly() ? Optional.of(fileName(target)) : Optional.empty(),
-              tokenizer,
-              model.skeleton().endTokenIds());
-      write(export, modelfile, config, target, output);
+      Described described = described(config, target, model, output);
+      described.export().notes().forEach(output::note);
+      requireSpace(described.export(), config, disk);
+      write(described, config, target, output);
     }
   }
 
-  private static GgufExport model(
-      ExportConfig config,
-      StreamedModel model,
-      ModelTokenizer tokenizer,
-      TextReplacement replaced) {
+  /**
+   * What is written.
+   *
+   * @param modelfile text of the description for Ollama
+   */
+  private record Described(GgufExport export, String modelfile) {}
+
+  private static Described described(
+      ExportConfig config, Path target, StreamedModel model, RunOutput output) {
+    TextReplacement replaced = TextReplacement.NONE.orOfAdapter(config.adapter(), config.model());
+    List<Integer> ends = model.skeleton().endTokenIds();
+    TokenizerParts tokenizer = TokenizerParts.read(config.model(), replaced);
+    tokenizer.differences().forEach(output::warn);
+    if (config.adapterOnly()) {
+      String adapter = name(config.adapter().orElseThrow());
+      return new Described(
+          GgufExport.ofAdapter(adapter, model),
+          OllamaModelfile.text(
+              name(config.model()) + GGUF, Optional.of(fileName(target)), tokenizer, ends));
+    }
     GgufType type =
         Optional.ofNullable(config.outtype().type())
             .orElseGet(() -> GgufExport.typeOf(model.checkpoint().dtype()));
-    return GgufExport.of(
-        name(config.model()),
-        model,
-        TokenizerParts.read(config.model(), replaced),
-        tokenizer,
-        model.skeleton().endTokenIds(),
-        type);
+    return new Described(
+        GgufExport.of(name(config.model()), model, tokenizer, ends, type),
+        OllamaModelfile.text(fileName(target), Optional.empty(), tokenizer, ends));
   }
 
   private static void checkTarget(ExportConfig config, Path target) {
@@ -143,7 +143,8 @@ public final class ExportRun {
   }
 
   private static void write(
-      GgufExport export, String modelfile, ExportConfig config, Path target, RunOutput output) {
+      Described described, ExportConfig config, Path target, RunOutput output) {
+    GgufExport export = described.export();
     Path folder = target.getParent();
     if (folder != null) {
       PendingFile.removeStale(folder, fileName(target));
@@ -158,7 +159,7 @@ public final class ExportRun {
         export.verify(pending.path());
       }
       pending.publish();
-      Files.writeString(modelfile(target), modelfile, StandardOpenOption.CREATE_NEW);
+      Files.writeString(modelfile(target), described.modelfile(), StandardOpenOption.CREATE_NEW);
       output
           .out()
           .println(

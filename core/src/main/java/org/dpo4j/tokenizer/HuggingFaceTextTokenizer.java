@@ -94,31 +94,22 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
         });
   }
 
-  /**
-   * The {@code tokenizer.json} whose ids {@link #load} gives: with the tokens that the files beside
-   * it add, or as transformers builds it.
-   *
-   * @throws DpoException as {@link #load}
-   */
-  static byte[] json(Path modelFolder, TokenizerSource source) {
-    return read(
-        modelFolder,
-        TokenizerSettings.read(modelFolder),
-        source,
-        (file, json, parts, tokens, used) -> completed(json, tokens));
-  }
-
   private static byte[] completed(byte[] json, AddedTokens tokens) {
     return tokens.changed() ? TokenizerFile.withAddedTokens(json, tokens.json()) : json;
   }
 
   /** Makes something of the files of a tokenizer. */
-  private interface Made<T> {
+  interface Made<T> {
     T of(Path file, byte[] json, TokenizerFile parts, AddedTokens tokens, TokenizerClass used)
         throws IOException;
   }
 
-  private static <T> T read(
+  /**
+   * Reads the files without the native library, and makes something of them.
+   *
+   * @throws DpoException as {@link #load}
+   */
+  static <T> T read(
       Path modelFolder, TokenizerSettings settings, TokenizerSource source, Made<T> made) {
     Path file = modelFolder.resolve("tokenizer.json");
     if (!Files.isRegularFile(file)) {
