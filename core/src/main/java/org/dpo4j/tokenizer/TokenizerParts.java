@@ -61,7 +61,7 @@ public record TokenizerParts(
         (file, json, parts, tokens, used) -> {
           List<Merge> merges = new ArrayList<>();
           ObjectNode tree = BoundedJson.LENIENT.createObjectNode();
-          read(json, tree, merges);
+          read(json, parts, tree, merges);
           tree.set("added_tokens", tokens.json());
           List<String> replacing =
               used.rebuilds() && replaced.tokenizerSource() == TokenizerSource.FILE
@@ -109,8 +109,8 @@ public record TokenizerParts(
     return null;
   }
 
-  /** Reads all but the merges into a tree; there are as many merges as tokens. */
-  private static void read(byte[] json, ObjectNode tree, List<Merge> merges) {
+  /** Reads all into a tree but the vocabulary, which is read already, and the merges. */
+  private static void read(byte[] json, TokenizerFile parts, ObjectNode tree, List<Merge> merges) {
     try (JsonParser parser = BoundedJson.LENIENT.createParser(json)) {
       parser.nextToken();
       while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
@@ -123,6 +123,9 @@ public record TokenizerParts(
             parser.nextToken();
             if (key.equals("merges") && parser.currentToken() == JsonToken.START_ARRAY) {
               merges(parser, merges);
+            } else if (key.equals("vocab") && parts.vocab() != null) {
+              parser.skipChildren();
+              model.set(key, parts.vocab());
             } else {
               model.set(key, parser.<JsonNode>readValueAsTree());
             }
