@@ -68,6 +68,9 @@ public final class YamlOptions {
               + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])++" // possessive: no recursion
               + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])++\\.[0-9_]*");
 
+  /** What follows a name in a mapping. */
+  private static final Pattern COLON = Pattern.compile(":[\\s,}\"'\\[{]");
+
   /** What needs no quotes in braces. */
   private static final Pattern WORD = Pattern.compile("\\w[\\w./-]*");
 
@@ -156,6 +159,7 @@ public final class YamlOptions {
    * The items NAME=VALUE of a mapping of names to values or lists of values, in its order.
    *
    * @return empty if the text is something else
+   * @throws UnreadableItemsException if a name has no value, or a nested one
    */
   static Optional<List<String>> items(String text) {
     Optional<MappingNode> mapping;
@@ -164,22 +168,38 @@ public final class YamlOptions {
     } catch (UsageException e) {
       return Optional.empty(); // a pattern such as {a,b}.jsonl{,.gz}
     }
+    List<NodeTuple> tuples = mapping.map(MappingNode::getValue).orElse(List.of());
+    if (tuples.isEmpty() || !COLON.matcher(text).find()) {
+      return Optional.empty(); // the pattern {a.jsonl,b.jsonl}
+    }
     List<String> items = new ArrayList<>();
-    for (NodeTuple tuple : mapping.map(MappingNode::getValue).orElse(List.of())) {
+    for (NodeTuple tuple : tuples) {
+      if (!(tuple.getKeyNode() instanceof ScalarNode name)) {
+        return Optional.empty();
+      }
       List<Node> values =
           tuple.getValueNode() instanceof SequenceNode list
               ? list.getValue()
               : List.of(tuple.getValueNode());
+      if (values.isEmpty()) {
+        throw new UnreadableItemsException(name.getValue(), "an empty list");
+      }
       for (Node value : values) {
-        if (!(tuple.getKeyNode() instanceof ScalarNode name)
-            || !(value instanceof ScalarNode scalar)
-            || scalar.getTag().equals(Tag.NULL)) {
-          return Optional.empty();
-        }
-        items.add(name.getValue() + "=" + scalar.getValue());
+        items.add(name.getValue() + "=" + item(name.getValue(), value));
       }
     }
-    return items.isEmpty() ? Optional.empty() : Optional.of(items);
+    return Optional.of(items);
+  }
+
+  private static String item(String name, Node value) {
+    if (!(value instanceof ScalarNode scalar)) {
+      throw new UnreadableItemsException(
+          name, value instanceof MappingNode ? "a mapping" : "a list in a list");
+    }
+    if (scalar.getTag().equals(Tag.NULL) || scalar.getValue().isBlank()) {
+      throw new UnreadableItemsException(name, "no value");
+    }
+    return scalar.getValue();
   }
 
   private Map<String, Object> values(MappingNode mapping) {

@@ -26,6 +26,8 @@ import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.BestMetric;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Closes the gap between what a user writes and what the run does: options that are declared but
@@ -575,6 +577,35 @@ class TrainingOptionsTest {
         .hasMessageContaining("metric_for_best_model must be one of eval_a_loss, ")
         .hasMessageContaining("eval_b_loss")
         .hasMessageContaining("was eval_loss, the default");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          {short: a.jsonl, long: }             | long has no value; write long: PATH, or leave long out
+          {short: a.jsonl, long: ""}           | long has no value
+          {short: a.jsonl, long: []}           | long has an empty list
+          {short: [a.jsonl, ~]}                | short has no value
+          {short: {path: a.jsonl}}             | short has a mapping
+          {short: [a.jsonl, [b.jsonl]]}        | short has a list in a list
+          """)
+  void aNameOfAnEvaluationSetWithoutFilesIsNamed(String mapping, String found) {
+    assertThatThrownBy(() -> evaluating("eval_file: " + mapping + "\n"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith(
+            "%s:4: eval_file must have a value, or a list of values, for each name but "
+                .formatted(folder.resolve("run.yaml")))
+        .hasMessageContaining(found);
+    assertThatThrownBy(() -> config("eval_file", mapping)).hasMessageContaining(found);
+  }
+
+  @Test
+  void bracesWithoutColonsAreAPatternAndEmptyOnesAreNothing() throws IOException {
+    assertThat(evaluating("eval_file: '{a\\,b}'\n").evalFile()).contains(List.of(Path.of("{a,b}")));
+    assertThat(evaluating("eval_file: {}\n").evalFile()).isEmpty();
+    assertThat(evaluating("lora_rank_pattern: {}\n").evalFile()).isEmpty();
   }
 
   private TrainingConfig.Data evaluating(String line) throws IOException {
