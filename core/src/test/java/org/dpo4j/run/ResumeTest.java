@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
+import org.dpo4j.EvaluationReport;
 import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -382,28 +383,29 @@ class ResumeTest {
   }
 
   @Test
-  void theBestWeightsAreSaved() throws IOException {
-    train(
-        "out",
-        Map.of(
-            "eval_split",
-            5,
-            "eval_strategy",
-            "steps",
-            "eval_steps",
-            1,
-            "save_strategy",
-            "best",
-            "save_total_limit",
-            0,
-            "save_dtype",
-            "float32",
-            "load_best_model_at_end",
-            true,
-            "metric_for_best_model",
-            "logps/chosen", // falls at a rate this high
-            "learning_rate",
-            0.05));
+  void theBestWeightsAreSavedAndReportedWithTheirStep() throws IOException {
+    TrainingResult result =
+        train(
+            "out",
+            Map.of(
+                "eval_split",
+                5,
+                "eval_strategy",
+                "steps",
+                "eval_steps",
+                1,
+                "save_strategy",
+                "best",
+                "save_total_limit",
+                0,
+                "save_dtype",
+                "float32",
+                "load_best_model_at_end",
+                true,
+                "metric_for_best_model",
+                "logps/chosen", // falls at a rate this high
+                "learning_rate",
+                0.05));
     ObjectNode state = json(folder.resolve("out/trainer_state.json"));
     int best = state.get("best_global_step").intValue();
     assertThat(best).isLessThan(STEPS);
@@ -412,6 +414,26 @@ class ResumeTest {
             folder.resolve("out/checkpoint-%d/model.safetensors".formatted(best)));
     assertThat(json(folder.resolve("out/eval_results.json")).get("eval_logps/chosen").doubleValue())
         .isEqualTo(state.get("best_metric").doubleValue());
+    assertThat(state.get("best_model_checkpoint").stringValue())
+        .isEqualTo(path("out/checkpoint-" + best));
+    EvaluationReport last = result.finalEvaluation().orElseThrow();
+    assertThat(last.step()).isEqualTo(best);
+    EvaluationReport then =
+        result.evaluations().stream().filter(e -> e.step() == best).findFirst().orElseThrow();
+    assertThat(last.epoch()).isEqualTo(then.epoch());
+    assertThat(last.metrics()).isEqualTo(then.metrics());
+    assertThat(json(folder.resolve("out/eval_results.json")).get("epoch").doubleValue())
+        .isEqualTo(then.epoch());
+    assertThat(text(out))
+        .containsPattern(
+            "the weights of checkpoint-%d are saved, since its eval_logps/chosen was the best \\(-"
+                .formatted(best));
+    assertThat(text(out).lines().filter(line -> line.startsWith("eval ")).toList())
+        .last()
+        .asString()
+        .matches("eval +%d/%d .*".formatted(best, STEPS));
+    assertThat(Files.readString(folder.resolve("out/README.md")))
+        .contains("before training and after step %d.".formatted(best));
   }
 
   @Test
