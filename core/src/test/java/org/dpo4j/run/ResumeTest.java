@@ -450,7 +450,7 @@ class ResumeTest {
     // The first evaluation is the best so far; the two after it are no improvement of 1e9.
     assertThat(result.endReason()).isEqualTo(EndReason.STOPPED_EARLY);
     assertThat(result.steps()).isEqualTo(3);
-    assertThat(text(out)).contains("stopped early: the held-out metric did not improve");
+    assertThat(text(out)).contains("stopped early: eval_loss did not improve in 2 evaluations");
   }
 
   private TrainingResult train(String name, Map<String, Object> options) {
