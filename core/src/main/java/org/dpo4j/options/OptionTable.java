@@ -205,7 +205,7 @@ public final class OptionTable<C> {
       throw new UsageException(
               entry.spec().name(),
               "must have a value, or a list of values, for each name",
-              e.getMessage(),
+              "%s has %s".formatted(e.name(), e.found()),
               "write %s: %s, or leave %s out".formatted(e.name(), label, e.name()),
               e)
           .at(given == null ? "" : given.origin());

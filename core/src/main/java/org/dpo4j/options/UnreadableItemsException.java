@@ -5,6 +5,7 @@ final class UnreadableItemsException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
   private final String name;
+  private final String found;
 
   /**
    * An exception for one name.
@@ -14,9 +15,15 @@ final class UnreadableItemsException extends IllegalArgumentException {
   UnreadableItemsException(String name, String found) {
     super("%s has %s".formatted(name, found));
     this.name = name;
+    this.found = found;
   }
 
   String name() {
     return name;
+  }
+
+  /** What its value is. */
+  String found() {
+    return found;
   }
 }
