@@ -2,9 +2,12 @@ package org.dpo4j.config;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
@@ -582,7 +585,8 @@ public record TrainingConfig(
           double warmupSteps,
       @Option(value = "0", help = "warmup as a fraction of all steps") double warmupRatio) {
     public Schedule {
-      lrSchedulerKwargs = lrSchedulerKwargs.filter(settings -> !settings.isEmpty());
+      lrSchedulerKwargs =
+          lrSchedulerKwargs.map(Schedule::given).filter(settings -> !settings.isEmpty());
       OptionChecks.require(
           maxSteps == -1 || maxSteps > 0,
           "max_steps",
@@ -611,6 +615,13 @@ public record TrainingConfig(
             "",
             "pass one of them");
       }
+    }
+
+    /** The settings that are not null, which stands for the default. */
+    private static Map<String, Object> given(Map<String, Object> settings) {
+      Map<String, Object> given = new TreeMap<>(settings);
+      given.values().removeIf(Objects::isNull);
+      return Collections.unmodifiableMap(given);
     }
 
     private ScheduleSettings settings(Optimizer optimizer) {

@@ -11,7 +11,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -144,12 +143,12 @@ public final class YamlOptions {
   }
 
   /**
-   * The values of a mapping in YAML's flow style or in JSON: Boolean, Long, Double, String, List or
-   * Map; what is null is left out. Names are sorted.
+   * The values of a mapping in YAML's flow style or in JSON: Boolean, Long, Double, String, List,
+   * Map or null. Names are sorted.
    *
    * @throws UsageException if the text is no mapping
    */
-  static Map<String, Object> values(String text) {
+  static Map<String, @Nullable Object> values(String text) {
     return compose("mapping", text)
         .map(mapping -> new YamlOptions("mapping").values(mapping))
         .orElseGet(Map::of);
@@ -202,18 +201,17 @@ public final class YamlOptions {
     return scalar.getValue();
   }
 
-  private Map<String, Object> values(MappingNode mapping) {
+  private Map<String, @Nullable Object> values(MappingNode mapping) {
     entries(mapping, node -> ""); // refuses what is no mapping of names
-    Map<String, Object> values = new TreeMap<>();
+    Map<String, @Nullable Object> values = new TreeMap<>();
     for (NodeTuple tuple : mapping.getValue()) {
       String name = ((ScalarNode) tuple.getKeyNode()).getValue();
       Object value = plain(tuple.getValueNode());
-      if (value != null) {
-        values.put(name, value);
-      } else if (name.contains(":")) {
+      if (value == null && name.contains(":")) {
         throw new UsageException(
             name + " needs a space behind its colon, or quotes around its name");
       }
+      values.put(name, value);
     }
     return Collections.unmodifiableMap(values);
   }
@@ -222,10 +220,7 @@ public final class YamlOptions {
     if (node instanceof CollectionNode<?>) {
       enter(node);
       Object values =
-          node instanceof MappingNode mapping
-              ? values(mapping)
-              : ((SequenceNode) node)
-                  .getValue().stream().map(this::plain).filter(Objects::nonNull).toList();
+          node instanceof MappingNode mapping ? values(mapping) : list((SequenceNode) node);
       around.remove(node);
       return values;
     }
@@ -233,6 +228,12 @@ public final class YamlOptions {
     return node.getTag().equals(Tag.NULL)
         ? null
         : ((ScalarNode) node).isPlain() ? OptionType.scalar(text) : text;
+  }
+
+  private List<@Nullable Object> list(SequenceNode node) {
+    List<@Nullable Object> values = new ArrayList<>();
+    node.getValue().forEach(value -> values.add(plain(value)));
+    return Collections.unmodifiableList(values);
   }
 
   private static Map<String, GivenValue> read(String file, String text) {

@@ -322,8 +322,12 @@ class ResumeTest {
     cases.put(Map.of("loss_type", "ipo"), "loss_type was [sigmoid] and is now [ipo]");
     cases.put(Map.of("use_peft", true), "use_peft was false and is now true");
     cases.put(Map.of("model", otherModel()), "model must be what the run");
-    cases.put(Map.of("eval_split", 3), "the training data differs");
-    cases.put(Map.of("max_length", 100), "the training data differs");
+    cases.put(Map.of("eval_split", 3), "eval_split must be what the run in");
+    cases.put(Map.of("max_length", 100), "max_length must be what the run in");
+    cases.put(Map.of("max_samples", 20), "had but was 0 and is now 20; pass the same, or start");
+    cases.put(
+        Map.of("max_samples", 20, "max_length", 100),
+        "had but was 0 and is now 20, and max_length was");
     cases.put(Map.of("max_steps", 3), "max_steps must not end before the checkpoint, at step 6");
     for (Map.Entry<Map<String, Object>, String> other : cases.entrySet()) {
       Map<String, Object> options = new LinkedHashMap<>(other.getKey());
