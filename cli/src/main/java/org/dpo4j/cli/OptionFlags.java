@@ -67,6 +67,7 @@ final class OptionFlags {
               .arity(option.flag() ? "0..1" : "1")
               .fallbackValue(option.flag() ? "true" : null)
               .paramLabel(option.name()) // the completion script names its lists after it
+              .userObject(option)
               .completionCandidates(option.choices().isEmpty() ? null : option.choices())
               .build());
     }

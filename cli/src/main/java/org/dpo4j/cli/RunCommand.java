@@ -15,7 +15,7 @@ import picocli.CommandLine.ParseResult;
 
 /**
  * A command whose options are those of one configuration: parse, check, run. The value of one of
- * them may stand first, without its name.
+ * them may stand without its name.
  */
 final class RunCommand<C> implements Callable<Integer> {
   private final Runner runner;
@@ -70,7 +70,7 @@ final class RunCommand<C> implements Callable<Integer> {
   }
 
   /**
-   * As above, for a command whose first word may be the value of an option.
+   * As above, for a command whose first word without an option may be the value of one.
    *
    * @param first the option
    * @param label of its value in the synopsis

@@ -15,8 +15,10 @@ import picocli.CommandLine.Model.OptionSpec;
  * --NAME=false}, and one or more values after the name.
  *
  * @param options all options of a command by name, without the leading dashes
+ * @param bareWord whether the command takes a word without a name; it may stand behind the value of
+ *     an option that has only one
  */
-record Spelling(Map<String, OptionSpec> options) {
+record Spelling(Map<String, OptionSpec> options, boolean bareWord) {
 
   /** Words that can be a value only after an equals sign. */
   private static final Pattern OPTION = Pattern.compile("(?s)--[A-Za-z][\\w-]*(=.*)?|-[hV]");
@@ -28,7 +30,7 @@ record Spelling(Map<String, OptionSpec> options) {
         options.put(name.replaceFirst("^-+", ""), option);
       }
     }
-    return new Spelling(options);
+    return new Spelling(options, !command.positionalParameters().isEmpty());
   }
 
   /**
@@ -52,7 +54,7 @@ record Spelling(Map<String, OptionSpec> options) {
       if (option != null && (parts.length == 2 || option.arity().max() == 0)) {
         canonical.add("--" + name + word.substring(2 + name.length()));
       } else if (option != null) {
-        List<String> values = values(words, i);
+        List<String> values = values(words, i, bareWord && takesOne(option) ? 1 : words.size());
         i += values.size();
         if (values.isEmpty()) {
           values = List.of(bare(option, name, i + 1 < words.size() ? words.get(i + 1) : ""));
@@ -72,10 +74,16 @@ record Spelling(Map<String, OptionSpec> options) {
     return canonical;
   }
 
+  private static boolean takesOne(OptionSpec option) {
+    return option.userObject() instanceof org.dpo4j.options.OptionSpec own && !own.list();
+  }
+
   /** The words after an option that are not options. */
-  private static List<String> values(List<String> words, int option) {
+  private static List<String> values(List<String> words, int option, int most) {
     int end = option + 1;
-    while (end < words.size() && !OPTION.matcher(words.get(end)).matches()) {
+    while (end < words.size()
+        && end - option <= most
+        && !OPTION.matcher(words.get(end)).matches()) {
       end++;
     }
     return words.subList(option + 1, end);

@@ -213,6 +213,14 @@ class BadInputTest {
             "variable that YAML takes for a name",
             SHORT + "--chat_template_kwargs {thinking:false}",
             "--chat_template_kwargs must be a JSON object"),
+        usage(
+            "template of raw prompts",
+            GENERATE + "--prompt x --raw --chat_template $/pairs.jsonl",
+            "--raw and --chat_template exclude each other"),
+        usage(
+            "variables of raw prompts",
+            SAMPLE + "--raw --chat_template_kwargs {\"a\":1}",
+            "--raw and --chat_template_kwargs exclude each other"),
         usage("max_length", TRAIN + "--max_length 4096", "at most 1024", "was 4096"),
         usage("no completions", SAMPLE + "--num_return_sequences 0", "a whole number from 1"),
         usage("top_k below 0", SAMPLE + "--top_k -1", "--top_k must be a whole number from 0"),

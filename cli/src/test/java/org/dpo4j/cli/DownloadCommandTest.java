@@ -156,7 +156,7 @@ class DownloadCommandTest {
     assertThat(log().lines())
         .last()
         .asString()
-        .matches("interrupted: \\d+ MB have arrived in .*; the same command continues");
+        .matches("interrupted: \\d+ [kM]B have arrived in .*; the same command continues");
     assertThat(rightFiles()).isZero();
   }
 
@@ -174,10 +174,26 @@ class DownloadCommandTest {
   @Test
   void aDataSetArrivesWithItsRows() throws Exception {
     Process process =
-        start("acme/pairs", "--type", "dataset", "--include", "*.jsonl", "--local-dir=" + out);
+        start(
+            "acme/pairs", "--type", "dataset", "--local-dir=" + out, "--include", "p*.jsonl", "x");
     assertThat(code(process)).as(log()).isZero();
     assertThat(out.resolve("pairs.jsonl"))
         .hasSameBinaryContentAs(HubOfExamples.EXAMPLES.resolve("pairs.jsonl"));
-    assertThat(log()).contains("left out; --include names others");
+    assertThat(log())
+        .contains(
+            "left out; --include names others",
+            "warning: --include x matches no file of acme/pairs; check the pattern",
+            "to use it: ./dpo4j train --model MODEL --data_file '%s/pairs.jsonl' --output_dir DIR"
+                .formatted(out));
+  }
+
+  @Test
+  void filesThatNoCommandReadsAloneAreListed() throws Exception {
+    Process process = start("--output_dir", out.toString(), "acme/tiny", "--include", "t*.json");
+    assertThat(code(process)).as(log()).isZero();
+    assertThat(log()).contains("\n  there now: tokenizer.json, tokenizer_config.json");
+    assertThat(log()).doesNotContain("to use it");
+    assertThat(code(start())).as(log()).isZero();
+    assertThat(log()).contains("\n  to use it: ./dpo4j train --model " + out);
   }
 }

@@ -431,7 +431,11 @@ class MainTest {
         .isZero();
     assertThat(run("download", "--repo_id=org/name", "--local-dir", "o", "--include=*.json,*.txt"))
         .isZero();
-    assertThat(runs.asked).hasSize(2).containsOnly(runs.asked.get(0));
+    assertThat(run("download", "--output_dir", "o", "org/name", "--include", "*.json", "*.txt"))
+        .isZero();
+    assertThat(run("download", "--include", "*.json", "*.txt", "--output_dir", "o", "org/name"))
+        .isZero();
+    assertThat(runs.asked).hasSize(4).containsOnly(runs.asked.get(0));
     DownloadConfig config = (DownloadConfig) runs.asked.get(0);
     assertThat(config.repoId()).isEqualTo("org/name");
     assertThat(config.outputDir()).isEqualTo(Path.of("o"));
@@ -446,6 +450,9 @@ class MainTest {
     assertUsageError(
         new String[] {"download", "a/b", "c/d", "--output_dir", "o"},
         "\"c/d\" belongs to no option");
+    assertUsageError(
+        new String[] {"download", "--output_dir", "my", "models", "a/b"},
+        "\"a/b\" belongs to no option");
     assertUsageError(
         new String[] {"download"},
         "--repo_id, --output_dir are required but missing",

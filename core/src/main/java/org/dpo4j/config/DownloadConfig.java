@@ -15,7 +15,7 @@ import org.dpo4j.weights.HubName;
 
 /** The configuration of {@code download}: a repository of the Hugging Face hub and a folder. */
 public record DownloadConfig(
-    @Option(help = "name on the hub, ORG/NAME; may stand first, without its option") String repoId,
+    @Option(help = "name on the hub, ORG/NAME; may stand without its option") String repoId,
     @Option(
             help = "folder for the files; what is missing in it is fetched",
             aliases = {"output", "local_dir"})

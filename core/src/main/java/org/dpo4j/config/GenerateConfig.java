@@ -51,6 +51,7 @@ public record GenerateConfig(
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     template.checkInputs();
+    template.requireUsed(raw);
     adapter.ifPresent(InputPaths::requireAdapter);
     promptsFile
         .filter(path -> !readsStandardInput())

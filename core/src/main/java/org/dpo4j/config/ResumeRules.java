@@ -34,6 +34,19 @@ public final class ResumeRules {
           "max_length",
           "truncation_mode");
 
+  /** Those of the inputs that select and cut the rows of files. */
+  private static final List<String> ROWS =
+      List.of(
+          "max_samples",
+          "data_weights",
+          "columns",
+          "data_format",
+          "on_bad_row",
+          "eval_split",
+          "eval_split_seed",
+          "max_length",
+          "truncation_mode");
+
   /** What is reported and saved, and when; no number of a step depends on it. */
   private static final Set<String> OUTPUTS =
       Set.of(
@@ -136,6 +149,24 @@ public final class ResumeRules {
               "pass the old values, or start a new run from the checkpoint's weights with {model}"));
     }
     return rounding;
+  }
+
+  /**
+   * The options that select and cut the rows, besides the files, and differ; each with its old and
+   * new value.
+   *
+   * @param saved as {@link #texts} gave them
+   */
+  public static Map<String, String> changedRows(Map<String, String> saved, TrainingConfig config) {
+    Map<String, String> given = texts(config);
+    Map<String, String> changes = new LinkedHashMap<>();
+    for (String name : ROWS) {
+      String before = saved.containsKey(name) ? saved.get(name) : DEFAULTS.get(name);
+      if (!Objects.equals(before, given.get(name))) {
+        changes.put(name, "was %s and is now %s".formatted(shown(before), shown(given.get(name))));
+      }
+    }
+    return changes;
   }
 
   private static String shown(@Nullable String value) {

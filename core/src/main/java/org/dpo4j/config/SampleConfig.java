@@ -41,6 +41,7 @@ public record SampleConfig(
   public void checkInputs() {
     InputPaths.requireModel("model", model);
     template.checkInputs();
+    template.requireUsed(sampling.raw());
     adapter.ifPresent(InputPaths::requireAdapter);
     ReadableFile.require("prompts_file", promptsFile);
   }

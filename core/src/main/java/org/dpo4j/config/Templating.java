@@ -10,6 +10,7 @@ import org.dpo4j.options.Option;
 import org.dpo4j.options.ReadableFile;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.tokenizer.TokenizerSource;
+import org.jspecify.annotations.Nullable;
 
 /** The chat template with what it gets besides the messages, and the tokenizer. */
 public record Templating(
@@ -18,7 +19,7 @@ public record Templating(
             aliases = "chat_template_path")
         Optional<Path> chatTemplate,
     @Option(help = "variables of the chat template, as {\"enable_thinking\": false}")
-        Optional<Map<String, Object>> chatTemplateKwargs,
+        Optional<Map<String, @Nullable Object>> chatTemplateKwargs,
     @Option(value = "file", help = "tokenizer.json itself or as in TRL")
         TokenizerSource tokenizerSource) {
 
@@ -39,6 +40,23 @@ public record Templating(
   /** Checks that the file exists; throws UsageException if it does not. */
   void checkInputs() {
     chatTemplate.ifPresent(file -> ReadableFile.require("chat_template", file));
+  }
+
+  /**
+   * Refuses a template and its variables where prompts are used as they are.
+   *
+   * @param raw whether they are
+   */
+  void requireUsed(boolean raw) {
+    if (raw && (chatTemplate.isPresent() || chatTemplateKwargs.isPresent())) {
+      throw new UsageException(
+          "raw",
+          OptionText.of(
+              "and {%s} exclude each other",
+              chatTemplate.isPresent() ? "chat_template" : "chat_template_kwargs"),
+          "prompts that are used as they are get no template",
+          "pass one of them");
+    }
   }
 
   /**

@@ -2,9 +2,12 @@ package org.dpo4j.config;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
@@ -33,6 +36,7 @@ import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.options.StepInterval;
+import org.dpo4j.options.Suggestion;
 import org.dpo4j.report.BestMetric;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.MetricNames;
@@ -81,7 +85,7 @@ public record TrainingConfig(
           OptionText.of("pass {eval_file} FILE or {eval_split} 0.1"));
     }
     schedule.settings(optimizer).check();
-    checkpoints.check(evaluation.evalStrategy());
+    checkpoints.check(evaluation.evalStrategy(), !data.evaluationSets().isEmpty());
     if (checkpoints.tracksBest()) {
       bestMetric(checkpoints, data, loss.examples());
     }
@@ -219,18 +223,38 @@ public record TrainingConfig(
         sets.stream()
             .filter(candidate -> MetricNames.ofEvaluation(kind, candidate).contains(name))
             .findFirst()
-            .orElseThrow(
-                () ->
-                    new UsageException(
-                        "metric_for_best_model",
-                        "must be one of "
-                            + sets.stream()
-                                .flatMap(
-                                    candidate -> MetricNames.ofEvaluation(kind, candidate).stream())
-                                .collect(Collectors.joining(", ")),
-                        "was " + checkpoints.metricForBestModel().orElse("eval_loss, the default"),
-                        "eval_ may be left out"));
+            .orElseThrow(() -> noMetric(checkpoints, name, sets, kind));
     return new BestMetric(set, name, checkpoints.greaterIsBetter().orElse(!name.endsWith("loss")));
+  }
+
+  private static UsageException noMetric(
+      Checkpoints checkpoints, String name, List<String> sets, ExampleKind kind) {
+    List<String> plain = MetricNames.ofEvaluation(kind, "");
+    String metrics =
+        plain.stream()
+            .map(metric -> metric.replaceFirst("^eval_", ""))
+            .collect(Collectors.joining(", "));
+    // Without a set's name the first set is meant, however far its name is away.
+    Optional<String> meant =
+        Optional.of(MetricNames.ofEvaluation(kind, sets.get(0)))
+            .filter(names -> plain.contains(name))
+            .map(names -> names.get(plain.indexOf(name)))
+            .or(
+                () ->
+                    Suggestion.nearest(
+                        name,
+                        sets.stream()
+                            .flatMap(set -> MetricNames.ofEvaluation(kind, set).stream())
+                            .toList()));
+    return new UsageException(
+        "metric_for_best_model",
+        sets.equals(List.of(""))
+            ? "must be one of %s, with eval_ before it or without".formatted(metrics)
+            : "must be eval_SET_METRIC with the SET %s and the METRIC one of %s"
+                .formatted(
+                    sets.size() == 1 ? sets.get(0) : "one of " + String.join(", ", sets), metrics),
+        "was " + checkpoints.metricForBestModel().orElse("eval_loss, the default"),
+        meant.map("did you mean %s?"::formatted).orElse(""));
   }
 
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
@@ -561,7 +585,8 @@ public record TrainingConfig(
           double warmupSteps,
       @Option(value = "0", help = "warmup as a fraction of all steps") double warmupRatio) {
     public Schedule {
-      lrSchedulerKwargs = lrSchedulerKwargs.filter(settings -> !settings.isEmpty());
+      lrSchedulerKwargs =
+          lrSchedulerKwargs.map(Schedule::given).filter(settings -> !settings.isEmpty());
       OptionChecks.require(
           maxSteps == -1 || maxSteps > 0,
           "max_steps",
@@ -590,6 +615,13 @@ public record TrainingConfig(
             "",
             "pass one of them");
       }
+    }
+
+    /** The settings that are not null, which stands for the default. */
+    private static Map<String, Object> given(Map<String, Object> settings) {
+      Map<String, Object> given = new TreeMap<>(settings);
+      given.values().removeIf(Objects::isNull);
+      return Collections.unmodifiableMap(given);
     }
 
     private ScheduleSettings settings(Optimizer optimizer) {
@@ -678,16 +710,17 @@ public record TrainingConfig(
       OptionChecks.notNegative("early_stopping_threshold", earlyStoppingThreshold, "0 is usual");
     }
 
-    private void check(EvalStrategy evalStrategy) {
+    private void check(EvalStrategy evalStrategy, boolean heldOut) {
       boolean evaluates = evalStrategy != EvalStrategy.NO;
       if (saveStrategy == SaveStrategy.BEST && !evaluates) {
-        throw needsEvaluation("save_strategy", "best");
+        throw needsEvaluation("save_strategy", "best", heldOut);
       }
       if (earlyStoppingPatience > 0 && !evaluates) {
-        throw needsEvaluation("early_stopping_patience", Integer.toString(earlyStoppingPatience));
+        throw needsEvaluation(
+            "early_stopping_patience", Integer.toString(earlyStoppingPatience), heldOut);
       }
       if (loadBestModelAtEnd && !evaluates) {
-        throw needsEvaluation("load_best_model_at_end", "true");
+        throw needsEvaluation("load_best_model_at_end", "true", heldOut);
       }
       boolean aligned =
           saveStrategy == SaveStrategy.BEST
@@ -703,12 +736,15 @@ public record TrainingConfig(
       }
     }
 
-    private static UsageException needsEvaluation(String option, String value) {
+    private static UsageException needsEvaluation(String option, String value, boolean heldOut) {
       return new UsageException(
           option,
           "%s needs evaluations of held-out rows during training".formatted(value),
           "",
-          OptionText.of("pass {eval_strategy} steps and {eval_file} FILE or {eval_split} 0.1"));
+          OptionText.of(
+              heldOut
+                  ? "pass {eval_strategy} steps"
+                  : "pass {eval_strategy} steps and {eval_file} FILE or {eval_split} 0.1"));
     }
 
     /**

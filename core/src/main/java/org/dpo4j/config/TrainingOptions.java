@@ -139,7 +139,7 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
       if (!INPUTS.contains(name) || value.origin().isEmpty() || value.none()) {
         return;
       }
-      for (String item : OptionType.items(value.text()).toList()) {
+      for (String item : items(value)) {
         String text =
             name.equals("eval_file") ? EvaluationFiles.path(Path.of(item)).toString() : item;
         Path folder = Path.of(value.origin().replaceFirst(":\\d+: $", "")).toAbsolutePath();
@@ -155,6 +155,14 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
             break;
           }
         }
+      }
+    }
+
+    private static List<String> items(GivenValue value) {
+      try {
+        return OptionType.items(value.text()).toList();
+      } catch (IllegalArgumentException e) {
+        return List.of(); // refused when the option is read
       }
     }
 

@@ -59,6 +59,9 @@ public final class PendingFile implements AutoCloseable {
           return new PendingFile(place, path, channel, false);
         }
       } catch (IOException | RuntimeException e) {
+        if (channel != null) { // the file is ours, and empty: interrupted while it was locked
+          remove(path, e);
+        }
         release(path, channel);
         throw e;
       }
@@ -188,6 +191,14 @@ public final class PendingFile implements AutoCloseable {
         return null; // a file system without locks, on which nobody removes anything
       }
       throw e; // interrupted
+    }
+  }
+
+  private static void remove(Path path, Exception failure) {
+    try {
+      Files.deleteIfExists(path);
+    } catch (IOException e) {
+      failure.addSuppressed(e);
     }
   }
 

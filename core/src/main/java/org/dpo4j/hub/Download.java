@@ -107,8 +107,19 @@ public final class Download implements AutoCloseable {
    * @param files chosen ones
    * @param missing those that are not in the folder
    * @param others number of files of the repository that are not chosen
+   * @param unmatched a sentence for each pattern that matches no file
    */
-  public record Plan(String commit, List<HubFile> files, List<HubFile> missing, int others) {
+  public record Plan(
+      String commit,
+      List<HubFile> files,
+      List<HubFile> missing,
+      int others,
+      List<String> unmatched) {
+
+    /** Paths of the chosen files, with slashes. */
+    public List<String> paths() {
+      return files.stream().map(HubFile::path).toList();
+    }
 
     /** Size of the chosen files. */
     public long bytes() {
@@ -132,7 +143,13 @@ public final class Download implements AutoCloseable {
     List<HubFile> files = choice.of(repository, listing.files());
     DownloadRecord.require(folder.path(), given, repository, listing.commit());
     List<HubFile> missing = missing(files, listing.commit(), progress);
-    Plan plan = new Plan(listing.commit(), files, missing, listing.files().size() - files.size());
+    Plan plan =
+        new Plan(
+            listing.commit(),
+            files,
+            missing,
+            listing.files().size() - files.size(),
+            choice.unmatched(repository, listing.files()));
     try {
       for (HubFile file : missing) {
         arrived.addAndGet(Files.exists(pending(file)) ? Files.size(pending(file)) : 0);
@@ -160,12 +177,12 @@ public final class Download implements AutoCloseable {
     if (!other.isEmpty()) {
       throw new DpoException(
           OptionText.of(
-              "%s must hold nothing else than %s at %s but there %s: %s; remove %s to fetch %s, or name"
-                  + " another {output_dir}",
+              "files in %s with names of %s must be its own, at commit %s, but %s: %s; remove %s to fetch"
+                  + " %s, or name another {output_dir}",
               given,
               repository.name(),
               commit,
-              other.size() == 1 ? "a file is changed or damaged" : "files are changed or damaged",
+              other.size() == 1 ? "one differs or is damaged" : "some differ or are damaged",
               ShortList.of(other, 5),
               other.size() == 1 ? "it" : "them",
               other.size() == 1 ? "it again" : "them again"));

@@ -3,6 +3,7 @@ package org.dpo4j.hub;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.dpo4j.DpoException;
@@ -49,8 +50,8 @@ final class DownloadRecord {
     if (!name.equals(repository.name()) || !type.equals(repository.type().toString())) {
       throw new DpoException(
           OptionText.of(
-              "{output_dir} must be a folder for one repository but %s has files of %s; name another",
-              given, name));
+              "{output_dir} must be a folder for one repository but %s has files of %s %s; name another",
+              given, words(type), name));
     }
     if (!there.equals(commit)) {
       throw new DpoException(
@@ -59,6 +60,14 @@ final class DownloadRecord {
                   + " {revision} %s to complete what is there",
               given, name, there, repository.revision(), commit, there));
     }
+  }
+
+  private static String words(String type) {
+    return Arrays.stream(RepositoryType.values())
+        .filter(known -> known.toString().equals(type))
+        .findFirst()
+        .map(RepositoryType::words)
+        .orElse(type);
   }
 
   /**

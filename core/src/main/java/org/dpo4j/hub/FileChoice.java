@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
@@ -15,6 +16,7 @@ import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.DataFile;
 import org.dpo4j.data.ShortList;
+import org.dpo4j.options.Suggestion;
 import org.dpo4j.weights.ModelFolder;
 
 /**
@@ -30,12 +32,14 @@ public final class FileChoice {
   private static final int SHOWN = 12;
 
   private final RepositoryType type;
-  private final boolean usual;
   private final Predicate<HubFile> matches;
 
-  private FileChoice(RepositoryType type, boolean usual, Predicate<HubFile> matches) {
+  /** What the user named; nothing for the usual files. */
+  private final List<String> patterns;
+
+  private FileChoice(RepositoryType type, List<String> patterns, Predicate<HubFile> matches) {
     this.type = type;
-    this.usual = usual;
+    this.patterns = patterns;
     this.matches = matches;
   }
 
@@ -46,12 +50,12 @@ public final class FileChoice {
   public static FileChoice usual(RepositoryType type) {
     if (type == RepositoryType.MODEL) {
       return new FileChoice(
-          type, true, any(Stream.concat(ModelFolder.PATTERNS.stream(), ABOUT.stream()), true));
+          type, List.of(), any(Stream.concat(ModelFolder.PATTERNS.stream(), ABOUT.stream()), true));
     }
     Predicate<HubFile> about = any(ABOUT.stream(), true);
     return new FileChoice(
         type,
-        true,
+        List.of(),
         file ->
             about.test(file)
                 || (DataFile.isNamed(file.place(false)) && !file.name().equals(DATASET_INFOS)));
@@ -65,7 +69,7 @@ public final class FileChoice {
    * @throws UsageException if one is no pattern
    */
   public static FileChoice of(RepositoryType type, List<String> patterns) {
-    return new FileChoice(type, false, any(patterns.stream(), false));
+    return new FileChoice(type, List.copyOf(patterns), any(patterns.stream(), false));
   }
 
   private static Predicate<HubFile> any(Stream<String> patterns, boolean wholePaths) {
@@ -91,10 +95,11 @@ public final class FileChoice {
   /**
    * The chosen files.
    *
-   * @throws DpoException if there is none, a model has no weights that dpo4j reads, a name leads
-   *     out of the folder, or two files would be one where capital and small letters are the same
+   * @throws DpoException if there is none, a model has no weights that dpo4j reads, a file cannot
+   *     be fetched, or two would be one where capital and small letters are the same
    */
   List<HubFile> of(Repository repository, List<HubFile> files) {
+    boolean usual = patterns.isEmpty();
     List<HubFile> chosen = files.stream().filter(matches).toList();
     if (usual && type == RepositoryType.MODEL) {
       requireWeights(repository, chosen, files);
@@ -106,20 +111,67 @@ public final class FileChoice {
                   repository.name(),
                   usual ? "with rows that dpo4j reads" : OptionText.of("that {include} matches"),
                   names(files),
-                  usual ? OptionText.of("; {include} fetches others") : ""));
+                  usual
+                      ? OptionText.of("; {include} fetches others")
+                      : patterns.stream()
+                          .flatMap(pattern -> nearest(pattern, files).stream())
+                          .findFirst()
+                          .map("; did you mean %s?"::formatted)
+                          .orElse("")));
     }
+    chosen.forEach(HubFile::requireSound);
+    requireApart(repository, chosen);
+    return chosen;
+  }
+
+  /** A sentence for each pattern of the user that matches no file. */
+  List<String> unmatched(Repository repository, List<HubFile> files) {
+    return patterns.stream()
+        .filter(pattern -> files.stream().noneMatch(one(pattern, pattern.contains("/"))))
+        .map(
+            pattern ->
+                OptionText.of(
+                    "{include} %s matches no file of %s%s",
+                    pattern,
+                    repository.name(),
+                    nearest(pattern, files)
+                        .map("; did you mean %s?"::formatted)
+                        .orElse("; check the pattern")))
+        .toList();
+  }
+
+  private static Optional<String> nearest(String pattern, List<HubFile> files) {
+    return Suggestion.nearest(
+        pattern,
+        files.stream().map(file -> pattern.contains("/") ? file.path() : file.name()).toList());
+  }
+
+  /** Refuses names that cannot stand beside one another in a folder of some system. */
+  private static void requireApart(Repository repository, List<HubFile> chosen) {
     Map<String, HubFile> byName = new HashMap<>();
     for (HubFile file : chosen) {
-      file.requireInside();
       HubFile other = byName.put(folded(file), file);
       if (other != null) {
-        throw new DpoException(
-            "the names of a repository must differ by more than capital letters but %s has %s and %s;"
-                    .formatted(repository.name(), other.path(), file.path())
-                + OptionText.of(" choose one with {include}"));
+        throw clash(repository, "differ by more than capital letters", other, file);
       }
     }
-    return chosen;
+    for (HubFile file : chosen) {
+      String name = folded(file);
+      for (int end = name.indexOf('/'); end >= 0; end = name.indexOf('/', end + 1)) {
+        HubFile other = byName.get(name.substring(0, end));
+        if (other != null) {
+          throw clash(repository, "be of files or of folders", other, file);
+        }
+      }
+    }
+  }
+
+  private static DpoException clash(
+      Repository repository, String rule, HubFile one, HubFile other) {
+    return new DpoException(
+        OptionText.of(
+            "the names of a repository must %s but %s has %s and %s; choose one with {include}",
+            rule, repository.name(), one.path(), other.path()));
   }
 
   private static String folded(HubFile file) {

@@ -86,7 +86,7 @@ final class FileDownload {
       if (channel.size() > file.size()) {
         cut(channel);
       }
-      Retries retries = new Retries(patience);
+      Retries retries = new Retries(patience, file.path());
       while (channel.size() < file.size()) {
         long before = channel.size();
         try {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
@@ -19,6 +20,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +37,7 @@ final class HubHttp implements AutoCloseable {
   private final HttpClient client;
   private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1, HubHttp::of);
   private final Set<Answer> open = ConcurrentHashMap.newKeySet();
-  private volatile boolean reached;
+  private final Set<String> reached = ConcurrentHashMap.newKeySet(); // hosts with their ports
 
   HubHttp(HubEndpoint endpoint, Repository repository, Patience patience) {
     this.endpoint = endpoint;
@@ -151,7 +153,7 @@ final class HubHttp implements AutoCloseable {
     for (int redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
       HttpResponse<InputStream> response = send(request(at, from), at);
       Answer answer = new Answer(at, response);
-      reached = true;
+      reached.add(at.getAuthority());
       if (answer.status() == 200 || answer.status() == 206) {
         return answer;
       }
@@ -228,25 +230,41 @@ final class HubHttp implements AutoCloseable {
               + " keytool",
           cause);
     }
-    if (has(cause, UnresolvedAddressException.class)) {
-      return unreachable("there is no host " + host, cause);
+    if (has(cause, UnresolvedAddressException.class) || has(cause, UnknownHostException.class)) {
+      return unreachable(at, "the name %s is not known to the network".formatted(host), cause);
     }
-    if (has(cause, ConnectException.class) || has(cause, HttpConnectTimeoutException.class)) {
-      return unreachable("%s cannot be reached (%s)".formatted(host, reason(cause)), cause);
+    if (has(cause, HttpConnectTimeoutException.class)) {
+      return unreachable(
+          at,
+          "%s gave no connection within %d s".formatted(host, patience.connect().toSeconds()),
+          cause);
+    }
+    if (has(cause, ConnectException.class)) { // mostly without a message
+      return unreachable(
+          at, "%s refuses the connection, or no way leads there".formatted(host), cause);
+    }
+    if (has(cause, SSLException.class)) {
+      return unreachable(
+          at,
+          "no encrypted connection to %s came about (%s)".formatted(host, reason(cause)),
+          cause);
     }
     return HubFailure.passing(
         "the connection to %s broke (%s)".formatted(host, reason(cause)), cause);
   }
 
-  /** Before anything was reached the network is at fault, which no second request mends. */
-  private HubFailure unreachable(String what, Throwable cause) {
-    return reached
-        ? HubFailure.passing(what, cause)
-        : HubFailure.lasting(
-            what
-                + "; check the network, and https_proxy and HF_ENDPOINT in the environment (now"
-                + " %s)".formatted(endpoint),
-            cause);
+  /** Before a host was reached the network is at fault, which no second request mends. */
+  private HubFailure unreachable(URI at, String what, Throwable cause) {
+    if (reached.contains(at.getAuthority())) {
+      return HubFailure.passing(what, cause);
+    }
+    return HubFailure.lasting(
+        endpoint.owns(at)
+            ? "%s; check the network, and https_proxy and HF_ENDPOINT in the environment (now %s)"
+                .formatted(what, endpoint)
+            : "%s; %s keeps its files there: check that the network and its proxy let it through"
+                .formatted(what, endpoint),
+        cause);
   }
 
   private static boolean has(Throwable failure, Class<? extends Throwable> type) {

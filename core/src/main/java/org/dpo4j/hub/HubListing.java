@@ -73,7 +73,7 @@ record HubListing(String commit, List<HubFile> files) {
   private record Page(JsonNode json, Optional<URI> next) {}
 
   private static Page page(HubHttp http, URI uri, Patience patience) {
-    Retries retries = new Retries(patience);
+    Retries retries = new Retries(patience, "");
     while (true) {
       try (HubHttp.Answer answer = http.get(uri, 0)) {
         return new Page(json(answer), next(uri, answer));

@@ -7,12 +7,17 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.dpo4j.OptionText;
 import org.dpo4j.report.TimeText;
 
 /** What a refusing answer of the hub means, and what to do about it. */
 final class Refusal {
   private static final String TOKENS = "https://huggingface.co/settings/tokens";
+
+  /** The address of a file: its path stands behind the commit. */
+  private static final Pattern FILE = Pattern.compile("/resolve/[0-9a-f]{40}/(.+)");
 
   private final HubEndpoint endpoint;
   private final Repository repository;
@@ -35,7 +40,7 @@ final class Refusal {
       return refused(status, true, headers, "%s answered %d".formatted(uri.getHost(), status));
     }
     return switch (status) {
-      case 401, 403 -> refused(status, false, headers, noAccess(status, code));
+      case 401, 403 -> refused(status, false, headers, noAccess(status, code, headers));
       case 404, 410 -> refused(status, false, headers, notThere(uri, code));
       case 407 ->
           refused(
@@ -50,7 +55,14 @@ final class Refusal {
               status,
               status == 408 || status >= 500,
               headers,
-              "%s answered %d%s".formatted(uri.getHost(), status, saying(headers)));
+              "%s answered %d%s%s"
+                  .formatted(
+                      uri.getHost(),
+                      status,
+                      saying(headers),
+                      status == 408 || status >= 500
+                          ? ""
+                          : "; check HF_ENDPOINT and https_proxy in the environment"));
     };
   }
 
@@ -63,7 +75,7 @@ final class Refusal {
     return headers.firstValue("X-Error-Message").map(": %s"::formatted).orElse("");
   }
 
-  private String noAccess(int status, String code) {
+  private String noAccess(int status, String code, HttpHeaders headers) {
     if (code.equals("GatedRepo")) {
       return "%s is gated: accept its terms at %s%s, then %s"
           .formatted(
@@ -83,6 +95,11 @@ final class Refusal {
           : "%s has no %s that the token in HF_TOKEN may read; check the name and the token (%s)"
               .formatted(endpoint, repository, TOKENS);
     }
+    if (status == 403) {
+      return ("%s refuses %s to a request without a token%s; if it is private or restricted, set"
+              + " HF_TOKEN in the environment (%s); a filter of the network may answer so too")
+          .formatted(endpoint, repository, saying(headers), TOKENS);
+    }
     return "%s has no public %s; check the name%s; if it is private, set HF_TOKEN in the environment (%s)"
         .formatted(endpoint, repository, otherType(), TOKENS);
   }
@@ -93,8 +110,11 @@ final class Refusal {
           "{revision} must be a branch, a tag or a commit of %s but it has no %s; see %s%s/tree/main",
           repository.name(), repository.revision(), endpoint, repository.page());
     }
-    if (code.equals("EntryNotFound")) {
-      return "%s lists a file that it does not have: %s".formatted(endpoint, uri.getPath());
+    Matcher file = FILE.matcher(uri.getPath());
+    if (file.find() && (code.isEmpty() || code.equals("EntryNotFound"))) {
+      return OptionText.of(
+          "%s lists %s but does not have it; try later, or choose the other files with {include}",
+          endpoint, file.group(1));
     }
     return "%s has no %s; check the name%s".formatted(endpoint, repository, otherType());
   }

@@ -6,11 +6,20 @@ import org.dpo4j.DpoException;
 
 /** The failures in a row of one file or list: a pause after each, until there are too many. */
 final class Retries {
+  private static final int TOO_MANY_REQUESTS = 429;
+
   private final Patience patience;
+  private final String what;
   private int failures;
 
-  Retries(Patience patience) {
+  /**
+   * Retries of one request.
+   *
+   * @param what is fetched, for messages; empty for what needs no name
+   */
+  Retries(Patience patience, String what) {
     this.patience = patience;
+    this.what = what;
   }
 
   /** Something arrived. */
@@ -37,7 +46,12 @@ final class Retries {
   }
 
   private String message(HubFailure failure) {
-    return failure.getMessage() + (failures > 1 ? " (tried %d times)".formatted(failures) : "");
+    return (what.isEmpty() ? "" : what + " did not arrive: ")
+        + failure.getMessage()
+        + (failures > 1 ? " (tried %d times)".formatted(failures) : "")
+        + (failure.isPassing() && failure.status() != TOO_MANY_REQUESTS
+            ? "; try later, or through another network or proxy"
+            : "");
   }
 
   private static void sleep(Duration pause) {

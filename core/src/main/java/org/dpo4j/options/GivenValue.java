@@ -14,8 +14,14 @@ public record GivenValue(String text, String origin) {
     return new GivenValue(OptionType.text(value), "");
   }
 
-  /** Whether the value means "not set": null or none, as Python tools write it. */
+  /**
+   * Whether the value means "not set": null or none, as Python tools write it, or an empty list or
+   * mapping.
+   */
   public boolean none() {
-    return text.isEmpty() || text.equalsIgnoreCase("null") || text.equalsIgnoreCase("none");
+    return text.isEmpty()
+        || text.equals("{}")
+        || text.equalsIgnoreCase("null")
+        || text.equalsIgnoreCase("none");
   }
 }

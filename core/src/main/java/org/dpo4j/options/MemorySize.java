@@ -41,8 +41,13 @@ public final class MemorySize {
         "");
   }
 
-  /** The amount for display, in MB or GB. */
+  /** The amount for display, in B, kB, MB or GB. */
   public static String text(long bytes) {
+    if (0 < bytes && bytes < 1e6) {
+      return bytes < 1e3
+          ? bytes + " B"
+          : String.format(Locale.ROOT, "%.0f kB", Math.min(999, bytes / 1e3));
+    }
     return bytes < 1e9
         ? String.format(Locale.ROOT, "%.0f MB", bytes / 1e6)
         : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);

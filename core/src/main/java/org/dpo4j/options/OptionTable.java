@@ -188,8 +188,8 @@ public final class OptionTable<C> {
         unset || given == null
             ? entry.spec().defaultText().orElseThrow()
             : isText(entry) ? given.text() : given.text().strip();
-    requireNoStream(entry.spec(), given == null ? "" : given.origin(), text);
     try {
+      requireNoStream(entry.spec(), given == null ? "" : given.origin(), text);
       Object value = entry.type().read(text);
       return optional ? Optional.of(value) : value;
     } catch (InvalidPathException e) {
@@ -198,6 +198,15 @@ public final class OptionTable<C> {
               "must be a path that this system can write",
               "was %s: %s".formatted(text, e.getReason()),
               "if it holds letters beyond ASCII, start with LC_ALL=C.UTF-8 in the environment",
+              e)
+          .at(given == null ? "" : given.origin());
+    } catch (UnreadableItemsException e) {
+      String label = entry.spec().label().replaceFirst(",\\.\\.\\.$", "");
+      throw new UsageException(
+              entry.spec().name(),
+              "must have a value, or a list of values, for each name",
+              "%s has %s".formatted(e.name(), e.found()),
+              "write %s: %s, or leave %s out".formatted(e.name(), label, e.name()),
               e)
           .at(given == null ? "" : given.origin());
     } catch (IllegalArgumentException | ArithmeticException e) {

@@ -49,7 +49,7 @@ public record OptionType(
 
   private static final Pattern COMMA = Pattern.compile("(?<!\\\\),");
 
-  /** Names with values as in JSON, without null, in the order of the names. */
+  /** Names with values as in JSON, null among them, in the order of the names. */
   private static final OptionType MAPPING =
       open(
           "a JSON object, as in {\"name\": 1}, or a mapping in YAML",
@@ -250,7 +250,8 @@ public record OptionType(
     return value.toString();
   }
 
-  private static String json(@Nullable Object value) {
+  /** A value as JSON. */
+  public static String json(@Nullable Object value) {
     if (value instanceof List<?> list) {
       return list.stream().map(OptionType::json).collect(Collectors.joining(", ", "[", "]"));
     }

@@ -11,7 +11,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -67,6 +66,9 @@ public final class YamlOptions {
           "[-+]?0[0-7_]+"
               + "|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])++" // possessive: no recursion
               + "|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])++\\.[0-9_]*");
+
+  /** What follows a name in a mapping. */
+  private static final Pattern COLON = Pattern.compile(":[\\s,}\"'\\[{]");
 
   /** What needs no quotes in braces. */
   private static final Pattern WORD = Pattern.compile("\\w[\\w./-]*");
@@ -141,12 +143,12 @@ public final class YamlOptions {
   }
 
   /**
-   * The values of a mapping in YAML's flow style or in JSON: Boolean, Long, Double, String, List or
-   * Map; what is null is left out. Names are sorted.
+   * The values of a mapping in YAML's flow style or in JSON: Boolean, Long, Double, String, List,
+   * Map or null. Names are sorted.
    *
    * @throws UsageException if the text is no mapping
    */
-  static Map<String, Object> values(String text) {
+  static Map<String, @Nullable Object> values(String text) {
     return compose("mapping", text)
         .map(mapping -> new YamlOptions("mapping").values(mapping))
         .orElseGet(Map::of);
@@ -156,6 +158,7 @@ public final class YamlOptions {
    * The items NAME=VALUE of a mapping of names to values or lists of values, in its order.
    *
    * @return empty if the text is something else
+   * @throws UnreadableItemsException if a name has no value, or a nested one
    */
   static Optional<List<String>> items(String text) {
     Optional<MappingNode> mapping;
@@ -164,36 +167,51 @@ public final class YamlOptions {
     } catch (UsageException e) {
       return Optional.empty(); // a pattern such as {a,b}.jsonl{,.gz}
     }
+    List<NodeTuple> tuples = mapping.map(MappingNode::getValue).orElse(List.of());
+    if (tuples.isEmpty() || !COLON.matcher(text).find()) {
+      return Optional.empty(); // the pattern {a.jsonl,b.jsonl}
+    }
     List<String> items = new ArrayList<>();
-    for (NodeTuple tuple : mapping.map(MappingNode::getValue).orElse(List.of())) {
+    for (NodeTuple tuple : tuples) {
+      if (!(tuple.getKeyNode() instanceof ScalarNode name)) {
+        return Optional.empty();
+      }
       List<Node> values =
           tuple.getValueNode() instanceof SequenceNode list
               ? list.getValue()
               : List.of(tuple.getValueNode());
+      if (values.isEmpty()) {
+        throw new UnreadableItemsException(name.getValue(), "an empty list");
+      }
       for (Node value : values) {
-        if (!(tuple.getKeyNode() instanceof ScalarNode name)
-            || !(value instanceof ScalarNode scalar)
-            || scalar.getTag().equals(Tag.NULL)) {
-          return Optional.empty();
-        }
-        items.add(name.getValue() + "=" + scalar.getValue());
+        items.add(name.getValue() + "=" + item(name.getValue(), value));
       }
     }
-    return items.isEmpty() ? Optional.empty() : Optional.of(items);
+    return Optional.of(items);
   }
 
-  private Map<String, Object> values(MappingNode mapping) {
+  private static String item(String name, Node value) {
+    if (!(value instanceof ScalarNode scalar)) {
+      throw new UnreadableItemsException(
+          name, value instanceof MappingNode ? "a mapping" : "a list in a list");
+    }
+    if (scalar.getTag().equals(Tag.NULL) || scalar.getValue().isBlank()) {
+      throw new UnreadableItemsException(name, "no value");
+    }
+    return scalar.getValue();
+  }
+
+  private Map<String, @Nullable Object> values(MappingNode mapping) {
     entries(mapping, node -> ""); // refuses what is no mapping of names
-    Map<String, Object> values = new TreeMap<>();
+    Map<String, @Nullable Object> values = new TreeMap<>();
     for (NodeTuple tuple : mapping.getValue()) {
       String name = ((ScalarNode) tuple.getKeyNode()).getValue();
       Object value = plain(tuple.getValueNode());
-      if (value != null) {
-        values.put(name, value);
-      } else if (name.contains(":")) {
+      if (value == null && name.contains(":")) {
         throw new UsageException(
             name + " needs a space behind its colon, or quotes around its name");
       }
+      values.put(name, value);
     }
     return Collections.unmodifiableMap(values);
   }
@@ -202,10 +220,7 @@ public final class YamlOptions {
     if (node instanceof CollectionNode<?>) {
       enter(node);
       Object values =
-          node instanceof MappingNode mapping
-              ? values(mapping)
-              : ((SequenceNode) node)
-                  .getValue().stream().map(this::plain).filter(Objects::nonNull).toList();
+          node instanceof MappingNode mapping ? values(mapping) : list((SequenceNode) node);
       around.remove(node);
       return values;
     }
@@ -213,6 +228,12 @@ public final class YamlOptions {
     return node.getTag().equals(Tag.NULL)
         ? null
         : ((ScalarNode) node).isPlain() ? OptionType.scalar(text) : text;
+  }
+
+  private List<@Nullable Object> list(SequenceNode node) {
+    List<@Nullable Object> values = new ArrayList<>();
+    node.getValue().forEach(value -> values.add(plain(value)));
+    return Collections.unmodifiableList(values);
   }
 
   private static Map<String, GivenValue> read(String file, String text) {

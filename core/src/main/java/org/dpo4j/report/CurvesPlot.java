@@ -2,10 +2,11 @@ package org.dpo4j.report;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.dpo4j.EvaluationReport;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingMetrics;
 
@@ -181,11 +182,17 @@ public final class CurvesPlot {
   }
 
   private Panel.Curve evaluation(Metric metric, String dataset, int colour) {
-    List<EvaluationReport> reports = history.evaluations(dataset);
+    // The saved weights may be those of an earlier step, or have been rounded at the last one.
+    SortedMap<Double, Double> values = new TreeMap<>();
+    history
+        .evaluations(dataset)
+        .forEach(
+            report ->
+                values.put((double) report.step(), metric.value().applyAsDouble(report.metrics())));
     return new Panel.Curve(
         metric.heldOut(dataset),
-        reports.stream().map(report -> (double) report.step()).toList(),
-        reports.stream().map(r -> metric.value().applyAsDouble(r.metrics())).toList(),
+        List.copyOf(values.keySet()),
+        List.copyOf(values.values()),
         Panel.Style.DOTS,
         colour);
   }

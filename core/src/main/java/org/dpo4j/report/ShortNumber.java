@@ -36,7 +36,7 @@ public final class ShortNumber {
    * Four significant digits, written as Python writes a number: {@code 0.6931}, {@code -1229.0},
    * {@code 1e-06}, {@code nan}, {@code -inf}; integers in full.
    */
-  static String of(Number number) {
+  public static String of(Number number) {
     if (number instanceof Integer || number instanceof Long) {
       return number.toString();
     }

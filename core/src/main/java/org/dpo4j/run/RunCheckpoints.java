@@ -123,12 +123,14 @@ final class RunCheckpoints implements Checkpointing {
     }
   }
 
-  /** The checkpoint of the best evaluation, if it is not of the given step and exists. */
-  Optional<Path> bestBefore(int step) {
-    return best()
-        .filter(best -> best.step() < step)
-        .map(best -> folder.checkpoints().of(best.step()))
-        .filter(Files::isDirectory);
+  /** The best evaluation, if it is not of the given step and has a checkpoint. */
+  Optional<EvaluationReport> bestBefore(int step) {
+    return best().filter(best -> best.step() < step).filter(best -> Files.isDirectory(of(best)));
+  }
+
+  /** The checkpoint of an evaluation. */
+  Path of(EvaluationReport evaluation) {
+    return folder.checkpoints().of(evaluation.step());
   }
 
   /** The best evaluation with its checkpoint, which may be the one that is being saved. */
@@ -136,7 +138,7 @@ final class RunCheckpoints implements Checkpointing {
     return best()
         .map(
             best -> {
-              Path checkpoint = folder.checkpoints().of(best.step());
+              Path checkpoint = of(best);
               boolean there = best.step() == savedStep || Files.isDirectory(checkpoint);
               @Nullable String name =
                   there

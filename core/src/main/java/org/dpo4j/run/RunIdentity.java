@@ -31,7 +31,7 @@ final class RunIdentity {
   private static final Part ADAPTER = new Part("the adapter that was continued", "adapter", true);
   private static final Part TEMPLATE = new Part("the chat template", "chat_template", true);
   private static final Part REFERENCE = new Part("the reference model", "ref_model", true);
-  private static final Part PAIRS = new Part("the training data", "data_file", true);
+  static final Part PAIRS = new Part("the training data", "data_file", true);
   private static final Part HELD_OUT = new Part("the held-out data", "eval_file", false);
 
   static final List<Part> PARTS = List.of(MODEL, ADAPTER, TEMPLATE, REFERENCE, PAIRS, HELD_OUT);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
@@ -120,6 +121,25 @@ record SavedRun(Path folder, CheckpointState state) {
     return other.batching().examplesOfStep() == config.batching().examplesOfStep() ? other : config;
   }
 
+  /** Names the option that explains other rows of the same files, if there is one. */
+  private UsageException otherInput(RunIdentity.Part part, TrainingConfig config) {
+    Map<String, String> changes =
+        part.equals(RunIdentity.PAIRS)
+            ? ResumeRules.changedRows(state.options(), config)
+            : Map.of();
+    String option = changes.keySet().stream().findFirst().orElse(part.option());
+    String others =
+        changes.entrySet().stream()
+            .skip(1)
+            .map(change -> OptionText.of(", and {%s} %s", change.getKey(), change.getValue()))
+            .collect(Collectors.joining());
+    return new UsageException(
+        option,
+        "must be what the run in %s had".formatted(folder),
+        changes.getOrDefault(option, "%s differs".formatted(part.name())) + others,
+        "pass the same, or start a new run in another folder");
+  }
+
   /**
    * Compares the run with the one that saved the checkpoint.
    *
@@ -138,11 +158,7 @@ record SavedRun(Path folder, CheckpointState state) {
       String now = identity.getOrDefault(part.name(), RunIdentity.NONE);
       if (!before.equals(now)) {
         if (part.decides()) {
-          throw new UsageException(
-              part.option(),
-              "must be what the run in %s had".formatted(folder),
-              "%s differs".formatted(part.name()),
-              "pass the same, or start a new run in another folder");
+          throw otherInput(part, config);
         }
         output.note(
             "%s differs from what the run had until step %d".formatted(part.name(), step()));

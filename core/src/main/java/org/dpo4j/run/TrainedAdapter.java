@@ -86,7 +86,8 @@ final class TrainedAdapter {
       if (config.model().adapter().isEmpty()) {
         wanted.noteExclusions(adapter.model().config().layers(), base.model(), output);
       }
-      wanted.requireTargets(adapter.model().plan());
+      wanted.requireTargets(
+          adapter.model().plan(), adapter.model().config().layers(), base.model());
       wanted.requireAgreement(adapter.model().config());
       config.model().adapter().ifPresent(folder -> AdapterCheck.run(folder, adapter, base, output));
     } catch (RuntimeException e) {
@@ -156,7 +157,7 @@ final class TrainedAdapter {
                 return made;
               });
       wanted.noteExclusions(lora.layers(), model, output);
-      wanted.requireTargets(plan);
+      wanted.requireTargets(plan, lora.layers(), model);
       return plan.biasCount();
     }
   }
@@ -266,12 +267,23 @@ final class TrainedAdapter {
   }
 
   /** Every given target must be a layer of the adapter, and vice versa. */
-  private void requireTargets(LoraPlan plan) {
+  private void requireTargets(LoraPlan plan, LayerChoice choice, CausalLm model) {
     Optional<TargetModules> given = targets();
     if (given.isEmpty()) {
       return;
     }
     List<String> unmatched = plan.unmatched(given.get());
+    for (String name : unmatched) {
+      LoraPlan.removing(choice, name, model.parameters().slots())
+          .ifPresent(
+              setting -> {
+                throw new UsageException(
+                    "lora_target_modules",
+                    "must name linear layers that the adapter is on",
+                    OptionText.of("{%s} takes out all that %s names", "lora_" + setting, name),
+                    OptionText.of("leave %s out of {lora_target_modules}", name));
+              });
+    }
     if (!unmatched.isEmpty()) {
       throw new UsageException(
           "lora_target_modules",

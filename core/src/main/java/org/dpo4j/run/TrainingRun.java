@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
+import org.dpo4j.EvaluationReport;
 import org.dpo4j.ListenerException;
 import org.dpo4j.OptionText;
 import org.dpo4j.TrainingListener;
@@ -46,6 +47,7 @@ import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.MemoryFailure;
@@ -470,7 +472,7 @@ public final class TrainingRun {
       TrainingSession session =
           new TrainingSession(inputs.model(), data.get(0), config.loss().objective(), settings);
       Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners);
-      boolean best;
+      Optional<EvaluationReport> best;
       try (session) {
         saved.ifPresent(
             run -> {
@@ -482,14 +484,16 @@ public final class TrainingRun {
         best = loadBest(trainer, session, inputs, checkpoints);
       } catch (ListenerException e) {
         // Its step is complete. The weights are saved first; then ended() throws.
-        best = false;
+        best = Optional.empty();
       }
       if (session.step() == session.skippedSteps()) {
         return Optional.empty();
       }
       if (trainer.endReason() != EndReason.SUSPENDED) {
         boolean rounded = saving.finish(output);
-        if (rounded || best || !trainer.evaluated()) {
+        if (best.isPresent()) {
+          trainer.evaluate(best.get().step(), best.get().epoch());
+        } else if (rounded || !trainer.evaluated()) {
           trainer.evaluate();
         }
       }
@@ -516,28 +520,31 @@ public final class TrainingRun {
   /**
    * Replaces the last weights by those of the best checkpoint, if the run asks for it.
    *
-   * @return whether the weights were replaced
+   * @return the evaluation after whose step the policy had these weights; empty if they stay
    */
-  private boolean loadBest(
+  private Optional<EvaluationReport> loadBest(
       Trainer trainer, TrainingSession session, ModelBundle inputs, RunCheckpoints checkpoints) {
     if (!config.checkpoints().loadBestModelAtEnd()
         || trainer.endReason() == EndReason.SUSPENDED
         || session.step() == 0) {
-      return false;
+      return Optional.empty();
     }
     if (!trainer.evaluated()) {
       trainer.evaluate();
     }
-    Optional<Path> best = checkpoints.bestBefore(session.step());
+    Optional<EvaluationReport> best = checkpoints.bestBefore(session.step());
     best.ifPresent(
-        folder -> {
+        evaluation -> {
+          Path folder = checkpoints.of(evaluation);
           CheckpointFolders.verify(folder);
           SavedRun.restoreWeights(folder, session, inputs);
           prose.line(
-              "the weights of %s are saved, since its %s was the best",
-              folder.getFileName(), config.bestMetric().name());
+              "the weights of %s are saved, since its %s was the best (%s)",
+              folder.getFileName(),
+              config.bestMetric().name(),
+              ShortNumber.of(config.bestMetric().of(evaluation)));
         });
-    return best.isPresent();
+    return best;
   }
 
   private Results results(

@@ -12,6 +12,7 @@ import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.report.TimeText;
 import org.dpo4j.train.Trainer;
 
@@ -54,11 +55,15 @@ final class TrainingSummary {
   }
 
   /** Nothing for a run that did all its steps. */
-  private static String reason(EndReason reason) {
+  private String reason(EndReason reason) {
     return switch (reason) {
       case COMPLETED -> "";
       case STOPPED_BY_LISTENER -> ", stopped by a listener";
-      case STOPPED_EARLY -> ", stopped early: the held-out metric did not improve";
+      case STOPPED_EARLY ->
+          ", stopped early: %s did not improve in %s"
+              .formatted(
+                  config.bestMetric().name(),
+                  ShortNumber.count(config.checkpoints().earlyStoppingPatience(), "evaluation"));
       case CANCELLED -> ", cancelled";
       case SUSPENDED -> ", interrupted";
       case LISTENER_FAILED -> ", stopped since a listener failed";

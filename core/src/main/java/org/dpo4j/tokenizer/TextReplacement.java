@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import org.dpo4j.DpoException;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
+import org.dpo4j.options.OptionType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +31,7 @@ public record TextReplacement(
     @Nullable TextTokenizer text,
     @Nullable ChatRenderer template,
     @Nullable String source,
-    Map<String, Object> variables,
+    Map<String, @Nullable Object> variables,
     TokenizerSource tokenizerSource) {
 
   /** Nothing is replaced. */
@@ -121,12 +122,14 @@ public record TextReplacement(
     } else if (!variables.isEmpty()) {
       words.add("the model's");
     }
-    variables.forEach((name, value) -> words.add(name + " " + value));
+    variables.forEach(
+        (name, value) ->
+            words.add(name + " " + (value instanceof String ? value : OptionType.json(value))));
     return words.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", words));
   }
 
   /** The same with other variables. */
-  public TextReplacement withVariables(Map<String, Object> others) {
+  public TextReplacement withVariables(Map<String, @Nullable Object> others) {
     return new TextReplacement(text, template, source, others, tokenizerSource);
   }
 

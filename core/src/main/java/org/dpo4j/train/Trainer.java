@@ -210,6 +210,16 @@ public final class Trainer {
 
   /** Evaluates the policy as it is now on the held-out pairs, if there are any. */
   public void evaluate() {
+    evaluate(session.step(), session.epoch());
+  }
+
+  /**
+   * As above, for weights of an earlier step that have replaced the last ones.
+   *
+   * @param step after which the policy had these weights
+   * @param epoch passes over the training examples until then
+   */
+  public void evaluate(int step, double epoch) {
     if (evaluation == null) {
       return;
     }
@@ -224,8 +234,8 @@ public final class Trainer {
                   evaluation.batchSize());
       listeners.evaluation(
           new EvaluationReport(
-              session.step(),
-              session.epoch(),
+              step,
+              epoch,
               set.name(),
               metrics,
               set.data().examples().size(),

@@ -107,6 +107,17 @@ public record ModelFolder(Path path) {
     return path.resolve(TOKENIZER);
   }
 
+  /** Whether it holds a configuration and weights. */
+  public boolean isModel() {
+    return find(CONFIG).isPresent()
+        && (find(Checkpoint.SINGLE).isPresent() || find(Checkpoint.INDEX).isPresent());
+  }
+
+  /** Whether it holds a LoRA adapter. */
+  public boolean isAdapter() {
+    return find(PeftAdapter.CONFIG).isPresent() && find(Checkpoint.ADAPTER).isPresent();
+  }
+
   /** A file that may be absent. */
   Optional<Path> find(String name) {
     Path file = path.resolve(name);

@@ -26,6 +26,9 @@ import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.BestMetric;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Closes the gap between what a user writes and what the run does: options that are declared but
@@ -572,9 +575,67 @@ class TrainingOptionsTest {
                     "2",
                     "eval_strategy",
                     "steps"))
-        .hasMessageContaining("metric_for_best_model must be one of eval_a_loss, ")
-        .hasMessageContaining("eval_b_loss")
-        .hasMessageContaining("was eval_loss, the default");
+        .hasMessage(
+            "metric_for_best_model must be eval_SET_METRIC with the SET one of a, b and the METRIC"
+                + " one of loss, entropy, mean_token_accuracy, rewards/chosen, rewards/rejected,"
+                + " rewards/accuracies, rewards/margins, logps/chosen, logps/rejected,"
+                + " logits/chosen, logits/rejected but was eval_loss, the default; did you mean"
+                + " eval_a_loss?");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "a.jsonl,            reward/margins,      eval_rewards/margins",
+    "a.jsonl,            eval_los,            eval_loss",
+    "validation=a.jsonl, rewards/margins,     eval_validation_rewards/margins",
+    "validation=a.jsonl, valdation_los,       eval_validation_loss",
+    "validation=a.jsonl, eval_validaton_loss, eval_validation_loss"
+  })
+  void theMetricThatWasMeantIsNamed(String files, String metric, String meant) {
+    assertThatThrownBy(() -> config("eval_file", files, "metric_for_best_model", metric))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("metric_for_best_model must be")
+        .hasMessageEndingWith("but was %s; did you mean %s?", metric, meant);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"save_strategy=best", "early_stopping_patience=1", "load_best_model_at_end=true"})
+  void whatIsMissingForTheBestEvaluationIsNamed(String option) {
+    String[] parts = option.split("=");
+    assertThatThrownBy(() -> config(parts[0], parts[1], "eval_file", "a.jsonl"))
+        .hasMessageEndingWith("; pass eval_strategy steps");
+    assertThatThrownBy(() -> config(parts[0], parts[1]))
+        .hasMessageEndingWith("; pass eval_strategy steps and eval_file FILE or eval_split 0.1");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          {short: a.jsonl, long: }             | long has no value; write long: PATH, or leave long out
+          {short: a.jsonl, long: ""}           | long has no value
+          {short: a.jsonl, long: []}           | long has an empty list
+          {short: [a.jsonl, ~]}                | short has no value
+          {short: {path: a.jsonl}}             | short has a mapping
+          {short: [a.jsonl, [b.jsonl]]}        | short has a list in a list
+          """)
+  void aNameOfAnEvaluationSetWithoutFilesIsNamed(String mapping, String found) {
+    assertThatThrownBy(() -> evaluating("eval_file: " + mapping + "\n"))
+        .isInstanceOf(UsageException.class)
+        .hasMessageStartingWith(
+            "%s:4: eval_file must have a value, or a list of values, for each name but "
+                .formatted(folder.resolve("run.yaml")))
+        .hasMessageContaining(found);
+    assertThatThrownBy(() -> config("eval_file", mapping)).hasMessageContaining(found);
+  }
+
+  @Test
+  void bracesWithoutColonsAreAPatternAndEmptyOnesAreNothing() throws IOException {
+    assertThat(evaluating("eval_file: '{a\\,b}'\n").evalFile()).contains(List.of(Path.of("{a,b}")));
+    assertThat(evaluating("eval_file: {}\n").evalFile()).isEmpty();
+    assertThat(evaluating("lora_rank_pattern: {}\n").evalFile()).isEmpty();
   }
 
   private TrainingConfig.Data evaluating(String line) throws IOException {

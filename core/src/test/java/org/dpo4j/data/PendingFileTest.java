@@ -63,6 +63,17 @@ class PendingFileTest {
   }
 
   @Test
+  void aFileWhoseLockIsInterruptedIsRemoved() throws IOException {
+    Thread.currentThread().interrupt();
+    try {
+      assertThatThrownBy(() -> PendingFile.create(target)).isInstanceOf(IOException.class);
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
+    assertThat(names()).isEmpty();
+  }
+
+  @Test
   void aLiveWritersFileStaysAndAKilledOnesIsRemoved() throws Exception {
     Process writer =
         new ProcessBuilder(

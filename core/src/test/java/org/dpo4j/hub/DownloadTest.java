@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,6 +53,7 @@ class DownloadTest {
   private static final Repository MODEL =
       new Repository(RepositoryType.MODEL, FakeHub.NAME, "main");
   private static final FileChoice USUAL = FileChoice.usual(RepositoryType.MODEL);
+  private static final Duration ONE = Duration.ofMillis(1);
   private static final Patience SHORT =
       new Patience(
           Duration.ofSeconds(10),
@@ -194,6 +197,22 @@ class DownloadTest {
     assertFails(
         () -> download(endpoint(), MODEL, FileChoice.of(RepositoryType.MODEL, List.of("x")), SHORT),
         "acme/tiny has no file that --include matches; it has .gitattributes, README.md");
+    assertFails(
+        () ->
+            download(
+                endpoint(),
+                MODEL,
+                FileChoice.of(RepositoryType.MODEL, List.of("model.bin")),
+                SHORT),
+        "onnx/model.onnx, onnx/config.json",
+        "; did you mean model.onnx?");
+    FileChoice some =
+        FileChoice.of(RepositoryType.MODEL, List.of("config.json", "onx/model.onnx", "*.gguf"));
+    assertThat(download(endpoint(), MODEL, some, SHORT).unmatched())
+        .extracting(OptionText::flags)
+        .containsExactly(
+            "--include onx/model.onnx matches no file of acme/tiny; did you mean onnx/model.onnx?",
+            "--include *.gguf matches no file of acme/tiny; check the pattern");
     assertFails(() -> FileChoice.of(RepositoryType.MODEL, List.of("[")), "--include must be");
   }
 
@@ -272,7 +291,8 @@ class DownloadTest {
         FakeHub.status(500));
     assertFails(
         this::download,
-        "127.0.0.1 answered 500 (tried 4 times); what has arrived is kept, and the same command"
+        "model.safetensors did not arrive: 127.0.0.1 answered 500 (tried 4 times); try later, or"
+            + " through another network or proxy; what has arrived is kept, and the same command"
             + " continues");
     assertThat(found()).isEmpty();
     hub.requests.clear();
@@ -298,7 +318,7 @@ class DownloadTest {
     hub.next("model.safetensors", stall, stall, stall);
     assertFails(
         () -> download(endpoint(), MODEL, USUAL, STALLING),
-        "127.0.0.1 sent nothing for 0 s (tried 3 times)");
+        "model.safetensors did not arrive: 127.0.0.1 sent nothing for 0 s (tried 3 times)");
   }
 
   @Test
@@ -435,6 +455,13 @@ class DownloadTest {
     assertFails(
         () -> download(withToken, MODEL, USUAL, SHORT),
         "no model acme/tiny that the token in HF_TOKEN may read");
+    hub.next(main, FakeHub.status(403, "X-Error-Message", "blocked here"));
+    assertFails(
+        this::download,
+        "%s refuses model acme/tiny to a request without a token: blocked here; if it is private or"
+                .formatted(hub.address())
+            + " restricted, set HF_TOKEN in the environment",
+        "a filter of the network may answer so too");
     hub.next(main, FakeHub.status(403));
     assertFails(
         () -> download(withToken, MODEL, USUAL, SHORT), "HF_TOKEN has no right to read acme/tiny");
@@ -448,9 +475,17 @@ class DownloadTest {
                 endpoint(), new Repository(RepositoryType.MODEL, "no/such", "main"), USUAL, SHORT),
         "has no model no/such; check the name");
     hub.next(config, FakeHub.status(404, "X-Error-Code", "EntryNotFound"));
-    assertFails(this::download, "lists a file that it does not have: " + config);
+    assertFails(
+        this::download,
+        "config.json did not arrive: %s lists config.json but does not have it; try later, or choose"
+                .formatted(hub.address())
+            + " the other files with --include");
+    hub.next(config, FakeHub.status(404));
+    assertFails(this::download, "lists config.json but does not have it; try later");
     hub.next(main, FakeHub.status(400, "X-Error-Message", "bad word"));
-    assertFails(this::download, "127.0.0.1 answered 400: bad word");
+    assertFails(
+        this::download,
+        "127.0.0.1 answered 400: bad word; check HF_ENDPOINT and https_proxy in the environment");
     hub.next(main, FakeHub.status(407));
     assertFails(this::download, "the proxy wants a user and a password");
   }
@@ -510,9 +545,63 @@ class DownloadTest {
     HubEndpoint none = HubEndpoint.of(Map.of("HF_ENDPOINT", "http://127.0.0.1:" + port));
     assertFails(
         () -> download(none, MODEL, USUAL, Patience.USUAL),
-        "127.0.0.1 cannot be reached",
-        "check the network, and https_proxy and HF_ENDPOINT in the environment (now http://127.0.0.1");
+        "127.0.0.1 refuses the connection, or no way leads there; check the network, and https_proxy and HF_ENDPOINT in the environment (now http://127.0.0.1");
     assertThat(folder).doesNotExist();
+  }
+
+  @Test
+  void aNameThatIsNotKnownIsNamed() {
+    HubEndpoint none = HubEndpoint.of(Map.of("HF_ENDPOINT", "https://no-such-host.invalid"));
+    assertFails(
+        () -> download(none, MODEL, USUAL, Patience.USUAL),
+        "the name no-such-host.invalid is not known to the network; check the network, and");
+  }
+
+  @Test
+  void aServerThatDoesNotEncryptOrDoesNotAnswerIsNamed() throws IOException {
+    Patience moment = new Patience(Duration.ofSeconds(1), Duration.ofSeconds(5), 4, ONE, ONE);
+    String silent = hub.address().replace("http", "https");
+    HubEndpoint other = HubEndpoint.of(Map.of("HF_ENDPOINT", silent));
+    assertFails(
+        () -> download(other, MODEL, USUAL, moment),
+        "127.0.0.1 gave no connection within 1 s; check");
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      Thread plain = new Thread(() -> answerInPlainText(socket));
+      plain.start();
+      HubEndpoint open =
+          HubEndpoint.of(Map.of("HF_ENDPOINT", "https://127.0.0.1:" + socket.getLocalPort()));
+      assertFails(
+          () -> download(open, MODEL, USUAL, Patience.USUAL),
+          "no encrypted connection to 127.0.0.1 came about (",
+          "; check the network, and");
+    }
+  }
+
+  private static void answerInPlainText(ServerSocket socket) {
+    try (Socket connection = socket.accept()) {
+      connection.getInputStream().read(); // an answer before the question would be lost
+      connection
+          .getOutputStream()
+          .write("HTTP/1.1 400 Bad Request\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+      connection.getOutputStream().flush();
+      connection.getInputStream().readNBytes(200); // closing at once would reset it
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void aStoreThatCannotBeReachedIsNamedAtOnceAndTheHubIsTriedAgain() throws IOException {
+    int port;
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = socket.getLocalPort();
+    }
+    FakeHub.Fault away = FakeHub.status(302, "Location", "http://127.0.0.1:%d/x".formatted(port));
+    hub.next("/acme/tiny/resolve/%s/config.json".formatted(FakeHub.COMMIT), away);
+    assertFails(
+        () -> download(endpoint(), MODEL, USUAL, Patience.USUAL),
+        "config.json did not arrive: 127.0.0.1 refuses the connection",
+        "%s keeps its files there: check that the network".formatted(hub.address()));
   }
 
   @Test
@@ -596,6 +685,52 @@ class DownloadTest {
   }
 
   @Test
+  void aFileAndAFolderOfOneNameAreRefusedBeforeAByteArrives() {
+    hub.with("README.MD/x.md", "x");
+    FileChoice both = FileChoice.of(RepositoryType.MODEL, List.of("*.md"));
+    assertFails(
+        () -> download(endpoint(), MODEL, both, SHORT),
+        "must be of files or of folders but acme/tiny has README.md and README.MD/x.md; choose one"
+            + " with --include");
+    assertThat(hub.requestsForBytes()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"no size", "no hash", "name", "long"})
+  void anOddEntryOfTheListIsRefusedOnlyWhereItIsChosen(String odd) throws IOException {
+    String name =
+        switch (odd) {
+          case "name" -> "odd\0";
+          case "long" -> "ü".repeat(128); // 256 bytes
+          default -> "odd";
+        };
+    hub.withOdd(
+        Map.of(
+            "type",
+            "file",
+            "path",
+            name,
+            odd.equals("no hash") ? "x" : "oid",
+            "0".repeat(40),
+            odd.equals("no size") ? "x" : "size",
+            1));
+    FileChoice all = FileChoice.of(RepositoryType.MODEL, List.of("*"));
+    assertFails(
+        () -> download(endpoint(), MODEL, all, SHORT),
+        switch (odd) {
+          case "no size" ->
+              "the hub must state size and hash of each file but for odd it states no size and the"
+                  + " hash \"0000";
+          case "no hash" -> "it states 1 bytes and no hash; try later";
+          case "name" -> "must be such that this system can write";
+          default -> "must lead to places in one folder";
+        });
+    assertThat(hub.requestsForBytes()).isZero();
+    download();
+    assertAllThere();
+  }
+
+  @Test
   void aLinkOutOfTheFolderIsNotFollowed() throws IOException {
     Path outside = Files.createDirectory(folder.resolveSibling("outside"));
     Files.createDirectory(folder);
@@ -611,8 +746,8 @@ class DownloadTest {
     Files.writeString(folder.resolve("notes.txt"), "mine too");
     assertFails(
         this::download,
-        "must hold nothing else than acme/tiny at " + FakeHub.COMMIT,
-        "a file is changed or damaged: config.json; remove it to fetch it again, or name another"
+        "with names of acme/tiny must be its own, at commit " + FakeHub.COMMIT,
+        "but one differs or is damaged: config.json; remove it to fetch it again, or name another"
             + " --output_dir");
     assertThat(found()).containsOnlyKeys("config.json", "notes.txt");
     assertThat(found().get("config.json")).asString(StandardCharsets.UTF_8).isEqualTo("mine");
@@ -627,7 +762,7 @@ class DownloadTest {
     byte[] damaged = hub.bytes("model.safetensors").clone();
     damaged[1234] ^= 1;
     Files.write(folder.resolve("model.safetensors"), damaged);
-    assertFails(this::download, "a file is changed or damaged: model.safetensors; remove it");
+    assertFails(this::download, "one differs or is damaged: model.safetensors; remove it");
   }
 
   @Test
@@ -645,7 +780,7 @@ class DownloadTest {
         () ->
             download(endpoint(), new Repository(RepositoryType.MODEL, "old", "main"), USUAL, SHORT),
         "--output_dir must be a folder for one repository but",
-        "has files of acme/tiny");
+        "has files of model acme/tiny; name another");
     Files.writeString(folder.resolve(".dpo4j-download.json"), "{");
     assertFails(this::download, ".dpo4j-download.json must be JSON but is not");
   }
@@ -666,7 +801,7 @@ class DownloadTest {
     try (Download download =
         Download.open(endpoint(), MODEL, USUAL, folder, path -> OptionalLong.of(300_000), SHORT)) {
       assertFails(
-          () -> download.plan(Progress.NONE), "must have room for 0 MB but only 0 MB are free");
+          () -> download.plan(Progress.NONE), "must have room for 305 kB but only 300 kB are free");
     }
     assertThat(hub.requestsForBytes()).isZero();
     assertThat(folder).doesNotExist();

@@ -52,6 +52,7 @@ final class FakeHub implements AutoCloseable {
 
   final List<Request> requests = new CopyOnWriteArrayList<>();
   private final Map<String, byte[]> files = new LinkedHashMap<>();
+  private final List<Map<String, Object>> odd = new ArrayList<>();
   private final Map<String, Deque<Fault>> faults = new ConcurrentHashMap<>();
   private final HttpServer hub;
   private final HttpServer store;
@@ -90,6 +91,11 @@ final class FakeHub implements AutoCloseable {
 
   FakeHub with(String path, String text) {
     return with(path, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** An entry of the list that is not as the interface has it. */
+  void withOdd(Map<String, Object> entry) {
+    odd.add(entry);
   }
 
   byte[] bytes(String path) {
@@ -173,6 +179,7 @@ final class FakeHub implements AutoCloseable {
     int from = query.contains("cursor=") ? Integer.parseInt(query.replaceAll(".*cursor=", "")) : 0;
     List<Map<String, Object>> entries = new ArrayList<>();
     entries.add(Map.of("type", "directory", "oid", "0".repeat(40), "size", 0, "path", "folder"));
+    entries.addAll(odd);
     List<String> names = List.copyOf(files.keySet());
     for (String name : names.subList(from, Math.min(names.size(), from + PAGE))) {
       entries.add(entry(name, bytes(name)));

@@ -72,6 +72,33 @@ class ChatTemplateRunTest {
   }
 
   @Test
+  void aVariableThatIsNullIsNoneForTheTemplate() throws IOException {
+    String text = "{% for m in messages %}{{ m.content }}{% endfor %}";
+    Files.write(rows, List.of(RECORDED.get("rows").get(0).toString()));
+    Files.writeString(template, text + "none, [none]");
+    List<JsonNode> expected = inspected(Map.of("chat_template", template));
+    Files.writeString(
+        template,
+        text
+            + "{% if x is defined and x is none %}none{% endif %}"
+            + "{% if y is defined and y[0] is none %}, [none]{% endif %}");
+    Map<String, Object> options = new HashMap<>(Map.of("chat_template", template));
+    assertThat(inspected(options)).isNotEqualTo(expected);
+    options.put("chat_template_kwargs", "{\"x\": null, \"y\": [null]}");
+    assertThat(inspected(options)).isEqualTo(expected);
+  }
+
+  @Test
+  void theHeaderHasVariablesAsJson() throws IOException {
+    train(
+        "out",
+        Map.of("chat_template_kwargs", "{a: {b: [c, 1.0, ~]}, d: [e, f], g: no, style: plain}"));
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains(
+            "template.jinja, a {\"b\": [\"c\", 1, null]}, d [\"e\", \"f\"], g false, style plain");
+  }
+
+  @Test
   void theTemplateIsSavedInPlaceOfTheModelsAsTransformersSavesIt() throws IOException {
     Path model = Files.createDirectory(folder.resolve("model"));
     for (String file : List.of("config.json", "model.safetensors", "tokenizer.json")) {

@@ -266,6 +266,7 @@ class LoraRunTest {
         "q_proj | v_proj | 2 | lora_layers_to_transform must leave some of the layers that",
         "all-linear | k_proj | 0 | lora_layers_to_transform works with target_modules that are names",
         "q_proj | q_proj | 0 | lora_exclude_modules must leave some of the layers",
+        "q_proj,v_proj | v_proj | 0 | but lora_exclude_modules takes out all that v_proj names; leave",
         "q_proj | .*(q_proj | 0 | lora_exclude_modules and the patterns must be regular expressions",
       })
   void whatLeavesNoLayerOrNamesNoBlockIsRefused(

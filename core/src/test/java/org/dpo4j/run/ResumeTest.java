@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
+import org.dpo4j.EvaluationReport;
 import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -321,8 +322,12 @@ class ResumeTest {
     cases.put(Map.of("loss_type", "ipo"), "loss_type was [sigmoid] and is now [ipo]");
     cases.put(Map.of("use_peft", true), "use_peft was false and is now true");
     cases.put(Map.of("model", otherModel()), "model must be what the run");
-    cases.put(Map.of("eval_split", 3), "the training data differs");
-    cases.put(Map.of("max_length", 100), "the training data differs");
+    cases.put(Map.of("eval_split", 3), "eval_split must be what the run in");
+    cases.put(Map.of("max_length", 100), "max_length must be what the run in");
+    cases.put(Map.of("max_samples", 20), "had but was 0 and is now 20; pass the same, or start");
+    cases.put(
+        Map.of("max_samples", 20, "max_length", 100),
+        "had but was 0 and is now 20, and max_length was");
     cases.put(Map.of("max_steps", 3), "max_steps must not end before the checkpoint, at step 6");
     for (Map.Entry<Map<String, Object>, String> other : cases.entrySet()) {
       Map<String, Object> options = new LinkedHashMap<>(other.getKey());
@@ -382,28 +387,29 @@ class ResumeTest {
   }
 
   @Test
-  void theBestWeightsAreSaved() throws IOException {
-    train(
-        "out",
-        Map.of(
-            "eval_split",
-            5,
-            "eval_strategy",
-            "steps",
-            "eval_steps",
-            1,
-            "save_strategy",
-            "best",
-            "save_total_limit",
-            0,
-            "save_dtype",
-            "float32",
-            "load_best_model_at_end",
-            true,
-            "metric_for_best_model",
-            "logps/chosen", // falls at a rate this high
-            "learning_rate",
-            0.05));
+  void theBestWeightsAreSavedAndReportedWithTheirStep() throws IOException {
+    TrainingResult result =
+        train(
+            "out",
+            Map.of(
+                "eval_split",
+                5,
+                "eval_strategy",
+                "steps",
+                "eval_steps",
+                1,
+                "save_strategy",
+                "best",
+                "save_total_limit",
+                0,
+                "save_dtype",
+                "float32",
+                "load_best_model_at_end",
+                true,
+                "metric_for_best_model",
+                "logps/chosen", // falls at a rate this high
+                "learning_rate",
+                0.05));
     ObjectNode state = json(folder.resolve("out/trainer_state.json"));
     int best = state.get("best_global_step").intValue();
     assertThat(best).isLessThan(STEPS);
@@ -412,6 +418,26 @@ class ResumeTest {
             folder.resolve("out/checkpoint-%d/model.safetensors".formatted(best)));
     assertThat(json(folder.resolve("out/eval_results.json")).get("eval_logps/chosen").doubleValue())
         .isEqualTo(state.get("best_metric").doubleValue());
+    assertThat(state.get("best_model_checkpoint").stringValue())
+        .isEqualTo(path("out/checkpoint-" + best));
+    EvaluationReport last = result.finalEvaluation().orElseThrow();
+    assertThat(last.step()).isEqualTo(best);
+    EvaluationReport then =
+        result.evaluations().stream().filter(e -> e.step() == best).findFirst().orElseThrow();
+    assertThat(last.epoch()).isEqualTo(then.epoch());
+    assertThat(last.metrics()).isEqualTo(then.metrics());
+    assertThat(json(folder.resolve("out/eval_results.json")).get("epoch").doubleValue())
+        .isEqualTo(then.epoch());
+    assertThat(text(out))
+        .containsPattern(
+            "the weights of checkpoint-%d are saved, since its eval_logps/chosen was the best \\(-"
+                .formatted(best));
+    assertThat(text(out).lines().filter(line -> line.startsWith("eval ")).toList())
+        .last()
+        .asString()
+        .matches("eval +%d/%d .*".formatted(best, STEPS));
+    assertThat(Files.readString(folder.resolve("out/README.md")))
+        .contains("before training and after step %d.".formatted(best));
   }
 
   @Test
@@ -428,7 +454,7 @@ class ResumeTest {
     // The first evaluation is the best so far; the two after it are no improvement of 1e9.
     assertThat(result.endReason()).isEqualTo(EndReason.STOPPED_EARLY);
     assertThat(result.steps()).isEqualTo(3);
-    assertThat(text(out)).contains("stopped early: the held-out metric did not improve");
+    assertThat(text(out)).contains("stopped early: eval_loss did not improve in 2 evaluations");
   }
 
   private TrainingResult train(String name, Map<String, Object> options) {

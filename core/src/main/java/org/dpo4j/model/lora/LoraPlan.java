@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -271,6 +272,27 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     return targeted.stream().anyMatch(choice.excluded()::matches)
         ? List.of()
         : choice.excluded().words();
+  }
+
+  /**
+   * The setting that takes out all layers of a target; empty if the target names none.
+   *
+   * @param name of the target list
+   * @return {@code exclude_modules} or {@code layers_to_transform}
+   */
+  public static Optional<String> removing(
+      LayerChoice choice, String name, List<AdapterSlot> slots) {
+    List<String> targeted =
+        slots.stream()
+            .map(AdapterSlot::path)
+            .filter(path -> TargetModules.Named.named(name, path) && choice.targets().matches(path))
+            .toList();
+    return targeted.isEmpty() || targeted.stream().anyMatch(choice::selects)
+        ? Optional.empty()
+        : Optional.of(
+            targeted.stream().anyMatch(choice.excluded()::matches)
+                ? "exclude_modules"
+                : "layers_to_transform");
   }
 
   /** Names in the target list that match no layer of the adapter. */
