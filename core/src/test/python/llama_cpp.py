@@ -33,7 +33,7 @@ def server(job):
 def complete(llama, prompt, tokens, top):
     answer = llama.handle_completions(
         {"prompt": prompt, "n_predict": tokens, "temperature": 0, "top_k": 1, "n_probs": top,
-         "post_sampling_probs": False, "ignore_eos": True, "cache_prompt": False})
+         "post_sampling_probs": False, "cache_prompt": False})
     steps = answer["choices"][0]["logprobs"]["content"]
     return [step["id"] for step in steps], {t["id"]: t["logprob"] for t in steps[0]["top_logprobs"]}
 

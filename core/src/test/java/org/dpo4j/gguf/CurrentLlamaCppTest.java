@@ -64,9 +64,12 @@ class CurrentLlamaCppTest {
    */
   private static final double GELU = 5e-2;
 
+  /** Inputs of products have 16 bits too, with which a router may choose another expert. */
+  private static final double HALF = 0.3;
+
   @Test
   void computesTheSameLogProbabilitiesAndGreedyTokens(@TempDir Path temporary) throws IOException {
-    Map<String, Double> worst = compare(temporary, "f32", 1);
+    Map<String, Double> worst = compare(temporary, "f32", ROUNDING, GELU);
 
     assertThat(worst).hasSizeGreaterThan(85);
   }
@@ -74,11 +77,11 @@ class CurrentLlamaCppTest {
   /** Weights in 16 bits are not those of the checkpoint, so near ties may go the other way. */
   @Test
   void choosesTheSameTokensWithWeightsIn16Bits(@TempDir Path temporary) throws IOException {
-    compare(temporary, "f16", 1000);
+    compare(temporary, "f16", HALF, HALF);
   }
 
-  private static Map<String, Double> compare(Path temporary, String type, double looser)
-      throws IOException {
+  private static Map<String, Double> compare(
+      Path temporary, String type, double usual, double withGelu) throws IOException {
     Map<String, Path> exported = exportAll(temporary, type);
     Map<String, Double> worst = new LinkedHashMap<>();
     try (Llama llama = new Llama()) {
@@ -93,9 +96,7 @@ class CurrentLlamaCppTest {
           double found =
               difference(entry.getKey(), loaded.model(), entry.getValue(), context, llama);
           worst.put(entry.getKey(), found);
-          assertThat(found)
-              .as(entry.getKey())
-              .isLessThan((gelu ? GELU : ROUNDING) * (gelu ? Math.sqrt(looser) : looser));
+          assertThat(found).as(entry.getKey()).isLessThan(gelu ? withGelu : usual);
         }
       }
     }
@@ -171,8 +172,7 @@ class CurrentLlamaCppTest {
     RunOutput output = new RunOutput(nowhere, nowhere, Progress.NONE);
     Path out = Files.createDirectories(temporary.resolve(type));
     for (Path family : families()) {
-      // llama.cpp expects the tokens of Phi-3 in models of that name.
-      String name = family.getFileName().toString().replace("phi3", "phi");
+      String name = String.valueOf(family.getFileName());
       Path folder = temporary.resolve("models").resolve(name);
       copy(family, folder);
       Path file = out.resolve(name + ".gguf");
