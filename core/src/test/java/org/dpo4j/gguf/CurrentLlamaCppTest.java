@@ -102,7 +102,9 @@ class CurrentLlamaCppTest {
           double found =
               difference(entry.getKey(), loaded.model(), entry.getValue(), context, llama);
           worst.put(entry.getKey(), found);
-          assertThat(found).as(entry.getKey()).isLessThan(gelu ? withGelu : usual);
+          assertThat(found)
+              .as(entry.getKey())
+              .isLessThan(type.equals("f16") && sparse ? OTHER_EXPERT : gelu ? withGelu : usual);
         }
       }
     }
