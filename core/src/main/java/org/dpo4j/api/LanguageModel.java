@@ -519,7 +519,12 @@ public final class LanguageModel implements AutoCloseable {
     StringBuilder text = new StringBuilder();
     GeneratedTokens completion =
         generator.generate(
-            prompt, sampling.maxNewTokens(), id -> handOver(decoder.add(id), text, pieces));
+            prompt,
+            sampling.maxNewTokens(),
+            id -> {
+              handOver(decoder.add(id), text, pieces);
+              return true;
+            });
     handOver(decoder.finish(), text, pieces);
     return new Completion(text.toString(), completion.ids().length, completion.ended());
   }

@@ -15,6 +15,9 @@ public final class IncrementalDecoder {
   /** What an incomplete character decodes to. */
   private static final char REPLACEMENT = '\uFFFD';
 
+  /** Ids before the text on which its first piece may depend. */
+  private static final int CONTEXT = 8;
+
   private final TextTokenizer tokenizer;
   private final List<Integer> ids = new ArrayList<>();
   private int contextStart;
@@ -22,7 +25,20 @@ public final class IncrementalDecoder {
 
   /** A decoder at the start of a text. */
   public IncrementalDecoder(TextTokenizer tokenizer) {
+    this(tokenizer, new int[0]);
+  }
+
+  /**
+   * A decoder of a text that goes on from another.
+   *
+   * @param before ids of the other text
+   */
+  public IncrementalDecoder(TextTokenizer tokenizer, int[] before) {
     this.tokenizer = tokenizer;
+    for (int i = Math.max(0, before.length - CONTEXT); i < before.length; i++) {
+      ids.add(before[i]);
+    }
+    decoded = ids.size();
   }
 
   /** The text that this id completes; "" if it ends inside a character. */

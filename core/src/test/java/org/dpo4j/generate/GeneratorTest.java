@@ -126,9 +126,40 @@ class GeneratorTest {
                           if (token == 7) {
                             throw new IllegalStateException("enough");
                           }
+                          return true;
                         }))
         .hasMessage("enough");
     assertThat(seen).containsExactly(6, 7);
+  }
+
+  @Test
+  void theReceiverEndsACompletion() {
+    GeneratedTokens completion =
+        greedy(counting, 9).generate(new int[] {5}, 10, token -> token != 7);
+    assertThat(completion.ids()).containsExactly(6, 7);
+    assertThat(completion.ended()).isFalse();
+  }
+
+  /** Without the penalty 6 follows 5 and so on; with it, each token that was not there yet. */
+  @Test
+  void aRepetitionPenaltyCountsThePromptAndTheCompletion() {
+    CausalLm circling = new BigramModel(VOCABULARY, circling());
+    assertThat(ids(greedy(circling), new int[] {0}, 6)).containsExactly(1, 0, 1, 0, 1, 0);
+    Generator penalized = new Generator(circling, Set.of(), new TokenSampler(0, 1, 0, 0, 3), 1);
+    assertThat(ids(penalized, new int[] {0}, 4)).containsExactly(1, 2, 3, 0);
+    circling.close();
+  }
+
+  /** After 0 comes 1 (4) or 2 (1.5); after 1 comes 0 (4) or 2 (3); after 2 comes 3; then 0. */
+  private static ParameterSource circling() {
+    double[] table = new double[VOCABULARY * VOCABULARY];
+    table[1] = 4;
+    table[2] = 1.5;
+    table[VOCABULARY] = 4;
+    table[VOCABULARY + 2] = 3;
+    table[2 * VOCABULARY + 3] = 5;
+    table[3 * VOCABULARY] = 9;
+    return table(table);
   }
 
   @Test
@@ -146,6 +177,7 @@ class GeneratorTest {
                             if (seen.size() == 2) {
                               Thread.currentThread().interrupt();
                             }
+                            return true;
                           }))
           .isInstanceOf(DpoException.class)
           .hasMessageStartingWith("the thread was interrupted after 2 generated tokens");
