@@ -152,6 +152,11 @@ public final class ModelThread implements AutoCloseable {
     return positions;
   }
 
+  /** Whether it takes no more requests. */
+  public synchronized boolean isClosed() {
+    return closed;
+  }
+
   /** Numbers for monitoring. */
   public synchronized Load load() {
     return new Load(queue.size(), running, promptTokens, tokens);
