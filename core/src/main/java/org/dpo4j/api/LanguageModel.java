@@ -33,7 +33,6 @@ import org.dpo4j.data.Row;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.TextEncoder;
-import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.logprob.LengthDesensitizing;
@@ -517,7 +516,7 @@ public final class LanguageModel implements AutoCloseable {
             sampling.seed());
     IncrementalDecoder decoder = new IncrementalDecoder(bundle.tokenizer().text());
     StringBuilder text = new StringBuilder();
-    GeneratedTokens completion =
+    Generator.Completion completion =
         generator.generate(
             prompt,
             sampling.maxNewTokens(),

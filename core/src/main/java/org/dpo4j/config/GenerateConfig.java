@@ -30,7 +30,8 @@ public record GenerateConfig(
         double minP,
     @Option(value = "1", help = "above 1 makes tokens of prompt and completion less probable")
         double repetitionPenalty,
-    @Option(help = "texts that end a completion; they are left out") Optional<List<String>> stop,
+    @Option(help = "texts that end a completion and are left out; [\"\\n\"] is a new line")
+        Optional<List<String>> stop,
     @Option(value = "0", help = "random seed") long seed,
     @Option(value = "false", help = "use the prompt as is, without the chat template") boolean raw,
     @Option(value = "cpu", help = Devices.HELP) DeviceName device,

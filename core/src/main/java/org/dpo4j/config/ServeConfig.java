@@ -34,7 +34,8 @@ public record ServeConfig(
   public static final OptionTable<ServeConfig> OPTIONS = OptionTable.of(ServeConfig.class);
 
   public ServeConfig {
-    OptionChecks.require(!host.isBlank(), "host", "a name or address", "empty", "127.0.0.1 is usual");
+    OptionChecks.require(
+        !host.isBlank(), "host", "a name or address", "empty", "127.0.0.1 is usual");
     OptionChecks.require(
         port >= 0 && port <= LARGEST_PORT,
         "port",

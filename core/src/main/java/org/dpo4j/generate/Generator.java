@@ -100,7 +100,7 @@ public final class Generator {
   private static final class Siblings implements Receiver {
     private final List<List<Integer>> tokens = new ArrayList<>();
     private final double[] logProbs;
-    private final @Nullable GeneratedTokens[] done; // null until complete
+    private final @Nullable Completion[] done; // null until complete
     private final IntPredicate onToken;
     private int left;
 
@@ -109,7 +109,7 @@ public final class Generator {
         tokens.add(new ArrayList<>());
       }
       this.logProbs = new double[completions];
-      this.done = new GeneratedTokens[completions];
+      this.done = new Completion[completions];
       this.onToken = onToken;
       this.left = completions;
     }
@@ -125,11 +125,11 @@ public final class Generator {
     public void ended(int completion, @Nullable Token end) {
       int[] ids = tokens.get(completion).stream().mapToInt(Integer::intValue).toArray();
       double last = end == null ? 0 : end.logProb();
-      done[completion] = new GeneratedTokens(ids, logProbs[completion] + last, end != null);
+      done[completion] = new Completion(ids, logProbs[completion] + last, end != null);
       left--;
     }
 
-    List<GeneratedTokens> all() {
+    List<Completion> all() {
       return Arrays.stream(done).map(Objects::requireNonNull).toList();
     }
   }
@@ -160,7 +160,7 @@ public final class Generator {
    * @throws DpoException if the prompt is empty, fills the context or has an id outside the
    *     vocabulary
    */
-  public GeneratedTokens generate(int[] prompt, int maxNewTokens) {
+  public Completion generate(int[] prompt, int maxNewTokens) {
     return generate(prompt, maxNewTokens, id -> true);
   }
 
@@ -171,8 +171,8 @@ public final class Generator {
    *     completion goes on. An exception from it ends the generation
    * @throws DpoException also if the thread is interrupted
    */
-  public GeneratedTokens generate(int[] prompt, int maxNewTokens, IntPredicate onToken) {
-    List<GeneratedTokens> all = new ArrayList<>();
+  public Completion generate(int[] prompt, int maxNewTokens, IntPredicate onToken) {
+    List<Completion> all = new ArrayList<>();
     generate(List.of(new Prompt(prompt, 0)), 1, maxNewTokens, 1, onToken, all::addAll);
     return all.get(0);
   }
@@ -194,7 +194,7 @@ public final class Generator {
       int completions,
       int maxNewTokens,
       int batchSize,
-      Consumer<List<GeneratedTokens>> onPrompt) {
+      Consumer<List<Completion>> onPrompt) {
     generate(prompts, completions, maxNewTokens, batchSize, id -> true, onPrompt);
   }
 
@@ -204,7 +204,7 @@ public final class Generator {
       int maxNewTokens,
       int batchSize,
       IntPredicate onToken,
-      Consumer<List<GeneratedTokens>> onPrompt) {
+      Consumer<List<Completion>> onPrompt) {
     int[] generated = {0};
     IntPredicate counting =
         id -> {
@@ -271,6 +271,23 @@ public final class Generator {
     }
     for (int id : prompt) {
       SequenceLogProbs.checkId(model, id);
+    }
+  }
+
+  /**
+   * A completion as token ids.
+   *
+   * @param ids without the end token
+   * @param logProb sum over the tokens, the end token among them, of their log-probabilities under
+   *     the model at temperature 1, in nats
+   * @param ended whether the model generated an end token; else a limit ended the completion
+   */
+  @SuppressWarnings("ArrayRecordComponent") // ids are passed on, never compared
+  public record Completion(int[] ids, double logProb, boolean ended) {
+
+    /** Number of tokens that {@link #logProb} sums. */
+    public int count() {
+      return ids.length + (ended ? 1 : 0);
     }
   }
 }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.dpo4j.DpoException;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.torch.Engine;
@@ -70,7 +71,7 @@ public final class ModelThread implements AutoCloseable {
 
     @Override
     public boolean token(int completion, Generator.Token token) {
-      tokens++;
+      tokens.incrementAndGet();
       if (isOver()) {
         return false;
       }
@@ -84,7 +85,7 @@ public final class ModelThread implements AutoCloseable {
 
     @Override
     public void ended(int completion, Generator.@Nullable Token end) {
-      tokens += end == null ? 0 : 1;
+      tokens.addAndGet(end == null ? 0 : 1);
       if (isOver()) {
         return;
       }
@@ -114,8 +115,8 @@ public final class ModelThread implements AutoCloseable {
   private boolean ended; // guarded by this
   private long deadline; // guarded by this; of running requests once it is closed
   private volatile int running;
-  private volatile long promptTokens; // written by the thread alone, as is the next
-  private volatile long tokens;
+  private final AtomicLong promptTokens = new AtomicLong();
+  private final AtomicLong tokens = new AtomicLong();
 
   /**
    * Starts the thread.
@@ -159,7 +160,7 @@ public final class ModelThread implements AutoCloseable {
 
   /** Numbers for monitoring. */
   public synchronized Load load() {
-    return new Load(queue.size(), running, promptTokens, tokens);
+    return new Load(queue.size(), running, promptTokens.get(), tokens.get());
   }
 
   /**
@@ -255,7 +256,7 @@ public final class ModelThread implements AutoCloseable {
     all.add(receiver);
     try {
       batch.begin(request);
-      promptTokens += request.prompt().length;
+      promptTokens.addAndGet(request.prompt().length);
     } catch (RuntimeException | Error e) {
       receiver.fail(e);
     }

@@ -8,7 +8,6 @@ import org.dpo4j.Message;
 import org.dpo4j.config.Devices;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.PromptReader;
-import org.dpo4j.generate.CompletionText;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.SafeText;
@@ -69,11 +68,11 @@ public final class GenerateRun {
   /** A text that follows a plain prompt keeps the space before its first word. */
   private static String complete(
       Generator generator, int[] prompt, ModelBundle inputs, GenerateConfig config) {
-    IncrementalDecoder decoder =
+    IncrementalDecoder text =
         new IncrementalDecoder(
             inputs.tokenizer().text(),
-            PromptIds.rendered(inputs.tokenizer(), config.raw()) ? new int[0] : prompt);
-    CompletionText text = new CompletionText(decoder, config.stop().orElse(List.of()));
+            PromptIds.rendered(inputs.tokenizer(), config.raw()) ? new int[0] : prompt,
+            config.stop().orElse(List.of()));
     StringBuilder completion = new StringBuilder();
     generator.generate(
         prompt,

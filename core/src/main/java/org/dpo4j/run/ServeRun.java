@@ -43,12 +43,17 @@ public final class ServeRun {
    * @param use gets the server once it listens
    */
   static void run(
-      ServeConfig config,
-      Map<String, String> environment,
-      RunOutput output,
-      Consumer<Server> use) {
+      ServeConfig config, Map<String, String> environment, RunOutput output, Consumer<Server> use) {
     config.checkInputs();
-    Optional<String> key = key(config, environment);
+    Server.Settings settings =
+        new Server.Settings(
+            config.host(),
+            config.port(),
+            key(config, environment),
+            config.maxConcurrent(),
+            config.queue(),
+            config.maxLength(),
+            config.threads());
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs =
             ModelBundle.open(
@@ -61,14 +66,7 @@ public final class ServeRun {
             Server.start(
                 new Server.Model(
                     config.name(), inputs.model(), inputs.endTokens(), inputs.tokenizer()),
-                new Server.Settings(
-                    config.host(),
-                    config.port(),
-                    key,
-                    config.maxConcurrent(),
-                    config.queue(),
-                    config.maxLength(),
-                    config.threads()),
+                settings,
                 output::warn);
         InterruptedOutput interruption = InterruptedOutput.watch(output, () -> stop(server))) {
       PromptIds.noteUnread(inputs, output);
@@ -126,9 +124,7 @@ public final class ServeRun {
 
   private static String read(ServeConfig config) {
     try (var in = Files.newInputStream(config.apiKeyFile().orElseThrow())) {
-      return new String(
-              in.readNBytes(LONGEST_KEY + 1), StandardCharsets.ISO_8859_1)
-          .strip();
+      return new String(in.readNBytes(LONGEST_KEY + 1), StandardCharsets.ISO_8859_1).strip();
     } catch (IOException e) {
       throw new UsageException(
           "api_key_file", "must be readable", "was not: " + e.getMessage(), "check its rights");

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.dpo4j.generate.CompletionText;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.ModelThread;
 import org.dpo4j.tokenizer.IncrementalDecoder;
@@ -37,10 +37,10 @@ final class AnswerEvents implements ModelThread.Receiver {
 
   private final Ask ask;
   private final TextTokenizer tokenizer;
-  private final List<CompletionText> texts = new ArrayList<>();
+  private final List<IncrementalDecoder> texts = new ArrayList<>();
   private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
   private volatile boolean cancelled;
-  private volatile int tokens; // written by one thread
+  private final AtomicInteger tokens = new AtomicInteger();
 
   AnswerEvents(Api api, Ask ask, TextTokenizer tokenizer) {
     this.ask = ask;
@@ -48,14 +48,14 @@ final class AnswerEvents implements ModelThread.Receiver {
     for (int i = 0; i < ask.answers(); i++) {
       // A text that follows another keeps the space before its first word.
       int[] before = api == Api.CHAT ? new int[0] : ask.prompt();
-      texts.add(new CompletionText(new IncrementalDecoder(tokenizer, before), ask.stops()));
+      texts.add(new IncrementalDecoder(tokenizer, before, ask.stops()));
     }
   }
 
   @Override
   public boolean token(int completion, Generator.Token token) {
-    tokens++;
-    CompletionText text = texts.get(completion);
+    tokens.incrementAndGet();
+    IncrementalDecoder text = texts.get(completion);
     String piece = text.add(token.id());
     List<Shown> shown = ask.logProbs() ? List.of(shown(token)) : List.of();
     if (!piece.isEmpty() || !shown.isEmpty()) {
@@ -66,8 +66,8 @@ final class AnswerEvents implements ModelThread.Receiver {
 
   @Override
   public void ended(int completion, Generator.@Nullable Token end) {
-    tokens += end == null ? 0 : 1;
-    CompletionText text = texts.get(completion);
+    tokens.addAndGet(end == null ? 0 : 1);
+    IncrementalDecoder text = texts.get(completion);
     String rest = text.finish();
     String finish = end != null || text.stopped() ? "stop" : "length";
     events.add(new Event(completion, rest, List.of(), finish, null));
@@ -90,7 +90,7 @@ final class AnswerEvents implements ModelThread.Receiver {
 
   /** Number of generated tokens, the end tokens among them. */
   int tokens() {
-    return tokens;
+    return tokens.get();
   }
 
   /** Waits for the next event; null if none comes in this time. */

@@ -131,8 +131,7 @@ final class AnswerJson {
       choice.put("text", text);
     }
     choice.put(
-        "logprobs",
-        tokens.isEmpty() ? null : logProbs(tokens, answers.get(answer).text.length()));
+        "logprobs", tokens.isEmpty() ? null : logProbs(tokens, answers.get(answer).text.length()));
     choice.put("finish_reason", finish);
     Map<String, @Nullable Object> chunk = frame(api.chunk(), List.of(choice));
     if (ask.streamedUsage()) {

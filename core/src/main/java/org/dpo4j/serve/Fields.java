@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.dpo4j.options.Suggestion;
 import org.dpo4j.options.OptionType;
+import org.dpo4j.options.Suggestion;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -119,17 +119,14 @@ final class Fields {
                         .map("; did you mean \"%s\"?"::formatted)
                         .orElse("; leave it out")));
       }
-      String text =
-          value.isNumber() ? OptionType.shortest(value.asDouble()) : value.toString();
+      String text = value.isNumber() ? OptionType.shortest(value.asDouble()) : value.toString();
       List<String> neutral = NEUTRAL.get(name);
       if (!neutral.contains(text)) {
         throw ApiError.ofField(
             name,
             "\"%s\" is not supported and would change the answer%s, but was %s; leave it out"
                 .formatted(
-                    name,
-                    neutral.isEmpty() ? "" : ", except as " + neutral.get(0),
-                    shown(value)));
+                    name, neutral.isEmpty() ? "" : ", except as " + neutral.get(0), shown(value)));
       }
     }
   }

@@ -30,8 +30,7 @@ final class Gate {
     String own = host.contains(":") ? "[" + host + "]" : host;
     this.hosts =
         Set.copyOf(
-            List.of("localhost", "127.0.0.1", "[::1]", own.toLowerCase(Locale.ROOT))
-                .stream()
+            List.of("localhost", "127.0.0.1", "[::1]", own.toLowerCase(Locale.ROOT)).stream()
                 .distinct()
                 .toList());
   }
@@ -65,8 +64,7 @@ final class Gate {
         given != null
             && given.regionMatches(true, 0, BEARER, 0, BEARER.length())
             // Hashes of one length, compared in a time that does not tell where they differ.
-            && MessageDigest.isEqual(
-                hash(given.substring(BEARER.length()).strip()), keyHash.get());
+            && MessageDigest.isEqual(hash(given.substring(BEARER.length()).strip()), keyHash.get());
     if (!right) {
       throw ApiError.of(
           ApiError.UNAUTHORIZED,

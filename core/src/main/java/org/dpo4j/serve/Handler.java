@@ -82,8 +82,7 @@ final class Handler implements HttpHandler {
 
   private static boolean known(@Nullable String path) {
     return path != null
-        && List.of(
-                Api.CHAT.path(), Api.COMPLETIONS.path(), "/v1/models", "/health", "/metrics")
+        && List.of(Api.CHAT.path(), Api.COMPLETIONS.path(), "/v1/models", "/health", "/metrics")
             .contains(path);
   }
 
@@ -170,8 +169,7 @@ final class Handler implements HttpHandler {
     AnswerEvents events = new AnswerEvents(api, ask, model.tokenizer().text());
     submit(api, ask, events);
     String id = UUID.randomUUID().toString().replace("-", "");
-    AnswerJson json =
-        new AnswerJson(api, id, System.currentTimeMillis() / 1000, model.name(), ask);
+    AnswerJson json = new AnswerJson(api, id, System.currentTimeMillis() / 1000, model.name(), ask);
     try {
       if (ask.stream()) {
         stream(exchange, api, ask, events, json, begin);
@@ -214,7 +212,7 @@ final class Handler implements HttpHandler {
       case FULL ->
           throw ApiError.of(
               ApiError.TOO_MANY,
-              "%d requests wait already, as many as may; try again later"
+              "the queue is full, with %d waiting; try again later"
                   .formatted(thread.load().waiting()),
               "queue_full");
       case CLOSED -> throw stopping();

@@ -70,8 +70,7 @@ final class RequestReader {
     try {
       root = JSON.readTree(body);
     } catch (JacksonException e) {
-      throw ApiError.of(
-          ApiError.BAD_REQUEST, "the body must be JSON, but " + JsonFault.words(e));
+      throw ApiError.of(ApiError.BAD_REQUEST, "the body must be JSON, but " + JsonFault.words(e));
     }
     if (!root.isObject()) {
       throw ApiError.of(
@@ -117,10 +116,8 @@ final class RequestReader {
   }
 
   private static TokenSampler sampler(Fields fields) throws ApiError {
-    double temperature =
-        fields.number("temperature", 1, 0, LARGEST_TEMPERATURE, "a number from 0");
-    double topP =
-        fields.number("top_p", 1, Double.MIN_VALUE, 1, "a number above 0 and at most 1");
+    double temperature = fields.number("temperature", 1, 0, LARGEST_TEMPERATURE, "a number from 0");
+    double topP = fields.number("top_p", 1, Double.MIN_VALUE, 1, "a number above 0 and at most 1");
     long topK = fields.whole("top_k", TokenSampler.ALL, -1, Integer.MAX_VALUE);
     double minP = fields.number("min_p", 0, 0, 1, "a number from 0 to 1");
     double penalty =
@@ -168,15 +165,13 @@ final class RequestReader {
   private int[] chatPrompt(Optional<JsonNode> messages) throws ApiError {
     if (messages.isEmpty() || !messages.get().isArray() || messages.get().isEmpty()) {
       String rule = "\"messages\" must be a list of at least one message but was ";
-      throw ApiError.ofField(
-          "messages", rule + messages.map(Fields::shown).orElse("missing"));
+      throw ApiError.ofField("messages", rule + messages.map(Fields::shown).orElse("missing"));
     }
     ChatRenderer template = model.tokenizer().template();
     if (template == null) {
       throw ApiError.of(
           ApiError.BAD_REQUEST,
-          "a chat needs a chat template but the model has none; use "
-              + Api.COMPLETIONS.path());
+          "a chat needs a chat template but the model has none; use " + Api.COMPLETIONS.path());
     }
     List<Message> turns = new ArrayList<>();
     for (JsonNode message : messages.get()) {
@@ -200,8 +195,7 @@ final class RequestReader {
       switch (field.getKey()) {
         case "role" -> {
           if (!value.isString() || !Message.ROLES.contains(value.asString())) {
-            throw Fields.wrong(
-                name, "one of " + String.join(", ", Message.ROLES), value);
+            throw Fields.wrong(name, "one of " + String.join(", ", Message.ROLES), value);
           }
           fields.put("role", value.asString());
         }
@@ -216,8 +210,7 @@ final class RequestReader {
         }
         default -> {
           if (!value.isNull() && !(value.isContainer() && value.isEmpty())) {
-            throw ApiError.ofField(
-                name, "\"%s\" is not supported; leave it out".formatted(name));
+            throw ApiError.ofField(name, "\"%s\" is not supported; leave it out".formatted(name));
           }
         }
       }

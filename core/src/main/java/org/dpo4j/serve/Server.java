@@ -54,7 +54,26 @@ public final class Server implements AutoCloseable {
       int maxConcurrent,
       int queue,
       int maxLength,
-      int threads) {}
+      int threads) {
+
+    /**
+     * Checks what needs no model.
+     *
+     * @throws UsageException if the host is not known, or others reach it and there is no key
+     */
+    public Settings {
+      if (!address(host).isLoopbackAddress() && key.isEmpty()) {
+        throw new UsageException(
+            OptionText.of(
+                "{host} %s is reached from other machines, so an API key must be required; write"
+                    + " one to a file and pass {api_key_file} FILE, or set %s",
+                host, KEY_VARIABLE));
+      }
+    }
+  }
+
+  /** The environment variable that may hold the key. */
+  public static final String KEY_VARIABLE = "DPO4J_API_KEY";
 
   /** Connections that are answered at a time; others wait until one is. */
   private static final int CONNECTIONS = 256;
@@ -73,8 +92,7 @@ public final class Server implements AutoCloseable {
   private final ThreadPoolExecutor connections;
   private final CountDownLatch ended = new CountDownLatch(1);
 
-  private Server(
-      String host, HttpServer http, ModelThread thread, ThreadPoolExecutor connections) {
+  private Server(String host, HttpServer http, ModelThread thread, ThreadPoolExecutor connections) {
     this.host = host;
     this.http = http;
     this.thread = thread;
@@ -86,20 +104,11 @@ public final class Server implements AutoCloseable {
    *
    * @param model not used by others until the server is closed, which does not close it
    * @param faults receives a line about each failure that is the server's own
-   * @throws UsageException if the host or port cannot be listened on, or a key is missing
+   * @throws UsageException if the port cannot be listened on
    */
   public static Server start(Model model, Settings settings, Consumer<String> faults) {
-    InetAddress address = address(settings.host());
-    if (!address.isLoopbackAddress() && settings.key().isEmpty()) {
-      throw new UsageException(
-          OptionText.of(
-              "{host} %s is reached from other machines, so an API key must be required; write one"
-                  + " to a file and pass {api_key_file} FILE, or set %s",
-              settings.host(),
-              KEY_VARIABLE));
-    }
     limitTimes();
-    HttpServer http = listen(address, settings);
+    HttpServer http = listen(settings);
     ModelThread thread =
         new ModelThread(
             model.model(),
@@ -115,9 +124,6 @@ public final class Server implements AutoCloseable {
     http.start();
     return new Server(settings.host(), http, thread, connections);
   }
-
-  /** The environment variable that may hold the key. */
-  public static final String KEY_VARIABLE = "DPO4J_API_KEY";
 
   private static InetAddress address(String host) {
     try {
@@ -142,9 +148,9 @@ public final class Server implements AutoCloseable {
     }
   }
 
-  private static HttpServer listen(InetAddress address, Settings settings) {
+  private static HttpServer listen(Settings settings) {
     try {
-      return HttpServer.create(new InetSocketAddress(address, settings.port()), 0);
+      return HttpServer.create(new InetSocketAddress(address(settings.host()), settings.port()), 0);
     } catch (IOException e) {
       throw new UsageException(
           "port",

@@ -134,7 +134,7 @@ class GeneratorTest {
 
   @Test
   void theReceiverEndsACompletion() {
-    GeneratedTokens completion =
+    Generator.Completion completion =
         greedy(counting, 9).generate(new int[] {5}, 10, token -> token != 7);
     assertThat(completion.ids()).containsExactly(6, 7);
     assertThat(completion.ended()).isFalse();
@@ -233,8 +233,9 @@ class GeneratorTest {
           new Generator.Prompt(new int[] {1, 7, 3, 20}, 3),
           new Generator.Prompt(new int[] {6, 12}, 4));
 
-  private static List<List<GeneratedTokens>> all(Generator generator, int each, int batchSize) {
-    List<List<GeneratedTokens>> all = new ArrayList<>();
+  private static List<List<Generator.Completion>> all(
+      Generator generator, int each, int batchSize) {
+    List<List<Generator.Completion>> all = new ArrayList<>();
     generator.generate(PROMPTS, each, 12, batchSize, all::add);
     return all;
   }
@@ -246,14 +247,14 @@ class GeneratorTest {
       // Some completions end early, so that others take their places.
       Generator generator =
           new Generator(model, Set.of(4, 9, 21), new TokenSampler(1, 0.95, 30), 5);
-      List<List<GeneratedTokens>> oneByOne = all(generator, 3, 1);
+      List<List<Generator.Completion>> oneByOne = all(generator, 3, 1);
       assertThat(oneByOne).hasSize(PROMPTS.size());
       for (int batchSize : new int[] {2, 7, 100}) {
-        List<List<GeneratedTokens>> batched = all(generator, 3, batchSize);
+        List<List<Generator.Completion>> batched = all(generator, 3, batchSize);
         for (int i = 0; i < PROMPTS.size(); i++) {
           for (int j = 0; j < 3; j++) {
-            GeneratedTokens expected = oneByOne.get(i).get(j);
-            GeneratedTokens found = batched.get(i).get(j);
+            Generator.Completion expected = oneByOne.get(i).get(j);
+            Generator.Completion found = batched.get(i).get(j);
             assertThat(found.ids()).isEqualTo(expected.ids());
             assertThat(found.ended()).isEqualTo(expected.ended());
             assertThat(found.logProb()).isCloseTo(expected.logProb(), within(1e-9));
@@ -267,9 +268,9 @@ class GeneratorTest {
   @EnumSource
   void inEveryFamilyGreedyCompletionsOfABatchAreThoseOfEachPromptAlone(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 3)) {
-      List<List<GeneratedTokens>> batched = all(greedy(model, 9), 1, 3);
+      List<List<Generator.Completion>> batched = all(greedy(model, 9), 1, 3);
       for (int i = 0; i < PROMPTS.size(); i++) {
-        GeneratedTokens alone = greedy(model, 9).generate(PROMPTS.get(i).ids(), 12);
+        Generator.Completion alone = greedy(model, 9).generate(PROMPTS.get(i).ids(), 12);
         assertThat(batched.get(i).get(0).ids()).isEqualTo(alone.ids());
       }
     }
@@ -282,9 +283,9 @@ class GeneratorTest {
     int end = 9;
     try (CausalLm model = kind.create(ElementType.F32, 3)) {
       Generator generator = new Generator(model, Set.of(end), new TokenSampler(1.3, 0.9), 5);
-      List<List<GeneratedTokens>> all = all(generator, 8, 6);
+      List<List<Generator.Completion>> all = all(generator, 8, 6);
       for (int i = 0; i < PROMPTS.size(); i++) {
-        for (GeneratedTokens completion : all.get(i)) {
+        for (Generator.Completion completion : all.get(i)) {
           int[] ids = Arrays.copyOf(completion.ids(), completion.count());
           if (completion.ended()) {
             ids[ids.length - 1] = end;
@@ -302,14 +303,14 @@ class GeneratorTest {
           }
         }
       }
-      assertThat(all.stream().flatMap(List::stream)).anyMatch(GeneratedTokens::ended);
+      assertThat(all.stream().flatMap(List::stream)).anyMatch(Generator.Completion::ended);
     }
   }
 
   /** The row of token 8 is 50 at token 9, and 0 at the 99 others. */
   @Test
   void theEndTokenCountsInTheLogProbability() {
-    GeneratedTokens completion =
+    Generator.Completion completion =
         greedy(new BigramModel(VOCABULARY, counting(1)), 7).generate(new int[] {5}, 9);
     assertThat(completion.ids()).containsExactly(6);
     assertThat(completion.count()).isEqualTo(2);

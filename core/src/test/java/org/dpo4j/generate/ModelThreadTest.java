@@ -132,7 +132,7 @@ class ModelThreadTest {
         Recorder found = recorders.get(i).await();
         assertThat(found.failure).isNull();
         Generator alone = new Generator(model, END, request.sampler(), request.seed());
-        List<GeneratedTokens> expected = new ArrayList<>();
+        List<Generator.Completion> expected = new ArrayList<>();
         alone.generate(
             List.of(new Generator.Prompt(request.prompt(), 0)),
             request.completions(),
@@ -140,8 +140,7 @@ class ModelThreadTest {
             1,
             expected::addAll);
         for (int j = 0; j < expected.size(); j++) {
-          assertThat(found.ids(j))
-              .isEqualTo(IntStream.of(expected.get(j).ids()).boxed().toList());
+          assertThat(found.ids(j)).isEqualTo(IntStream.of(expected.get(j).ids()).boxed().toList());
           assertThat(found.ends[j] != null).isEqualTo(expected.get(j).ended());
           Token end = found.ends[j];
           double sum =

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -30,6 +31,7 @@ import org.dpo4j.config.ServeConfig;
 import org.dpo4j.options.Limit;
 import org.dpo4j.serve.Server;
 import org.dpo4j.torch.TensorScope;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,10 +57,14 @@ class ServeRunTest {
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final Path folder;
-  private Server server;
+  private @Nullable Server started;
 
   ServeRunTest(@TempDir Path folder) {
     this.folder = folder;
+  }
+
+  private Server server() {
+    return Objects.requireNonNull(started);
   }
 
   private interface Work {
@@ -95,8 +101,8 @@ class ServeRunTest {
         config,
         environment,
         output(out),
-        started -> {
-          server = started;
+        server -> {
+          started = server;
           try {
             work.run();
           } catch (Exception e) {
@@ -106,7 +112,7 @@ class ServeRunTest {
   }
 
   private HttpRequest.Builder request(String path) {
-    return HttpRequest.newBuilder(URI.create(server.url().replace("/v1", "") + path))
+    return HttpRequest.newBuilder(URI.create(server().url().replace("/v1", "") + path))
         .timeout(Duration.ofMinutes(2));
   }
 
@@ -154,8 +160,7 @@ class ServeRunTest {
     HttpResponse<String> response = post(path, body);
     assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
     assertThat(response.headers().firstValue("Content-Type")).hasValue("text/event-stream");
-    List<String> data =
-        response.body().lines().filter(line -> line.startsWith("data: ")).toList();
+    List<String> data = response.body().lines().filter(line -> line.startsWith("data: ")).toList();
     assertThat(data).last().isEqualTo("data: [DONE]");
     return data.subList(0, data.size() - 1).stream()
         .map(line -> JSON.readTree(line.substring("data: ".length())))
@@ -191,8 +196,20 @@ class ServeRunTest {
                     .formatted((Object[]) way);
             String expected =
                 generated(
-                    "temperature", way[0], "top_p", way[1], "top_k", way[2], "min_p", way[3],
-                    "repetition_penalty", way[4], "seed", 7, "max_new_tokens", 30);
+                    "temperature",
+                    way[0],
+                    "top_p",
+                    way[1],
+                    "top_k",
+                    way[2],
+                    "min_p",
+                    way[3],
+                    "repetition_penalty",
+                    way[4],
+                    "seed",
+                    7,
+                    "max_new_tokens",
+                    30);
             JsonNode whole = answer(fields);
             assertThat(content(whole, 0)).isEqualTo(expected);
             List<JsonNode> events =
@@ -202,8 +219,7 @@ class ServeRunTest {
             assertThat(joined(events, 0, true)).isEqualTo(expected);
             assertThat(events.get(0).get("choices").get(0).get("delta").get("role").asString())
                 .isEqualTo("assistant");
-            assertThat(
-                    events.get(events.size() - 1).get("choices").get(0).get("finish_reason"))
+            assertThat(events.get(events.size() - 1).get("choices").get(0).get("finish_reason"))
                 .isEqualTo(whole.get("choices").get(0).get("finish_reason"));
           }
         });
@@ -211,8 +227,7 @@ class ServeRunTest {
 
   @Test
   void aCompletionIsThatOfGenerateWithoutATemplate() {
-    String expected =
-        generated("raw", true, "temperature", 1, "seed", 3, "max_new_tokens", 20);
+    String expected = generated("raw", true, "temperature", 1, "seed", 3, "max_new_tokens", 20);
     serving(
         () -> {
           String fields = ", \"seed\": 3, \"max_tokens\": 20, \"model\": \"tiny-chat\"}";
@@ -223,7 +238,8 @@ class ServeRunTest {
           assertThat(whole.get("choices").get(0).get("text").asString()).isEqualTo(expected);
           assertThat(
                   joined(
-                      events("/v1/completions", "{\"prompt\": [\"Hello\"], \"stream\": true" + fields),
+                      events(
+                          "/v1/completions", "{\"prompt\": [\"Hello\"], \"stream\": true" + fields),
                       0,
                       false))
               .isEqualTo(expected);
@@ -231,7 +247,8 @@ class ServeRunTest {
           JsonNode standard =
               JSON.readTree(post("/v1/completions", "{\"prompt\": [5, 6], \"seed\": 1}").body());
           assertThat(standard.get("usage").get("prompt_tokens").asInt()).isEqualTo(2);
-          assertThat(standard.get("usage").get("completion_tokens").asInt()).isLessThanOrEqualTo(16);
+          assertThat(standard.get("usage").get("completion_tokens").asInt())
+              .isLessThanOrEqualTo(16);
         });
   }
 
@@ -245,11 +262,11 @@ class ServeRunTest {
     serving(
         () -> {
           String fields =
-              ", \"temperature\": 0, \"max_tokens\": 30, \"stop\": " + JSON.writeValueAsString(stop);
+              ", \"temperature\": 0, \"max_tokens\": 30, \"stop\": "
+                  + JSON.writeValueAsString(stop);
           JsonNode whole = answer(fields);
           assertThat(content(whole, 0)).isEqualTo(expected);
-          assertThat(whole.get("choices").get(0).get("finish_reason").asString())
-              .isEqualTo("stop");
+          assertThat(whole.get("choices").get(0).get("finish_reason").asString()).isEqualTo("stop");
           List<JsonNode> events =
               events(
                   "/v1/chat/completions",
@@ -267,8 +284,7 @@ class ServeRunTest {
           assertThat(whole.get("choices").size()).isEqualTo(3);
           assertThat(content(whole, 0))
               .isEqualTo(generated("temperature", 1, "seed", 5, "max_new_tokens", 12));
-          List<String> texts =
-              List.of(content(whole, 0), content(whole, 1), content(whole, 2));
+          List<String> texts = List.of(content(whole, 0), content(whole, 1), content(whole, 2));
           assertThat(texts).doesNotHaveDuplicates();
           List<JsonNode> events =
               events(
@@ -407,8 +423,7 @@ class ServeRunTest {
     serving(
         () -> {
           for (String[] each : wrong) {
-            assertRefused(
-                chat(", \"%s\": %s".formatted(each[0], each[1])), 400, each[0], each[2]);
+            assertRefused(chat(", \"%s\": %s".formatted(each[0], each[1])), 400, each[0], each[2]);
           }
           assertRefused(
               chat(", \"model\": \"gpt\""),
@@ -432,11 +447,17 @@ class ServeRunTest {
   void aWrongMessageIsRefusedByItsPlace() {
     String[][] wrong = {
       {"[]", "messages", "\"messages\" must be a list of at least one message but was []"},
-      {"\"Hello\"", "messages", "\"messages\" must be a list of at least one message but was \"Hello\""},
-      {"[5]", "messages[0]", "\"messages[0]\" must be an object with \"role\" and \"content\" but was 5"},
       {
-        "[{\"role\":\"user\"}]", "messages[0].content", "\"messages[0].content\" is missing"
+        "\"Hello\"",
+        "messages",
+        "\"messages\" must be a list of at least one message but was \"Hello\""
       },
+      {
+        "[5]",
+        "messages[0]",
+        "\"messages[0]\" must be an object with \"role\" and \"content\" but was 5"
+      },
+      {"[{\"role\":\"user\"}]", "messages[0].content", "\"messages[0].content\" is missing"},
       {
         "[{\"role\":\"usr\",\"content\":\"\"}]",
         "messages[0].role",
@@ -555,7 +576,7 @@ class ServeRunTest {
           JsonNode models = JSON.readTree(send(request("/v1/models")).body());
           assertThat(models.get("data").get(0).get("id").asString()).isEqualTo("tiny-chat");
           assertThat(models.get("data").get(0).get("max_model_len").asInt())
-              .isEqualTo(server.positions());
+              .isEqualTo(server().positions());
           JsonNode usage = answer(", \"max_tokens\": 5").get("usage");
           chat(", \"n\": 0");
           String metrics = send(request("/metrics")).body();
@@ -583,7 +604,8 @@ class ServeRunTest {
         Map.of(),
         () -> {
           assertThat(send(request("/health")).statusCode()).isEqualTo(200);
-          for (String wrong : new String[] {null, KEY, "Bearer ", "Bearer x" + KEY, "Basic " + KEY}) {
+          for (String wrong :
+              new String[] {null, KEY, "Bearer ", "Bearer x" + KEY, "Basic " + KEY}) {
             for (String path : List.of("/v1/models", "/metrics", "/v1/chat/completions")) {
               HttpRequest.Builder request = request(path);
               if (wrong != null) {
@@ -609,7 +631,8 @@ class ServeRunTest {
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("host 0.0.0.0 is reached from other machines")
         .hasMessageContaining("DPO4J_API_KEY");
-    serving(open, Map.of("DPO4J_API_KEY", KEY), () -> assertThat(server.url()).contains("0.0.0.0"));
+    serving(
+        open, Map.of("DPO4J_API_KEY", KEY), () -> assertThat(server().url()).contains("0.0.0.0"));
 
     Path file = Files.writeString(folder.resolve("key"), "short\n");
     ServeConfig withShort = config("api_key_file", file);
@@ -626,7 +649,7 @@ class ServeRunTest {
   void aPortThatIsTakenIsAnErrorOfTheOption() {
     serving(
         () -> {
-          int port = URI.create(server.url()).getPort();
+          int port = URI.create(server().url()).getPort();
           ServeConfig second = config("port", port);
           assertThatThrownBy(() -> ServeRun.run(second, Map.of(), output(out), started -> {}))
               .isInstanceOf(UsageException.class)
@@ -642,15 +665,17 @@ class ServeRunTest {
   void aWebPageIsRefused() {
     serving(
         () -> {
-          int port = URI.create(server.url()).getPort();
+          int port = URI.create(server().url()).getPort();
           String get = "GET /v1/models HTTP/1.1\r\nConnection: close\r\n";
           assertThat(raw(get + "Host: 127.0.0.1:" + port + "\r\n\r\n")).startsWith("HTTP/1.1 200");
           assertThat(raw(get + "Host: LOCALHOST\r\n\r\n")).startsWith("HTTP/1.1 200");
           assertThat(raw(get + "Host: evil.example:" + port + "\r\n\r\n"))
               .startsWith("HTTP/1.1 403");
           assertThat(
-                  raw(get + "Host: localhost:%d\r\nOrigin: http://localhost:%d\r\n\r\n"
-                          .formatted(port, port)))
+                  raw(
+                      get
+                          + "Host: localhost:%d\r\nOrigin: http://localhost:%d\r\n\r\n"
+                              .formatted(port, port)))
               .startsWith("HTTP/1.1 200");
           for (String origin : List.of("https://evil.example", "null", "http://localhost:1")) {
             assertThat(raw(get + "Host: localhost\r\nOrigin: " + origin + "\r\n\r\n"))
@@ -667,7 +692,7 @@ class ServeRunTest {
   }
 
   private String raw(String request) throws IOException {
-    URI address = URI.create(server.url());
+    URI address = URI.create(server().url());
     try (Socket socket = new Socket(address.getHost(), address.getPort())) {
       socket.setSoTimeout(60_000);
       socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
@@ -686,8 +711,14 @@ class ServeRunTest {
     socket
         .getOutputStream()
         .write(
-            ("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-                    + "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n")
+            String.join(
+                    "\r\n",
+                    "POST /v1/chat/completions HTTP/1.1",
+                    "Host: localhost",
+                    "Content-Type: application/json",
+                    "Content-Length: %d",
+                    "",
+                    "")
                 .formatted(bytes.length)
                 .getBytes(StandardCharsets.US_ASCII));
     socket.getOutputStream().write(bytes);
@@ -695,7 +726,7 @@ class ServeRunTest {
   }
 
   private Socket connect() throws IOException {
-    URI address = URI.create(server.url());
+    URI address = URI.create(server().url());
     Socket socket = new Socket(address.getHost(), address.getPort());
     socket.setSoTimeout(60_000);
     return socket;
@@ -753,7 +784,8 @@ class ServeRunTest {
             HttpResponse<String> refused = chat("");
             assertThat(refused.statusCode()).isEqualTo(429);
             assertThat(refused.headers().firstValue("Retry-After")).isPresent();
-            assertThat(refused.body()).contains("1 requests wait already", "queue_full");
+            assertThat(refused.body())
+                .contains("the queue is full, with 1 waiting; try again later", "queue_full");
           }
           awaitRunning(false);
           answer(", \"max_tokens\": 2");
@@ -779,8 +811,14 @@ class ServeRunTest {
                   .write(
                       (i % 2 == 0
                               ? "POST /v1/chat/completions HTTP/1.1\r\nHost: local"
-                              : "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-                                  + "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+                              : String.join(
+                                  "\r\n",
+                                  "POST /v1/chat/completions HTTP/1.1",
+                                  "Host: localhost",
+                                  "Content-Type: application/json",
+                                  "Content-Length: 99",
+                                  "",
+                                  "{"))
                           .getBytes(StandardCharsets.US_ASCII));
             }
             answer(", \"max_tokens\": 2");
@@ -859,12 +897,12 @@ class ServeRunTest {
           try (Socket socket = connect()) {
             post(socket, endless(true));
             awaitRunning(true);
-            server.close(Duration.ofMillis(100));
+            server().close(Duration.ofMillis(100));
             String all = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             assertThat(all).contains("the server is being stopped").doesNotContain("[DONE]");
           }
           assertThatThrownBy(this::connect).isInstanceOf(IOException.class);
-          server.await();
+          server().await();
         });
   }
 }

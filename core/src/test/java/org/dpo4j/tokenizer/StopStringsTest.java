@@ -1,4 +1,4 @@
-package org.dpo4j.generate;
+package org.dpo4j.tokenizer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,15 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.dpo4j.tokenizer.IncrementalDecoder;
-import org.dpo4j.tokenizer.TextTokenizer;
 import org.junit.jupiter.api.Test;
 
 /**
  * Closes: a stop string that is shown in part or missed where tokens cut it, text after it, text
  * that is lost because it began like one, and a result that depends on the tokens.
  */
-class CompletionTextTest {
+class StopStringsTest {
 
   /** Each byte is a token. */
   private static final TextTokenizer BYTES =
@@ -42,7 +40,7 @@ class CompletionTextTest {
 
   /** The pieces, the last of which is what {@code finish} gives. */
   private static List<String> pieces(String text, String... stops) {
-    CompletionText completion = new CompletionText(new IncrementalDecoder(BYTES), List.of(stops));
+    IncrementalDecoder completion = new IncrementalDecoder(BYTES, new int[0], List.of(stops));
     List<String> pieces = new ArrayList<>();
     for (int id : BYTES.encode(text, false)) {
       pieces.add(completion.add(id));
@@ -87,7 +85,7 @@ class CompletionTextTest {
 
   @Test
   void nothingFollowsAStopString() {
-    CompletionText text = new CompletionText(new IncrementalDecoder(BYTES), List.of("b"));
+    IncrementalDecoder text = new IncrementalDecoder(BYTES, new int[0], List.of("b"));
     assertThat(text.add('a')).isEqualTo("a");
     assertThat(text.add('b')).isEmpty();
     assertThat(text.stopped()).isTrue();
@@ -126,7 +124,7 @@ class CompletionTextTest {
 
   @Test
   void anEmptyStopStringIsRefused() {
-    assertThatThrownBy(() -> new CompletionText(new IncrementalDecoder(BYTES), List.of("a", "")))
+    assertThatThrownBy(() -> new IncrementalDecoder(BYTES, new int[0], List.of("a", "")))
         .isInstanceOf(IllegalArgumentException.class);
   }
 }
