@@ -23,9 +23,11 @@ final class StopSignals implements AutoCloseable {
   /** The exit code of a process that a signal ended is this plus the signal's number. */
   private static final int EXIT_BASE = 128;
 
+  private static final int INTERRUPT = 2;
+
   /** Signals by name, with their numbers in POSIX. */
   private static final Map<String, Integer> SIGNALS =
-      new TreeMap<>(Map.of("HUP", 1, "INT", 2, "TERM", 15));
+      new TreeMap<>(Map.of("HUP", 1, "INT", INTERRUPT, "TERM", 15));
 
   /** A signal and its handler before. */
   private record Previous(Object signal, Object handler) {}
@@ -64,7 +66,7 @@ final class StopSignals implements AutoCloseable {
    */
   static StopSignals interrupting(BooleanSupplier stop) {
     StopSignals signals = new StopSignals(stop);
-    signals.handle("INT", SIGNALS.get("INT"));
+    signals.handle("INT", INTERRUPT);
     return signals;
   }
 

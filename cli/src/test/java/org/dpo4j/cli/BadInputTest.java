@@ -125,7 +125,7 @@ class BadInputTest {
             "--repetition_penalty must be between 0.01 and 100 but was 0"),
         usage(
             "empty stop text",
-            GENERATE + "--prompt Hi --stop=",
+            GENERATE + "--prompt Hi --stop=[\"\"]",
             "--stop must be texts of at least one character but was empty"),
         usage(
             "port too large",
@@ -140,7 +140,7 @@ class BadInputTest {
         usage(
             "compared with nothing",
             "chat --model $/model --compare_with $/none",
-            "--compare_with must be a checkpoint folder"),
+            "--compare_with must be a folder but was"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
         usage(

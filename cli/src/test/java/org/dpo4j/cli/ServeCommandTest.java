@@ -3,16 +3,20 @@ package org.dpo4j.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,7 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @DisabledOnOs(OS.WINDOWS)
 class ServeCommandTest {
 
-  private static final Pattern ADDRESS = Pattern.compile("serving mine on (http://\\S+):");
+  private static final Pattern ADDRESS = Pattern.compile("serving mine on (http://\\S+/v1):");
 
   private final Path log;
 
@@ -64,6 +68,48 @@ class ServeCommandTest {
           .endsWith("stopped: no request is answered any more\n");
     } finally {
       process.destroyForcibly();
+    }
+  }
+
+  /** The limit is 30 seconds by default; it also holds for a body that does not come. */
+  @Test
+  void aRequestThatDoesNotArriveInTimeIsClosed() throws Exception {
+    Process process =
+        Subprocess.of(
+                log,
+                List.of("-Dsun.net.httpserver.maxReqTime=1"),
+                List.of(
+                    "serve",
+                    "--model",
+                    "../examples/tiny-chat",
+                    "--port",
+                    "0",
+                    "--served_model_name",
+                    "mine"))
+            .start();
+    try {
+      URI url = URI.create(address(process));
+      for (String part :
+          List.of(
+              "GET /health HTTP/1.1\r\nHost: loc",
+              "POST /v1/completions HTTP/1.1\r\nContent-Type: application/json\r\n"
+                  + "Content-Length: 9\r\n\r\n{")) {
+        try (Socket socket = new Socket(url.getHost(), url.getPort())) {
+          socket.setSoTimeout(60_000);
+          socket.getOutputStream().write(part.getBytes(StandardCharsets.US_ASCII));
+          assertThat(closed(socket)).isTrue();
+        }
+      }
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static boolean closed(Socket socket) throws IOException {
+    try {
+      return socket.getInputStream().read() < 0;
+    } catch (SocketException e) {
+      return true; // reset
     }
   }
 

@@ -416,7 +416,7 @@ public final class LanguageModel implements AutoCloseable {
    * @throws DpoException if the prompt fills the context or the thread is interrupted
    */
   public Completion generate(String prompt, Sampling sampling, Consumer<String> pieces) {
-    return computing(() -> generate(encoder.prompt(prompt), sampling, pieces));
+    return computing(() -> generate(encoder.prompt(prompt), true, sampling, pieces));
   }
 
   /**
@@ -447,7 +447,8 @@ public final class LanguageModel implements AutoCloseable {
    *     thread is interrupted
    */
   public Completion generate(List<Message> messages, Sampling sampling, Consumer<String> pieces) {
-    return computing(() -> generate(encoder.prompt(messages), sampling, pieces));
+    boolean continues = bundle.tokenizer().template() == null;
+    return computing(() -> generate(encoder.prompt(messages), continues, sampling, pieces));
   }
 
   /**
@@ -507,14 +508,21 @@ public final class LanguageModel implements AutoCloseable {
     }
   }
 
-  private Completion generate(int[] prompt, Sampling sampling, Consumer<String> pieces) {
+  /**
+   * @param continues whether the completion continues the text of the prompt, and so keeps the
+   *     space before its first word
+   */
+  private Completion generate(
+      int[] prompt, boolean continues, Sampling sampling, Consumer<String> pieces) {
     Generator generator =
         new Generator(
             bundle.model(),
             endTokens,
             new TokenSampler(sampling.temperature(), sampling.topP()),
             sampling.seed());
-    IncrementalDecoder decoder = new IncrementalDecoder(bundle.tokenizer().text());
+    IncrementalDecoder decoder =
+        new IncrementalDecoder(
+            bundle.tokenizer().text(), continues ? prompt : new int[0], List.of());
     StringBuilder text = new StringBuilder();
     Generator.Completion completion =
         generator.generate(

@@ -46,7 +46,7 @@ final class Gate {
               .formatted(host));
     }
     String origin = headers.getFirst("Origin");
-    if (origin != null && !origin.equals("http://" + host)) {
+    if (origin != null && !origin.equals("http://" + host) && !origin.equals("https://" + host)) {
       throw ApiError.of(
           ApiError.FORBIDDEN,
           "a web page must not use this server, but one of \"%s\" did; let its own server ask"
