@@ -59,6 +59,7 @@ import org.springframework.ai.openai.api.OpenAiApi;
  * of others read: each client gets the text of {@code generate}, whole and streamed, the counts of
  * tokens, and an error that it understands.
  */
+@SuppressWarnings("deprecation") // OpenAI deprecates seed, by which the answer is known
 class ClientsTest {
 
   private static final Path TINY_CHAT = Path.of("..", "examples", "tiny-chat");
