@@ -21,9 +21,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Rejects defects of structure: a package that uses a later one of the line, native memory handled
- * or a connection opened outside the package that may, and a library that ends the process or
- * writes to its streams.
+ * Rejects defects of structure: a package that uses a later one of the line, native memory handled,
+ * a connection opened or listened for outside the package that may, and a library that ends the
+ * process or writes to its streams.
  */
 class ArchitectureTest {
 
@@ -50,6 +50,7 @@ class ArchitectureTest {
           "judge",
           "report",
           "hub",
+          "serve",
           "plan",
           "config",
           "run",
@@ -160,11 +161,11 @@ class ArchitectureTest {
             .resideOutsideOfPackage(inside("hub"))
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("java.net.http..", "javax.net..", "com.sun.net..")
+            .resideInAnyPackage("java.net.http..", "javax.net..")
             .orShould()
             .dependOnClassesThat()
             .haveNameMatching(
-                "java\\.net\\.(.*Socket.*|URLConnection|HttpURLConnection|InetAddress)"
+                "java\\.net\\.((Server|Datagram|Multicast)?Socket|URLConnection|HttpURLConnection)"
                     + "|java\\.nio\\.channels\\..*(Socket|Datagram)Channel")
             .orShould()
             .callMethod(URL.class, "openConnection")
@@ -181,6 +182,30 @@ class ArchitectureTest {
                 .flatMap(type -> type.getDirectDependenciesFromSelf().stream())
                 .map(dependency -> dependency.getTargetClass().getPackageName()))
         .contains("java.net.http");
+  }
+
+  @Test
+  void onlyTheServerListensAndLooksUpAddresses() {
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackages(inside("serve"), inside("hub"))
+            .should()
+            .dependOnClassesThat()
+            .haveNameMatching("java\\.net\\.(InetAddress|InetSocketAddress)"));
+    check(
+        noClasses()
+            .that()
+            .resideOutsideOfPackage(inside("serve"))
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("com.sun.net.."));
+    assertThat(
+            CORE.stream()
+                .filter(type -> packageOf(type).equals("serve"))
+                .flatMap(type -> type.getDirectDependenciesFromSelf().stream())
+                .map(dependency -> dependency.getTargetClass().getPackageName()))
+        .contains("com.sun.net.httpserver");
   }
 
   @Test

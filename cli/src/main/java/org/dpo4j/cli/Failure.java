@@ -109,6 +109,7 @@ record Failure(Console console, boolean debug) {
           case "rounds" ->
               "rounds --model examples/tiny-chat --prompts_file examples/eval.jsonl --judge length --prefer shorter --output_dir tuned";
           case "generate" -> "generate --model examples/tiny-chat --prompt \"Hello\"";
+          case "chat", "serve" -> command + " --model examples/tiny-chat";
           default -> command + " " + model;
         };
   }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.ChatConfig;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
@@ -15,6 +16,7 @@ import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PairsConfig;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.config.ServeConfig;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
@@ -26,6 +28,7 @@ import org.dpo4j.run.MergeRun;
 import org.dpo4j.run.PairsRun;
 import org.dpo4j.run.SampleRun;
 import org.dpo4j.run.ScoreRun;
+import org.dpo4j.run.ServeRun;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -92,6 +95,22 @@ public final class Main implements Callable<Integer> {
             GenerateConfig.OPTIONS,
             GenerateConfig::checkInputs,
             GenerateRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "chat",
+            "Talks with a model, or with two models beside each other.",
+            runner,
+            ChatConfig.OPTIONS,
+            ChatConfig::checkInputs,
+            (config, output) -> Chatter.run(config, output, console)));
+    line.addSubcommand(
+        RunCommand.line(
+            "serve",
+            "Answers requests in the form of OpenAI's API: for trying out and small services.",
+            runner,
+            ServeConfig.OPTIONS,
+            ServeConfig::checkInputs,
+            ServeRun::run));
     line.addSubcommand(
         RunCommand.line(
             "sample",

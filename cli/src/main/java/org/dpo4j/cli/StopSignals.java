@@ -6,12 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import org.dpo4j.Cancellation;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Ctrl-C and the signals by which a system ends a process. The first one suspends the run, which
- * then saves a checkpoint after its step; the second one ends the process at once.
+ * Ctrl-C and the signals by which a system ends a process. A command says what the first one does;
+ * another one ends the process at once.
  *
  * <p>The JDK handles signals in {@code sun.misc.Signal} alone, whose every use is a compiler
  * warning that cannot be turned off; hence the reflection. Where it is missing, a signal ends the
@@ -22,27 +23,50 @@ final class StopSignals implements AutoCloseable {
   /** The exit code of a process that a signal ended is this plus the signal's number. */
   private static final int EXIT_BASE = 128;
 
+  private static final int INTERRUPT = 2;
+
   /** Signals by name, with their numbers in POSIX. */
   private static final Map<String, Integer> SIGNALS =
-      new TreeMap<>(Map.of("HUP", 1, "INT", 2, "TERM", 15));
+      new TreeMap<>(Map.of("HUP", 1, "INT", INTERRUPT, "TERM", 15));
 
   /** A signal and its handler before. */
   private record Previous(Object signal, Object handler) {}
 
-  private final Console console;
-  private final Cancellation cancellation;
+  private final BooleanSupplier action;
   private final List<Previous> previous = new ArrayList<>();
   private volatile int exitCode;
 
-  private StopSignals(Console console, Cancellation cancellation) {
-    this.console = console;
-    this.cancellation = cancellation;
+  private StopSignals(BooleanSupplier action) {
+    this.action = action;
   }
 
-  /** Handles the signals until it is closed. */
+  /**
+   * Handles the signals until it is closed: the first one suspends the run, which then saves a
+   * checkpoint after its step.
+   */
   static StopSignals suspending(Cancellation cancellation, Console console) {
-    StopSignals signals = new StopSignals(console, cancellation);
+    StopSignals signals =
+        new StopSignals(
+            () -> {
+              if (cancellation.isSuspended()) {
+                return false;
+              }
+              cancellation.suspend();
+              console.err().println("stopping after this step; Ctrl-C again stops at once");
+              return true;
+            });
     SIGNALS.forEach(signals::handle);
+    return signals;
+  }
+
+  /**
+   * Handles Ctrl-C alone until it is closed.
+   *
+   * @param stop stops what is being done; returns whether there was something to stop
+   */
+  static StopSignals interrupting(BooleanSupplier stop) {
+    StopSignals signals = new StopSignals(stop);
+    signals.handle("INT", INTERRUPT);
     return signals;
   }
 
@@ -91,15 +115,13 @@ final class StopSignals implements AutoCloseable {
   }
 
   private synchronized void receive(int code) {
-    if (exitCode != 0) {
+    if (!action.getAsBoolean()) {
       System.exit(code);
     }
     exitCode = code;
-    cancellation.suspend();
-    console.err().println("stopping after this step; Ctrl-C again stops at once");
   }
 
-  /** 0, or the exit code for the first signal that was received. */
+  /** 0, or the exit code for the signal that was received. */
   int exitCode() {
     return exitCode;
   }

@@ -115,6 +115,32 @@ class BadInputTest {
     return Stream.of(
         usage("unknown verb", "trian", "unknown command \"trian\"", "did you mean train?"),
         usage("unknown option", SHORT + "--bta 1", "--bta is no option", "did you mean --beta?"),
+        usage(
+            "min-p above one",
+            GENERATE + "--prompt Hi --min_p 2",
+            "--min_p must be between 0 and 1 but was 2; 0 turns it off"),
+        usage(
+            "penalty of zero",
+            GENERATE + "--prompt Hi --repetition_penalty 0",
+            "--repetition_penalty must be between 0.01 and 100 but was 0"),
+        usage(
+            "empty stop text",
+            GENERATE + "--prompt Hi --stop=[\"\"]",
+            "--stop must be texts of at least one character but was empty"),
+        usage(
+            "port too large",
+            "serve --model $/model --port 70000",
+            "--port must be a whole number from 0 to 65535 but was 70000"),
+        usage(
+            "host without a key",
+            "serve --model $/model --host 0.0.0.0",
+            "--host 0.0.0.0 is reached from other machines",
+            "--api_key_file",
+            "DPO4J_API_KEY"),
+        usage(
+            "compared with nothing",
+            "chat --model $/model --compare_with $/none",
+            "--compare_with must be a folder but was"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
         usage(

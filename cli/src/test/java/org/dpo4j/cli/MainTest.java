@@ -17,6 +17,7 @@ import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.DpoException;
+import org.dpo4j.config.ChatConfig;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
@@ -26,6 +27,7 @@ import org.dpo4j.config.PlanConfig;
 import org.dpo4j.config.RoundsConfig;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.config.ServeConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.options.OptionSpec;
@@ -93,6 +95,8 @@ class MainTest {
             Map.entry("score", ScoreConfig.OPTIONS),
             Map.entry("inspect", InspectConfig.OPTIONS),
             Map.entry("generate", GenerateConfig.OPTIONS),
+            Map.entry("chat", ChatConfig.OPTIONS),
+            Map.entry("serve", ServeConfig.OPTIONS),
             Map.entry("sample", SampleConfig.OPTIONS),
             Map.entry("pairs", PairsConfig.OPTIONS),
             Map.entry("rounds", RoundsConfig.OPTIONS),

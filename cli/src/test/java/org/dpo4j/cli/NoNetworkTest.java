@@ -127,8 +127,10 @@ class NoNetworkTest {
               "",
               "help",
               ""));
-      // The one that connects; it is the subject of a test of its own.
+      calls.put("chat", "--model=%stiny-chat".formatted(EXAMPLES)); // its input is empty
+      // The one that connects, which is the subject of a test of its own, and the one that listens.
       calls.put("download", "--help");
+      calls.put("serve", "--help");
       return calls;
     }
 
@@ -327,7 +329,10 @@ class NoNetworkTest {
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of(Commands.class.getName(), here.toString(), words[0], words[1]));
     ProcessBuilder builder =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        new ProcessBuilder(command)
+            .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile());
     // Without what surefire sets: the program must choose it itself. And its first unpacking.
     builder.environment().keySet().removeAll(List.of("OPT_OUT_TRACKING", "RUST_FLAVOR"));
     builder.environment().put("DJL_CACHE_DIR", here.resolve("djl").toString());

@@ -33,7 +33,6 @@ import org.dpo4j.data.Row;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.TextEncoder;
-import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.logprob.LengthDesensitizing;
@@ -417,7 +416,7 @@ public final class LanguageModel implements AutoCloseable {
    * @throws DpoException if the prompt fills the context or the thread is interrupted
    */
   public Completion generate(String prompt, Sampling sampling, Consumer<String> pieces) {
-    return computing(() -> generate(encoder.prompt(prompt), sampling, pieces));
+    return computing(() -> generate(encoder.prompt(prompt), true, sampling, pieces));
   }
 
   /**
@@ -448,7 +447,8 @@ public final class LanguageModel implements AutoCloseable {
    *     thread is interrupted
    */
   public Completion generate(List<Message> messages, Sampling sampling, Consumer<String> pieces) {
-    return computing(() -> generate(encoder.prompt(messages), sampling, pieces));
+    boolean continues = bundle.tokenizer().template() == null;
+    return computing(() -> generate(encoder.prompt(messages), continues, sampling, pieces));
   }
 
   /**
@@ -508,18 +508,30 @@ public final class LanguageModel implements AutoCloseable {
     }
   }
 
-  private Completion generate(int[] prompt, Sampling sampling, Consumer<String> pieces) {
+  /**
+   * @param continues whether the completion continues the text of the prompt, and so keeps the
+   *     space before its first word
+   */
+  private Completion generate(
+      int[] prompt, boolean continues, Sampling sampling, Consumer<String> pieces) {
     Generator generator =
         new Generator(
             bundle.model(),
             endTokens,
             new TokenSampler(sampling.temperature(), sampling.topP()),
             sampling.seed());
-    IncrementalDecoder decoder = new IncrementalDecoder(bundle.tokenizer().text());
+    IncrementalDecoder decoder =
+        new IncrementalDecoder(
+            bundle.tokenizer().text(), continues ? prompt : new int[0], List.of());
     StringBuilder text = new StringBuilder();
-    GeneratedTokens completion =
+    Generator.Completion completion =
         generator.generate(
-            prompt, sampling.maxNewTokens(), id -> handOver(decoder.add(id), text, pieces));
+            prompt,
+            sampling.maxNewTokens(),
+            id -> {
+              handOver(decoder.add(id), text, pieces);
+              return true;
+            });
     handOver(decoder.finish(), text, pieces);
     return new Completion(text.toString(), completion.ids().length, completion.ended());
   }

@@ -1,10 +1,12 @@
 package org.dpo4j.config;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -23,6 +25,13 @@ public record GenerateConfig(
     @Option(value = "0", help = "0 = greedy, 1 = the unmodified distribution") double temperature,
     @Option(value = "1", help = "nucleus sampling: keep the top tokens of this probability")
         double topP,
+    @Option(value = "0", help = "keep this number of top tokens; 0 keeps all") int topK,
+    @Option(value = "0", help = "keep tokens this times as probable as the top one; 0 keeps all")
+        double minP,
+    @Option(value = "1", help = "above 1 makes tokens of prompt and completion less probable")
+        double repetitionPenalty,
+    @Option(help = "texts that end a completion and are left out; [\"\\n\"] is a new line")
+        Optional<List<String>> stop,
     @Option(value = "0", help = "random seed") long seed,
     @Option(value = "false", help = "use the prompt as is, without the chat template") boolean raw,
     @Option(value = "cpu", help = Devices.HELP) DeviceName device,
@@ -39,7 +48,19 @@ public record GenerateConfig(
               : OptionText.of("a prompt is missing; pass {prompt} TEXT or {prompts_file} FILE"));
     }
     OptionChecks.sampling(maxNewTokens, temperature, topP);
+    OptionChecks.filters(topK, minP, repetitionPenalty);
+    OptionChecks.require(
+        stop.stream().flatMap(List::stream).noneMatch(String::isEmpty),
+        "stop",
+        "texts of at least one character",
+        "empty",
+        "leave it out");
     OptionChecks.threads(threads);
+  }
+
+  /** Draws tokens as configured. */
+  public TokenSampler tokens() {
+    return new TokenSampler(temperature, topP, topK, minP, repetitionPenalty);
   }
 
   /** Whether the prompts come from the standard input. */

@@ -65,6 +65,12 @@ public final class InputPaths {
     }
   }
 
+  /** Whether a folder is an adapter's and no model's. */
+  static boolean isAdapter(Path path) {
+    return Files.exists(path.resolve(PeftAdapter.CONFIG))
+        && !Files.exists(path.resolve("config.json"));
+  }
+
   /** Checks the folder of the option {@code adapter}. */
   public static void requireAdapter(Path path) {
     requireThere("adapter", path);

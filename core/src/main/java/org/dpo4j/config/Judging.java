@@ -171,4 +171,10 @@ public record Judging(
     rewardModel.ifPresent(inputs::add);
     return inputs;
   }
+
+  /** The values of the option {@code prefer}: which completions the judge of lengths prefers. */
+  public enum PreferredLength {
+    SHORTER,
+    LONGER
+  }
 }

@@ -3,6 +3,7 @@ package org.dpo4j.config;
 import java.util.List;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.options.OptionType;
 
@@ -54,6 +55,18 @@ public final class OptionChecks {
     atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
     notNegative("temperature", temperature, "0 always takes the likeliest id");
     require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
+  }
+
+  static void filters(int topK, double minP, double repetitionPenalty) {
+    atLeast("top_k", topK, 0, "0 keeps all tokens");
+    share("min_p", minP, "0 turns it off");
+    require(
+        repetitionPenalty >= TokenSampler.LEAST_PENALTY
+            && repetitionPenalty <= TokenSampler.LARGEST_PENALTY,
+        "repetition_penalty",
+        "between 0.01 and 100",
+        repetitionPenalty,
+        "1 turns it off");
   }
 
   public static void labelSmoothing(double smoothing) {

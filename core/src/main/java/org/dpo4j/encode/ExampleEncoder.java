@@ -22,7 +22,6 @@ import org.dpo4j.encode.EncodedRow.Status;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.MarkedText;
 import org.dpo4j.tokenizer.ModelTokenizer;
-import org.dpo4j.tokenizer.PlacedTokens;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.jspecify.annotations.Nullable;
@@ -194,7 +193,7 @@ public final class ExampleEncoder {
             .toList(),
         false,
         null,
-        new RenderedTexts(example.prompt(), completions),
+        new EncodedRow.RenderedTexts(example.prompt(), completions),
         RowDoubts.of(example));
   }
 
@@ -209,7 +208,7 @@ public final class ExampleEncoder {
     @Nullable BitSet unscored = null;
     if (scoring.assistantOnly()) {
       MarkedText marked = renderMarked(example);
-      PlacedTokens tokens = placed(marked);
+      TextTokenizer.PlacedTokens tokens = placed(marked);
       whole = List.of(marked.text());
       ids = List.of(tokens.ids());
       unscored = notGenerated(marked, tokens);
@@ -227,7 +226,7 @@ public final class ExampleEncoder {
         ids,
         true,
         unscored,
-        new RenderedTexts(
+        new EncodedRow.RenderedTexts(
             prompt.substring(0, shared),
             whole.stream().map(text -> text.substring(shared)).toList()),
         RowDoubts.of(example, prompt, whole, this::rendered));
@@ -243,7 +242,7 @@ public final class ExampleEncoder {
     }
   }
 
-  private PlacedTokens placed(MarkedText marked) {
+  private TextTokenizer.PlacedTokens placed(MarkedText marked) {
     return tokenizer
         .encodeWithPlaces(marked.text(), false)
         .orElseThrow(
@@ -256,7 +255,7 @@ public final class ExampleEncoder {
   }
 
   /** The tokens that have no part in what the assistant writes. */
-  private static BitSet notGenerated(MarkedText marked, PlacedTokens tokens) {
+  private static BitSet notGenerated(MarkedText marked, TextTokenizer.PlacedTokens tokens) {
     BitSet unscored = new BitSet();
     unscored.set(0, tokens.ids().length);
     for (MarkedText.Span span : marked.generated()) {
@@ -336,7 +335,7 @@ public final class ExampleEncoder {
       List<int[]> ids,
       boolean rendered,
       @Nullable BitSet unscored,
-      RenderedTexts texts,
+      EncodedRow.RenderedTexts texts,
       Set<String> doubts) {
     RowOrigin origin = source.origin();
     int boundary = ids.stream().mapToInt(each -> commonPrefix(prompt, each)).min().orElseThrow();
@@ -398,8 +397,8 @@ public final class ExampleEncoder {
           "ids must be from 0 to %d but one is %d"
               .formatted(limits.vocabSize() - 1, outOfRange.getAsInt()));
     }
-    RenderedTexts texts =
-        new RenderedTexts(
+    EncodedRow.RenderedTexts texts =
+        new EncodedRow.RenderedTexts(
             tokenizer.decode(example.promptIds()),
             example.completions().stream()
                 .map(completion -> tokenizer.decode(completion.ids()))
@@ -409,7 +408,7 @@ public final class ExampleEncoder {
 
   private EncodedRow finish(
       EncodedExample example,
-      RenderedTexts texts,
+      EncodedRow.RenderedTexts texts,
       List<Integer> unmatched,
       Set<String> doubts,
       boolean rendered) {

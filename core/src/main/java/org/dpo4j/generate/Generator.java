@@ -2,23 +2,19 @@ package org.dpo4j.generate;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
-import java.util.function.IntConsumer;
-import java.util.function.Supplier;
-import org.bytedeco.pytorch.Tensor;
+import java.util.function.IntPredicate;
 import org.dpo4j.DpoException;
 import org.dpo4j.Interruption;
 import org.dpo4j.logprob.SequenceLogProbs;
 import org.dpo4j.model.CausalLm;
-import org.dpo4j.model.GrowingSequences;
-import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.TensorScope;
-import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /** Generates completions of prompts. */
@@ -34,39 +30,109 @@ public final class Generator {
   @SuppressWarnings("ArrayRecordComponent") // prompts are never compared
   public record Prompt(int[] ids, int number) {}
 
-  /** A completion that grows. */
-  private static final class Growing {
-    private final @Nullable GeneratedTokens[] siblings; // of one prompt; null until complete
-    private final int number; // among them
-    private final int limit;
-    private final SplittableRandom random;
-    private final List<Integer> tokens = new ArrayList<>();
-    private double logProb;
+  /**
+   * A token of a completion.
+   *
+   * @param logProb of the token under the model at temperature 1, in nats
+   * @param alternatives the most probable tokens in its place, the most probable first; as many as
+   *     were asked for
+   */
+  public record Token(int id, double logProb, List<Alternative> alternatives) {}
 
-    Growing(@Nullable GeneratedTokens[] siblings, int number, int limit, SplittableRandom random) {
-      this.siblings = siblings;
-      this.number = number;
-      this.limit = limit;
-      this.random = random;
-    }
+  /** A token that could stand in the place of another, with its log-probability. */
+  public record Alternative(int id, double logProb) {}
 
-    int last() {
-      return tokens.get(tokens.size() - 1);
-    }
+  /** Gets the tokens of completions. It is called on the thread of the model and must not wait. */
+  public interface Receiver {
 
-    void end(boolean ended) {
-      int[] ids = tokens.stream().mapToInt(Integer::intValue).toArray();
-      siblings[number] = new GeneratedTokens(ids, logProb, ended);
+    /**
+     * Takes the next token.
+     *
+     * @param completion its number among those of the prompt
+     * @return whether the completion goes on
+     */
+    boolean token(int completion, Token token);
+
+    /**
+     * Called once for each completion, after its last token.
+     *
+     * @param end the end token, by which the model ended it; null if something else did
+     */
+    void ended(int completion, @Nullable Token end);
+
+    /** Whether nobody waits for the tokens any more. */
+    default boolean cancelled() {
+      return false;
     }
   }
 
   /**
-   * Sampled tokens, one for each of several completions.
+   * A prompt to complete, how, and who gets the tokens.
    *
-   * @param logProbs of the tokens under the model at temperature 1, in nats
+   * @param number a completion depends on it through its random numbers
+   * @param completions number of completions, at least 1
+   * @param maxNewTokens maximum length of a completion; the model's context may end it earlier
+   * @param seed seed of the sampling, if the temperature is not 0
+   * @param alternatives how many of the most probable tokens are named beside each token
    */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Sampled(int[] tokens, double[] logProbs) {}
+  @SuppressWarnings("ArrayRecordComponent") // prompts are never compared
+  public record Request(
+      int[] prompt,
+      int number,
+      int completions,
+      int maxNewTokens,
+      TokenSampler sampler,
+      long seed,
+      int alternatives,
+      Receiver receiver) {
+
+    /** The random numbers of a completion; those of the seed itself for the first of prompt 0. */
+    SplittableRandom random(int completion) {
+      long mixed = ((long) number << 32) + completion;
+      // The finalizer of MurmurHash3: neighbouring numbers get unrelated streams.
+      mixed = (mixed ^ (mixed >>> 33)) * 0xff51afd7ed558ccdL;
+      mixed = (mixed ^ (mixed >>> 33)) * 0xc4ceb9fe1a85ec53L;
+      return new SplittableRandom(seed + (mixed ^ (mixed >>> 33)));
+    }
+  }
+
+  /** The completions of one prompt, as tokens. */
+  private static final class Siblings implements Receiver {
+    private final List<List<Integer>> tokens = new ArrayList<>();
+    private final double[] logProbs;
+    private final @Nullable Completion[] done; // null until complete
+    private final IntPredicate onToken;
+    private int left;
+
+    Siblings(int completions, IntPredicate onToken) {
+      for (int i = 0; i < completions; i++) {
+        tokens.add(new ArrayList<>());
+      }
+      this.logProbs = new double[completions];
+      this.done = new Completion[completions];
+      this.onToken = onToken;
+      this.left = completions;
+    }
+
+    @Override
+    public boolean token(int completion, Token token) {
+      tokens.get(completion).add(token.id());
+      logProbs[completion] += token.logProb();
+      return onToken.test(token.id());
+    }
+
+    @Override
+    public void ended(int completion, @Nullable Token end) {
+      int[] ids = tokens.get(completion).stream().mapToInt(Integer::intValue).toArray();
+      double last = end == null ? 0 : end.logProb();
+      done[completion] = new Completion(ids, logProbs[completion] + last, end != null);
+      left--;
+    }
+
+    List<Completion> all() {
+      return Arrays.stream(done).map(Objects::requireNonNull).toList();
+    }
+  }
 
   private final CausalLm model;
   private final Set<Integer> endTokens;
@@ -94,21 +160,20 @@ public final class Generator {
    * @throws DpoException if the prompt is empty, fills the context or has an id outside the
    *     vocabulary
    */
-  public GeneratedTokens generate(int[] prompt, int maxNewTokens) {
-    return generate(prompt, maxNewTokens, id -> {});
+  public Completion generate(int[] prompt, int maxNewTokens) {
+    return generate(prompt, maxNewTokens, id -> true);
   }
 
   /**
    * {@link #generate(int[], int)}, which passes on each token as soon as it is sampled.
    *
-   * @param onToken called on the calling thread, without tensors or locks held; an exception from
-   *     it ends the generation
+   * @param onToken called on the calling thread, without tensors held; returns whether the
+   *     completion goes on. An exception from it ends the generation
    * @throws DpoException also if the thread is interrupted
    */
-  public GeneratedTokens generate(int[] prompt, int maxNewTokens, IntConsumer onToken) {
-    List<GeneratedTokens> all = new ArrayList<>();
-    new Batch(maxNewTokens, 1, 1, onToken, all::addAll)
-        .run(List.of(new Prompt(prompt, 0)).iterator());
+  public Completion generate(int[] prompt, int maxNewTokens, IntPredicate onToken) {
+    List<Completion> all = new ArrayList<>();
+    generate(List.of(new Prompt(prompt, 0)), 1, maxNewTokens, 1, onToken, all::addAll);
     return all.get(0);
   }
 
@@ -129,165 +194,56 @@ public final class Generator {
       int completions,
       int maxNewTokens,
       int batchSize,
-      Consumer<List<GeneratedTokens>> onPrompt) {
-    new Batch(maxNewTokens, completions, batchSize, id -> {}, onPrompt).run(prompts.iterator());
+      Consumer<List<Completion>> onPrompt) {
+    generate(prompts, completions, maxNewTokens, batchSize, id -> true, onPrompt);
   }
 
-  /** The random numbers of a completion; those of the seed itself for the first of prompt 0. */
-  private SplittableRandom random(int prompt, int answer) {
-    long mixed = ((long) prompt << 32) + answer;
-    // The finalizer of MurmurHash3: neighbouring numbers get unrelated streams.
-    mixed = (mixed ^ (mixed >>> 33)) * 0xff51afd7ed558ccdL;
-    mixed = (mixed ^ (mixed >>> 33)) * 0xc4ceb9fe1a85ec53L;
-    return new SplittableRandom(seed + (mixed ^ (mixed >>> 33)));
+  private void generate(
+      List<Prompt> prompts,
+      int completions,
+      int maxNewTokens,
+      int batchSize,
+      IntPredicate onToken,
+      Consumer<List<Completion>> onPrompt) {
+    int[] generated = {0};
+    IntPredicate counting =
+        id -> {
+          generated[0]++;
+          return onToken.test(id);
+        };
+    Deque<Siblings> unfinished = new ArrayDeque<>(); // by prompt
+    Iterator<Prompt> left = prompts.iterator();
+    try (GrowingBatch batch = new GrowingBatch(model, endTokens, batchSize)) {
+      while (left.hasNext() || !batch.isIdle()) {
+        if (left.hasNext() && batch.hasRoom()) {
+          Prompt prompt = left.next();
+          check(prompt.ids());
+          checkInterrupt(generated[0]);
+          Siblings siblings = new Siblings(completions, counting);
+          unfinished.add(siblings);
+          batch.begin(
+              new Request(
+                  prompt.ids(),
+                  prompt.number(),
+                  completions,
+                  maxNewTokens,
+                  sampling,
+                  seed,
+                  0,
+                  siblings));
+        } else {
+          checkInterrupt(generated[0]);
+          batch.step();
+        }
+        while (!unfinished.isEmpty() && unfinished.element().left == 0) {
+          onPrompt.accept(unfinished.remove().all());
+        }
+      }
+    }
   }
 
-  /**
-   * Samples a token for each completion, from its row of the logits or from the only row.
-   *
-   * @param logits shape (completions, vocab) or (1, vocab)
-   */
-  private Sampled sample(Tensor logits, List<Growing> completions) {
-    Tensor weights = sampling.weights(logits);
-    long rows = logits.size(0);
-    int[] tokens = new int[completions.size()];
-    int[] places = new int[tokens.length];
-    float[] row = new float[0];
-    for (int i = 0; i < tokens.length; i++) {
-      if (i < rows) {
-        row = Tensors.toFloats(Tensors.rows(weights, 0, i, i + 1));
-      }
-      tokens[i] = sampling.pick(row, completions.get(i).random);
-      places[i] = (int) Math.min(i, rows - 1) * row.length + tokens[i];
-    }
-    Tensor chosen = logits.flatten().index_select(0, Tensors.indices(logits, places));
-    Tensor all = logits.logsumexp(new long[] {1}, false);
-    return new Sampled(tokens, Tensors.toDoubles(chosen.sub(all)));
-  }
-
-  /**
-   * Completions that are generated at the same time. A new one takes the place of one that ended.
-   */
-  private final class Batch {
-    private final int maxNewTokens;
-    private final int completions;
-    private final int size;
-    private final IntConsumer onToken;
-    private final Consumer<List<GeneratedTokens>> onPrompt;
-    private final Deque<@Nullable GeneratedTokens[]> unfinished = new ArrayDeque<>(); // by prompt
-    private final Deque<Growing> waiting = new ArrayDeque<>(); // of the prompt that was read last
-    private final List<Growing> growing = new ArrayList<>(); // in the order of the sequences
-    private int generated;
-
-    Batch(
-        int maxNewTokens,
-        int completions,
-        int size,
-        IntConsumer onToken,
-        Consumer<List<GeneratedTokens>> onPrompt) {
-      this.maxNewTokens = maxNewTokens;
-      this.completions = completions;
-      this.size = size;
-      this.onToken = onToken;
-      this.onPrompt = onPrompt;
-    }
-
-    void run(Iterator<Prompt> prompts) {
-      try (GrowingSequences sequences = new GrowingSequences(model, size)) {
-        while (prompts.hasNext() || !waiting.isEmpty() || !growing.isEmpty()) {
-          while (growing.size() < size && !waiting.isEmpty()) {
-            sequences.add();
-            growing.add(waiting.remove());
-          }
-          if (growing.size() < size && prompts.hasNext()) {
-            begin(prompts.next(), sequences);
-          } else {
-            grow(sequences);
-          }
-          deliver();
-        }
-      }
-    }
-
-    /** Reads a prompt and samples the first token of its completions. */
-    private void begin(Prompt prompt, GrowingSequences sequences) {
-      check(prompt.ids());
-      int limit = Math.min(maxNewTokens, model.maxPositions() - prompt.ids().length);
-      GeneratedTokens[] siblings = new GeneratedTokens[completions];
-      unfinished.add(siblings);
-      List<Growing> all = new ArrayList<>();
-      for (int i = 0; i < completions; i++) {
-        all.add(new Growing(siblings, i, limit, random(prompt.number(), i)));
-      }
-      if (limit == 0) {
-        all.forEach(completion -> completion.end(false));
-        return;
-      }
-      checkInterrupt();
-      Sampled first = sampled(() -> sequences.read(prompt.ids()), all);
-      for (int i = 0; i < completions; i++) {
-        if (take(all.get(i), first, i)) {
-          waiting.add(all.get(i));
-        }
-      }
-    }
-
-    /** Samples another token of each completion. */
-    private void grow(GrowingSequences sequences) {
-      checkInterrupt();
-      int[] last = growing.stream().mapToInt(Growing::last).toArray();
-      Sampled next = sampled(() -> sequences.append(last), growing);
-      for (int i = growing.size() - 1; i >= 0; i--) {
-        if (!take(growing.get(i), next, i)) {
-          sequences.remove(i);
-          growing.set(i, growing.get(growing.size() - 1));
-          growing.remove(growing.size() - 1);
-        }
-      }
-    }
-
-    private Sampled sampled(Supplier<Tensor> logits, List<Growing> completions) {
-      try (TensorScope scope = TensorScope.open();
-          NoGrad noGrad = NoGrad.open()) {
-        return sample(logits.get(), completions);
-      }
-    }
-
-    /** Takes a sampled token; returns whether the completion goes on. */
-    private boolean take(Growing completion, Sampled sampled, int i) {
-      int token = sampled.tokens()[i];
-      completion.logProb += sampled.logProbs()[i];
-      if (endTokens.contains(token)) {
-        completion.end(true);
-        return false;
-      }
-      completion.tokens.add(token);
-      generated++;
-      onToken.accept(token);
-      if (completion.tokens.size() == completion.limit) {
-        completion.end(false);
-        return false;
-      }
-      return true;
-    }
-
-    private void checkInterrupt() {
-      Interruption.check("after %d generated tokens".formatted(generated));
-    }
-
-    private void deliver() {
-      while (!unfinished.isEmpty()) {
-        List<GeneratedTokens> done = new ArrayList<>();
-        for (GeneratedTokens completion : unfinished.element()) {
-          if (completion == null) {
-            return;
-          }
-          done.add(completion);
-        }
-        unfinished.remove();
-        onPrompt.accept(done);
-      }
-    }
+  private static void checkInterrupt(int generated) {
+    Interruption.check("after %d generated tokens".formatted(generated));
   }
 
   /**
@@ -296,16 +252,42 @@ public final class Generator {
    * @throws DpoException as {@link #generate} does
    */
   public void check(int[] prompt) {
-    if (prompt.length == 0 || prompt.length >= model.maxPositions()) {
+    check(model, model.maxPositions(), prompt);
+  }
+
+  /**
+   * Checks a prompt.
+   *
+   * @param positions of prompt and completion together
+   */
+  static void check(CausalLm model, int positions, int[] prompt) {
+    if (prompt.length == 0 || prompt.length >= positions) {
       throw new DpoException(
           "a prompt must have from 1 to "
-              + (model.maxPositions() - 1)
+              + (positions - 1)
               + " tokens, one less than the model's context, but has "
               + prompt.length
               + (prompt.length == 0 ? "; write something" : "; shorten it"));
     }
     for (int id : prompt) {
       SequenceLogProbs.checkId(model, id);
+    }
+  }
+
+  /**
+   * A completion as token ids.
+   *
+   * @param ids without the end token
+   * @param logProb sum over the tokens, the end token among them, of their log-probabilities under
+   *     the model at temperature 1, in nats
+   * @param ended whether the model generated an end token; else a limit ended the completion
+   */
+  @SuppressWarnings("ArrayRecordComponent") // ids are passed on, never compared
+  public record Completion(int[] ids, double logProb, boolean ended) {
+
+    /** Number of tokens that {@link #logProb} sums. */
+    public int count() {
+      return ids.length + (ended ? 1 : 0);
     }
   }
 }

@@ -29,6 +29,8 @@ public enum Limit {
   ROW_BYTES(16L << 20, "bytes"),
   /** Elements of the lists and maps of one row of a Parquet file. */
   ROW_ITEMS(1_000_000, "elements"),
+  /** Bytes of the body of one request to {@code serve}. */
+  REQUEST_BYTES(4L << 20, "bytes"),
   /** Bytes of one page of a Parquet file, unpacked. Writers aim at 1 MiB. */
   PAGE_BYTES(256L << 20, "bytes"),
   /** Bytes that one byte of a packed file may become, and rows that one byte of Parquet may. */

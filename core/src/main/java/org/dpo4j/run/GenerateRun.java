@@ -9,9 +9,9 @@ import org.dpo4j.config.Devices;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
-import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.SafeText;
+import org.dpo4j.tokenizer.IncrementalDecoder;
 import org.dpo4j.torch.Engine;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -44,11 +44,7 @@ public final class GenerateRun {
                 output)) {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
-          new Generator(
-              inputs.model(),
-              inputs.endTokens(),
-              new TokenSampler(config.temperature(), config.topP()),
-              config.seed());
+          new Generator(inputs.model(), inputs.endTokens(), config.tokens(), config.seed());
       // All prompts are checked before the first completion, so that a bad one fails early.
       List<int[]> ids = new ArrayList<>();
       for (Prompt prompt : prompts) {
@@ -57,11 +53,7 @@ public final class GenerateRun {
                 prompt.place(), prompt.messages(), inputs.tokenizer(), config.raw(), generator));
       }
       for (int i = 0; i < ids.size(); i++) {
-        String completion =
-            inputs
-                .tokenizer()
-                .text()
-                .decode(generator.generate(ids.get(i), config.maxNewTokens()).ids());
+        String completion = complete(generator, ids.get(i), inputs, config);
         String result =
             config.prompt().isPresent()
                 ? completion
@@ -71,6 +63,25 @@ public final class GenerateRun {
         output.data().flush();
       }
     }
+  }
+
+  /** A text that follows a plain prompt keeps the space before its first word. */
+  private static String complete(
+      Generator generator, int[] prompt, ModelBundle inputs, GenerateConfig config) {
+    IncrementalDecoder text =
+        new IncrementalDecoder(
+            inputs.tokenizer().text(),
+            PromptIds.rendered(inputs.tokenizer(), config.raw()) ? new int[0] : prompt,
+            config.stop().orElse(List.of()));
+    StringBuilder completion = new StringBuilder();
+    generator.generate(
+        prompt,
+        config.maxNewTokens(),
+        id -> {
+          completion.append(text.add(id));
+          return !text.stopped();
+        });
+    return completion.append(text.finish()).toString();
   }
 
   private static Map<String, Object> line(List<Message> prompt, String completion) {

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import org.dpo4j.Message;
 import org.dpo4j.OptionText;
-import org.dpo4j.config.PairChoice;
+import org.dpo4j.config.Choosing;
 import org.dpo4j.config.PairsConfig;
 import org.dpo4j.data.SampledPrompt;
 import org.dpo4j.judge.AnswerFigures;
@@ -146,7 +146,7 @@ public final class PairsRun {
       close++;
     } else {
       used++;
-      if (config.choosing().choose() == PairChoice.BEST_WORST) {
+      if (config.choosing().choose() == Choosing.PairChoice.BEST_WORST) {
         write(pairOf(prompt, first(different, best), first(different, worst)));
       } else {
         writeAll(prompt, different);

@@ -29,7 +29,6 @@ import org.dpo4j.data.PromptReader;
 import org.dpo4j.data.Sha256;
 import org.dpo4j.judge.AnswerFigures;
 import org.dpo4j.options.OptionType;
-import org.dpo4j.report.RoundFigures;
 import org.dpo4j.report.RoundsReport;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.TrainingFigures;
@@ -466,8 +465,8 @@ public final class RoundsRun {
   }
 
   /** What is known of each round. */
-  private List<RoundFigures> figures() {
-    List<RoundFigures> figures = new ArrayList<>();
+  private List<RoundsReport.RoundFigures> figures() {
+    List<RoundsReport.RoundFigures> figures = new ArrayList<>();
     for (int round = 0; round <= config.rounds().rounds(); round++) {
       int number = round;
       Optional<Phase> model = journal.phase(name(place(round, MODEL)));
@@ -485,7 +484,7 @@ public final class RoundsRun {
               .map(phase -> phase.figures().answers())
               .orElse(null);
       figures.add(
-          new RoundFigures(
+          new RoundsReport.RoundFigures(
               round,
               rows,
               model.map(phase -> phase.figures().training()).orElse(null),

@@ -6,7 +6,6 @@ import java.util.List;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.EncodedExample;
-import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.Progress;
@@ -86,7 +85,7 @@ final class SampleAnswers {
   private void answer(List<String> answers, ModelTokenizer tokenizer) {
     for (int[] prompt : prompts) {
       progress.update("sample answers", answers.size(), prompts.size(), "");
-      GeneratedTokens answer = generator.generate(prompt, TOKENS);
+      Generator.Completion answer = generator.generate(prompt, TOKENS);
       // An ellipsis marks an unfinished answer.
       answers.add(tokenizer.text().decode(answer.ids()) + (answer.ended() ? "" : " …"));
     }

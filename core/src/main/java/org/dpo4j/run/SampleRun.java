@@ -14,7 +14,6 @@ import org.dpo4j.config.SampleConfig;
 import org.dpo4j.data.PromptReader;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.data.Sha256;
-import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
@@ -146,13 +145,14 @@ public final class SampleRun {
     progress.update("sample", done, prompts.size(), "");
   }
 
-  private void write(List<GeneratedTokens> completions) {
+  private void write(List<Generator.Completion> completions) {
     writer.write(line(prompts.get(done), completions));
     done++;
     progress();
   }
 
-  private Map<String, Object> line(PromptReader.Prompt prompt, List<GeneratedTokens> completions) {
+  private Map<String, Object> line(
+      PromptReader.Prompt prompt, List<Generator.Completion> completions) {
     Map<String, Object> line = new LinkedHashMap<>();
     List<Message> messages = prompt.messages();
     line.put(
@@ -173,7 +173,7 @@ public final class SampleRun {
     return line;
   }
 
-  private Map<String, Object> values(GeneratedTokens completion) {
+  private Map<String, Object> values(Generator.Completion completion) {
     tokens += completion.count();
     ended += completion.ended() ? 1 : 0;
     Map<String, Object> values = new LinkedHashMap<>();

@@ -228,7 +228,8 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   }
 
   @Override
-  public Optional<PlacedTokens> encodeWithPlaces(String text, boolean addSpecialTokens) {
+  public Optional<TextTokenizer.PlacedTokens> encodeWithPlaces(
+      String text, boolean addSpecialTokens) {
     Encoding encoding;
     try {
       encoding = tokenizer.encode(text, addSpecialTokens, false);
@@ -245,7 +246,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       starts[i] = span == null ? -1 : units[span.getStart()];
       ends[i] = span == null ? -1 : units[span.getEnd()];
     }
-    return Optional.of(new PlacedTokens(ids, starts, ends));
+    return Optional.of(new TextTokenizer.PlacedTokens(ids, starts, ends));
   }
 
   /** The index of each code point in UTF-16 units; the library counts code points. */

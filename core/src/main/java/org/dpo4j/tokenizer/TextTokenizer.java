@@ -32,4 +32,13 @@ public interface TextTokenizer {
 
   /** The text of the ids, special tokens included. */
   String decode(int[] ids);
+
+  /**
+   * Token ids with their places in the text. All arrays have the same length.
+   *
+   * @param starts index of each token's first UTF-16 unit; -1 for a token that is not in the text
+   * @param ends index after its last unit
+   */
+  @SuppressWarnings("ArrayRecordComponent") // read once, never compared
+  record PlacedTokens(int[] ids, int[] starts, int[] ends) {}
 }

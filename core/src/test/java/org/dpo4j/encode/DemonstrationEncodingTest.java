@@ -23,7 +23,6 @@ import org.dpo4j.demo.InstructionTokenizer;
 import org.dpo4j.encode.EncodedRow.Status;
 import org.dpo4j.tokenizer.ChatRenderer;
 import org.dpo4j.tokenizer.MarkedText;
-import org.dpo4j.tokenizer.PlacedTokens;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.jspecify.annotations.Nullable;
@@ -49,10 +48,11 @@ class DemonstrationEncodingTest {
     }
 
     @Override
-    public Optional<PlacedTokens> encodeWithPlaces(String text, boolean addSpecialTokens) {
+    public Optional<TextTokenizer.PlacedTokens> encodeWithPlaces(
+        String text, boolean addSpecialTokens) {
       int[] ids = encode(text, addSpecialTokens);
       return Optional.of(
-          new PlacedTokens(
+          new TextTokenizer.PlacedTokens(
               ids,
               IntStream.range(0, ids.length).map(i -> 2 * i).toArray(),
               IntStream.range(0, ids.length)

@@ -191,7 +191,7 @@ class EncodedExampleTest {
                       "",
                       wrong,
                       EncodedRow.Lengths.of(pair),
-                      RenderedTexts.NONE,
+                      EncodedRow.RenderedTexts.NONE,
                       List.of(),
                       Set.of(),
                       Set.of(),

@@ -174,14 +174,14 @@ class ExampleEncoderTest {
                     Map.of()));
     assertThat(row.usable().orElseThrow().promptIds()).containsExactly('p', '>');
     assertThat(row.unmatchedPromptIds()).containsExactly((int) 'x');
-    assertThat(row.texts()).isEqualTo(new RenderedTexts("p>", List.of("w>yz", "l>yz")));
+    assertThat(row.texts()).isEqualTo(new EncodedRow.RenderedTexts("p>", List.of("w>yz", "l>yz")));
   }
 
   @Test
   void textsShowTheEosThatWasAdded() {
     EncodedRow row = LlamaFixture.encoder(0).encode(text("p", "w", "l<|im_end|>"));
     assertThat(row.texts())
-        .isEqualTo(new RenderedTexts("p", List.of("w<|im_end|>", "l<|im_end|>")));
+        .isEqualTo(new EncodedRow.RenderedTexts("p", List.of("w<|im_end|>", "l<|im_end|>")));
   }
 
   @Test
@@ -241,7 +241,7 @@ class ExampleEncoderTest {
     EncodedRow row =
         encoder(new InstructionTokenizer(), template, "\1").encode(chat("p", "w", "l"));
     assertThat(row.texts())
-        .isEqualTo(new RenderedTexts("p", List.of("\uD83D\uDE01pw", "\uD83D\uDE01pl")));
+        .isEqualTo(new EncodedRow.RenderedTexts("p", List.of("\uD83D\uDE01pw", "\uD83D\uDE01pl")));
   }
 
   /** Some tokenizers put a space before every text, even one without a character. */
@@ -279,7 +279,7 @@ class ExampleEncoderTest {
   void idsAreShownAsTheTextThatTheyStandFor() {
     EncodedRow row =
         ids(0).encode(pair(List.of((int) 'p'), List.of((int) 'w'), List.of((int) 'l')));
-    assertThat(row.texts()).isEqualTo(new RenderedTexts("p", List.of("w", "l")));
+    assertThat(row.texts()).isEqualTo(new EncodedRow.RenderedTexts("p", List.of("w", "l")));
   }
 
   private static ExampleEncoder ids(int maxLength) {

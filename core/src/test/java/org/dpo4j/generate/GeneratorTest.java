@@ -126,9 +126,40 @@ class GeneratorTest {
                           if (token == 7) {
                             throw new IllegalStateException("enough");
                           }
+                          return true;
                         }))
         .hasMessage("enough");
     assertThat(seen).containsExactly(6, 7);
+  }
+
+  @Test
+  void theReceiverEndsACompletion() {
+    Generator.Completion completion =
+        greedy(counting, 9).generate(new int[] {5}, 10, token -> token != 7);
+    assertThat(completion.ids()).containsExactly(6, 7);
+    assertThat(completion.ended()).isFalse();
+  }
+
+  /** Without the penalty 6 follows 5 and so on; with it, each token that was not there yet. */
+  @Test
+  void aRepetitionPenaltyCountsThePromptAndTheCompletion() {
+    CausalLm circling = new BigramModel(VOCABULARY, circling());
+    assertThat(ids(greedy(circling), new int[] {0}, 6)).containsExactly(1, 0, 1, 0, 1, 0);
+    Generator penalized = new Generator(circling, Set.of(), new TokenSampler(0, 1, 0, 0, 3), 1);
+    assertThat(ids(penalized, new int[] {0}, 4)).containsExactly(1, 2, 3, 0);
+    circling.close();
+  }
+
+  /** After 0 comes 1 (4) or 2 (1.5); after 1 comes 0 (4) or 2 (3); after 2 comes 3; then 0. */
+  private static ParameterSource circling() {
+    double[] table = new double[VOCABULARY * VOCABULARY];
+    table[1] = 4;
+    table[2] = 1.5;
+    table[VOCABULARY] = 4;
+    table[VOCABULARY + 2] = 3;
+    table[2 * VOCABULARY + 3] = 5;
+    table[3 * VOCABULARY] = 9;
+    return table(table);
   }
 
   @Test
@@ -146,6 +177,7 @@ class GeneratorTest {
                             if (seen.size() == 2) {
                               Thread.currentThread().interrupt();
                             }
+                            return true;
                           }))
           .isInstanceOf(DpoException.class)
           .hasMessageStartingWith("the thread was interrupted after 2 generated tokens");
@@ -201,8 +233,9 @@ class GeneratorTest {
           new Generator.Prompt(new int[] {1, 7, 3, 20}, 3),
           new Generator.Prompt(new int[] {6, 12}, 4));
 
-  private static List<List<GeneratedTokens>> all(Generator generator, int each, int batchSize) {
-    List<List<GeneratedTokens>> all = new ArrayList<>();
+  private static List<List<Generator.Completion>> all(
+      Generator generator, int each, int batchSize) {
+    List<List<Generator.Completion>> all = new ArrayList<>();
     generator.generate(PROMPTS, each, 12, batchSize, all::add);
     return all;
   }
@@ -214,14 +247,14 @@ class GeneratorTest {
       // Some completions end early, so that others take their places.
       Generator generator =
           new Generator(model, Set.of(4, 9, 21), new TokenSampler(1, 0.95, 30), 5);
-      List<List<GeneratedTokens>> oneByOne = all(generator, 3, 1);
+      List<List<Generator.Completion>> oneByOne = all(generator, 3, 1);
       assertThat(oneByOne).hasSize(PROMPTS.size());
       for (int batchSize : new int[] {2, 7, 100}) {
-        List<List<GeneratedTokens>> batched = all(generator, 3, batchSize);
+        List<List<Generator.Completion>> batched = all(generator, 3, batchSize);
         for (int i = 0; i < PROMPTS.size(); i++) {
           for (int j = 0; j < 3; j++) {
-            GeneratedTokens expected = oneByOne.get(i).get(j);
-            GeneratedTokens found = batched.get(i).get(j);
+            Generator.Completion expected = oneByOne.get(i).get(j);
+            Generator.Completion found = batched.get(i).get(j);
             assertThat(found.ids()).isEqualTo(expected.ids());
             assertThat(found.ended()).isEqualTo(expected.ended());
             assertThat(found.logProb()).isCloseTo(expected.logProb(), within(1e-9));
@@ -235,9 +268,9 @@ class GeneratorTest {
   @EnumSource
   void inEveryFamilyGreedyCompletionsOfABatchAreThoseOfEachPromptAlone(SmallModel kind) {
     try (CausalLm model = kind.create(ElementType.F64, 3)) {
-      List<List<GeneratedTokens>> batched = all(greedy(model, 9), 1, 3);
+      List<List<Generator.Completion>> batched = all(greedy(model, 9), 1, 3);
       for (int i = 0; i < PROMPTS.size(); i++) {
-        GeneratedTokens alone = greedy(model, 9).generate(PROMPTS.get(i).ids(), 12);
+        Generator.Completion alone = greedy(model, 9).generate(PROMPTS.get(i).ids(), 12);
         assertThat(batched.get(i).get(0).ids()).isEqualTo(alone.ids());
       }
     }
@@ -250,9 +283,9 @@ class GeneratorTest {
     int end = 9;
     try (CausalLm model = kind.create(ElementType.F32, 3)) {
       Generator generator = new Generator(model, Set.of(end), new TokenSampler(1.3, 0.9), 5);
-      List<List<GeneratedTokens>> all = all(generator, 8, 6);
+      List<List<Generator.Completion>> all = all(generator, 8, 6);
       for (int i = 0; i < PROMPTS.size(); i++) {
-        for (GeneratedTokens completion : all.get(i)) {
+        for (Generator.Completion completion : all.get(i)) {
           int[] ids = Arrays.copyOf(completion.ids(), completion.count());
           if (completion.ended()) {
             ids[ids.length - 1] = end;
@@ -270,14 +303,14 @@ class GeneratorTest {
           }
         }
       }
-      assertThat(all.stream().flatMap(List::stream)).anyMatch(GeneratedTokens::ended);
+      assertThat(all.stream().flatMap(List::stream)).anyMatch(Generator.Completion::ended);
     }
   }
 
   /** The row of token 8 is 50 at token 9, and 0 at the 99 others. */
   @Test
   void theEndTokenCountsInTheLogProbability() {
-    GeneratedTokens completion =
+    Generator.Completion completion =
         greedy(new BigramModel(VOCABULARY, counting(1)), 7).generate(new int[] {5}, 9);
     assertThat(completion.ids()).containsExactly(6);
     assertThat(completion.count()).isEqualTo(2);

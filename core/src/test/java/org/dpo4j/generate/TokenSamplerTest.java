@@ -4,18 +4,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Closes: a temperature or nucleus that shifts the probabilities of tokens, which no single
- * completion shows. Logits are logarithms of probabilities, so that a test can state the shares.
+ * completion shows; filters, or an order of them, that are not transformers'. Logits are logarithms
+ * of probabilities, so that a test can state the shares. Cases are recorded by
+ * src/test/python/record_sampling.py.
  */
 class TokenSamplerTest {
 
@@ -129,6 +139,110 @@ class TokenSamplerTest {
         .hasMessage("topK must not be negative but was -1");
   }
 
+  /** Of 50, 30, 15 and 5, those above 0.25 times 50 are 50, 30 and 15. */
+  @Test
+  void tokensAreTakenByTheirRatioToTheMostProbable() {
+    assertShares(
+        shares(new TokenSampler(1, 1, 0, 0.25, 1), 5, 30, 15, 50),
+        0,
+        30 / 95.0,
+        15 / 95.0,
+        50 / 95.0);
+    assertThat(shares(new TokenSampler(1, 1, 0, 1, 1), 5, 30, 15, 50)).containsExactly(0, 0, 0, 1);
+    assertShares(shares(new TokenSampler(1, 1, 0, 1, 1), 2, 2, 1), 0.5, 0.5, 0);
+  }
+
+  /** 1 becomes 1/2 and -1 becomes -2: the positive logit is divided, the negative multiplied. */
+  @Test
+  void tokensThatWereThereBeforeBecomeLessProbable() {
+    TokenSampler sampler = new TokenSampler(1, 1, 0, 0, 2);
+    double[] expected = {Math.exp(0.5), Math.exp(-2), Math.exp(1), Math.exp(-1)};
+    double sum = DoubleStream.of(expected).sum();
+    float[] logits = {1, -1, 1, -1};
+    double[] shares = new double[4];
+    for (int token : draws(sampler, logits, 0, 1)) {
+      shares[token] += 1.0 / DRAWS;
+    }
+    assertThat(shares)
+        .containsExactly(DoubleStream.of(expected).map(e -> e / sum).toArray(), within(NOISE));
+  }
+
+  @Test
+  void aPenaltyAlsoChangesTheMostProbableToken() {
+    assertThat(draws(new TokenSampler(0, 1, 0, 0, 2), new float[] {3, 2}, 0)).containsOnly(1);
+    assertThat(draws(new TokenSampler(0, 1, 0, 0, 2), new float[] {3, 2})).containsOnly(0);
+    assertThat(draws(new TokenSampler(0, 1, 0, 0, 2), new float[] {-3, -4}, 0)).containsOnly(1);
+  }
+
+  /**
+   * What transformers 5.23 draws from with the same settings, and how often. The statistic has a
+   * mean of one less than the tokens, and its standard deviation is at most 6.2 for 20 tokens.
+   */
+  @ParameterizedTest
+  @MethodSource
+  void tokensAreDrawnFromTheDistributionOfTransformers(JsonNode recorded) {
+    JsonNode settings = recorded.get("settings");
+    TokenSampler sampler =
+        new TokenSampler(
+            settings.path("temperature").asDouble(1),
+            settings.path("top_p").asDouble(1),
+            settings.path("top_k").asInt(0),
+            settings.path("min_p").asDouble(0),
+            settings.path("repetition_penalty").asDouble(1));
+    double[] logits = numbers(recorded.get("logits"));
+    float[] narrow = new float[logits.length];
+    for (int i = 0; i < narrow.length; i++) {
+      narrow[i] = (float) logits[i];
+    }
+    int[] earlier =
+        DoubleStream.of(numbers(recorded.get("earlier")))
+            .mapToInt(d -> (int) d)
+            .distinct()
+            .toArray();
+    double[] expected = numbers(recorded.get("probabilities"));
+    int[] found = new int[expected.length];
+    for (int token : draws(sampler, narrow, earlier)) {
+      found[token]++;
+    }
+    double statistic = 0;
+    for (int i = 0; i < expected.length; i++) {
+      if (expected[i] == 0) {
+        assertThat(found[i]).as("token %d is never drawn", i).isZero();
+      } else if (expected[i] * DRAWS >= 5) {
+        assertThat(found[i]).as("token %d is drawn", i).isPositive();
+        double off = found[i] - expected[i] * DRAWS;
+        statistic += off * off / (expected[i] * DRAWS);
+      }
+    }
+    assertThat(statistic).as("Pearson's chi-square").isLessThan(19 + 4 * 6.2);
+  }
+
+  static Stream<JsonNode> tokensAreDrawnFromTheDistributionOfTransformers() {
+    JsonNode recorded =
+        JsonMapper.shared().readTree(Path.of("src/test/resources/fixtures/sampling.json"));
+    assertThat(recorded.size()).isEqualTo(17);
+    return recorded.valueStream();
+  }
+
+  private static double[] numbers(JsonNode list) {
+    return list.valueStream().mapToDouble(JsonNode::asDouble).toArray();
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {-0.1, 1.1, Double.NaN})
+  void aRatioOutsideZeroToOneIsRefused(double minP) {
+    assertRefused(p -> new TokenSampler(1, 1, 0, p, 1), minP, "minP must be in [0, 1]");
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {-1, 0, 0.009, 101, Double.NaN})
+  void aPenaltyThatOverflowsLogitsIsRefused(double penalty) {
+    assertRefused(
+        p -> new TokenSampler(1, 1, 0, 0, p),
+        penalty,
+        "repetitionPenalty must be from 0.01 to 100");
+  }
+
   private static void assertRefused(DoubleConsumer making, double value, String message) {
     assertThatThrownBy(() -> making.accept(value))
         .isInstanceOf(IllegalArgumentException.class)
@@ -155,15 +269,15 @@ class TokenSamplerTest {
     return shares;
   }
 
-  private static int[] draws(TokenSampler sampler, float[] logits) {
+  private static int[] draws(TokenSampler sampler, float[] logits, int... earlier) {
     SplittableRandom random = new SplittableRandom(7);
     float[] weights;
     try (TensorScope scope = TensorScope.open()) {
-      weights = Tensors.toFloats(sampler.weights(Tensors.floats(logits).unsqueeze(0)));
+      Tensor row = Tensors.floats(logits).unsqueeze(0);
+      TokenSampler.requireFinite(row);
+      weights = sampler.weights(row, earlier);
     }
-    return java.util.stream.IntStream.range(0, DRAWS)
-        .map(i -> sampler.pick(weights, random))
-        .toArray();
+    return IntStream.range(0, DRAWS).map(i -> sampler.pick(weights, random)).toArray();
   }
 
   private static void assertShares(double[] found, double... expected) {

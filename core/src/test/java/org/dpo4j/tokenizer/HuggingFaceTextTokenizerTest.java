@@ -117,7 +117,7 @@ class HuggingFaceTextTokenizerTest {
   void thePlacesOfTokensAreUtf16Units() {
     String text = "a \uD83D\uDE00 b \u00E9\uD83D\uDE00c";
     try (HuggingFaceTextTokenizer tokenizer = HuggingFaceTextTokenizer.load(LLAMA)) {
-      PlacedTokens placed = tokenizer.encodeWithPlaces(text, false).orElseThrow();
+      TextTokenizer.PlacedTokens placed = tokenizer.encodeWithPlaces(text, false).orElseThrow();
 
       assertThat(placed.ids()).isEqualTo(tokenizer.encode(text, false));
       int end = 0;
