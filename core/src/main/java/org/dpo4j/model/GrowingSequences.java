@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -146,7 +147,8 @@ public final class GrowingSequences implements AutoCloseable {
    */
   private Tensor logits(int[] ids, int[] positions, Attention attention, int from) {
     try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
+        NoGrad noGrad = NoGrad.open();
+        Pools.Hold spread = Pools.spreadAroundProducts()) {
       Tensor like = model.parameters().like();
       Tensor hidden =
           model.hiddenStates(

@@ -28,6 +28,9 @@ public final class OneDnn {
 
   private static final long MIN_ROWS = 8;
 
+  /** As above where OpenBLAS has one thread: the matrix is read by several with oneDNN. */
+  private static final long MIN_MULTIPLICATIONS_OF_SEVERAL_THREADS = 1 << 18;
+
   private static final @Nullable NamedOperator PRODUCT = find("");
   private static final @Nullable NamedOperator PRODUCT_AND_SUM = find("binary");
   private static final IValue NOTHING = NamedOperator.forever(new IValue());
@@ -52,12 +55,17 @@ public final class OneDnn {
   public static boolean isFaster(Tensor input, Tensor weight) {
     return PRODUCT != null
         && PRODUCT_AND_SUM != null
-        && input.size(0) >= MIN_ROWS
-        && input.numel() * weight.size(0) >= MIN_MULTIPLICATIONS
+        && isLarge(input.size(0), input.numel() * weight.size(0))
         && isFloat(input)
         && isFloat(weight)
         && !GradMode.is_enabled()
         && input.is_cpu();
+  }
+
+  private static boolean isLarge(long rows, long multiplications) {
+    return (rows >= MIN_ROWS && multiplications >= MIN_MULTIPLICATIONS)
+        || (Pools.isSpreadAroundProducts()
+            && multiplications >= MIN_MULTIPLICATIONS_OF_SEVERAL_THREADS);
   }
 
   private static boolean isFloat(Tensor tensor) {

@@ -26,6 +26,8 @@ public final class Pools {
   private static final ReentrantReadWriteLock LOCK = new ReentrantReadWriteLock(true);
   private static final Blas BLAS = new Blas();
 
+  private static volatile boolean aroundProducts; // of the thread that holds the write lock
+
   private Pools() {}
 
   /** Holds a mode until it is closed. */
@@ -59,6 +61,25 @@ public final class Pools {
    * @throws IllegalStateException if this thread holds {@link #single}
    */
   public static Hold spread() {
+    return spread(Engine.threads());
+  }
+
+  /**
+   * As {@link #spread}, except that a product of OpenBLAS runs on the thread that calls it. The
+   * threads of OpenBLAS spin while they wait, and callers of it on several threads, as in
+   * attention, wait for each other: where products are small or other work wants the cores, that
+   * costs many times what it saves. A {@link #spread} inside changes nothing.
+   */
+  public static Hold spreadAroundProducts() {
+    return spread(1);
+  }
+
+  /** Whether the calling thread holds {@link #spreadAroundProducts} and has several threads. */
+  static boolean isSpreadAroundProducts() {
+    return LOCK.isWriteLockedByCurrentThread() && aroundProducts;
+  }
+
+  private static Hold spread(int ofBlas) {
     Engine.start();
     requireNoWorker();
     if (LOCK.getReadHoldCount() > 0) {
@@ -66,8 +87,12 @@ public final class Pools {
           "this thread holds the mode of single threads and must close it before it uses several");
     }
     LOCK.writeLock().lock();
+    if (LOCK.getWriteHoldCount() > 1) {
+      return LOCK.writeLock()::unlock;
+    }
     setLocal(Engine.threads());
-    BLAS.set(Engine.threads());
+    aroundProducts = ofBlas < Engine.threads();
+    BLAS.enterSpread(ofBlas);
     return () -> {
       LOCK.writeLock().unlock();
       BLAS.refresh();
@@ -110,11 +135,17 @@ public final class Pools {
             .map(library -> Function.getFunction(library.getValue(), "openblas_set_num_threads"))
             .toList();
     private int singles; // number of threads that hold single()
+    private int spread; // for the thread that holds spread()
     private int now; // 0 if not set yet
 
     synchronized void enterSingle() {
       singles++;
       set(1);
+    }
+
+    synchronized void enterSpread(int threads) {
+      spread = threads;
+      set(threads);
     }
 
     synchronized void leaveSingle() {
@@ -130,7 +161,7 @@ public final class Pools {
         return;
       }
       if (LOCK.isWriteLockedByCurrentThread()) {
-        set(Engine.threads());
+        set(spread);
       } else if (!LOCK.isWriteLocked()) {
         set(Engine.defaultThreads());
       }
