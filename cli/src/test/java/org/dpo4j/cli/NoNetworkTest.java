@@ -127,6 +127,9 @@ class NoNetworkTest {
               "",
               "help",
               ""));
+      calls.put(
+          "export",
+          "--model=%stiny-chat --output=%s/tiny-chat.gguf --verify".formatted(EXAMPLES, folder));
       // The one that connects; it is the subject of a test of its own.
       calls.put("download", "--help");
       return calls;

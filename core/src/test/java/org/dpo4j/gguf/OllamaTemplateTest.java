@@ -37,8 +37,7 @@ class OllamaTemplateTest {
         {% for message in messages %}{{ '<|im_start|>' + message.role + '\\n' + message.content \
         + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' \
         }}{% endif %}""",
-        true,
-        null),
+        true, null),
     LLAMA_3(
         """
         {% for message in messages %}{% set content = '<|start_header_id|>' + message['role'] + \
@@ -46,8 +45,7 @@ class OllamaTemplateTest {
         %}{% set content = bos_token + content %}{% endif %}{{ content }}{% endfor %}{% if \
         add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}\
         """,
-        true,
-        null),
+        true, null),
     GEMMA(
         """
         {{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not \
@@ -55,8 +53,7 @@ class OllamaTemplateTest {
         %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ \
         '<start_of_turn>' + role + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}{% endfor \
         %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}""",
-        false,
-        null),
+        false, null),
     SYSTEM_IN_FIRST_TURN(
         """
         {% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set \
@@ -66,8 +63,7 @@ class OllamaTemplateTest {
         '\\n<</SYS>>\\n\\n' + message['content'] %}{% else %}{% set content = message['content'] %}\
         {% endif %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + content.strip() + \
         ' [/INST]' }}{% else %}{{ content.strip() + eos_token }}{% endif %}{% endfor %}""",
-        true,
-        null),
+        true, null),
     QWEN_2_5(
         """
         {% if messages[0]['role'] == 'system' %}{{ '<|im_start|>system\\n' + messages[0]['content'] + \
@@ -76,14 +72,12 @@ class OllamaTemplateTest {
         not loop.first) or message.role == 'assistant' %}{{ '<|im_start|>' + message.role + '\\n' + \
         message.content + '<|im_end|>' + '\\n' }}{% endif %}{% endfor %}{% if add_generation_prompt \
         %}{{ '<|im_start|>assistant\\n' }}{% endif %}""",
-        true,
-        "You are Qwen."),
+        true, "You are Qwen."),
     BRACES(
         """
         {% for message in messages %}{{ '{{' + message.role + '}} ' + message.content + ' {{ .End }} '\
         }}{% endfor %}{{ '{{assistant}} ' }}""",
-        true,
-        null);
+        true, null);
 
     private final String source;
     private final boolean takesSystem;

@@ -338,7 +338,9 @@ class VocabularyKeysTest {
   // --- Phi-3
   // -----------------------------------------------------------------------------------
 
-  /** Those of Phi-3: llama.cpp takes white space after them for theirs if the model's name is so. */
+  /**
+   * Those of Phi-3: llama.cpp takes white space after them for theirs if the model's name is so.
+   */
   private static ObjectNode phi3() {
     ObjectNode json = sentencePiece();
     add(json, 0, "<unk>", "");
@@ -445,8 +447,7 @@ class VocabularyKeysTest {
                   json.set("normalizer", step(normalizer));
                   json.set("pre_tokenizer", step(splitter));
                 }));
-    assertThat(result.keys().values())
-        .containsEntry("tokenizer.ggml.add_space_prefix", prefix);
+    assertThat(result.keys().values()).containsEntry("tokenizer.ggml.add_space_prefix", prefix);
     if (note == null) {
       assertThat(result.notes()).isEmpty();
     } else {
@@ -525,8 +526,7 @@ class VocabularyKeysTest {
   /** Of a whole tokenizer the scores are those of SentencePiece: the merges are sorted by them. */
   @Test
   void allWaysToJoinAPieceShareItsScore() throws IOException {
-    Files.copy(
-        ModelFolders.fixture("gguf/sentencepiece.json"), folder.resolve("tokenizer.json"));
+    Files.copy(ModelFolders.fixture("gguf/sentencepiece.json"), folder.resolve("tokenizer.json"));
     Files.writeString(folder.resolve("tokenizer_config.json"), "{\"bos_token\": \"<s>\"}");
     TokenizerParts parts = TokenizerParts.read(folder, TextReplacement.NONE);
     VocabularyKeys.Result result = VocabularyKeys.of(PLACE, parts, 481, List.of());
