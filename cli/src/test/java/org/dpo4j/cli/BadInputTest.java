@@ -41,6 +41,7 @@ class BadInputTest {
   private static final String SAMPLE =
       "sample --model $/model --prompts_file $/pairs.jsonl --max_new_tokens 2 --output $/s.jsonl ";
   private static final String PAIRS = "pairs --completions_file $/c.jsonl --output $/p.jsonl ";
+  private static final String EXPORT = "export --model $/model --output $/x.gguf ";
   private static final String ROUNDS =
       "rounds --model $/model --prompts_file $/pairs.jsonl --output_dir $/out --max_new_tokens 2 ";
   private static final String GOOD_ROW = row("a", "b", "c");
@@ -266,6 +267,46 @@ class BadInputTest {
             text("c.jsonl", "{\"prompt\": \"a\"}"),
             PAIRS + "--judge json_schema",
             "c.jsonl:1] missing field \"completions\""),
+        usage(
+            "export of no type",
+            EXPORT + "--outtype q4_0",
+            "--outtype must be one of auto, f32, f16, bf16, q8_0 but was q4_0"),
+        usage(
+            "export of no format",
+            EXPORT + "--format onnx",
+            "--format must be one of gguf but was onnx"),
+        usage(
+            "no adapter alone",
+            EXPORT + "--adapter_only",
+            "--adapter_only must be false without --adapter but was true; name the adapter"),
+        usage(
+            "export over a file",
+            text("x.gguf", "mine"),
+            EXPORT,
+            "--output must be a new file, and so must the Modelfile beside it, but",
+            "x.gguf is there; name another file, or remove it"),
+        usage(
+            "export into no folder",
+            EXPORT.replace("x.gguf", "none/x.gguf"),
+            "--output must be in a folder that exists but"),
+        failed(
+            "export of a tokenizer without a form",
+            text("model/tokenizer.json", "{\"model\": {\"type\": \"Unigram\", \"vocab\": []}}"),
+            EXPORT,
+            "tokenizer.json]",
+            "is of the type Unigram, for which GGUF has no exact form"),
+        failed(
+            "export of a model that llama.cpp does not have",
+            config("\"silu\"", "\"gelu\""),
+            EXPORT,
+            "config.json] llama.cpp's architecture llama cannot compute this model exactly",
+            "it does not have the activation gelu in its exact form"),
+        failed(
+            "export of a bigger tokenizer",
+            BadInputTest::moveIds,
+            EXPORT,
+            "tokenizer.json] the token",
+            "the tokenizer must be of this model"),
         usage("resume to stdout", SAMPLE.replace("$/s.jsonl", "-") + "--resume", "--output -"));
   }
 

@@ -19,6 +19,7 @@ import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.ChatConfig;
 import org.dpo4j.config.DownloadConfig;
+import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.MergeConfig;
@@ -101,6 +102,7 @@ class MainTest {
             Map.entry("pairs", PairsConfig.OPTIONS),
             Map.entry("rounds", RoundsConfig.OPTIONS),
             Map.entry("merge", MergeConfig.OPTIONS),
+            Map.entry("export", ExportConfig.OPTIONS),
             Map.entry("demo", DemoConfig.OPTIONS));
     Map<String, Set<String>> unused =
         Map.of("plan", Set.of(PlanConfig.UNUSED), "rounds", RoundsConfig.UNUSED);

@@ -128,6 +128,9 @@ class NoNetworkTest {
               "help",
               ""));
       calls.put("chat", "--model=%stiny-chat".formatted(EXAMPLES)); // its input is empty
+      calls.put(
+          "export",
+          "--model=%stiny-chat --output=%s/tiny-chat.gguf --verify".formatted(EXAMPLES, folder));
       // The one that connects, which is the subject of a test of its own, and the one that listens.
       calls.put("download", "--help");
       calls.put("serve", "--help");

@@ -1,6 +1,7 @@
 package org.dpo4j.config;
 
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.OptionText;
@@ -58,7 +59,7 @@ public record ExportConfig(
         !adapterOnly || outtype == OutType.AUTO || outtype == OutType.F32,
         "outtype",
         OptionText.of("auto or f32 with {adapter_only}"),
-        outtype,
+        outtype.name().toLowerCase(Locale.ROOT),
         "leave it out");
   }
 

@@ -98,7 +98,7 @@ final class Architecture {
   private boolean rootOfWidth;
   private boolean plainNorms;
   private int windowPeriod; // 0 without windows
-  private boolean windowsAlways;
+  private boolean windowKey;
   private boolean rotatesInWindowsOnly;
   private boolean ownRopeInWindows;
   private int plainEvery; // each such layer has no rotation; 0 for none
@@ -211,9 +211,9 @@ final class Architecture {
     return this;
   }
 
-  /** The model without windows has a window of its whole context. */
-  Architecture windowsAlways() {
-    windowsAlways = true;
+  /** The key of the window has to be there: older versions refuse a file without it. */
+  Architecture windowKey() {
+    windowKey = true;
     return this;
   }
 
@@ -323,9 +323,8 @@ final class Architecture {
     return factors.contains(factor);
   }
 
-  /** Whether the key of the window has to be there. */
-  boolean alwaysHasWindows() {
-    return windowPeriod > 0 && windowsAlways;
+  boolean hasWindowKey() {
+    return windowKey;
   }
 
   boolean hasWindows() {

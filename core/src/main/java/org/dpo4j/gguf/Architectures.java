@@ -92,7 +92,7 @@ final class Architectures {
               "arcee",
               a -> a.pairs(NEIGHBOURS).frequencyTensor().mlp(false, Activation.SQUARED_RELU)),
           of("smollm3", "smollm3", a -> a.pairs(NEIGHBOURS).plainEvery(4)),
-          of("phi3", "phi3", a -> a.joinedInputs().joinedGate().partly().longRope()),
+          of("phi3", "phi3", a -> a.joinedInputs().joinedGate().partly().longRope().windowKey()),
           of("olmo", "olmo", a -> a.pairs(NEIGHBOURS).plainNorms().keys(CLIP)),
           of(
               "olmo3",

@@ -20,6 +20,7 @@ import org.dpo4j.data.FileFailure;
 final class GgufFile {
 
   private static final long LARGEST_HEADER = 1L << 30;
+  private static final int MOST_DIMENSIONS = 4;
 
   /**
    * An entry of the header.
@@ -30,6 +31,10 @@ final class GgufFile {
   record Entry(GgufType type, List<Long> shape, long offset) {
     long elements() {
       return shape.stream().reduce(1L, Math::multiplyExact);
+    }
+
+    long end() {
+      return Math.addExact(offset, type.bytes(elements()));
     }
   }
 
@@ -55,12 +60,8 @@ final class GgufFile {
               .map(FileChannel.MapMode.READ_ONLY, 0, Math.min(channel.size(), LARGEST_HEADER))
               .order(ByteOrder.LITTLE_ENDIAN);
       file.read(bytes);
-      long end =
-          file.entries.values().stream()
-              .mapToLong(entry -> entry.offset() + entry.type().bytes(entry.elements()))
-              .max()
-              .orElse(0);
-      if (file.dataStart + end > channel.size()) {
+      long end = file.entries.values().stream().mapToLong(Entry::end).max().orElse(0);
+      if (end > channel.size() - file.dataStart) {
         throw file.damaged("it ends before its last tensor");
       }
       return file;
@@ -84,7 +85,10 @@ final class GgufFile {
         metadata.put(text(bytes), value(bytes));
       }
       for (long i = 0; i < tensors; i++) {
-        entries.put(text(bytes), entry(bytes));
+        String name = text(bytes);
+        if (entries.put(name, entry(bytes)) != null) {
+          throw damaged("the tensor %s is there twice".formatted(name));
+        }
       }
       dataStart = bytes.position() + (long) GgufWriter.padding(bytes.position());
     } catch (BufferUnderflowException e) {
@@ -96,6 +100,9 @@ final class GgufFile {
 
   private Entry entry(ByteBuffer bytes) {
     int dimensions = bytes.getInt();
+    if (dimensions < 1 || dimensions > MOST_DIMENSIONS) {
+      throw damaged("a tensor has %d dimensions".formatted(dimensions));
+    }
     List<Long> shape = new ArrayList<>();
     for (int i = 0; i < dimensions; i++) {
       shape.add(0, bytes.getLong());
@@ -105,7 +112,23 @@ final class GgufFile {
     if (type == null) {
       throw damaged("a tensor has the type " + number);
     }
-    return new Entry(type, List.copyOf(shape), bytes.getLong());
+    Entry entry = new Entry(type, List.copyOf(shape), bytes.getLong());
+    if (shape.stream().anyMatch(size -> size < 1)
+        || !type.fits(shape.get(dimensions - 1))
+        || !isSize(entry)) {
+      throw damaged("a tensor has the shape %s and the offset %d".formatted(shape, entry.offset()));
+    }
+    return entry;
+  }
+
+  private static boolean isSize(Entry entry) {
+    try {
+      return entry.offset() >= 0
+          && GgufWriter.padding(entry.offset()) == 0
+          && entry.end() >= entry.offset();
+    } catch (ArithmeticException e) {
+      return false;
+    }
   }
 
   private Object value(ByteBuffer bytes) {
@@ -120,7 +143,11 @@ final class GgufFile {
 
   private Object array(ByteBuffer bytes) {
     GgufWriter.ValueType type = type(bytes);
-    int length = Math.toIntExact(bytes.getLong());
+    long count = bytes.getLong();
+    if (count < 0 || count > bytes.remaining()) { // an element has a byte at least
+      throw damaged("a list has %d elements".formatted(count));
+    }
+    int length = (int) count;
     switch (type) {
       case TEXT -> {
         List<String> texts = new ArrayList<>();

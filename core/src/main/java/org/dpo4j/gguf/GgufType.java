@@ -58,7 +58,7 @@ public enum GgufType {
 
   /** The size of whole rows. */
   long bytes(long elements) {
-    return elements / blockElements * blockBytes;
+    return Math.multiplyExact(elements / blockElements, blockBytes);
   }
 
   /**
@@ -87,7 +87,8 @@ public enum GgufType {
       float inverse = steps[block] == 0 ? 0 : 1 / steps[block];
       for (int i = 0; i < blockElements; i++) {
         float multiple = elements[block * blockElements + i] * inverse;
-        buffer.put((byte) (multiple + Math.copySign(0.5f, multiple))); // ties away from zero
+        // Ties away from zero. In fp32 the sum would round up what is just below a tie.
+        buffer.put((byte) (multiple + Math.copySign(0.5, multiple)));
       }
     }
     return buffer.flip();

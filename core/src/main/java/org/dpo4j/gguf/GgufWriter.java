@@ -102,15 +102,18 @@ final class GgufWriter {
           "[%s] %s must have finite numbers but has some that are infinite or NaN; the model's weights are damaged"
               .formatted(path, tensor.name()));
     }
-    if (tensor.type() != GgufType.F16 && tensor.type() != GgufType.Q8_0) {
-      return; // the others have the range of fp32
+    if (tensor.type() == GgufType.F32) {
+      return;
     }
     try (TensorScope scope = TensorScope.open()) {
       if (!Tensors.finite(tensor.type().values(bytes.duplicate()))) {
         throw new DpoException(
             OptionText.of(
-                "[%s] %s has numbers beyond those of %s; pass {outtype} bf16 or f32",
-                path, tensor.name(), tensor.type()));
+                "[%s] %s has numbers beyond those of %s; pass {outtype} %s",
+                path,
+                tensor.name(),
+                tensor.type(),
+                tensor.type() == GgufType.BF16 ? "f32" : "bf16 or f32"));
       }
     }
   }

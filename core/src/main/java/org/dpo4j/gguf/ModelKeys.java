@@ -142,8 +142,8 @@ final class ModelKeys {
     int window = architecture.window(model);
     if (architecture.hasWindows() && window < architecture.context(model)) {
       keys.number(key("attention.sliding_window"), window);
-    } else if (architecture.hasWindows() && architecture.alwaysHasWindows()) {
-      keys.number(key("attention.sliding_window"), Math.min(window, model.maxPositions()));
+    } else if (architecture.hasWindowKey()) {
+      keys.number(key("attention.sliding_window"), architecture.context(model));
     }
     if (window != AttentionLayer.ALL && window < 1) {
       throw new IllegalArgumentException("a window must be positive but was " + window);

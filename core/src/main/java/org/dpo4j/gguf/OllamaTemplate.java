@@ -53,30 +53,40 @@ record OllamaTemplate(
     }
     @Nullable String beforeSystem = withSystem == null ? null : before(withSystem, SYSTEM);
     @Nullable String afterSystem = withSystem == null ? null : between(withSystem, SYSTEM, USER[0]);
+    // A turn begins as after a system message, or, where that is part of the first user's turn, as
+    // the first one.
     String usual = afterSystem == null ? beforeFirst : afterSystem;
-    String beforeUser = commonEnd(commonEnd(between, usual), beforeFirst);
-    @Nullable String system = null;
-    if (!beforeFirst.equals(beforeUser)) {
-      // The template has a system message of its own, or puts something before the first turn.
-      if (beforeSystem == null
-          || afterSystem == null
-          || beforeFirst.length() < beforeSystem.length() + afterSystem.length()
-          || !beforeFirst.startsWith(beforeSystem)
-          || !beforeFirst.endsWith(afterSystem)) {
-        return Optional.empty();
+    for (String beforeUser :
+        List.of(
+            commonEnd(commonEnd(between, usual), beforeFirst), commonEnd(between, beforeFirst))) {
+      String afterAnswer = between.substring(0, between.length() - beforeUser.length());
+      @Nullable String system = null;
+      if (!beforeFirst.equals(beforeUser)) {
+        // The template has a system message of its own, or puts something before the first turn.
+        if (beforeSystem == null
+            || afterSystem == null
+            || beforeFirst.length() < beforeSystem.length() + afterSystem.length()
+            || !beforeFirst.startsWith(beforeSystem)
+            || !beforeFirst.endsWith(afterSystem)) {
+          continue;
+        }
+        system =
+            beforeFirst.substring(
+                beforeSystem.length(), beforeFirst.length() - afterSystem.length());
       }
-      system =
-          beforeFirst.substring(beforeSystem.length(), beforeFirst.length() - afterSystem.length());
+      OllamaTemplate found =
+          new OllamaTemplate(
+              afterSystem == null ? null : beforeSystem,
+              afterSystem == null ? "" : afterSystem,
+              beforeUser,
+              afterUser,
+              afterAnswer,
+              system);
+      if (found.rendersAs(template, bos)) {
+        return Optional.of(found);
+      }
     }
-    OllamaTemplate found =
-        new OllamaTemplate(
-            afterSystem == null ? null : beforeSystem,
-            afterSystem == null ? "" : afterSystem,
-            beforeUser,
-            afterUser,
-            between.substring(0, between.length() - beforeUser.length()),
-            system);
-    return found.rendersAs(template, bos) ? Optional.of(found) : Optional.empty();
+    return Optional.empty();
   }
 
   private boolean rendersAs(ChatRenderer template, String bos) {
