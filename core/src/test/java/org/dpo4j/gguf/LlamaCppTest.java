@@ -19,7 +19,6 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import org.dpo4j.generate.GeneratedTokens;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.model.GrowingSequences;
@@ -198,7 +197,7 @@ class LlamaCppTest {
       return "";
     }
     Set<Integer> ends = new TreeSet<>(loaded.endTokenIds());
-    GeneratedTokens tokens =
+    Generator.Completion tokens =
         new Generator(loaded.model(), ends, new TokenSampler(0, 1), 1).generate(prompt, count);
     String text = tokenizer.text().decode(tokens.ids());
     // The families' tokenizers have no special tokens: llama.cpp shows the one that ends a text.
