@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.dpo4j.model.Activation;
@@ -362,7 +363,7 @@ final class Architecture {
     boolean noneBefore = norms.beforeAttention() == null && norms.beforeMlp() == null;
     boolean noneAfter = norms.afterAttention() == null && norms.afterMlp() == null;
     if (model.parallel()) {
-      boolean one = before && norms.beforeAttention().equals(norms.beforeMlp());
+      boolean one = before && Objects.equals(norms.beforeAttention(), norms.beforeMlp());
       return before && noneAfter ? one ? Norms.SHARED : Norms.BESIDE : null;
     }
     if (before) {
@@ -404,7 +405,7 @@ final class Architecture {
           case RMS, RMS_DIFFERENCE -> false;
           case LAYER, LAYER_UNBIASED, LAYER_DIFFERENCE, LAYER_PLAIN -> true;
         };
-    if (layer != layerNorm || plainNorms && kind != NormConfig.Kind.LAYER_PLAIN) {
+    if (layer != layerNorm || (plainNorms && kind != NormConfig.Kind.LAYER_PLAIN)) {
       lacks.add("norms of the kind " + kind.name().toLowerCase(Locale.ROOT).replace('_', ' '));
     }
     Norms places = places(model);
@@ -602,7 +603,7 @@ final class Architecture {
   private boolean scalingFits(RopeScaling scaling) {
     return frequencyTensor
         || scaling instanceof RopeScaling.LinearInterpolation
-        || scaling instanceof RopeScaling.Yarn yarn && yarn.truncate()
-        || scaling instanceof RopeScaling.LongRope && longRope;
+        || (scaling instanceof RopeScaling.Yarn yarn && yarn.truncate())
+        || (scaling instanceof RopeScaling.LongRope && longRope);
   }
 }

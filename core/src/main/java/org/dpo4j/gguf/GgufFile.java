@@ -94,7 +94,7 @@ final class GgufFile {
     } catch (BufferUnderflowException e) {
       throw damaged("it ends in its header");
     } catch (IllegalArgumentException e) {
-      throw damaged(e.getMessage());
+      throw damaged(String.valueOf(e.getMessage()));
     }
   }
 

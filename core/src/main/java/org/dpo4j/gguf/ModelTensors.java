@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class ModelTensors {
 
   /** Rows of one weight, in the order in which they are needed. */
+  @SuppressWarnings("ArrayRecordComponent") // parts are never compared
   private record Part(String layer, long start, long count, int @Nullable [] order) {
     static Part whole(String layer, long count) {
       return new Part(layer, 0, count, null);

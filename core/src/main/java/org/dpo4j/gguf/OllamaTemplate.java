@@ -92,8 +92,8 @@ record OllamaTemplate(
   private boolean rendersAs(ChatRenderer template, String bos) {
     for (int turns = 1; turns <= USER.length; turns++) {
       if (!rendered(null, turns).equals(render(template, bos, null, turns))
-          || beforeSystem != null
-              && !rendered(SYSTEM, turns).equals(render(template, bos, SYSTEM, turns))) {
+          || (beforeSystem != null
+              && !rendered(SYSTEM, turns).equals(render(template, bos, SYSTEM, turns)))) {
         return false;
       }
     }

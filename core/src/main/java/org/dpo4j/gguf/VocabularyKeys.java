@@ -255,7 +255,7 @@ final class VocabularyKeys {
             throw other(step);
           }
           replaced = true;
-          prefix = scheme.equals("always") || scheme.equals("first") && !chats;
+          prefix = scheme.equals("always") || (scheme.equals("first") && !chats);
           if (scheme.equals("first")) {
             notes.add(
                 chats
@@ -397,7 +397,7 @@ final class VocabularyKeys {
     frame(json.path("post_processor"), before, after);
     boolean first = isAlone(before, bos);
     boolean last = isAlone(after, end < 0 ? OptionalInt.empty() : OptionalInt.of(end));
-    if (!first && !before.isEmpty() || !last && !after.isEmpty()) {
+    if ((!first && !before.isEmpty()) || (!last && !after.isEmpty())) {
       throw refused(
           "the post_processor adds other tokens than BOS and EOS", "use the checkpoint itself");
     }
