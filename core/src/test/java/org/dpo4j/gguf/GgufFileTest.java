@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
@@ -116,7 +117,7 @@ class GgufFileTest {
     assertThat(file.entries().keySet())
         .containsExactlyElementsOf(expected.stream().map(GgufTensor::name).toList());
     for (GgufTensor tensor : expected) {
-      GgufFile.Entry entry = file.entries().get(tensor.name());
+      GgufFile.Entry entry = Objects.requireNonNull(file.entries().get(tensor.name()));
       assertThat(entry.type()).isEqualTo(tensor.type());
       assertThat(entry.shape()).isEqualTo(tensor.shape());
       assertThat(entry.offset() % GgufWriter.ALIGNMENT).isZero();
@@ -164,7 +165,7 @@ class GgufFileTest {
       assertThat(bytes.length % GgufWriter.ALIGNMENT).isZero();
       long begin = bytes.length - GgufWriter.size(tensors);
       assertThat(begin % GgufWriter.ALIGNMENT).isZero();
-      GgufFile.Entry entry = read.entries().get("b");
+      GgufFile.Entry entry = Objects.requireNonNull(read.entries().get("b"));
       assertThat(entry.offset() % GgufWriter.ALIGNMENT).isZero();
       ByteBuffer data = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
       assertThat(data.getFloat((int) (begin + entry.offset()) + 4)).isEqualTo(1);
@@ -339,7 +340,9 @@ class GgufFileTest {
   }
 
   private Path written(ByteBuffer bytes) throws IOException {
-    return Files.write(folder.resolve("made.gguf"), bytes.array());
+    byte[] all = new byte[bytes.capacity()];
+    bytes.rewind().get(all);
+    return Files.write(folder.resolve("made.gguf"), all);
   }
 
   private Path write(String name, GgufMetadata keys, List<GgufTensor> tensors) throws IOException {
