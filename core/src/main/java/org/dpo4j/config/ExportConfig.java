@@ -5,10 +5,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.OptionText;
-import org.dpo4j.gguf.GgufType;
+import org.dpo4j.gguf.GgufExport;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The configuration of {@code export}: a model, an optional adapter and a file in another format.
@@ -21,7 +20,7 @@ public record ExportConfig(
         boolean adapterOnly,
     @Option(value = "gguf", help = "format of the file") Format format,
     @Option(value = "auto", help = "type of the matrices; auto: as in the checkpoint")
-        OutType outtype,
+        GgufExport.OutType outtype,
     @Option(help = "the file; must not exist") Path output,
     @Option(value = "false", help = "read the file back and compare it with the model")
         boolean verify) {
@@ -29,20 +28,6 @@ public record ExportConfig(
   /** The formats. */
   public enum Format {
     GGUF
-  }
-
-  /** The values of the option {@code outtype}. */
-  public enum OutType {
-    AUTO,
-    F32,
-    F16,
-    BF16,
-    Q8_0;
-
-    /** The type; null for that of the checkpoint. */
-    public @Nullable GgufType type() {
-      return this == AUTO ? null : GgufType.valueOf(name());
-    }
   }
 
   /** The table of all options of {@code export}. */
@@ -56,7 +41,7 @@ public record ExportConfig(
         adapterOnly,
         "name the adapter");
     OptionChecks.require(
-        !adapterOnly || outtype == OutType.AUTO || outtype == OutType.F32,
+        !adapterOnly || outtype == GgufExport.OutType.AUTO || outtype == GgufExport.OutType.F32,
         "outtype",
         OptionText.of("auto or f32 with {adapter_only}"),
         outtype.name().toLowerCase(Locale.ROOT),

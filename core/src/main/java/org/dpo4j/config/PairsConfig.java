@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.Judging.JudgeType;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.ReadableFile;

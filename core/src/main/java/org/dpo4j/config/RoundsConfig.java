@@ -15,6 +15,7 @@ import java.util.function.Consumer;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.Judging.JudgeType;
 import org.dpo4j.options.GivenValue;
 import org.dpo4j.options.MissingOptionsException;
 import org.dpo4j.options.Option;

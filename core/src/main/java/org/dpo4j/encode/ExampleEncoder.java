@@ -20,7 +20,7 @@ import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedRow.Lengths;
 import org.dpo4j.encode.EncodedRow.Status;
 import org.dpo4j.tokenizer.ChatRenderer;
-import org.dpo4j.tokenizer.MarkedText;
+import org.dpo4j.tokenizer.ChatRenderer.MarkedText;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.SpecialTokens;
 import org.dpo4j.tokenizer.TextTokenizer;
@@ -42,6 +42,19 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  */
 public final class ExampleEncoder {
+
+  /**
+   * Which tokens of a demonstration are learned.
+   *
+   * @param prompt whether the prompt is learned too
+   * @param assistantOnly whether only what the chat template marks as the assistant's is learned
+   */
+  public record Scoring(boolean prompt, boolean assistantOnly) {
+
+    /** The whole completion and nothing else. */
+    public static final Scoring COMPLETION = new Scoring(false, false);
+  }
+
   public static final String PROMPT_TOO_LONG = "prompt alone reaches max_length";
   public static final String SAME_AFTER_CUT = "chosen and rejected identical after the cut";
   public static final String NOTHING_LEFT = "no token to learn after the cut";

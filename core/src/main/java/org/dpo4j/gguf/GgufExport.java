@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
@@ -16,13 +17,22 @@ import org.dpo4j.OptionText;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.tokenizer.TokenizerParts;
-import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.weights.StreamedModel;
 
 /** A model as a GGUF file: its keys and tensors, which are read when they are written. */
 public final class GgufExport {
+
+  /** The types of matrices in a file. */
+  public enum OutType {
+    /** As in the checkpoint. */
+    AUTO,
+    F32,
+    F16,
+    BF16,
+    Q8_0
+  }
 
   private static final String GELU =
       "llama.cpp computes this model's activation (GELU) from a table with 16 bits, so"
@@ -48,12 +58,17 @@ public final class GgufExport {
    * @param name of the model, for people
    * @param parts the model's tokenizer
    * @param endIds ids that end an answer
-   * @param type of the matrices
+   * @param outtype of the matrices
    * @throws DpoException if llama.cpp does not compute what the model does, or the format has no
    *     exact form of its tokenizer
    */
   public static GgufExport of(
-      String name, StreamedModel model, TokenizerParts parts, List<Integer> endIds, GgufType type) {
+      String name,
+      StreamedModel model,
+      TokenizerParts parts,
+      List<Integer> endIds,
+      OutType outtype) {
+    GgufType type = type(outtype, model);
     Architecture architecture = architecture(model);
     List<String> notes = new ArrayList<>();
     int context = architecture.context(model.decoder());
@@ -145,13 +160,32 @@ public final class GgufExport {
     return architecture;
   }
 
-  /** The type in a file of matrices that a checkpoint stores in a type. */
-  public static GgufType typeOf(ElementType stored) {
-    return switch (stored) {
+  private static GgufType type(OutType wanted, StreamedModel model) {
+    return switch (wanted) {
+      case AUTO ->
+          switch (model.checkpoint().dtype()) {
+            case F16 -> GgufType.F16;
+            case BF16 -> GgufType.BF16;
+            case F32, F64, I64 -> GgufType.F32;
+          };
+      case F32 -> GgufType.F32;
       case F16 -> GgufType.F16;
       case BF16 -> GgufType.BF16;
-      case F32, F64, I64 -> GgufType.F32;
+      case Q8_0 -> GgufType.Q8_0;
     };
+  }
+
+  /**
+   * The description of a model for {@code ollama create}.
+   *
+   * @param model name of the model's file in the same folder
+   * @param adapter name of the adapter's file in the same folder; empty for none
+   * @param tokenizer of the model
+   * @param endIds ids that end an answer
+   */
+  public static String modelfile(
+      String model, Optional<String> adapter, TokenizerParts tokenizer, List<Integer> endIds) {
+    return OllamaModelfile.text(model, adapter, tokenizer, endIds);
   }
 
   /** The value of {@code general.architecture}. */

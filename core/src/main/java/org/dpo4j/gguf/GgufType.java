@@ -7,7 +7,7 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /** The element types that are written. */
-public enum GgufType {
+enum GgufType {
   F32(0, 1, 4, 0, ElementType.F32),
   F16(1, 1, 2, 1, ElementType.F16),
   /** Blocks of 32 elements: the largest magnitude / 127 in fp16, then the multiples as int8. */

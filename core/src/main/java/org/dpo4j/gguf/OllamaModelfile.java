@@ -6,7 +6,7 @@ import java.util.Optional;
 import org.dpo4j.tokenizer.TokenizerParts;
 
 /** The description of a model for {@code ollama create}. */
-public final class OllamaModelfile {
+final class OllamaModelfile {
 
   /** Ends a text of several lines, which cannot contain it. */
   private static final String QUOTES = "\"\"\"";
@@ -20,7 +20,7 @@ public final class OllamaModelfile {
    * @param adapter name of the adapter's file in the same folder; empty for none
    * @param endIds ids that end an answer
    */
-  public static String text(
+  static String text(
       String model, Optional<String> adapter, TokenizerParts tokenizer, List<Integer> endIds) {
     List<String> lines = new ArrayList<>();
     lines.add("FROM ./" + model);

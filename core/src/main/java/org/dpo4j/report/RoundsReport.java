@@ -8,11 +8,34 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.function.Function;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
+import org.dpo4j.TrainingResult;
 import org.dpo4j.judge.AnswerFigures;
 import org.jspecify.annotations.Nullable;
 
 /** Shows what rounds of sampling and training did: a table, a page and a picture. */
 public final class RoundsReport {
+
+  /**
+   * A training run in a few numbers; those of the end are means since the report before the last
+   * one, NaN where the loss has no such number.
+   *
+   * @param steps steps done
+   * @param loss at the end
+   * @param accuracy {@code rewards/accuracies} at the end
+   * @param margin {@code rewards/margins} at the end
+   */
+  public record TrainingFigures(int steps, double loss, double accuracy, double margin) {
+
+    /** The numbers of a run that did a step. */
+    public static TrainingFigures of(TrainingResult result) {
+      StepReport last = result.finalReport().orElseThrow();
+      TrainingMetrics metrics = last.metrics();
+      return new TrainingFigures(
+          result.steps(), metrics.loss(), metrics.rewardsAccuracies(), metrics.rewardsMargins());
+    }
+  }
 
   /** A column: its heading, and its cell in a row. */
   private record Column(String heading, Function<RoundFigures, String> cell) {}

@@ -15,8 +15,6 @@ import org.dpo4j.config.ExportConfig;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.PendingFile;
 import org.dpo4j.gguf.GgufExport;
-import org.dpo4j.gguf.GgufType;
-import org.dpo4j.gguf.OllamaModelfile;
 import org.dpo4j.options.MemorySize;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.tokenizer.TextReplacement;
@@ -80,15 +78,12 @@ public final class ExportRun {
       String adapter = name(config.adapter().orElseThrow());
       return new Described(
           GgufExport.ofAdapter(adapter, model),
-          OllamaModelfile.text(
+          GgufExport.modelfile(
               name(config.model()) + GGUF, Optional.of(fileName(target)), tokenizer, ends));
     }
-    GgufType type =
-        Optional.ofNullable(config.outtype().type())
-            .orElseGet(() -> GgufExport.typeOf(model.checkpoint().dtype()));
     return new Described(
-        GgufExport.of(name(config.model()), model, tokenizer, ends, type),
-        OllamaModelfile.text(fileName(target), Optional.empty(), tokenizer, ends));
+        GgufExport.of(name(config.model()), model, tokenizer, ends, config.outtype()),
+        GgufExport.modelfile(fileName(target), Optional.empty(), tokenizer, ends));
   }
 
   private static void checkTarget(ExportConfig config, Path target) {

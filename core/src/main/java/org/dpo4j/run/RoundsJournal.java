@@ -17,7 +17,7 @@ import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.PendingFile;
 import org.dpo4j.judge.AnswerFigures;
-import org.dpo4j.report.TrainingFigures;
+import org.dpo4j.report.RoundsReport.TrainingFigures;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.SerializationFeature;

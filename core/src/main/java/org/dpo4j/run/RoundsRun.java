@@ -30,8 +30,8 @@ import org.dpo4j.data.Sha256;
 import org.dpo4j.judge.AnswerFigures;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.RoundsReport;
+import org.dpo4j.report.RoundsReport.TrainingFigures;
 import org.dpo4j.report.RunOutput;
-import org.dpo4j.report.TrainingFigures;
 import org.dpo4j.run.RoundsJournal.Figures;
 import org.dpo4j.run.RoundsJournal.Phase;
 

@@ -13,6 +13,27 @@ import org.jspecify.annotations.Nullable;
 public interface ChatRenderer {
 
   /**
+   * A rendered conversation.
+   *
+   * @param generated the parts that the template marks with {@code generation}: what the assistant
+   *     writes
+   */
+  public record MarkedText(String text, List<Span> generated) {
+
+    /**
+     * A part of a text.
+     *
+     * @param start index of its first UTF-16 unit
+     * @param end index after its last one
+     */
+    public record Span(int start, int end) {}
+
+    public MarkedText {
+      generated = List.copyOf(generated);
+    }
+  }
+
+  /**
    * @param variables further variables of this conversation, such as {@code tools}; they take
    *     precedence over the model's
    * @param addGenerationPrompt whether the header of an assistant turn follows the messages

@@ -22,6 +22,7 @@ import org.dpo4j.jinja.Template;
 import org.dpo4j.jinja.TemplateException;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
+import org.dpo4j.tokenizer.ChatRenderer.MarkedText;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.tokenizer.ChatRenderer.MarkedText;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -41,6 +41,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingSession implements AutoCloseable {
 
+  /** Saved tensors of a {@link TrainingSession}, named as in {@link TrainingSnapshot}. */
+  public interface StateSource {
+
+    /** Names of the tensors. */
+    Set<String> names();
+
+    /**
+     * Copies the elements of a tensor.
+     *
+     * @param target of the same shape; changed in place
+     */
+    void copyTo(String name, Tensor target);
+  }
+
   private final CausalLm policy;
   private final TrainingData data;
   private final Objective objective;

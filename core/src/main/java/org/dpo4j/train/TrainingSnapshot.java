@@ -21,7 +21,7 @@ import org.dpo4j.torch.Tensors;
  * @param tensors the tensors by name; not to be changed, freed by {@link #close}
  */
 public record TrainingSnapshot(Numbers numbers, List<String> layout, Map<String, Tensor> tensors)
-    implements StateSource, AutoCloseable {
+    implements TrainingSession.StateSource, AutoCloseable {
 
   /** Names of the tensors. */
   public static final String WEIGHTS = "weights";
