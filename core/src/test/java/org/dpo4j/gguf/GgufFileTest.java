@@ -340,7 +340,9 @@ class GgufFileTest {
   }
 
   private Path written(ByteBuffer bytes) throws IOException {
-    return Files.write(folder.resolve("made.gguf"), bytes.array());
+    byte[] all = new byte[bytes.capacity()];
+    bytes.clear().get(all);
+    return Files.write(folder.resolve("made.gguf"), all);
   }
 
   private Path write(String name, GgufMetadata keys, List<GgufTensor> tensors) throws IOException {
