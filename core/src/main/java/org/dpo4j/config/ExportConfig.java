@@ -19,7 +19,7 @@ public record ExportConfig(
     @Option(value = "false", help = "write the adapter alone, for llama.cpp's --lora")
         boolean adapterOnly,
     @Option(value = "gguf", help = "format of the file") Format format,
-    @Option(value = "auto", help = "type of the matrices; auto: as in the checkpoint")
+    @Option(value = "auto", help = "type of the matrices; auto: the model's")
         GgufExport.OutType outtype,
     @Option(help = "the file; must not exist") Path output,
     @Option(value = "false", help = "read the file back and compare it with the model")

@@ -79,7 +79,7 @@ final class ExportedModels {
         model,
         TokenizerParts.read(folder, TextReplacement.NONE),
         model.skeleton().endTokenIds(),
-        type);
+        GgufExport.OutType.valueOf(type.name()));
   }
 
   /** Writes a model to a file. */

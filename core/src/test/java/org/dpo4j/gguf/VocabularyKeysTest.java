@@ -380,7 +380,8 @@ class VocabularyKeysTest {
     Path file = folder.resolve("named.gguf");
     try (StreamedModel model = StreamedModel.open("model", copy)) {
       TokenizerParts parts = TokenizerParts.read(copy, TextReplacement.NONE);
-      ExportedModels.write(GgufExport.of(name, model, parts, List.of(2), GgufType.F32), file);
+      ExportedModels.write(
+          GgufExport.of(name, model, parts, List.of(2), GgufExport.OutType.F32), file);
     }
     assertThat(GgufFile.open(file).metadata().values()).containsEntry("general.name", expected);
   }

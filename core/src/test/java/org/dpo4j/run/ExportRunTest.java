@@ -25,7 +25,6 @@ import org.dpo4j.UsageException;
 import org.dpo4j.checkpoint.DiskSpace;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.gguf.GgufExport;
-import org.dpo4j.gguf.GgufType;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.tokenizer.TokenizerParts;
 import org.dpo4j.weights.StreamedModel;
@@ -223,7 +222,7 @@ class ExportRunTest {
               model,
               TokenizerParts.read(folder.resolve("llama"), TextReplacement.NONE),
               model.skeleton().endTokenIds(),
-              GgufType.valueOf(type.toUpperCase(Locale.ROOT)));
+              GgufExport.OutType.valueOf(type.toUpperCase(Locale.ROOT)));
       export.verify(file);
       int noticed = 0;
       int tried = 0;
