@@ -417,9 +417,10 @@ CASES = {
                    "final_logit_softcapping": 2.0, "tie_word_embeddings": True}, "bfloat16", []),
     "plain_gemma3_text": (
         "gemma3_text", {**HEAD_8, "sliding_window": 5, "num_hidden_layers": 6, "query_pre_attn_scalar": 8,
+                        "rms_norm_eps": 10.0,
                         "tie_word_embeddings": True}, "bfloat16", []),
     "plain_glm": ("glm", {"head_dim": 4, "attention_bias": True, **rope("default", 50.0)}, "bfloat16", []),
-    "plain_hunyuan": ("hunyuan_v1_dense", {"head_dim": 4, **rope("dynamic", 50.0, alpha=3.0, factor=1.0)}, "bfloat16", []),
+    "plain_hunyuan": ("hunyuan_v1_dense", {"hidden_size": 32, "head_dim": 8, **rope("dynamic", 50.0, alpha=3.0, factor=1.0)}, "bfloat16", []),
     "plain_olmo": ("olmo", {"clip_qkv": 0.5, **rope("default", 50.0)}, "bfloat16", []),
     "plain_olmoe": ("olmoe", {"num_key_value_heads": 4, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": False,
                               **rope("default", 50.0)}, "bfloat16", []),

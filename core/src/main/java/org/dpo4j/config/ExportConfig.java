@@ -16,7 +16,7 @@ public record ExportConfig(
     @Option(help = "folder of the model, in Hugging Face format", aliases = "model_name_or_path")
         Path model,
     @Option(help = "folder of a LoRA adapter, which is merged") Optional<Path> adapter,
-    @Option(value = "false", help = "write the adapter alone, for llama.cpp's --lora")
+    @Option(value = "false", help = "write the adapter alone, to lie beside the model's file")
         boolean adapterOnly,
     @Option(value = "gguf", help = "format of the file") Format format,
     @Option(value = "auto", help = "type of the matrices; auto: the model's")

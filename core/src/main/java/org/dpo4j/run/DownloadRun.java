@@ -91,7 +91,7 @@ public final class DownloadRun {
     Optional<String> inputs =
         config.type() == RepositoryType.MODEL ? model(folder) : rows(folder, paths);
     return inputs
-        .map("to use it: ./dpo4j train %s --output_dir DIR"::formatted)
+        .map("to use it: "::concat)
         .orElseGet(() -> "there now: " + ShortList.of(paths, SHOWN));
   }
 
@@ -99,10 +99,13 @@ public final class DownloadRun {
   private static Optional<String> model(Path folder) {
     ModelFolder model = new ModelFolder(folder);
     if (model.isModel()) {
-      return Optional.of("--model %s --data_file FILE".formatted(folder));
+      return Optional.of(
+          "./dpo4j train --model %s --data_file FILE --output_dir DIR".formatted(folder));
     }
     return model.isAdapter()
-        ? Optional.of("--model BASE_MODEL --adapter %s --data_file FILE".formatted(folder))
+        ? Optional.of(
+            "./dpo4j train --model BASE_MODEL --adapter %s --data_file FILE --output_dir DIR"
+                .formatted(folder))
         : Optional.empty();
   }
 
@@ -112,7 +115,10 @@ public final class DownloadRun {
     List<String> train = rows.stream().filter(path -> path.contains("train")).toList();
     return Optional.of(train.isEmpty() ? rows : train)
         .filter(files -> !files.isEmpty())
-        .map(files -> "--model MODEL --data_file '%s'".formatted(folder.resolve(pattern(files))));
+        .map(
+            files ->
+                "./dpo4j train --model MODEL --data_file '%s' --output_dir DIR"
+                    .formatted(folder.resolve(pattern(files))));
   }
 
   /** A pattern of all files where one in their folder is enough, else the first of them. */

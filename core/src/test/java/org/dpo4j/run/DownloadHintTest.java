@@ -24,7 +24,7 @@ class DownloadHintTest {
           """)
   void theFilesToTrainOnAreNamed(String paths, String named) {
     assertThat(DownloadRun.rows(Path.of("set"), List.of(paths.split(" "))))
-        .contains("--model MODEL --data_file '%s'".formatted(named));
+        .contains("./dpo4j train --model MODEL --data_file '%s' --output_dir DIR".formatted(named));
   }
 
   @ParameterizedTest
