@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -42,11 +43,20 @@ public final class GgufExport {
   private final GgufMetadata metadata;
   private final List<GgufTensor> tensors;
   private final List<String> notes;
+  private final GgufType type;
+  private final boolean rounds;
   private final String architecture;
 
   private GgufExport(
-      String architecture, GgufMetadata metadata, List<GgufTensor> tensors, List<String> notes) {
+      String architecture,
+      GgufType type,
+      boolean rounds,
+      GgufMetadata metadata,
+      List<GgufTensor> tensors,
+      List<String> notes) {
     this.architecture = architecture;
+    this.type = type;
+    this.rounds = rounds;
     this.metadata = metadata;
     this.tensors = tensors;
     this.notes = List.copyOf(notes);
@@ -96,8 +106,14 @@ public final class GgufExport {
             .number("general.quantization_version", 2)
             .all(ModelKeys.of(architecture, model.decoder()))
             .all(vocabulary.keys());
+    boolean merged = model.adapter().isPresent();
     return new GgufExport(
-        architecture.name(), metadata, ModelTensors.of(architecture, model, type), notes);
+        architecture.name(),
+        type,
+        type != GgufType.F32 && (merged || type != type(OutType.AUTO, model)),
+        metadata,
+        ModelTensors.of(architecture, model, type),
+        notes);
   }
 
   /**
@@ -127,7 +143,12 @@ public final class GgufExport {
             .text("adapter.type", "lora")
             .real("adapter.lora.alpha", ModelTensors.ALPHA);
     return new GgufExport(
-        architecture.name(), metadata, ModelTensors.ofAdapter(architecture, model), List.of());
+        architecture.name(),
+        GgufType.F32,
+        false,
+        metadata,
+        ModelTensors.ofAdapter(architecture, model),
+        List.of());
   }
 
   /** llama.cpp knows by the name whether special tokens take in white space. */
@@ -186,6 +207,16 @@ public final class GgufExport {
   public static String modelfile(
       String model, Optional<String> adapter, TokenizerParts tokenizer, List<Integer> endIds) {
     return OllamaModelfile.text(model, adapter, tokenizer, endIds);
+  }
+
+  /** Whether weights lose digits that the checkpoint, or the adapter on it, has. */
+  public boolean rounds() {
+    return rounds;
+  }
+
+  /** The name of the type of the matrices, as in {@code bf16}. */
+  public String type() {
+    return type.name().toLowerCase(Locale.ROOT);
   }
 
   /** The value of {@code general.architecture}. */

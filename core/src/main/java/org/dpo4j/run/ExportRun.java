@@ -56,6 +56,12 @@ public final class ExportRun {
                       adapter, model.adapt("adapter", adapter), model.skeleton(), output));
       Described described = described(config, target, model, output);
       described.export().notes().forEach(output::note);
+      if (config.adapter().isPresent() && described.export().rounds()) {
+        output.note(
+            OptionText.of(
+                "the merged weights are rounded to %s, which loses a part of what the adapter changed; {outtype} f32 keeps all of it",
+                described.export().type()));
+      }
       requireSpace(described.export(), config, disk);
       write(described, config, target, output);
     }
@@ -94,7 +100,7 @@ public final class ExportRun {
             "must be a new file, and so must the Modelfile beside it,",
             "%s is there"
                 .formatted(file.equals(target) ? config.output() : modelfile(config.output())),
-            "name another file, or remove it");
+            Files.isDirectory(file) ? "name a file in it" : "name another file, or remove it");
       }
     }
     Path folder = target.getParent();
@@ -164,7 +170,9 @@ public final class ExportRun {
                       export.architecture(),
                       export.tensorCount(),
                       MemorySize.text(Files.size(target)),
-                      config.verify() ? "; read back, and equal to the model" : ""));
+                      config.verify()
+                          ? "; read back, and equal to the model" + rounded(export)
+                          : ""));
       explain(config, output);
     } catch (IOException e) {
       throw new DpoException(
@@ -174,21 +182,42 @@ public final class ExportRun {
     }
   }
 
+  private static String rounded(GgufExport export) {
+    return export.rounds() ? ", rounded to " + export.type() : "";
+  }
+
+  /** A path as a shell reads it. */
+  private static String quoted(Object path) {
+    String text = path.toString();
+    return text.matches("[A-Za-z0-9_./:=+-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+  }
+
   private static void explain(ExportConfig config, RunOutput output) {
     Path file = config.output();
     String base = name(config.model()) + GGUF;
-    String tag = withoutEnd(file).toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9._-]", "-");
+    String tag =
+        withoutEnd(file)
+            .toLowerCase(Locale.ROOT)
+            .replaceAll("[^a-z0-9._]+", "-")
+            .replaceAll("^[-.]+|[-.]+$", "");
+    if (tag.isEmpty()) {
+      tag = "model";
+    }
     output
         .out()
         .println(
             config.adapterOnly()
                 ? "  in llama.cpp: llama-cli -m %s --lora %s, after ./dpo4j export --model %s --output %s"
-                    .formatted(base, file, config.model(), file.resolveSibling(base))
-                : "  in llama.cpp: llama-cli -m %s".formatted(file));
+                    .formatted(
+                        quoted(base),
+                        quoted(file),
+                        quoted(config.model()),
+                        quoted(file.resolveSibling(base)))
+                : "  in llama.cpp: llama-cli -m %s".formatted(quoted(file)));
     output
         .out()
         .println(
             "  in Ollama: ollama create %s -f %s, then ollama run %s"
-                .formatted(tag, modelfile(file), tag));
+                .formatted(tag, quoted(modelfile(file)), tag));
   }
 }

@@ -202,11 +202,10 @@ final class Handler implements HttpHandler {
               events);
     } catch (DpoException e) {
       String field = api == Api.CHAT ? "messages" : "prompt";
-      throw ApiError.ofField(
-          ApiError.BAD_REQUEST,
-          field,
-          "\"%s\": %s".formatted(field, e.getMessage()),
-          "context_length_exceeded");
+      String message = "\"%s\": %s".formatted(field, e.getMessage());
+      throw ask.prompt().length < thread.positions()
+          ? ApiError.ofField(field, message)
+          : ApiError.ofField(ApiError.BAD_REQUEST, field, message, "context_length_exceeded");
     }
     switch (answer) {
       case FULL ->
