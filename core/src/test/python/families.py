@@ -427,6 +427,8 @@ CASES = {
     "plain_qwen3_moe": (
         "qwen3_moe", {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
                       "norm_topk_prob": True, **rope("default", 50.0)}, "bfloat16", []),
+    "qwen2_yarn_magnitude": (
+        "qwen2", {**rope("yarn", 50.0, attention_factor=1.5, **YARN)}, "bfloat16", []),
 }
 
 

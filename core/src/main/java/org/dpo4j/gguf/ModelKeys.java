@@ -132,6 +132,9 @@ final class ModelKeys {
       keys.number(key("rope.scaling.original_context_length"), yarn.originalPositions());
       keys.real(key("rope.scaling.yarn_beta_fast"), yarn.fastTurns());
       keys.real(key("rope.scaling.yarn_beta_slow"), yarn.slowTurns());
+      // llama.cpp has a magnitude of its own, which it multiplies by this.
+      keys.real(
+          key("rope.scaling.attn_factor"), yarn.magnitude() / (1 + 0.1 * Math.log(yarn.factor())));
     } else if (scaling instanceof RopeScaling.LongRope longRope) {
       keys.number(key("rope.scaling.original_context_length"), longRope.originalPositions());
       keys.real(key("rope.scaling.attn_factor"), longRope.magnitude());

@@ -169,6 +169,7 @@ class ExportedFamiliesTest {
       qwen2_vl | qwen2
       qwen2_vl_flat_tied | qwen2
       qwen2_window_4 | qwen2
+      qwen2_yarn_magnitude | qwen2
       qwen3_biases | lacks biases of q, k and v, a bias of attention's output
       qwen3_moe | lacks layers without experts
       qwen3_moe_softmax_over_all | lacks layers without experts, weights of a token's experts with a sum below 1, biases of q, k and v, a bias of attention's output
