@@ -107,6 +107,7 @@ final class Architecture {
   private boolean queryScaling;
   private Head head = Head.TIED_OR_OWN;
   private @Nullable Boolean expertsRenormalized; // null without experts
+  private boolean expertsInPlaceOfMlp;
   private boolean sharedExpert;
   private boolean residualFlag;
   private boolean anyHeadWidth;
@@ -223,7 +224,7 @@ final class Architecture {
     return this;
   }
 
-  /** Layers with a window have the base 10,000 and no scaling. */
+  /** Layers with a window have a base of their own and no scaling. */
   Architecture ownRopeInWindows() {
     ownRopeInWindows = true;
     return this;
@@ -257,6 +258,12 @@ final class Architecture {
 
   Architecture experts(boolean renormalized) {
     expertsRenormalized = renormalized;
+    return this;
+  }
+
+  /** Models without experts are of the architecture too; experts have the width of their MLP. */
+  Architecture expertsInPlaceOfMlp() {
+    expertsInPlaceOfMlp = true;
     return this;
   }
 
@@ -347,6 +354,10 @@ final class Architecture {
     return residualFlag;
   }
 
+  boolean hasExpertsInPlaceOfMlp() {
+    return expertsInPlaceOfMlp;
+  }
+
   boolean hasPlainNorms() {
     return plainNorms;
   }
@@ -400,12 +411,7 @@ final class Architecture {
 
   private void norms(DecoderConfig model, List<String> lacks) {
     NormConfig.Kind kind = model.norms().kind();
-    boolean layer =
-        switch (kind) {
-          case RMS, RMS_DIFFERENCE -> false;
-          case LAYER, LAYER_UNBIASED, LAYER_DIFFERENCE, LAYER_PLAIN -> true;
-        };
-    if (layer != layerNorm || (plainNorms && kind != NormConfig.Kind.LAYER_PLAIN)) {
+    if (kind.isRms() == layerNorm || (plainNorms && kind != NormConfig.Kind.LAYER_PLAIN)) {
       lacks.add("norms of the kind " + kind.name().toLowerCase(Locale.ROOT).replace('_', ' '));
     }
     Norms places = places(model);
@@ -433,7 +439,7 @@ final class Architecture {
     }
     ExpertConfig experts = model.experts();
     if (!sparse || experts == null) {
-      if (expertsRenormalized != null && !name.equals("llama")) {
+      if (expertsRenormalized != null && !expertsInPlaceOfMlp) {
         lacks.add("layers without experts");
       }
       return;
@@ -492,12 +498,7 @@ final class Architecture {
     require(
         Bias.MLP_OUTPUT, dense && model.mlp().outputBias(), "a bias of the MLP's output", lacks);
     require(Bias.HEAD, model.head().bias(), "a bias of the head", lacks);
-    boolean norms =
-        switch (model.norms().kind()) {
-          case LAYER, LAYER_DIFFERENCE -> true;
-          default -> false;
-        };
-    require(Bias.NORMS, norms, "biases of the norms", lacks);
+    require(Bias.NORMS, model.norms().kind().isBiased(), "biases of the norms", lacks);
   }
 
   private void require(Bias bias, boolean has, String words, List<String> lacks) {
@@ -544,8 +545,7 @@ final class Architecture {
       lacks.add("windows with this number of layers");
       return;
     }
-    Rope first =
-        layers.stream().map(LayerConfig::rope).filter(r -> r != null).findFirst().orElse(null);
+    Rope first = model.firstRope();
     for (int i = 0; i < layers.size(); i++) {
       LayerConfig layer = layers.get(i);
       boolean windowed = windows && i % windowPeriod < windowPeriod - 1;

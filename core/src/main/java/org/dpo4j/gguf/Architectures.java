@@ -39,7 +39,8 @@ final class Architectures {
                   .anyHeadWidth()
                   .mayHave(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT)
                   .frequencyTensor()
-                  .experts(true));
+                  .experts(true)
+                  .expertsInPlaceOfMlp());
 
   private static final Architecture GRANITE =
       Architecture.of(
@@ -201,28 +202,8 @@ final class Architectures {
                       .joinedGate()
                       .mayHave(INPUTS)
                       .head(Architecture.Head.OWN)),
-          of(
-              "cohere",
-              "command-r",
-              a ->
-                  a.pairs(NEIGHBOURS)
-                      .layerNorms()
-                      .norms(SHARED)
-                      .keys(LOGITS)
-                      .mayHave(INPUTS, OUTPUT)
-                      .head(Architecture.Head.TIED)),
-          of(
-              "cohere2",
-              "cohere2",
-              a ->
-                  a.pairs(NEIGHBOURS)
-                      .layerNorms()
-                      .norms(SHARED)
-                      .keys(LOGITS)
-                      .windows(4)
-                      .rotatesInWindowsOnly()
-                      .mayHave(INPUTS, OUTPUT)
-                      .head(Architecture.Head.TIED)),
+          of("cohere", "command-r", Architectures::cohere),
+          of("cohere2", "cohere2", a -> cohere(a).windows(4).rotatesInWindowsOnly()),
           of(
               "nemotron",
               "nemotron",
@@ -249,26 +230,8 @@ final class Architectures {
                   a.layerNorms()
                       .mlp(false, Activation.SQUARED_RELU)
                       .has(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT, Architecture.Bias.NORMS)),
-          of(
-              "gpt2",
-              "gpt2",
-              a ->
-                  a.layerNorms()
-                      .learnedPositions()
-                      .mlp(false, Activation.GELU_TANH)
-                      .joinedInputs()
-                      .has(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT, Architecture.Bias.NORMS)
-                      .head(Architecture.Head.OWN)),
-          of(
-              "gpt_bigcode",
-              "starcoder",
-              a ->
-                  a.layerNorms()
-                      .learnedPositions()
-                      .mlp(false, Activation.GELU_TANH)
-                      .joinedInputs()
-                      .has(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT, Architecture.Bias.NORMS)
-                      .head(Architecture.Head.OWN)),
+          of("gpt2", "gpt2", Architectures::gpt2),
+          of("gpt_bigcode", "starcoder", Architectures::gpt2),
           of(
               "qwen2_moe",
               "qwen2moe",
@@ -293,6 +256,24 @@ final class Architectures {
                       .keys(SCORES, EMBEDDING, RESIDUAL, LOGITS_DIVIDED)));
 
   private Architectures() {}
+
+  private static Architecture gpt2(Architecture a) {
+    return a.layerNorms()
+        .learnedPositions()
+        .mlp(false, Activation.GELU_TANH)
+        .joinedInputs()
+        .has(INPUTS, OUTPUT, MLP_INPUTS, MLP_OUTPUT, Architecture.Bias.NORMS)
+        .head(Architecture.Head.OWN);
+  }
+
+  private static Architecture cohere(Architecture a) {
+    return a.pairs(NEIGHBOURS)
+        .layerNorms()
+        .norms(SHARED)
+        .keys(LOGITS)
+        .mayHave(INPUTS, OUTPUT)
+        .head(Architecture.Head.TIED);
+  }
 
   private static Map.Entry<String, Architecture> of(
       String modelType, String name, Consumer<Architecture> changes) {

@@ -1,6 +1,6 @@
 package org.dpo4j.gguf;
 
-import java.nio.ByteBuffer;
+import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,13 +13,11 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
-import org.dpo4j.Interruption;
 import org.dpo4j.OptionText;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.model.Activation;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.tokenizer.TokenizerParts;
-import org.dpo4j.torch.NoGrad;
-import org.dpo4j.torch.TensorScope;
 import org.dpo4j.weights.StreamedModel;
 
 /** A model as a GGUF file: its keys and tensors, which are read when they are written. */
@@ -257,26 +255,25 @@ public final class GgufExport {
   public void verify(Path path) {
     GgufFile file = GgufFile.open(path);
     requireEqual(path, file);
-    ByteBuffer buffer = ByteBuffer.allocateDirect(0);
-    for (GgufTensor tensor : tensors) {
-      GgufFile.Entry entry = Objects.requireNonNull(file.entries().get(tensor.name()));
-      for (long from = 0; from < tensor.rowCount(); from += tensor.piece()) {
-        Interruption.check("while %s was verified".formatted(tensor.name()));
-        long to = Math.min(tensor.rowCount(), from + tensor.piece());
-        try (TensorScope scope = TensorScope.open();
-            NoGrad noGrad = NoGrad.open()) {
-          Tensor values = tensor.rows().get(from, to);
-          if (buffer.capacity() < values.numel() * Float.BYTES) {
-            buffer = ByteBuffer.allocateDirect(Math.toIntExact(values.numel() * Float.BYTES));
-          }
-          Tensor expected = tensor.type().values(tensor.type().convert(values, buffer));
-          if (!file.rows(entry, tensor.columns(), from, to).equal(expected.view(-1))) {
-            throw new DpoException(
-                "[%s] %s must have the model's values but differs from row %d on"
-                    .formatted(path, tensor.name(), from));
-          }
-        }
+    GgufTensor.Buffer buffer = new GgufTensor.Buffer();
+    try {
+      for (GgufTensor tensor : tensors) {
+        GgufFile.Entry entry = Objects.requireNonNull(file.entries().get(tensor.name()));
+        tensor.forEachPiece(
+            buffer,
+            "verified",
+            (from, to, values, bytes) -> {
+              Tensor expected = tensor.type().values(bytes);
+              if (!file.rows(entry, tensor.columns(), from, to).equal(expected.view(-1))) {
+                throw new DpoException(
+                    "[%s] %s must have the model's values but differs from row %d on"
+                        .formatted(path, tensor.name(), from));
+              }
+            });
       }
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] could not be read: %s".formatted(path, FileFailure.reason(e, path)), e);
     }
   }
 

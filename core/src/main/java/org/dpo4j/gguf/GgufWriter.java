@@ -11,10 +11,8 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
-import org.dpo4j.Interruption;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.FileFailure;
-import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -48,9 +46,9 @@ final class GgufWriter {
       header.begin(metadata, tensors);
       header.pad();
       writeFully(channel, ByteBuffer.wrap(header.bytes.toByteArray()));
-      Buffers buffers = new Buffers();
+      GgufTensor.Buffer buffer = new GgufTensor.Buffer();
       for (GgufTensor tensor : tensors) {
-        write(path, channel, tensor, buffers);
+        write(path, channel, tensor, buffer);
         writeFully(channel, ByteBuffer.allocate(padding(tensor.bytes())));
       }
     } catch (IOException e) {
@@ -68,32 +66,16 @@ final class GgufWriter {
     return (int) (-bytes & (ALIGNMENT - 1));
   }
 
-  /** One direct buffer for all tensors: only the garbage collector frees direct buffers. */
-  private static final class Buffers {
-    private ByteBuffer buffer = ByteBuffer.allocateDirect(0);
-
-    ByteBuffer of(long elements) {
-      if (buffer.capacity() < elements * Float.BYTES) {
-        buffer = ByteBuffer.allocateDirect(Math.toIntExact(elements * Float.BYTES));
-      }
-      return buffer;
-    }
-  }
-
-  private static void write(Path path, FileChannel channel, GgufTensor tensor, Buffers buffers)
+  private static void write(
+      Path path, FileChannel channel, GgufTensor tensor, GgufTensor.Buffer buffer)
       throws IOException {
-    long rows = tensor.rowCount();
-    for (long from = 0; from < rows; from += tensor.piece()) {
-      Interruption.check("while %s was written".formatted(tensor.name()));
-      long to = Math.min(rows, from + tensor.piece());
-      try (TensorScope scope = TensorScope.open();
-          NoGrad noGrad = NoGrad.open()) {
-        Tensor values = tensor.rows().get(from, to);
-        ByteBuffer bytes = tensor.type().convert(values, buffers.of(values.numel()));
-        requireFinite(path, tensor, values, bytes);
-        writeFully(channel, bytes);
-      }
-    }
+    tensor.forEachPiece(
+        buffer,
+        "written",
+        (from, to, values, bytes) -> {
+          requireFinite(path, tensor, values, bytes);
+          writeFully(channel, bytes);
+        });
   }
 
   private static void requireFinite(Path path, GgufTensor tensor, Tensor values, ByteBuffer bytes) {

@@ -2,7 +2,6 @@ package org.dpo4j.gguf;
 
 import java.util.Objects;
 import java.util.Optional;
-import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.RopeScaling;
 import org.dpo4j.model.decoder.AttentionConfig;
@@ -52,11 +51,7 @@ final class ModelKeys {
     keys.number(key("attention.head_count_kv"), attention.keyValueHeads());
     keys.number(key("attention.key_length"), attention.headDim());
     keys.number(key("attention.value_length"), attention.headDim());
-    boolean rms =
-        switch (model.norms().kind()) {
-          case RMS, RMS_DIFFERENCE -> true;
-          default -> false;
-        };
+    boolean rms = model.norms().kind().isRms();
     keys.real(
         key(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"),
         model.norms().epsilon());
@@ -95,8 +90,7 @@ final class ModelKeys {
             .map(LayerConfig::rope)
             .filter(Objects::nonNull)
             .findFirst();
-    Optional<Rope> any =
-        model.layers().stream().map(LayerConfig::rope).filter(Objects::nonNull).findFirst();
+    Optional<Rope> any = Optional.ofNullable(model.firstRope());
     main.or(() -> any).ifPresent(this::rope);
     if (architecture.hasOwnRopeInWindows()) {
       any.filter(rope -> main.isPresent())
@@ -148,9 +142,6 @@ final class ModelKeys {
     } else if (architecture.hasWindowKey()) {
       keys.number(key("attention.sliding_window"), architecture.context(model));
     }
-    if (window != AttentionLayer.ALL && window < 1) {
-      throw new IllegalArgumentException("a window must be positive but was " + window);
-    }
   }
 
   private void experts() {
@@ -160,7 +151,7 @@ final class ModelKeys {
     }
     keys.number(key("expert_count"), experts.count());
     keys.number(key("expert_used_count"), experts.chosen());
-    if (!architecture.name().equals("llama")) {
+    if (!architecture.hasExpertsInPlaceOfMlp()) {
       keys.number(key("expert_feed_forward_length"), experts.width());
     }
     ExpertConfig.Shared shared = experts.shared();

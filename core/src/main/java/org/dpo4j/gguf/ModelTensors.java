@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Rope;
@@ -15,7 +14,6 @@ import org.dpo4j.model.RopeScaling;
 import org.dpo4j.model.decoder.AttentionConfig;
 import org.dpo4j.model.decoder.DecoderConfig;
 import org.dpo4j.model.decoder.ExpertConfig;
-import org.dpo4j.model.decoder.LayerConfig;
 import org.dpo4j.model.decoder.MlpConfig;
 import org.dpo4j.model.decoder.NormConfig;
 import org.dpo4j.model.lora.LoraModel;
@@ -184,23 +182,19 @@ final class ModelTensors {
   }
 
   private void frequencies() {
-    Optional<Rope> rope =
-        model.layers().stream().map(LayerConfig::rope).filter(Objects::nonNull).findFirst();
-    RopeScaling scaling = rope.map(Rope::scaling).orElse(new RopeScaling.None());
-    if (scaling instanceof RopeScaling.None) {
+    Rope rope = model.firstRope();
+    if (rope == null || rope.scaling() instanceof RopeScaling.None) {
       return;
     }
-    float[] plain =
-        new Rope(rope.get().theta(), new RopeScaling.None(), rope.get().width(), false, null)
-            .frequencies();
-    float[] scaled = rope.get().frequencies();
+    float[] plain = Rope.of(rope.theta(), rope.width()).frequencies();
+    float[] scaled = rope.frequencies();
     float[] divisors = new float[plain.length];
     for (int i = 0; i < divisors.length; i++) {
       divisors[i] = plain[i] / scaled[i];
     }
     if (architecture.hasFrequencyTensor()) {
       constant("rope_freqs.weight", divisors);
-    } else if (architecture.hasLongRope() && scaling instanceof RopeScaling.LongRope) {
+    } else if (architecture.hasLongRope() && rope.scaling() instanceof RopeScaling.LongRope) {
       constant("rope_factors_long.weight", divisors);
       constant("rope_factors_short.weight", divisors);
     }
@@ -247,23 +241,9 @@ final class ModelTensors {
       }
       return;
     }
-    boolean difference =
-        switch (kind) {
-          case RMS_DIFFERENCE, LAYER_DIFFERENCE -> true;
-          default -> false;
-        };
-    vector(
-        name + ".weight", List.of(new Part(norm, 0, width, order)), ".weight", difference ? 1 : 0);
-    boolean biased =
-        switch (kind) {
-          case LAYER, LAYER_DIFFERENCE -> true;
-          default -> false;
-        };
-    bias(
-        name + ".bias",
-        Architecture.Bias.NORMS,
-        biased ? List.of(new Part(norm, 0, width, order)) : null,
-        width);
+    List<Part> channels = List.of(new Part(norm, 0, width, order));
+    vector(name + ".weight", channels, ".weight", kind.offset());
+    bias(name + ".bias", Architecture.Bias.NORMS, kind.isBiased() ? channels : null, width);
   }
 
   private void attention(String prefix, String to) {
@@ -289,8 +269,8 @@ final class ModelTensors {
       boolean all = norms.scope() == AttentionConfig.Scope.ALL_HEADS;
       long queryWidth = all ? queries : width;
       long keyWidth = all ? keys : width;
-      norm(to + "attn_q_norm", prefix + norms.query(), queryWidth, turned(0, queryWidth));
-      norm(to + "attn_k_norm", prefix + norms.key(), keyWidth, turned(0, keyWidth));
+      norm(to + "attn_q_norm", prefix + norms.query(), queryWidth, turned(queryWidth));
+      norm(to + "attn_k_norm", prefix + norms.key(), keyWidth, turned(keyWidth));
     }
     linear(
         to + "attn_output",
@@ -314,22 +294,19 @@ final class ModelTensors {
                   prefix + attention.inputs().get(which),
                   0,
                   count,
-                  rotated ? turned(0, count) : null));
+                  rotated ? turned(count) : null));
       case JOINED -> {
         long start = which == 0 ? 0 : which == 1 ? queries : queries + keys;
         yield List.of(
             new Part(
-                prefix + attention.inputs().get(0),
-                start,
-                count,
-                rotated ? turned(0, count) : null));
+                prefix + attention.inputs().get(0), start, count, rotated ? turned(count) : null));
       }
       case BY_HEAD -> {
         int perKey = attention.heads() / attention.keyValueHeads();
         int group = (perKey + 2) * width;
         int first = which == 0 ? 0 : (perKey + which - 1) * width;
         int own = which == 0 ? perKey * width : width;
-        int[] turned = rotated ? turned(0, own) : null;
+        int[] turned = rotated ? turned(own) : null;
         int[] order = new int[(int) count];
         for (int i = 0; i < order.length; i++) {
           int inGroup = i % own;
@@ -344,13 +321,8 @@ final class ModelTensors {
    * The order of the channels of whole heads in which those that are rotated together have their
    * places; null for theirs.
    */
-  private int @Nullable [] turned(int from, long count) {
-    Rope rope =
-        model.layers().stream()
-            .map(LayerConfig::rope)
-            .filter(Objects::nonNull)
-            .findFirst()
-            .orElse(null);
+  private int @Nullable [] turned(long count) {
+    Rope rope = model.firstRope();
     if (rope == null || architecture.pairs() == null) {
       return null;
     }
@@ -360,7 +332,7 @@ final class ModelTensors {
     }
     int headDim = model.attention().headDim();
     int half = rope.width() / 2;
-    return IntStream.range(from, from + (int) count)
+    return IntStream.range(0, (int) count)
         .map(
             i -> {
               int channel = i % headDim;

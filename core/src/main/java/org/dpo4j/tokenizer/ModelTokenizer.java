@@ -41,10 +41,7 @@ public record ModelTokenizer(
   static ModelTokenizer load(Path folder, TextReplacement replaced) {
     TokenizerSettings settings = TokenizerSettings.read(folder);
     SpecialTokens special = SpecialTokens.of(settings);
-    ChatRenderer template = replaced.template() == null ? renderer(folder) : replaced.template();
-    Map<String, @Nullable Object> names = new HashMap<>(special.named());
-    names.putAll(replaced.variables()); // in transformers too, they come before the special tokens
-    ChatRenderer renderer = template == null ? null : new Named(names, template);
+    ChatRenderer renderer = renderer(ownTemplates(folder, replaced), replaced, special);
     if (replaced.text() != null) {
       return new ModelTokenizer(replaced.text(), renderer, special, List.of());
     }
@@ -126,12 +123,31 @@ public record ModelTokenizer(
     return new FolderTemplates(plain, withTools);
   }
 
-  private static @Nullable ChatRenderer renderer(Path folder) {
-    Map<String, ChatTemplate> templates = ChatTemplate.fromModelFolder(folder);
-    ChatTemplate plain = templates.get(ChatTemplate.DEFAULT);
-    return plain == null
-        ? null
-        : renderer(plain, templates.getOrDefault(ChatTemplate.TOOL_USE, plain));
+  /** The templates of a folder by name, unless they are replaced. */
+  static Map<String, ChatTemplate> ownTemplates(Path folder, TextReplacement replaced) {
+    return replaced.template() == null ? ChatTemplate.fromModelFolder(folder) : Map.of();
+  }
+
+  /**
+   * The renderer of a model.
+   *
+   * @param own the folder's templates, by name
+   * @param special variables of the template
+   * @return null if there is no template
+   */
+  static @Nullable ChatRenderer renderer(
+      Map<String, ChatTemplate> own, TextReplacement replaced, SpecialTokens special) {
+    ChatTemplate plain = own.get(ChatTemplate.DEFAULT);
+    ChatRenderer template =
+        plain == null
+            ? replaced.template()
+            : renderer(plain, own.getOrDefault(ChatTemplate.TOOL_USE, plain));
+    if (template == null) {
+      return null;
+    }
+    Map<String, @Nullable Object> names = new HashMap<>(special.named());
+    names.putAll(replaced.variables()); // in transformers too, they come before the special tokens
+    return new Named(names, template);
   }
 
   /** Frees the tokenizer of the folder; one that a program passed stays its own. */

@@ -2,7 +2,6 @@ package org.dpo4j.tokenizer;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -50,10 +49,8 @@ public record TokenizerParts(
   public static TokenizerParts read(Path folder, TextReplacement replaced) {
     TokenizerSettings settings = TokenizerSettings.read(folder);
     SpecialTokens special = SpecialTokens.of(settings);
-    ChatTemplate own = ChatTemplate.fromModelFolder(folder).get(ChatTemplate.DEFAULT);
-    String text = replaced.source() != null ? replaced.source() : own == null ? null : own.text();
-    ChatRenderer template =
-        replaced.template() != null ? replaced.template() : own == null ? null : own::render;
+    Map<String, ChatTemplate> own = ModelTokenizer.ownTemplates(folder, replaced);
+    ChatTemplate plain = own.get(ChatTemplate.DEFAULT);
     return HuggingFaceTextTokenizer.read(
         folder,
         settings,
@@ -70,19 +67,11 @@ public record TokenizerParts(
           return new TokenizerParts(
               tree,
               merges,
-              text,
-              template == null ? null : named(special, template),
+              plain == null ? replaced.source() : plain.text(),
+              ModelTokenizer.renderer(own, replaced, special),
               special,
               Differences.of(parts, tokens, settings, used, replacing));
         });
-  }
-
-  private static ChatRenderer named(SpecialTokens special, ChatRenderer template) {
-    return (messages, prompt, variables) -> {
-      Map<String, @Nullable Object> all = new HashMap<>(special.named());
-      all.putAll(variables);
-      return template.render(messages, prompt, all);
-    };
   }
 
   /** The id of a token; empty if there is none with this text. */

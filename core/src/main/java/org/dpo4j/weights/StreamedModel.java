@@ -103,11 +103,6 @@ public final class StreamedModel implements AutoCloseable {
     return Optional.ofNullable(adapter);
   }
 
-  /** Whether the model has a weight of this name. */
-  public boolean has(String parameter) {
-    return parameters.containsKey(parameter);
-  }
-
   /** The shape of a weight. */
   public long[] shape(String parameter) {
     return parameter(parameter).tensor().shape();

@@ -181,8 +181,7 @@ class CurrentLlamaCppTest {
     Path out = Files.createDirectories(temporary.resolve(type));
     for (Path family : families()) {
       String name = String.valueOf(family.getFileName());
-      Path folder = temporary.resolve("models").resolve(name);
-      copy(family, folder);
+      Path folder = ExportedModels.copy(name, temporary.resolve("models"));
       Path file = out.resolve(name + ".gguf");
       try {
         ExportRun.run(
@@ -200,30 +199,6 @@ class CurrentLlamaCppTest {
     try (Stream<Path> folders = Files.list(ModelFolders.fixture("families"))) {
       return folders.sorted().toList();
     }
-  }
-
-  /** The files of a fixture with a tokenizer, whose tokens are single bytes. */
-  private static void copy(Path family, Path folder) throws IOException {
-    if (Files.exists(folder)) {
-      return;
-    }
-    Files.createDirectories(folder);
-    try (Stream<Path> files = Files.list(family)) {
-      for (Path file : files.toList()) {
-        Files.copy(file, folder.resolve(file.getFileName()));
-      }
-    }
-    ObjectNode tokenizer = JSON.createObjectNode();
-    tokenizer.putArray("added_tokens");
-    tokenizer.putObject("pre_tokenizer").put("type", "ByteLevel").put("add_prefix_space", false);
-    ObjectNode model = tokenizer.putObject("model").put("type", "BPE");
-    ObjectNode vocabulary = model.putObject("vocab");
-    for (int id = 0; id < 48; id++) {
-      vocabulary.put(String.valueOf((char) ('!' + id)), id);
-    }
-    model.putArray("merges");
-    Files.writeString(folder.resolve("tokenizer.json"), tokenizer.toString());
-    Files.writeString(folder.resolve("tokenizer_config.json"), "{}");
   }
 
   /** A Python process that answers one job after the other. */

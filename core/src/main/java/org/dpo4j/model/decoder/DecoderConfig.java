@@ -2,9 +2,11 @@ package org.dpo4j.model.decoder;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.Rope;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -98,6 +100,11 @@ public record DecoderConfig(
     Draft draft = new Draft(this);
     changes.accept(draft);
     return draft.config();
+  }
+
+  /** The rotary embedding of the first layer that has one; null if none has. */
+  public @Nullable Rope firstRope() {
+    return layers.stream().map(LayerConfig::rope).filter(Objects::nonNull).findFirst().orElse(null);
   }
 
   /** The parts without a hand-written backward formula, in words. */

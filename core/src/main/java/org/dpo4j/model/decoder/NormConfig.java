@@ -35,7 +35,22 @@ public record NormConfig(
     /** The same with bias, and with the weight less 1 in the checkpoint, as in Nemotron. */
     LAYER_DIFFERENCE,
     /** The same without weight and bias. */
-    LAYER_PLAIN
+    LAYER_PLAIN;
+
+    /** Whether it divides by the root of the mean square, without subtracting the mean. */
+    public boolean isRms() {
+      return this == RMS || this == RMS_DIFFERENCE;
+    }
+
+    /** Whether it has a bias. */
+    public boolean isBiased() {
+      return this == LAYER || this == LAYER_DIFFERENCE;
+    }
+
+    /** What the formula adds to the weight in the checkpoint. */
+    public int offset() {
+      return this == RMS_DIFFERENCE || this == LAYER_DIFFERENCE ? 1 : 0;
+    }
   }
 
   public NormConfig {
