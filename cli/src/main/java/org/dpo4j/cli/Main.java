@@ -154,6 +154,7 @@ public final class Main implements Callable<Integer> {
             DemoRun::run));
     line.addSubcommand(TrainCommand.verifyResume(runner));
     line.addSubcommand(new CommandLine(new CompletionCommand(console)));
+    line.addSubcommand(new CommandLine(new ManPagesCommand()));
     line.addSubcommand(new CommandLine(new HelpCommand()));
     line.getCommandSpec().mixinStandardHelpOptions(true).versionProvider(new Version());
     line.setExpandAtFiles(false);

@@ -104,12 +104,20 @@ public final class Picture {
     } catch (RuntimeException | Error e) {
       // Without fonts AWT fails with plain Errors.
       LOG.warn(
-          "{} is left out: it cannot be drawn on this system ({})",
+          "{} is left out: without fontconfig and a font the JDK draws no text; install them ({})",
           file.getFileName(),
-          e.toString());
+          rootCause(e));
       return;
     }
     Files.write(file, bytes);
+  }
+
+  private static Throwable rootCause(Throwable failure) {
+    Throwable cause = failure;
+    while (cause.getCause() != null && cause.getCause() != cause) {
+      cause = cause.getCause();
+    }
+    return cause;
   }
 
   private byte[] png() throws IOException {

@@ -7,10 +7,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
@@ -24,6 +26,13 @@ import org.jspecify.annotations.Nullable;
  * class of this package starts it; calling {@link #start} earlier is harmless.
  */
 public final class Engine {
+
+  /** What JavaCPP publishes libtorch for. */
+  private static final List<String> PLATFORMS =
+      List.of("linux-x86_64", "macosx-arm64", "macosx-x86_64", "windows-x86_64");
+
+  private static final Pattern NOT_UNPACKED =
+      Pattern.compile("^no jni\\w+ in java\\.library\\.path");
 
   private static final @Nullable String WHY_NOT_LOADED = load();
   private static final boolean BF16_IS_FAST = readBf16();
@@ -200,8 +209,26 @@ public final class Engine {
       if (lacks.isEmpty() && folder.isPresent()) {
         return TorchFolder.VARIABLE + ": " + e.getMessage();
       }
-      return lacks.orElseThrow(() -> e);
+      return lacks.or(() -> absent(Loader.getPlatform(), e)).orElseThrow(() -> e);
     }
+  }
+
+  /**
+   * Why the libraries did not load, if those of the platform are not on the class path.
+   *
+   * @param platform JavaCPP's name of it
+   */
+  static Optional<String> absent(String platform, UnsatisfiedLinkError error) {
+    if (!NOT_UNPACKED.matcher(String.valueOf(error.getMessage())).find()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        PLATFORMS.contains(platform)
+            ? ("libtorch for %s is not on the class path; add the artifacts javacpp, openblas and"
+                    + " pytorch of org.bytedeco with the classifier %s")
+                .formatted(platform, platform)
+            : "there is no libtorch for %s; dpo4j runs on %s"
+                .formatted(platform, String.join(", ", PLATFORMS)));
   }
 
   /** Where JNA unpacks its library, to remove it once it is loaded. */
