@@ -21,4 +21,17 @@ public final class JsonFault {
     }
     return message.replaceAll(" \\(start marker at .*|: enable `.*|, from `[^`]*`", "");
   }
+
+  /** Where a text has half of a surrogate pair, which JSON can escape; negative if nowhere. */
+  public static int loneSurrogate(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
+          return i;
+        }
+        i++;
+      }
+    }
+    return -1;
+  }
 }

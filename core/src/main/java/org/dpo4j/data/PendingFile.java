@@ -6,7 +6,9 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -63,6 +65,10 @@ public final class PendingFile implements AutoCloseable {
           remove(path, e);
         }
         release(path, channel);
+        Path folder = place.getParent();
+        if (e instanceof NoSuchFileException && folder != null && Files.isDirectory(folder)) {
+          throw new FileSystemException(place.toString(), null, "its folder takes no files");
+        }
         throw e;
       }
       release(path, channel); // another run took the unlocked file for a dead one's

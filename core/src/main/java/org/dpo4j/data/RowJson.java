@@ -117,7 +117,7 @@ final class RowJson {
    */
   static void check(RowOrigin origin, @Nullable Object value) {
     if (value instanceof String text) {
-      int at = loneSurrogate(text);
+      int at = JsonFault.loneSurrogate(text);
       if (at >= 0) {
         throw new BadRowException(
             origin,
@@ -140,17 +140,5 @@ final class RowJson {
       throw new BadRowException(
           origin, "number out of range", number + "; JSON has finite numbers only");
     }
-  }
-
-  private static int loneSurrogate(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (Character.isSurrogate(text.charAt(i))) {
-        if (!Character.isSupplementaryCodePoint(text.codePointAt(i))) {
-          return i;
-        }
-        i++;
-      }
-    }
-    return -1;
   }
 }

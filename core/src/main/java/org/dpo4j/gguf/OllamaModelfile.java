@@ -40,8 +40,11 @@ final class OllamaModelfile {
                     : "# The model's chat template has no form in Ollama's language; see TEMPLATE in its documentation."));
     for (int id : endIds) {
       String text = tokenizer.addedToken(id);
-      if (text != null && !text.contains("\"") && !text.contains("\n")) {
-        lines.add("PARAMETER stop \"" + text + "\"");
+      if (text != null) {
+        lines.add(
+            text.contains("\"") || text.contains("\n")
+                ? "# The token %d ends an answer; its text has no form here.".formatted(id)
+                : "PARAMETER stop \"" + text + "\"");
       }
     }
     return String.join("\n", lines) + "\n";
@@ -55,7 +58,11 @@ final class OllamaModelfile {
     return OllamaTemplate.of(tokenizer.template(), bos == null ? "" : bos)
         .filter(
             found ->
-                !found.text().contains(QUOTES)
-                    && (found.system() == null || !found.system().contains(QUOTES)));
+                isQuotable(found.text()) && (found.system() == null || isQuotable(found.system())));
+  }
+
+  /** Whether a text between three quotation marks is read as it is. */
+  private static boolean isQuotable(String text) {
+    return !text.contains(QUOTES) && !text.startsWith("\"") && !text.endsWith("\"");
   }
 }

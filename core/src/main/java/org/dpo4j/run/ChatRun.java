@@ -216,7 +216,7 @@ public final class ChatRun {
       String[] pair = each.split("=", 2);
       if (pair.length < 2 || !PARAMETERS.contains(pair[0])) {
         say(
-            "\"%s\" is no NAME=VALUE of %s; nothing was changed"
+            "\"%s\" must be NAME=VALUE, with a NAME of %s; nothing was changed"
                 .formatted(each, String.join(", ", PARAMETERS)));
         return;
       }
@@ -290,7 +290,9 @@ public final class ChatRun {
           "not answered: %s%s"
               .formatted(
                   e.getMessage(),
-                  speaker.turns.isEmpty() ? "" : "; /reset begins a new conversation"));
+                  speaker.turns.isEmpty()
+                      ? ""
+                      : "; the prompt is the whole conversation, and /reset begins a new one"));
       return Optional.empty();
     }
   }

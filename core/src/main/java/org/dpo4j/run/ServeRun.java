@@ -3,9 +3,12 @@ package org.dpo4j.run;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
@@ -45,6 +48,7 @@ public final class ServeRun {
   static void run(
       ServeConfig config, Map<String, String> environment, RunOutput output, Consumer<Server> use) {
     config.checkInputs();
+    config.apiKeyFile().ifPresent(file -> warnOfReaders(file, output));
     Server.Settings settings =
         new Server.Settings(
             config.host(),
@@ -120,6 +124,21 @@ public final class ServeRun {
                   .formatted(Server.KEY_VARIABLE, SHORTEST_KEY));
     }
     return Optional.of(key);
+  }
+
+  private static void warnOfReaders(Path file, RunOutput output) {
+    try {
+      Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
+      if (permissions.contains(PosixFilePermission.GROUP_READ)
+          || permissions.contains(PosixFilePermission.OTHERS_READ)) {
+        output.warn(
+            OptionText.of(
+                "{api_key_file} %s can be read by other users of this machine; run chmod 600 on it",
+                file));
+      }
+    } catch (UnsupportedOperationException | IOException e) {
+      return; // no such permissions there; whether it can be read is checked later
+    }
   }
 
   private static String read(ServeConfig config) {

@@ -18,6 +18,9 @@ final class ApiError extends Exception {
   static final int FAILED = 500;
   static final int UNAVAILABLE = 503;
 
+  /** OpenAI's code for it. */
+  static final String NO_SUCH_MODEL = "model_not_found";
+
   private static final long serialVersionUID = 1;
 
   private final int status;

@@ -27,6 +27,7 @@ final class Handler implements HttpHandler {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
+  private static final String MODELS = "/v1/models";
   private static final String JSON_TYPE = "application/json";
   private static final int OK = 200;
 
@@ -75,15 +76,21 @@ final class Handler implements HttpHandler {
       status = GONE;
       throw e; // which closes the connection
     } finally {
-      metrics.request(known(path) ? path : "other", status);
+      metrics.request(counted(path), status);
     }
     exchange.close();
   }
 
-  private static boolean known(@Nullable String path) {
-    return path != null
-        && List.of(Api.CHAT.path(), Api.COMPLETIONS.path(), "/v1/models", "/health", "/metrics")
-            .contains(path);
+  /** The name under which requests of a path are counted; of few, whatever clients send. */
+  private static String counted(@Nullable String path) {
+    if (path == null) {
+      return "other";
+    }
+    String resource = path.startsWith(MODELS + "/") ? MODELS : path;
+    return List.of(Api.CHAT.path(), Api.COMPLETIONS.path(), MODELS, "/health", "/metrics")
+            .contains(resource)
+        ? resource
+        : "other";
   }
 
   private void answer(HttpExchange exchange, String path) throws ApiError, IOException {
@@ -97,15 +104,15 @@ final class Handler implements HttpHandler {
       return;
     }
     gate.checkKey(exchange.getRequestHeaders());
-    String models = "/v1/models";
-    if (path.equals(models)) {
+    if (path.equals(MODELS)) {
       require(exchange, "GET");
       Map<String, Object> list = new LinkedHashMap<>();
       list.put("object", "list");
       list.put("data", List.of(description()));
       send(exchange, OK, list);
-    } else if (path.equals(models + "/" + model.name())) {
+    } else if (path.startsWith(MODELS + "/")) {
       require(exchange, "GET");
+      requireModel(path.substring(MODELS.length() + 1));
       send(exchange, OK, description());
     } else if (path.equals("/metrics")) {
       require(exchange, "GET");
@@ -117,8 +124,17 @@ final class Handler implements HttpHandler {
     } else {
       throw ApiError.of(
           ApiError.NOT_FOUND,
-          "there is no %s here; there are POST %s, POST %s, GET /v1/models, GET /health and GET /metrics"
+          "there is no %s here; there are POST %s, POST %s, GET /v1/models, GET /v1/models/NAME, GET /health and GET /metrics"
               .formatted(path, Api.CHAT.path(), Api.COMPLETIONS.path()));
+    }
+  }
+
+  private void requireModel(String name) throws ApiError {
+    if (!name.equals(model.name())) {
+      throw ApiError.of(
+          ApiError.NOT_FOUND,
+          "there is no model \"%s\" here; \"%s\" is served".formatted(name, model.name()),
+          ApiError.NO_SUCH_MODEL);
     }
   }
 
@@ -134,7 +150,8 @@ final class Handler implements HttpHandler {
 
   private static void require(HttpExchange exchange, String method) throws ApiError {
     String found = exchange.getRequestMethod();
-    if (!found.equals(method)) {
+    boolean head = method.equals("GET") && found.equals("HEAD"); // GET without the body
+    if (!found.equals(method) && !head) {
       exchange.getResponseHeaders().set("Allow", method);
       throw ApiError.of(
           ApiError.METHOD_NOT_ALLOWED,

@@ -92,7 +92,7 @@ final class RequestReader {
           "model",
           "\"model\" must be \"%s\", the model that is served, but was %s"
               .formatted(model.name(), Fields.shown(name.get())),
-          "model_not_found");
+          ApiError.NO_SUCH_MODEL);
     }
   }
 
@@ -226,7 +226,7 @@ final class RequestReader {
 
   private static String content(String name, JsonNode value) throws ApiError {
     if (value.isString()) {
-      return value.asString();
+      return requireUnicode(name, value.asString());
     }
     if (!value.isArray()) {
       throw Fields.wrong(name, "a string or a list of text parts", value);
@@ -247,9 +247,21 @@ final class RequestReader {
       if (!part.path("text").isString()) {
         throw Fields.wrong(place + ".text", "a string", part.path("text"));
       }
-      text.append(part.get("text").asString());
+      text.append(requireUnicode(place + ".text", part.get("text").asString()));
     }
     return text.toString();
+  }
+
+  /** The text, if a tokenizer can read it: JSON may escape half of a character. */
+  private static String requireUnicode(String name, String text) throws ApiError {
+    int at = JsonFault.loneSurrogate(text);
+    if (at >= 0) {
+      throw ApiError.ofField(
+          name,
+          "\"%s\" must be Unicode text but has half of a surrogate pair, \\u%04x, at character %d"
+              .formatted(name, (int) text.charAt(at), at));
+    }
+    return text;
   }
 
   /** A text, a list with one text, or token ids. */
@@ -263,6 +275,7 @@ final class RequestReader {
       value = value.get(0);
     }
     if (value.isString()) {
+      requireUnicode("prompt", value.asString());
       try {
         return model.tokenizer().text().encode(value.asString(), true);
       } catch (DpoException e) {
@@ -270,9 +283,13 @@ final class RequestReader {
       }
     }
     if (!value.isArray() || !value.valueStream().allMatch(JsonNode::canConvertToInt)) {
-      boolean several = value.isArray() && value.valueStream().allMatch(JsonNode::isString);
-      throw Fields.wrong(
-          "prompt", several ? "one text; send a request for each" : rule, prompt.get());
+      if (value.isArray() && !value.isEmpty() && value.valueStream().allMatch(JsonNode::isString)) {
+        throw ApiError.ofField(
+            "prompt",
+            "\"prompt\" must be one text but was a list of %d; send a request for each"
+                .formatted(value.size()));
+      }
+      throw Fields.wrong("prompt", rule, prompt.get());
     }
     return value.valueStream().mapToInt(JsonNode::asInt).toArray();
   }

@@ -163,7 +163,7 @@ class ChatRunTest {
             "max_new_tokens=16 temperature=0 top_p=1 top_k=0 min_p=0 repetition_penalty=1 seed=0",
             "max_new_tokens=16 temperature=0.5 top_p=1 top_k=7 min_p=0 repetition_penalty=1 seed=0",
             "top_p must be above 0 and at most 1 but was 2; 1 turns it off; nothing was changed",
-            "\"color=red\" is no NAME=VALUE of max_new_tokens, temperature, top_p, top_k, min_p,"
+            "\"color=red\" must be NAME=VALUE, with a NAME of max_new_tokens, temperature, top_p, top_k, min_p,"
                 + " repetition_penalty, seed; nothing was changed");
     List<String> cut = chat("/params max_new_tokens=1", "Hello");
     assertThat(String.join("", cut).length()).isLessThan(12);
@@ -195,7 +195,8 @@ class ChatRunTest {
     chat(lines);
     assertThat(said())
         .contains(
-            "not answered: a prompt must have from 1 to ", "/reset begins a new conversation");
+            "not answered: a prompt must have from 1 to ",
+            "the prompt is the whole conversation, and /reset begins a new one");
   }
 
   @Test

@@ -281,6 +281,13 @@ class ExportRunTest {
   @Test
   void aModelWithoutATemplateOrWithAnotherFormIsDescribedWithout() throws IOException {
     Path template = folder.resolve("llama/chat_template.jinja");
+    // Between quotation marks, a text cannot end with one.
+    Files.writeString(template, Files.readString(template).replace("<|im_end|>\n", "\""));
+    run(Map.of("output", folder.resolve("quoted.gguf")));
+    assertThat(folder.resolve("quoted.Modelfile"))
+        .content(StandardCharsets.UTF_8)
+        .doesNotContain("TEMPLATE \"")
+        .contains("has no form in Ollama's language");
     Files.writeString(template, "{{ messages[-1].content }}");
     run(Map.of("output", folder.resolve("other.gguf")));
     assertThat(folder.resolve("other.Modelfile"))

@@ -15,6 +15,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -34,6 +35,8 @@ import org.dpo4j.torch.TensorScope;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -479,6 +482,12 @@ class ServeRunTest {
         "messages[0].tool_calls",
         "\"messages[0].tool_calls\" is not supported; leave it out"
       },
+      {
+        "[{\"role\":\"user\",\"content\":\"a\\ud83d\"}]",
+        "messages[0].content",
+        "\"messages[0].content\" must be Unicode text but has half of a surrogate pair, \\ud83d, at"
+            + " character 1"
+      },
     };
     serving(
         () -> {
@@ -493,7 +502,7 @@ class ServeRunTest {
               post("/v1/completions", "{\"prompt\": [\"a\", \"b\"]}"),
               400,
               "prompt",
-              "\"prompt\" must be one text; send a request for each but was [\"a\",\"b\"]");
+              "\"prompt\" must be one text but was a list of 2; send a request for each");
           HttpResponse<String> outside = post("/v1/completions", "{\"prompt\": [5, 99999999]}");
           assertThat(outside.statusCode()).isEqualTo(400);
           assertThat(outside.body()).contains("99999999");
@@ -550,7 +559,9 @@ class ServeRunTest {
     "GET,/v1/chat/completions,405",
     "PUT,/v1/completions,405",
     "OPTIONS,/v1/chat/completions,405",
-    "HEAD,/v1/models,405",
+    "HEAD,/v1/models,200",
+    "HEAD,/health,200",
+    "HEAD,/v1/completions,405",
     "POST,/health,405",
     "GET,/,404",
     "GET,/v1/models/other,404",
@@ -579,11 +590,16 @@ class ServeRunTest {
               .isEqualTo(server().positions());
           JsonNode usage = answer(", \"max_tokens\": 5").get("usage");
           chat(", \"n\": 0");
+          assertThat(send(request("/v1/models/other")).body())
+              .contains(
+                  "there is no model \\\"other\\\" here; \\\"tiny-chat\\\" is served",
+                  "\"code\":\"model_not_found\"");
           String metrics = send(request("/metrics")).body();
           assertThat(metrics)
               .contains(
                   "dpo4j_requests_total{path=\"/v1/chat/completions\",status=\"200\"} 1\n",
                   "dpo4j_requests_total{path=\"/v1/chat/completions\",status=\"400\"} 1\n",
+                  "dpo4j_requests_total{path=\"/v1/models\",status=\"404\"} 1\n",
                   "dpo4j_prompt_tokens_total " + usage.get("prompt_tokens") + "\n",
                   "dpo4j_generated_tokens_total " + usage.get("completion_tokens") + "\n",
                   "dpo4j_answer_seconds_count 1\n",
@@ -622,6 +638,19 @@ class ServeRunTest {
               .isEqualTo(200);
         });
     assertThat(out.toString(StandardCharsets.UTF_8)).doesNotContain(KEY);
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void aKeyThatOthersCanReadIsWarnedOf() throws IOException {
+    Path file = Files.writeString(folder.resolve("key"), KEY);
+    String warning = "api_key_file " + file + " can be read by other users of this machine";
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    serving(config("api_key_file", file), Map.of(), () -> {});
+    assertThat(out.toString(StandardCharsets.UTF_8)).doesNotContain(warning);
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
+    serving(config("api_key_file", file), Map.of(), () -> {});
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains(warning);
   }
 
   @Test
