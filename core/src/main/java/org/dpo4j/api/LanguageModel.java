@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.PromptException;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
 import org.dpo4j.batch.FlatSequences;
@@ -34,7 +35,6 @@ import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.encode.TextEncoder;
 import org.dpo4j.generate.Generator;
-import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
@@ -398,7 +398,8 @@ public final class LanguageModel implements AutoCloseable {
    * @param prompt the model reads it as it is, without the chat template
    * @param sampling how to pick tokens and when to end
    * @return the completion
-   * @throws DpoException if the prompt fills the context or the thread is interrupted
+   * @throws PromptException if the prompt fills the context
+   * @throws DpoException if the thread is interrupted
    */
   public Completion generate(String prompt, Sampling sampling) {
     return generate(prompt, sampling, piece -> {});
@@ -413,10 +414,11 @@ public final class LanguageModel implements AutoCloseable {
    *     ends the generation and reaches the caller
    * @param sampling how to pick tokens and when to end
    * @return the completion
-   * @throws DpoException if the prompt fills the context or the thread is interrupted
+   * @throws PromptException if the prompt fills the context
+   * @throws DpoException if the thread is interrupted
    */
   public Completion generate(String prompt, Sampling sampling, Consumer<String> pieces) {
-    return computing(() -> generate(encoder.prompt(prompt), true, sampling, pieces));
+    return computing(() -> generate(() -> encoder.prompt(prompt), true, sampling, pieces));
   }
 
   /**
@@ -426,8 +428,8 @@ public final class LanguageModel implements AutoCloseable {
    *     single turn that is read as plain text
    * @param sampling how to pick tokens and when to end
    * @return the completion
-   * @throws DpoException if the prompt fills the context, the template refuses the messages or the
-   *     thread is interrupted
+   * @throws PromptException if the prompt fills the context or the template refuses the messages
+   * @throws DpoException if the thread is interrupted
    */
   public Completion generate(List<Message> messages, Sampling sampling) {
     return generate(messages, sampling, piece -> {});
@@ -443,12 +445,12 @@ public final class LanguageModel implements AutoCloseable {
    *     ends the generation and reaches the caller
    * @param sampling how to pick tokens and when to end
    * @return the completion
-   * @throws DpoException if the prompt fills the context, the template refuses the messages or the
-   *     thread is interrupted
+   * @throws PromptException if the prompt fills the context or the template refuses the messages
+   * @throws DpoException if the thread is interrupted
    */
   public Completion generate(List<Message> messages, Sampling sampling, Consumer<String> pieces) {
     boolean continues = bundle.tokenizer().template() == null;
-    return computing(() -> generate(encoder.prompt(messages), continues, sampling, pieces));
+    return computing(() -> generate(() -> encoder.prompt(messages), continues, sampling, pieces));
   }
 
   /**
@@ -513,16 +515,19 @@ public final class LanguageModel implements AutoCloseable {
    *     space before its first word
    */
   private Completion generate(
-      int[] prompt, boolean continues, Sampling sampling, Consumer<String> pieces) {
+      Supplier<int[]> encoding, boolean continues, Sampling sampling, Consumer<String> pieces) {
     Generator generator =
-        new Generator(
-            bundle.model(),
-            endTokens,
-            new TokenSampler(sampling.temperature(), sampling.topP()),
-            sampling.seed());
+        new Generator(bundle.model(), endTokens, sampling.tokens(), sampling.seed());
+    int[] prompt;
+    try {
+      prompt = encoding.get();
+      generator.check(prompt);
+    } catch (DpoException e) {
+      throw new PromptException(e);
+    }
     IncrementalDecoder decoder =
         new IncrementalDecoder(
-            bundle.tokenizer().text(), continues ? prompt : new int[0], List.of());
+            bundle.tokenizer().text(), continues ? prompt : new int[0], sampling.stops());
     StringBuilder text = new StringBuilder();
     Generator.Completion completion =
         generator.generate(
@@ -530,10 +535,14 @@ public final class LanguageModel implements AutoCloseable {
             sampling.maxNewTokens(),
             id -> {
               handOver(decoder.add(id), text, pieces);
-              return true;
+              return !decoder.stopped();
             });
     handOver(decoder.finish(), text, pieces);
-    return new Completion(text.toString(), completion.ids().length, completion.ended());
+    return new Completion(
+        text.toString(),
+        prompt.length,
+        completion.ids().length,
+        completion.ended() || decoder.stopped());
   }
 
   /** Lets other threads compute while the consumer, which may be slow, processes the piece. */

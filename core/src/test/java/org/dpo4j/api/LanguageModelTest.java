@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.Message;
+import org.dpo4j.PromptException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.report.Progress;
@@ -206,6 +207,74 @@ class LanguageModelTest {
   }
 
   @Test
+  void aStopTextEndsTheCompletionAndIsLeftOut() {
+    Completion whole = MODEL.generate(QUESTION, Sampling.greedy(40));
+    // The stop text may begin and end inside of tokens, so pieces must be held back for it.
+    String stop = whole.text().substring(7, 12);
+    String before = whole.text().substring(0, whole.text().indexOf(stop));
+    List<String> pieces = new ArrayList<>();
+
+    Completion stopped =
+        MODEL.generate(
+            QUESTION, Sampling.greedy(40).withStops(List.of("not there", stop)), pieces::add);
+
+    assertThat(stopped.text()).isEqualTo(before).isEqualTo(String.join("", pieces));
+    assertThat(stopped.ended()).isTrue();
+    assertThat(stopped.tokens()).isBetween(1, whole.tokens() - 1);
+    assertThat(MODEL.generate(QUESTION, Sampling.greedy(40).withStops(List.of("not there"))))
+        .isEqualTo(whole);
+  }
+
+  @Test
+  void aCompletionAtItsLimitHasNotEndedAndCountsThePrompt() {
+    Completion cut = MODEL.generate("The sky is", Sampling.greedy(2));
+
+    assertThat(cut.tokens()).isEqualTo(2);
+    assertThat(cut.ended()).isFalse();
+    Completion longer = MODEL.generate("The sky is blue", Sampling.greedy(2));
+    assertThat(longer.promptTokens()).isGreaterThan(cut.promptTokens());
+    int context = MODEL.maxPositions();
+    Completion full = MODEL.generate("The sky is", Sampling.random(2 * context, 1).withTopK(3));
+    assertThat(full.ended() || full.promptTokens() + full.tokens() == context).isTrue();
+  }
+
+  @Test
+  void everyFilterReachesTheSampler() {
+    Sampling hot = Sampling.random(30, 3).withSeed(5);
+    String unfiltered = MODEL.generate("a", hot).text();
+    String greedy = MODEL.generate("a", Sampling.greedy(30)).text();
+
+    // Each of these leaves one token to draw from.
+    assertThat(MODEL.generate("a", hot.withTopK(1)).text()).isEqualTo(greedy);
+    assertThat(MODEL.generate("a", hot.withMinP(1)).text()).isEqualTo(greedy);
+    assertThat(MODEL.generate("a", hot.withTopP(Double.MIN_VALUE)).text()).isEqualTo(greedy);
+    assertThat(MODEL.generate("a", hot.withTemperature(0)).text()).isEqualTo(greedy);
+    assertThat(unfiltered).isNotEqualTo(greedy);
+    assertThat(MODEL.generate("a", hot.withTopK(2)).text()).isNotEqualTo(unfiltered);
+    assertThat(MODEL.generate("a", Sampling.greedy(30).withRepetitionPenalty(100)).text())
+        .isNotEqualTo(greedy);
+    assertThat(MODEL.generate("a", hot.withMaxNewTokens(3)).tokens()).isLessThanOrEqualTo(3);
+  }
+
+  @Test
+  void aPromptThatTheModelCannotReadIsAnExceptionOfItsOwn() {
+    String tooLong = "word ".repeat(MODEL.maxPositions());
+
+    assertThatThrownBy(() -> MODEL.generate(tooLong, Sampling.greedy(1)))
+        .isInstanceOf(PromptException.class)
+        .hasMessageContaining("from 1 to " + (MODEL.maxPositions() - 1) + " tokens");
+    assertThatThrownBy(() -> MODEL.generate("", Sampling.greedy(1)))
+        .isInstanceOf(PromptException.class)
+        .hasMessageContaining("write something");
+    ChatTemplate refusing = ChatTemplate.jinja("{{ raise_exception('users first') }}");
+    try (LanguageModel model = LanguageModel.builder(TINY_CHAT).chatTemplate(refusing).open()) {
+      assertThatThrownBy(() -> model.generate(QUESTION, Sampling.greedy(1)))
+          .isInstanceOf(PromptException.class)
+          .hasMessageContaining("users first");
+    }
+  }
+
+  @Test
   void theSeedDecidesWhatIsDrawn() {
     Sampling hot = Sampling.random(20, 5).withTopP(0.999).withSeed(1);
 
@@ -288,6 +357,7 @@ class LanguageModelTest {
     try {
       assertThatThrownBy(() -> MODEL.generate(QUESTION, Sampling.greedy(3)))
           .isInstanceOf(DpoException.class)
+          .isNotInstanceOf(PromptException.class)
           .hasMessageContaining("interrupted");
     } finally {
       assertThat(Thread.interrupted()).isTrue();
@@ -382,6 +452,15 @@ class LanguageModelTest {
   void samplingOutOfRangeIsRefused() {
     assertThatThrownBy(() -> Sampling.greedy(0)).hasMessageContaining("maxNewTokens");
     assertThatThrownBy(() -> Sampling.random(1, -1)).hasMessageContaining("temperature");
-    assertThatThrownBy(() -> Sampling.greedy(1).withTopP(0)).hasMessageContaining("topP");
+    assertThatThrownBy(() -> Sampling.random(1, Double.POSITIVE_INFINITY))
+        .hasMessageContaining("temperature must be a finite number but was Infinity");
+    assertThatThrownBy(() -> Sampling.random(1, Double.NaN)).hasMessageContaining("temperature");
+    Sampling one = Sampling.greedy(1);
+    assertThatThrownBy(() -> one.withTopP(0)).hasMessageContaining("topP");
+    assertThatThrownBy(() -> one.withTopK(-1)).hasMessageContaining("topK");
+    assertThatThrownBy(() -> one.withMinP(1.5)).hasMessageContaining("minP");
+    assertThatThrownBy(() -> one.withRepetitionPenalty(0))
+        .hasMessageContaining("repetitionPenalty");
+    assertThatThrownBy(() -> one.withStops(List.of("a", ""))).hasMessageContaining("stops");
   }
 }

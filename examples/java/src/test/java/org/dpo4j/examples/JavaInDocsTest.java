@@ -1,4 +1,4 @@
-package org.dpo4j;
+package org.dpo4j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -34,12 +34,17 @@ class JavaInDocsTest {
   private static final Pattern NUMBER = Pattern.compile("[-+]?\\d+(\\.\\d+)?");
 
   @ParameterizedTest
-  @ValueSource(strings = {"docs/tutorials/dpo-in-java.md", "docs/how-to/use-from-java.md"})
+  @ValueSource(
+      strings = {
+        "docs/tutorials/dpo-in-java.md",
+        "docs/how-to/use-from-java.md",
+        "docs/how-to/use-from-langchain4j.md"
+      })
   void theProgramOfAPagePrintsWhatThePageSays(String page, @TempDir Path folder) throws Exception {
     StringBuilder imports = new StringBuilder();
     StringBuilder body = new StringBuilder();
     StringBuilder expected = new StringBuilder();
-    Matcher blocks = BLOCK.matcher(Files.readString(Path.of("..").resolve(page)));
+    Matcher blocks = BLOCK.matcher(Files.readString(Path.of("../..").resolve(page)));
     while (blocks.find()) {
       if (blocks.group(1).equals("text")) {
         expected.append(blocks.group(2));
@@ -62,7 +67,7 @@ class JavaInDocsTest {
 
   /** A reader starts in the repository's root; the test must not write there. */
   private static String inFolders(String body, Path folder) {
-    return body.replace("Path.of(\"examples/", "Path.of(\"../examples/")
+    return body.replace("Path.of(\"examples/", "Path.of(\"../")
         .replace("Path.of(\"runs/", "Path.of(\"%s/runs/".formatted(folder).replace('\\', '/'));
   }
 
