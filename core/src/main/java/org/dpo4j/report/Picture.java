@@ -106,7 +106,7 @@ public final class Picture {
       LOG.warn(
           "{} is left out: without fontconfig and a font the JDK draws no text; install them ({})",
           file.getFileName(),
-          rootCause(e));
+          rootCause(e).toString());
       return;
     }
     Files.write(file, bytes);
