@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -106,28 +107,42 @@ class DownloadCommandTest {
     return count;
   }
 
+  private void deleteAll() throws IOException {
+    if (Files.exists(out)) {
+      try (Stream<Path> all = Files.walk(out)) {
+        for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(each);
+        }
+      }
+    }
+  }
+
   @Test
   void aDownloadThatIsKilledAtAnyMomentGoesOnAndEveryFileIsRightOrNotThere() throws Exception {
     Random random = new Random(SEED);
     int kills = 0;
+    int downloads = 0;
     boolean partial = false;
-    while (true) {
-      Process process = start();
-      if (kills % 2 == 1 && kills < KILLS) {
-        awaitMoreBytes(process, pendingBytes());
+    while (kills < KILLS || downloads == 0) {
+      deleteAll();
+      for (boolean complete = false; !complete; ) {
+        Process process = start();
+        if (kills % 2 == 1 && kills < KILLS) {
+          awaitMoreBytes(process, pendingBytes());
+        }
+        if (kills < KILLS && !process.waitFor(1 + random.nextInt(1000), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly().waitFor();
+          kills++;
+          partial |= rightFiles() == 0 && Files.isDirectory(out.resolve(".dpo4j-download"));
+        } else {
+          assertThat(code(process)).as(log()).isZero();
+          assertThat(rightFiles()).isGreaterThan(4);
+          complete = true;
+        }
       }
-      if (kills < KILLS && !process.waitFor(1 + random.nextInt(1000), TimeUnit.MILLISECONDS)) {
-        process.destroyForcibly().waitFor();
-        kills++;
-        partial |= rightFiles() == 0 && Files.isDirectory(out.resolve(".dpo4j-download"));
-        continue;
-      }
-      assertThat(code(process)).as(log()).isZero();
-      break;
+      downloads++;
     }
-    assertThat(kills).as("seed %d", SEED).isPositive();
     assertThat(partial).as("seed %d", SEED).isTrue();
-    assertThat(rightFiles()).isGreaterThan(4);
     assertThat(out.resolve("model.safetensors")).exists();
     assertThat(out.resolve(".dpo4j-download")).doesNotExist();
     assertThat(log())
@@ -138,7 +153,7 @@ class DownloadCommandTest {
 
     assertThat(code(start())).as(log()).isZero();
     assertThat(log()).contains("nothing to download: all files are in " + out);
-    System.out.printf("%d kills of a download (seed %d)%n", kills, SEED);
+    System.out.printf("%d kills of %d downloads (seed %d)%n", kills, downloads, SEED);
   }
 
   @Test
