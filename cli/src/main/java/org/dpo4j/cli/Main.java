@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.ChatConfig;
+import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
@@ -20,6 +21,7 @@ import org.dpo4j.config.ServeConfig;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
+import org.dpo4j.run.DoctorRun;
 import org.dpo4j.run.DownloadRun;
 import org.dpo4j.run.ExportRun;
 import org.dpo4j.run.GenerateRun;
@@ -79,6 +81,16 @@ public final class Main implements Callable<Integer> {
             ScoreConfig.OPTIONS,
             ScoreConfig::checkInputs,
             ScoreRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "doctor",
+            "Says what the curves of a finished run mean, also of TRL's.",
+            runner,
+            DoctorConfig.OPTIONS,
+            DoctorConfig::checkInputs,
+            DoctorRun::run,
+            "run",
+            "PATH"));
     line.addSubcommand(
         RunCommand.line(
             "inspect",

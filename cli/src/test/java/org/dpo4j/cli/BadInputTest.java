@@ -142,6 +142,8 @@ class BadInputTest {
             "compared with nothing",
             "chat --model $/model --compare_with $/none",
             "--compare_with must be a folder but was"),
+        usage(
+            "no run", "doctor $/none", "--run must be a trainer_state.json, or a folder with one"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
         usage(

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.ChatConfig;
+import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
@@ -95,6 +96,7 @@ class MainTest {
             Map.entry("plan", PlanConfig.OPTIONS),
             Map.entry("score", ScoreConfig.OPTIONS),
             Map.entry("inspect", InspectConfig.OPTIONS),
+            Map.entry("doctor", DoctorConfig.OPTIONS),
             Map.entry("generate", GenerateConfig.OPTIONS),
             Map.entry("chat", ChatConfig.OPTIONS),
             Map.entry("serve", ServeConfig.OPTIONS),

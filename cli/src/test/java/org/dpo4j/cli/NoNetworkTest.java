@@ -127,6 +127,7 @@ class NoNetworkTest {
               "",
               "help",
               ""));
+      calls.put("doctor", folder + "/out");
       calls.put("chat", "--model=%stiny-chat".formatted(EXAMPLES)); // its input is empty
       calls.put(
           "export",

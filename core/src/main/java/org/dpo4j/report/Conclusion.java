@@ -19,13 +19,15 @@ import org.dpo4j.TrainingMetrics;
  * @param beta scale of the rewards, if they are relative to the start of the run
  * @param learningRate highest learning rate of the run
  * @param reference whether rewards are relative to a reference
+ * @param atReference whether the policy starts at that reference, as far as is known
  */
 public record Conclusion(
     RunHistory history,
     OptionalDouble startLoss,
     OptionalDouble beta,
     double learningRate,
-    boolean reference) {
+    boolean reference,
+    boolean atReference) {
 
   /** Tolerance, as a share, for a rise above a start loss that is known exactly. */
   private static final double ABOVE_KNOWN_START = 0.05;
@@ -117,6 +119,7 @@ public record Conclusion(
         .map(this::doesNotCarryOver)
         .forEach(warnings::add);
     movement().filter(Movement::wrongWay).map(Movement::warning).ifPresent(warnings::add);
+    warnings.addAll(Diagnoses.of(history, learningRate, atReference).values());
     return warnings;
   }
 

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.DpoException;
 import org.dpo4j.StepReport;
 import org.jspecify.annotations.Nullable;
 
@@ -64,5 +65,16 @@ public record TrainerState(
     state.put("trial_name", null);
     state.put("trial_params", null);
     JsonFile.write(file, state, 2);
+  }
+
+  /**
+   * Reads the history of a run, of this program or of transformers and TRL. What a line does not
+   * have is NaN, or 0 for counts.
+   *
+   * @param file {@code trainer_state.json}
+   * @throws DpoException if it is damaged or has no logged step
+   */
+  public static RunHistory readHistory(Path file) {
+    return LoggedHistory.read(file);
   }
 }

@@ -39,7 +39,8 @@ final class TrainingSummary {
         history.startLoss(),
         relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty(),
         config.optimizer().learningRate(),
-        config.loss().referenceChoice() != ReferenceChoice.NONE);
+        config.loss().referenceChoice() != ReferenceChoice.NONE,
+        settings.startsAtReference());
   }
 
   /** After the final evaluation. */

@@ -3,6 +3,7 @@ package org.dpo4j.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.OptionalDouble;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
@@ -23,7 +24,7 @@ class ConclusionTest {
     history.add(step(16, 0.4, 0.65));
     history.add(step(32, 0.0955, 2.613));
     history.add(evaluation(32, 0.2445, 1, 1.346, -112.7, -125.6));
-    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-4, true);
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-4, true, true);
     assertThat(conclusion.summary())
         .containsExactly(
             "training loss 0.6931 -> 0.0955 (mean of the last 16 steps)",
@@ -43,14 +44,14 @@ class ConclusionTest {
     RunHistory history = new RunHistory();
     // Rewards 0.2 and -0.3 with beta 0.1 are +2 and -3 nats.
     history.add(new StepReport(4, 4, 1, 4, metrics(0.5, 1, 0.2, -0.3, -9, -9), 1, 1e-6, 9, 1, 1));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-6, true).summary())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-6, true, true).summary())
         .containsExactly(
             "training loss 0.6931 -> 0.5 (mean of the last 4 steps)",
             "change of the log-probability of the training pairs of the last logged steps: chosen"
                 + " +2.0 nats, rejected -3.0 nats",
             "The chosen answers became more likely and the rejected ones less: what DPO is for.");
     // Another reference: rewards do not count from the start.
-    assertThat(new Conclusion(history, LN2, OptionalDouble.empty(), 1e-6, true).summary())
+    assertThat(new Conclusion(history, LN2, OptionalDouble.empty(), 1e-6, true, true).summary())
         .hasSize(1);
   }
 
@@ -59,7 +60,7 @@ class ConclusionTest {
     RunHistory history = new RunHistory();
     history.add(step(8, 8190, -2069));
     history.add(step(16, 233, 63));
-    Conclusion conclusion = new Conclusion(history, LN2, BETA, 10, true);
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 10, true, true);
     assertThat(conclusion.warnings())
         .containsExactly(
             OptionText.of(
@@ -77,7 +78,7 @@ class ConclusionTest {
       // The last 8 of 32: (4 x 0.9 + 4 x 1.1) / 8 = 1.0; the last line alone is 1.1.
       single.add(step(step, step <= 24 ? 0.5 : step % 2 == 0 ? 1.1 : 0.9, 0));
     }
-    Conclusion conclusion = new Conclusion(single, LN2, BETA, 1e-4, true);
+    Conclusion conclusion = new Conclusion(single, LN2, BETA, 1e-4, true, true);
     assertThat(conclusion.summary())
         .startsWith("training loss 0.6931 -> 1.0 (mean of the last 8 steps)");
     assertThat(conclusion.warnings())
@@ -110,7 +111,7 @@ class ConclusionTest {
   }
 
   private static String ending(RunHistory history) {
-    return new Conclusion(history, LN2, BETA, 1e-4, true).summary().get(0);
+    return new Conclusion(history, LN2, BETA, 1e-4, true, true).summary().get(0);
   }
 
   @Test
@@ -119,7 +120,7 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 0.9, 1));
     history.add(evaluation(32, 0.0039, 1, 6, -101, -160));
-    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-3, true);
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 1e-3, true, true);
     assertThat(conclusion.warnings())
         .containsExactly(
             OptionText.of(
@@ -136,9 +137,14 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 5, 1));
     history.add(evaluation(32, 3.6, 0.5, 1, -400, -500));
-    Conclusion conclusion = new Conclusion(history, LN2, BETA, 0.5, true);
+    Conclusion conclusion = new Conclusion(history, LN2, BETA, 0.5, true, true);
     assertThat(conclusion.warnings())
-        .containsExactly(
+        .hasSize(2)
+        .last(InstanceOfAssertFactories.STRING)
+        .startsWith(
+            "the chosen answers were displaced: those of the held-out pairs lost 300.0 nats");
+    assertThat(conclusion.warnings())
+        .startsWith(
             OptionText.of(
                 "the training loss ended above its start (0.6931 -> 5.0), and the loss of the held-out"
                     + " pairs did not fall (0.6931 -> 3.6): the model got worse; lower {learning_rate}"
@@ -154,7 +160,7 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 0.4, 1));
     history.add(evaluation(32, Double.NaN, 0, Double.NaN, Double.NaN, -100));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).warnings())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true, true).warnings())
         .singleElement()
         .asString()
         .contains("held-out pairs ended above its start (0.6931 -> nan)");
@@ -166,7 +172,7 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(1, 0.6931, 0));
     history.add(evaluation(1, 0.6931, 0, 0, -100, -100));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).summary())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true, true).summary())
         .contains("12 held-out pairs: loss 0.6931 -> 0.6931, reward margin +0.000 -> +0.000")
         .noneMatch(line -> line.contains("accuracy"));
   }
@@ -179,7 +185,8 @@ class ConclusionTest {
     history.add(step(32, 1, 1));
     history.add(evaluation(32, 1, 0.75, 0.2, -100.01, -100.02));
     assertThat(
-            new Conclusion(history, OptionalDouble.empty(), OptionalDouble.empty(), 1e-4, false)
+            new Conclusion(
+                    history, OptionalDouble.empty(), OptionalDouble.empty(), 1e-4, false, true)
                 .summary())
         .contains(
             "held-out accuracy 50.0 % -> 75.0 %: the share of pairs in which the model gives the"
@@ -195,19 +202,19 @@ class ConclusionTest {
       history.add(step(step, 0.6931 + 0.02 * (step % 2), 0));
     }
     // 3 % above ln 2 at most.
-    assertThat(new Conclusion(history, LN2, BETA, 1e-6, true).warnings()).isEmpty();
+    assertThat(new Conclusion(history, LN2, BETA, 1e-6, true, true).warnings()).isEmpty();
     // Where theory gives no start, batches differ: 4.0 after 3.5 is 14 % more.
     RunHistory orpo = new RunHistory();
     for (double loss : new double[] {3.5, 3.9, 3.4, 4.0}) {
       orpo.add(step(orpo.steps().size() + 1, loss, 0));
     }
     assertThat(
-            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6, false)
+            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6, false, true)
                 .warnings())
         .isEmpty();
     orpo.add(step(5, 5.0, 0)); // 43 % more
     assertThat(
-            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6, false)
+            new Conclusion(orpo, OptionalDouble.empty(), OptionalDouble.empty(), 1e-6, false, true)
                 .warnings())
         .hasSize(1);
   }
@@ -218,11 +225,11 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 0.01, 5));
     history.add(evaluation(32, 0.9, 0.5, 0.1, -110, -111));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).warnings())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true, true).warnings())
         .singleElement()
         .asString()
         .startsWith("the loss of the held-out pairs ended above its start (0.6931 -> 0.9)");
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).summary())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true, true).summary())
         .endsWith("The run made the model worse: the loss of the held-out pairs rose.");
   }
 
@@ -232,7 +239,7 @@ class ConclusionTest {
     history.add(evaluation(0, 0.6931, 0, 0, -100, -100));
     history.add(step(32, 0.6, 0.1));
     history.add(evaluation(32, 0.7, 0.25, -0.4, -104, -100));
-    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true).warnings())
+    assertThat(new Conclusion(history, LN2, BETA, 1e-4, true, true).warnings())
         .singleElement()
         .asString()
         .contains("chosen -4.0 nats, rejected +0.0 nats", "columns are not swapped");
@@ -252,7 +259,7 @@ class ConclusionTest {
     RunHistory history = new RunHistory();
     history.add(labelled(0, -100, -100));
     history.add(labelled(32, desirable, undesirable));
-    return new Conclusion(history, OptionalDouble.of(0.5), BETA, 1e-4, true);
+    return new Conclusion(history, OptionalDouble.of(0.5), BETA, 1e-4, true, true);
   }
 
   private static EvaluationReport labelled(int step, double desirable, double undesirable) {
