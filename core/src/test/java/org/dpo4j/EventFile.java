@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.JsonNode;
@@ -68,15 +69,12 @@ public final class EventFile {
   public static List<Point> pointsOf(List<? extends Map<String, ? extends Number>> log) {
     List<Point> points = new ArrayList<>();
     for (Map<String, ? extends Number> entry : log) {
+      long step = Objects.requireNonNull(entry.get("step")).longValue();
       entry.forEach(
           (name, value) -> {
             if (!name.equals("step")) {
               String tag = name.startsWith("eval_") ? "eval/" + name.substring(5) : "train/" + name;
-              points.add(
-                  new Point(
-                      tag,
-                      entry.get("step").longValue(),
-                      value == null ? Float.NaN : value.floatValue()));
+              points.add(new Point(tag, step, value == null ? Float.NaN : value.floatValue()));
             }
           });
     }
@@ -114,10 +112,10 @@ public final class EventFile {
     if (event.containsKey(3)) {
       kinds.add("version " + new String((byte[]) one(event, 3), UTF_8));
     } else if (event.containsKey(7)) {
-      kinds.add("start %d at step %d".formatted(one(fields(one(event, 7)), 1), step));
+      kinds.add("start %d at step %d".formatted((Long) one(fields(one(event, 7)), 1), step));
     } else {
       kinds.add("summary");
-      fields(one(event, 5)).get(1).forEach(value -> value(step, fields(value)));
+      fields(one(event, 5)).getOrDefault(1, List.of()).forEach(value -> value(step, fields(value)));
     }
   }
 
@@ -135,8 +133,9 @@ public final class EventFile {
   }
 
   private static Object one(Map<Integer, List<Object>> message, int field) {
-    assertThat(message.get(field)).as("field %d of %s", field, message.keySet()).hasSize(1);
-    return message.get(field).get(0);
+    List<Object> values = message.getOrDefault(field, List.of());
+    assertThat(values).as("field %d of %s", field, message.keySet()).hasSize(1);
+    return values.get(0);
   }
 
   /** Values by field number: Long, Double, byte[] or Float. */
@@ -181,13 +180,13 @@ public final class EventFile {
     for (byte next : bytes) {
       crc ^= next & 255;
       for (int bit = 0; bit < 8; bit++) {
-        crc = (crc & 1) == 1 ? crc >>> 1 ^ 0x82f63b78 : crc >>> 1;
+        crc = (crc & 1) == 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
       }
     }
     return ~crc;
   }
 
   private static int masked(int crc) {
-    return (crc >>> 15 | crc << 17) + 0xa282ead8;
+    return ((crc >>> 15) | (crc << 17)) + 0xa282ead8;
   }
 }
