@@ -167,6 +167,11 @@ class BadInputTest {
                 + " --num_return_sequences?",
             "rounds.yaml:2: --judje is no option here; did you mean --judge?"),
         usage("rounds misspelled", ROUNDS + "--judge lenght", "did you mean length?"),
+        usage(
+            "tracker misspelled",
+            TRAIN + "--report_to tensorbord",
+            "--report_to must be",
+            "did you mean tensorboard?"),
         usage("no number", TRAIN + "--learning_rate fast", "--learning_rate must be a number"),
         usage("on_nan", TRAIN + "--on_nan ignore", "--on_nan must be one of stop, skip"),
         usage("no step to skip", TRAIN + "--on_nan_limit 0", "whole number from 1 but was 0"),

@@ -1090,6 +1090,16 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Writes files for a tracker into the folder {@code runs} of the output.
+   *
+   * @param tracker NONE by default
+   * @return a changed copy
+   */
+  public PreferenceTuning reportTo(Tracker tracker) {
+    return with("report_to", text(tracker));
+  }
+
+  /**
    * Replaces the output of an earlier run.
    *
    * @param on false by default
@@ -1470,6 +1480,14 @@ public final class PreferenceTuning {
     KEEP_START,
     /** The completion and the last tokens of the prompt. */
     KEEP_END
+  }
+
+  /** Whose files a run writes besides its own. */
+  public enum Tracker {
+    /** Nobody's. */
+    NONE,
+    /** Event files of TensorBoard, which grow while the run lives. */
+    TENSORBOARD
   }
 
   /** How rows are packed into sequences. */

@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 
 /**
  * The files that a run writes into its output folder before it ends: checkpoints, {@code
- * metrics.jsonl}, and reproductions of steps that failed.
+ * metrics.jsonl}, event files of TensorBoard, and reproductions of steps that failed.
  *
  * <p>A run that overwrites the output of an earlier one sets the earlier live files aside, and
  * deletes them when it has saved something itself. The name of the hidden folder that holds them
@@ -23,8 +23,16 @@ final class LiveFiles {
 
   static final String METRICS = "metrics.jsonl";
 
+  /** The folder of event files; TensorBoard and transformers give it this name. */
+  static final String EVENTS = "runs";
+
   private static final Pattern NAME =
-      Pattern.compile("checkpoint-\\d+|metrics\\.jsonl|nonfinite-step-\\d+");
+      Pattern.compile("checkpoint-\\d+|metrics\\.jsonl|" + EVENTS + "|nonfinite-step-\\d+");
+
+  /** Our event files; the folder may hold those of other programs. */
+  private static final Pattern EVENT_FILE =
+      Pattern.compile("events\\.out\\.tfevents\\.\\d+\\.dpo4j");
+
   private static final String ASIDE = ".dpo4j-earlier";
   private static final String MOVING = ".dpo4j-earlier-moving";
 
@@ -59,6 +67,46 @@ final class LiveFiles {
   }
 
   /**
+   * Deletes the event files of earlier runs and returns the place of a new one. TensorBoard reads
+   * the files of a folder in the order of their names, and none twice.
+   *
+   * @param now in seconds since 1970
+   */
+  static Path newEvents(Path target, long now) throws IOException {
+    Path folder = target.resolve(EVENTS);
+    if (!Files.isDirectory(folder)) {
+      Files.createDirectory(folder);
+    }
+    Path file;
+    long seconds = now;
+    do {
+      file = folder.resolve("events.out.tfevents.%010d.dpo4j".formatted(seconds++));
+    } while (Files.exists(file));
+    deleteEvents(target);
+    return file;
+  }
+
+  private static void deleteEvents(Path target) throws IOException {
+    Path folder = target.resolve(EVENTS);
+    if (Files.isDirectory(folder)) {
+      for (Path entry : FileTrees.entries(folder)) {
+        if (EVENT_FILE.matcher(String.valueOf(entry.getFileName())).matches()) {
+          Files.delete(entry);
+        }
+      }
+    }
+  }
+
+  private static void deleteMetrics(Path target) throws IOException {
+    Files.deleteIfExists(target.resolve(METRICS));
+    deleteEvents(target);
+    Path folder = target.resolve(EVENTS);
+    if (Files.isDirectory(folder) && FileTrees.entries(folder).isEmpty()) {
+      Files.delete(folder);
+    }
+  }
+
+  /**
    * Removes the metrics of a run that ended before it saved anything, and puts earlier files back.
    * Call it with the lock held.
    */
@@ -70,13 +118,13 @@ final class LiveFiles {
         forgetEarlier(target);
         return;
       }
-      Files.deleteIfExists(target.resolve(METRICS));
+      deleteMetrics(target);
       FileTrees.rename(aside, moving);
     }
     if (Files.exists(moving)) {
       putBack(moving, target);
     } else if (FileTrees.entries(target).stream().noneMatch(LiveFiles::isKept)) {
-      Files.deleteIfExists(target.resolve(METRICS));
+      deleteMetrics(target);
     }
   }
 
@@ -92,6 +140,6 @@ final class LiveFiles {
   /** Whether an entry is more than the metrics and hidden files of a run. */
   private static boolean isKept(Path entry) {
     String name = String.valueOf(entry.getFileName());
-    return !name.equals(METRICS) && !name.startsWith(".dpo4j-");
+    return !name.equals(METRICS) && !name.equals(EVENTS) && !name.startsWith(".dpo4j-");
   }
 }

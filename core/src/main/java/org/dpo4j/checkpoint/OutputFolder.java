@@ -153,6 +153,22 @@ public final class OutputFolder implements AutoCloseable {
   }
 
   /**
+   * The place of a new file of events for TensorBoard that grows while the run lives. The event
+   * files of the run that this one continues are deleted, since the new one gets all its entries; a
+   * TensorBoard that is open goes on to the new one.
+   *
+   * @throws DpoException if its folder cannot be created or an old file deleted
+   */
+  public synchronized Path newEvents() {
+    requireOpen();
+    try {
+      return LiveFiles.newEvents(target, System.currentTimeMillis() / 1000);
+    } catch (IOException e) {
+      throw writeFailure(target.resolve(LiveFiles.EVENTS), e);
+    }
+  }
+
+  /**
    * Begins to write live files. Those of an earlier run that this one overwrites are set aside, and
    * put back if this run ends before it has saved anything.
    *

@@ -55,6 +55,7 @@ public final class ResumeRules {
           "save_dtype",
           "logging_steps",
           "log_format",
+          "report_to",
           "sample_prompts",
           "eval_strategy",
           "eval_steps",

@@ -64,6 +64,7 @@ public record RoundsConfig(
           "device",
           "logging_steps",
           "log_format",
+          "report_to",
           "sample_prompts",
           "save_steps",
           "save_total_limit",

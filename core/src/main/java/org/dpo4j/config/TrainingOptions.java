@@ -204,12 +204,38 @@ public record TrainingOptions(TrainingConfig config, List<String> notices) {
       Optional<TrlOptions.Row> row = trl.answer(name, value.text());
       boolean ours = TrainingConfig.OPTIONS.canonicalName(name).isPresent();
       if (ours && row.isEmpty()) {
-        own.put(name, value);
+        take(name, value);
       } else if (row.isEmpty() && !trl.names().contains(name)) {
         errors.add(value.origin() + Suggestion.unknown(name, names()));
       } else if (ours || !value.none()) {
         row.ifPresent(found -> answer(name, value, found));
       }
+    }
+
+    /**
+     * Takes a value of dpo4j's; items of a list that have no effect or are refused are left out.
+     */
+    private void take(String name, GivenValue value) {
+      List<String> items = isList(name) ? items(value) : List.of();
+      List<String> taken = new ArrayList<>();
+      for (String item : items) {
+        Optional<TrlOptions.Row> row =
+            trl.answer(name, item)
+                .filter(found -> List.of("accepted", "refused").contains(found.answer()));
+        row.ifPresentOrElse(
+            found -> answer(name, new GivenValue(item, value.origin()), found),
+            () -> taken.add(item));
+      }
+      if (taken.size() == items.size()) {
+        own.put(name, value);
+      } else if (!taken.isEmpty()) {
+        own.put(name, new GivenValue(OptionType.text(taken), value.origin()));
+      }
+    }
+
+    private static boolean isList(String name) {
+      return TrainingConfig.OPTIONS.options().stream()
+          .anyMatch(option -> option.name().equals(name) && option.list());
     }
 
     private void answer(String name, GivenValue value, TrlOptions.Row row) {

@@ -1,6 +1,8 @@
 package org.dpo4j.report;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
@@ -8,6 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
@@ -15,34 +18,77 @@ import org.dpo4j.TrainingListener;
 import org.dpo4j.data.FileFailure;
 import org.jspecify.annotations.Nullable;
 
-/**
- * The file {@code metrics.jsonl}: one JSON object for each entry of {@code log_history}, appended
- * while the run lives.
- */
+/** A file with a record for each entry of {@code log_history}, appended while the run lives. */
 public final class MetricsFile implements TrainingListener {
+
+  /** The bytes of a file. */
+  interface Format {
+    /** Those before the first entry. */
+    byte[] head();
+
+    /** Those of an entry; none if the format leaves it out. */
+    byte[] entry(Map<String, Number> entry);
+  }
+
+  private static final Format JSON_LINES =
+      new Format() {
+        @Override
+        public byte[] head() {
+          return new byte[0];
+        }
+
+        @Override
+        public byte[] entry(Map<String, Number> entry) {
+          return (JsonFile.line(entry) + "\n").getBytes(StandardCharsets.UTF_8);
+        }
+      };
 
   private final RunHistory history;
   private final Consumer<String> warn;
+  private final Format format;
   private @Nullable Path file;
 
-  /**
-   * A listener that writes nothing before {@link #begin}.
-   *
-   * @param history receives each event before this listener
-   * @param warn receives a message if a line cannot be written; training goes on without the file
-   */
-  public MetricsFile(RunHistory history, Consumer<String> warn) {
+  private MetricsFile(RunHistory history, Consumer<String> warn, Format format) {
     this.history = history;
     this.warn = warn;
+    this.format = format;
   }
 
-  /** Writes the entries that a continued run already has; a new run has none. */
+  /**
+   * {@code metrics.jsonl}: a JSON object on each line. Writes nothing before {@link #begin}.
+   *
+   * @param history receives each event before this listener
+   * @param warn receives a message if a record cannot be written; training goes on without the file
+   */
+  public static MetricsFile jsonLines(RunHistory history, Consumer<String> warn) {
+    return new MetricsFile(history, warn, JSON_LINES);
+  }
+
+  /**
+   * An event file of TensorBoard, with the tags of transformers' {@code TensorBoardCallback}.
+   * Writes nothing before {@link #begin}.
+   *
+   * @param history receives each event before this listener
+   * @param warn receives a message if a record cannot be written; training goes on without the file
+   * @param options of the run as text, read when the file begins
+   */
+  public static MetricsFile tensorBoard(
+      RunHistory history, Consumer<String> warn, Supplier<String> options) {
+    return new MetricsFile(history, warn, new TensorBoardEvents(options));
+  }
+
+  /**
+   * Writes the entries that a continued run already has; a new run has none.
+   *
+   * @param path replaced if it exists
+   */
   public void begin(Path path) {
     file = path;
-    StringBuilder text = new StringBuilder();
-    history.log().forEach(entry -> text.append(JsonFile.line(entry)).append('\n'));
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    bytes.writeBytes(format.head());
+    history.log().forEach(entry -> bytes.writeBytes(format.entry(entry)));
     write(
-        text.toString(),
+        bytes.toByteArray(),
         StandardOpenOption.CREATE,
         StandardOpenOption.TRUNCATE_EXISTING,
         StandardOpenOption.WRITE);
@@ -62,18 +108,18 @@ public final class MetricsFile implements TrainingListener {
   public void appendLast() {
     List<Map<String, Number>> log = history.log();
     write(
-        JsonFile.line(log.get(log.size() - 1)) + "\n",
+        format.entry(log.get(log.size() - 1)),
         StandardOpenOption.CREATE,
         StandardOpenOption.APPEND);
   }
 
-  private void write(String text, OpenOption... options) {
+  private void write(byte[] bytes, OpenOption... options) {
     Path path = file;
     if (path == null) {
       return;
     }
     try {
-      Files.writeString(path, text, options);
+      Files.write(path, bytes, options);
     } catch (IOException e) {
       file = null;
       warn.accept(

@@ -23,7 +23,13 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
 
   /** Options that a card does not show, since they do not change the model. */
   private static final Set<String> NOT_SHOWN =
-      Set.of("threads", "overwrite_output_dir", "logging_steps", "log_format", "sample_prompts");
+      Set.of(
+          "threads",
+          "overwrite_output_dir",
+          "logging_steps",
+          "log_format",
+          "report_to",
+          "sample_prompts");
 
   /**
    * What a card shows besides the options.

@@ -33,10 +33,15 @@ record RunRecords(TrainingConfig config, Trainer.Settings settings) {
 
   /** The options, as a repeated run takes them: it replaces or continues only if it is told to. */
   void writeOptions(Path file) throws IOException {
+    Files.writeString(file, options(config));
+  }
+
+  /** The same as text. */
+  static String options(TrainingConfig config) {
     Map<String, Object> options = new LinkedHashMap<>(TrainingConfig.OPTIONS.write(config));
     options.remove("resume_from_checkpoint");
     options.put("overwrite_output_dir", false);
-    Files.writeString(file, YamlOptions.write(TrainingConfig.OPTIONS, TrainingConfig.of(options)));
+    return YamlOptions.write(TrainingConfig.OPTIONS, TrainingConfig.of(options));
   }
 
   TrainerState state(int saveSteps, Optional<TrainerState.Best> best) {

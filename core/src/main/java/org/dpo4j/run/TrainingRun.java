@@ -79,6 +79,7 @@ public final class TrainingRun {
   private final EarlyAccuracy early = new EarlyAccuracy();
   private final ConsoleListener console;
   private final MetricsFile metrics;
+  private final Optional<MetricsFile> events;
   private final Optional<EarlyStopping> earlyStopping;
   private final Listeners listeners;
 
@@ -103,7 +104,13 @@ public final class TrainingRun {
             config.output().logFormat(),
             config.data().evaluationSets(),
             config.startsAtReference() && config.loss().objective().valueAtZero().isPresent());
-    this.metrics = new MetricsFile(history, output::warn);
+    this.metrics = MetricsFile.jsonLines(history, output::warn);
+    this.events =
+        config.output().tensorBoard()
+            ? Optional.of(
+                MetricsFile.tensorBoard(
+                    history, output::warn, () -> RunRecords.options(this.config)))
+            : Optional.empty();
     List<TrainingListener> all =
         new ArrayList<>(
             List.of(
@@ -112,6 +119,7 @@ public final class TrainingRun {
                 console,
                 new ProgressListener(output.progress()),
                 new SkipWarnings(output)));
+    events.ifPresent(all::add);
     this.earlyStopping = earlyStopping(config);
     earlyStopping.ifPresent(all::add);
     if (config.startsAtReference()) {
@@ -288,6 +296,7 @@ public final class TrainingRun {
 
     folder.begin();
     metrics.begin(folder.metrics());
+    events.ifPresent(file -> file.begin(folder.newEvents()));
     SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
     Optional<TrainingTotals> trained =
         train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
@@ -302,6 +311,7 @@ public final class TrainingRun {
     Map<String, Number> logged = results(settings, totals, OptionalLong.empty()).train();
     history.finish(logged);
     metrics.appendLast();
+    events.ifPresent(MetricsFile::appendLast);
     console.finish(logged, totals.steps());
     Conclusion conclusion = summary.conclusion(history);
     summary.trained(totals, conclusion, early);

@@ -301,6 +301,56 @@ class CheckpointFoldersTest {
     assertThat(fresh).doesNotExist();
   }
 
+  /** A folder of the user that happens to have the name of ours. */
+  @Test
+  void eventFilesOfOthersAreNeitherDeletedNorCountedAsOurs() throws IOException {
+    Path others = Files.createDirectories(target.resolve("runs/first"));
+    Files.writeString(others.resolve("events.out.tfevents.1.host"), "");
+    Files.writeString(target.resolve("runs/events.out.tfevents.1.host"), "");
+    assertThatThrownBy(() -> open(Existing.REFUSE)).hasMessageContaining("must be new or empty");
+    assertThatThrownBy(() -> open(Existing.OVERWRITE))
+        .hasMessageContaining("replaces only a folder that a run wrote");
+    try (OutputFolder run = open(Existing.RESUME)) {
+      run.begin();
+      Files.writeString(run.newEvents(), "of a run that saves nothing");
+      assertThat(names(target.resolve("runs"))).hasSize(3);
+    }
+
+    assertThat(names(target.resolve("runs")))
+        .containsExactly("events.out.tfevents.1.host", "first");
+    assertThat(names(others)).hasSize(1);
+  }
+
+  @Test
+  void eventsOfARunThatSavesNothingGiveWayToThoseThatItWasToReplace() throws IOException {
+    earlierRun();
+    Path events = target.resolve("runs/events.out.tfevents.0000000001.dpo4j");
+    Files.createDirectory(target.resolve("runs"));
+    Files.writeString(events, "earlier");
+    try (OutputFolder run = open(Existing.OVERWRITE)) {
+      run.begin();
+      assertThat(events).doesNotExist();
+      Files.writeString(run.newEvents(), "new");
+    }
+    assertThat(names(target.resolve("runs"))).hasSize(1);
+    assertThat(events).hasContent("earlier");
+  }
+
+  /** TensorBoard goes on to a file whose name comes after that of the last one. */
+  @Test
+  void aContinuedRunGetsAnEventFileWithALaterName() throws IOException {
+    save(1, "");
+    Files.createDirectory(target.resolve("runs"));
+    try (OutputFolder run = open(Existing.RESUME)) {
+      run.begin();
+      Path first = Files.writeString(run.newEvents(), "");
+      Path second = Files.writeString(run.newEvents(), "");
+      assertThat(first).doesNotExist();
+      assertThat(second.toString()).isGreaterThan(first.toString());
+    }
+    assertThat(names(target.resolve("runs"))).hasSize(1);
+  }
+
   @Test
   void aFolderWithCheckpointsIsContinuedOrReplacedOnlyIfAsked() throws IOException {
     save(2, "");

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.GivenValue;
@@ -124,6 +125,7 @@ class TrainingOptionsTest {
           Map.entry("save_dtype", "bfloat16"),
           Map.entry("logging_steps", "1"),
           Map.entry("log_format", "json"),
+          Map.entry("report_to", "tensorboard"),
           Map.entry("sample_prompts", "1"),
           Map.entry("seed", "-3"),
           Map.entry("device", "auto"),
@@ -313,6 +315,46 @@ class TrainingOptionsTest {
         .isEqualTo(
             "dataset_name org/pairs has no effect here: data_file names the data here and hub sets"
                 + " are not fetched");
+  }
+
+  /** TRL's files name what is installed there; only TensorBoard has files here. */
+  @Test
+  void trackersThatGetNothingAreNoticedAndTensorBoardIsNot() throws IOException {
+    assertReports("tensorboard", true);
+    assertReports("TensorBoard", true);
+    assertReports("[tensorboard]", true);
+    assertReports("[none]", false);
+    assertReports("[]", false);
+    assertReports("null", false);
+    assertReports("tensorboard,none", true);
+    assertReports("all", false, "all");
+    assertReports("trackio", false, "trackio");
+    assertReports("[wandb, tensorboard, mlflow]", true, "wandb", "mlflow");
+    assertReports("[wandb]", false, "wandb");
+    assertThatThrownBy(() -> assertReports("tensorbord", false))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("report_to")
+        .hasMessageContaining("did you mean tensorboard?");
+  }
+
+  private void assertReports(String value, boolean tensorBoard, String... noticed)
+      throws IOException {
+    String file = lines(REQUIRED) + "report_to: " + value + "\n";
+    TrainingOptions options = TrainingOptions.resolve(yaml(file), Map.of());
+    assertThat(options.config().output().tensorBoard()).as(value).isEqualTo(tensorBoard);
+    assertThat(plain(options.notices()).stream().map(text -> text.replaceAll(" has no .*", "")))
+        .as(value)
+        .containsExactly(Stream.of(noticed).map("report_to %s"::formatted).toArray(String[]::new));
+  }
+
+  /** An item of a list is answered like the value alone. */
+  @Test
+  void anItemThatIsRefusedIsRefusedInAListToo() {
+    assertThatThrownBy(
+            () ->
+                TrainingOptions.resolve(
+                    yaml(lines(REQUIRED) + "loss_type: [sigmoid, kto_pair]\n"), Map.of()))
+        .hasMessageContaining("run.yaml:4: loss_type kto_pair is refused: TRL removed this loss");
   }
 
   @Test

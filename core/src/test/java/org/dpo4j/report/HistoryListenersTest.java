@@ -143,7 +143,7 @@ class HistoryListenersTest {
   void theFileGrowsByALineForEachEventAndIsContinuedWithoutDoubledLines() throws IOException {
     RunHistory history = new RunHistory();
     List<String> warnings = new ArrayList<>();
-    MetricsFile metrics = new MetricsFile(history, warnings::add);
+    MetricsFile metrics = MetricsFile.jsonLines(history, warnings::add);
     Control control = new Control();
     EvaluationReport start = SampleRuns.evaluation(0, 0.75);
     history.onEvaluation(start, control);
@@ -170,7 +170,7 @@ class HistoryListenersTest {
     continued.restore(history.steps(), history.evaluations(), OptionalDouble.of(0.7));
     assertThat(continued.log()).isEqualTo(history.log().subList(0, 3));
     assertThat(continued.startLoss()).hasValue(0.7);
-    new MetricsFile(continued, warnings::add).begin(file);
+    MetricsFile.jsonLines(continued, warnings::add).begin(file);
     assertThat(lines()).hasSize(3);
     assertThat(warnings).isEmpty();
   }
@@ -199,7 +199,7 @@ class HistoryListenersTest {
     RunHistory history = new RunHistory();
     history.add(SampleRuns.step(1, 0.5));
     List<String> warnings = new ArrayList<>();
-    MetricsFile metrics = new MetricsFile(history, warnings::add);
+    MetricsFile metrics = MetricsFile.jsonLines(history, warnings::add);
     Files.createDirectory(file);
     metrics.begin(file);
     metrics.appendLast();

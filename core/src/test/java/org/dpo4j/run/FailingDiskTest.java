@@ -57,8 +57,11 @@ class FailingDiskTest {
     MOVING_REFERENCE(
         Map.of("sync_ref_model", true, "ref_model_sync_steps", 2, "save_total_limit", 1)),
     ADAPTER(Map.of("use_peft", true, "lora_r", 4, "eval_split", 5, "save_total_limit", 2)),
-    OVER_EARLIER_OUTPUT(Map.of("overwrite_output_dir", true, "reference_cache", "off")),
-    CONTINUED(Map.of("resume_from_checkpoint", true, "reference_cache", "off"));
+    OVER_EARLIER_OUTPUT(
+        Map.of("overwrite_output_dir", true, "reference_cache", "off", "report_to", "tensorboard")),
+    CONTINUED(
+        Map.of(
+            "resume_from_checkpoint", true, "reference_cache", "off", "report_to", "tensorboard"));
 
     @SuppressWarnings("ImmutableEnumChecker") // the map of a constant
     private final Map<String, Object> options;
@@ -181,7 +184,10 @@ class FailingDiskTest {
     if (kind == Kind.OVER_EARLIER_OUTPUT) {
       run(out, Map.of("reference_cache", "off", "beta", 0.1), new TrainingListener() {});
     } else if (kind == Kind.CONTINUED) {
-      run(out, Map.of("reference_cache", "off"), new TrainingListener() {});
+      run(
+          out,
+          Map.of("reference_cache", "off", "report_to", "tensorboard"),
+          new TrainingListener() {});
       delete(out.resolve("checkpoint-6"));
       Path damaged = out.resolve("checkpoint-4/optimizer.safetensors");
       byte[] bytes = Files.readAllBytes(damaged);
@@ -354,6 +360,7 @@ class FailingDiskTest {
             output.saveDtype(),
             output.loggingSteps(),
             output.logFormat(),
+            output.reportTo(),
             output.samplePrompts()),
         config.checkpoints(),
         config.engine());
@@ -394,7 +401,11 @@ class FailingDiskTest {
     SortedMap<String, String> results = new TreeMap<>(hashes);
     results
         .keySet()
-        .removeIf(name -> name.startsWith("checkpoint-") || name.equals("metrics.jsonl"));
+        .removeIf(
+            name ->
+                name.startsWith("checkpoint-")
+                    || name.startsWith("runs/")
+                    || name.equals("metrics.jsonl"));
     return results;
   }
 
