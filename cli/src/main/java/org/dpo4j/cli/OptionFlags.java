@@ -169,7 +169,8 @@ final class OptionFlags {
 
   /** The column of the descriptions. */
   private static int column(List<OptionSpec> options) {
-    return options.stream().mapToInt(option -> name(option).length()).max().orElse(0) + 4;
+    int widest = options.stream().mapToInt(option -> name(option).length()).max().orElse(0);
+    return Math.max(widest, "-V, --version".length()) + 4;
   }
 
   /** The options that belong to the command and not to the run. */

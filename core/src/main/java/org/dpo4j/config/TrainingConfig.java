@@ -677,8 +677,7 @@ public record TrainingConfig(
       @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
           StepInterval loggingSteps,
       @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
-      @Option(value = "none", help = "write event files into runs/")
-          List<Tracker> reportTo,
+      @Option(value = "none", help = "write event files into runs/") List<Tracker> reportTo,
       @Option(value = "3", help = "sample prompts for the model card; 0 = none")
           int samplePrompts) {
     public Output {
