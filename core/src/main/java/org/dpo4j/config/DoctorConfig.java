@@ -10,8 +10,7 @@ import org.dpo4j.options.OptionTable;
 
 /** The configuration of {@code doctor}: the records of a run. */
 public record DoctorConfig(
-    @Option(help = "a run's output folder, a checkpoint of it, or a trainer_state.json, also TRL's")
-        Path run,
+    @Option(help = "output folder of a run, or a trainer_state.json, also TRL's") Path run,
     @Option(help = "beta of the run (default: that of its dpo4j.yaml, if there is one)")
         Optional<Double> beta) {
 
