@@ -17,12 +17,18 @@ import org.dpo4j.data.JsonFault;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Reads {@code log_history} of {@code trainer_state.json}: the names of {@link MetricNames}. */
 final class LoggedHistory {
 
   private static final Pattern EVALUATION_LOSS = Pattern.compile("eval_(?:(.+)_)?loss");
+
+  /** Python writes a loss that is not finite as NaN or Infinity. */
+  private static final JsonMapper JSON =
+      BoundedJson.LENIENT.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
   private LoggedHistory() {}
 
@@ -30,7 +36,7 @@ final class LoggedHistory {
   static RunHistory read(Path file) {
     JsonNode root;
     try {
-      root = BoundedJson.LENIENT.readTree(BoundedFile.bytes(file, Limit.CONFIG_BYTES));
+      root = JSON.readTree(BoundedFile.bytes(file, Limit.CONFIG_BYTES));
     } catch (IOException e) {
       throw new DpoException(
           "[%s] cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
@@ -45,11 +51,13 @@ final class LoggedHistory {
     }
     RunHistory history = new RunHistory();
     int maxSteps = root.path("max_steps").asInt(0);
+    int last = 0;
     for (JsonNode line : log) {
       if (!line.isObject()) {
         continue;
       }
       if (line.path("loss").isNumber()) {
+        last = nextStep(file, line.path("step"), last);
         history.add(step(line, maxSteps));
       }
       for (String dataset : datasets(line)) {
@@ -62,6 +70,15 @@ final class LoggedHistory {
               .formatted(file));
     }
     return history;
+  }
+
+  private static int nextStep(Path file, JsonNode step, int last) {
+    if (!step.canConvertToInt() || step.asDouble() != step.asInt() || step.asInt() <= last) {
+      throw new DpoException(
+          "[%s] the steps of logged losses must be whole numbers that grow, but %s follows %d"
+              .formatted(file, step.isMissingNode() ? "no step" : step, last));
+    }
+    return step.asInt();
   }
 
   private static StepReport step(JsonNode line, int maxSteps) {

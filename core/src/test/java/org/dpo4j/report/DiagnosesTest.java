@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -163,5 +164,32 @@ class DiagnosesTest {
     assertThatThrownBy(() -> history("{}")).hasMessageContaining("must have a list log_history");
     assertThatThrownBy(() -> history("{\"log_history\": [{\"train_loss\": 1.0}]}"))
         .hasMessageContaining("has no logged step with a loss");
+    assertThatThrownBy(() -> history(twoLosses("1", "1")))
+        .hasMessageContaining("must be whole numbers that grow, but 1 follows 1");
+    assertThatThrownBy(() -> history(twoLosses("-3", "1")))
+        .hasMessageContaining("must be whole numbers that grow, but -3 follows 0");
+    assertThatThrownBy(() -> history(twoLosses("1", "1.5")))
+        .hasMessageContaining("must be whole numbers that grow, but 1.5 follows 1");
+  }
+
+  /** As Python's json module writes it. */
+  @Test
+  void aLossThatIsNotANumberIsRead() throws IOException {
+    RunHistory history = history(twoLosses("1", "2").replace("0.25", "NaN"));
+    assertThat(history.steps().get(1).metrics().loss()).isNaN();
+    assertThat(
+            new Conclusion(
+                    history, OptionalDouble.empty(), OptionalDouble.empty(), 1e-4, true, true)
+                .summary())
+        .contains("The run made the model worse: the loss of the training pairs rose.");
+  }
+
+  private static String twoLosses(String first, String second) {
+    return """
+        {"log_history": [
+          {"step": %s, "loss": 0.5, "rewards/accuracies": 1.0},
+          {"step": %s, "loss": 0.25, "rewards/accuracies": 1.0}]}
+        """
+        .formatted(first, second);
   }
 }
