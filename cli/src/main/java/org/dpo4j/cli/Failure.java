@@ -97,6 +97,7 @@ record Failure(Console console, boolean debug) {
     return "for example: ./dpo4j "
         + switch (command) {
           case "train", "verify-resume" -> command + " " + model + " --output_dir tuned";
+          case "doctor" -> "doctor runs/first";
           case "download" ->
               "download HuggingFaceTB/SmolLM2-135M-Instruct --output_dir models/smollm2-135m";
           case "score" -> "score " + model + " --output scores.jsonl";

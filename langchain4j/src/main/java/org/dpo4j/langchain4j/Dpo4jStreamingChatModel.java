@@ -127,6 +127,9 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
 
   private static void deliver(
       String piece, StreamingChatResponseHandler handler, Cancellation cancellation) {
+    if (cancellation.isCancelled()) { // by another thread, while the model computed
+      throw new Cancelled();
+    }
     guarded(
         handler,
         () ->
