@@ -9,7 +9,6 @@ import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.StepReport;
 import org.dpo4j.config.DoctorConfig;
-import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.Conclusion;
@@ -19,13 +18,13 @@ import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 import org.dpo4j.report.TrainerState;
 
-/** Says what the curves of a finished run mean: a summary, and each symptom with its numbers. */
+/** Explains the curves of a finished run: a summary, and each symptom with its numbers. */
 public final class DoctorRun {
 
   private DoctorRun() {}
 
   /**
-   * Reads the records of a run and prints what they say.
+   * Reads the records of a run and prints their explanation.
    *
    * @throws DpoException if they are damaged
    */
@@ -73,27 +72,23 @@ public final class DoctorRun {
 
   private static Conclusion conclusion(
       DoctorConfig config, RunHistory history, Optional<TrainingConfig> options) {
-    Optional<Double> beta = config.beta().or(() -> options.map(known -> known.loss().beta()));
-    boolean relative =
-        options
-            .map(known -> known.startsAtReference() && !known.loss().syncRefModel())
-            .orElse(true);
+    return options
+        .map(
+            known ->
+                TrainingSummary.conclusion(
+                    history, known, config.beta().orElse(known.loss().beta())))
+        .orElseGet(() -> ofUnknownOptions(config, history));
+  }
+
+  /** Takes the policy to start at a reference, as is usual. */
+  private static Conclusion ofUnknownOptions(DoctorConfig config, RunHistory history) {
     double learningRate =
-        options
-            .map(known -> known.optimizer().learningRate())
-            .orElseGet(
-                () ->
-                    history.steps().stream()
-                        .mapToDouble(StepReport::learningRate)
-                        .filter(Double::isFinite)
-                        .max()
-                        .orElse(Double.NaN));
-    return new Conclusion(
-        history,
-        OptionalDouble.empty(),
-        beta.isPresent() && relative ? OptionalDouble.of(beta.get()) : OptionalDouble.empty(),
-        learningRate,
-        options.map(known -> known.loss().referenceChoice() != ReferenceChoice.NONE).orElse(true),
-        options.map(TrainingConfig::startsAtReference).orElse(true));
+        history.steps().stream()
+            .mapToDouble(StepReport::learningRate)
+            .filter(Double::isFinite)
+            .max()
+            .orElse(Double.NaN);
+    OptionalDouble beta = config.beta().map(OptionalDouble::of).orElseGet(OptionalDouble::empty);
+    return new Conclusion(history, history.startLoss(), beta, learningRate, true, true);
   }
 }

@@ -33,14 +33,19 @@ final class TrainingSummary {
 
   /** The conclusion from a run's history. */
   Conclusion conclusion(RunHistory history) {
-    boolean relative = settings.startsAtReference() && !config.loss().syncRefModel();
+    return conclusion(history, config, config.loss().beta());
+  }
+
+  /** The conclusion from the history of a run with some options. */
+  static Conclusion conclusion(RunHistory history, TrainingConfig config, double beta) {
+    boolean relative = config.startsAtReference() && !config.loss().syncRefModel();
     return new Conclusion(
         history,
         history.startLoss(),
-        relative ? OptionalDouble.of(config.loss().beta()) : OptionalDouble.empty(),
+        relative ? OptionalDouble.of(beta) : OptionalDouble.empty(),
         config.optimizer().learningRate(),
         config.loss().referenceChoice() != ReferenceChoice.NONE,
-        settings.startsAtReference());
+        config.startsAtReference());
   }
 
   /** After the final evaluation. */

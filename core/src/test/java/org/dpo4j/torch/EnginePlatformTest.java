@@ -46,7 +46,7 @@ class EnginePlatformTest {
   @Test
   void aPlatformWithoutLibtorchIsNamed() {
     UnsatisfiedLinkError error =
-        new UnsatisfiedLinkError("no jniopenblas_nolapack in java.library.path: /usr/lib");
+        new UnsatisfiedLinkError("no jniopenblas_nolapack in java.library.path: lib");
 
     assertThat(Engine.absent("linux-arm64", error))
         .hasValueSatisfying(

@@ -120,7 +120,7 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
       }
     } catch (Cancelled e) {
       LOG.debug("an answer was cancelled");
-    } catch (Throwable e) { // also an Error: nobody else hears of it
+    } catch (Throwable e) { // also an Error, which would be lost on this thread
       report(handler, e);
     }
   }

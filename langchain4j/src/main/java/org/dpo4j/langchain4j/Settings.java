@@ -59,7 +59,7 @@ abstract class Settings<B extends Settings<B>> {
   }
 
   /**
-   * Sets what LangChain4j tells of requests, responses and errors.
+   * Sets the listeners that LangChain4j notifies of requests, responses and errors.
    *
    * @param newListeners none by default
    * @return this
