@@ -10,6 +10,7 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.ChatConfig;
 import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.DownloadConfig;
+import org.dpo4j.config.EvalConfig;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
@@ -23,6 +24,7 @@ import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
 import org.dpo4j.run.DoctorRun;
 import org.dpo4j.run.DownloadRun;
+import org.dpo4j.run.EvalRun;
 import org.dpo4j.run.ExportRun;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
@@ -81,6 +83,14 @@ public final class Main implements Callable<Integer> {
             ScoreConfig.OPTIONS,
             ScoreConfig::checkInputs,
             ScoreRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "eval",
+            "Measures models on held-out pairs: accuracies with intervals, calibration, differences.",
+            runner,
+            EvalConfig.OPTIONS,
+            EvalConfig::checkInputs,
+            EvalRun::run));
     line.addSubcommand(
         RunCommand.line(
             "doctor",

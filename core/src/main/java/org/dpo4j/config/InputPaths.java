@@ -66,7 +66,7 @@ public final class InputPaths {
   }
 
   /** Whether a folder is an adapter's and no model's. */
-  static boolean isAdapter(Path path) {
+  public static boolean isAdapter(Path path) {
     return Files.exists(path.resolve(PeftAdapter.CONFIG))
         && !Files.exists(path.resolve("config.json"));
   }

@@ -113,6 +113,24 @@ public final class ExampleReader implements AutoCloseable {
     return skipped;
   }
 
+  /**
+   * Counts the rows of all files without looking into them.
+   *
+   * @throws DpoException if a file is truncated
+   */
+  public static int count(DataInput input) {
+    int rows = 0;
+    for (DataEntry entry : input.entries()) {
+      for (DataFile file : entry.files()) {
+        try (ExampleReader reader =
+            open(file, input.columns(), input.format(), input.kind(), input.margins())) {
+          rows += reader.skipRest();
+        }
+      }
+    }
+    return rows;
+  }
+
   /** Passes on all remaining rows, in order. */
   public void forEach(Consumer<Row> action) {
     for (Optional<Row> row = next(); row.isPresent(); row = next()) {

@@ -1,6 +1,5 @@
 package org.dpo4j.run;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -10,7 +9,6 @@ import org.dpo4j.OptionText;
 import org.dpo4j.StepReport;
 import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.RunHistory;
@@ -32,7 +30,8 @@ public final class DoctorRun {
     config.checkInputs();
     Path file = config.file();
     RunHistory history = TrainerState.readHistory(file);
-    Conclusion conclusion = conclusion(config, history, options(file, output));
+    Conclusion conclusion =
+        conclusion(config, history, RecordedOptions.of(file.toAbsolutePath().getParent(), output));
     Prose prose = Prose.of(output, LogFormat.TABLE);
     prose.line(
         "%s: %s up to step %,d, %s",
@@ -53,20 +52,6 @@ public final class DoctorRun {
           OptionText.of(
               "there is no evaluation, so nothing is known of pairs that were not trained on; pass"
                   + " {eval_file} or {eval_split} to the next run"));
-    }
-  }
-
-  /** The options of a run of this program; empty for others. */
-  private static Optional<TrainingConfig> options(Path file, RunOutput output) {
-    Path yaml = file.resolveSibling(RunRecords.OPTIONS);
-    if (!Files.isRegularFile(yaml)) {
-      return Optional.empty();
-    }
-    try {
-      return Optional.of(TrainingConfig.OPTIONS.read(YamlOptions.read(yaml)));
-    } catch (DpoException e) {
-      output.warn("[%s] is not used: %s".formatted(yaml, e.text()));
-      return Optional.empty();
     }
   }
 

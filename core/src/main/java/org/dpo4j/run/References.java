@@ -112,31 +112,43 @@ final class References {
 
   private LoadedModel other(CausalLm policy) {
     Path folder = config.loss().refModel().orElseThrow();
-    if (!TokenizerVocabulary.same(config.model().model(), folder).orElse(true)) {
-      throw new UsageException(
-          "ref_model",
-          OptionText.of("must mean the same by every id as {model},"),
-          "the vocabularies in %s and %s differ"
-              .formatted(
-                  folder.resolve("tokenizer.json"),
-                  config.model().model().resolve("tokenizer.json")),
-          "take a reference with the model's tokenizer");
-    }
     LoadedModel other =
         ModelReader.open(
             "ref_model",
             folder,
             new WeightMemory(WeightStorage.AS_STORED, config.engine().computeDevice()));
     cast(other.model());
-    if (other.model().vocabSize() < policy.vocabSize()) {
+    try {
+      requireSameIds(config.model().model(), policy, folder, other.model());
+    } catch (RuntimeException e) {
       other.close();
-      throw new UsageException(
-          "ref_model",
-          "must know the model's vocabulary of %d tokens".formatted(policy.vocabSize()),
-          "knows %d".formatted(other.model().vocabSize()),
-          "both need one tokenizer");
+      throw e;
     }
     return other;
+  }
+
+  /**
+   * Requires a reference that means the same by every id.
+   *
+   * @param folder of the model
+   * @param other folder of the reference
+   */
+  static void requireSameIds(Path folder, CausalLm model, Path other, CausalLm reference) {
+    if (!TokenizerVocabulary.same(folder, other).orElse(true)) {
+      throw new UsageException(
+          "ref_model",
+          OptionText.of("must mean the same by every id as {model},"),
+          "the vocabularies in %s and %s differ"
+              .formatted(other.resolve("tokenizer.json"), folder.resolve("tokenizer.json")),
+          "take a reference with the model's tokenizer");
+    }
+    if (reference.vocabSize() < model.vocabSize()) {
+      throw new UsageException(
+          "ref_model",
+          "must know the model's vocabulary of %d tokens".formatted(model.vocabSize()),
+          "knows %d".formatted(reference.vocabSize()),
+          "both need one tokenizer");
+    }
   }
 
   private List<TrainingData> of(CausalLm model, CausalLm policy, List<ExampleDataset> datasets) {

@@ -3,7 +3,6 @@ package org.dpo4j.run;
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
-import java.io.PrintStream;
 import java.io.Writer;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -231,12 +230,16 @@ final class RowWriter implements AutoCloseable {
    * standard output.
    */
   void say(List<String> lines) {
-    boolean mixed = isStandardOutput(output);
-    PrintStream stream = mixed ? console.err() : console.out();
-    lines.forEach(line -> stream.println(console.styled(line)));
-    if (!mixed) {
-      stream.println("written to " + output);
+    Prose prose = prose();
+    lines.forEach(prose::print);
+    if (!isStandardOutput(output)) {
+      prose.stream().println("written to " + output);
     }
+  }
+
+  /** Where text for people goes: the error stream if the rows are on standard output. */
+  Prose prose() {
+    return new Prose(isStandardOutput(output) ? console.err() : console.out(), console);
   }
 
   private static void refuseInputs(Path output, Path real, List<Path> inputs) {
