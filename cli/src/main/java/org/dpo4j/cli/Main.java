@@ -14,6 +14,7 @@ import org.dpo4j.config.EvalConfig;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
+import org.dpo4j.config.LedgerConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PairsConfig;
 import org.dpo4j.config.SampleConfig;
@@ -28,6 +29,7 @@ import org.dpo4j.run.EvalRun;
 import org.dpo4j.run.ExportRun;
 import org.dpo4j.run.GenerateRun;
 import org.dpo4j.run.InspectRun;
+import org.dpo4j.run.LedgerRun;
 import org.dpo4j.run.MergeRun;
 import org.dpo4j.run.PairsRun;
 import org.dpo4j.run.SampleRun;
@@ -91,6 +93,16 @@ public final class Main implements Callable<Integer> {
             EvalConfig.OPTIONS,
             EvalConfig::checkInputs,
             EvalRun::run));
+    line.addSubcommand(
+        RunCommand.line(
+            "ledger",
+            "Shows what became of each pair of a run, and which may be mislabelled.",
+            runner,
+            LedgerConfig.OPTIONS,
+            LedgerConfig::checkInputs,
+            LedgerRun::run,
+            "run",
+            "PATH"));
     line.addSubcommand(
         RunCommand.line(
             "doctor",

@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 
 /**
  * The files that a run writes into its output folder before it ends: checkpoints, {@code
- * metrics.jsonl}, event files of TensorBoard, and reproductions of steps that failed.
+ * metrics.jsonl}, {@code ledger.jsonl}, event files of TensorBoard, and reproductions of steps that
+ * failed.
  *
  * <p>A run that overwrites the output of an earlier one sets the earlier live files aside, and
  * deletes them when it has saved something itself. The name of the hidden folder that holds them
@@ -23,11 +24,14 @@ final class LiveFiles {
 
   static final String METRICS = "metrics.jsonl";
 
+  static final String LEDGER = "ledger.jsonl";
+
   /** The folder of event files; TensorBoard and transformers give it this name. */
   static final String EVENTS = "runs";
 
   private static final Pattern NAME =
-      Pattern.compile("checkpoint-\\d+|metrics\\.jsonl|" + EVENTS + "|nonfinite-step-\\d+");
+      Pattern.compile(
+          "checkpoint-\\d+|(metrics|ledger)\\.jsonl|" + EVENTS + "|nonfinite-step-\\d+");
 
   /** Our event files; the folder may hold those of other programs. */
   private static final Pattern EVENT_FILE =
@@ -99,6 +103,7 @@ final class LiveFiles {
 
   private static void deleteMetrics(Path target) throws IOException {
     Files.deleteIfExists(target.resolve(METRICS));
+    Files.deleteIfExists(target.resolve(LEDGER));
     deleteEvents(target);
     Path folder = target.resolve(EVENTS);
     if (Files.isDirectory(folder) && FileTrees.entries(folder).isEmpty()) {
@@ -140,6 +145,9 @@ final class LiveFiles {
   /** Whether an entry is more than the metrics and hidden files of a run. */
   private static boolean isKept(Path entry) {
     String name = String.valueOf(entry.getFileName());
-    return !name.equals(METRICS) && !name.equals(EVENTS) && !name.startsWith(".dpo4j-");
+    return !name.equals(METRICS)
+        && !name.equals(LEDGER)
+        && !name.equals(EVENTS)
+        && !name.startsWith(".dpo4j-");
   }
 }

@@ -152,6 +152,11 @@ public final class OutputFolder implements AutoCloseable {
     return target.resolve(LiveFiles.METRICS);
   }
 
+  /** The file of the numbers of each pair that grows while the run lives. */
+  public Path ledger() {
+    return target.resolve(LiveFiles.LEDGER);
+  }
+
   /**
    * The place of a new file of events for TensorBoard that grows while the run lives. The event
    * files of the run that this one continues are deleted, since the new one gets all its entries; a

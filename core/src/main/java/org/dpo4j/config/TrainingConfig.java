@@ -678,6 +678,8 @@ public record TrainingConfig(
           StepInterval loggingSteps,
       @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
       @Option(value = "none", help = "write event files into runs/") List<Tracker> reportTo,
+      @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
+          boolean ledger,
       @Option(value = "3", help = "sample prompts for the model card; 0 = none")
           int samplePrompts) {
     public Output {

@@ -18,6 +18,7 @@ import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.ListenerException;
 import org.dpo4j.OptionText;
 import org.dpo4j.TrainingListener;
@@ -41,6 +42,7 @@ import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ConsoleListener;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.EarlyStopping;
+import org.dpo4j.report.LedgerFile;
 import org.dpo4j.report.MetricsFile;
 import org.dpo4j.report.ProgressListener;
 import org.dpo4j.report.Results;
@@ -79,6 +81,7 @@ public final class TrainingRun {
   private final EarlyAccuracy early = new EarlyAccuracy();
   private final ConsoleListener console;
   private final MetricsFile metrics;
+  private final LedgerFile ledger;
   private final Optional<MetricsFile> events;
   private final Optional<EarlyStopping> earlyStopping;
   private final Listeners listeners;
@@ -105,6 +108,7 @@ public final class TrainingRun {
             config.data().evaluationSets(),
             config.startsAtReference() && config.loss().objective().valueAtZero().isPresent());
     this.metrics = MetricsFile.jsonLines(history, output::warn);
+    this.ledger = new LedgerFile(output::warn);
     this.events =
         config.output().tensorBoard()
             ? Optional.of(
@@ -120,6 +124,7 @@ public final class TrainingRun {
                 new ProgressListener(output.progress()),
                 new SkipWarnings(output)));
     events.ifPresent(all::add);
+    all.add(ledger);
     this.earlyStopping = earlyStopping(config);
     earlyStopping.ifPresent(all::add);
     if (config.startsAtReference()) {
@@ -297,6 +302,9 @@ public final class TrainingRun {
     folder.begin();
     metrics.begin(folder.metrics());
     events.ifPresent(file -> file.begin(folder.newEvents()));
+    if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
+      ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0));
+    }
     SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
     Optional<TrainingTotals> trained =
         train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
@@ -481,7 +489,7 @@ public final class TrainingRun {
       Engine.releaseFreeMemory();
       TrainingSession session =
           new TrainingSession(inputs.model(), data.get(0), config.loss().objective(), settings);
-      Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners);
+      Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners, ledger);
       Optional<EvaluationReport> best;
       try (session) {
         saved.ifPresent(

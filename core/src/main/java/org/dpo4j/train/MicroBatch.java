@@ -130,6 +130,31 @@ final class MicroBatch implements AutoCloseable {
     pass.backward(bySums, byWeightedSums, weight / divisor);
   }
 
+  /**
+   * The derivative of each pair's own loss with respect to log pi(y_w given x), after the backward
+   * pass.
+   *
+   * @param divisor as in {@link #backward}
+   */
+  double[] byChosen(double divisor) {
+    double[] each = gradients(sums);
+    if (!weightedSums.is_same(sums)) {
+      double[] weighted = gradients(weightedSums);
+      for (int i = 0; i < each.length; i++) {
+        each[i] += weighted[i];
+      }
+    }
+    double[] chosen = new double[metrics.size()];
+    for (int i = 0; i < chosen.length; i++) {
+      chosen[i] = each[2 * i] * divisor * unit / metrics.get(i).weight();
+    }
+    return chosen;
+  }
+
+  private static double[] gradients(Tensor leaf) {
+    return leaf.grad().defined() ? Tensors.toDoubles(leaf.grad()) : new double[(int) leaf.numel()];
+  }
+
   @Override
   public void close() {
     pass.close();

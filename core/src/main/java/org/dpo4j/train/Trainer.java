@@ -57,11 +57,17 @@ public final class Trainer {
   private final @Nullable Evaluation evaluation;
   private final @Nullable Checkpointing checkpointing;
   private final Listeners listeners;
+  private final ExampleListener examples;
   private int evaluatedStep = NEVER;
 
   /** A trainer without evaluations and checkpoints. */
   public Trainer(TrainingSession session, TrainingListener... listeners) {
-    this(session, null, null, new Listeners(List.of(listeners), new Cancellation()));
+    this(
+        session,
+        null,
+        null,
+        new Listeners(List.of(listeners), new Cancellation()),
+        ExampleListener.NONE);
   }
 
   /**
@@ -69,16 +75,19 @@ public final class Trainer {
    *
    * @param evaluation null for none
    * @param checkpointing null for none
+   * @param examples receives the numbers of each pair
    */
   public Trainer(
       TrainingSession session,
       @Nullable Evaluation evaluation,
       @Nullable Checkpointing checkpointing,
-      Listeners listeners) {
+      Listeners listeners,
+      ExampleListener examples) {
     this.session = session;
     this.evaluation = evaluation;
     this.checkpointing = checkpointing;
     this.listeners = listeners;
+    this.examples = examples;
   }
 
   /**
@@ -138,6 +147,7 @@ public final class Trainer {
     if (session.accumulated()) {
       StepReport done = session.update(listeners::skipped);
       if (done != null) {
+        examples.onStep(session.step(), session.epoch(), session.takePairs());
         listeners.step(done);
       }
       boolean finalReport = ended() && !suspended();
@@ -231,7 +241,8 @@ public final class Trainer {
                   session.settings().computation().engine(),
                   session.policy(),
                   session.objective(),
-                  evaluation.batchSize());
+                  evaluation.batchSize(),
+                  pairs -> examples.onEvaluation(step, epoch, set.name(), pairs));
       listeners.evaluation(
           new EvaluationReport(
               step,

@@ -2,6 +2,7 @@ package org.dpo4j.train;
 
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.TrainingMetrics;
@@ -70,6 +71,21 @@ public record TrainingData(
    */
   public TrainingMetrics evaluate(
       LogProbEngine engine, CausalLm policy, Objective objective, int batchSize) {
+    return evaluate(engine, policy, objective, batchSize, pairs -> {});
+  }
+
+  /**
+   * Means over all examples, without gradients.
+   *
+   * @param batchSize examples that go through the model together, at least 1
+   * @param numbers receives those of each pair, batch by batch; nothing of other examples
+   */
+  TrainingMetrics evaluate(
+      LogProbEngine engine,
+      CausalLm policy,
+      Objective objective,
+      int batchSize,
+      Consumer<List<ExampleNumbers>> numbers) {
     MetricSums sums = MetricSums.NONE;
     for (int from = 0, to; from < examples.size(); from = to) {
       to = from + Math.min(batchSize, examples.size() - from); // no sum beyond an int
@@ -89,9 +105,19 @@ public record TrainingData(
               LogProbEngine.Purpose.STATISTICS,
               OptionalLong.empty())) {
         sums = sums.plus(microBatch.metrics());
+        if (objective.loss().examples() == ExampleKind.PAIRS) {
+          numbers.accept(numbers(batch, microBatch.metrics()));
+        }
       }
     }
     return sums.means(objective.loss().examples());
+  }
+
+  private static List<ExampleNumbers> numbers(List<ScoredExample> batch, List<MetricSums> metrics) {
+    return IntStream.range(0, batch.size())
+        .mapToObj(
+            i -> ExampleNumbers.of(batch.get(i).example().origin(), metrics.get(i), Double.NaN))
+        .toList();
   }
 
   /** The examples that change the loss: in a pack, one may have no token to learn. */

@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
 import org.dpo4j.SkippedStep;
 import org.dpo4j.StartCheck;
@@ -73,6 +74,7 @@ public final class TrainingSession implements AutoCloseable {
   private MetricSums ofStep = MetricSums.NONE;
   private MetricSums sinceReport = MetricSums.NONE;
   private StepClock clock = new StepClock();
+  private final List<ExampleNumbers> pairsOfStep = new ArrayList<>();
 
   /** The trained weights and their optimizer. */
   private record Trained(FlatParameters parameters, Optimizer optimizer) {}
@@ -223,10 +225,32 @@ public final class TrainingSession implements AutoCloseable {
         }
         // Divided by the weight of the step, so that the micro-batches add up to its mean.
         computed.backward(current().weight());
+        addPairs(examples, computed);
       }
     }
     microBatch++;
     clock.computed();
+  }
+
+  private void addPairs(List<ScoredExample> examples, MicroBatch computed) {
+    if (objective.loss().examples() != ExampleKind.PAIRS) {
+      return;
+    }
+    double[] byChosen = computed.byChosen(current().weight());
+    for (int i = 0; i < byChosen.length; i++) {
+      pairsOfStep.add(
+          ExampleNumbers.of(
+              examples.get(i).example().origin(),
+              computed.metrics().get(i),
+              -byChosen[i] / objective.loss().beta()));
+    }
+  }
+
+  /** The pairs of the last step that was not skipped; none for other examples. */
+  List<ExampleNumbers> takePairs() {
+    List<ExampleNumbers> pairs = List.copyOf(pairsOfStep);
+    pairsOfStep.clear();
+    return pairs;
   }
 
   private double kl(List<ScoredExample> microBatch) {
@@ -343,6 +367,7 @@ public final class TrainingSession implements AutoCloseable {
     skippedSteps++;
     completeStep();
     ofStep = MetricSums.NONE;
+    pairsOfStep.clear();
     return new SkippedStep(
         step,
         settings.maxSteps(),
@@ -552,6 +577,7 @@ public final class TrainingSession implements AutoCloseable {
     ofStep = numbers.ofStep();
     sinceReport = numbers.sinceReport();
     current = null;
+    pairsOfStep.clear();
     clock = new StepClock();
   }
 

@@ -361,6 +361,7 @@ class FailingDiskTest {
             output.loggingSteps(),
             output.logFormat(),
             output.reportTo(),
+            output.ledger(),
             output.samplePrompts()),
         config.checkpoints(),
         config.engine());
@@ -405,6 +406,7 @@ class FailingDiskTest {
             name ->
                 name.startsWith("checkpoint-")
                     || name.startsWith("runs/")
+                    || name.equals("ledger.jsonl")
                     || name.equals("metrics.jsonl"));
     return results;
   }

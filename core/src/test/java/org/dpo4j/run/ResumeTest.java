@@ -214,7 +214,7 @@ class ResumeTest {
     assertThat(suspended.endReason()).isEqualTo(EndReason.SUSPENDED);
     assertThat(suspended.files()).isEmpty();
     assertThat(saved).containsExactly(3);
-    assertThat(names("out")).containsExactly("checkpoint-3", "metrics.jsonl");
+    assertThat(names("out")).containsExactly("checkpoint-3", "ledger.jsonl", "metrics.jsonl");
     assertThat(text(out))
         .contains("interrupted after 3 of 7 steps")
         .contains("saved as " + folder.resolve("out/checkpoint-3"))

@@ -111,7 +111,12 @@ class TrainerEventsTest {
       TrainingSession session, @Nullable Evaluation evaluation, TrainingListener... listeners) {
     List<TrainingListener> all = new ArrayList<>(List.of(listeners));
     all.add(recorder);
-    return new Trainer(session, evaluation, new Checkpoints(), new Listeners(all, cancellation));
+    return new Trainer(
+        session,
+        evaluation,
+        new Checkpoints(),
+        new Listeners(all, cancellation),
+        ExampleListener.NONE);
   }
 
   private TrainingSession session() {
