@@ -31,8 +31,9 @@ public final class DoctorRun {
   public static void run(DoctorConfig config, RunOutput output) {
     config.checkInputs();
     Path file = config.file();
-    RunHistory history = TrainerState.readHistory(file);
-    Conclusion conclusion = conclusion(config, history, options(file, output));
+    Optional<TrainingConfig> options = options(file, output);
+    RunHistory history = history(file, options);
+    Conclusion conclusion = conclusion(config, history, options);
     Prose prose = Prose.of(output, LogFormat.TABLE);
     prose.line(
         "%s: %s up to step %,d, %s",
@@ -43,7 +44,10 @@ public final class DoctorRun {
     conclusion.summary().forEach(prose::wrapped);
     List<String> symptoms = conclusion.warnings();
     if (symptoms.isEmpty()) {
-      prose.line("nothing is conspicuous");
+      prose.line(
+          conclusion.isShort()
+              ? "nothing is conspicuous, but the run is too short to tell much"
+              : "nothing is conspicuous");
     } else {
       prose.line("%s:", ShortNumber.count(symptoms.size(), "symptom"));
       symptoms.forEach(symptom -> prose.wrapped("- " + output.styled(symptom)));
@@ -54,6 +58,19 @@ public final class DoctorRun {
               "there is no evaluation, so nothing is known of pairs that were not trained on; pass"
                   + " {eval_file} or {eval_split} to the next run"));
     }
+  }
+
+  private static RunHistory history(Path file, Optional<TrainingConfig> options) {
+    RunHistory logged = TrainerState.readHistory(file);
+    RunHistory history = new RunHistory();
+    history.restore(
+        logged.steps(),
+        logged.evaluations(),
+        options
+            .filter(TrainingConfig::startsAtReference)
+            .map(config -> config.loss().objective().valueAtZero())
+            .orElseGet(OptionalDouble::empty));
+    return history;
   }
 
   /** The options of a run of this program; empty for others. */
