@@ -62,23 +62,26 @@ public final class EventFile {
   }
 
   /**
-   * The scalars that entries of {@code log_history} have as transformers' callback writes them.
+   * The scalars that entries of {@code log_history} have as transformers' callback writes them, the
+   * first of those with one tag and step.
    *
    * @param log names to values, with {@code step}; null for NaN
    */
   public static List<Point> pointsOf(List<? extends Map<String, ? extends Number>> log) {
-    List<Point> points = new ArrayList<>();
+    Map<String, Point> points = new LinkedHashMap<>();
     for (Map<String, ? extends Number> entry : log) {
       long step = Objects.requireNonNull(entry.get("step")).longValue();
       entry.forEach(
           (name, value) -> {
             if (!name.equals("step")) {
               String tag = name.startsWith("eval_") ? "eval/" + name.substring(5) : "train/" + name;
-              points.add(new Point(tag, step, value == null ? Float.NaN : value.floatValue()));
+              points.putIfAbsent(
+                  tag + " at " + step,
+                  new Point(tag, step, value == null ? Float.NaN : value.floatValue()));
             }
           });
     }
-    return points;
+    return List.copyOf(points.values());
   }
 
   /** The scalars of {@code log_history} of a run's output folder. */

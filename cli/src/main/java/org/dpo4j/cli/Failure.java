@@ -94,8 +94,8 @@ record Failure(Console console, boolean debug) {
 
   private static String example(String command) {
     String model = "--model examples/tiny-chat --data_file examples/pairs.jsonl";
-    return "for example: ./dpo4j "
-        + switch (command) {
+    String words =
+        switch (command) {
           case "train", "verify-resume" -> command + " " + model + " --output_dir tuned";
           case "doctor" -> "doctor runs/first";
           case "download" ->
@@ -113,5 +113,7 @@ record Failure(Console console, boolean debug) {
           case "chat", "serve" -> command + " --model examples/tiny-chat";
           default -> command + " " + model;
         };
+    String where = words.contains("examples/") ? ", in the folder of dpo4j" : "";
+    return "for example%s: ./dpo4j %s".formatted(where, words);
   }
 }

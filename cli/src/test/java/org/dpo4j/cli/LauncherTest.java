@@ -32,10 +32,13 @@ class LauncherTest {
   private static final String JAVA =
       """
       #!/bin/sh
-      while [ "$1" != -jar ]; do shift; done
+      while [ "$1" != -jar ]; do
+        case $1 in -Duser.home=*) user_home=${1#*=} ;; esac
+        shift
+      done
       shift 2
       for argument; do printf '[%s]' "$argument"; done
-      echo " OMP_WAIT_POLICY=$OMP_WAIT_POLICY OPT_OUT_TRACKING=$OPT_OUT_TRACKING"
+      echo " OMP_WAIT_POLICY=$OMP_WAIT_POLICY OPT_OUT_TRACKING=$OPT_OUT_TRACKING user.home=[$user_home]"
       exit "${FAKE_EXIT:-0}"
       """;
 
@@ -105,6 +108,34 @@ class LauncherTest {
 
     assertThat(run.out()).startsWith("[demo]");
     assertThat(home.resolve("cli/target/quick/built")).exists();
+  }
+
+  @Test
+  void aLinkWithoutReadlinkIsNamed() throws Exception {
+    dpo4j("demo");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), home.resolve("dpo4j"));
+    Path sh = Path.of("/bin/sh");
+    environment.put("PATH", Files.createDirectory(folder.resolve("empty")).toString());
+
+    Run run = start(folder, List.of(sh.toString(), link.toString(), "demo")).await();
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err())
+        .isEqualTo(
+            "dpo4j: %s is a link, and there is no readlink to follow it; run the dpo4j that it leads to, or install readlink (coreutils or busybox).\n"
+                .formatted(link));
+  }
+
+  /** The JVM does not read the variable, and has "?" for a user id without a name. */
+  @Test
+  void theHomeFolderIsThatOfTheEnvironment() throws Exception {
+    environment.put("HOME", "/a home");
+    assertThat(dpo4j().out()).contains("user.home=[/a home]");
+
+    for (String none : List.of("", "relative")) {
+      environment.put("HOME", none);
+      assertThat(dpo4j().out()).contains("user.home=[]");
+    }
   }
 
   @Test

@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.dpo4j.DpoException;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.FileFailure;
 import org.slf4j.Logger;
@@ -166,10 +167,17 @@ public final class OutputFolder implements AutoCloseable {
    */
   public synchronized Path newEvents() {
     requireOpen();
+    Path folder = target.resolve(LiveFiles.EVENTS);
+    if (Files.exists(folder) && !Files.isDirectory(folder)) {
+      throw new DpoException(
+          OptionText.of(
+              "[%s] must be a folder, for the event files of {report_to} tensorboard, but is a file; move it away, or leave {report_to} out",
+              folder));
+    }
     try {
       return LiveFiles.newEvents(target, System.currentTimeMillis() / 1000);
     } catch (IOException e) {
-      throw writeFailure(target.resolve(LiveFiles.EVENTS), e);
+      throw writeFailure(folder, e);
     }
   }
 

@@ -77,7 +77,7 @@ public final class DemoRun {
         .out()
         .println(
             (config.outputDir().isPresent() ? "" : "nothing was saved; ")
-                + "next: ./dpo4j train --config examples/train.yaml");
+                + "next, in the folder of dpo4j: ./dpo4j train --config examples/train.yaml");
   }
 
   private static Picture curves(DemoConfig config, RunHistory history) {

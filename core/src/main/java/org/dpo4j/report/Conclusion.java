@@ -48,6 +48,9 @@ public record Conclusion(
   /** Changes of a log-probability below this many nats count as none. */
   private static final double VISIBLE = 0.1;
 
+  /** Smaller changes are shown as 0.0. */
+  private static final double SHOWN = 0.05;
+
   /** Margins of few pairs can fall by this many nats even if a run hardly changes the model. */
   private static final double WRONG_WAY = 1;
 
@@ -78,22 +81,22 @@ public record Conclusion(
     EvaluationReport last = sides.last();
     TrainingMetrics before = sides.first().metrics();
     TrainingMetrics after = last.metrics();
-    boolean imitates = after.kind() == ExampleKind.DEMONSTRATIONS;
     List<String> lines = new ArrayList<>();
     lines.add(
-        "%s%s: loss %s -> %s, %s %s -> %s"
+        "%s%s: loss %s -> %s%s"
             .formatted(
-                ShortNumber.count(last.examples(), "held-out " + noun()),
+                last.examples() == 0
+                    ? "held-out %ss".formatted(noun()) // a log without the time that they took
+                    : ShortNumber.count(last.examples(), "held-out " + noun()),
                 sides.of(),
                 ShortNumber.of(before.loss()),
                 ShortNumber.of(after.loss()),
-                imitates ? "perplexity" : "reward margin",
-                imitates
-                    ? ShortNumber.of(Math.exp(before.loss()))
-                    : ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
-                imitates
-                    ? ShortNumber.of(Math.exp(after.loss()))
-                    : ShortNumber.fixed("%+.3f", after.rewardsMargins())));
+                after.kind() == ExampleKind.DEMONSTRATIONS
+                    ? perplexity(before, after)
+                    : ", reward margin %s -> %s"
+                        .formatted(
+                            ShortNumber.fixed("%+.3f", before.tied() ? 0 : before.rewardsMargins()),
+                            ShortNumber.fixed("%+.3f", after.rewardsMargins()))));
     // for ties the accuracy is 0 and has no meaning
     if (after.kind() == ExampleKind.PAIRS && !after.tied()) {
       lines.add(
@@ -107,6 +110,22 @@ public record Conclusion(
                       : "the model gives the chosen answer the higher reward"));
     }
     return lines;
+  }
+
+  /** Empty where the loss may be none of tokens, as of a classifier in a log of transformers. */
+  private static String perplexity(TrainingMetrics before, TrainingMetrics after) {
+    double first = Math.exp(before.loss());
+    double last = Math.exp(after.loss());
+    boolean ofTokens =
+        Double.isFinite(after.meanTokenAccuracy()) || Double.isFinite(after.entropy());
+    return ofTokens && Double.isFinite(first + last)
+        ? ", perplexity %s -> %s".formatted(ShortNumber.of(first), ShortNumber.of(last))
+        : "";
+  }
+
+  /** Whether too few steps were done to tell whether the policy moves. */
+  public boolean isShort() {
+    return history.lastStep().map(StepReport::step).orElse(0) < Diagnoses.FEWEST_STEPS;
   }
 
   /** Warnings that a person should look into; empty for a healthy run. */
@@ -293,6 +312,14 @@ public record Conclusion(
     if (chosen <= rejected) {
       return "The %s answers gained on the %s ones, which is the wrong way."
           .formatted(worse, better);
+    }
+    if (Math.abs(chosen) < SHOWN) {
+      return "The %s answers became less likely, the %s ones stayed where they were: what %s is for."
+          .formatted(worse, better, method);
+    }
+    if (Math.abs(rejected) < SHOWN) {
+      return "The %s answers became more likely, the %s ones stayed where they were: what %s is for."
+          .formatted(better, worse, method);
     }
     if (rejected >= 0) {
       return "Both sides became more likely, the %s answers more.".formatted(better);

@@ -43,7 +43,8 @@ final class Diagnoses {
   /** A quarter of the reports is compared with another, since a single one is noisy. */
   private static final int FEWEST_REPORTS = 8;
 
-  private static final int FEWEST_STEPS = 20;
+  /** Fewer steps do not tell whether the policy moves. */
+  static final int FEWEST_STEPS = 20;
 
   /** Rewards before the first update are 0; in bfloat16 they are off by less than this. */
   private static final double REWARD_ROUNDING = 0.5;
@@ -272,10 +273,10 @@ final class Diagnoses {
         found.put(
             Symptom.DISPLACED,
             OptionText.of(
-                "the chosen answers were displaced: those of the held-out pairs%s lost %s nats of log-probability, %.0f %% of where they were (rejected ones: %s nats), so the model prefers other texts to both; read sample answers, and lower {learning_rate} (it was %s), raise {beta}, or add {loss_type} sft",
+                "the chosen answers were displaced: those of the held-out pairs%s lost %s nats of log-probability, %s %% of where they were (rejected ones: %s nats), so the model prefers other texts to both; read sample answers, and lower {learning_rate} (it was %s), raise {beta}, or add {loss_type} sft",
                 set.of(),
                 ShortNumber.fixed("%.1f", lost),
-                100 * lost / Math.abs(before),
+                ShortNumber.fixed("%.0f", 100 * lost / Math.abs(before)),
                 ShortNumber.fixed("%+.1f", rejected),
                 ShortNumber.of(learningRate)));
         return;

@@ -2,6 +2,7 @@ package org.dpo4j.report;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -56,6 +57,7 @@ final class LoggedHistory {
       if (!line.isObject()) {
         continue;
       }
+      checkRange(file, line);
       if (line.path("loss").isNumber()) {
         last = nextStep(file, line.path("step"), last);
         history.add(step(line, maxSteps));
@@ -70,6 +72,19 @@ final class LoggedHistory {
               .formatted(file));
     }
     return history;
+  }
+
+  /** Sums and exponentials of numbers that no run logs would be infinite. */
+  private static void checkRange(Path file, JsonNode line) {
+    for (Map.Entry<String, JsonNode> value : line.properties()) {
+      double number = value.getValue().isNumber() ? value.getValue().asDouble() : 0;
+      if (Double.isFinite(number) && Math.abs(number) > Float.MAX_VALUE) {
+        throw new DpoException(
+            "[%s] the numbers of logged steps must be in the range of float32, but %s at step %s is %s"
+                .formatted(
+                    file, value.getKey(), line.path("step").asString("?"), ShortNumber.of(number)));
+      }
+    }
   }
 
   private static int nextStep(Path file, JsonNode step, int last) {

@@ -4,7 +4,9 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.zip.CRC32C;
 
@@ -18,7 +20,8 @@ import java.util.zip.CRC32C;
  *
  * <p>TensorBoard also takes a step that is less than the one before as a restart, and drops the
  * points from there on. An evaluation of an earlier step is therefore left out. There is one at the
- * end of a run that saves the best checkpoint; that step has its evaluation already.
+ * end of a run that saves the best checkpoint; that step has its evaluation already. A name that
+ * several entries of one step have, such as {@code epoch}, is there once: that of the first.
  */
 final class TensorBoardEvents implements MetricsFile.Format {
 
@@ -31,6 +34,7 @@ final class TensorBoardEvents implements MetricsFile.Format {
   private static final int MASK = 0xa282ead8; // of the checksums of TFRecord
 
   private final Supplier<String> options;
+  private final Set<String> tagsOfStep = new HashSet<>();
   private long lastStep;
 
   /**
@@ -43,6 +47,7 @@ final class TensorBoardEvents implements MetricsFile.Format {
   @Override
   public byte[] head() {
     lastStep = 0;
+    tagsOfStep.clear();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     bytes.writeBytes(record(event(0).text(3, FILE_VERSION))); // Event.file_version
     bytes.writeBytes(
@@ -57,11 +62,14 @@ final class TensorBoardEvents implements MetricsFile.Format {
     if (step < lastStep) {
       return new byte[0];
     }
+    if (step > lastStep) {
+      tagsOfStep.clear();
+    }
     lastStep = step;
     Message summary = new Message();
     entry.forEach(
         (name, value) -> {
-          if (!name.equals("step")) {
+          if (!name.equals("step") && tagsOfStep.add(tag(name))) {
             Message scalar = new Message().text(1, tag(name)).real(2, value.floatValue());
             summary.message(1, scalar); // Summary.value: tag, simple_value
           }

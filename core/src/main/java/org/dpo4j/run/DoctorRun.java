@@ -2,19 +2,15 @@ package org.dpo4j.run;
 
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
-import java.util.OptionalDouble;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.StepReport;
 import org.dpo4j.config.DoctorConfig;
-import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
-import org.dpo4j.report.TrainerState;
 
 /** Explains the curves of a finished run: a summary, and each symptom with its numbers. */
 public final class DoctorRun {
@@ -29,9 +25,9 @@ public final class DoctorRun {
   public static void run(DoctorConfig config, RunOutput output) {
     config.checkInputs();
     Path file = config.file();
-    RunHistory history = TrainerState.readHistory(file);
-    Conclusion conclusion =
-        conclusion(config, history, RecordedOptions.of(file.toAbsolutePath().getParent(), output));
+    FinishedRun run = FinishedRun.read(file, config.beta(), output);
+    RunHistory history = run.history();
+    Conclusion conclusion = run.conclusion();
     Prose prose = Prose.of(output, LogFormat.TABLE);
     prose.line(
         "%s: %s up to step %,d, %s",
@@ -42,7 +38,10 @@ public final class DoctorRun {
     conclusion.summary().forEach(prose::wrapped);
     List<String> symptoms = conclusion.warnings();
     if (symptoms.isEmpty()) {
-      prose.line("nothing is conspicuous");
+      prose.line(
+          conclusion.isShort()
+              ? "nothing is conspicuous, but the run is too short to tell much"
+              : "nothing is conspicuous");
     } else {
       prose.line("%s:", ShortNumber.count(symptoms.size(), "symptom"));
       symptoms.forEach(symptom -> prose.wrapped("- " + output.styled(symptom)));
@@ -53,27 +52,5 @@ public final class DoctorRun {
               "there is no evaluation, so nothing is known of pairs that were not trained on; pass"
                   + " {eval_file} or {eval_split} to the next run"));
     }
-  }
-
-  private static Conclusion conclusion(
-      DoctorConfig config, RunHistory history, Optional<TrainingConfig> options) {
-    return options
-        .map(
-            known ->
-                TrainingSummary.conclusion(
-                    history, known, config.beta().orElse(known.loss().beta())))
-        .orElseGet(() -> ofUnknownOptions(config, history));
-  }
-
-  /** Takes the policy to start at a reference, as is usual. */
-  private static Conclusion ofUnknownOptions(DoctorConfig config, RunHistory history) {
-    double learningRate =
-        history.steps().stream()
-            .mapToDouble(StepReport::learningRate)
-            .filter(Double::isFinite)
-            .max()
-            .orElse(Double.NaN);
-    OptionalDouble beta = config.beta().map(OptionalDouble::of).orElseGet(OptionalDouble::empty);
-    return new Conclusion(history, history.startLoss(), beta, learningRate, true, true);
   }
 }

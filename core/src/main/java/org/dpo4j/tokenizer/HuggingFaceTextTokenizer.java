@@ -5,7 +5,6 @@ import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
-import ai.djl.util.Utils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,7 +17,6 @@ import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.GitLfs;
 import org.dpo4j.data.JsonFault;
-import org.dpo4j.data.Leftovers;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
 import org.jspecify.annotations.Nullable;
@@ -30,14 +28,6 @@ import tools.jackson.core.JacksonException;
  * {@code tokenizer.json} for truncation and padding are ignored.
  */
 final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
-  static {
-    // Before its first use: disables DJL's telemetry and its download of a native library for GPUs.
-    // Settings of the user are kept.
-    setUnlessSet("OPT_OUT_TRACKING", "true");
-    setUnlessSet("RUST_FLAVOR", "cpu");
-    Leftovers.remove(Utils.getEngineCacheDir("tokenizers"), "tmp*");
-  }
-
   private final Path file;
   private final HuggingFaceTokenizer tokenizer;
   private final int vocabSize;
@@ -140,9 +130,9 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
       throw e;
     } catch (EngineException | LinkageError e) {
       throw new DpoException(
-          ("The native tokenizers library must load but did not: %s; it is unpacked under"
-                  + " ~/.djl.ai, which must be writable and allow execution")
-              .formatted(e.getMessage()),
+          ("the native tokenizers library must load but did not: %s; it is unpacked below [%s], which"
+                  + " must take 16 MB and let programs run")
+              .formatted(e.getMessage(), NativeTokenizers.folder()),
           e);
     } catch (JacksonException e) {
       throw damaged(file, JsonFault.words(e), e);
@@ -152,6 +142,7 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   }
 
   private static HuggingFaceTokenizer open(byte[] json) throws IOException {
+    NativeTokenizers.prepare();
     return HuggingFaceTokenizer.newInstance(
         new ByteArrayInputStream(json), Map.of("truncation", "false", "padding", "false"));
   }
@@ -296,12 +287,6 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
     tokenizer.close();
     if (rebuilt != null) {
       rebuilt.close();
-    }
-  }
-
-  private static void setUnlessSet(String name, String value) {
-    if (System.getenv(name) == null && System.getProperty(name) == null) {
-      System.setProperty(name, value);
     }
   }
 

@@ -12,13 +12,15 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
+import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
-import org.dpo4j.data.Leftovers;
+import org.dpo4j.data.NativeFolder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,12 +33,18 @@ public final class Engine {
   private static final List<String> PLATFORMS =
       List.of("linux-x86_64", "macosx-arm64", "macosx-x86_64", "windows-x86_64");
 
+  /** Properties of JavaCPP and JNA that name where they unpack their libraries. */
+  private static final List<String> TORCH_FOLDERS =
+      List.of("org.bytedeco.javacpp.cachedir", "org.bytedeco.javacpp.cacheDir");
+
+  private static final String JNA_FOLDER = "jna.tmpdir";
+
   private static final Pattern NOT_UNPACKED =
       Pattern.compile("^no jni\\w+ in java\\.library\\.path");
 
-  private static final @Nullable String WHY_NOT_LOADED = load();
+  private static final @Nullable Supplier<DpoException> FAILURE = load();
   private static final boolean BF16_IS_FAST = readBf16();
-  private static final int INITIAL_THREADS = WHY_NOT_LOADED == null ? torch.get_num_threads() : 1;
+  private static final int INITIAL_THREADS = FAILURE == null ? torch.get_num_threads() : 1;
   private static final ThreadLocal<Integer> OWN = new ThreadLocal<>();
   private static volatile int byDefault = INITIAL_THREADS;
 
@@ -45,11 +53,12 @@ public final class Engine {
   /**
    * Loads the native libraries if that has not happened yet (about a second the first time).
    *
-   * @throws UsageException if they cannot be loaded
+   * @throws DpoException if they cannot be loaded; a {@link UsageException} if the environment
+   *     names or has the wrong ones
    */
   public static void start() {
-    if (WHY_NOT_LOADED != null) {
-      throw new UsageException(WHY_NOT_LOADED);
+    if (FAILURE != null) {
+      throw FAILURE.get();
     }
   }
 
@@ -190,26 +199,50 @@ public final class Engine {
   }
 
   /** Returns why the libraries were not loaded; null if they were. */
-  private static @Nullable String load() {
+  private static @Nullable Supplier<DpoException> load() {
     // By default JavaCPP limits native memory to a multiple of the Java heap. Weights and
     // activations need memory that does not depend on the heap.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
-    prepareEnvironment();
     Optional<TorchFolder> folder = Optional.empty();
     try {
+      chooseFolders();
+      prepareEnvironment();
       folder = TorchFolder.ofEnvironment();
       folder.ifPresent(TorchFolder::prefer);
       Loader.load(torch.class);
       return null;
     } catch (UsageException e) {
-      return e.getMessage();
+      return () -> new UsageException(String.valueOf(e.getMessage()), e);
+    } catch (DpoException e) {
+      return () -> new DpoException(String.valueOf(e.getMessage()), e);
     } catch (UnsatisfiedLinkError e) {
-      Optional<String> lacks = TorchFolder.lacks(folder, e);
-      if (lacks.isEmpty() && folder.isPresent()) {
-        return TorchFolder.VARIABLE + ": " + e.getMessage();
-      }
-      return lacks.or(() -> absent(Loader.getPlatform(), e)).orElseThrow(() -> e);
+      Optional<String> named = folder.map(used -> TorchFolder.VARIABLE + ": " + e.getMessage());
+      Optional<String> usage =
+          TorchFolder.lacks(folder, e).or(() -> named).or(() -> absent(Loader.getPlatform(), e));
+      return usage.isPresent()
+          ? () -> new UsageException(usage.get(), e)
+          : () -> new DpoException(notLoaded(e), e);
+    }
+  }
+
+  private static String notLoaded(UnsatisfiedLinkError error) {
+    return ("the native libraries must load but did not: %s; they are unpacked below [%s] and [%s],"
+            + " which must take 450 MB and let programs run")
+        .formatted(
+            error.getMessage(),
+            System.getProperty(TORCH_FOLDERS.get(0)),
+            System.getProperty(JNA_FOLDER));
+  }
+
+  /** Chooses where JavaCPP and JNA unpack their libraries, unless the user did. */
+  private static void chooseFolders() {
+    if (TORCH_FOLDERS.stream().map(System::getProperty).allMatch(Objects::isNull)) {
+      System.setProperty(
+          TORCH_FOLDERS.get(0), NativeFolder.inHome(".javacpp").resolve("cache").toString());
+    }
+    if (System.getProperty(JNA_FOLDER) == null && !Platform.isWindows()) {
+      System.setProperty(JNA_FOLDER, NativeFolder.of(usualJnaFolder()).resolve("temp").toString());
     }
   }
 
@@ -231,15 +264,14 @@ public final class Engine {
                 .formatted(platform, String.join(", ", PLATFORMS)));
   }
 
-  /** Where JNA unpacks its library, to remove it once it is loaded. */
-  private static Path jnaFolder() {
-    String home = System.getProperty("user.home", "");
+  private static Path usualJnaFolder() {
     String cache = System.getenv("XDG_CACHE_HOME");
     Path folder =
-        Platform.isMac()
-            ? Path.of(home, "Library", "Caches")
-            : cache == null ? Path.of(home, ".cache") : Path.of(cache);
-    return Path.of(System.getProperty("jna.tmpdir", folder.resolve("JNA/temp").toString()));
+        cache == null || cache.isBlank()
+            ? Path.of(
+                System.getProperty("user.home", ""), Platform.isMac() ? "Library/Caches" : ".cache")
+            : Path.of(cache);
+    return folder.resolve("JNA");
   }
 
   /**
@@ -250,7 +282,7 @@ public final class Engine {
     if (Platform.isWindows()) {
       return;
     }
-    Leftovers.remove(jnaFolder(), "jna*");
+    NativeFolder.removeLeftovers(Path.of(System.getProperty(JNA_FOLDER, "")), "jna*");
     LibC libc = Native.load(Platform.C_LIBRARY_NAME, LibC.class);
     // OpenBLAS and libgomp have a thread pool each. By default libgomp's idle threads spin, which
     // stalls every switch from one pool to the other.

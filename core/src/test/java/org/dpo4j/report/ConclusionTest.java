@@ -289,6 +289,15 @@ class ConclusionTest {
     assertThat(Conclusion.meaning(3, 1)).startsWith("Both sides became more likely");
     assertThat(Conclusion.meaning(1, -1)).contains("what DPO is for");
     assertThat(Conclusion.meaning(-2, -1)).contains("the wrong way");
+    // What is printed as 0.0 did not become less or more likely.
+    assertThat(Conclusion.meaning(-0.04, -0.2))
+        .isEqualTo(
+            "The rejected answers became less likely, the chosen ones stayed where they were: what"
+                + " DPO is for.");
+    assertThat(Conclusion.meaning(0.2, 0.04))
+        .isEqualTo(
+            "The chosen answers became more likely, the rejected ones stayed where they were: what"
+                + " DPO is for.");
   }
 
   @Test

@@ -184,6 +184,49 @@ class DiagnosesTest {
         .contains("The run made the model worse: the loss of the training pairs rose.");
   }
 
+  @Test
+  void numbersThatNoRunLogsAreRefused() {
+    assertThatThrownBy(() -> history(twoLosses("1", "2").replace("0.25", "1e308")))
+        .isInstanceOf(DpoException.class)
+        .hasMessageEndingWith(
+            "trainer_state.json] the numbers of logged steps must be in the range of float32, but"
+                + " loss at step 2 is 1e+308");
+  }
+
+  /** Transformers writes neither where {@code eval_runtime} is left out or rounded to 0. */
+  @Test
+  void anUnknownNumberOfExamplesIsNotCalledZero() throws IOException {
+    for (String time : List.of("", ", \"eval_runtime\": 0.0, \"eval_samples_per_second\": 5.0")) {
+      assertThat(summary(evaluations(time))).contains("held-out examples: loss 0.5 -> 0.25");
+    }
+  }
+
+  @Test
+  void onlyALossOfTokensHasAPerplexity() throws IOException {
+    String times = ", \"eval_runtime\": 2.0, \"eval_samples_per_second\": 5.0";
+    assertThat(summary(evaluations(times + ", \"eval_accuracy\": 0.5")))
+        .contains("10 held-out examples: loss 0.5 -> 0.25");
+    assertThat(summary(evaluations(times + ", \"eval_mean_token_accuracy\": 0.5")))
+        .contains("10 held-out examples: loss 0.5 -> 0.25, perplexity 1.649 -> 1.284");
+  }
+
+  private List<String> summary(String json) throws IOException {
+    return new Conclusion(
+            history(json), OptionalDouble.empty(), OptionalDouble.empty(), 1e-4, true, true)
+        .summary();
+  }
+
+  private static String evaluations(String more) {
+    return """
+        {"log_history": [
+          {"step": 1, "loss": 0.5},
+          {"step": 1, "eval_loss": 0.5%1$s},
+          {"step": 2, "loss": 0.25},
+          {"step": 2, "eval_loss": 0.25%1$s}]}
+        """
+        .formatted(more);
+  }
+
   private static String twoLosses(String first, String second) {
     return """
         {"log_history": [

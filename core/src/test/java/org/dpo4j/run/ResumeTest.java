@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.dpo4j.run.RunFixture.fixture;
 import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.suspending;
 import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
@@ -23,8 +24,6 @@ import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.SavedCheckpoint;
-import org.dpo4j.StepReport;
-import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
@@ -196,21 +195,16 @@ class ResumeTest {
     train("whole", options);
     Cancellation cancellation = new Cancellation();
     List<Integer> saved = new ArrayList<>();
-    TrainingListener suspending =
+    TrainingListener saving =
         new TrainingListener() {
-          @Override
-          public void onStep(StepReport step, TrainingControl control) {
-            if (step.step() == 3) { // an evaluation is due, and a report is not
-              cancellation.suspend();
-            }
-          }
-
           @Override
           public void onCheckpoint(SavedCheckpoint checkpoint) {
             saved.add(checkpoint.step());
           }
         };
-    TrainingResult suspended = run("out", options, cancellation, suspending);
+    // An evaluation is due at this step, and a report is not.
+    TrainingListener suspending = suspending(cancellation, 3);
+    TrainingResult suspended = run("out", options, cancellation, suspending, saving);
     assertThat(suspended.endReason()).isEqualTo(EndReason.SUSPENDED);
     assertThat(suspended.files()).isEmpty();
     assertThat(saved).containsExactly(3);
@@ -236,14 +230,7 @@ class ResumeTest {
   @Test
   void aRunWithoutCheckpointsThatIsSuspendedLeavesNothing() throws IOException {
     Cancellation cancellation = new Cancellation();
-    TrainingListener suspending =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepReport step, TrainingControl control) {
-            cancellation.suspend();
-          }
-        };
-    run("out", Map.of("save_strategy", "no"), cancellation, suspending);
+    run("out", Map.of("save_strategy", "no"), cancellation, suspending(cancellation, 1));
     assertThat(text(out)).contains("no checkpoint was saved, since save_strategy is no");
     assertThat(folder.resolve("out")).doesNotExist();
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.dpo4j.run.RunFixture.output;
 import static org.dpo4j.run.RunFixture.stream;
+import static org.dpo4j.run.RunFixture.suspending;
 import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
@@ -20,9 +21,6 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
-import org.dpo4j.StepReport;
-import org.dpo4j.TrainingControl;
-import org.dpo4j.TrainingListener;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.RoundsConfig;
 import org.dpo4j.data.Sha256;
@@ -280,13 +278,6 @@ class RoundsRunTest {
   void aSuspendedTrainingEndsTheRunAndContinues() throws IOException {
     rounds("whole", "rounds", 1);
     Cancellation cancellation = new Cancellation();
-    TrainingListener suspending =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepReport step, TrainingControl control) {
-            cancellation.suspend();
-          }
-        };
     boolean done =
         RoundsRun.run(
             config("broken", "rounds", 1),
@@ -294,7 +285,11 @@ class RoundsRunTest {
             cancellation,
             (config, output) ->
                 TrainingRun.run(
-                    config, ProgramInputs.NONE, output, cancellation, List.of(suspending)));
+                    config,
+                    ProgramInputs.NONE,
+                    output,
+                    cancellation,
+                    List.of(suspending(cancellation, 1))));
     assertThat(done).isFalse();
     assertThat(phases("broken")).last().isEqualTo("round-1/pairs.jsonl");
 

@@ -9,6 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import org.dpo4j.Cancellation;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingControl;
+import org.dpo4j.TrainingListener;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
 
@@ -60,6 +64,18 @@ final class RunFixture {
 
   static PrintStream stream(ByteArrayOutputStream out) {
     return new PrintStream(out, true, StandardCharsets.UTF_8);
+  }
+
+  /** Suspends a run at the end of a step. */
+  static TrainingListener suspending(Cancellation cancellation, int step) {
+    return new TrainingListener() {
+      @Override
+      public void onStep(StepReport report, TrainingControl control) {
+        if (report.step() == step) {
+          cancellation.suspend();
+        }
+      }
+    };
   }
 
   /** What was printed. */

@@ -286,13 +286,14 @@ class RunTellsTest {
             "On average the log-probability of the chosen answers moved by [+-]\\d+\\.\\d nats and"
                 + " that of the rejected ones by -\\d+\\.\\d\\.")
         .containsPattern("the margin grew and the loss fell\\R")
-        .endsWith("nothing was saved; next: ./dpo4j train --config examples/train.yaml\n");
+        .endsWith(
+            "nothing was saved; next, in the folder of dpo4j: ./dpo4j train --config examples/train.yaml\n");
     out.reset();
     DemoRun.run(
         DemoConfig.OPTIONS.build(Map.of("steps", 2, "output_dir", folder.resolve("demo"))),
         output(out, err));
     assertThat(text(out))
-        .endsWith("\nnext: ./dpo4j train --config examples/train.yaml\n")
+        .endsWith("\nnext, in the folder of dpo4j: ./dpo4j train --config examples/train.yaml\n")
         .doesNotContain("nothing was saved");
   }
 

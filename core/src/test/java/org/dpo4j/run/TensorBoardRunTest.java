@@ -1,8 +1,10 @@
 package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.dpo4j.run.RunFixture.fixture;
 import static org.dpo4j.run.RunFixture.output;
+import static org.dpo4j.run.RunFixture.suspending;
 import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
@@ -15,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dpo4j.Cancellation;
+import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
 import org.dpo4j.EventFile;
 import org.dpo4j.EventFile.Point;
@@ -61,6 +64,8 @@ class TensorBoardRunTest {
     assertThat(points("run"))
         .containsExactlyInAnyOrderElementsOf(EventFile.logged(folder.resolve("run")))
         .hasSizeGreaterThan(100);
+    assertThat(points("run").stream().map(point -> point.tag() + " at " + point.step()))
+        .doesNotHaveDuplicates();
     assertThat(EventFile.read(file("run")).texts().get("args/text_summary"))
         .contains("    report_to:\n    - tensorboard\n");
     assertThat(text(out).lines()).allMatch(line -> line.startsWith("{") && line.endsWith("}"));
@@ -78,15 +83,8 @@ class TensorBoardRunTest {
     Files.move(folder.resolve("broken/checkpoint-6"), folder.resolve("checkpoint-6"));
 
     Cancellation cancellation = new Cancellation();
-    TrainingListener suspending =
-        new TrainingListener() {
-          @Override
-          public void onStep(StepReport step, TrainingControl control) {
-            cancellation.suspend();
-          }
-        };
     Map<String, Object> continued = with(options, "resume_from_checkpoint", true);
-    TrainingResult result = run("broken", continued, cancellation, suspending);
+    TrainingResult result = run("broken", continued, cancellation, suspending(cancellation, 4));
     assertThat(result.endReason()).isEqualTo(EndReason.SUSPENDED);
     assertThat(first).doesNotExist();
     assertThat(others).exists();
@@ -97,6 +95,22 @@ class TensorBoardRunTest {
     assertThat(points("broken"))
         .containsExactlyInAnyOrderElementsOf(EventFile.logged(folder.resolve("broken")));
     assertThat(steps("broken")).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
+  }
+
+  @Test
+  void aFileInThePlaceOfTheFolderIsNamed() throws IOException {
+    Map<String, Object> options = Map.of("save_steps", 3, "report_to", "none");
+    train("run", options, new TrainingListener() {});
+    Files.move(folder.resolve("run/checkpoint-6"), folder.resolve("checkpoint-6"));
+    Path file = Files.writeString(folder.resolve("run/runs"), "mine");
+
+    assertThatThrownBy(
+            () -> train("run", Map.of("resume_from_checkpoint", true), new TrainingListener() {}))
+        .isInstanceOf(DpoException.class)
+        .hasMessage(
+            "[%s] must be a folder, for the event files of report_to tensorboard, but is a file; move it away, or leave report_to out",
+            file);
+    assertThat(file).hasContent("mine");
   }
 
   @Test

@@ -12,7 +12,9 @@ import dev.langchain4j.model.chat.response.PartialResponseContext;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
 import dev.langchain4j.model.chat.response.StreamingHandle;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.dpo4j.api.LanguageModel;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,9 +36,10 @@ import org.slf4j.LoggerFactory;
  *       are generated, and the handler is not called any more.
  *   <li>{@code onCompleteResponse} once, at the end.
  *   <li>{@code onError} instead if the answer fails; then with the exceptions that {@link
- *       Dpo4jChatModel#doChat} throws once it computes.
+ *       Dpo4jChatModel#doChat} throws once it computes: {@code IllegalStateException} if the
+ *       language model was closed meanwhile.
  *   <li>{@code onError} also with an exception that the handler throws. As with LangChain4j's own
- *       models, the answer goes on.
+ *       models, the answer goes on, unless the handler cancelled it: then nobody is told.
  * </ul>
  */
 public final class Dpo4jStreamingChatModel implements StreamingChatModel {
@@ -76,7 +79,7 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
      * @return this
      */
     public Builder executor(Executor newExecutor) {
-      executor = newExecutor;
+      executor = Objects.requireNonNull(newExecutor, "executor");
       return this;
     }
 
@@ -103,6 +106,7 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
    * @param handler receives the answer; see the class
    * @throws UnsupportedFeatureException if the request asks for what the model does not do
    * @throws InvalidRequestException if a parameter is out of its range
+   * @throws RejectedExecutionException if the executor does not take the answer
    */
   @Override
   public void doChat(ChatRequest request, StreamingChatResponseHandler handler) {
@@ -116,12 +120,12 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
       ChatResponse response =
           tuned.answer(question, piece -> deliver(piece, handler, cancellation));
       if (!cancellation.isCancelled()) {
-        guarded(handler, () -> handler.onCompleteResponse(response));
+        guarded(handler, cancellation, () -> handler.onCompleteResponse(response));
       }
     } catch (Cancelled e) {
       LOG.debug("an answer was cancelled");
     } catch (Throwable e) { // also an Error, which would be lost on this thread
-      report(handler, e);
+      report(handler, cancellation, e);
     }
   }
 
@@ -132,6 +136,7 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
     }
     guarded(
         handler,
+        cancellation,
         () ->
             handler.onPartialResponse(
                 new PartialResponse(piece), new PartialResponseContext(cancellation)));
@@ -140,15 +145,21 @@ public final class Dpo4jStreamingChatModel implements StreamingChatModel {
     }
   }
 
-  private static void guarded(StreamingChatResponseHandler handler, Runnable call) {
+  private static void guarded(
+      StreamingChatResponseHandler handler, Cancellation cancellation, Runnable call) {
     try {
       call.run();
     } catch (RuntimeException e) {
-      report(handler, e);
+      report(handler, cancellation, e);
     }
   }
 
-  private static void report(StreamingChatResponseHandler handler, Throwable failure) {
+  private static void report(
+      StreamingChatResponseHandler handler, Cancellation cancellation, Throwable failure) {
+    if (cancellation.isCancelled()) {
+      LOG.warn("an answer that was cancelled failed", failure);
+      return;
+    }
     try {
       handler.onError(failure);
     } catch (RuntimeException e) {

@@ -32,7 +32,7 @@ abstract class Settings<B extends Settings<B>> {
    * @return this
    */
   public B sampling(Sampling newSampling) {
-    sampling = newSampling;
+    sampling = Objects.requireNonNull(newSampling, "sampling");
     return self();
   }
 
@@ -54,7 +54,7 @@ abstract class Settings<B extends Settings<B>> {
    * @return this
    */
   public B modelName(String newModelName) {
-    modelName = newModelName;
+    modelName = Objects.requireNonNull(newModelName, "modelName");
     return self();
   }
 
@@ -65,7 +65,7 @@ abstract class Settings<B extends Settings<B>> {
    * @return this
    */
   public B listeners(List<ChatModelListener> newListeners) {
-    listeners = List.copyOf(newListeners);
+    listeners = List.copyOf(Objects.requireNonNull(newListeners, "listeners"));
     return self();
   }
 

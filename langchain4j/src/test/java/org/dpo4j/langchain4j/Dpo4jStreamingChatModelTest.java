@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.dpo4j.Message;
@@ -179,6 +180,78 @@ class Dpo4jStreamingChatModelTest {
     assertThat(recorder.responses).isEmpty();
     assertThat(recorder.errors).isEmpty();
     assertThat(own().text()).startsWith(String.join("", recorder.pieces));
+  }
+
+  @Test
+  void anExceptionOfAHandlerThatCancelledIsReportedToNobody() {
+    for (Throwable thrown : List.of(new IllegalArgumentException("x"), new AssertionError("y"))) {
+      Recorder recorder =
+          new Recorder() {
+            @Override
+            public void onPartialResponse(PartialResponse piece, PartialResponseContext context) {
+              pieces.add(piece.text());
+              context.streamingHandle().cancel();
+              if (thrown instanceof Error error) {
+                throw error;
+              }
+              throw (RuntimeException) thrown;
+            }
+          };
+
+      builder().executor(Runnable::run).build().chat(QUESTION, recorder);
+
+      assertThat(recorder.pieces).hasSize(1);
+      assertThat(recorder.errors).isEmpty();
+      assertThat(recorder.responses).isEmpty();
+    }
+  }
+
+  @Test
+  void aModelThatIsClosedInTheMiddleReachesOnError() {
+    LanguageModel other = LanguageModel.open(TINY_CHAT);
+    Recorder recorder =
+        new Recorder() {
+          @Override
+          public void onPartialResponse(String piece) {
+            super.onPartialResponse(piece);
+            other.close();
+          }
+        };
+
+    Dpo4jStreamingChatModel.builder(other)
+        .sampling(GREEDY)
+        .executor(Runnable::run)
+        .build()
+        .chat(QUESTION, recorder);
+
+    assertThat(recorder.errors).singleElement().isInstanceOf(IllegalStateException.class);
+    assertThat(recorder.responses).isEmpty();
+  }
+
+  @Test
+  void anExecutorThatTakesNoMoreIsTheCallersToSee() {
+    Recorder recorder = new Recorder();
+    StreamingChatModel full =
+        builder()
+            .executor(
+                answer -> {
+                  throw new RejectedExecutionException("full");
+                })
+            .build();
+
+    assertThatThrownBy(() -> full.chat(QUESTION, recorder))
+        .isInstanceOf(RejectedExecutionException.class);
+    assertThat(recorder.errors).isEmpty();
+  }
+
+  @Test
+  @SuppressWarnings("NullAway") // as a caller without such a check may
+  void nullIsRefusedWhereItIsGiven() {
+    Dpo4jStreamingChatModel.Builder builder = builder();
+    assertThatThrownBy(() -> builder.sampling(null)).hasMessage("sampling");
+    assertThatThrownBy(() -> builder.executor(null)).hasMessage("executor");
+    assertThatThrownBy(() -> builder.modelName(null)).hasMessage("modelName");
+    assertThatThrownBy(() -> builder.listeners(null)).hasMessage("listeners");
   }
 
   @Test

@@ -1,0 +1,59 @@
+package org.dpo4j.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.dpo4j.config.DoctorConfig;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Closes: a page of {@code doctor} that contradicts itself, or what {@code train} said. */
+class DoctorRunTest {
+  private final Path folder;
+
+  DoctorRunTest(@TempDir Path folder) throws IOException {
+    this.folder = folder;
+    Files.writeString(
+        folder.resolve("trainer_state.json"),
+        """
+        {"log_history": [
+          {"step": 4, "loss": 0.68, "rewards/accuracies": 1.0, "rewards/margins": 0.02},
+          {"step": 8, "loss": 0.66, "rewards/accuracies": 1.0, "rewards/margins": 0.06}]}
+        """);
+  }
+
+  @Test
+  void theLossStartsWhereTrainSaysThatItDid() throws IOException {
+    assertThat(doctor()).contains("training loss 0.68 -> 0.66 ");
+
+    Files.writeString(
+        folder.resolve("dpo4j.yaml"), "model: m\ndata_file: pairs.jsonl\noutput_dir: out\n");
+    assertThat(doctor()).contains("training loss 0.6931 -> 0.66 ");
+
+    // Options that cannot be read.
+    Files.writeString(folder.resolve("dpo4j.yaml"), "loss_type: ipo\n");
+    assertThat(doctor())
+        .contains("dpo4j.yaml] is not used")
+        .contains("training loss 0.68 -> 0.66 ");
+  }
+
+  @Test
+  void ofAShortRunItDoesNotSayThatAllIsWell() throws IOException {
+    assertThat(doctor())
+        .contains("nothing is conspicuous, but the run is too short to tell much\n");
+
+    Path state = folder.resolve("trainer_state.json");
+    Files.writeString(state, Files.readString(state).replace("\"step\": 8", "\"step\": 20"));
+    assertThat(doctor()).contains("nothing is conspicuous\n");
+  }
+
+  private String doctor() {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    DoctorRun.run(DoctorConfig.of(Map.of("run", folder)), RunFixture.output(out));
+    return RunFixture.text(out);
+  }
+}
