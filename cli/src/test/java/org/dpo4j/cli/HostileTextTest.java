@@ -225,7 +225,7 @@ class HostileTextTest {
 
   @Test
   void notesWarningsBarsAndLinesOfLibrariesAreHarmless() {
-    Console console = Console.of(out, true, err, true);
+    Console console = Console.of(out, true, err, true, Map.of());
     RunOutput output =
         new RunOutput(console.out(), console.err(), new TerminalProgress(console), text -> text);
     output.note(EVIL);
@@ -289,11 +289,11 @@ class HostileTextTest {
   }
 
   private int terminal(String... words) {
-    return run(Console.of(out, true, err, true), words);
+    return run(Console.of(out, true, err, true, Map.of()), words);
   }
 
   private int pipe(String... words) {
-    return run(Console.of(out, false, err, false), words);
+    return run(Console.of(out, false, err, false, Map.of()), words);
   }
 
   private static int run(Console console, String... words) {
