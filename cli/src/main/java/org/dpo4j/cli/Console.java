@@ -35,8 +35,8 @@ record Console(PrintStream out, SafePrintStream err, boolean interactive, boolea
   /**
    * Streams that are terminals, or files and pipes.
    *
-   * @param environment in which {@code NO_COLOR} with any value turns colours off
-   *     (no-color.org), and {@code TERM=dumb} says that there are none
+   * @param environment in which {@code NO_COLOR} with any value turns colours off (no-color.org),
+   *     and {@code TERM=dumb} says that there are none
    */
   static Console of(
       OutputStream out,

@@ -25,9 +25,13 @@ public record InspectConfig(
         Optional<Path> output,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "10", help = "rows to show when there is no output file; 0 = all") int rows,
-    @Option(help = "number of one row to show whole, with its texts; rows count from 1 in each file")
+    @Option(
+            help =
+                "number of one row to show whole, with its texts; rows count from 1 in each file")
         Optional<Integer> row,
-    @Option(help = "rows to show or write: kept, cut, dropped, bad, or words of a reason or warning")
+    @Option(
+            help =
+                "rows to show or write: kept, cut, dropped, bad, or words of a reason or warning")
         Optional<String> reason,
     @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
     @Option(value = "false", help = "fail (exit code 1) if anything is cut, dropped or warned of")
@@ -46,7 +50,10 @@ public record InspectConfig(
     row.ifPresent(number -> OptionChecks.atLeast("row", number, 1, "1 is the first"));
     if (row.isPresent() && reason.isPresent()) {
       throw new UsageException(
-          "reason", "chooses among many rows", OptionText.of("{row} names one"), "leave one of them out");
+          "reason",
+          "chooses among many rows",
+          OptionText.of("{row} names one"),
+          "leave one of them out");
     }
     if (row.isPresent() && strict) {
       throw new UsageException(

@@ -159,8 +159,8 @@ public final class InspectRun {
     return OptionText.of(
         rows
             + (shown == 1 ? " is" : " are")
-            + " shown; {rows} 0 shows all (for a pager such as less), {row} N one of them whole,"
-            + " {reason} dropped those that are");
+            + " shown; {rows} 0 shows all (for a pager such as less), {row} N shows one whole"
+            + (config.reason().isPresent() ? "" : ", {reason} dropped those that are dropped"));
   }
 
   private void line(String text) {
@@ -218,7 +218,7 @@ public final class InspectRun {
       throw new UsageException(
           "row",
           "must be the number of a row",
-          "was %d of %s"
+          "was %d, and there are %s"
               .formatted(config.row().get(), ShortNumber.count(summary.counts().rows(), "row")),
           "rows count from 1 in each file");
     }

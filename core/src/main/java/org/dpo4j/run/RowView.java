@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.function.IntFunction;
@@ -30,6 +31,11 @@ record RowView(TextTokenizer tokenizer, RunOutput output, ExampleKind kind, bool
 
   /** Those at the end that matters less: the start of a prompt, the end of a completion. */
   private static final int FEWER = 16;
+
+  private static final int MOST_BYTES = 4; // of a character in UTF-8
+
+  /** What a decoder writes for bytes that are no character. */
+  private static final char REPLACEMENT = '\uFFFD';
 
   private static final String INDENT = "    ";
 
@@ -182,27 +188,63 @@ record RowView(TextTokenizer tokenizer, RunOutput output, ExampleKind kind, bool
     StyledLine line =
         new StyledLine()
             .add(kind == ExampleKind.PAIRS ? "  %-8s ".formatted(name) : "  %-10s ".formatted(name))
-            .add("%4d ids%s  ".formatted(ids.length, state));
+            .add("%4d ids%s%s".formatted(ids.length, state, whole ? "" : "  "));
     List<StyledLine> lines = new ArrayList<>(List.of(line));
+    boolean gap = !whole && ids.length > SHOWN;
     int from = startMatters ? SHOWN - FEWER : FEWER;
     int to = ids.length - (SHOWN - from);
     boolean broken = whole;
-    for (int i = 0; i < ids.length; i++) {
-      if (!whole && ids.length > SHOWN && i == from) {
-        line.add(DIVIDER + " ... " + (to - from) + " ids ... ");
-        i = to;
+    for (Cell cell : cells(ids)) {
+      if (gap && cell.end() > from && cell.start() < to) {
+        if (cell.start() <= from) {
+          line.add(DIVIDER + " ... " + (to - from) + " ids ... ");
+        }
+        continue;
       }
       if (broken) {
         line = new StyledLine().add(INDENT);
         lines.add(line);
-      } else if (i > 0) {
+      } else if (cell.start() > 0) {
         line.add(DIVIDER);
       }
-      line.add(tokenizer.isSpecial(ids[i]) ? Ink.SPECIAL : ink.apply(i), token(ids[i]));
-      broken = whole && tokenizer.decode(new int[] {ids[i]}).indexOf('\n') >= 0;
+      boolean special = tokenizer.isSpecial(ids[cell.start()]);
+      line.add(special ? Ink.SPECIAL : ink.apply(cell.start()), cell.shown());
+      broken = whole && cell.text().indexOf('\n') >= 0;
     }
     line.add(cut.isEmpty() ? Ink.PLAIN : Ink.LOST, cut);
     lines.forEach(output::print);
+  }
+
+  /**
+   * A token, or several that are one character only together.
+   *
+   * @param start index of the first
+   * @param end index after the last
+   */
+  private record Cell(int start, int end, String text) {
+
+    /** With the number of tokens in small digits, if there are several. */
+    String shown() {
+      return end - start == 1 ? safe(text) : safe(text) + (char) ('\u2080' + end - start);
+    }
+  }
+
+  private List<Cell> cells(int[] ids) {
+    List<Cell> cells = new ArrayList<>();
+    for (int start = 0; start < ids.length; start = cells.get(cells.size() - 1).end()) {
+      String alone = tokenizer.decode(new int[] {ids[start]});
+      Cell cell = new Cell(start, start + 1, alone);
+      int most = Math.min(ids.length, start + MOST_BYTES);
+      for (int end = start + 2; end <= most && isPiece(cell.text()); end++) {
+        cell = new Cell(start, end, tokenizer.decode(Arrays.copyOfRange(ids, start, end)));
+      }
+      cells.add(isPiece(cell.text()) ? new Cell(start, start + 1, alone) : cell);
+    }
+    return cells;
+  }
+
+  private static boolean isPiece(String text) {
+    return text.indexOf(REPLACEMENT) >= 0;
   }
 
   /** A text in lines as it is. */

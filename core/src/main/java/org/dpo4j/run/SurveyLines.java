@@ -123,10 +123,7 @@ final class SurveyLines {
   private void boundaries() {
     survey
         .boundaries()
-        .forEach(
-            (boundary, count) ->
-                add(
-                    "  boundary %s: %s", boundary.words(), share(count)));
+        .forEach((boundary, count) -> add("  boundary %s: %s", boundary.words(), share(count)));
   }
 
   private void bias() {
@@ -152,7 +149,7 @@ final class SurveyLines {
             Locale.ROOT,
             "; length alone tells the chosen one in %.0f %%%s",
             100 * bias.share(),
-            bias.isClear() ? "" : ", which is near chance");
+            bias.isClear() ? "" : ", no clear bias");
   }
 
   private void likeness() {
@@ -162,11 +159,18 @@ final class SurveyLines {
   }
 
   private void hints() {
-    if (survey.refusals().values().stream().anyMatch(count -> count > 0)) {
+    if (survey.refusals().values().stream().anyMatch(side -> side.refusing() > 0)) {
       add(
           "  refusals, by English openings such as \"I can't\": %s",
           survey.refusals().entrySet().stream()
-              .map(entry -> entry.getKey() + " " + share(entry.getValue()))
+              .map(
+                  side ->
+                      String.format(
+                          Locale.ROOT,
+                          "%s %,d of %,d",
+                          side.getKey(),
+                          side.getValue().refusing(),
+                          side.getValue().answers()))
               .collect(Collectors.joining(", ")));
     }
     if (survey.scripts().size() > 1) {

@@ -39,8 +39,9 @@ final class TrainingAdvice {
   private static final double SATURATED = 4;
 
   /** Nats per token that a policy may move before its text suffers, as a rule of thumb. */
-  private static final double MOVED = 0.25;
+  private static final double MOVED = 0.5;
 
+  private static final double LEAST_RAISED = 0.2;
   private static final double MOST_BETA = 1;
 
   /** Contradictions from which their share says something. */
@@ -153,10 +154,7 @@ final class TrainingAdvice {
     }
     EncodedExample longest =
         new EncodedExample(
-            new RowOrigin("", 0, 0),
-            new int[prompt],
-            completions,
-            org.dpo4j.data.RowNumbers.NONE);
+            new RowOrigin("", 0, 0), new int[prompt], completions, org.dpo4j.data.RowNumbers.NONE);
     TokenLoad one = TokenLoad.of(List.of(longest), model);
     TokenLoad all =
         new TokenLoad(
@@ -216,21 +214,21 @@ final class TrainingAdvice {
     double perToken = SATURATED / usual / tokens;
     if (perToken <= MOVED) {
       add(
-          "{beta} %s: a pair is learned (beta times its margin is %.0f) when the log-probabilities of"
-              + " its %,d tokens (median) have moved by %.2f nats each, which is little",
+          "{beta} %s, the default: a pair is learned (beta times its margin is %.0f) when the"
+              + " log-probabilities of its %,d tokens (median) have moved by %.2f nats each, which is"
+              + " little",
           usual, SATURATED, tokens, perToken);
     } else {
-      double beta = Math.min(MOST_BETA, SATURATED / MOVED / tokens);
       add(
-          "{beta} %s or more: the answers are short, and at %s a pair is learned (beta times its"
-              + " margin is %.0f) only when the log-probabilities of its %,d tokens (median) have"
-              + " moved by %.1f nats each, far from the reference",
-          round(beta), usual, SATURATED, tokens, perToken);
+          "{beta} %s or more: answers are short, and at %s, the default, a pair is learned (beta"
+              + " times its margin is %.0f) only when the log-probabilities of its %,d tokens (median)"
+              + " have moved by %.1f nats each, far from the reference",
+          round(SATURATED / MOVED / tokens), usual, SATURATED, tokens, perToken);
     }
   }
 
   private static String round(double beta) {
-    return String.format(Locale.ROOT, "%.1f", Math.max(0.2, beta));
+    return String.format(Locale.ROOT, "%.1f", Math.max(LEAST_RAISED, Math.min(MOST_BETA, beta)));
   }
 
   private void lengthBias(LengthBias bias) {
@@ -255,8 +253,7 @@ final class TrainingAdvice {
     }
     double differing = Math.min(0.5, (double) survey.contradictions() / again);
     double wrong = (1 - Math.sqrt(1 - 2 * differing)) / 2;
-    String smoothing =
-        String.format(Locale.ROOT, "%.2f", Math.max(0.05, Math.min(0.4, wrong)));
+    String smoothing = String.format(Locale.ROOT, "%.2f", Math.max(0.05, Math.min(0.4, wrong)));
     add(
         "{loss_type} robust {label_smoothing} %s, or sigmoid with the same (cDPO): %d of the %d pairs"
             + " that are there again have the opposite label, as with %.0f %% of wrong labels; repair"

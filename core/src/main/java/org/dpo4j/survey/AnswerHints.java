@@ -28,7 +28,8 @@ final class AnswerHints {
   /** Whether an answer opens as English refusals do. */
   static boolean refuses(String answer) {
     String text = withoutTags(answer).strip();
-    String opening = text.substring(0, Math.min(OPENING, text.length())).toLowerCase(java.util.Locale.ROOT);
+    String opening =
+        text.substring(0, Math.min(OPENING, text.length())).toLowerCase(java.util.Locale.ROOT);
     return REFUSAL.matcher(opening).find();
   }
 

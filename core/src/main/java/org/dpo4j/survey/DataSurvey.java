@@ -46,7 +46,7 @@ public final class DataSurvey {
   private final Likeness same = new Likeness();
   private final Likeness opposite = new Likeness();
   private final Likeness near = new Likeness();
-  private final Map<String, Long> refusals = new TreeMap<>();
+  private final Map<String, Refusals> refusals = new TreeMap<>();
   private final Map<String, Long> scripts = new TreeMap<>();
   private final Likeness mixedScripts = new Likeness();
   private int used;
@@ -66,6 +66,18 @@ public final class DataSurvey {
         first = origin;
         earlier = other;
       }
+    }
+  }
+
+  /**
+   * Refusals among some answers.
+   *
+   * @param refusing answers that open as English refusals do
+   * @param answers all of them
+   */
+  public record Refusals(long refusing, long answers) {
+    private Refusals plus(Refusals more) {
+      return new Refusals(refusing + more.refusing, answers + more.answers);
     }
   }
 
@@ -133,10 +145,8 @@ public final class DataSurvey {
     for (int i = 0; i < sides.size(); i++) {
       String text = row.texts().completions().get(i);
       String side =
-          kind == ExampleKind.DEMONSTRATIONS
-              ? "answers"
-              : side(sides.get(i), example.isPair());
-      refusals.merge(side, AnswerHints.refuses(text) ? 1L : 0L, Long::sum);
+          kind == ExampleKind.DEMONSTRATIONS ? "answers" : side(sides.get(i), example.isPair());
+      refusals.merge(side, new Refusals(AnswerHints.refuses(text) ? 1 : 0, 1), Refusals::plus);
       Optional<UnicodeScript> script = AnswerHints.script(text);
       script.ifPresent(name -> scripts.merge(name(name), 1L, Long::sum));
       found.add(script);
@@ -220,7 +230,7 @@ public final class DataSurvey {
   }
 
   /** Answers that open as English refusals do, by side. */
-  public Map<String, Long> refusals() {
+  public Map<String, Refusals> refusals() {
     return Collections.unmodifiableMap(refusals);
   }
 

@@ -25,14 +25,14 @@ final class Repeats {
   private int size;
 
   /** The earlier example that this one repeats; without one the example is added. */
-  @org.jspecify.annotations.Nullable Earlier findOrAdd(EncodedExample example, int index) {
+  @org.jspecify.annotations.Nullable
+  Earlier findOrAdd(EncodedExample example, int index) {
     List<EncodedCompletion> completions = example.completions();
     long prompt = Hashes.of(example.promptIds());
     long first = Hashes.of(completions.get(0).ids());
     long second = completions.size() > 1 ? Hashes.of(completions.get(1).ids()) : 0;
     boolean turned = example.isPair() ? first > second : !example.isDesirable();
-    long key =
-        Hashes.of(Hashes.of(prompt, Math.min(first, second)), Math.max(first, second));
+    long key = Hashes.of(Hashes.of(prompt, Math.min(first, second)), Math.max(first, second));
     OptionalInt found = findOrAdd(key == 0 ? 1 : key, turned ? ~index : index);
     if (found.isEmpty()) {
       return null;
