@@ -13,6 +13,7 @@ import org.dpo4j.OptionText;
 import org.dpo4j.config.OptimType;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.CompletionRole;
+import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
@@ -153,8 +154,7 @@ final class TrainingAdvice {
       completions.add(new EncodedCompletion(CompletionRole.REJECTED, completion));
     }
     EncodedExample longest =
-        new EncodedExample(
-            new RowOrigin("", 0, 0), new int[prompt], completions, org.dpo4j.data.RowNumbers.NONE);
+        new EncodedExample(new RowOrigin("", 0, 0), new int[prompt], completions, RowNumbers.NONE);
     TokenLoad one = TokenLoad.of(List.of(longest), model);
     TokenLoad all =
         new TokenLoad(

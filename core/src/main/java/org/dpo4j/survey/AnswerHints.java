@@ -2,6 +2,7 @@ package org.dpo4j.survey;
 
 import java.lang.Character.UnicodeScript;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -28,8 +29,7 @@ final class AnswerHints {
   /** Whether an answer opens as English refusals do. */
   static boolean refuses(String answer) {
     String text = withoutTags(answer).strip();
-    String opening =
-        text.substring(0, Math.min(OPENING, text.length())).toLowerCase(java.util.Locale.ROOT);
+    String opening = text.substring(0, Math.min(OPENING, text.length())).toLowerCase(Locale.ROOT);
     return REFUSAL.matcher(opening).find();
   }
 

@@ -13,6 +13,7 @@ import java.util.OptionalInt;
 import java.util.TreeMap;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.OptionText;
+import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
@@ -159,7 +160,7 @@ public final class DataSurvey {
   }
 
   private static String side(EncodedCompletion completion, boolean pair) {
-    boolean chosen = completion.role() == org.dpo4j.data.CompletionRole.CHOSEN;
+    boolean chosen = completion.role() == CompletionRole.CHOSEN;
     return pair ? (chosen ? "chosen" : "rejected") : (chosen ? "desirable" : "undesirable");
   }
 

@@ -27,7 +27,7 @@ public record LengthBias(long longer, long shorter, long same, double chosen, do
     long unequal = longer + shorter;
     return unequal > 0
         && share() >= CLEAR
-        && Math.abs(longer - shorter) >= DEVIATIONS * Math.sqrt(unequal);
+        && Math.abs(longer - shorter) >= DEVIATIONS * Math.sqrt((double) unequal);
   }
 
   /** Whether, in addition, length alone tells which answer is chosen in three of four pairs. */

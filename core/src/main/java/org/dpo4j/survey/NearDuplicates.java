@@ -93,7 +93,7 @@ final class NearDuplicates {
     int from = band * ROWS;
     long bytes = 0;
     for (int i = from; i < from + ROWS; i++) {
-      bytes = bytes << Byte.SIZE | signature[i] & 0xff;
+      bytes = bytes << Byte.SIZE | (signature[i] & 0xff);
     }
     int[] table = tables[band];
     int mask = table.length - 1;
@@ -165,7 +165,7 @@ final class NearDuplicates {
 
   private static void take(long shingle, int[] least) {
     for (int i = 0; i < HASHES; i++) {
-      int hash = (int) (shingle * FACTORS[i] + OFFSETS[i] >>> Integer.SIZE);
+      int hash = (int) ((shingle * FACTORS[i] + OFFSETS[i]) >>> Integer.SIZE);
       if (Integer.compareUnsigned(hash, least[i]) < 0) {
         least[i] = hash;
       }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds examples with the ids of an earlier one, with the same or the opposite preference. Keeps a
@@ -25,8 +26,7 @@ final class Repeats {
   private int size;
 
   /** The earlier example that this one repeats; without one the example is added. */
-  @org.jspecify.annotations.Nullable
-  Earlier findOrAdd(EncodedExample example, int index) {
+  @Nullable Earlier findOrAdd(EncodedExample example, int index) {
     List<EncodedCompletion> completions = example.completions();
     long prompt = Hashes.of(example.promptIds());
     long first = Hashes.of(completions.get(0).ids());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.Collectors;
@@ -51,7 +52,8 @@ class NearDuplicatesTest {
     String answer = "Boil the egg for six minutes, then cool it.";
     String other = "Fry it until the white is firm and the yolk is not.";
     assertThat(index.findOrAdd(List.of(answer, other), 0)).isEmpty();
-    assertThat(index.findOrAdd(List.of(other.toUpperCase(), answer.replace(",", " -")), 1))
+    assertThat(
+            index.findOrAdd(List.of(other.toUpperCase(Locale.ROOT), answer.replace(",", " -")), 1))
         .hasValue(0);
   }
 
