@@ -25,16 +25,11 @@ public record InspectConfig(
         Optional<Path> output,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "10", help = "rows to show when there is no output file; 0 = all") int rows,
-    @Option(
-            help =
-                "number of one row to show whole, with its texts; rows count from 1 in each file")
-        Optional<Integer> row,
-    @Option(
-            help =
-                "rows to show or write: kept, cut, dropped, bad, or words of a reason or warning")
+    @Option(help = "number of one row to show whole; 1 is the first") Optional<Integer> row,
+    @Option(help = "rows of one kind: kept, cut, dropped, bad, or words of a warning")
         Optional<String> reason,
     @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
-    @Option(value = "false", help = "fail (exit code 1) if anything is cut, dropped or warned of")
+    @Option(value = "false", help = "exit with 1 if anything is cut, dropped or warned of")
         boolean strict) {
 
   /** The value of {@code reason} for bad rows. */
