@@ -48,6 +48,10 @@ final class SurveyLines {
     lines.add(String.format(Locale.ROOT, format, values));
   }
 
+  private void sentence(String format, Object... values) {
+    lines.addAll(Prose.rows("  ", String.format(Locale.ROOT, format, values)));
+  }
+
   private void lengths() {
     Map<String, LengthCounts> rows = new LinkedHashMap<>();
     rows.put("prompt", survey.prompts());
@@ -123,7 +127,8 @@ final class SurveyLines {
   private void boundaries() {
     survey
         .boundaries()
-        .forEach((boundary, count) -> add("  boundary %s: %s", boundary.words(), share(count)));
+        .forEach(
+            (boundary, count) -> sentence("boundary in %s: %s", share(count), boundary.words()));
   }
 
   private void bias() {
@@ -131,8 +136,8 @@ final class SurveyLines {
         .bias()
         .ifPresent(
             bias ->
-                add(
-                    "  chosen is longer in %s, shorter in %s, equal in %,d: %.1f tokens against %.1f"
+                sentence(
+                    "chosen is longer in %s, shorter in %s, equal in %,d: %.1f tokens against %.1f"
                         + " on average%s",
                     share(bias.longer()),
                     share(bias.shorter()),
@@ -149,19 +154,19 @@ final class SurveyLines {
             Locale.ROOT,
             "; length alone tells the chosen one in %.0f %%%s",
             100 * bias.share(),
-            bias.isClear() ? "" : ", no clear bias");
+            bias.isEven() ? ", no clear bias" : bias.isClear() ? "" : ", of too few pairs to tell");
   }
 
   private void likeness() {
-    add(
-        "  repeated: %,d; with the opposite preference: %,d; nearly repeated: %,d",
+    sentence(
+        "repeated: %,d; with the opposite preference: %,d; nearly repeated: %,d",
         survey.duplicates(), survey.contradictions(), survey.nearDuplicates());
   }
 
   private void hints() {
     if (survey.refusals().values().stream().anyMatch(side -> side.refusing() > 0)) {
-      add(
-          "  refusals, by English openings such as \"I can't\": %s",
+      sentence(
+          "refusals, by English openings such as \"I can't\": %s",
           survey.refusals().entrySet().stream()
               .map(
                   side ->
@@ -174,8 +179,8 @@ final class SurveyLines {
               .collect(Collectors.joining(", ")));
     }
     if (survey.scripts().size() > 1) {
-      add(
-          "  scripts of the answers: %s",
+      sentence(
+          "scripts of the answers: %s",
           survey.scripts().entrySet().stream()
               .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
               .map(entry -> "%s %,d".formatted(entry.getKey(), entry.getValue()))

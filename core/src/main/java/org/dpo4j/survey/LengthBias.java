@@ -19,15 +19,18 @@ public record LengthBias(long longer, long shorter, long same, double chosen, do
     return (double) Math.max(longer, shorter) / (longer + shorter);
   }
 
+  /** Whether neither side is longer in 60 % of the pairs of unequal lengths. */
+  public boolean isEven() {
+    return longer + shorter == 0 || share() < CLEAR;
+  }
+
   /**
    * Whether the longer side is the same one in at least 60 % of the pairs, and by more than three
    * standard deviations of a fair coin: no chance of few pairs.
    */
   public boolean isClear() {
     long unequal = longer + shorter;
-    return unequal > 0
-        && share() >= CLEAR
-        && Math.abs(longer - shorter) >= DEVIATIONS * Math.sqrt((double) unequal);
+    return !isEven() && Math.abs(longer - shorter) >= DEVIATIONS * Math.sqrt((double) unequal);
   }
 
   /** Whether, in addition, length alone tells which answer is chosen in three of four pairs. */

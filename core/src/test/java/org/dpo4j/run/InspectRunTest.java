@@ -154,8 +154,8 @@ class InspectRunTest {
     assertThat(text())
         .contains("boundary: before the end of the template's prompt", "(as with <think>)");
     run(Map.of("chat_template", template), false);
-    assertThat(text())
-        .contains("  boundary before the end of the template's prompt", ": 1 of 1 (100 %)");
+    assertThat(unwrapped())
+        .contains(" boundary in 1 of 1 (100 %): before the end of the template's prompt");
     write("{\"prompt\":\"How long sho\",\"chosen\":\"uld it\",\"rejected\":\"w it\"}");
     run(Map.of("row", 1), false);
     assertThat(text()).contains("boundary: before a token that crosses the end of the prompt");

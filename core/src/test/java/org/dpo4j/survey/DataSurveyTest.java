@@ -113,6 +113,8 @@ class DataSurveyTest {
         .noneMatch(finding -> finding.contains("longer one"));
     // Three of four, of so few that a coin does it too.
     assertThat(new LengthBias(6, 2, 0, 9, 5).isClear()).isFalse();
+    assertThat(new LengthBias(6, 2, 0, 9, 5).isEven()).isFalse();
+    assertThat(new LengthBias(59, 41, 0, 9, 5).isEven()).isTrue();
     assertThat(new LengthBias(60, 30, 0, 9, 5).isClear()).isTrue();
     assertThat(new LengthBias(60, 30, 0, 9, 5).isStrong()).isFalse();
     assertThat(new LengthBias(0, 0, 4, 5, 5).isClear()).isFalse();
