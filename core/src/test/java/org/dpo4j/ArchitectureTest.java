@@ -35,6 +35,7 @@ class ArchitectureTest {
           "data",
           "tokenizer",
           "encode",
+          "survey",
           "torch",
           "batch",
           "model",
@@ -58,7 +59,7 @@ class ArchitectureTest {
           "demo");
 
   private static final List<String> WITHOUT_TENSORS =
-      List.of("jinja", "options", "data", "tokenizer", "encode");
+      List.of("jinja", "options", "data", "tokenizer", "encode", "survey");
 
   private static final JavaClasses CORE =
       new ClassFileImporter()

@@ -116,7 +116,7 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(
         RunCommand.line(
             "inspect",
-            "Shows the tokens of each row: where the prompt ends, what is cut or dropped.",
+            "Shows the tokens of rows and what is wrong with the data, and advises options.",
             runner,
             InspectConfig.OPTIONS,
             InspectConfig::checkInputs,

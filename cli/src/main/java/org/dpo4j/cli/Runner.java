@@ -16,7 +16,9 @@ interface Runner {
       public <C> void run(C config, BiConsumer<C, RunOutput> work) {
         try (TerminalProgress progress = new TerminalProgress(console)) {
           work.accept(
-              config, new RunOutput(console.out(), console.err(), progress, OptionText::flags));
+              config,
+              new RunOutput(
+                  console.out(), console.err(), progress, OptionText::flags, console.coloured()));
         }
       }
     };

@@ -52,6 +52,10 @@ class HostileTextTest {
           "[\\p{Cc}&&[^\\n\\t]]|[\\u0080-\\u009f\\u202a-\\u202e\\u2066-\\u2069\\u200b\\u200d-\\u200f"
               + "\\u061c\\ufeff\\u2028\\u2029]");
 
+  /** This program's own colours: a sequence before a part of a line, and one behind it. */
+  private static final Pattern COLOURS =
+      Pattern.compile("\u001b\\[(?:1|2|3[156]|1;3[23])m([^\u001b]*)\u001b\\[0m");
+
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
   private final Path folder;
@@ -225,7 +229,7 @@ class HostileTextTest {
 
   @Test
   void notesWarningsBarsAndLinesOfLibrariesAreHarmless() {
-    Console console = Console.of(out, true, err, true);
+    Console console = Console.of(out, true, err, true, Map.of());
     RunOutput output =
         new RunOutput(console.out(), console.err(), new TerminalProgress(console), text -> text);
     output.note(EVIL);
@@ -243,7 +247,10 @@ class HostileTextTest {
   /** No line of data passes for a message, and nothing acts but the bars of this program. */
   private void assertHarmless() {
     for (ByteArrayOutputStream stream : List.of(out, err)) {
-      String text = stream.toString(StandardCharsets.UTF_8).replace("\r\u001b[K", "");
+      String text =
+          COLOURS
+              .matcher(stream.toString(StandardCharsets.UTF_8).replace("\r\u001b[K", ""))
+              .replaceAll("$1");
       assertThat(active(text)).isEmpty();
       assertThat(text.lines().skip(1)).noneMatch(line -> line.startsWith("error: fake"));
     }
@@ -289,11 +296,11 @@ class HostileTextTest {
   }
 
   private int terminal(String... words) {
-    return run(Console.of(out, true, err, true), words);
+    return run(Console.of(out, true, err, true, Map.of()), words);
   }
 
   private int pipe(String... words) {
-    return run(Console.of(out, false, err, false), words);
+    return run(Console.of(out, false, err, false, Map.of()), words);
   }
 
   private static int run(Console console, String... words) {

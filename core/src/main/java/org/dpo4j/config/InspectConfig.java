@@ -4,6 +4,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
+import org.dpo4j.UsageException;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
 import org.dpo4j.encode.OnBadRow;
@@ -23,7 +25,15 @@ public record InspectConfig(
         Optional<Path> output,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "10", help = "rows to show when there is no output file; 0 = all") int rows,
-    @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow) {
+    @Option(help = "number of one row to show whole; 1 is the first") Optional<Integer> row,
+    @Option(help = "rows of one kind: kept, cut, dropped, bad, or words of a warning")
+        Optional<String> reason,
+    @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,
+    @Option(value = "false", help = "exit with 1 if anything is cut, dropped or warned of")
+        boolean strict) {
+
+  /** The value of {@code reason} for bad rows. */
+  public static final String BAD = "bad";
 
   /** The table of all options of {@code inspect}. */
   public static final OptionTable<InspectConfig> OPTIONS = OptionTable.of(InspectConfig.class);
@@ -32,6 +42,25 @@ public record InspectConfig(
     OptionChecks.atLeast("max_length", maxLength, 0, "0 means no truncation");
     DataInputs.columns(columns);
     OptionChecks.atLeast("rows", rows, 0, "0 means all");
+    row.ifPresent(number -> OptionChecks.atLeast("row", number, 1, "1 is the first"));
+    if (row.isPresent() && reason.isPresent()) {
+      throw new UsageException(
+          "reason",
+          "chooses among many rows",
+          OptionText.of("{row} names one"),
+          "leave one of them out");
+    }
+    if (row.isPresent() && strict) {
+      throw new UsageException(
+          "strict", "is about all rows", OptionText.of("{row} shows one"), "leave one of them out");
+    }
+    if (reason.filter(BAD::equals).isPresent() && onBadRow == OnBadRow.STOP) {
+      throw new UsageException(
+          "reason",
+          "shows bad rows where they are skipped",
+          OptionText.of("{on_bad_row} is stop"),
+          OptionText.of("pass {on_bad_row} skip"));
+    }
   }
 
   /** The files that are read; throws UsageException if one does not exist. */

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param texts the texts that were tokenized
  * @param unmatchedPromptIds the last ids of the prompt that change when a completion follows it;
  *     they are left out of the example, as in TRL. Usually empty
- * @param warnings what is legal in this row but rarely intended, identical for all rows with it
+ * @param warnings what is legal in this row but rarely intended, identical for all rows with it; of
+ *     a bad row, what is wrong
  * @param notes effects of the chat template that occur in every row
  * @param numbers of the row, none if it is bad
  */
@@ -64,6 +65,33 @@ public record EncodedRow(
     }
   }
 
+  /** Where the prompt of an example ends, and why there. */
+  public enum Boundary {
+    /** The ids of the prompt alone open the prompt with every completion. */
+    PROMPT_END("at the last id of the prompt, whose ids open the text with each completion"),
+    /** A token holds the end of the prompt and the start of a completion. */
+    CROSSING_TOKEN("before a token that crosses the end of the prompt (a merge of both texts)"),
+    /** The template writes an end of the prompt that it does not repeat in a conversation. */
+    LOST_HEADER(
+        "before the end of the template's prompt, which the conversation does not repeat (as with"
+            + " <think>)"),
+    /** A completion begins with another turn than the assistant's. */
+    OTHER_TURN("before the role of a completion's first turn, which is not the assistant's"),
+    /** There is no prompt: a whole text or conversation. */
+    NONE("at the start, since there is no prompt");
+
+    private final String words;
+
+    Boundary(String words) {
+      this.words = words;
+    }
+
+    /** The place and the reason in words. */
+    public String words() {
+      return words;
+    }
+  }
+
   public EncodedRow {
     unmatchedPromptIds = List.copyOf(unmatchedPromptIds);
     warnings = Collections.unmodifiableSet(new TreeSet<>(warnings));
@@ -83,9 +111,26 @@ public record EncodedRow(
         Lengths.NONE,
         RenderedTexts.NONE,
         List.of(),
-        Set.of(),
+        Set.of(problem.text()),
         Set.of(),
         RowNumbers.NONE);
+  }
+
+  /** Whether it is a bad row that was skipped. */
+  public boolean isBad() {
+    return status == Status.DROPPED && uncut.completions().isEmpty();
+  }
+
+  /** Where the prompt ends, and how that was found. */
+  public Boundary boundary() {
+    if (warnings.contains(RowDoubts.LOST_HEADER)) {
+      return Boundary.LOST_HEADER;
+    } else if (warnings.contains(RowDoubts.OTHER_TURN)) {
+      return Boundary.OTHER_TURN;
+    } else if (!unmatchedPromptIds.isEmpty()) {
+      return Boundary.CROSSING_TOKEN;
+    }
+    return uncut.prompt() == 0 ? Boundary.NONE : Boundary.PROMPT_END;
   }
 
   /** The example, unless the row is dropped. */

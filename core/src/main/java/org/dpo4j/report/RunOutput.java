@@ -16,6 +16,7 @@ public final class RunOutput {
   private final PrintStream err;
   private final Progress progress;
   private final UnaryOperator<String> style;
+  private final boolean coloured;
   private final List<String> warnings = new ArrayList<>();
 
   /** For a Java program: messages name options without dashes. */
@@ -31,16 +32,31 @@ public final class RunOutput {
    */
   public RunOutput(
       PrintStream out, PrintStream err, Progress progress, UnaryOperator<String> style) {
+    this(out, err, progress, style, false);
+  }
+
+  /**
+   * As above.
+   *
+   * @param coloured whether {@code out} is a terminal that shows colours
+   */
+  public RunOutput(
+      PrintStream out,
+      PrintStream err,
+      Progress progress,
+      UnaryOperator<String> style,
+      boolean coloured) {
     this.data = out;
     this.out = SafePrintStream.on(out);
     this.err = SafePrintStream.on(err);
     this.progress = progress;
     this.style = style;
+    this.coloured = coloured;
   }
 
   /** The same streams for another run, which has no warnings yet. */
   public RunOutput ofAnotherRun() {
-    return new RunOutput(data, err, progress, style);
+    return new RunOutput(data, err, progress, style, coloured);
   }
 
   /** As {@link #ofAnotherRun}, with everything on the error stream. */
@@ -52,12 +68,27 @@ public final class RunOutput {
   public RunOutput naming(String option, String name) {
     String from = OptionText.of("{%s}", option);
     String to = OptionText.of("{%s}", name);
-    return new RunOutput(data, err, progress, text -> style.apply(text.replace(from, to)));
+    return new RunOutput(
+        data, err, progress, text -> style.apply(text.replace(from, to)), coloured);
   }
 
   /** Standard output for people: the header, lines of steps, summaries. */
   public PrintStream out() {
     return out;
+  }
+
+  /** Whether {@link #print} shows colours. */
+  public boolean coloured() {
+    return coloured;
+  }
+
+  /** Prints a line on standard output for people, in colour where that is a terminal. */
+  public void print(StyledLine line) {
+    if (coloured && out instanceof SafePrintStream terminal) {
+      terminal.printControls(line.inColour(style) + System.lineSeparator());
+    } else {
+      out.println(style.apply(line.text()));
+    }
   }
 
   /** Standard output for programs: rows and answers, exactly as they are. */

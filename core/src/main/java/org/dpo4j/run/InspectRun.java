@@ -2,51 +2,67 @@ package org.dpo4j.run;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
-import org.dpo4j.ExampleKind;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
+import org.dpo4j.UsageException;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.InspectConfig;
 import org.dpo4j.data.DataInput;
-import org.dpo4j.encode.EncodedCompletion;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.encode.EncodedRow;
+import org.dpo4j.encode.EncodingCounts;
 import org.dpo4j.encode.EncodingLimits;
 import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.report.RunOutput;
-import org.dpo4j.report.SafeText;
+import org.dpo4j.report.ShortNumber;
+import org.dpo4j.survey.DataSurvey;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TextTokenizer;
 import org.dpo4j.weights.HuggingFaceConfig;
 import org.dpo4j.weights.ModelFolder;
 
-/** Shows how rows are encoded: tokens, boundary, truncation, and why rows are dropped. */
+/**
+ * Shows how rows are encoded: tokens, boundary, truncation, and why rows are dropped; and what they
+ * are together: lengths, likeness, findings, and advice for training.
+ */
 public final class InspectRun {
 
-  private final TextTokenizer tokenizer;
+  private final InspectConfig config;
+  private final DataInput input;
   private final RunOutput output;
-  private final ExampleKind kind;
-  private final int rows;
+  private final DataSurvey survey;
   private int shown;
+  private int chosen;
 
-  private InspectRun(TextTokenizer tokenizer, RunOutput output, ExampleKind kind, int rows) {
-    this.tokenizer = tokenizer;
+  private InspectRun(InspectConfig config, DataInput input, RunOutput output) {
+    this.config = config;
+    this.input = input;
     this.output = output;
-    this.kind = kind;
-    this.rows = rows;
+    this.survey = new DataSurvey(input.kind());
   }
 
-  /** Writes one JSON line per row, or prints the first rows for reading. */
+  /**
+   * Writes one JSON line per row, or prints the first rows for reading; then the totals.
+   *
+   * @throws DpoException if a row is bad, or {@code strict} and anything is conspicuous
+   */
   public static void run(InspectConfig config, RunOutput output) {
     config.checkInputs();
     DataInput input = config.input().readingWhatItIs();
+    // Rows behind the one that is shown need not be read, unless files follow.
+    boolean one = config.row().isPresent() && input.files() == 1;
+    new InspectRun(config, one ? input.limited(config.row().get()) : input, output).run();
+  }
+
+  private void run() {
     ModelFolder folder = ModelFolder.of("model", config.model());
     HuggingFaceConfig model = folder.config().text();
     try (ModelTokenizer tokenizer =
@@ -58,22 +74,18 @@ public final class InspectRun {
                   config.maxLength(),
                   positions(model),
                   model.positiveInt("vocab_size", Integer.MAX_VALUE)));
-      boolean shown = config.output().isEmpty();
-      InspectRun inspection = new InspectRun(tokenizer.text(), output, input.kind(), config.rows());
       ExampleDataset.ReadSummary summary =
-          shown
-              ? ExampleDataset.forEachRow(
-                  input, encoder, config.onBadRow(), EncodingResources.threads(0), inspection::show)
-              : write(config, input, config.output().get(), encoder, output);
-      if (shown) {
-        DatasetSummary.lines(input, summary).forEach(line -> inspection.line("%s", line));
-        if (inspection.shown < summary.counts().pairs()) {
-          inspection.line(
-              "the first %d of %d %ss are shown; {rows} 0 shows all",
-              inspection.shown, summary.counts().pairs(), summary.counts().noun());
-        }
+          config.output().isPresent()
+              ? write(config.output().get(), encoder)
+              : show(encoder, tokenizer.text());
+      requireRow(summary);
+      if (config.row().isEmpty()) {
+        DatasetSummary.warn(output, input, summary, tokenizer.template() != null);
+        survey.findings().forEach(output::warn);
       }
-      DatasetSummary.warn(output, input, summary, tokenizer.template() != null);
+      if (config.strict()) {
+        requireNothing(summary.counts());
+      }
     }
   }
 
@@ -83,31 +95,105 @@ public final class InspectRun {
         "max_position_embeddings", model.positiveInt("n_positions", Integer.MAX_VALUE));
   }
 
-  private static ExampleDataset.ReadSummary write(
-      InspectConfig config,
-      DataInput input,
-      Path target,
-      ExampleEncoder encoder,
-      RunOutput output) {
+  private ExampleDataset.ReadSummary read(ExampleEncoder encoder, Consumer<EncodedRow> action) {
+    return ExampleDataset.forEachRow(
+        input,
+        encoder,
+        config.onBadRow(),
+        EncodingResources.threads(0),
+        row -> {
+          survey.add(row);
+          if (isChosen(row)) {
+            chosen++;
+            action.accept(row);
+          }
+        });
+  }
+
+  /** Whether the row is one of those that the options ask for. */
+  private boolean isChosen(EncodedRow row) {
+    if (config.row().isPresent()) {
+      return row.origin().row() == config.row().get();
+    }
+    if (config.reason().isEmpty()) {
+      return true;
+    }
+    String reason = config.reason().get().toLowerCase(Locale.ROOT);
+    if (reason.equals(InspectConfig.BAD)) {
+      return row.isBad();
+    }
+    return row.status().toString().equals(reason)
+        ? !row.isBad()
+        : Stream.concat(Stream.of(row.reason()), row.warnings().stream())
+            .anyMatch(text -> output.styled(text).toLowerCase(Locale.ROOT).contains(reason));
+  }
+
+  private ExampleDataset.ReadSummary show(ExampleEncoder encoder, TextTokenizer tokenizer) {
+    RowView view = new RowView(tokenizer, output, input.kind(), config.row().isPresent());
+    view.legend();
+    ExampleDataset.ReadSummary summary =
+        read(
+            encoder,
+            row -> {
+              if (view.whole() || config.rows() == 0 || shown < config.rows()) {
+                shown++;
+                view.show(row);
+              }
+            });
+    if (config.row().isEmpty()) {
+      if (shown < chosen) {
+        Prose.rows("", hint(summary.counts())).forEach(this::line);
+        line("");
+      }
+      totals(summary).forEach(this::line);
+    }
+    return summary;
+  }
+
+  /** How to see what was not shown. */
+  private String hint(EncodingCounts counts) {
+    String rows =
+        config.reason().isPresent()
+            ? "%d of the %d %ss for this {reason}".formatted(shown, chosen, counts.noun())
+            : "the first %d of %d %ss".formatted(shown, counts.pairs(), counts.noun());
+    return OptionText.of(
+        rows
+            + (shown == 1 ? " is" : " are")
+            + " shown; {rows} 0 shows all (for a pager such as less), {row} N shows one whole"
+            + (config.reason().isPresent() ? "" : ", {reason} dropped those that are dropped"));
+  }
+
+  private void line(String text) {
+    output.out().println(output.styled(text));
+  }
+
+  /** What became of the rows, what they are together, and what that advises. */
+  private List<String> totals(ExampleDataset.ReadSummary summary) {
+    List<String> lines = new ArrayList<>(DatasetSummary.lines(input, summary));
+    lines.addAll(SurveyLines.of(survey, summary.counts().noun()));
+    List<String> advice = TrainingAdvice.of(survey, input.kind(), config.model());
+    if (!advice.isEmpty()) {
+      lines.add("");
+      lines.add("advice, from these %ss and this model:".formatted(summary.counts().noun()));
+      advice.forEach(text -> lines.addAll(Prose.rows("  ", text)));
+    }
+    return lines;
+  }
+
+  private ExampleDataset.ReadSummary write(Path target, ExampleEncoder encoder) {
     List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
     inputs.add(config.model());
     config.template().chatTemplate().ifPresent(inputs::add);
     try (RowWriter writer = RowWriter.open(target, inputs, output)) {
       ExampleDataset.ReadSummary summary =
-          ExampleDataset.forEachRow(
-              input,
-              encoder,
-              config.onBadRow(),
-              EncodingResources.threads(0),
-              row -> writer.write(values(row, writer.start(row, input), output)));
+          read(encoder, row -> writer.write(values(row, writer.start(row, input))));
       writer.publish();
-      writer.say(DatasetSummary.lines(input, summary));
+      writer.say(config.row().isPresent() ? List.of() : totals(summary));
       return summary;
     }
   }
 
-  private static Map<String, Object> values(
-      EncodedRow row, Map<String, Object> values, RunOutput output) {
+  private Map<String, Object> values(EncodedRow row, Map<String, Object> values) {
     row.numbers().weight().ifPresent(weight -> values.put("weight", weight));
     Optional<EncodedExample> pair = row.usable();
     if (pair.isPresent()) {
@@ -118,7 +204,7 @@ public final class InspectRun {
               completion -> values.put(pair.get().column(completion) + "_ids", completion.ids()));
     }
     values.put("prompt_text", row.texts().prompt());
-    List<String> columns = columns(row.texts().completions().size());
+    List<String> columns = RowView.columns(row.texts().completions().size());
     for (int i = 0; i < columns.size(); i++) {
       values.put(columns.get(i) + "_text", row.texts().completions().get(i));
     }
@@ -127,72 +213,30 @@ public final class InspectRun {
     return values;
   }
 
-  private void show(EncodedRow row) {
-    if (rows > 0 && shown >= rows) {
-      return;
+  private void requireRow(ExampleDataset.ReadSummary summary) {
+    if (config.row().isPresent() && chosen == 0) {
+      throw new UsageException(
+          "row",
+          "must be the number of a row",
+          "was %d, and there are %s"
+              .formatted(config.row().get(), ShortNumber.count(summary.counts().rows(), "row")),
+          "rows count from 1 in each file");
     }
-    shown++;
-    line(
-        "%s row %d: %s%s%s%s",
-        row.origin(),
-        row.origin().row(),
-        row.status(),
-        row.reason().isEmpty() ? "" : ", " + row.reason(),
-        kind == ExampleKind.LABELED
-            ? row.usable().map(EncodedExample::isDesirable).map(", label %s"::formatted).orElse("")
-            : "",
-        row.numbers().weight().isPresent()
-            ? ", weight " + row.numbers().weight().getAsDouble()
-            : "");
-    Optional<EncodedExample> pair = row.usable();
-    if (pair.isPresent()) {
-      side("prompt", pair.get().promptIds(), row.uncut().prompt());
-      for (int i = 0; i < pair.get().completions().size(); i++) {
-        EncodedCompletion completion = pair.get().completions().get(i);
-        side(pair.get().column(completion), completion.ids(), row.uncut().completions().get(i));
-      }
-    } else if (row.uncut().prompt() > 0) {
-      List<String> columns = columns(row.uncut().completions().size());
-      line(
-          "  prompt %d ids%s",
-          row.uncut().prompt(),
-          IntStream.range(0, columns.size())
-              .mapToObj(i -> ", %s %d".formatted(columns.get(i), row.uncut().completions().get(i)))
-              .collect(Collectors.joining()));
+  }
+
+  /** Everything that is cut, dropped or warned of, in one error. */
+  private void requireNothing(EncodingCounts counts) {
+    List<String> found = new ArrayList<>();
+    if (counts.cut() > 0) {
+      found.add("%d of %d %ss are cut".formatted(counts.cut(), counts.pairs(), counts.noun()));
     }
-    if (!row.unmatchedPromptIds().isEmpty()) {
-      line(
-          "  note: the prompt alone ends in other tokens (%s); the boundary is before them",
-          tokens(row.unmatchedPromptIds().stream().mapToInt(Integer::intValue).toArray()));
+    counts.dropped().forEach((reason, tally) -> found.add(tally.rows() + " dropped: " + reason));
+    counts.bad().forEach((reason, tally) -> found.add(tally.rows() + " bad: " + reason));
+    output.warnings().forEach(warning -> found.add(warning.split("[;(]", 2)[0].strip()));
+    if (!found.isEmpty()) {
+      throw new DpoException(
+          OptionText.of("{strict} allows no findings, and there are %s: ", found.size())
+              + String.join("; ", found));
     }
-    row.warnings().forEach(warning -> line("  warning: %s", warning));
-    row.notes().forEach(note -> line("  note: %s", note));
-    line("");
-  }
-
-  private static List<String> columns(int completions) {
-    return switch (completions) {
-      case 0 -> List.of();
-      case 1 -> List.of("completion");
-      default -> List.of("chosen", "rejected");
-    };
-  }
-
-  private void side(String name, int[] ids, int uncut) {
-    String cut = ids.length == uncut ? "" : "│ ... " + (uncut - ids.length) + " ids cut";
-    String aligned = kind == ExampleKind.PAIRS ? "%-8s" : "%-10s";
-    line("  " + aligned + " %4d ids  %s%s", name, ids.length, tokens(ids), cut);
-  }
-
-  /** Token by token, with line breaks, tabs and what is invisible escaped. */
-  private String tokens(int[] ids) {
-    return Arrays.stream(ids)
-        .mapToObj(id -> tokenizer.decode(new int[] {id}))
-        .map(text -> SafeText.line(text.replace("\\", "\\\\").replace("\t", "\\t")))
-        .collect(Collectors.joining("│"));
-  }
-
-  private void line(String format, Object... values) {
-    output.out().println(output.styled(OptionText.of(format, values)));
   }
 }

@@ -1,6 +1,8 @@
 package org.dpo4j.run;
 
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
 import org.dpo4j.OptionText;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.RunOutput;
@@ -31,14 +33,25 @@ record Prose(PrintStream stream, RunOutput output) {
 
   /** Prints an indented sentence, wrapped at the width of the summary. */
   void wrapped(String sentence) {
-    StringBuilder row = new StringBuilder("  ");
+    rows("  ", sentence).forEach(stream::println);
+  }
+
+  /**
+   * A sentence in rows of the width of the summary.
+   *
+   * @param indent of the first row; the others have two spaces more
+   */
+  static List<String> rows(String indent, String sentence) {
+    List<String> rows = new ArrayList<>();
+    StringBuilder row = new StringBuilder(indent);
     for (String word : sentence.split(" ", -1)) {
       if (row.length() + word.length() > WIDTH) {
-        stream.println(row.toString().stripTrailing());
-        row = new StringBuilder("    ");
+        rows.add(row.toString().stripTrailing());
+        row = new StringBuilder(indent + "  ");
       }
       row.append(word).append(' ');
     }
-    stream.println(row.toString().stripTrailing());
+    rows.add(row.toString().stripTrailing());
+    return rows;
   }
 }

@@ -254,12 +254,22 @@ final class HuggingFaceTextTokenizer implements TextTokenizer, AutoCloseable {
   /** The text of the ids, special tokens included and no spaces cleaned up; unknown ids are "". */
   @Override
   public String decode(int[] ids) {
+    return decode(ids, false);
+  }
+
+  @Override
+  public boolean isSpecial(int id) {
+    int[] alone = {id};
+    return decode(alone, true).isEmpty() && !decode(alone, false).isEmpty();
+  }
+
+  private String decode(int[] ids, boolean withoutSpecial) {
     long[] wide = new long[ids.length];
     for (int i = 0; i < ids.length; i++) {
       wide[i] = ids[i];
     }
     try {
-      return tokenizer.decode(wide, false);
+      return tokenizer.decode(wide, withoutSpecial);
     } catch (RuntimeException e) {
       throw cannot("decode its own ids", e);
     }

@@ -33,6 +33,11 @@ public interface TextTokenizer {
   /** The text of the ids, special tokens included. */
   String decode(int[] ids);
 
+  /** Whether the id is a control token rather than text, as far as the tokenizer knows. */
+  default boolean isSpecial(int id) {
+    return false;
+  }
+
   /**
    * Token ids with their places in the text. All arrays have the same length.
    *
