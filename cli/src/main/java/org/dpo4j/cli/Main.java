@@ -17,6 +17,7 @@ import org.dpo4j.config.InspectConfig;
 import org.dpo4j.config.LedgerConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PairsConfig;
+import org.dpo4j.config.ReportConfig;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.ServeConfig;
@@ -32,6 +33,7 @@ import org.dpo4j.run.InspectRun;
 import org.dpo4j.run.LedgerRun;
 import org.dpo4j.run.MergeRun;
 import org.dpo4j.run.PairsRun;
+import org.dpo4j.run.ReportRun;
 import org.dpo4j.run.SampleRun;
 import org.dpo4j.run.ScoreRun;
 import org.dpo4j.run.ServeRun;
@@ -101,6 +103,16 @@ public final class Main implements Callable<Integer> {
             LedgerConfig.OPTIONS,
             LedgerConfig::checkInputs,
             LedgerRun::run,
+            "run",
+            "PATH"));
+    line.addSubcommand(
+        RunCommand.line(
+            "report",
+            "Writes a page that explains a finished run, also of TRL's.",
+            runner,
+            ReportConfig.OPTIONS,
+            ReportConfig::checkInputs,
+            ReportRun::run,
             "run",
             "PATH"));
     line.addSubcommand(

@@ -1,6 +1,7 @@
 package org.dpo4j.data;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -145,6 +146,22 @@ public final class PendingFile implements AutoCloseable {
       }
     } catch (IOException | OverlappingFileLockException e) {
       return; // in use, or not ours to remove
+    }
+  }
+
+  /**
+   * Writes a whole file, which appears under its name when it is complete.
+   *
+   * @param target replaced if it exists
+   * @throws IOException if that fails; the target is as it was
+   */
+  public static void write(Path target, byte[] content) throws IOException {
+    try (PendingFile file = create(target)) {
+      ByteBuffer bytes = ByteBuffer.wrap(content);
+      while (bytes.hasRemaining()) {
+        file.channel().write(bytes);
+      }
+      file.publish();
     }
   }
 

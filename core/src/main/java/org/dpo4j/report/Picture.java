@@ -199,6 +199,11 @@ public final class Picture {
    * @throws IOException when the file cannot be written
    */
   public void writeSvg(Path file) throws IOException {
+    Files.writeString(file, svg());
+  }
+
+  /** The SVG as text. */
+  String svg() {
     StringBuilder svg = new StringBuilder();
     svg.append(
         format(
@@ -207,8 +212,7 @@ public final class Picture {
                 + "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
             width, height, width, height));
     marks.forEach(mark -> svg.append(element(mark)).append('\n'));
-    svg.append("</svg>\n");
-    Files.writeString(file, svg);
+    return svg.append("</svg>\n").toString();
   }
 
   private static String element(Mark mark) {

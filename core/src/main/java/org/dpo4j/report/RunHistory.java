@@ -33,7 +33,7 @@ public final class RunHistory implements TrainingListener {
     }
 
     /** Names the set behind a noun, if it has a name. */
-    String of() {
+    public String of() {
       return last.dataset().isEmpty() ? "" : " of " + last.dataset();
     }
   }

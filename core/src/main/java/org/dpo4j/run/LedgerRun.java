@@ -7,11 +7,9 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
@@ -25,7 +23,6 @@ import org.dpo4j.evaluate.Suspicion.Suspect;
 import org.dpo4j.report.Ledger;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.RunOutput;
-import org.dpo4j.report.SafeText;
 import org.dpo4j.report.ShortNumber;
 import org.jspecify.annotations.Nullable;
 
@@ -76,7 +73,7 @@ public final class LedgerRun {
         summary.suspects().stream()
             .limit(config.rows() == 0 ? Integer.MAX_VALUE : config.rows())
             .toList();
-    Map<RowOrigin, PairTexts> texts = texts(shown);
+    Map<RowOrigin, PairTexts> texts = LedgerSummary.texts(shown, trained(), output);
     for (Suspect suspect : shown) {
       print(prose, suspect, texts.get(suspect.history().pair()));
     }
@@ -110,46 +107,13 @@ public final class LedgerRun {
                 history.pair(),
                 summary.isTraining(suspect) ? "" : " (held out)",
                 suspect.score(),
-                history.visits().stream()
-                        .limit(8)
-                        .map(visit -> String.format(Locale.ROOT, "%+.2f", visit.margin()))
-                        .collect(Collectors.joining(" "))
-                    + (history.visits().size() > 8 ? " ..." : ""),
+                LedgerSummary.margins(history),
                 ShortNumber.count(history.flips(), "change") + " of sign"));
     if (texts != null) {
-      prose.print("    prompt    " + excerpt(texts.prompt()));
-      prose.print("    chosen    " + excerpt(texts.chosen()));
-      prose.print("    rejected  " + excerpt(texts.rejected()));
+      prose.print("    prompt    " + LedgerSummary.excerpt(texts.prompt(), EXCERPT));
+      prose.print("    chosen    " + LedgerSummary.excerpt(texts.chosen(), EXCERPT));
+      prose.print("    rejected  " + LedgerSummary.excerpt(texts.rejected(), EXCERPT));
     }
-  }
-
-  private static String excerpt(String text) {
-    String line = SafeText.line(text.strip());
-    return line.codePointCount(0, line.length()) <= EXCERPT
-        ? line
-        : line.substring(0, line.offsetByCodePoints(0, EXCERPT)) + " ...";
-  }
-
-  /** As they are in the files now; a file that is gone or changed costs the texts alone. */
-  private Map<RowOrigin, PairTexts> texts(List<Suspect> suspects) {
-    Set<RowOrigin> wanted =
-        suspects.stream().map(suspect -> suspect.history().pair()).collect(Collectors.toSet());
-    Map<RowOrigin, PairTexts> texts = new LinkedHashMap<>();
-    Optional<TrainingConfig> trained = trained();
-    if (trained.isEmpty() || wanted.isEmpty()) {
-      return texts;
-    }
-    try {
-      texts.putAll(PairTexts.read(trained.get().data().training(), wanted));
-      trained
-          .get()
-          .data()
-          .heldOut()
-          .forEach(set -> texts.putAll(PairTexts.read(set.input(), wanted)));
-    } catch (DpoException e) {
-      output.note("the pairs are shown without their texts: " + e.text());
-    }
-    return texts;
   }
 
   private Optional<TrainingConfig> trained() {

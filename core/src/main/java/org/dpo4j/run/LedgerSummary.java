@@ -2,16 +2,25 @@ package org.dpo4j.run;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.dpo4j.DpoException;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.PairTexts;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.evaluate.PairHistory;
 import org.dpo4j.evaluate.Suspicion;
 import org.dpo4j.evaluate.Suspicion.Suspect;
 import org.dpo4j.report.Ledger;
+import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.SafeText;
 import org.dpo4j.report.ShortNumber;
 
 /**
@@ -25,6 +34,7 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
 
   private static final double SATURATED = 0.05;
   private static final int TENTH = 10;
+  private static final int MOST_MARGINS = 8;
 
   static LedgerSummary of(Ledger ledger, double threshold) {
     List<Suspect> all = new ArrayList<>(Suspicion.of(ledger.training()));
@@ -83,6 +93,52 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
             "gradient: at its last visit, %.0f %% of the pairs pulled with less than %s of their beta (saturated)",
             percent(pairs, pair -> pair.last().pull() < SATURATED), ShortNumber.of(SATURATED)));
     return lines;
+  }
+
+  /**
+   * The texts of pairs, as they are in the files now; a file that is gone or changed costs the
+   * texts alone.
+   *
+   * @param trained options of the run, which name the files
+   * @param output receives a note if a file cannot be read
+   */
+  static Map<RowOrigin, PairTexts> texts(
+      List<Suspect> suspects, Optional<TrainingConfig> trained, RunOutput output) {
+    Set<RowOrigin> wanted = new HashSet<>();
+    suspects.forEach(suspect -> wanted.add(suspect.history().pair()));
+    Map<RowOrigin, PairTexts> texts = new HashMap<>();
+    if (trained.isEmpty() || wanted.isEmpty()) {
+      return texts;
+    }
+    try {
+      texts.putAll(PairTexts.read(trained.get().data().training(), wanted));
+      trained
+          .get()
+          .data()
+          .heldOut()
+          .forEach(set -> texts.putAll(PairTexts.read(set.input(), wanted)));
+    } catch (DpoException e) {
+      output.note("the pairs are shown without their texts: " + e.text());
+    }
+    return texts;
+  }
+
+  /** The beginning of a text on one line. */
+  static String excerpt(String text, int most) {
+    String line = SafeText.line(text.strip());
+    return line.codePointCount(0, line.length()) <= most
+        ? line
+        : line.substring(0, line.offsetByCodePoints(0, most)) + " ...";
+  }
+
+  /** The margins of a pair in the order of its visits, the first of them. */
+  static String margins(PairHistory history) {
+    String first =
+        history.visits().stream()
+            .limit(MOST_MARGINS)
+            .map(visit -> format("%+.2f", visit.margin()))
+            .collect(Collectors.joining(" "));
+    return history.visits().size() > MOST_MARGINS ? first + " ..." : first;
   }
 
   private static double percent(List<PairHistory> pairs, Predicate<PairHistory> property) {

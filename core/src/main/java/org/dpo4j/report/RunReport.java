@@ -1,0 +1,81 @@
+package org.dpo4j.report;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a report of a run says, in the order of the questions that it answers.
+ *
+ * @param title of the page
+ * @param subtitle below it
+ * @param worked whether the run did what it was meant to, in sentences
+ * @param figures held-out figures before and after
+ * @param real whether the gain is more than chance, in sentences
+ * @param evaluation tables of {@code eval}
+ * @param worse what got worse, in sentences; never empty
+ * @param pairs what became of the pairs, in sentences
+ * @param suspects pairs that may be mislabelled
+ * @param repeat commands that repeat the run
+ * @param inputs the files of the run with their hashes
+ * @param changed options that differ from their defaults
+ * @param options all options
+ * @param curves an SVG, if there is a curve
+ * @param madeBy the program that made the report
+ */
+public record RunReport(
+    String title,
+    String subtitle,
+    List<String> worked,
+    List<Change> figures,
+    List<String> real,
+    List<Table> evaluation,
+    List<String> worse,
+    List<String> pairs,
+    List<Suspect> suspects,
+    List<String> repeat,
+    Map<String, String> inputs,
+    Map<String, String> changed,
+    Map<String, String> options,
+    Optional<Picture> curves,
+    String madeBy) {
+
+  /** A figure before and after. */
+  public record Change(String name, String before, String after) {}
+
+  /**
+   * A table.
+   *
+   * @param caption above it
+   * @param header one cell for each column
+   * @param rows as many cells each; the first is a name
+   */
+  public record Table(String caption, List<String> header, List<List<String>> rows) {}
+
+  /**
+   * A pair that may be mislabelled.
+   *
+   * @param place file and row
+   * @param margins at its visits, as text
+   * @param prompt excerpt; "" if the file is gone
+   * @param chosen excerpt
+   * @param rejected excerpt
+   */
+  public record Suspect(
+      String place, String margins, String prompt, String chosen, String rejected) {}
+
+  public RunReport {
+    worked = List.copyOf(worked);
+    figures = List.copyOf(figures);
+    real = List.copyOf(real);
+    evaluation = List.copyOf(evaluation);
+    worse = List.copyOf(worse);
+    pairs = List.copyOf(pairs);
+    suspects = List.copyOf(suspects);
+    repeat = List.copyOf(repeat);
+    inputs = new LinkedHashMap<>(inputs);
+    changed = new LinkedHashMap<>(changed);
+    options = new LinkedHashMap<>(options);
+  }
+}

@@ -1,0 +1,487 @@
+package org.dpo4j.run;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.dpo4j.Dpo4j;
+import org.dpo4j.DpoException;
+import org.dpo4j.EvaluationReport;
+import org.dpo4j.ExampleKind;
+import org.dpo4j.OptionText;
+import org.dpo4j.StepReport;
+import org.dpo4j.TrainingMetrics;
+import org.dpo4j.UsageException;
+import org.dpo4j.config.DataInputs;
+import org.dpo4j.config.ReportConfig;
+import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.BoundedJson;
+import org.dpo4j.data.FileFailure;
+import org.dpo4j.data.JsonFault;
+import org.dpo4j.data.PairTexts;
+import org.dpo4j.data.PendingFile;
+import org.dpo4j.data.RowOrigin;
+import org.dpo4j.data.Sha256;
+import org.dpo4j.evaluate.Proportion;
+import org.dpo4j.evaluate.Suspicion.Suspect;
+import org.dpo4j.options.BoundedFile;
+import org.dpo4j.options.Limit;
+import org.dpo4j.options.OptionSpec;
+import org.dpo4j.options.OptionType;
+import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.HtmlReport;
+import org.dpo4j.report.Ledger;
+import org.dpo4j.report.RunHistory;
+import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.RunReport;
+import org.dpo4j.report.ShortNumber;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/** Writes one page that explains a finished run to somebody who has not seen it. */
+public final class ReportRun {
+
+  private static final int EXCERPT = 400;
+  private static final double THRESHOLD = 1.5;
+
+  /** Changes below this many nats, or this share, are none. */
+  private static final double VISIBLE = 0.1;
+
+  private final ReportConfig config;
+  private final RunOutput output;
+  private final FinishedRun run;
+  private final Optional<JsonNode> evaluation;
+
+  private ReportRun(
+      ReportConfig config, RunOutput output, FinishedRun run, Optional<JsonNode> evaluation) {
+    this.config = config;
+    this.output = output;
+    this.run = run;
+    this.evaluation = evaluation;
+  }
+
+  /**
+   * Reads the files of the run and writes the page.
+   *
+   * @throws DpoException if a file is damaged, or the page cannot be written
+   */
+  public static void run(ReportConfig config, RunOutput output) {
+    config.checkInputs();
+    FinishedRun run = FinishedRun.read(config.state(), Optional.empty(), output);
+    Optional<JsonNode> evaluation =
+        Files.isRegularFile(config.evaluation())
+            ? Optional.of(json(config.evaluation()))
+            : Optional.empty();
+    Path page = config.page();
+    if (Files.isDirectory(page)) {
+      throw new UsageException(
+          "output", "must be a file", "%s is a folder".formatted(page), "name a file");
+    }
+    try {
+      RunReport report = new ReportRun(config, output, run, evaluation).report();
+      PendingFile.write(
+          page.toAbsolutePath(), HtmlReport.of(report).getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] cannot be written: %s".formatted(page, FileFailure.reason(e, page)), e);
+    }
+    output.out().println("written to " + page);
+  }
+
+  private static JsonNode json(Path file) {
+    try {
+      JsonNode json = BoundedJson.LENIENT.readTree(BoundedFile.bytes(file, Limit.CONFIG_BYTES));
+      if (!json.path("models").isArray()) {
+        throw new DpoException("[%s] must be what eval writes, but has no models".formatted(file));
+      }
+      return json;
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
+    } catch (JacksonException e) {
+      throw new DpoException("[%s] is not valid JSON: %s".formatted(file, JsonFault.words(e)), e);
+    }
+  }
+
+  private RunReport report() throws IOException {
+    Optional<LedgerSummary> ledger = ledger();
+    List<Suspect> suspects =
+        ledger.map(LedgerSummary::suspects).orElse(List.of()).stream()
+            .limit(config.rows())
+            .toList();
+    return new RunReport(
+        Paths.name(config.run().toAbsolutePath()),
+        subtitle(),
+        run.conclusion().summary(),
+        changes(),
+        real(),
+        tables(),
+        worse(),
+        pairs(ledger, suspects),
+        shown(suspects, ledger),
+        repeat(),
+        inputs(),
+        changedOptions(),
+        run.options().map(ReportRun::allOptions).orElse(Map.of()),
+        run.history().steps().isEmpty()
+            ? Optional.empty()
+            : Optional.of(
+                CurvesPlot.draw(
+                    Paths.name(config.run().toAbsolutePath()),
+                    subtitle(),
+                    run.history(),
+                    stepsPerEpoch())),
+        "This report was made by dpo4j %s from the files of the run. It loads nothing."
+            .formatted(Dpo4j.version()));
+  }
+
+  private double stepsPerEpoch() {
+    return run.history()
+        .lastStep()
+        .filter(last -> last.epoch() > 0)
+        .map(last -> last.step() / last.epoch())
+        .orElse(0.0);
+  }
+
+  private String subtitle() {
+    int steps = run.history().lastStep().map(StepReport::step).orElse(0);
+    return run.options()
+        .map(
+            options ->
+                "%s tuned with %s on %s, %s"
+                    .formatted(
+                        Paths.name(options.model().model()),
+                        new RunDescriptions(options).loss(),
+                        options.data().training().paths(),
+                        ShortNumber.count(steps, "step")))
+        .orElse("a run of another program, %s".formatted(ShortNumber.count(steps, "step")));
+  }
+
+  private List<RunReport.Change> changes() {
+    List<RunReport.Change> changes = new ArrayList<>();
+    for (RunHistory.HeldOut sides : run.history().heldOut()) {
+      TrainingMetrics before = sides.first().metrics();
+      TrainingMetrics after = sides.last().metrics();
+      String of = sides.of();
+      changes.add(change("loss" + of, before.loss(), after.loss()));
+      if (after.kind() == ExampleKind.PAIRS) {
+        changes.add(
+            new RunReport.Change(
+                "accuracy by reward margin" + of,
+                before.tied() ? "-" : percent(before.rewardsAccuracies()),
+                percent(after.rewardsAccuracies())));
+        changes.add(
+            change(
+                "reward margin" + of,
+                before.tied() ? 0 : before.rewardsMargins(),
+                after.rewardsMargins()));
+      }
+      if (after.kind() != ExampleKind.DEMONSTRATIONS) {
+        changes.add(
+            change("log-probability of chosen" + of, before.logpsChosen(), after.logpsChosen()));
+        changes.add(
+            change(
+                "log-probability of rejected" + of, before.logpsRejected(), after.logpsRejected()));
+      }
+      changes.add(change("entropy of the next token" + of, before.entropy(), after.entropy()));
+    }
+    return changes;
+  }
+
+  private static RunReport.Change change(String name, double before, double after) {
+    return new RunReport.Change(name, ShortNumber.of(before), ShortNumber.of(after));
+  }
+
+  /** Sentences about chance. */
+  private List<String> real() {
+    List<String> lines = new ArrayList<>();
+    for (RunHistory.HeldOut sides : run.history().heldOut()) {
+      EvaluationReport last = sides.last();
+      if (last.metrics().kind() != ExampleKind.PAIRS
+          || last.examples() == 0
+          || last.metrics().tied()) {
+        continue;
+      }
+      int right = (int) Math.rint(last.metrics().rewardsAccuracies() * last.examples());
+      Proportion share = new Proportion(Math.min(right, last.examples()), last.examples());
+      String interval =
+          "%s of %s%s are right (%s, 95 %% interval %s to %s)"
+              .formatted(
+                  ShortNumber.count(right, "pair").replaceAll(" pairs?$", ""),
+                  ShortNumber.count(last.examples(), "held-out pair"),
+                  sides.of(),
+                  percent(share.share()),
+                  percent(share.low()),
+                  percent(share.high()));
+      lines.add(
+          interval
+              + (share.low() > 0.5
+                  ? ". Guessing would get half of them: the gain is real on pairs like these."
+                  : share.high() < 0.5
+                      ? ". That is fewer than guessing would get: the model learnt the opposite of"
+                          + " these pairs."
+                      : ". The interval holds one half, which guessing would get: more held-out"
+                          + " pairs are needed to call the gain real."));
+    }
+    if (lines.isEmpty()) {
+      lines.add(
+          run.history().evaluations().isEmpty()
+              ? "Nothing is known: the run had no held-out pairs. Give eval_file or eval_split to the"
+                  + " next run, or measure this model with eval."
+              : "The evaluations of this run do not count pairs, so they cannot be compared with"
+                  + " chance.");
+    }
+    boolean chosenByIt =
+        run.options().filter(options -> options.checkpoints().loadBestModelAtEnd()).isPresent();
+    if (chosenByIt) {
+      lines.add(
+          "The saved checkpoint was chosen by the same held-out pairs, which flatters it: measure it"
+              + " on other pairs with eval.");
+    }
+    evaluation.ifPresent(
+        json ->
+            json.path("differences")
+                .forEach(difference -> lines.add(difference.path("sentences").asString(""))));
+    return lines;
+  }
+
+  private List<RunReport.Table> tables() {
+    List<RunReport.Table> tables = new ArrayList<>();
+    evaluation.ifPresent(
+        json -> {
+          for (JsonNode model : json.path("models")) {
+            tables.add(table(json, model));
+            slices(model).ifPresent(tables::add);
+          }
+        });
+    return tables;
+  }
+
+  private static RunReport.Table table(JsonNode json, JsonNode model) {
+    List<List<String>> rows = new ArrayList<>();
+    share(rows, "accuracy by reward margin", model.path("rewards/accuracies"));
+    share(rows, "with length controlled", model.path("rewards/accuracies_length_controlled"));
+    share(rows, "accuracy by log-probability", model.path("logps/accuracies"));
+    share(rows, "of the reference, by log-probability", model.path("ref_logps/accuracies"));
+    share(rows, "chosen answer less likely than before", model.path("chosen_fell"));
+    number(rows, "perplexity of chosen answers", model.path("perplexity/chosen"));
+    number(rows, "the same under the reference", model.path("ref_perplexity/chosen"));
+    number(rows, "calibration error", model.path("calibration").path("error"));
+    number(rows, "KL divergence from the reference per token", model.path("kl").path("per_token"));
+    return new RunReport.Table(
+        "eval of %s on %s"
+            .formatted(model.path("model").asString(""), json.path("data").asString("")),
+        List.of("", "value", "95 % interval", "pairs"),
+        rows);
+  }
+
+  private static void share(List<List<String>> rows, String name, JsonNode share) {
+    if (share.path("value").isNumber()) {
+      rows.add(
+          List.of(
+              name,
+              percent(share.path("value").asDouble()),
+              percent(share.path("low").asDouble())
+                  + " to "
+                  + percent(share.path("high").asDouble()),
+              share.path("pairs").asString("")));
+    }
+  }
+
+  private static void number(List<List<String>> rows, String name, JsonNode value) {
+    if (value.isNumber()) {
+      rows.add(List.of(name, ShortNumber.of(value.asDouble()), "", ""));
+    }
+  }
+
+  /** The parts that differ from all pairs by more than chance. */
+  private static Optional<RunReport.Table> slices(JsonNode model) {
+    List<List<String>> rows = new ArrayList<>();
+    for (JsonNode slice : model.path("slices")) {
+      if (slice.path("differs").asBoolean(false)) {
+        JsonNode byReward = slice.path("rewards/accuracies");
+        share(
+            rows,
+            slice.path("by").asString("") + ": " + slice.path("value").asString(""),
+            byReward.isMissingNode() ? slice.path("logps/accuracies") : byReward);
+      }
+    }
+    return rows.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            new RunReport.Table(
+                "parts of the pairs whose accuracy differs from that of all",
+                List.of("", "accuracy", "95 % interval", "pairs"),
+                rows));
+  }
+
+  private List<String> worse() {
+    List<String> lines = new ArrayList<>();
+    run.conclusion().warnings().forEach(warning -> lines.add(OptionText.plain(warning)));
+    for (RunHistory.HeldOut sides : run.history().heldOut()) {
+      TrainingMetrics before = sides.first().metrics();
+      TrainingMetrics after = sides.last().metrics();
+      double fell = before.logpsChosen() - after.logpsChosen();
+      if (after.kind() != ExampleKind.DEMONSTRATIONS && fell > VISIBLE) {
+        lines.add(
+            format(
+                "The chosen answers of held-out examples%s became less likely, by %.2f nats each.",
+                sides.of(), fell));
+      }
+      if (after.entropy() < (1 - VISIBLE) * before.entropy()) {
+        lines.add(
+            format(
+                "The model became narrower%s: the entropy of the next token fell from %s to %s nats.",
+                sides.of(), ShortNumber.of(before.entropy()), ShortNumber.of(after.entropy())));
+      }
+      if (after.meanTokenAccuracy() < before.meanTokenAccuracy() - 0.01) {
+        lines.add(
+            format(
+                "Fewer tokens of the chosen answers%s are the model's first choice: %s, before %s.",
+                sides.of(),
+                percent(after.meanTokenAccuracy()),
+                percent(before.meanTokenAccuracy())));
+      }
+    }
+    evaluation.ifPresent(json -> json.path("models").forEach(model -> worse(model, lines)));
+    if (lines.isEmpty()) {
+      lines.add("Nothing that was measured.");
+    }
+    return lines;
+  }
+
+  private static void worse(JsonNode model, List<String> lines) {
+    double perplexity = model.path("perplexity/chosen").asDouble(Double.NaN);
+    double reference = model.path("ref_perplexity/chosen").asDouble(Double.NaN);
+    if (perplexity > (1 + VISIBLE) * reference) {
+      lines.add(
+          format(
+              "eval: chosen answers have a perplexity of %s, under the reference %s.",
+              ShortNumber.of(perplexity), ShortNumber.of(reference)));
+    }
+    double sure = model.path("calibration").path("overconfidence").asDouble(0);
+    if (sure > VISIBLE) {
+      lines.add(
+          format("eval: the model is too sure of its preferences, by %.0f points.", 100 * sure));
+    }
+  }
+
+  private Optional<LedgerSummary> ledger() {
+    Path file = run.folder().resolve("ledger.jsonl");
+    return Files.isRegularFile(file)
+        ? Optional.of(LedgerSummary.of(Ledger.read(file), THRESHOLD))
+        : Optional.empty();
+  }
+
+  private static List<String> pairs(Optional<LedgerSummary> ledger, List<Suspect> suspects) {
+    if (ledger.isEmpty()) {
+      return List.of("Nothing is known of single pairs: the run has no ledger.jsonl.");
+    }
+    List<String> lines = new ArrayList<>(ledger.get().lines());
+    int all = ledger.get().suspects().size();
+    lines.add(
+        all == 0
+            ? "No pair stands out."
+            : "%s stay behind the others and may be mislabelled%s. Hard pairs stay behind too: read them."
+                .formatted(
+                    ShortNumber.count(all, "pair"),
+                    suspects.size() < all
+                        ? "; the first %d are shown, ledger lists all".formatted(suspects.size())
+                        : ""));
+    return lines;
+  }
+
+  private List<RunReport.Suspect> shown(List<Suspect> suspects, Optional<LedgerSummary> ledger) {
+    Map<RowOrigin, PairTexts> texts = LedgerSummary.texts(suspects, run.options(), output);
+    return suspects.stream()
+        .map(
+            suspect -> {
+              @Nullable PairTexts text = texts.get(suspect.history().pair());
+              boolean training = ledger.orElseThrow().isTraining(suspect);
+              return new RunReport.Suspect(
+                  suspect.history().pair() + (training ? "" : " (held out)"),
+                  "margins " + LedgerSummary.margins(suspect.history()),
+                  text == null ? "" : LedgerSummary.excerpt(text.prompt(), EXCERPT),
+                  text == null ? "" : LedgerSummary.excerpt(text.chosen(), EXCERPT),
+                  text == null ? "" : LedgerSummary.excerpt(text.rejected(), EXCERPT));
+            })
+        .toList();
+  }
+
+  private List<String> repeat() {
+    return run.options().isEmpty()
+        ? List.of()
+        : List.of(
+            output.styled(
+                OptionText.of(
+                    "./dpo4j %s {config} %s {output_dir} NEW_FOLDER",
+                    run.options().get().loss().examples() == ExampleKind.DEMONSTRATIONS
+                        ? "sft"
+                        : "train",
+                    config.run().resolve(RunRecords.OPTIONS))));
+  }
+
+  /** What the run read, as it is now. */
+  private Map<String, String> inputs() {
+    Map<String, String> inputs = new LinkedHashMap<>();
+    run.options()
+        .ifPresent(
+            options -> {
+              inputs.put("model", options.model().model().toString());
+              try {
+                List<Path> files = new ArrayList<>(DataInputs.files(options.data().training()));
+                options
+                    .data()
+                    .heldOut()
+                    .forEach(set -> files.addAll(DataInputs.files(set.input())));
+                for (Path file : files) {
+                  inputs.put(file.toString(), "sha256 " + Sha256.of(file) + " now");
+                }
+              } catch (DpoException | IOException e) {
+                inputs.put("data", "not there any more: " + e.getMessage());
+              }
+              inputs.put("seed", Long.toString(options.engine().seed()));
+            });
+    return inputs;
+  }
+
+  private static Map<String, String> allOptions(TrainingConfig options) {
+    Map<String, Object> values = TrainingConfig.OPTIONS.write(options);
+    Map<String, String> all = new LinkedHashMap<>();
+    values.forEach((name, value) -> all.put(name, OptionType.text(value)));
+    return all;
+  }
+
+  private Map<String, String> changedOptions() {
+    Map<String, String> changed = new LinkedHashMap<>();
+    if (run.options().isEmpty()) {
+      return changed;
+    }
+    Map<String, Object> defaults =
+        TrainingConfig.OPTIONS.write(
+            TrainingConfig.of(Map.of("model", "m", "data_file", "d", "output_dir", "o")));
+    Map<String, Object> values = TrainingConfig.OPTIONS.write(run.options().get());
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      @Nullable Object value = values.get(option.name());
+      if (value != null && !value.equals(defaults.get(option.name()))) {
+        changed.put(option.name(), OptionType.text(value));
+      }
+    }
+    return changed;
+  }
+
+  private static String percent(double share) {
+    return format("%.1f %%", 100 * share);
+  }
+
+  private static String format(String format, Object... values) {
+    return String.format(Locale.ROOT, format, values);
+  }
+}
