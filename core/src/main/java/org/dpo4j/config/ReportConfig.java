@@ -19,6 +19,9 @@ public record ReportConfig(
   /** The table of all options of {@code report}. */
   public static final OptionTable<ReportConfig> OPTIONS = OptionTable.of(ReportConfig.class);
 
+  /** The name of what {@code eval} writes in the folder of a run. */
+  public static final String EVALUATION = "eval.json";
+
   private static final String STATE = "trainer_state.json";
 
   public ReportConfig {
@@ -37,7 +40,7 @@ public record ReportConfig(
 
   /** The file of the option {@code eval}, or the one in the folder, which need not exist. */
   public Path evaluation() {
-    return eval.orElseGet(() -> run.resolve("eval.json"));
+    return eval.orElseGet(() -> run.resolve(EVALUATION));
   }
 
   /** Checks that the folder is one of a run; throws UsageException naming the option. */

@@ -40,6 +40,7 @@ import j2html.tags.DomContent;
 import j2html.tags.specialized.SectionTag;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -62,6 +63,7 @@ public final class HtmlReport {
       *{box-sizing:border-box}
       body{margin:0;background:var(--back);color:var(--ink);\
       font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+      section:first-child h2{border-top:0;padding-top:0;margin-top:.5rem}
       header,main,footer{max-width:62rem;margin:0 auto;padding:1rem 1.25rem}
       h1{font-size:1.6rem;line-height:1.25;margin:1rem 0 .25rem}
       h2{font-size:1.2rem;margin:2rem 0 .5rem;border-top:1px solid var(--line);padding-top:1.25rem}
@@ -152,7 +154,7 @@ public final class HtmlReport {
   }
 
   private static j2html.tags.specialized.UlTag sentences(List<String> sentences) {
-    return ul(each(sentences, sentence -> li(bdi(text(sentence)))));
+    return ul(each(sentences, sentence -> li(bdi(text(capital(sentence))))));
   }
 
   private static DomContent changes(List<RunReport.Change> changes) {
@@ -197,6 +199,13 @@ public final class HtmlReport {
                 values,
                 (name, value) ->
                     rawHtml(dt(text(name)).render() + dd(bdi(text(value))).render()))));
+  }
+
+  /** The parts of a run's summary begin in lower case on the console. */
+  private static String capital(String sentence) {
+    return sentence.isEmpty()
+        ? sentence
+        : sentence.substring(0, 1).toUpperCase(Locale.ROOT) + sentence.substring(1);
   }
 
   private static String text(String raw) {

@@ -1,5 +1,7 @@
 package org.dpo4j.run;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -9,15 +11,18 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.ExampleKind;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.Devices;
 import org.dpo4j.config.EvalConfig;
+import org.dpo4j.config.ReportConfig;
 import org.dpo4j.data.ColumnValues;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.ExampleReader;
+import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingResources;
@@ -103,12 +108,22 @@ public final class EvalRun {
     }
   }
 
+  /** The folder of a model may hold its evaluation, but not in place of one of its files. */
   private static List<Path> inputs(List<EvaluatedModel> models, DataInput input) {
-    List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
+    Set<Path> folders = new LinkedHashSet<>();
     for (EvaluatedModel model : models) {
-      inputs.add(model.base());
-      model.adapter().ifPresent(inputs::add);
-      model.reference().ifPresent(inputs::add);
+      folders.add(model.base());
+      model.adapter().ifPresent(folders::add);
+      model.reference().ifPresent(folders::add);
+    }
+    List<Path> inputs = new ArrayList<>(DataInputs.inputs(input));
+    for (Path folder : folders) {
+      try (Stream<Path> files = Files.list(folder)) {
+        files.filter(file -> !file.endsWith(ReportConfig.EVALUATION)).forEach(inputs::add);
+      } catch (IOException e) {
+        throw new DpoException(
+            "[%s] cannot be read: %s".formatted(folder, FileFailure.reason(e, folder)), e);
+      }
     }
     return inputs;
   }
