@@ -59,7 +59,7 @@ public final class HtmlReport {
       --card:#f6f6f8;--mark:#0072b2;--bad:#a33c00}
       @media (prefers-color-scheme:dark){:root{--ink:#ececf0;--pale:#a5a5ad;--line:#3c3c43;\
       --back:#17171a;--card:#202024;--mark:#56b4e9;--bad:#f0a070}\
-      figure svg{filter:invert(1) hue-rotate(180deg)}}
+      figure svg{filter:invert(.91) hue-rotate(180deg)}}
       *{box-sizing:border-box}
       body{margin:0;background:var(--back);color:var(--ink);\
       font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -74,7 +74,7 @@ public final class HtmlReport {
       caption{text-align:left;font-size:.9rem;padding-bottom:.25rem}
       th,td{text-align:right;padding:.3rem .9rem .3rem 0;border-bottom:1px solid var(--line);\
       font-variant-numeric:tabular-nums;vertical-align:top}
-      th:first-child,td:first-child{text-align:left}
+      th:first-child,td:first-child{text-align:left}td:not(:first-child){white-space:nowrap}
       th{font-weight:600}
       figure{margin:1rem 0}figure svg{width:100%;height:auto;display:block}
       pre{background:var(--card);padding:.75rem 1rem;overflow-x:auto;border-radius:6px;margin:.75rem 0}
