@@ -45,6 +45,7 @@ class ArchitectureTest {
           "loss",
           "optim",
           "train",
+          "evaluate",
           "generate",
           "gguf",
           "checkpoint",

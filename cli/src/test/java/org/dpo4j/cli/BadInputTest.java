@@ -144,6 +144,26 @@ class BadInputTest {
             "--compare_with must be a folder but was"),
         usage(
             "no run", "doctor $/none", "--run must be a trainer_state.json, or a folder with one"),
+        usage(
+            "no ledger",
+            "ledger $",
+            "--run must be a ledger.jsonl, or a folder with one,",
+            "train writes it unless ledger is false"),
+        usage("threshold of no sigma", "ledger $ --threshold 0", "--threshold must be"),
+        usage(
+            "model evaluated twice",
+            "eval --model $/model $/model/ --data_file $/pairs.jsonl",
+            "--model must name each model once",
+            "keep one"),
+        usage(
+            "base of no adapter",
+            "eval --base_model $/model " + FILES,
+            "--base_model is for adapters",
+            "leave it out"),
+        usage(
+            "eval of demonstrations",
+            "eval --model $/model --data_file $/sft.jsonl",
+            "--data_file must hold pairs of a chosen and a rejected completion"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),
         usage(

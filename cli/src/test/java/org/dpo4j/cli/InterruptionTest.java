@@ -55,8 +55,8 @@ class InterruptionTest {
         .contains("saved as %s/checkpoint-".formatted(out))
         .contains("to continue, repeat the command with --resume_from_checkpoint true");
     assertThat(names(out))
-        .hasSize(2)
-        .contains("metrics.jsonl")
+        .hasSize(3)
+        .contains("ledger.jsonl", "metrics.jsonl")
         .anyMatch(InterruptionTest::isCheckpoint);
   }
 

@@ -20,9 +20,11 @@ import org.dpo4j.DpoException;
 import org.dpo4j.config.ChatConfig;
 import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.DownloadConfig;
+import org.dpo4j.config.EvalConfig;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.GenerateConfig;
 import org.dpo4j.config.InspectConfig;
+import org.dpo4j.config.LedgerConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PairsConfig;
 import org.dpo4j.config.PlanConfig;
@@ -95,6 +97,8 @@ class MainTest {
             Map.entry("verify-resume", TrainingConfig.OPTIONS),
             Map.entry("plan", PlanConfig.OPTIONS),
             Map.entry("score", ScoreConfig.OPTIONS),
+            Map.entry("eval", EvalConfig.OPTIONS),
+            Map.entry("ledger", LedgerConfig.OPTIONS),
             Map.entry("inspect", InspectConfig.OPTIONS),
             Map.entry("doctor", DoctorConfig.OPTIONS),
             Map.entry("generate", GenerateConfig.OPTIONS),

@@ -128,6 +128,8 @@ class NoNetworkTest {
               "help",
               ""));
       calls.put("doctor", folder + "/out");
+      calls.put("ledger", folder + "/out");
+      calls.put("eval", INPUTS + " --max_length=96 --ref_model=%stiny-chat".formatted(EXAMPLES));
       calls.put("chat", "--model=%stiny-chat".formatted(EXAMPLES)); // its input is empty
       calls.put(
           "export",

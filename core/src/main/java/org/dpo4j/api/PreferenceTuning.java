@@ -1100,6 +1100,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Records the margin and the loss of each pair, whenever it is trained on or evaluated, in {@code
+   * ledger.jsonl} of the output, with about 30 bytes each time.
+   *
+   * @param on true by default
+   * @return a changed copy
+   */
+  public PreferenceTuning ledger(boolean on) {
+    return with("ledger", on);
+  }
+
+  /**
    * Replaces the output of an earlier run.
    *
    * @param on false by default

@@ -65,6 +65,7 @@ public record RoundsConfig(
           "logging_steps",
           "log_format",
           "report_to",
+          "ledger",
           "sample_prompts",
           "save_steps",
           "save_total_limit",

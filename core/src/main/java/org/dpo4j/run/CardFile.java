@@ -29,6 +29,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
           "logging_steps",
           "log_format",
           "report_to",
+          "ledger",
           "sample_prompts");
 
   /**

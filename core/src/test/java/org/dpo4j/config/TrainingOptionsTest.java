@@ -126,6 +126,7 @@ class TrainingOptionsTest {
           Map.entry("logging_steps", "1"),
           Map.entry("log_format", "json"),
           Map.entry("report_to", "tensorboard"),
+          Map.entry("ledger", "false"),
           Map.entry("sample_prompts", "1"),
           Map.entry("seed", "-3"),
           Map.entry("device", "auto"),

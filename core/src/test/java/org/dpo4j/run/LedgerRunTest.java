@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -71,7 +72,7 @@ class LedgerRunTest {
     for (JsonNode line : ledger("run")) {
       int step = line.path("step").asInt();
       boolean training = line.path("set").asString().equals("train");
-      JsonNode entry = training ? logged.get(step) : evaluated.get(step);
+      JsonNode entry = Objects.requireNonNull(training ? logged.get(step) : evaluated.get(step));
       String prefix = training ? "" : "eval_";
       if (training) {
         assertThat(mean(line, "losses"))
