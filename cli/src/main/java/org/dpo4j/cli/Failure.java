@@ -97,7 +97,7 @@ record Failure(Console console, boolean debug) {
     String words =
         switch (command) {
           case "train", "verify-resume" -> command + " " + model + " --output_dir tuned";
-          case "doctor", "ledger" -> command + " runs/first";
+          case "doctor", "ledger", "report" -> command + " runs/first";
           case "eval" -> "eval --model runs/first --data_file examples/eval.jsonl";
           case "download" ->
               "download HuggingFaceTB/SmolLM2-135M-Instruct --output_dir models/smollm2-135m";

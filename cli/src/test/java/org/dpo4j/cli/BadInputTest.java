@@ -149,6 +149,11 @@ class BadInputTest {
             "ledger $",
             "--run must be a ledger.jsonl, or a folder with one,",
             "train writes it unless ledger is false"),
+        usage(
+            "report of no run",
+            "report $",
+            "--run must be a folder with a trainer_state.json",
+            "TRL writes it into each checkpoint-STEP"),
         usage("threshold of no sigma", "ledger $ --threshold 0", "--threshold must be"),
         usage(
             "model evaluated twice",

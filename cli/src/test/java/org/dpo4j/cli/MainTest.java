@@ -28,6 +28,7 @@ import org.dpo4j.config.LedgerConfig;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.PairsConfig;
 import org.dpo4j.config.PlanConfig;
+import org.dpo4j.config.ReportConfig;
 import org.dpo4j.config.RoundsConfig;
 import org.dpo4j.config.SampleConfig;
 import org.dpo4j.config.ScoreConfig;
@@ -99,6 +100,7 @@ class MainTest {
             Map.entry("score", ScoreConfig.OPTIONS),
             Map.entry("eval", EvalConfig.OPTIONS),
             Map.entry("ledger", LedgerConfig.OPTIONS),
+            Map.entry("report", ReportConfig.OPTIONS),
             Map.entry("inspect", InspectConfig.OPTIONS),
             Map.entry("doctor", DoctorConfig.OPTIONS),
             Map.entry("generate", GenerateConfig.OPTIONS),

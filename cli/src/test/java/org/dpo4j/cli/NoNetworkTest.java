@@ -129,6 +129,7 @@ class NoNetworkTest {
               ""));
       calls.put("doctor", folder + "/out");
       calls.put("ledger", folder + "/out");
+      calls.put("report", folder + "/out");
       calls.put("eval", INPUTS + " --max_length=96 --ref_model=%stiny-chat".formatted(EXAMPLES));
       calls.put("chat", "--model=%stiny-chat".formatted(EXAMPLES)); // its input is empty
       calls.put(

@@ -77,8 +77,8 @@ public record Evaluation(String data, List<Model> models, List<Difference> diffe
                   " This is unlikely to be chance: %s is %s on data like this.",
                   model, test.gained() > test.lost() ? "better" : "worse")
               : format(
-                  " This may be chance: with %,d pairs, differences below about %.1f points cannot"
-                      + " be told from it.",
+                  " This may be chance: with %,d pairs, only differences above about %.0f points"
+                      + " can be told from chance.",
                   test.pairs(), 100 * test.smallestVisible()));
     }
 

@@ -15,6 +15,9 @@ public record PairedTest(int pairs, int gained, int lost) {
   private static final double Z95 = 1.959963984540054;
   private static final double LARGEST_P = 0.05;
 
+  /** 2 / 2^6 is the first p below 0.05. */
+  private static final int FEWEST_CHANGES = 6;
+
   public PairedTest {
     if (gained < 0 || lost < 0 || gained + lost > pairs) {
       throw new IllegalArgumentException(
@@ -84,8 +87,11 @@ public record PairedTest(int pairs, int gained, int lost) {
     return p() < LARGEST_P;
   }
 
-  /** About the smallest difference that this many pairs could tell from chance, a share. */
+  /**
+   * About the smallest difference that this many pairs could tell from chance, a share: at least
+   * {@value #FEWEST_CHANGES} pairs must change, all in one direction.
+   */
   public double smallestVisible() {
-    return halfWidth();
+    return Math.min(1, Math.max(halfWidth(), (double) FEWEST_CHANGES / pairs));
   }
 }

@@ -78,6 +78,7 @@ public final class HtmlReport {
       th{font-weight:600}
       figure{margin:1rem 0}figure svg{width:100%;height:auto;display:block}
       pre{background:var(--card);padding:.75rem 1rem;overflow-x:auto;border-radius:6px;margin:.75rem 0}
+      pre{white-space:pre-wrap;overflow-wrap:anywhere}
       code,pre{font:.9rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
       .pair{background:var(--card);border-radius:6px;padding:.6rem 1rem;margin:.75rem 0}
       .pair p{margin:.15rem 0}
@@ -85,6 +86,7 @@ public final class HtmlReport {
       dd{margin:0;overflow-wrap:anywhere}dt{font-size:.95rem}
       .worse li::marker{color:var(--bad)}
       summary{cursor:pointer;color:var(--mark)}
+      @media (max-width:44rem){figure{overflow-x:auto}figure svg{min-width:46rem}}
       @media (max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}\
       table{min-width:100%}}
       @media print{:root{--ink:#000;--pale:#444;--line:#bbb;--back:#fff;--card:#f4f4f4}\
@@ -118,7 +120,7 @@ public final class HtmlReport {
         section(
             h2("Did it work?"),
             sentences(report.worked()),
-            iff(!report.figures().isEmpty(), changes(report.figures()))));
+            iff(!report.figures().rows().isEmpty(), tableOf(report.figures()))));
     sections.add(
         section(
             h2("Is the gain real?"),
@@ -157,16 +159,6 @@ public final class HtmlReport {
     return ul(each(sentences, sentence -> li(bdi(text(capital(sentence))))));
   }
 
-  private static DomContent changes(List<RunReport.Change> changes) {
-    return tableOf(
-        new RunReport.Table(
-            "held-out examples",
-            List.of("", "before", "after"),
-            changes.stream()
-                .map(change -> List.of(change.name(), change.before(), change.after()))
-                .toList()));
-  }
-
   private static DomContent tableOf(RunReport.Table content) {
     return div(table(
             caption(bdi(text(content.caption()))),
@@ -177,7 +169,7 @@ public final class HtmlReport {
 
   private static DomContent pair(RunReport.Suspect pair) {
     return div(
-            p(bdi(text(pair.place())), rawHtml(" &middot; "), bdi(text(pair.margins())))
+            p(bdi(text(pair.place())), j2html.TagCreator.text(": "), bdi(text(pair.margins())))
                 .withClass("place"),
             iff(
                 !pair.chosen().isEmpty(),

@@ -11,13 +11,14 @@ import java.util.Optional;
  * @param title of the page
  * @param subtitle below it
  * @param worked whether the run did what it was meant to, in sentences
- * @param figures held-out figures before and after
+ * @param figures held-out figures at the first and the last evaluation
  * @param real whether the gain is more than chance, in sentences
  * @param evaluation tables of {@code eval}
  * @param worse what got worse, in sentences; never empty
  * @param pairs what became of the pairs, in sentences
  * @param suspects pairs that may be mislabelled
- * @param repeat commands that repeat the run
+ * @param command that repeats the run; "" if its options are not known
+ * @param repeat what else it takes, in sentences
  * @param inputs the files of the run with their hashes
  * @param changed options that differ from their defaults
  * @param options all options
@@ -28,21 +29,19 @@ public record RunReport(
     String title,
     String subtitle,
     List<String> worked,
-    List<Change> figures,
+    Table figures,
     List<String> real,
     List<Table> evaluation,
     List<String> worse,
     List<String> pairs,
     List<Suspect> suspects,
+    String command,
     List<String> repeat,
     Map<String, String> inputs,
     Map<String, String> changed,
     Map<String, String> options,
     Optional<Picture> curves,
     String madeBy) {
-
-  /** A figure before and after. */
-  public record Change(String name, String before, String after) {}
 
   /**
    * A table.
@@ -67,7 +66,6 @@ public record RunReport(
 
   public RunReport {
     worked = List.copyOf(worked);
-    figures = List.copyOf(figures);
     real = List.copyOf(real);
     evaluation = List.copyOf(evaluation);
     worse = List.copyOf(worse);

@@ -50,6 +50,13 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
     return all.stream().filter(suspect -> suspect.score() <= -threshold).toList();
   }
 
+  /** The median over all pairs of their mean margins. */
+  double medianMargin() {
+    double[] margins =
+        all.stream().mapToDouble(suspect -> suspect.history().meanMargin()).sorted().toArray();
+    return margins.length == 0 ? Double.NaN : margins[margins.length / 2];
+  }
+
   boolean isTraining(Suspect suspect) {
     return training.contains(suspect.history().pair());
   }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.DpoException;
 import org.dpo4j.EvaluationReport;
@@ -119,13 +120,14 @@ public final class ReportRun {
     return new RunReport(
         Paths.name(config.run().toAbsolutePath()),
         subtitle(),
-        run.conclusion().summary(),
-        changes(),
+        worked(),
+        figures(),
         real(),
         tables(),
         worse(),
         pairs(ledger, suspects),
         shown(suspects, ledger),
+        command(),
         repeat(),
         inputs(),
         changedOptions(),
@@ -138,8 +140,7 @@ public final class ReportRun {
                     subtitle(),
                     run.history(),
                     stepsPerEpoch())),
-        "This report was made by dpo4j %s from the files of the run. It loads nothing."
-            .formatted(Dpo4j.version()));
+        "Made by dpo4j %s from the files of the run.".formatted(Dpo4j.version()));
   }
 
   private double stepsPerEpoch() {
@@ -164,39 +165,80 @@ public final class ReportRun {
         .orElse("a run of another program, %s".formatted(ShortNumber.count(steps, "step")));
   }
 
-  private List<RunReport.Change> changes() {
-    List<RunReport.Change> changes = new ArrayList<>();
+  /** The answer, and what it rests on. */
+  private List<String> worked() {
+    List<String> lines = new ArrayList<>();
+    List<RunHistory.HeldOut> sets = run.history().heldOut();
+    if (sets.isEmpty()) {
+      lines.add("Not known: no held-out examples were evaluated before and after.");
+    } else {
+      long fell =
+          sets.stream()
+              .filter(sides -> sides.last().metrics().loss() < sides.first().metrics().loss())
+              .count();
+      lines.add(
+          fell == sets.size()
+              ? "Yes: the loss of examples that were not trained on fell."
+              : fell == 0
+                  ? "No: the loss of examples that were not trained on did not fall."
+                  : "In part: the loss fell on %d of %d held-out sets."
+                      .formatted(fell, sets.size()));
+    }
+    lines.addAll(run.conclusion().summary());
+    int first = sets.isEmpty() ? 0 : sets.get(0).first().step();
+    if (first > 0) {
+      lines.add(
+          "The first evaluation was at step %d, so what changed before it is not in these figures."
+              .formatted(first));
+    }
+    return lines;
+  }
+
+  private RunReport.Table figures() {
+    List<List<String>> rows = new ArrayList<>();
+    int first = 0;
+    int last = 0;
     for (RunHistory.HeldOut sides : run.history().heldOut()) {
+      first = sides.first().step();
+      last = sides.last().step();
       TrainingMetrics before = sides.first().metrics();
       TrainingMetrics after = sides.last().metrics();
       String of = sides.of();
-      changes.add(change("loss" + of, before.loss(), after.loss()));
+      rows.add(change("loss" + of, before.loss(), after.loss()));
       if (after.kind() == ExampleKind.PAIRS) {
-        changes.add(
-            new RunReport.Change(
+        rows.add(
+            List.of(
                 "accuracy by reward margin" + of,
-                before.tied() ? "-" : percent(before.rewardsAccuracies()),
+                before.tied() ? "none yet" : percent(before.rewardsAccuracies()),
                 percent(after.rewardsAccuracies())));
-        changes.add(
+        rows.add(
             change(
                 "reward margin" + of,
                 before.tied() ? 0 : before.rewardsMargins(),
                 after.rewardsMargins()));
       }
       if (after.kind() != ExampleKind.DEMONSTRATIONS) {
-        changes.add(
-            change("log-probability of chosen" + of, before.logpsChosen(), after.logpsChosen()));
-        changes.add(
+        rows.add(
             change(
-                "log-probability of rejected" + of, before.logpsRejected(), after.logpsRejected()));
+                "log-probability of a chosen answer, nats" + of,
+                before.logpsChosen(),
+                after.logpsChosen()));
+        rows.add(
+            change(
+                "log-probability of a rejected answer, nats" + of,
+                before.logpsRejected(),
+                after.logpsRejected()));
       }
-      changes.add(change("entropy of the next token" + of, before.entropy(), after.entropy()));
+      rows.add(change("entropy of the next token, nats" + of, before.entropy(), after.entropy()));
     }
-    return changes;
+    return new RunReport.Table(
+        "Held-out examples, at the first and the last evaluation",
+        List.of("", "step " + first, "step " + last),
+        rows);
   }
 
-  private static RunReport.Change change(String name, double before, double after) {
-    return new RunReport.Change(name, ShortNumber.of(before), ShortNumber.of(after));
+  private static List<String> change(String name, double before, double after) {
+    return List.of(name, ShortNumber.of(before), ShortNumber.of(after));
   }
 
   /** Sentences about chance. */
@@ -211,24 +253,23 @@ public final class ReportRun {
       }
       int right = (int) Math.rint(last.metrics().rewardsAccuracies() * last.examples());
       Proportion share = new Proportion(Math.min(right, last.examples()), last.examples());
-      String interval =
-          "%s of %s%s are right (%s, 95 %% interval %s to %s)"
+      String counted =
+          "In %,d of %,d held-out pairs%s (%s, 95 %% interval %s to %s) the model prefers the chosen answer more than its reference does"
               .formatted(
-                  ShortNumber.count(right, "pair").replaceAll(" pairs?$", ""),
-                  ShortNumber.count(last.examples(), "held-out pair"),
+                  right,
+                  last.examples(),
                   sides.of(),
                   percent(share.share()),
                   percent(share.low()),
                   percent(share.high()));
       lines.add(
-          interval
+          counted
               + (share.low() > 0.5
-                  ? ". Guessing would get half of them: the gain is real on pairs like these."
+                  ? ". Chance would give one half: the gain of this run is real on pairs like these."
                   : share.high() < 0.5
-                      ? ". That is fewer than guessing would get: the model learnt the opposite of"
-                          + " these pairs."
-                      : ". The interval holds one half, which guessing would get: more held-out"
-                          + " pairs are needed to call the gain real."));
+                      ? ". That is fewer than chance would give: the model learnt the opposite."
+                      : ". The interval holds one half, which chance would give: more held-out pairs"
+                          + " are needed to call the gain real."));
     }
     if (lines.isEmpty()) {
       lines.add(
@@ -246,59 +287,95 @@ public final class ReportRun {
               + " on other pairs with eval.");
     }
     evaluation.ifPresent(
-        json ->
-            json.path("differences")
-                .forEach(difference -> lines.add(difference.path("sentences").asString(""))));
+        json -> {
+          json.path("models").forEach(model -> byLogProbability(model, lines));
+          json.path("differences")
+              .forEach(difference -> lines.add(difference.path("sentences").asString("")));
+        });
     return lines;
+  }
+
+  /** A reward margin tells how the model moved; this tells what it now prefers. */
+  private static void byLogProbability(JsonNode model, List<String> lines) {
+    JsonNode after = model.path("logps/accuracies");
+    JsonNode before = model.path("ref_logps/accuracies");
+    if (before.path("value").isNumber()) {
+      lines.add(
+          "The chosen answer is the likelier one in %s of the pairs of eval under %s (95 %% interval %s to %s), and in %s under its reference."
+              .formatted(
+                  percent(after.path("value").asDouble()),
+                  model.path("model").asString(""),
+                  percent(after.path("low").asDouble()),
+                  percent(after.path("high").asDouble()),
+                  percent(before.path("value").asDouble())));
+    }
   }
 
   private List<RunReport.Table> tables() {
     List<RunReport.Table> tables = new ArrayList<>();
     evaluation.ifPresent(
         json -> {
+          tables.add(table(json));
           for (JsonNode model : json.path("models")) {
-            tables.add(table(json, model));
             slices(model).ifPresent(tables::add);
           }
         });
     return tables;
   }
 
-  private static RunReport.Table table(JsonNode json, JsonNode model) {
+  /** A column for each model. */
+  private static RunReport.Table table(JsonNode json) {
+    List<String> header = new ArrayList<>(List.of(""));
+    json.path("models").forEach(model -> header.add(model.path("model").asString("")));
+    Map<String, String> shares = new LinkedHashMap<>();
+    shares.put("rewards/accuracies", "accuracy by reward margin");
+    shares.put(
+        "rewards/accuracies_length_controlled", "accuracy by reward margin, length controlled");
+    shares.put("logps/accuracies", "accuracy by log-probability");
+    shares.put("ref_logps/accuracies", "accuracy by log-probability, of the reference");
+    shares.put("chosen_fell", "chosen answers less likely than under the reference");
+    Map<String, String> numbers = new LinkedHashMap<>();
+    numbers.put("/perplexity~1chosen", "perplexity of chosen answers");
+    numbers.put("/ref_perplexity~1chosen", "perplexity of chosen answers, of the reference");
+    numbers.put("/calibration/error", "calibration error");
+    numbers.put("/kl/per_token", "KL divergence from the reference, nats per token");
     List<List<String>> rows = new ArrayList<>();
-    share(rows, "accuracy by reward margin", model.path("rewards/accuracies"));
-    share(rows, "with length controlled", model.path("rewards/accuracies_length_controlled"));
-    share(rows, "accuracy by log-probability", model.path("logps/accuracies"));
-    share(rows, "of the reference, by log-probability", model.path("ref_logps/accuracies"));
-    share(rows, "chosen answer less likely than before", model.path("chosen_fell"));
-    number(rows, "perplexity of chosen answers", model.path("perplexity/chosen"));
-    number(rows, "the same under the reference", model.path("ref_perplexity/chosen"));
-    number(rows, "calibration error", model.path("calibration").path("error"));
-    number(rows, "KL divergence from the reference per token", model.path("kl").path("per_token"));
+    shares.forEach((field, name) -> row(json, name, rows, model -> share(model.path(field))));
+    numbers.forEach(
+        (pointer, name) ->
+            row(
+                json,
+                name,
+                rows,
+                model ->
+                    model.at(pointer).isNumber()
+                        ? ShortNumber.of(model.at(pointer).asDouble())
+                        : ""));
     return new RunReport.Table(
-        "eval of %s on %s"
-            .formatted(model.path("model").asString(""), json.path("data").asString("")),
-        List.of("", "value", "95 % interval", "pairs"),
+        "eval on %s, %s pairs, with 95 %% intervals"
+            .formatted(json.path("data").asString(""), json.at("/models/0/pairs").asString("?")),
+        header,
         rows);
   }
 
-  private static void share(List<List<String>> rows, String name, JsonNode share) {
-    if (share.path("value").isNumber()) {
-      rows.add(
-          List.of(
-              name,
-              percent(share.path("value").asDouble()),
-              percent(share.path("low").asDouble())
-                  + " to "
-                  + percent(share.path("high").asDouble()),
-              share.path("pairs").asString("")));
+  /** Adds a row, if a model has a value in it. */
+  private static void row(
+      JsonNode json, String name, List<List<String>> rows, Function<JsonNode, String> value) {
+    List<String> row = new ArrayList<>(List.of(name));
+    json.path("models").forEach(model -> row.add(value.apply(model)));
+    if (row.subList(1, row.size()).stream().anyMatch(cell -> !cell.isEmpty())) {
+      rows.add(row);
     }
   }
 
-  private static void number(List<List<String>> rows, String name, JsonNode value) {
-    if (value.isNumber()) {
-      rows.add(List.of(name, ShortNumber.of(value.asDouble()), "", ""));
-    }
+  private static String share(JsonNode share) {
+    return share.path("value").isNumber()
+        ? "%s (%s to %s)"
+            .formatted(
+                percent(share.path("value").asDouble()),
+                percent(share.path("low").asDouble()),
+                percent(share.path("high").asDouble()))
+        : "";
   }
 
   /** The parts that differ from all pairs by more than chance. */
@@ -307,18 +384,20 @@ public final class ReportRun {
     for (JsonNode slice : model.path("slices")) {
       if (slice.path("differs").asBoolean(false)) {
         JsonNode byReward = slice.path("rewards/accuracies");
-        share(
-            rows,
-            slice.path("by").asString("") + ": " + slice.path("value").asString(""),
-            byReward.isMissingNode() ? slice.path("logps/accuracies") : byReward);
+        rows.add(
+            List.of(
+                slice.path("by").asString("") + ": " + slice.path("value").asString(""),
+                share(byReward.isMissingNode() ? slice.path("logps/accuracies") : byReward),
+                slice.path("pairs").asString("")));
       }
     }
     return rows.isEmpty()
         ? Optional.empty()
         : Optional.of(
             new RunReport.Table(
-                "parts of the pairs whose accuracy differs from that of all",
-                List.of("", "accuracy", "95 % interval", "pairs"),
+                "parts of the pairs whose accuracy under %s differs from that of all"
+                    .formatted(model.path("model").asString("")),
+                List.of("", "accuracy", "pairs"),
                 rows));
   }
 
@@ -332,7 +411,7 @@ public final class ReportRun {
       if (after.kind() != ExampleKind.DEMONSTRATIONS && fell > VISIBLE) {
         lines.add(
             format(
-                "The chosen answers of held-out examples%s became less likely, by %.2f nats each.",
+                "Held-out chosen answers%s became less likely, by %.2f nats on average. That is usual with DPO.",
                 sides.of(), fell));
       }
       if (after.entropy() < (1 - VISIBLE) * before.entropy()) {
@@ -363,13 +442,17 @@ public final class ReportRun {
     if (perplexity > (1 + VISIBLE) * reference) {
       lines.add(
           format(
-              "eval: chosen answers have a perplexity of %s, under the reference %s.",
-              ShortNumber.of(perplexity), ShortNumber.of(reference)));
+              "The perplexity of chosen answers rose from %s to %s (eval of %s).",
+              ShortNumber.of(reference),
+              ShortNumber.of(perplexity),
+              model.path("model").asString("")));
     }
     double sure = model.path("calibration").path("overconfidence").asDouble(0);
     if (sure > VISIBLE) {
       lines.add(
-          format("eval: the model is too sure of its preferences, by %.0f points.", 100 * sure));
+          format(
+              "%s is too sure of its preferences, by %.0f points.",
+              model.path("model").asString(""), 100 * sure));
     }
   }
 
@@ -384,17 +467,26 @@ public final class ReportRun {
     if (ledger.isEmpty()) {
       return List.of("Nothing is known of single pairs: the run has no ledger.jsonl.");
     }
-    List<String> lines = new ArrayList<>(ledger.get().lines());
+    List<String> lines = new ArrayList<>();
     int all = ledger.get().suspects().size();
     lines.add(
         all == 0
             ? "No pair stands out."
-            : "%s stay behind the others and may be mislabelled%s. Hard pairs stay behind too: read them."
+            : "%s may be mislabelled: the mean of the margins is %.1f sigmas or more below the median of all pairs, %s. Hard pairs stay behind too: read them."
                 .formatted(
                     ShortNumber.count(all, "pair"),
-                    suspects.size() < all
-                        ? "; the first %d are shown, ledger lists all".formatted(suspects.size())
-                        : ""));
+                    THRESHOLD,
+                    ShortNumber.fixed("%+.2f", ledger.get().medianMargin())));
+    if (!suspects.isEmpty()) {
+      lines.add(
+          "Below, the lowest mean comes first, and rows are counted from 1%s."
+              .formatted(
+                  suspects.size() < all
+                      ? "; %d of %d are shown, and the command ledger lists all"
+                          .formatted(suspects.size(), all)
+                      : ""));
+    }
+    lines.addAll(ledger.get().lines());
     return lines;
   }
 
@@ -407,7 +499,10 @@ public final class ReportRun {
               boolean training = ledger.orElseThrow().isTraining(suspect);
               return new RunReport.Suspect(
                   suspect.history().pair() + (training ? "" : " (held out)"),
-                  "margins " + LedgerSummary.margins(suspect.history()),
+                  "mean margin %s; at each visit %s"
+                      .formatted(
+                          ShortNumber.fixed("%+.2f", suspect.history().meanMargin()),
+                          LedgerSummary.margins(suspect.history())),
                   text == null ? "" : LedgerSummary.excerpt(text.prompt(), EXCERPT),
                   text == null ? "" : LedgerSummary.excerpt(text.chosen(), EXCERPT),
                   text == null ? "" : LedgerSummary.excerpt(text.rejected(), EXCERPT));
@@ -415,17 +510,28 @@ public final class ReportRun {
         .toList();
   }
 
+  private String command() {
+    return run.options()
+        .map(
+            options ->
+                output.styled(
+                    OptionText.of(
+                        "./dpo4j %s {config} %s {output_dir} NEW_FOLDER",
+                        options.loss().examples() == ExampleKind.DEMONSTRATIONS ? "sft" : "train",
+                        config.run().resolve(RunRecords.OPTIONS))))
+        .orElse("");
+  }
+
   private List<String> repeat() {
     return run.options().isEmpty()
-        ? List.of()
+        ? List.of(
+            "The files of the run do not tell its options, its model or its data: ask whoever made"
+                + " it for its script.")
         : List.of(
-            output.styled(
-                OptionText.of(
-                    "./dpo4j %s {config} %s {output_dir} NEW_FOLDER",
-                    run.options().get().loss().examples() == ExampleKind.DEMONSTRATIONS
-                        ? "sft"
-                        : "train",
-                    config.run().resolve(RunRecords.OPTIONS))));
+            "Run it in the folder in which the run was started: paths are relative to it. The same"
+                + " files, the same number of threads and the same kind of processor give the same"
+                + " weights to the last bit.",
+            "The hashes are those of the files when this page was made.");
   }
 
   /** What the run read, as it is now. */
@@ -442,7 +548,7 @@ public final class ReportRun {
                     .heldOut()
                     .forEach(set -> files.addAll(DataInputs.files(set.input())));
                 for (Path file : files) {
-                  inputs.put(file.toString(), "sha256 " + Sha256.of(file) + " now");
+                  inputs.put(file.toString(), "sha256 " + Sha256.of(file));
                 }
               } catch (DpoException | IOException e) {
                 inputs.put("data", "not there any more: " + e.getMessage());

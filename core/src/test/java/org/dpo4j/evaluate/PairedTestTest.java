@@ -31,6 +31,15 @@ class PairedTestTest {
   }
 
   @Test
+  void theSmallestVisibleDifferenceIsOneThatTheTestWouldCallReal() {
+    assertThat(new PairedTest(12, 0, 0).smallestVisible()).isEqualTo(0.5);
+    assertThat(new PairedTest(12, 6, 0).real()).isTrue();
+    assertThat(new PairedTest(12, 5, 0).real()).isFalse();
+    assertThat(new PairedTest(3, 1, 0).smallestVisible()).isEqualTo(1);
+    assertThat(new PairedTest(500, 60, 55).smallestVisible()).isBetween(0.03, 0.06);
+  }
+
+  @Test
   void gainsAndLossesAreToldApart() {
     boolean[] before = {true, true, false, false, false};
     boolean[] after = {true, false, true, true, false};
