@@ -167,7 +167,8 @@ class BadInputTest {
             "leave it out"),
         usage(
             "eval of demonstrations",
-            "eval --model $/model --data_file $/sft.jsonl",
+            text("pairs.jsonl", "{\"prompt\": \"a\", \"completion\": \"b\"}\n"),
+            "eval " + FILES,
             "--data_file must hold pairs of a chosen and a rejected completion"),
         usage("nothing given", "train", "--model, --data_file, --output_dir are required"),
         usage("no rounds", ROUNDS + "--rounds 0", "--rounds must be a whole number from 1"),

@@ -1101,7 +1101,7 @@ public final class PreferenceTuning {
 
   /**
    * Records the margin and the loss of each pair, whenever it is trained on or evaluated, in {@code
-   * ledger.jsonl} of the output, with about 30 bytes each time.
+   * ledger.jsonl} of the output, with 30 to 60 bytes each time.
    *
    * @param on true by default
    * @return a changed copy

@@ -27,7 +27,7 @@ public record EvalConfig(
     Templating template,
     @Option(help = "file for all figures as JSON; - is stdout", stream = true)
         Optional<Path> output,
-    @Option(help = "reference of all models (default: what each was trained from, if it is there)")
+    @Option(help = "reference of all models (default: what each was trained from)")
         Optional<Path> refModel,
     @Option(help = "model of the adapters (default: the one that each names)")
         Optional<Path> baseModel,

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code ledger.jsonl}: the numbers of each pair in each step and evaluation, a line for each batch
- * and file of it, appended while the run lives. A pair takes about 30 bytes each time.
+ * and file of it, appended while the run lives. A pair takes 30 to 60 bytes each time.
  */
 public final class LedgerFile implements ExampleListener, TrainingListener {
 

@@ -259,7 +259,7 @@ class RoundsRunTest {
     try (Stream<Path> files = Files.walk(file(name))) {
       for (Path path : files.filter(Files::isRegularFile).toList()) {
         String inside = file(name).relativize(path).toString();
-        if ((inside.endsWith(".jsonl") && !inside.endsWith("metrics.jsonl"))
+        if ((inside.endsWith(".jsonl") && !inside.matches(".*(metrics|ledger)\\.jsonl"))
             || inside.endsWith("model/model.safetensors")) {
           String digits = "\"cumulative_logprob\":[^,]+";
           hashes.put(
