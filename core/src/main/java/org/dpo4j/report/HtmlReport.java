@@ -135,7 +135,8 @@ public final class HtmlReport {
     sections.add(
         section(
             h2("How do I repeat it?"),
-            iff(!report.repeat().isEmpty(), pre(code(text(String.join("\n", report.repeat()))))),
+            iff(!report.command().isEmpty(), pre(code(text(report.command())))),
+            sentences(report.repeat()),
             list(report.inputs()),
             iff(!report.changed().isEmpty(), p("Options that differ from their defaults:")),
             list(report.changed()),
