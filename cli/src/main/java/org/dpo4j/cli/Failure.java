@@ -99,6 +99,7 @@ record Failure(Console console, boolean debug) {
           case "train", "verify-resume" -> command + " " + model + " --output_dir tuned";
           case "doctor", "ledger", "report" -> command + " runs/first";
           case "eval" -> "eval --model runs/first --data_file examples/eval.jsonl";
+          case "compare" -> "compare --model runs/first --prompt \"Hello\"";
           case "download" ->
               "download HuggingFaceTB/SmolLM2-135M-Instruct --output_dir models/smollm2-135m";
           case "score" -> "score " + model + " --output scores.jsonl";

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.ChatConfig;
+import org.dpo4j.config.CompareConfig;
 import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.EvalConfig;
@@ -24,6 +25,7 @@ import org.dpo4j.config.ServeConfig;
 import org.dpo4j.demo.DemoConfig;
 import org.dpo4j.demo.DemoRun;
 import org.dpo4j.options.Suggestion;
+import org.dpo4j.run.CompareRun;
 import org.dpo4j.run.DoctorRun;
 import org.dpo4j.run.DownloadRun;
 import org.dpo4j.run.EvalRun;
@@ -149,6 +151,14 @@ public final class Main implements Callable<Integer> {
             ChatConfig.OPTIONS,
             ChatConfig::checkInputs,
             (config, output) -> Chatter.run(config, output, console)));
+    line.addSubcommand(
+        RunCommand.line(
+            "compare",
+            "Shows the answers of models to the same prompts side by side.",
+            runner,
+            CompareConfig.OPTIONS,
+            CompareConfig::checkInputs,
+            CompareRun::run));
     line.addSubcommand(
         RunCommand.line(
             "serve",

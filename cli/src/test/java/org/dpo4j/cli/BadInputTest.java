@@ -150,6 +150,10 @@ class BadInputTest {
             "--run must be a ledger.jsonl, or a folder with one,",
             "train writes it unless ledger is false"),
         usage(
+            "compared without a prompt",
+            "compare --model $/model",
+            "a prompt is missing; pass --prompt"),
+        usage(
             "report of no run",
             "report $",
             "--run must be a folder with a trainer_state.json",

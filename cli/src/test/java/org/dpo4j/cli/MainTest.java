@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.ChatConfig;
+import org.dpo4j.config.CompareConfig;
 import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.config.DownloadConfig;
 import org.dpo4j.config.EvalConfig;
@@ -101,6 +102,7 @@ class MainTest {
             Map.entry("eval", EvalConfig.OPTIONS),
             Map.entry("ledger", LedgerConfig.OPTIONS),
             Map.entry("report", ReportConfig.OPTIONS),
+            Map.entry("compare", CompareConfig.OPTIONS),
             Map.entry("inspect", InspectConfig.OPTIONS),
             Map.entry("doctor", DoctorConfig.OPTIONS),
             Map.entry("generate", GenerateConfig.OPTIONS),

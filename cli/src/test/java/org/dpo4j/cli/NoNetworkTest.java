@@ -130,6 +130,10 @@ class NoNetworkTest {
       calls.put("doctor", folder + "/out");
       calls.put("ledger", folder + "/out");
       calls.put("report", folder + "/out");
+      calls.put(
+          "compare",
+          "--model=%stiny-chat --ref_model=%stiny-chat --prompt=Hello --max_new_tokens=2"
+              .formatted(EXAMPLES, EXAMPLES));
       calls.put("eval", INPUTS + " --max_length=96 --ref_model=%stiny-chat".formatted(EXAMPLES));
       calls.put("chat", "--model=%stiny-chat".formatted(EXAMPLES)); // its input is empty
       calls.put(
