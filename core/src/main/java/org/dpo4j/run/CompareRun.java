@@ -38,6 +38,7 @@ public final class CompareRun {
    * @param logProb of its tokens under the model that gave it
    * @param underFirst of the same tokens under the first model; NaN if ids differ in meaning
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Answer(
       String text, int[] prompt, int[] ids, double logProb, double underFirst, boolean ended) {
 
