@@ -58,11 +58,18 @@ public record Evaluation(String data, List<Model> models, List<Difference> diffe
 
     /** Sentences that say how large the difference is and whether it is real. */
     public String sentences() {
+      String visible =
+          format(
+              "With %,d pairs, only differences above about %.0f points can be told from chance.",
+              test.pairs(), 100 * test.smallestVisible());
+      if (test.gained() + test.lost() == 0) {
+        return format("%s against %s: right on the same pairs. ", model, from) + visible;
+      }
       String size =
           format(
-              "%s against %s: accuracy %+.1f points (95 %% interval %+.1f to %+.1f); right on %,d"
-                  + " pairs that the other is wrong on, wrong on %,d that it is right on (McNemar's"
-                  + " exact p = %s).",
+              "%s against %s: accuracy %+.1f points (95 %% interval %+.1f to %+.1f); pairs that it"
+                  + " alone is right on: %,d, that the other alone is right on: %,d (McNemar's exact"
+                  + " p = %s). ",
               model,
               from,
               100 * test.difference(),
@@ -74,12 +81,9 @@ public record Evaluation(String data, List<Model> models, List<Difference> diffe
       return size
           + (test.real()
               ? format(
-                  " This is unlikely to be chance: %s is %s on data like this.",
+                  "This is unlikely to be chance: %s is %s on data like this.",
                   model, test.gained() > test.lost() ? "better" : "worse")
-              : format(
-                  " This may be chance: with %,d pairs, only differences above about %.0f points"
-                      + " can be told from chance.",
-                  test.pairs(), 100 * test.smallestVisible()));
+              : "This may be chance. " + visible);
     }
 
     private static String format(String format, Object... values) {

@@ -86,7 +86,7 @@ class EvalRunTest {
     assertThat(same.path("lost").asInt()).isZero();
     assertThat(same.path("real").asBoolean()).isFalse();
     assertThat(text(out).replaceAll("\\s+", " "))
-        .contains("This may be chance: with 7 pairs, only differences above about 86 points");
+        .contains("right on the same pairs. With 7 pairs, only differences above about 86 points");
   }
 
   /** As TRL's folders are: no options of the run beside the weights. */
