@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -30,6 +31,13 @@ public record LedgerConfig(
   public LedgerConfig {
     OptionChecks.atLeast("rows", rows, 0, "0 means all");
     OptionChecks.positive("threshold", threshold, "1.5 is usual");
+    if (clean.isPresent() && clean.equals(output)) {
+      throw new UsageException(
+          "clean",
+          OptionText.of("must be another file than {output}"),
+          "both are %s".formatted(clean.get()),
+          "name two files");
+    }
   }
 
   /** The file with the histories. */

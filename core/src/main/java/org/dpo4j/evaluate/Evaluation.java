@@ -67,11 +67,12 @@ public record Evaluation(String data, List<Model> models, List<Difference> diffe
       }
       String size =
           format(
-              "%s against %s: accuracy %+.1f points (95 %% interval %+.1f to %+.1f); pairs that it"
+              "%s against %s: accuracy by %s %+.1f points (95 %% interval %+.1f to %+.1f); pairs that it"
                   + " alone is right on: %,d, that the other alone is right on: %,d (McNemar's exact"
                   + " p = %s). ",
               model,
               from,
+              byReward ? "reward margin" : "log-probability",
               100 * test.difference(),
               100 * test.low(),
               100 * test.high(),

@@ -15,7 +15,7 @@ public final class EvaluationText {
   private static final String ROW = "  %-46s %8s  %-16s %7s";
 
   /** The intervals of parts of fewer pairs are too wide to say anything. */
-  private static final int FEWEST_PAIRS = 40;
+  public static final int FEWEST_PAIRS = 40;
 
   private EvaluationText() {}
 

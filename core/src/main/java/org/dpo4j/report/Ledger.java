@@ -96,6 +96,7 @@ public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> 
             && json.path("set").isString()
             && json.path("file").isString()
             && rows.isArray()
+            && counted(rows)
             && json.path("margins").size() == rows.size()
             && json.path("losses").size() == rows.size();
     if (!sound) {
@@ -121,6 +122,16 @@ public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> 
                   number(json.path("losses").path(i)),
                   number(json.path("pulls").path(i))));
     }
+  }
+
+  /** Whether all rows are whole numbers from 1 on. */
+  private static boolean counted(JsonNode rows) {
+    for (JsonNode row : rows) {
+      if (!row.isInt() || row.asInt() < 1) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static double number(JsonNode value) {

@@ -14,6 +14,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dpo4j.DpoException;
 import org.dpo4j.ExampleKind;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.Devices;
@@ -85,6 +86,15 @@ public final class EvalRun {
         config.model().stream()
             .map(folder -> EvaluatedModel.of(folder, config.baseModel(), config.refModel(), output))
             .toList();
+    models.stream()
+        .filter(model -> model.referenceName().isEmpty())
+        .forEach(
+            model ->
+                output.note(
+                    OptionText.of(
+                        "%s has no reference, so there are no rewards: pass the model that it was"
+                            + " trained from as {ref_model}",
+                        model.name())));
     EvalRun run = new EvalRun(config, input, output);
     if (config.output().isEmpty()) {
       run.print(Prose.of(output, LogFormat.TABLE), run.evaluate(models, columns));

@@ -36,7 +36,7 @@ record EvaluatedModel(
    * @param folder of a model or an adapter
    * @param baseModel of adapters, if the user gave one
    * @param refModel of all models, if the user gave one
-   * @param output receives a note where a reference is missing
+   * @param output receives a warning if the options of its run cannot be read
    */
   static EvaluatedModel of(
       Path folder, Optional<Path> baseModel, Optional<Path> refModel, RunOutput output) {
@@ -50,13 +50,6 @@ record EvaluatedModel(
     }
     Optional<Path> reference =
         refModel.or(() -> trained.flatMap(config -> other(config).or(() -> start(config))));
-    if (reference.isEmpty()) {
-      output.note(
-          OptionText.of(
-              "%s has no reference, so there are no rewards: pass the model that it was trained"
-                  + " from as {ref_model}",
-              folder));
-    }
     return new EvaluatedModel(folder, folder, Optional.empty(), reference, false, beta);
   }
 

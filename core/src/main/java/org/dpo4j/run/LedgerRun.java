@@ -66,6 +66,12 @@ public final class LedgerRun {
       return;
     }
     prose.print("");
+    if (summary.suspects().isEmpty()) {
+      prose.line(
+          "no mean margin is %s sigmas or more below the median of its set",
+          ShortNumber.of(config.threshold()));
+      return;
+    }
     prose.line(
         "%s may be mislabelled: a mean margin %s sigmas or more below the median of its set",
         counted(), ShortNumber.of(config.threshold()));
@@ -172,17 +178,26 @@ public final class LedgerRun {
     inputs.add(config.file());
     try (RowWriter writer = RowWriter.open(target, inputs, output)) {
       int[] counts = new int[2];
+      Set<RowOrigin> found = new HashSet<>();
       for (Path file : files) {
         WholeRows.forEach(
             file,
             (origin, columns) -> {
-              boolean kept =
-                  columns != null && !bad.contains(new RowOrigin(origin.file(), 0, origin.row()));
+              RowOrigin place = new RowOrigin(origin.file(), 0, origin.row());
+              boolean kept = columns != null && !bad.contains(place);
+              if (bad.contains(place)) {
+                found.add(place);
+              }
               counts[kept ? 0 : 1]++;
               if (columns != null && kept) {
                 writer.write(columns);
               }
             });
+      }
+      if (found.size() != bad.size()) {
+        throw new DpoException(
+            "%d of the %d rows to leave out are not in the files: the files have changed since the run, so nothing is written"
+                .formatted(bad.size() - found.size(), bad.size()));
       }
       writer.publish();
       writer.say(

@@ -50,10 +50,14 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
     return all.stream().filter(suspect -> suspect.score() <= -threshold).toList();
   }
 
-  /** The median over all pairs of their mean margins. */
+  /** The median over the training pairs of their mean margins. */
   double medianMargin() {
     double[] margins =
-        all.stream().mapToDouble(suspect -> suspect.history().meanMargin()).sorted().toArray();
+        all.stream()
+            .filter(this::isTraining)
+            .mapToDouble(suspect -> suspect.history().meanMargin())
+            .sorted()
+            .toArray();
     return margins.length == 0 ? Double.NaN : margins[margins.length / 2];
   }
 

@@ -36,6 +36,7 @@ import org.dpo4j.options.Limit;
 import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.CurvesPlot;
+import org.dpo4j.report.EvaluationText;
 import org.dpo4j.report.HtmlReport;
 import org.dpo4j.report.Ledger;
 import org.dpo4j.report.RunHistory;
@@ -80,6 +81,7 @@ public final class ReportRun {
         Files.isRegularFile(config.evaluation())
             ? Optional.of(json(config.evaluation()))
             : Optional.empty();
+    evaluation.ifPresent(json -> warnOfOthers(config, json, output));
     Path page = config.page();
     if (Files.isDirectory(page)) {
       throw new UsageException(
@@ -94,6 +96,19 @@ public final class ReportRun {
           "[%s] cannot be written: %s".formatted(page, FileFailure.reason(e, page)), e);
     }
     output.out().println("written to " + page);
+  }
+
+  private static void warnOfOthers(ReportConfig config, JsonNode json, RunOutput output) {
+    Path run = config.run().toAbsolutePath().normalize();
+    for (JsonNode model : json.path("models")) {
+      Path folder = Path.of(model.path("model").asString("")).toAbsolutePath().normalize();
+      if (folder.equals(run)) {
+        return;
+      }
+    }
+    output.warn(
+        "[%s] is an evaluation of other models than %s; the report shows it with their names"
+            .formatted(config.evaluation(), config.run()));
   }
 
   private static JsonNode json(Path file) {
@@ -381,6 +396,9 @@ public final class ReportRun {
   /** The parts that differ from all pairs by more than chance. */
   private static Optional<RunReport.Table> slices(JsonNode model) {
     List<List<String>> rows = new ArrayList<>();
+    if (model.path("pairs").asInt(0) < EvaluationText.FEWEST_PAIRS) {
+      return Optional.empty();
+    }
     for (JsonNode slice : model.path("slices")) {
       if (slice.path("differs").asBoolean(false)) {
         JsonNode byReward = slice.path("rewards/accuracies");
@@ -472,7 +490,7 @@ public final class ReportRun {
     lines.add(
         all == 0
             ? "No pair stands out."
-            : "%s may be mislabelled: the mean of the margins is %.1f sigmas or more below the median of all pairs, %s. Hard pairs stay behind too: read them."
+            : "%s may be mislabelled: the mean of the margins is %.1f sigmas or more below the median of its set (%s for training pairs). Hard pairs stay behind too: read them."
                 .formatted(
                     ShortNumber.count(all, "pair"),
                     THRESHOLD,

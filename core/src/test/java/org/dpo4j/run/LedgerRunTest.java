@@ -194,6 +194,12 @@ class LedgerRunTest {
     assertThat(text(out))
         .contains("[%s row %d]  score -".formatted(data, found.iterator().next() + 1))
         .contains("%d rows kept, %d left out".formatted(64 - suspects.size(), suspects.size()));
+    Files.write(data, rows.subList(0, 10));
+    assertThatThrownBy(
+            () -> ledgerOf(Map.of("run", folder.resolve("swapped"), "clean", folder.resolve("c"))))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("the files have changed since the run");
+    assertThat(folder.resolve("c")).doesNotExist();
     List<JsonNode> expected =
         IntStream.range(0, 64)
             .filter(row -> !suspects.contains(row))
@@ -220,6 +226,10 @@ class LedgerRunTest {
     assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("[%s:2] a line must be an object with step".formatted(file));
+    Files.writeString(file, line.replace("[1,2]", "[1,-2]") + "\n");
+    assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[%s:1] a line must be an object with step".formatted(file));
     Files.writeString(file, "");
     assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
         .isInstanceOf(DpoException.class)
