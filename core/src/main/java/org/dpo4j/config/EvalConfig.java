@@ -1,11 +1,9 @@
 package org.dpo4j.config;
 
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.RowFormat;
@@ -61,20 +59,7 @@ public record EvalConfig(
 
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
-    Set<Path> seen = new HashSet<>();
-    for (Path path : model) {
-      if (InputPaths.isAdapter(path)) {
-        InputPaths.requireAdapter(path);
-      } else {
-        InputPaths.requireModel("model", path);
-      }
-      if (!seen.add(path.toAbsolutePath().normalize())) {
-        throw new UsageException(
-            "model", "must name each model once", "%s is there twice".formatted(path), "keep one");
-      }
-    }
-    refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
-    baseModel.ifPresent(path -> InputPaths.requireModel("base_model", path));
+    InputPaths.requireModels(model, refModel, baseModel);
     if (baseModel.isPresent() && model.stream().noneMatch(InputPaths::isAdapter)) {
       throw new UsageException("base_model", "is for adapters", "no model is one", "leave it out");
     }

@@ -2,6 +2,10 @@ package org.dpo4j.config;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.ReadableFile;
@@ -69,6 +73,29 @@ public final class InputPaths {
   public static boolean isAdapter(Path path) {
     return Files.exists(path.resolve(PeftAdapter.CONFIG))
         && !Files.exists(path.resolve("config.json"));
+  }
+
+  /**
+   * Checks the folders of several models, of their reference and of the model under adapters.
+   *
+   * @param models whole models or adapters, each of which may be named once
+   */
+  static void requireModels(
+      List<Path> models, Optional<Path> reference, Optional<Path> baseOfAdapters) {
+    Set<Path> seen = new HashSet<>();
+    for (Path path : models) {
+      if (isAdapter(path)) {
+        requireAdapter(path);
+      } else {
+        requireModel("model", path);
+      }
+      if (!seen.add(path.toAbsolutePath().normalize())) {
+        throw new UsageException(
+            "model", "must name each model once", "%s is there twice".formatted(path), "keep one");
+      }
+    }
+    reference.ifPresent(path -> requireModel("ref_model", path));
+    baseOfAdapters.ifPresent(path -> requireModel("base_model", path));
   }
 
   /** Checks the folder of the option {@code adapter}. */

@@ -10,13 +10,10 @@ import java.util.Set;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.options.OptionSpec;
-import org.dpo4j.options.OptionType;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ModelCard;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.train.Trainer;
-import org.jspecify.annotations.Nullable;
 
 /** Writes the model card of a run: {@code README.md}. */
 record CardFile(TrainingConfig config, Trainer.Settings settings) {
@@ -104,21 +101,8 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
 
   /** Options that differ from their defaults, without paths and those that change no number. */
   private Map<String, String> options() {
-    Map<String, Object> defaults =
-        TrainingConfig.OPTIONS.write(
-            TrainingConfig.of(Map.of("model", "m", "data_file", "d", "output_dir", "o")));
-    Map<String, Object> values = TrainingConfig.OPTIONS.write(config);
-    Map<String, String> shown = new LinkedHashMap<>();
-    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
-      @Nullable Object value = values.get(option.name());
-      if (value != null
-          && !option.label().startsWith("PATH")
-          && !NOT_SHOWN.contains(option.name())
-          && !value.equals(defaults.get(option.name()))) {
-        shown.put(option.name(), OptionType.text(value));
-      }
-    }
-    return shown;
+    return RunRecords.changedOptions(
+        config, option -> !option.label().startsWith("PATH") && !NOT_SHOWN.contains(option.name()));
   }
 
   private static Map<String, String> versions() throws IOException {

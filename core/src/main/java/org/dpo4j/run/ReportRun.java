@@ -33,7 +33,6 @@ import org.dpo4j.evaluate.Proportion;
 import org.dpo4j.evaluate.Suspicion.Suspect;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
-import org.dpo4j.options.OptionSpec;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.EvaluationText;
@@ -145,7 +144,9 @@ public final class ReportRun {
         command(),
         repeat(),
         inputs(),
-        changedOptions(),
+        run.options()
+            .map(options -> RunRecords.changedOptions(options, option -> true))
+            .orElse(Map.of()),
         run.options().map(ReportRun::allOptions).orElse(Map.of()),
         run.history().steps().isEmpty()
             ? Optional.empty()
@@ -581,24 +582,6 @@ public final class ReportRun {
     Map<String, String> all = new LinkedHashMap<>();
     values.forEach((name, value) -> all.put(name, OptionType.text(value)));
     return all;
-  }
-
-  private Map<String, String> changedOptions() {
-    Map<String, String> changed = new LinkedHashMap<>();
-    if (run.options().isEmpty()) {
-      return changed;
-    }
-    Map<String, Object> defaults =
-        TrainingConfig.OPTIONS.write(
-            TrainingConfig.of(Map.of("model", "m", "data_file", "d", "output_dir", "o")));
-    Map<String, Object> values = TrainingConfig.OPTIONS.write(run.options().get());
-    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
-      @Nullable Object value = values.get(option.name());
-      if (value != null && !value.equals(defaults.get(option.name()))) {
-        changed.put(option.name(), OptionType.text(value));
-      }
-    }
-    return changed;
   }
 
   private static String percent(double share) {

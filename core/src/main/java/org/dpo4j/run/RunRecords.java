@@ -6,13 +6,17 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.EvalStrategy;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.options.OptionSpec;
+import org.dpo4j.options.OptionType;
 import org.dpo4j.options.YamlOptions;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.TrainerState;
 import org.dpo4j.train.Trainer;
+import org.jspecify.annotations.Nullable;
 
 /** Writes the options of a run, its history and its totals, each in a file that programs read. */
 record RunRecords(TrainingConfig config, Trainer.Settings settings) {
@@ -42,6 +46,22 @@ record RunRecords(TrainingConfig config, Trainer.Settings settings) {
     options.remove("resume_from_checkpoint");
     options.put("overwrite_output_dir", false);
     return YamlOptions.write(TrainingConfig.OPTIONS, TrainingConfig.of(options));
+  }
+
+  /** The options that differ from their defaults, as text, of those that are shown. */
+  static Map<String, String> changedOptions(TrainingConfig config, Predicate<OptionSpec> shown) {
+    Map<String, Object> defaults =
+        TrainingConfig.OPTIONS.write(
+            TrainingConfig.of(Map.of("model", "m", "data_file", "d", "output_dir", "o")));
+    Map<String, Object> values = TrainingConfig.OPTIONS.write(config);
+    Map<String, String> changed = new LinkedHashMap<>();
+    for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
+      @Nullable Object value = values.get(option.name());
+      if (value != null && shown.test(option) && !value.equals(defaults.get(option.name()))) {
+        changed.put(option.name(), OptionType.text(value));
+      }
+    }
+    return changed;
   }
 
   TrainerState state(int saveSteps, Optional<TrainerState.Best> best) {
