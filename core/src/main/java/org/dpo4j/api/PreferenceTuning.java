@@ -1140,6 +1140,26 @@ public final class PreferenceTuning {
     return with("sample_prompts", value);
   }
 
+  /**
+   * Sets the prompts that are answered for the model card, and at each evaluation.
+   *
+   * @param file one prompt a line, or rows with a column {@code prompt}
+   * @return a changed copy
+   */
+  public PreferenceTuning samplePrompts(Path file) {
+    return with("sample_prompts", file.toAbsolutePath().toString());
+  }
+
+  /**
+   * Sets whether a page shows the run while it lives, to browsers of this machine.
+   *
+   * @param port of the loopback address, 0 for any that is free; none by default
+   * @return a changed copy
+   */
+  public PreferenceTuning ui(int port) {
+    return with("ui", port);
+  }
+
   // Checkpoints.
 
   /**

@@ -4,7 +4,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.options.LoopbackPort;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
@@ -14,7 +16,9 @@ public record ReportConfig(
     @Option(help = "file for the page (default: report.html in the folder)") Optional<Path> output,
     @Option(help = "what eval wrote (default: eval.json in the folder, if it is there)")
         Optional<Path> eval,
-    @Option(value = "10", help = "suspicious pairs to show; 0 = none") int rows) {
+    @Option(value = "10", help = "suspicious pairs to show; 0 = none") int rows,
+    @Option(value = "false", help = "show the page in a browser instead: true, or a port of this machine")
+        LoopbackPort serve) {
 
   /** The table of all options of {@code report}. */
   public static final OptionTable<ReportConfig> OPTIONS = OptionTable.of(ReportConfig.class);
@@ -26,6 +30,10 @@ public record ReportConfig(
 
   public ReportConfig {
     OptionChecks.atLeast("rows", rows, 0, "0 shows none");
+    if (serve.isOpen() && output.isPresent()) {
+      throw new UsageException(
+          OptionText.of("{serve} shows the page and writes no file; leave out {output}"));
+    }
   }
 
   /** The history of the run. */

@@ -58,6 +58,7 @@ public final class ResumeRules {
           "report_to",
           "ledger",
           "sample_prompts",
+          "ui",
           "eval_strategy",
           "eval_steps",
           "per_device_eval_batch_size",

@@ -67,6 +67,7 @@ public record RoundsConfig(
           "report_to",
           "ledger",
           "sample_prompts",
+          "ui",
           "save_steps",
           "save_total_limit",
           "save_only_model",

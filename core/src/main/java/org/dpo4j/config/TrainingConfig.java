@@ -31,6 +31,8 @@ import org.dpo4j.optim.Adafactor;
 import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.optim.Lion;
+import org.dpo4j.options.CountOrFile;
+import org.dpo4j.options.LoopbackPort;
 import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
@@ -680,11 +682,10 @@ public record TrainingConfig(
       @Option(value = "none", help = "write event files into runs/") List<Tracker> reportTo,
       @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
           boolean ledger,
-      @Option(value = "3", help = "sample prompts for the model card; 0 = none")
-          int samplePrompts) {
-    public Output {
-      OptionChecks.atLeast("sample_prompts", samplePrompts, 0, "0 means no sample answers");
-    }
+      @Option(value = "3", help = "prompts answered for the model card: how many, or a file of them")
+          CountOrFile samplePrompts,
+      @Option(value = "false", help = "show the run live in a browser: true, or a port of this machine")
+          LoopbackPort ui) {
 
     /** Whether TensorBoard reads the metrics of the run. */
     public boolean tensorBoard() {

@@ -36,7 +36,7 @@ public record PairTexts(String prompt, String chosen, String rejected) {
                     row.pairs()
                         .forEach(
                             example -> {
-                              RowOrigin key = place(example.origin());
+                              RowOrigin key = example.origin().withoutLine();
                               if (pairs.contains(key)) {
                                 texts.put(key, of(example));
                               }
@@ -46,10 +46,6 @@ public record PairTexts(String prompt, String chosen, String rejected) {
       }
     }
     return texts;
-  }
-
-  private static RowOrigin place(RowOrigin origin) {
-    return new RowOrigin(origin.file(), 0, origin.row(), origin.rejectedIndex());
   }
 
   /** The texts of a pair. */

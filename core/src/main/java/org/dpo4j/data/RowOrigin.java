@@ -20,6 +20,11 @@ public record RowOrigin(String file, int line, int row, int rejectedIndex) {
     return row == other.row && file.equals(other.file);
   }
 
+  /** The place without its line, by which rows are known in formats of any kind. */
+  public RowOrigin withoutLine() {
+    return new RowOrigin(file, 0, row, rejectedIndex);
+  }
+
   RowOrigin withRejected(int index) {
     return new RowOrigin(file, line, row, index);
   }

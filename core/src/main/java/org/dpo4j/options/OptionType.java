@@ -139,6 +139,13 @@ public record OptionType(
           "N",
           text -> new StepInterval(number(text)));
     }
+    if (type == LoopbackPort.class) {
+      return new OptionType(
+          LoopbackPort.RULE, "PORT", List.of(), true, false, LoopbackPort::of);
+    }
+    if (type == CountOrFile.class) {
+      return open(CountOrFile.RULE, "N|FILE", CountOrFile::of);
+    }
     if (type == DeviceName.class) {
       return open(DeviceName.RULE, "NAME", DeviceName::new);
     }

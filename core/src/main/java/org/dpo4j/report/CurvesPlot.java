@@ -2,6 +2,7 @@ package org.dpo4j.report;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
@@ -36,11 +37,47 @@ public final class CurvesPlot {
    */
   public static Picture draw(
       String title, String subtitle, RunHistory history, double stepsPerEpoch) {
-    int window = window(history.steps().size());
-    String means =
-        window > 1 ? "; thick lines: means of the last %d logged values".formatted(window) : "";
+    String means = means(history).map("; %s"::formatted).orElse("");
     return PanelGrid.draw(
         title, subtitle + means, new CurvesPlot(history).panels(), COLUMNS, "step", stepsPerEpoch);
+  }
+
+  /** How {@link #charts} are to be read. */
+  public static String note(RunHistory history) {
+    return "Dots: held-out %ss%s.".formatted(history.kind().noun(), means(history).map("; %s"::formatted).orElse(""));
+  }
+
+  /** What thick lines over pale ones are; empty for a short run, which has none. */
+  static Optional<String> means(RunHistory history) {
+    int window = window(history.steps().size());
+    return window > 1
+        ? Optional.of("thick lines: means of the last %d logged values".formatted(window))
+        : Optional.empty();
+  }
+
+  /**
+   * A chart by itself.
+   *
+   * @param words the last values, for readers who do not see it
+   */
+  public record Chart(Picture picture, String words) {}
+
+  /**
+   * Draws the curves as a chart for each metric, with the colours and the order of {@link #draw}.
+   *
+   * @param stepsPerEpoch steps between the vertical lines; 0 for none
+   * @return empty without a report
+   */
+  public static List<Chart> charts(RunHistory history, double stepsPerEpoch) {
+    if (history.steps().isEmpty() && history.evaluations().isEmpty()) {
+      return List.of();
+    }
+    return new CurvesPlot(history)
+        .panels().stream()
+            .map(
+                panel ->
+                    new Chart(PanelGrid.draw(panel, "step", stepsPerEpoch), panel.lastValues()))
+            .toList();
   }
 
   private List<Panel> panels() {

@@ -1,6 +1,7 @@
 package org.dpo4j.report;
 
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 
 /**
@@ -50,6 +51,15 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
       }
     }
 
+    private String lastValue() {
+      int last = values.size() - 1;
+      while (!Double.isFinite(values.get(last))) {
+        last--;
+      }
+      return "%s %s at step %d"
+          .formatted(name, ShortNumber.of(values.get(last)), steps.get(last).intValue());
+    }
+
     boolean isEmpty() {
       return values.stream().noneMatch(Double::isFinite);
     }
@@ -61,5 +71,14 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
         .flatMap(curve -> curve.values().stream())
         .mapToDouble(Double::doubleValue)
         .filter(Double::isFinite);
+  }
+
+  /** The title, and the last value of each curve with its step. */
+  String lastValues() {
+    return title
+        + curves.stream()
+            .filter(curve -> curve.style() != Style.FAINT && !curve.isEmpty())
+            .map(Curve::lastValue)
+            .collect(Collectors.joining(", ", ": ", ""));
   }
 }

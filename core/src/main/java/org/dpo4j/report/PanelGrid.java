@@ -1,6 +1,7 @@
 package org.dpo4j.report;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.DoubleStream;
@@ -31,6 +32,7 @@ final class PanelGrid {
   private static final int LEGEND_SYMBOL = 30;
   private static final int LEGEND_GAP = 14;
   private static final int MOST_BOUNDARIES = 24;
+  private static final int MOST_POINTS = 4 * PLOT_WIDTH;
 
   // Okabe and Ito's colors, which color-blind readers can distinguish.
   private static final List<Integer> COLOURS =
@@ -47,14 +49,15 @@ final class PanelGrid {
   private final List<Double> boundaries;
   private final Picture picture;
 
-  private PanelGrid(List<Panel> panels, int columns, String axis, double stepsPerEpoch) {
+  private PanelGrid(
+      List<Panel> panels, int columns, int titleHeight, String axis, double stepsPerEpoch) {
     this.axis = axis;
     this.legendRows = panels.stream().mapToInt(panel -> legend(panel).size()).max().orElse(1);
     this.panelHeight = PANEL_TITLE + legendRows * LEGEND_ROW + PLOT_HEIGHT + BELOW;
     this.steps = Axis.ofSteps(allSteps(panels).min().orElse(0), allSteps(panels).max().orElse(1));
     this.boundaries = boundaries(stepsPerEpoch);
     int rows = (panels.size() + columns - 1) / columns;
-    this.picture = new Picture(columns * PANEL_WIDTH, TITLE_HEIGHT + rows * panelHeight);
+    this.picture = new Picture(columns * PANEL_WIDTH, titleHeight + rows * panelHeight);
   }
 
   /**
@@ -72,7 +75,7 @@ final class PanelGrid {
       int columns,
       String axis,
       double stepsPerEpoch) {
-    PanelGrid grid = new PanelGrid(panels, columns, axis, stepsPerEpoch);
+    PanelGrid grid = new PanelGrid(panels, columns, TITLE_HEIGHT, axis, stepsPerEpoch);
     int width = columns * PANEL_WIDTH - 40;
     grid.words(fitting(title, TITLE_TYPE, width), 20, 30, Anchor.START, TITLE_TYPE, true, INK);
     grid.words(fitting(subtitle, TYPE, width), 20, 52, Anchor.START, TYPE, false, INK);
@@ -82,6 +85,13 @@ final class PanelGrid {
           i % columns * PANEL_WIDTH + LEFT,
           TITLE_HEIGHT + i / columns * grid.panelHeight);
     }
+    return grid.picture;
+  }
+
+  /** Draws one panel without a title above it; otherwise as above. */
+  static Picture draw(Panel panel, String axis, double stepsPerEpoch) {
+    PanelGrid grid = new PanelGrid(List.of(panel), 1, 0, axis, stepsPerEpoch);
+    grid.panel(panel, LEFT, 0);
     return grid.picture;
   }
 
@@ -233,13 +243,38 @@ final class PanelGrid {
         }
       } else {
         if (run.size() > 1) {
-          picture.add(new Picture.Line(run, colour, width, dots ? 4 : 0));
+          picture.add(new Picture.Line(dots ? run : thinned(run), colour, width, dots ? 4 : 0));
         } else if (run.size() == 1 && !dots) {
           picture.add(new Picture.Dot(run.get(0)[0], run.get(0)[1], 3.5, colour));
         }
         run = new ArrayList<>();
       }
     }
+  }
+
+  /** At most four points for each unit of width: more are not seen, but take space. */
+  private static List<double[]> thinned(List<double[]> points) {
+    if (points.size() <= MOST_POINTS) {
+      return points;
+    }
+    List<double[]> kept = new ArrayList<>();
+    int first = 0;
+    for (int i = 1; i <= points.size(); i++) {
+      if (i == points.size() || (int) points.get(i)[0] != (int) points.get(first)[0]) {
+        List<double[]> column = points.subList(first, i);
+        Comparator<double[]> byHeight = Comparator.comparingDouble(point -> point[1]);
+        double[] highest = Collections.min(column, byHeight);
+        double[] lowest = Collections.max(column, byHeight);
+        double[] last = column.get(column.size() - 1);
+        for (double[] point : column) {
+          if (point == column.get(0) || point == highest || point == lowest || point == last) {
+            kept.add(point);
+          }
+        }
+        first = i;
+      }
+    }
+    return kept;
   }
 
   /**

@@ -59,6 +59,16 @@ public final class RunOutput {
     return new RunOutput(data, err, progress, style, coloured);
   }
 
+  /** As {@link #ofAnotherRun}, with its progress shown at another place too. */
+  public RunOutput showing(Progress second) {
+    Progress both =
+        (task, done, total, note) -> {
+          progress.update(task, done, total, note);
+          second.update(task, done, total, note);
+        };
+    return new RunOutput(data, err, both, style, coloured);
+  }
+
   /** As {@link #ofAnotherRun}, with everything on the error stream. */
   public RunOutput onErrorStream() {
     return new RunOutput(err, err, progress, style);

@@ -3,7 +3,6 @@ package org.dpo4j.report;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * What a report of a run says, in the order of the questions that it answers.
@@ -22,7 +21,8 @@ import java.util.Optional;
  * @param inputs the files of the run with their hashes
  * @param changed options that differ from their defaults
  * @param options all options
- * @param curves an SVG, if there is a curve
+ * @param curves one chart for each metric; empty without steps
+ * @param curvesNote about all of them; may be empty
  * @param madeBy the program that made the report
  */
 public record RunReport(
@@ -40,7 +40,8 @@ public record RunReport(
     Map<String, String> inputs,
     Map<String, String> changed,
     Map<String, String> options,
-    Optional<Picture> curves,
+    List<CurvesPlot.Chart> curves,
+    String curvesNote,
     String madeBy) {
 
   /**
@@ -75,5 +76,6 @@ public record RunReport(
     inputs = new LinkedHashMap<>(inputs);
     changed = new LinkedHashMap<>(changed);
     options = new LinkedHashMap<>(options);
+    curves = List.copyOf(curves);
   }
 }

@@ -27,7 +27,8 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
           "log_format",
           "report_to",
           "ledger",
-          "sample_prompts");
+          "sample_prompts",
+          "ui");
 
   /**
    * What a card shows besides the options.

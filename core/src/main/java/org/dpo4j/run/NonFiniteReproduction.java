@@ -131,6 +131,7 @@ record NonFiniteReproduction(TrainingConfig config) {
     options.put("logging_steps", 1);
     options.put("reference_cache", "off");
     options.put("sample_prompts", 0);
+    options.put("ui", false);
     options.put("output_dir", folder.resolve("out"));
     return TrainingConfig.of(options);
   }

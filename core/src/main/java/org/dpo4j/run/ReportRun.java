@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.dpo4j.Dpo4j;
 import org.dpo4j.DpoException;
@@ -42,6 +43,8 @@ import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunReport;
 import org.dpo4j.report.ShortNumber;
+import org.dpo4j.serve.PageServer;
+import org.dpo4j.serve.PageServer.Page;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -69,32 +72,66 @@ public final class ReportRun {
   }
 
   /**
-   * Reads the files of the run and writes the page.
+   * Reads the files of the run, and writes the page or shows it until the process is stopped.
    *
    * @throws DpoException if a file is damaged, or the page cannot be written
    */
   public static void run(ReportConfig config, RunOutput output) {
+    run(config, output, PageServer::await);
+  }
+
+  /**
+   * As above, until {@code use} returns.
+   *
+   * @param use gets the server once it listens
+   */
+  static void run(ReportConfig config, RunOutput output, Consumer<PageServer> use) {
     config.checkInputs();
+    if (config.serve().isOpen()) {
+      Optional<Page> page = Optional.of(new Page(html(config, output), HtmlReport.POLICY));
+      try (PageServer server =
+          PageServer.start(
+              "serve",
+              config.serve().number(),
+              path -> page.filter(only -> path.equals("/")),
+              output::warn)) {
+        output.out().println("the report is at %s; Ctrl-C stops".formatted(server.url()));
+        output.out().flush();
+        use.accept(server);
+      }
+    } else {
+      write(config, output);
+    }
+  }
+
+  private static void write(ReportConfig config, RunOutput output) {
+    Path page = config.page();
+    if (Files.isDirectory(page)) {
+      throw new UsageException(
+          "output", "must be a file", "%s is a folder".formatted(page), "name a file");
+    }
+    byte[] html = html(config, output).getBytes(StandardCharsets.UTF_8);
+    try {
+      PendingFile.write(page.toAbsolutePath(), html);
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] cannot be written: %s".formatted(page, FileFailure.reason(e, page)), e);
+    }
+    output.out().println("written to " + page);
+  }
+
+  private static String html(ReportConfig config, RunOutput output) {
     FinishedRun run = FinishedRun.read(config.state(), Optional.empty(), output);
     Optional<JsonNode> evaluation =
         Files.isRegularFile(config.evaluation())
             ? Optional.of(json(config.evaluation()))
             : Optional.empty();
     evaluation.ifPresent(json -> warnOfOthers(config, json, output));
-    Path page = config.page();
-    if (Files.isDirectory(page)) {
-      throw new UsageException(
-          "output", "must be a file", "%s is a folder".formatted(page), "name a file");
-    }
     try {
-      RunReport report = new ReportRun(config, output, run, evaluation).report();
-      PendingFile.write(
-          page.toAbsolutePath(), HtmlReport.of(report).getBytes(StandardCharsets.UTF_8));
+      return HtmlReport.of(new ReportRun(config, output, run, evaluation).report());
     } catch (IOException e) {
-      throw new DpoException(
-          "[%s] cannot be written: %s".formatted(page, FileFailure.reason(e, page)), e);
+      throw new DpoException("the version of dpo4j cannot be read: " + e.getMessage(), e);
     }
-    output.out().println("written to " + page);
   }
 
   private static void warnOfOthers(ReportConfig config, JsonNode json, RunOutput output) {
@@ -148,14 +185,8 @@ public final class ReportRun {
             .map(options -> RunRecords.changedOptions(options, option -> true))
             .orElse(Map.of()),
         run.options().map(ReportRun::allOptions).orElse(Map.of()),
-        run.history().steps().isEmpty()
-            ? Optional.empty()
-            : Optional.of(
-                CurvesPlot.draw(
-                    Paths.name(config.run().toAbsolutePath()),
-                    subtitle(),
-                    run.history(),
-                    stepsPerEpoch())),
+        CurvesPlot.charts(run.history(), stepsPerEpoch()),
+        CurvesPlot.note(run.history()),
         "Made by dpo4j %s from the files of the run.".formatted(Dpo4j.version()));
   }
 

@@ -43,6 +43,7 @@ import org.dpo4j.report.ConsoleListener;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.EarlyStopping;
 import org.dpo4j.report.LedgerFile;
+import org.dpo4j.report.LiveRun;
 import org.dpo4j.report.MetricsFile;
 import org.dpo4j.report.ProgressListener;
 import org.dpo4j.report.Results;
@@ -50,10 +51,12 @@ import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
 import org.dpo4j.report.ShortNumber;
+import org.dpo4j.serve.PageServer;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.MemoryFailure;
 import org.dpo4j.train.Evaluation;
+import org.dpo4j.train.ExampleListener;
 import org.dpo4j.train.Listeners;
 import org.dpo4j.train.NonFiniteStepException;
 import org.dpo4j.train.Trainer;
@@ -82,6 +85,8 @@ public final class TrainingRun {
   private final ConsoleListener console;
   private final MetricsFile metrics;
   private final LedgerFile ledger;
+  private final Optional<LiveRun> live;
+  private final SampleAnswers samples;
   private final Optional<MetricsFile> events;
   private final Optional<EarlyStopping> earlyStopping;
   private final Listeners listeners;
@@ -96,10 +101,14 @@ public final class TrainingRun {
       List<? extends TrainingListener> added) {
     this.config = config;
     this.given = given;
-    this.output = output;
+    this.live =
+        config.output().ui().isOpen()
+            ? Optional.of(new LiveRun(history, this::warnings))
+            : Optional.empty();
+    this.output = live.map(output::showing).orElse(output);
     this.disk = disk;
     this.memory = memory;
-    this.prose = Prose.of(output, config.output().logFormat());
+    this.prose = Prose.of(this.output, config.output().logFormat());
     this.console =
         new ConsoleListener(
             output.out(),
@@ -107,13 +116,13 @@ public final class TrainingRun {
             config.output().logFormat(),
             config.data().evaluationSets(),
             config.startsAtReference() && config.loss().objective().valueAtZero().isPresent());
-    this.metrics = MetricsFile.jsonLines(history, output::warn);
-    this.ledger = new LedgerFile(output::warn);
+    this.metrics = MetricsFile.jsonLines(history, this.output::warn);
+    this.ledger = new LedgerFile(this.output::warn);
     this.events =
         config.output().tensorBoard()
             ? Optional.of(
                 MetricsFile.tensorBoard(
-                    history, output::warn, () -> RunRecords.options(this.config)))
+                    history, this.output::warn, () -> RunRecords.options(this.config)))
             : Optional.empty();
     List<TrainingListener> all =
         new ArrayList<>(
@@ -121,10 +130,13 @@ public final class TrainingRun {
                 history,
                 metrics,
                 console,
-                new ProgressListener(output.progress()),
-                new SkipWarnings(output)));
+                new ProgressListener(this.output.progress()),
+                new SkipWarnings(this.output)));
     events.ifPresent(all::add);
     all.add(ledger);
+    this.samples = new SampleAnswers(config, this.output, this::answered);
+    all.add(samples);
+    live.ifPresent(all::add);
     this.earlyStopping = earlyStopping(config);
     earlyStopping.ifPresent(all::add);
     if (config.startsAtReference()) {
@@ -132,6 +144,18 @@ public final class TrainingRun {
     }
     all.addAll(added);
     this.listeners = new Listeners(all, cancellation);
+  }
+
+  private List<String> warnings() {
+    return output.warnings();
+  }
+
+  private void answered(int step, String prompt, String answer) {
+    live.ifPresent(run -> run.answered(step, prompt, answer));
+  }
+
+  private ExampleListener pairListener() {
+    return live.<ExampleListener>map(run -> ExampleListener.both(ledger, run)).orElse(ledger);
   }
 
   private Optional<EarlyStopping> earlyStopping(TrainingConfig config) {
@@ -222,7 +246,9 @@ public final class TrainingRun {
     DataInput training = given.training(config);
     List<NamedInput> heldOut = given.heldOut(config);
     TextReplacement replaced = given.text(config);
-    try (Engine.Threads threads = Engine.use(config.engine().threads());
+    try (@SuppressWarnings("unused") // closed at the end, if there is one
+            PageServer page = live.map(run -> LiveServer.start(config, training, run, output)).orElse(null);
+        Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
             OutputFolder.prepare(
                 config.output().outputDir(), existing(), inputs(config, training, heldOut));
@@ -305,7 +331,7 @@ public final class TrainingRun {
     if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
       ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0));
     }
-    SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
+    samples.begin(inputs, pairs);
     Optional<TrainingTotals> trained =
         train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
     if (trained.isEmpty()) {
@@ -489,7 +515,7 @@ public final class TrainingRun {
       Engine.releaseFreeMemory();
       TrainingSession session =
           new TrainingSession(inputs.model(), data.get(0), config.loss().objective(), settings);
-      Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners, ledger);
+      Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners, pairListener());
       Optional<EvaluationReport> best;
       try (session) {
         saved.ifPresent(

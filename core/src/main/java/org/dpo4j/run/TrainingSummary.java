@@ -104,7 +104,7 @@ final class TrainingSummary {
     prose.line(
         "  the model card %s has the results%s",
         folder.resolve("README.md"),
-        config.output().samplePrompts() > 0 ? " and sample answers" : "");
+        !config.output().samplePrompts().isNone() ? " and sample answers" : "");
     prose.line(
         "  to try it: ./dpo4j generate --model %s --prompt \"...\"",
         config.trainsAdapter()

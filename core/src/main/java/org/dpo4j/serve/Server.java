@@ -1,18 +1,11 @@
 package org.dpo4j.serve;
 
 import com.sun.net.httpserver.HttpServer;
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
@@ -62,7 +55,7 @@ public final class Server implements AutoCloseable {
      * @throws UsageException if the host is not known, or others reach it and there is no key
      */
     public Settings {
-      if (!address(host).isLoopbackAddress() && key.isEmpty()) {
+      if (!HttpPort.address(host).isLoopbackAddress() && key.isEmpty()) {
         throw new UsageException(
             OptionText.of(
                 "{host} %s is reached from other machines, so an API key must be required; write"
@@ -77,14 +70,6 @@ public final class Server implements AutoCloseable {
 
   /** Connections that are answered at a time; others wait until one is. */
   private static final int CONNECTIONS = 256;
-
-  private static final int KEEP_ALIVE_SECONDS = 30;
-
-  /** For the headers and the body of a request to arrive. */
-  private static final String REQUEST_SECONDS = "30";
-
-  /** For an answer to be generated and read. */
-  private static final String RESPONSE_SECONDS = "3600";
 
   private final String host;
   private final HttpServer http;
@@ -107,8 +92,7 @@ public final class Server implements AutoCloseable {
    * @throws UsageException if the port cannot be listened on
    */
   public static Server start(Model model, Settings settings, Consumer<String> faults) {
-    limitTimes();
-    HttpServer http = listen(settings);
+    HttpServer http = HttpPort.listen(settings.host(), "port", settings.port());
     ModelThread thread =
         new ModelThread(
             model.model(),
@@ -118,70 +102,16 @@ public final class Server implements AutoCloseable {
             settings.queue(),
             settings.threads());
     Gate gate = new Gate(settings.key(), settings.host());
-    ThreadPoolExecutor connections = connections();
+    ThreadPoolExecutor connections = HttpPort.connections(CONNECTIONS);
     http.setExecutor(connections);
     http.createContext("/", new Handler(model, thread, gate, faults));
     http.start();
     return new Server(settings.host(), http, thread, connections);
   }
 
-  private static InetAddress address(String host) {
-    try {
-      return InetAddress.getByName(host);
-    } catch (UnknownHostException e) {
-      throw new UsageException(
-          "host", "must be a name or address of this machine", "was " + host, "127.0.0.1 is usual");
-    }
-  }
-
-  /** The JDK's server reads these when its first one is made. Those of the user are kept. */
-  private static void limitTimes() {
-    setIfAbsent("sun.net.httpserver.maxReqTime", REQUEST_SECONDS);
-    setIfAbsent("sun.net.httpserver.maxRspTime", RESPONSE_SECONDS);
-    // Else a token may wait for the confirmation of the one before it.
-    setIfAbsent("sun.net.httpserver.nodelay", "true");
-  }
-
-  private static void setIfAbsent(String property, String value) {
-    if (System.getProperty(property) == null) {
-      System.setProperty(property, value);
-    }
-  }
-
-  private static HttpServer listen(Settings settings) {
-    try {
-      return HttpServer.create(new InetSocketAddress(address(settings.host()), settings.port()), 0);
-    } catch (IOException e) {
-      throw new UsageException(
-          "port",
-          "must be free on %s".formatted(settings.host()),
-          "was %d: %s".formatted(settings.port(), e.getMessage()),
-          "another program may listen there; 0 takes any that is free");
-    }
-  }
-
-  private static ThreadPoolExecutor connections() {
-    AtomicInteger number = new AtomicInteger();
-    ThreadPoolExecutor pool =
-        new ThreadPoolExecutor(
-            CONNECTIONS,
-            CONNECTIONS,
-            KEEP_ALIVE_SECONDS,
-            TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(),
-            work -> {
-              Thread worker = new Thread(work, "serve-" + number.incrementAndGet());
-              worker.setDaemon(true);
-              return worker;
-            });
-    pool.allowCoreThreadTimeOut(true);
-    return pool;
-  }
-
   /** The address of the API, as in {@code http://127.0.0.1:8080/v1}. */
   public String url() {
-    return "http://%s:%d/v1"
-        .formatted(host.contains(":") ? "[" + host + "]" : host, http.getAddress().getPort());
+    return HttpPort.url(host, http) + "/v1";
   }
 
   /** The most tokens of prompt and answer together. */

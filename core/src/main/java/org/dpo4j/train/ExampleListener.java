@@ -16,6 +16,24 @@ public interface ExampleListener {
             int step, double epoch, String dataset, List<ExampleNumbers> examples) {}
       };
 
+  /** Passes everything on to two others. */
+  static ExampleListener both(ExampleListener first, ExampleListener second) {
+    return new ExampleListener() {
+      @Override
+      public void onStep(int step, double epoch, List<ExampleNumbers> examples) {
+        first.onStep(step, epoch, examples);
+        second.onStep(step, epoch, examples);
+      }
+
+      @Override
+      public void onEvaluation(
+          int step, double epoch, String dataset, List<ExampleNumbers> examples) {
+        first.onEvaluation(step, epoch, dataset, examples);
+        second.onEvaluation(step, epoch, dataset, examples);
+      }
+    };
+  }
+
   /**
    * A step is done and was not skipped.
    *
