@@ -17,7 +17,9 @@ public record ReportConfig(
     @Option(help = "what eval wrote (default: eval.json in the folder, if it is there)")
         Optional<Path> eval,
     @Option(value = "10", help = "suspicious pairs to show; 0 = none") int rows,
-    @Option(value = "false", help = "show the page in a browser instead: true, or a port of this machine")
+    @Option(
+            value = "false",
+            help = "show the page in a browser instead: true, or a port of this machine")
         LoopbackPort serve) {
 
   /** The table of all options of {@code report}. */

@@ -32,11 +32,12 @@ import org.dpo4j.optim.AdamW;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.optim.Lion;
 import org.dpo4j.options.CountOrFile;
-import org.dpo4j.options.LoopbackPort;
 import org.dpo4j.options.DeviceName;
+import org.dpo4j.options.LoopbackPort;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 import org.dpo4j.options.OptionType;
+import org.dpo4j.options.ReadableFile;
 import org.dpo4j.options.StepInterval;
 import org.dpo4j.options.Suggestion;
 import org.dpo4j.report.BestMetric;
@@ -272,6 +273,7 @@ public record TrainingConfig(
     template.checkInputs();
     model.adapter().ifPresent(InputPaths::requireAdapter);
     loss.refModel().ifPresent(path -> InputPaths.requireModel("ref_model", path));
+    output.samplePrompts().file().ifPresent(file -> ReadableFile.require("sample_prompts", file));
     CacheFolder.of(this);
     checkpoints.resumedFolder();
   }
@@ -682,9 +684,13 @@ public record TrainingConfig(
       @Option(value = "none", help = "write event files into runs/") List<Tracker> reportTo,
       @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
           boolean ledger,
-      @Option(value = "3", help = "prompts answered for the model card: how many, or a file of them")
+      @Option(
+              value = "3",
+              help = "prompts answered for the model card: how many, or a file of them")
           CountOrFile samplePrompts,
-      @Option(value = "false", help = "show the run live in a browser: true, or a port of this machine")
+      @Option(
+              value = "false",
+              help = "show the run live in a browser: true, or a port of this machine")
           LoopbackPort ui) {
 
     /** Whether TensorBoard reads the metrics of the run. */

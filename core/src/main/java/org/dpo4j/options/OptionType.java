@@ -140,8 +140,7 @@ public record OptionType(
           text -> new StepInterval(number(text)));
     }
     if (type == LoopbackPort.class) {
-      return new OptionType(
-          LoopbackPort.RULE, "PORT", List.of(), true, false, LoopbackPort::of);
+      return new OptionType(LoopbackPort.RULE, "PORT", List.of(), true, false, LoopbackPort::of);
     }
     if (type == CountOrFile.class) {
       return open(CountOrFile.RULE, "N|FILE", CountOrFile::of);

@@ -44,7 +44,8 @@ public final class CurvesPlot {
 
   /** How {@link #charts} are to be read. */
   public static String note(RunHistory history) {
-    return "Dots: held-out %ss%s.".formatted(history.kind().noun(), means(history).map("; %s"::formatted).orElse(""));
+    return "Dots: held-out %ss%s."
+        .formatted(history.kind().noun(), means(history).map("; %s"::formatted).orElse(""));
   }
 
   /** What thick lines over pale ones are; empty for a short run, which has none. */

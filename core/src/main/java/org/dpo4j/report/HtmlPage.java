@@ -45,7 +45,7 @@ final class HtmlPage {
       --back:#17171a;--card:#202024;--mark:#56b4e9;--bad:#f0a070}\
       figure svg{filter:invert(.91) hue-rotate(180deg)}}
       *{box-sizing:border-box}
-      body{margin:0;background:var(--back);color:var(--ink);\
+      body{margin:0;background:var(--back);color:var(--ink);overflow-wrap:anywhere;\
       font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
       section:first-child h2{border-top:0;padding-top:0;margin-top:.5rem}
       header,main,footer{max-width:62rem;margin:0 auto;padding:1rem 1.25rem}
@@ -67,7 +67,7 @@ final class HtmlPage {
       code,pre{font:.9rem/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
       .pair{background:var(--card);border-radius:6px;padding:.6rem 1rem;margin:.75rem 0}
       .pair p{margin:.15rem 0}
-      dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.3rem 0}
+      dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem 1rem;margin:.3rem 0}
       dd{margin:0;overflow-wrap:anywhere}dt{font-size:.95rem}
       dl>div{display:contents}
       .facts{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.75rem 1rem;margin:1rem 0}

@@ -30,9 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/**
- * A report as one page of HTML that needs no other file, no script and no connection.
- */
+/** A report as one page of HTML that needs no other file, no script and no connection. */
 public final class HtmlReport {
 
   /** The content security policy of the page. */
@@ -80,7 +78,8 @@ public final class HtmlReport {
                 !report.options().isEmpty(),
                 details(summary("All options"), list(report.options())))));
     if (!report.curves().isEmpty()) {
-      sections.add(section(
+      sections.add(
+          section(
               h2("Curves"),
               iff(!report.curvesNote().isEmpty(), p(text(report.curvesNote()))),
               curves(report.curves())));

@@ -83,8 +83,7 @@ public record LivePage(
       HtmlPage.POLICY
           + "; connect-src 'self'; script-src 'sha256-"
           + Base64.getEncoder()
-              .encodeToString(
-                  Sha256.digest().digest(SCRIPT.getBytes(StandardCharsets.UTF_8)))
+              .encodeToString(Sha256.digest().digest(SCRIPT.getBytes(StandardCharsets.UTF_8)))
           + "'";
 
   private static String read(String resource) {
@@ -126,7 +125,8 @@ public record LivePage(
     StepReport last = view.last();
     return switch (view.stage()) {
       case PREPARING -> "preparing: ";
-      case TRAINING -> last == null ? "" : "%d %%: ".formatted(percent(last.step(), last.maxSteps()));
+      case TRAINING ->
+          last == null ? "" : "%d %%: ".formatted(percent(last.step(), last.maxSteps()));
       case ENDED -> "done: ";
       case FAILED -> "failed: ";
     };
@@ -174,7 +174,7 @@ public record LivePage(
     if (last != null) {
       facts.put("step", "%,d of %,d".formatted(last.step(), last.maxSteps()));
       facts.put("epoch", ShortNumber.fixed("%.2f", last.epoch()));
-      facts.put("a step", ShortNumber.fixed("%.2f s", view.secondsPerStep()));
+      facts.put("time per step", ShortNumber.fixed("%.2f s", view.secondsPerStep()));
       if (view.stage() == Stage.TRAINING) {
         facts.put("time left", TimeText.of(view.secondsLeft()));
       }
@@ -183,20 +183,18 @@ public record LivePage(
             "speed",
             "%s %ss/s, %s tokens/s"
                 .formatted(
-                    ShortNumber.of(view.examplesPerSecond()),
+                    ShortNumber.fixed("%.1f", view.examplesPerSecond()),
                     last.metrics().kind().noun(),
-                    ShortNumber.of(view.tokensPerSecond())));
+                    ShortNumber.fixed("%.0f", view.tokensPerSecond())));
       }
       facts.put("loss", ShortNumber.fixed("%.4f", last.metrics().loss()));
     }
-    peakMemory.get().ifPresent(bytes -> facts.put("memory at most", MemorySize.text(bytes)));
+    peakMemory.get().ifPresent(bytes -> facts.put("peak memory", MemorySize.text(bytes)));
     return facts;
   }
 
   private static DomContent facts(Map<String, String> facts) {
-    return dl(each(
-            facts,
-            (name, value) -> div(dt(text(name)), dd(bdi(text(value))))))
+    return dl(each(facts, (name, value) -> div(dt(text(name)), dd(bdi(text(value))))))
         .withClass("facts");
   }
 
@@ -240,8 +238,7 @@ public record LivePage(
               List.of(
                   "step %,d%s"
                       .formatted(
-                          report.step(),
-                          report.dataset().isEmpty() ? "" : ", " + report.dataset()),
+                          report.step(), report.dataset().isEmpty() ? "" : ", " + report.dataset()),
                   ShortNumber.fixed("%.4f", metrics.loss())));
       if (!imitates) {
         row.add(
@@ -276,7 +273,8 @@ public record LivePage(
             sample -> {
               List<Integer> steps = List.copyOf(sample.bySteps().keySet());
               int latest = steps.get(steps.size() - 1);
-              List<Integer> between = steps.subList(Math.min(1, steps.size() - 1), steps.size() - 1);
+              List<Integer> between =
+                  steps.subList(Math.min(1, steps.size() - 1), steps.size() - 1);
               return div(
                       dl(
                           answer("prompt", sample.prompt()),
@@ -313,7 +311,7 @@ public record LivePage(
         "Pairs with the lowest margins",
         tableOf(
             new RunReport.Table(
-                "training pairs as of their last visit; they are hard, or mislabelled",
+                "training pairs at their last visit; hard and mislabelled pairs come first",
                 List.of("pair", "margin", "step"),
                 view.pairs().stream()
                     .map(

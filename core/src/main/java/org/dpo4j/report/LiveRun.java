@@ -185,7 +185,8 @@ public final class LiveRun implements TrainingListener, ExampleListener, Progres
     stage = Stage.ENDED;
     state =
         result.files().isEmpty()
-            ? "ended after %s: nothing was saved".formatted(ShortNumber.count(result.steps(), "step"))
+            ? "ended after %s: nothing was saved"
+                .formatted(ShortNumber.count(result.steps(), "step"))
             : "done: %s; saved in %s"
                 .formatted(ShortNumber.count(result.steps(), "step"), result.outputFolder());
     warnings = allWarnings.get();
@@ -213,8 +214,7 @@ public final class LiveRun implements TrainingListener, ExampleListener, Progres
   }
 
   @Override
-  public void onEvaluation(
-      int step, double epoch, String dataset, List<ExampleNumbers> heldOut) {}
+  public void onEvaluation(int step, double epoch, String dataset, List<ExampleNumbers> heldOut) {}
 
   /**
    * Adds an answer of the model.

@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.dpo4j.DpoException;
-import org.dpo4j.OptionText;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.PairTexts;
@@ -53,16 +52,14 @@ final class LiveServer {
                     OptionType.text(config.schedule().lrSchedulerType()),
                     config.trainsAdapter() ? ", LoRA" : ""),
             "Nothing on this page leaves this machine. It ends with the run: afterwards, "
-                + "./dpo4j report %s --serve shows what is in the folder.".formatted(config.output().outputDir()),
+                + "./dpo4j report %s --serve shows what is in the folder."
+                    .formatted(config.output().outputDir()),
             run,
             history -> TrainingSummary.conclusion(history, config, config.loss().beta()),
             Engine::peakMemoryBytes);
     PageServer server =
         PageServer.start(
-            "ui",
-            config.output().ui().number(),
-            new LiveServer(training, page)::at,
-            output::warn);
+            "ui", config.output().ui().number(), new LiveServer(training, page)::at, output::warn);
     Prose.of(output, config.output().logFormat()).line("live page: %s", server.url());
     return server;
   }

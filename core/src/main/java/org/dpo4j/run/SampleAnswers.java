@@ -160,8 +160,7 @@ final class SampleAnswers implements TrainingListener {
       return List.of();
     }
     // The earlier tokenizer was closed to free its memory for training.
-    try (ModelTokenizer tokenizer =
-        Objects.requireNonNull(replaced).read(config.model().model())) {
+    try (ModelTokenizer tokenizer = Objects.requireNonNull(replaced).read(config.model().model())) {
       return answers(samples.stream().map(Sample::ids).toList(), tokenizer);
     } catch (RuntimeException | OutOfMemoryError e) {
       // The weights are not saved yet: a failure of the samples must not lose them.

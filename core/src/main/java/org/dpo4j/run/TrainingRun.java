@@ -247,7 +247,8 @@ public final class TrainingRun {
     List<NamedInput> heldOut = given.heldOut(config);
     TextReplacement replaced = given.text(config);
     try (@SuppressWarnings("unused") // closed at the end, if there is one
-            PageServer page = live.map(run -> LiveServer.start(config, training, run, output)).orElse(null);
+            PageServer page =
+                live.map(run -> LiveServer.start(config, training, run, output)).orElse(null);
         Engine.Threads threads = Engine.use(config.engine().threads());
         OutputFolder folder =
             OutputFolder.prepare(
@@ -719,6 +720,7 @@ public final class TrainingRun {
     config.loss().refModel().ifPresent(inputs::add);
     config.model().adapter().ifPresent(inputs::add);
     config.template().chatTemplate().ifPresent(inputs::add);
+    config.output().samplePrompts().file().ifPresent(inputs::add);
     Path target = FileTrees.real(config.output().outputDir());
     config
         .checkpoints()

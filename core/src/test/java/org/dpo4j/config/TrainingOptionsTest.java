@@ -128,6 +128,7 @@ class TrainingOptionsTest {
           Map.entry("report_to", "tensorboard"),
           Map.entry("ledger", "false"),
           Map.entry("sample_prompts", "1"),
+          Map.entry("ui", "8080"),
           Map.entry("seed", "-3"),
           Map.entry("device", "auto"),
           Map.entry("data_format", "token_ids"),

@@ -362,7 +362,8 @@ class FailingDiskTest {
             output.logFormat(),
             output.reportTo(),
             output.ledger(),
-            output.samplePrompts()),
+            output.samplePrompts(),
+            output.ui()),
         config.checkpoints(),
         config.engine());
   }
