@@ -45,6 +45,7 @@ final class SampleAnswers implements TrainingListener {
   /** Rows that are looked through for prompts that differ. */
   private static final int LOOKED_AT = 64;
 
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Sample(String prompt, int[] ids, String before) {}
 
   private final TrainingConfig config;

@@ -88,7 +88,7 @@ class LivePageTest {
     assertThat(body(pages.get(1))).contains("<dt>chosen</dt><dd><bdi>", "at step ");
     assertThat(text(out)).doesNotContain("warning");
     Matcher address = address();
-    assertThatThrownBy(() -> new Socket("127.0.0.1", Integer.parseInt(address.group(2))))
+    assertThatThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), Integer.parseInt(address.group(2))))
         .isInstanceOf(IOException.class);
   }
 
@@ -174,7 +174,7 @@ class LivePageTest {
 
   @Test
   void faultsAreToldBeforeTheFirstStep() throws IOException {
-    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       int port = taken.getLocalPort();
       assertThatThrownBy(() -> train(Map.of("ui", port)))
           .isInstanceOf(UsageException.class)
@@ -270,7 +270,7 @@ class LivePageTest {
 
   /** Headers that Java's client would not send need a socket. */
   private static String ask(int port, String request, String headers) {
-    try (Socket socket = new Socket(InetAddress.getByName("127.0.0.1"), port)) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
       socket
           .getOutputStream()
           .write(
