@@ -303,7 +303,7 @@ public final class TrainingRun {
     metrics.begin(folder.metrics());
     events.ifPresent(file -> folder.newEvents(output::warn).ifPresent(file::begin));
     if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
-      ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0));
+      ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0), facts.hashes());
     }
     SampleAnswers samples = new SampleAnswers(config, inputs, pairs, output);
     Optional<TrainingTotals> trained =
