@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
@@ -163,19 +164,22 @@ public final class OutputFolder implements AutoCloseable {
    * files of the run that this one continues are deleted, since the new one gets all its entries; a
    * TensorBoard that is open goes on to the new one.
    *
+   * @param warn receives a message if a file is in the place of the folder
+   * @return empty in that case: a run need not end for its curves
    * @throws DpoException if its folder cannot be created or an old file deleted
    */
-  public synchronized Path newEvents() {
+  public synchronized Optional<Path> newEvents(Consumer<String> warn) {
     requireOpen();
     Path folder = target.resolve(LiveFiles.EVENTS);
     if (Files.exists(folder) && !Files.isDirectory(folder)) {
-      throw new DpoException(
+      warn.accept(
           OptionText.of(
-              "[%s] must be a folder, for the event files of {report_to} tensorboard, but is a file; move it away, or leave {report_to} out",
+              "[%s] must be a folder, for the event files of {report_to} tensorboard, but is a file; the run goes on without event files, and metrics.jsonl has all entries",
               folder));
+      return Optional.empty();
     }
     try {
-      return LiveFiles.newEvents(target, System.currentTimeMillis() / 1000);
+      return Optional.of(LiveFiles.newEvents(target, System.currentTimeMillis() / 1000));
     } catch (IOException e) {
       throw writeFailure(folder, e);
     }

@@ -20,13 +20,7 @@ public record ChatConfig(
     Templating template,
     @Option(value = "512", help = "max tokens of an answer") int maxNewTokens,
     @Option(value = "0.7", help = "0 = greedy, 1 = the unmodified distribution") double temperature,
-    @Option(value = "1", help = "nucleus sampling: keep the top tokens of this probability")
-        double topP,
-    @Option(value = "0", help = "keep this number of top tokens; 0 keeps all") int topK,
-    @Option(value = "0", help = "keep tokens this times as probable as the top one; 0 keeps all")
-        double minP,
-    @Option(value = "1", help = "above 1 makes tokens of prompt and completion less probable")
-        double repetitionPenalty,
+    TokenFilters filters,
     @Option(value = "0", help = "random seed of each answer") long seed,
     @Option(value = "cpu", help = Devices.HELP) DeviceName device,
     @Option(value = "0", help = "CPU threads; 0 uses all cores") int threads) {
@@ -35,8 +29,7 @@ public record ChatConfig(
   public static final OptionTable<ChatConfig> OPTIONS = OptionTable.of(ChatConfig.class);
 
   public ChatConfig {
-    OptionChecks.sampling(maxNewTokens, temperature, topP);
-    OptionChecks.filters(topK, minP, repetitionPenalty);
+    OptionChecks.sampling(maxNewTokens, temperature);
     OptionChecks.threads(threads);
   }
 
@@ -47,7 +40,7 @@ public record ChatConfig(
 
   /** Draws tokens as configured. */
   public TokenSampler tokens() {
-    return new TokenSampler(temperature, topP, topK, minP, repetitionPenalty);
+    return filters.tokens(temperature);
   }
 
   /** Checks that all input files and folders exist; throws UsageException naming the option. */

@@ -10,7 +10,6 @@ import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.options.DeviceName;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
-import org.dpo4j.options.ReadableFile;
 
 /** The configuration of {@code compare}: models, and prompts that all of them answer. */
 public record CompareConfig(
@@ -18,9 +17,7 @@ public record CompareConfig(
             help = "models or adapters; one is compared with its reference",
             aliases = "model_name_or_path")
         List<Path> model,
-    @Option(help = "prompt text") Optional<String> prompt,
-    @Option(help = "prompts: one per line, or rows with a column prompt")
-        Optional<Path> promptsFile,
+    PromptInput input,
     @Option(help = "reference of a single model (default: what it was trained from)")
         Optional<Path> refModel,
     @Option(help = "model of the adapters (default: the one that each names)")
@@ -30,8 +27,7 @@ public record CompareConfig(
         Optional<Path> output,
     @Option(value = "128", help = "max tokens to generate per prompt") int maxNewTokens,
     @Option(value = "0", help = "0 = greedy, 1 = the unmodified distribution") double temperature,
-    @Option(value = "1", help = "nucleus sampling: keep the top tokens of this probability")
-        double topP,
+    TokenFilters filters,
     @Option(value = "0", help = "random seed, the same for every model") long seed,
     @Option(value = "false", help = "use the prompt as is, without the chat template") boolean raw,
     @Option(value = "cpu", help = Devices.HELP) DeviceName device,
@@ -42,12 +38,6 @@ public record CompareConfig(
 
   public CompareConfig {
     model = List.copyOf(model);
-    if (prompt.isPresent() == promptsFile.isPresent()) {
-      throw new UsageException(
-          prompt.isPresent()
-              ? OptionText.of("{prompt} and {prompts_file} exclude each other; pass one of them")
-              : OptionText.of("a prompt is missing; pass {prompt} TEXT or {prompts_file} FILE"));
-    }
     if (refModel.isPresent() && model.size() > 1) {
       throw new UsageException(
           "ref_model",
@@ -55,13 +45,13 @@ public record CompareConfig(
           "%d are given".formatted(model.size()),
           OptionText.of("pass it as the first {model}"));
     }
-    OptionChecks.sampling(maxNewTokens, temperature, topP);
+    OptionChecks.sampling(maxNewTokens, temperature);
     OptionChecks.threads(threads);
   }
 
   /** Draws tokens as configured. */
   public TokenSampler tokens() {
-    return new TokenSampler(temperature, topP, 0);
+    return filters.tokens(temperature);
   }
 
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
@@ -69,7 +59,7 @@ public record CompareConfig(
     InputPaths.requireModels(model, refModel, baseModel);
     template.checkInputs();
     template.requireUsed(raw);
-    promptsFile.ifPresent(path -> ReadableFile.require("prompts_file", path));
+    input.checkInputs();
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

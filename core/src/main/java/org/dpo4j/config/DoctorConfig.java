@@ -1,10 +1,8 @@
 package org.dpo4j.config;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
-import org.dpo4j.UsageException;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
@@ -25,20 +23,12 @@ public record DoctorConfig(
 
   /** The file with the history of the run. */
   public Path file() {
-    return Files.isDirectory(run) ? run.resolve(FILE) : run;
+    return InputPaths.inRun(run, FILE);
   }
 
   /** Checks that the file exists; throws UsageException naming the option. */
   public void checkInputs() {
-    if (!Files.isRegularFile(file())) {
-      throw new UsageException(
-          "run",
-          "must be a %s, or a folder with one,".formatted(FILE),
-          "was " + run,
-          Files.isDirectory(run)
-              ? "TRL writes it into each checkpoint-STEP"
-              : "name the output_dir of a run");
-    }
+    InputPaths.requireInRun(run, FILE, "TRL writes it into each checkpoint-STEP");
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -69,6 +69,27 @@ public final class InputPaths {
     }
   }
 
+  /** A file of a run, of which the user may name the folder or the file itself. */
+  static Path inRun(Path run, String file) {
+    return Files.isDirectory(run) ? run.resolve(file) : run;
+  }
+
+  /**
+   * Checks that a file of a run exists.
+   *
+   * @param run value of the option of that name
+   * @param whyNot why a folder may have none
+   */
+  static void requireInRun(Path run, String file, String whyNot) {
+    if (!Files.isRegularFile(inRun(run, file))) {
+      throw new UsageException(
+          "run",
+          "must be a %s, or a folder with one,".formatted(file),
+          "was " + run,
+          Files.isDirectory(run) ? whyNot : "name the output_dir of a run");
+    }
+  }
+
   /** Whether a folder is an adapter's and no model's. */
   public static boolean isAdapter(Path path) {
     return Files.exists(path.resolve(PeftAdapter.CONFIG))

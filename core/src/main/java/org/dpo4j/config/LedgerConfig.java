@@ -1,6 +1,5 @@
 package org.dpo4j.config;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -15,7 +14,8 @@ public record LedgerConfig(
     @Option(value = "false", help = "list the pairs that may be mislabelled") boolean suspicious,
     @Option(value = "20", help = "pairs to list; 0 = all") int rows,
     @Option(
-            help = "file for one JSON line per pair, the most suspicious first; - is stdout",
+            help =
+                "file for one JSON line for each of all pairs, the most suspicious first; - is stdout",
             stream = true)
         Optional<Path> output,
     @Option(help = "file for the training rows without the suspicious ones (JSON lines)")
@@ -42,20 +42,17 @@ public record LedgerConfig(
 
   /** The file with the histories. */
   public Path file() {
-    return Files.isDirectory(run) ? run.resolve(FILE) : run;
+    return InputPaths.inRun(run, FILE);
   }
 
   /** Checks that the file exists; throws UsageException naming the option. */
   public void checkInputs() {
-    if (!Files.isRegularFile(file())) {
-      throw new UsageException(
-          "run",
-          "must be a %s, or a folder with one,".formatted(FILE),
-          "was " + run,
-          Files.isDirectory(run)
-              ? "train writes it unless ledger is false, and other programs do not"
-              : "name the output_dir of a run");
-    }
+    InputPaths.requireInRun(
+        run,
+        FILE,
+        OptionText.of(
+            "runs on pairs write it unless {ledger} is false; runs on labelled completions or"
+                + " demonstrations, of earlier versions and of other programs have none"));
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

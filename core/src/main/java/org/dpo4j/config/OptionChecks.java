@@ -3,7 +3,6 @@ package org.dpo4j.config;
 import java.util.List;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
-import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.loss.PreferenceLoss;
 import org.dpo4j.options.OptionType;
 
@@ -51,22 +50,13 @@ public final class OptionChecks {
         "0 means as many as there are cores");
   }
 
-  static void sampling(int maxNewTokens, double temperature, double topP) {
+  static void sampling(int maxNewTokens, double temperature) {
     atLeast("max_new_tokens", maxNewTokens, 1, "128 is usual");
     notNegative("temperature", temperature, "0 always takes the likeliest id");
-    require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
   }
 
-  static void filters(int topK, double minP, double repetitionPenalty) {
-    atLeast("top_k", topK, 0, "0 keeps all tokens");
-    share("min_p", minP, "0 turns it off");
-    require(
-        repetitionPenalty >= TokenSampler.LEAST_PENALTY
-            && repetitionPenalty <= TokenSampler.LARGEST_PENALTY,
-        "repetition_penalty",
-        "between 0.01 and 100",
-        repetitionPenalty,
-        "1 turns it off");
+  static void topP(double topP) {
+    require(topP > 0 && topP <= 1, "top_p", "above 0 and at most 1", topP, "1 turns it off");
   }
 
   public static void labelSmoothing(double smoothing) {

@@ -24,7 +24,8 @@ public record Sampling(
         "1 with temperature 0, which gives equal completions,",
         numReturnSequences,
         "raise the temperature");
-    OptionChecks.sampling(maxNewTokens, temperature, topP);
+    OptionChecks.sampling(maxNewTokens, temperature);
+    OptionChecks.topP(topP);
     OptionChecks.atLeast("top_k", topK, 0, "0 keeps all tokens");
     OptionChecks.atLeast("generation_batch_size", generationBatchSize, 1, "32 is usual");
   }

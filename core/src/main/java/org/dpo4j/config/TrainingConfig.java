@@ -408,6 +408,11 @@ public record TrainingConfig(
       return limited(DataInputs.of("data_file", dataFile, columns, dataFormat));
     }
 
+    /** A file, read as those of the run; throws UsageException if it does not exist. */
+    public DataInput reading(Path file) {
+      return DataInputs.of("data_file", List.of(file), columns, dataFormat);
+    }
+
     /** The files of each evaluation set; throws UsageException if one does not exist. */
     public List<NamedInput> heldOut() {
       List<NamedInput> inputs = new ArrayList<>();

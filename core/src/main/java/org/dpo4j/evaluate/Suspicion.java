@@ -1,6 +1,5 @@
 package org.dpo4j.evaluate;
 
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import org.apache.commons.math3.stat.descriptive.rank.Median;
@@ -39,18 +38,20 @@ public final class Suspicion {
             .flatMap(pair -> pair.afterStart().stream())
             .filter(pair -> Double.isFinite(pair.meanMargin()))
             .toList();
-    if (known.isEmpty()) {
-      return List.of();
-    }
-    Median median = new Median();
-    double[] margins = known.stream().mapToDouble(PairHistory::meanMargin).toArray();
-    double middle = median.evaluate(margins);
+    double middle = median(known);
     double spread =
-        median.evaluate(Arrays.stream(margins).map(margin -> Math.abs(margin - middle)).toArray());
+        new Median()
+            .evaluate(
+                known.stream().mapToDouble(pair -> Math.abs(pair.meanMargin() - middle)).toArray());
     double sigma = Math.max(SMALLEST_SPREAD, spread / MAD_OF_SIGMA);
     return known.stream()
         .map(pair -> new Suspect(pair, (pair.meanMargin() - middle) / sigma))
         .sorted(Comparator.comparingDouble(Suspect::score))
         .toList();
+  }
+
+  /** The median of the mean margins; NaN without a pair. */
+  public static double median(List<PairHistory> pairs) {
+    return new Median().evaluate(pairs.stream().mapToDouble(PairHistory::meanMargin).toArray());
   }
 }

@@ -14,6 +14,7 @@ import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.RowOrigin;
+import org.dpo4j.data.Sha256;
 import org.dpo4j.evaluate.PairHistory;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -22,13 +23,19 @@ import tools.jackson.databind.JsonNode;
 /**
  * The histories of all pairs of a run, as {@link LedgerFile} has written them.
  *
+ * @param files SHA-256 of the files that the run read, by their names; "" for one that changed
+ *     before the run was continued; none in ledgers of earlier versions
  * @param training the pairs that were trained on
  * @param heldOut the pairs of each held-out set
  */
-public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> heldOut) {
+public record Ledger(
+    Map<String, String> files, List<PairHistory> training, Map<String, List<PairHistory>> heldOut) {
 
   private static final String RULE =
-      "a line must be an object with step, epoch, set, file, rows, margins and losses of one length";
+      "a line must be an object with step, epoch, set, file and rows, and with margins, losses and, of"
+          + " a step, pulls, one for each row, each a number or null";
+
+  private static final String FILES_RULE = "files must be names of files with their SHA-256";
 
   /** A line that was cut when the process ended is the last one, and is left out. */
   private record Line(int number, JsonNode json) {}
@@ -40,13 +47,16 @@ public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> 
    * @throws DpoException if it is damaged, or no pair was trained on
    */
   public static Ledger read(Path file) {
+    Map<String, String> files = new LinkedHashMap<>();
     Map<String, Map<RowOrigin, Map<Integer, PairHistory.Visit>>> sets = new LinkedHashMap<>();
     try (BufferedReader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
       int number = 0;
       for (String text = reader.readLine(); text != null; text = reader.readLine()) {
         number++;
         JsonNode json = parse(file, number, text, reader);
-        if (json != null) {
+        if (json != null && json.has(LedgerFile.FILES)) {
+          addFiles(file, new Line(number, json), files);
+        } else if (json != null) {
           add(file, new Line(number, json), sets);
         }
       }
@@ -70,7 +80,7 @@ public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> 
           "[%s] must hold a pair that was trained on, but holds none: wait for the first logged step"
               .formatted(file));
     }
-    return new Ledger(training, histories);
+    return new Ledger(files, training, histories);
   }
 
   /** A line; null for a last one that is not complete. */
@@ -87,18 +97,35 @@ public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> 
     }
   }
 
+  /** A continued run may have read other held-out pairs than before, or the same file changed. */
+  private static void addFiles(Path file, Line line, Map<String, String> files) {
+    JsonNode hashes = line.json.path(LedgerFile.FILES);
+    if (!hashes.isObject() || !hashes.valueStream().allMatch(JsonNode::isString)) {
+      throw new DpoException("[%s:%d] %s".formatted(file, line.number, FILES_RULE));
+    }
+    for (Map.Entry<String, JsonNode> entry : hashes.properties()) {
+      files.merge(
+          entry.getKey(),
+          entry.getValue().asString(""),
+          (earlier, later) -> earlier.equals(later) ? later : "");
+    }
+  }
+
   private static void add(
       Path file, Line line, Map<String, Map<RowOrigin, Map<Integer, PairHistory.Visit>>> sets) {
     JsonNode json = line.json;
     JsonNode rows = json.path("rows");
+    boolean training = json.path("set").asString("").equals(LedgerFile.TRAINING);
     boolean sound =
         json.path("step").isInt()
+            && json.path("epoch").isNumber()
             && json.path("set").isString()
             && json.path("file").isString()
             && rows.isArray()
             && counted(rows)
-            && json.path("margins").size() == rows.size()
-            && json.path("losses").size() == rows.size();
+            && numbers(json.path("margins"), rows.size())
+            && numbers(json.path("losses"), rows.size())
+            && (!training || numbers(json.path("pulls"), rows.size()));
     if (!sound) {
       throw new DpoException("[%s:%d] %s".formatted(file, line.number, RULE));
     }
@@ -134,8 +161,31 @@ public record Ledger(List<PairHistory> training, Map<String, List<PairHistory>> 
     return true;
   }
 
+  /** Whether there are as many numbers, of which one that is not finite is null. */
+  private static boolean numbers(JsonNode values, int size) {
+    return values.isArray()
+        && values.size() == size
+        && values.valueStream().allMatch(value -> value.isNumber() || value.isNull());
+  }
+
   private static double number(JsonNode value) {
     return value.isNumber() ? value.asDouble() : Double.NaN;
+  }
+
+  /**
+   * Whether a file is known to hold other bytes now than the run read. A file of which the ledger
+   * has no hash counts as the same.
+   *
+   * @throws DpoException if it cannot be read
+   */
+  public boolean isChanged(Path file) {
+    String hash = files.get(file.toString());
+    try {
+      return hash != null && !hash.equals(Sha256.of(file));
+    } catch (IOException e) {
+      throw new DpoException(
+          "[%s] cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
+    }
   }
 
   /** The pairs of all held-out sets. */

@@ -35,9 +35,13 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
   /** The set of the pairs that are trained on; held-out sets have their name, or {@code eval}. */
   static final String TRAINING = "train";
 
+  /** The field of a line with the hashes of files. */
+  static final String FILES = "files";
+
   private static final String HELD_OUT = "eval";
   private static final int MOST_WAITING = 1 << 20;
   private static final Pattern STEP = Pattern.compile("\\{\"step\":(\\d{1,9}),");
+  private static final String HASHES = "{\"%s\":".formatted(FILES);
 
   private final Consumer<String> warn;
   private final StringBuilder waiting = new StringBuilder();
@@ -58,13 +62,20 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
    * @param path replaced if it exists
    * @param step that a continued run starts from; lines of earlier steps are kept, since no
    *     checkpoint has them. 0 for a new run
+   * @param hashes SHA-256 of the files of the pairs, by which a reader notices later changes; empty
+   *     if there is no file
    */
-  public void begin(Path path, int step) {
+  public void begin(Path path, int step, Map<String, String> hashes) {
     file = path;
     write(
         () -> {
           Path fresh = path.resolveSibling(".dpo4j-" + path.getFileName());
-          Files.write(fresh, step == 0 ? List.of() : earlier(path, step));
+          List<String> lines = new ArrayList<>(step == 0 ? List.of() : earlier(path, step));
+          String files = JsonFile.line(Map.of(FILES, hashes));
+          if (!hashes.isEmpty() && !lines.contains(files)) {
+            lines.add(files);
+          }
+          Files.write(fresh, lines);
           Files.move(fresh, path, StandardCopyOption.REPLACE_EXISTING);
         });
   }
@@ -78,9 +89,9 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
           .filter(
               line -> {
                 Matcher matcher = STEP.matcher(line);
-                return matcher.lookingAt()
-                    && line.endsWith("}")
-                    && Integer.parseInt(matcher.group(1)) <= step;
+                return line.endsWith("}")
+                    && (line.startsWith(HASHES)
+                        || (matcher.lookingAt() && Integer.parseInt(matcher.group(1)) <= step));
               })
           .toList();
     }

@@ -7,12 +7,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import org.dpo4j.Message;
+import java.util.stream.IntStream;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.CompareConfig;
 import org.dpo4j.config.Devices;
-import org.dpo4j.data.PromptReader;
 import org.dpo4j.evaluate.AnswerText;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.logprob.SequenceLogProbs;
@@ -24,13 +23,6 @@ import org.dpo4j.torch.Engine;
 
 /** Lets models answer the same prompts, and shows the answers side by side. */
 public final class CompareRun {
-
-  /** A prompt, with {@code [file:line] } if it is from a file. */
-  private record Prompt(String place, List<Message> messages) {
-    String text() {
-      return messages.get(messages.size() - 1).text();
-    }
-  }
 
   /**
    * An answer.
@@ -68,19 +60,14 @@ public final class CompareRun {
   /** Generates with each model in turn, and prints or writes the answers. */
   public static void run(CompareConfig config, RunOutput output) {
     config.checkInputs();
-    List<Prompt> prompts =
-        config.prompt().isPresent()
-            ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
-            : PromptReader.read(config.promptsFile().orElseThrow()).stream()
-                .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
-                .toList();
+    List<Prompt> prompts = Prompt.of(config.input());
     CompareRun run = new CompareRun(config, output, models(config, output), prompts);
     if (config.output().isEmpty()) {
       run.print(run.answers());
       return;
     }
     List<Path> inputs = new ArrayList<>();
-    config.promptsFile().ifPresent(inputs::add);
+    config.input().file().ifPresent(inputs::add);
     run.models.forEach(model -> inputs.add(model.name()));
     try (RowWriter writer = RowWriter.open(config.output().get(), inputs, output)) {
       List<List<Answer>> answers = run.answers();
@@ -144,12 +131,7 @@ public final class CompareRun {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(inputs.model(), inputs.endTokens(), config.tokens(), config.seed());
-      List<int[]> ids = new ArrayList<>();
-      for (Prompt prompt : prompts) {
-        ids.add(
-            PromptIds.of(
-                prompt.place(), prompt.messages(), inputs.tokenizer(), config.raw(), generator));
-      }
+      List<int[]> ids = Prompt.ids(prompts, inputs, config.raw(), generator);
       List<Answer> answers = new ArrayList<>();
       for (int[] prompt : ids) {
         Generator.Completion completion = generator.generate(prompt, config.maxNewTokens());
@@ -179,15 +161,24 @@ public final class CompareRun {
 
   /** Only where the ids mean the same. */
   private void scoreUnderFirst(List<List<Answer>> answers) {
+    List<Integer> alike =
+        IntStream.range(1, models.size())
+            .filter(
+                i ->
+                    TokenizerVocabulary.same(models.get(0).base(), models.get(i).base())
+                        .orElse(false))
+            .boxed()
+            .toList();
+    if (alike.isEmpty()) {
+      return;
+    }
     try (ModelBundle first = open(models.get(0))) {
-      for (int i = 1; i < models.size(); i++) {
-        if (TokenizerVocabulary.same(models.get(0).base(), models.get(i).base()).orElse(false)) {
-          List<Answer> scored = new ArrayList<>();
-          for (Answer answer : answers.get(i)) {
-            scored.add(answer.withFirst(logProb(first, answer.prompt, answer.ids)));
-          }
-          answers.set(i, scored);
+      for (int i : alike) {
+        List<Answer> scored = new ArrayList<>();
+        for (Answer answer : answers.get(i)) {
+          scored.add(answer.withFirst(logProb(first, answer.prompt, answer.ids)));
         }
+        answers.set(i, scored);
       }
     }
   }
@@ -282,12 +273,7 @@ public final class CompareRun {
 
   private Map<String, Object> line(int prompt, List<List<Answer>> answers) {
     Map<String, Object> line = new LinkedHashMap<>();
-    List<Message> messages = prompts.get(prompt).messages();
-    line.put(
-        "prompt",
-        messages.size() == 1
-            ? messages.get(0).text()
-            : messages.stream().map(Message::fields).toList());
+    line.put("prompt", prompts.get(prompt).json());
     List<Map<String, Object>> all = new ArrayList<>();
     for (int model = 0; model < models.size(); model++) {
       Answer answer = answers.get(model).get(prompt);

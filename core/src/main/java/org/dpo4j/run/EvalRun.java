@@ -28,6 +28,7 @@ import org.dpo4j.data.RowOrigin;
 import org.dpo4j.encode.EncodedRow;
 import org.dpo4j.encode.EncodingResources;
 import org.dpo4j.encode.ExampleDataset;
+import org.dpo4j.encode.ExampleEncoder;
 import org.dpo4j.evaluate.Evaluation;
 import org.dpo4j.evaluate.ModelScores;
 import org.dpo4j.evaluate.PairScore;
@@ -149,7 +150,7 @@ public final class EvalRun {
     List<PairScore> pairs = common.get(0).pairs();
     if (pairs.isEmpty()) {
       throw new DpoException(
-          "[%s] at least one pair must be usable under every model but none is"
+          "[%s] at least one pair must be usable under every model, but each can use others: their tokenizers or positions differ too much"
               .formatted(input.paths()));
     }
     if (scores.stream().anyMatch(model -> model.pairs().size() > pairs.size())) {
@@ -218,6 +219,17 @@ public final class EvalRun {
               progress(row, model);
             });
     scorer.finish();
+    if (scorer.pairs().isEmpty()) {
+      throw new DpoException(
+          "[%s] at least one pair must be usable under %s but none is: %s%s"
+              .formatted(
+                  input.paths(),
+                  model.name(),
+                  summary.counts().summary(),
+                  summary.counts().dropped().containsKey(ExampleEncoder.PROMPT_TOO_LONG)
+                      ? OptionText.of("; raise {max_length}")
+                      : ""));
+    }
     if (first) {
       List<String> names = prompts.names();
       IntStream.range(0, names.size())

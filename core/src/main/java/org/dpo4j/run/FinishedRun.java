@@ -1,5 +1,6 @@
 package org.dpo4j.run;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
@@ -11,6 +12,7 @@ import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.TrainerState;
+import org.dpo4j.weights.ModelBlueprint;
 
 /**
  * A run as its files tell it, also one of transformers or TRL.
@@ -34,7 +36,7 @@ record FinishedRun(
   static FinishedRun read(Path state, Optional<Double> beta, RunOutput output) {
     Path folder = Objects.requireNonNull(state.toAbsolutePath().getParent(), "a file");
     Optional<TrainingConfig> options = RecordedOptions.of(folder, output);
-    RunHistory history = history(state, options);
+    RunHistory history = history(state, options.filter(known -> !hasRouterLoss(folder, known)));
     Conclusion conclusion =
         options
             .map(
@@ -44,6 +46,20 @@ record FinishedRun(
     return new FinishedRun(folder, history, options, conclusion);
   }
 
+  /** The routers' loss is added to that of theory from the first step on. */
+  private static boolean hasRouterLoss(Path folder, TrainingConfig options) {
+    Path model = Files.exists(folder.resolve("config.json")) ? folder : options.model().model();
+    try {
+      return Files.exists(model.resolve("config.json"))
+          && ModelBlueprint.read("model", model).hasRouterLoss();
+    } catch (DpoException e) {
+      return false; // a model that this version does not read
+    }
+  }
+
+  /**
+   * @param options of the run, if they determine the loss before the first update
+   */
   private static RunHistory history(Path file, Optional<TrainingConfig> options) {
     RunHistory logged = TrainerState.readHistory(file);
     RunHistory history = new RunHistory();

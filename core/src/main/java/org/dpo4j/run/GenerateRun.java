@@ -1,13 +1,10 @@
 package org.dpo4j.run;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.dpo4j.Message;
 import org.dpo4j.config.Devices;
 import org.dpo4j.config.GenerateConfig;
-import org.dpo4j.data.PromptReader;
 import org.dpo4j.generate.Generator;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.SafeText;
@@ -20,20 +17,12 @@ public final class GenerateRun {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
-  /** A prompt, with {@code [file:line] } if it is from a file. */
-  private record Prompt(String place, List<Message> messages) {}
-
   private GenerateRun() {}
 
   /** One completion as text, or for a file of prompts one JSON line for each. */
   public static void run(GenerateConfig config, RunOutput output) {
     config.checkInputs();
-    List<Prompt> prompts =
-        config.prompt().isPresent()
-            ? List.of(new Prompt("", List.of(Message.of("user", config.prompt().get()))))
-            : prompts(config).stream()
-                .map(prompt -> new Prompt(prompt.origin() + " ", prompt.messages()))
-                .toList();
+    List<Prompt> prompts = Prompt.of(config.input());
     try (Engine.Threads threads = Engine.use(config.threads());
         ModelBundle inputs =
             ModelBundle.open(
@@ -45,20 +34,13 @@ public final class GenerateRun {
       PromptIds.noteUnread(inputs, output);
       Generator generator =
           new Generator(inputs.model(), inputs.endTokens(), config.tokens(), config.seed());
-      // All prompts are checked before the first completion, so that a bad one fails early.
-      List<int[]> ids = new ArrayList<>();
-      for (Prompt prompt : prompts) {
-        ids.add(
-            PromptIds.of(
-                prompt.place(), prompt.messages(), inputs.tokenizer(), config.raw(), generator));
-      }
+      List<int[]> ids = Prompt.ids(prompts, inputs, config.raw(), generator);
       for (int i = 0; i < ids.size(); i++) {
         String completion = complete(generator, ids.get(i), inputs, config);
         String result =
-            config.prompt().isPresent()
+            config.input().prompt().isPresent()
                 ? completion
-                : SafeText.text(
-                    JSON.writeValueAsString(line(prompts.get(i).messages(), completion)));
+                : SafeText.text(JSON.writeValueAsString(line(prompts.get(i), completion)));
         output.data().print(result + System.lineSeparator()); // a completion may have several lines
         output.data().flush();
       }
@@ -84,18 +66,10 @@ public final class GenerateRun {
     return completion.append(text.finish()).toString();
   }
 
-  private static Map<String, Object> line(List<Message> prompt, String completion) {
+  private static Map<String, Object> line(Prompt prompt, String completion) {
     Map<String, Object> line = new LinkedHashMap<>();
-    line.put(
-        "prompt",
-        prompt.size() == 1 ? prompt.get(0).text() : prompt.stream().map(Message::fields).toList());
+    line.put("prompt", prompt.json());
     line.put("completion", completion);
     return line;
-  }
-
-  private static List<PromptReader.Prompt> prompts(GenerateConfig config) {
-    return config.readsStandardInput()
-        ? PromptReader.readStandardInput(System.in)
-        : PromptReader.read(config.promptsFile().orElseThrow());
   }
 }

@@ -79,6 +79,16 @@ public final class InspectRun {
               ? write(config.output().get(), encoder)
               : show(encoder, tokenizer.text());
       requireRow(summary);
+      config
+          .reason()
+          .filter(reason -> chosen == 0)
+          .ifPresent(
+              reason ->
+                  output.note(
+                      OptionText.of(
+                          "{reason} %s fits none of the %s",
+                          reason,
+                          ShortNumber.count(summary.counts().pairs(), summary.counts().noun()))));
       if (config.row().isEmpty()) {
         DatasetSummary.warn(output, input, summary, tokenizer.template() != null);
         survey.findings().forEach(output::warn);

@@ -21,7 +21,6 @@ import org.dpo4j.data.WholeRows;
 import org.dpo4j.evaluate.PairHistory;
 import org.dpo4j.evaluate.Suspicion.Suspect;
 import org.dpo4j.report.Ledger;
-import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
 import org.jspecify.annotations.Nullable;
@@ -51,11 +50,9 @@ public final class LedgerRun {
   public static void run(LedgerConfig config, RunOutput output) {
     config.checkInputs();
     LedgerRun run = new LedgerRun(config, output, Ledger.read(config.file()));
-    if (config.output().isPresent()) {
-      run.write(config.output().get());
-    } else {
-      run.print(Prose.of(output, LogFormat.TABLE));
-    }
+    boolean rowsOnly = config.output().filter(RowWriter::isStandardOutput).isPresent();
+    run.print(new Prose(rowsOnly ? output.err() : output.out(), output));
+    config.output().ifPresent(run::write);
     config.clean().ifPresent(run::clean);
   }
 
@@ -79,14 +76,15 @@ public final class LedgerRun {
         summary.suspects().stream()
             .limit(config.rows() == 0 ? Integer.MAX_VALUE : config.rows())
             .toList();
-    Map<RowOrigin, PairTexts> texts = LedgerSummary.texts(shown, trained(), output);
+    LedgerSummary.Texts texts = summary.texts(shown, trained());
+    texts.remarks().forEach(output::warn);
     for (Suspect suspect : shown) {
-      print(prose, suspect, texts.get(suspect.history().pair()));
+      print(prose, suspect, texts.of().get(suspect.history().pair()));
     }
     if (shown.size() < summary.suspects().size()) {
       prose.line(
-          "the first %d of %d are shown; {rows} 0 shows all",
-          shown.size(), summary.suspects().size());
+          "the first %d of %d %s shown; {rows} 0 shows all",
+          shown.size(), summary.suspects().size(), shown.size() == 1 ? "is" : "are");
     }
     prose.print("");
     prose.wrapped(
@@ -152,7 +150,7 @@ public final class LedgerRun {
         writer.write(line);
       }
       writer.publish();
-      writer.say(summary.lines());
+      writer.say(List.of());
     }
   }
 
@@ -173,23 +171,24 @@ public final class LedgerRun {
             "%s is not there".formatted(file),
             "run it in the folder in which the run was started");
       }
+      requireSame(file);
     }
     List<Path> inputs = new ArrayList<>(files);
     inputs.add(config.file());
-    try (RowWriter writer = RowWriter.open(target, inputs, output)) {
-      int[] counts = new int[2];
+    try (RowWriter writer = RowWriter.open("clean", target, inputs, output)) {
+      Counts counts = new Counts();
       Set<RowOrigin> found = new HashSet<>();
       for (Path file : files) {
         WholeRows.forEach(
             file,
             (origin, columns) -> {
               RowOrigin place = new RowOrigin(origin.file(), 0, origin.row());
-              boolean kept = columns != null && !bad.contains(place);
               if (bad.contains(place)) {
                 found.add(place);
-              }
-              counts[kept ? 0 : 1]++;
-              if (columns != null && kept) {
+              } else if (columns == null) {
+                counts.unreadable++;
+              } else {
+                counts.kept++;
                 writer.write(columns);
               }
             });
@@ -202,7 +201,32 @@ public final class LedgerRun {
       writer.publish();
       writer.say(
           List.of(
-              "%s kept, %d left out".formatted(ShortNumber.count(counts[0], "row"), counts[1])));
+              "%s kept, %d left out%s"
+                  .formatted(
+                      ShortNumber.count(counts.kept, "row"),
+                      bad.size() + counts.unreadable,
+                      counts.unreadable == 0
+                          ? ""
+                          : ", of which %d cannot be read".formatted(counts.unreadable))));
+    }
+  }
+
+  private static final class Counts {
+    private int kept;
+    private int unreadable;
+  }
+
+  /** In a changed file, the rows to leave out may be others now. */
+  private void requireSame(Path file) {
+    if (ledger.isChanged(file)) {
+      throw new DpoException(
+          "[%s] must be as the run read it but has changed since (its SHA-256 is another), so the rows to leave out may be others now; bring it back as it was, or train on it again"
+              .formatted(file));
+    }
+    if (!ledger.files().containsKey(file.toString())) {
+      output.note(
+          "the ledger has no hash of %s, so a change of the file since the run is not noticed"
+              .formatted(file));
     }
   }
 }

@@ -1,9 +1,12 @@
 package org.dpo4j.run;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -13,13 +16,13 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.data.DataInput;
 import org.dpo4j.data.PairTexts;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.evaluate.PairHistory;
 import org.dpo4j.evaluate.Suspicion;
 import org.dpo4j.evaluate.Suspicion.Suspect;
 import org.dpo4j.report.Ledger;
-import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.SafeText;
 import org.dpo4j.report.ShortNumber;
 
@@ -50,15 +53,9 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
     return all.stream().filter(suspect -> suspect.score() <= -threshold).toList();
   }
 
-  /** The median over the training pairs of their mean margins. */
+  /** The median over the training pairs of their mean margins, from which scores are counted. */
   double medianMargin() {
-    double[] margins =
-        all.stream()
-            .filter(this::isTraining)
-            .mapToDouble(suspect -> suspect.history().meanMargin())
-            .sorted()
-            .toArray();
-    return margins.length == 0 ? Double.NaN : margins[margins.length / 2];
+    return Suspicion.median(all.stream().filter(this::isTraining).map(Suspect::history).toList());
   }
 
   boolean isTraining(Suspect suspect) {
@@ -107,31 +104,64 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
   }
 
   /**
-   * The texts of pairs, as they are in the files now; a file that is gone or changed costs the
-   * texts alone.
+   * Texts of pairs, as they are in the files now.
    *
-   * @param trained options of the run, which name the files
-   * @param output receives a note if a file cannot be read
+   * @param of the pairs whose row is there
+   * @param remarks sentences about texts that are missing, or may be those of other rows
    */
-  static Map<RowOrigin, PairTexts> texts(
-      List<Suspect> suspects, Optional<TrainingConfig> trained, RunOutput output) {
-    Set<RowOrigin> wanted = new HashSet<>();
-    suspects.forEach(suspect -> wanted.add(suspect.history().pair()));
-    Map<RowOrigin, PairTexts> texts = new HashMap<>();
-    if (trained.isEmpty() || wanted.isEmpty()) {
-      return texts;
+  record Texts(Map<RowOrigin, PairTexts> of, List<String> remarks) {}
+
+  /**
+   * Reads the texts of pairs. A file that is gone or damaged costs the texts alone.
+   *
+   * @param trained options of the run, which tell how its files are read
+   */
+  Texts texts(List<Suspect> suspects, Optional<TrainingConfig> trained) {
+    Map<String, Set<RowOrigin>> wanted = new LinkedHashMap<>();
+    for (Suspect suspect : suspects) {
+      RowOrigin pair = suspect.history().pair();
+      wanted.computeIfAbsent(pair.file(), file -> new HashSet<>()).add(pair);
+    }
+    Texts texts = new Texts(new HashMap<>(), new ArrayList<>());
+    wanted.forEach((file, pairs) -> read(Path.of(file), pairs, trained, texts));
+    return texts;
+  }
+
+  private void read(
+      Path file, Set<RowOrigin> pairs, Optional<TrainingConfig> trained, Texts texts) {
+    if (!Files.isRegularFile(file)) {
+      texts.remarks.add(
+          "[%s] is not there, so its pairs are shown without their texts; run this in the folder in which the run was started"
+              .formatted(file));
+      return;
     }
     try {
-      texts.putAll(PairTexts.read(trained.get().data().training(), wanted));
-      trained
-          .get()
-          .data()
-          .heldOut()
-          .forEach(set -> texts.putAll(PairTexts.read(set.input(), wanted)));
+      if (ledger.isChanged(file)) {
+        texts.remarks.add(
+            "[%s] has changed since the run, so the texts shown may be those of other rows"
+                .formatted(file));
+      }
+      Map<RowOrigin, PairTexts> found =
+          PairTexts.read(
+              trained
+                  .map(options -> options.data().reading(file))
+                  .orElseGet(() -> DataInput.of(file)),
+              pairs);
+      texts.of.putAll(found);
+      if (found.size() < pairs.size()) {
+        texts.remarks.add(
+            "[%s] holds no pair any more in the rows of %d of the pairs, which are shown without their texts%s"
+                .formatted(
+                    file,
+                    pairs.size() - found.size(),
+                    trained.isPresent()
+                        ? ""
+                        : "; the run's %s, which tells how the rows are read, is not there"
+                            .formatted(RunRecords.OPTIONS)));
+      }
     } catch (DpoException e) {
-      output.note("the pairs are shown without their texts: " + e.text());
+      texts.remarks.add("the pairs are shown without their texts: " + e.text());
     }
-    return texts;
   }
 
   /** The beginning of a text on one line. */

@@ -1,11 +1,17 @@
 package org.dpo4j.run;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Names of paths. */
+/** Paths in messages. */
 final class Paths {
 
   private Paths() {}
+
+  /** How to call dpo4j from the current folder, as far as that is known. */
+  static String launcher() {
+    return Files.isRegularFile(Path.of("dpo4j")) ? "./dpo4j" : "dpo4j";
+  }
 
   /** The last name of a path, also where it is given as {@code .}. */
   static String name(Path path) {

@@ -23,17 +23,13 @@ import org.dpo4j.UsageException;
 import org.dpo4j.config.DataInputs;
 import org.dpo4j.config.ReportConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.data.BoundedJson;
 import org.dpo4j.data.FileFailure;
-import org.dpo4j.data.JsonFault;
 import org.dpo4j.data.PairTexts;
 import org.dpo4j.data.PendingFile;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.data.Sha256;
 import org.dpo4j.evaluate.Proportion;
 import org.dpo4j.evaluate.Suspicion.Suspect;
-import org.dpo4j.options.BoundedFile;
-import org.dpo4j.options.Limit;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.EvaluationText;
@@ -46,7 +42,6 @@ import org.dpo4j.report.ShortNumber;
 import org.dpo4j.serve.PageServer;
 import org.dpo4j.serve.PageServer.Page;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
 /** Writes one page that explains a finished run to somebody who has not seen it. */
@@ -124,7 +119,7 @@ public final class ReportRun {
     FinishedRun run = FinishedRun.read(config.state(), Optional.empty(), output);
     Optional<JsonNode> evaluation =
         Files.isRegularFile(config.evaluation())
-            ? Optional.of(json(config.evaluation()))
+            ? Optional.of(EvaluationFile.read(config.evaluation()))
             : Optional.empty();
     evaluation.ifPresent(json -> warnOfOthers(config, json, output));
     try {
@@ -147,27 +142,17 @@ public final class ReportRun {
             .formatted(config.evaluation(), config.run()));
   }
 
-  private static JsonNode json(Path file) {
-    try {
-      JsonNode json = BoundedJson.LENIENT.readTree(BoundedFile.bytes(file, Limit.CONFIG_BYTES));
-      if (!json.path("models").isArray()) {
-        throw new DpoException("[%s] must be what eval writes, but has no models".formatted(file));
-      }
-      return json;
-    } catch (IOException e) {
-      throw new DpoException(
-          "[%s] cannot be read: %s".formatted(file, FileFailure.reason(e, file)), e);
-    } catch (JacksonException e) {
-      throw new DpoException("[%s] is not valid JSON: %s".formatted(file, JsonFault.words(e)), e);
-    }
-  }
-
   private RunReport report() throws IOException {
     Optional<LedgerSummary> ledger = ledger();
     List<Suspect> suspects =
         ledger.map(LedgerSummary::suspects).orElse(List.of()).stream()
             .limit(config.rows())
             .toList();
+    LedgerSummary.Texts texts =
+        ledger
+            .map(summary -> summary.texts(suspects, run.options()))
+            .orElseGet(() -> new LedgerSummary.Texts(Map.of(), List.of()));
+    texts.remarks().forEach(output::warn);
     return new RunReport(
         Paths.name(config.run().toAbsolutePath()),
         subtitle(),
@@ -176,8 +161,8 @@ public final class ReportRun {
         real(),
         tables(),
         worse(),
-        pairs(ledger, suspects),
-        shown(suspects, ledger),
+        pairs(ledger, suspects, texts.remarks()),
+        shown(suspects, ledger, texts.of()),
         command(),
         repeat(),
         inputs(),
@@ -513,7 +498,8 @@ public final class ReportRun {
         : Optional.empty();
   }
 
-  private static List<String> pairs(Optional<LedgerSummary> ledger, List<Suspect> suspects) {
+  private static List<String> pairs(
+      Optional<LedgerSummary> ledger, List<Suspect> suspects, List<String> remarks) {
     if (ledger.isEmpty()) {
       return List.of("Nothing is known of single pairs: the run has no ledger.jsonl.");
     }
@@ -536,12 +522,13 @@ public final class ReportRun {
                           .formatted(suspects.size(), all)
                       : ""));
     }
+    remarks.forEach(remark -> lines.add(OptionText.plain(remark)));
     lines.addAll(ledger.get().lines());
     return lines;
   }
 
-  private List<RunReport.Suspect> shown(List<Suspect> suspects, Optional<LedgerSummary> ledger) {
-    Map<RowOrigin, PairTexts> texts = LedgerSummary.texts(suspects, run.options(), output);
+  private static List<RunReport.Suspect> shown(
+      List<Suspect> suspects, Optional<LedgerSummary> ledger, Map<RowOrigin, PairTexts> texts) {
     return suspects.stream()
         .map(
             suspect -> {
@@ -566,7 +553,8 @@ public final class ReportRun {
             options ->
                 output.styled(
                     OptionText.of(
-                        "./dpo4j %s {config} %s {output_dir} NEW_FOLDER",
+                        "%s %s {config} %s {output_dir} NEW_FOLDER",
+                        Paths.launcher(),
                         options.loss().examples() == ExampleKind.DEMONSTRATIONS ? "sft" : "train",
                         config.run().resolve(RunRecords.OPTIONS))))
         .orElse("");

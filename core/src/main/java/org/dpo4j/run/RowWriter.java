@@ -106,7 +106,17 @@ final class RowWriter implements AutoCloseable {
    * @throws UsageException if the file cannot be written
    */
   static RowWriter open(Path output, List<Path> inputs, RunOutput console) {
+    return open("output", output, inputs, console);
+  }
+
+  /**
+   * As above, for a file that another option than {@code output} names.
+   *
+   * @param option its name, for messages
+   */
+  static RowWriter open(String option, Path output, List<Path> inputs, RunOutput console) {
     return open(
+        option,
         output,
         inputs,
         console,
@@ -130,6 +140,7 @@ final class RowWriter implements AutoCloseable {
   static RowWriter resumable(
       Path output, List<Path> inputs, String identity, boolean resume, RunOutput console) {
     return open(
+        "output",
         output,
         inputs,
         console,
@@ -159,14 +170,14 @@ final class RowWriter implements AutoCloseable {
   }
 
   private static RowWriter open(
-      Path output, List<Path> inputs, RunOutput console, Opening opening) {
+      String option, Path output, List<Path> inputs, RunOutput console, Opening opening) {
     if (isStandardOutput(output)) {
       Writer out = new OutputStreamWriter(console.data(), StandardCharsets.UTF_8);
       return new RowWriter(output, output, null, new BufferedWriter(out), console);
     }
     if (Files.isDirectory(output)) {
       throw new UsageException(
-          "output", "must be a file", "%s is a folder".formatted(output), "name a file");
+          option, "must be a file", "%s is a folder".formatted(output), "name a file");
     }
     try {
       Path target =
@@ -174,12 +185,12 @@ final class RowWriter implements AutoCloseable {
       if (Files.exists(target) && !Files.isRegularFile(target)) {
         return new RowWriter(output, target, null, Files.newBufferedWriter(target), console);
       }
-      refuseInputs(output, FileTrees.real(target), inputs);
+      refuseInputs(option, output, FileTrees.real(target), inputs);
       Files.createDirectories(folder(target));
       return opening.open(target);
     } catch (IOException e) {
       throw new UsageException(
-          "output",
+          option,
           "must be a file that can be written",
           "%s was not: %s".formatted(output, FileFailure.reason(e)),
           "check the path",
@@ -242,12 +253,12 @@ final class RowWriter implements AutoCloseable {
     return new Prose(isStandardOutput(output) ? console.err() : console.out(), console);
   }
 
-  private static void refuseInputs(Path output, Path real, List<Path> inputs) {
+  private static void refuseInputs(String option, Path output, Path real, List<Path> inputs) {
     for (Path input : inputs) {
       boolean in = Files.isDirectory(input) && real.startsWith(FileTrees.real(input));
       if (in || real.equals(FileTrees.real(input))) {
         throw new UsageException(
-            "output",
+            option,
             "must not touch what this run reads",
             "%s is %s".formatted(output, in ? "in " + input : "its input"),
             "name another file");

@@ -328,9 +328,9 @@ public final class TrainingRun {
 
     folder.begin();
     metrics.begin(folder.metrics());
-    events.ifPresent(file -> file.begin(folder.newEvents()));
+    events.ifPresent(file -> folder.newEvents(output::warn).ifPresent(file::begin));
     if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
-      ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0));
+      ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0), facts.hashes());
     }
     samples.begin(inputs, pairs);
     Optional<TrainingTotals> trained =

@@ -106,7 +106,8 @@ final class TrainingSummary {
         folder.resolve("README.md"),
         !config.output().samplePrompts().isNone() ? " and sample answers" : "");
     prose.line(
-        "  to try it: ./dpo4j generate --model %s --prompt \"...\"",
+        "  to try it: %s generate --model %s --prompt \"...\"",
+        Paths.launcher(),
         config.trainsAdapter()
             ? "%s --adapter %s".formatted(config.model().model(), folder)
             : folder);

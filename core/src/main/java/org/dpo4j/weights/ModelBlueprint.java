@@ -54,6 +54,11 @@ public final class ModelBlueprint {
     return plan.config().shape();
   }
 
+  /** Whether training adds a loss of the routers, which other runs' losses do not have. */
+  public boolean hasRouterLoss() {
+    return plan.config().experts() != null && plan.config().experts().lossCoefficient() != 0;
+  }
+
   /** The model's parts without a hand-written backward pass, in words. */
   public List<String> untapedParts() {
     return plan.config().untapedParts();

@@ -312,7 +312,7 @@ class CheckpointFoldersTest {
         .hasMessageContaining("replaces only a folder that a run wrote");
     try (OutputFolder run = open(Existing.RESUME)) {
       run.begin();
-      Files.writeString(run.newEvents(), "of a run that saves nothing");
+      Files.writeString(run.newEvents(warning -> {}).orElseThrow(), "of a run that saves nothing");
       assertThat(names(target.resolve("runs"))).hasSize(3);
     }
 
@@ -330,7 +330,7 @@ class CheckpointFoldersTest {
     try (OutputFolder run = open(Existing.OVERWRITE)) {
       run.begin();
       assertThat(events).doesNotExist();
-      Files.writeString(run.newEvents(), "new");
+      Files.writeString(run.newEvents(warning -> {}).orElseThrow(), "new");
     }
     assertThat(names(target.resolve("runs"))).hasSize(1);
     assertThat(events).hasContent("earlier");
@@ -343,8 +343,8 @@ class CheckpointFoldersTest {
     Files.createDirectory(target.resolve("runs"));
     try (OutputFolder run = open(Existing.RESUME)) {
       run.begin();
-      Path first = Files.writeString(run.newEvents(), "");
-      Path second = Files.writeString(run.newEvents(), "");
+      Path first = Files.writeString(run.newEvents(warning -> {}).orElseThrow(), "");
+      Path second = Files.writeString(run.newEvents(warning -> {}).orElseThrow(), "");
       assertThat(first).doesNotExist();
       assertThat(second.toString()).isGreaterThan(first.toString());
     }

@@ -103,6 +103,17 @@ class CompareRunTest {
         .hasMessageContaining("ref_model is for a single model");
   }
 
+  /** Of one token alone, the likeliest is drawn at any temperature. */
+  @Test
+  void tokensAreDrawnAsInGenerate() throws IOException {
+    Map<String, Object> models =
+        Map.of("model", List.of(fixture("models/llama"), fixture("adapters/llama-r8")),
+            "base_model", fixture("models/llama"));
+    Map<String, Object> drawn = new HashMap<>(models);
+    drawn.putAll(Map.of("temperature", 1.5, "top_k", 1, "seed", 3));
+    assertThat(compare(drawn)).isEqualTo(compare(models));
+  }
+
   private List<JsonNode> compare(Map<String, Object> options) throws IOException {
     Path prompts = folder.resolve("prompts.txt");
     Files.write(prompts, List.of("What is the capital of France?", "Name three colors."));

@@ -41,6 +41,25 @@ class DoctorRunTest {
         .contains("training loss 0.68 -> 0.66 ");
   }
 
+  /** The loss of its routers is in the logged loss, and theory does not know it. */
+  @Test
+  void theLossOfAMixtureOfExpertsStartsWhereItWasLogged() throws IOException {
+    Path model = Files.createDirectories(folder.resolve("model"));
+    Files.writeString(
+        folder.resolve("dpo4j.yaml"),
+        "model: %s\ndata_file: pairs.jsonl\noutput_dir: out\n".formatted(model));
+    String config =
+        """
+        {"model_type": "mixtral", "vocab_size": 320, "hidden_size": 32, "intermediate_size": 48,
+         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+         "num_local_experts": 4, "num_experts_per_tok": 2, "router_aux_loss_coef": %s}
+        """;
+    Files.writeString(model.resolve("config.json"), config.formatted("0.02"));
+    assertThat(doctor()).contains("training loss 0.68 -> 0.66 ");
+    Files.writeString(model.resolve("config.json"), config.formatted("0"));
+    assertThat(doctor()).contains("training loss 0.6931 -> 0.66 ");
+  }
+
   @Test
   void ofAShortRunItDoesNotSayThatAllIsWell() throws IOException {
     assertThat(doctor())

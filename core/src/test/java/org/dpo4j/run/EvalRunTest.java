@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.EvalConfig;
 import org.dpo4j.config.TrainingConfig;
@@ -169,6 +170,46 @@ class EvalRunTest {
     assertThatThrownBy(() -> eval(Map.of("model", fixture("adapters/llama-r8"))))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("pass the model of the adapter as base_model");
+  }
+
+  @Test
+  void whereNoPairCanBeUsedTheReasonAndTheCountsAreTold() throws IOException {
+    assertThatThrownBy(() -> eval(Map.of("model", fixture("models/llama"), "max_length", 2)))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("at least one pair must be usable under " + fixture("models/llama"))
+        .hasMessageContaining("0 of 8 pairs kept; ")
+        .hasMessageContaining("dropped: prompt alone reaches max_length (first [")
+        .hasMessageEndingWith("; raise max_length");
+
+    Path none = folder.resolve("none.jsonl");
+    Files.write(none, List.of("{\"a\": 1}", "{\"a\": 2}", "no JSON"));
+    assertThatThrownBy(
+            () ->
+                eval(
+                    Map.of(
+                        "model", fixture("models/llama"), "data_file", none, "on_bad_row", "skip")))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("0 of 3 pairs kept; ")
+        .hasMessageContaining(" bad and skipped: ");
+
+    List<String> rows = new ArrayList<>(Files.readAllLines(held()));
+    rows.add(1, "{\"a\": 1}");
+    rows.add("no JSON");
+    Path mixed = folder.resolve("mixed.jsonl");
+    Files.write(mixed, rows);
+    JsonNode json =
+        eval(
+            Map.of(
+                "model",
+                fixture("models/llama"),
+                "data_file",
+                mixed,
+                "on_bad_row",
+                "skip",
+                "slice_by",
+                "a"));
+    assertThat(json.at("/models/0/pairs").asInt()).isEqualTo(7);
+    assertThat(text(out)).contains("7 of 10 pairs kept").contains("bad and skipped");
   }
 
   @Test

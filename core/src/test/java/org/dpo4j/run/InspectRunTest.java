@@ -57,6 +57,8 @@ class InspectRunTest {
     assertThat(rows(options, Map.of("reason", "bad"))).containsExactly(5);
     assertThat(rows(options, Map.of("reason", "empty chosen"))).containsExactly(5);
     assertThat(rows(options, Map.of("reason", "nothing of that kind"))).isEmpty();
+    assertThat(err.toString(StandardCharsets.UTF_8))
+        .contains("note: --reason nothing of that kind fits none of the 5 pairs");
     assertThat(rows(options, Map.of("reason", "dropped", "rows", 1))).containsExactly(3);
     assertThat(unwrapped())
         .contains(

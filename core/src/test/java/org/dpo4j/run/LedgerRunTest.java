@@ -11,6 +11,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -135,7 +136,7 @@ class LedgerRunTest {
     assertThat(folder.resolve("off/ledger.jsonl")).doesNotExist();
     assertThatThrownBy(() -> ledgerOf(Map.of("run", folder.resolve("off"))))
         .isInstanceOf(UsageException.class)
-        .hasMessageContaining("train writes it unless ledger is false");
+        .hasMessageContaining("runs on pairs write it unless ledger is false");
   }
 
   /** Six of 64 pairs are swapped; among the dozen that is suspected, chance would find one. */
@@ -198,7 +199,7 @@ class LedgerRunTest {
     assertThatThrownBy(
             () -> ledgerOf(Map.of("run", folder.resolve("swapped"), "clean", folder.resolve("c"))))
         .isInstanceOf(DpoException.class)
-        .hasMessageContaining("the files have changed since the run");
+        .hasMessageContaining("[%s] must be as the run read it but has changed".formatted(data));
     assertThat(folder.resolve("c")).doesNotExist();
     List<JsonNode> expected =
         IntStream.range(0, 64)
@@ -230,10 +231,145 @@ class LedgerRunTest {
     assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("[%s:1] a line must be an object with step".formatted(file));
+    for (String damage : List.of("\"0.5\"", "true", "{}")) {
+      Files.writeString(file, line.replace("[0.5,", "[%s,".formatted(damage)) + "\n");
+      assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
+          .isInstanceOf(DpoException.class)
+          .hasMessageContaining("[%s:1] a line must be an object with step".formatted(file))
+          .hasMessageContaining("each a number or null");
+    }
+    Files.writeString(file, line.replace("[0.5,", "[null,") + "\n");
+    ledgerOf(Map.of("run", file));
+    Files.writeString(file, "{\"files\":{\"a.jsonl\":1}}\n" + line + "\n");
+    assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[%s:1] files must be names".formatted(file));
     Files.writeString(file, "");
     assertThatThrownBy(() -> ledgerOf(Map.of("run", file)))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("must hold a pair that was trained on");
+  }
+
+  /** Rows that were inserted before a suspicious one would be left out in its place. */
+  @Test
+  void afterAChangeOfItsFileNothingIsCleanedAndTheTextsAreDoubted() throws IOException {
+    Path data = folder.resolve("data.jsonl");
+    List<String> rows = Files.readAllLines(fixture("pairs32.jsonl"));
+    Files.write(data, rows);
+    train("run", Map.of("data_file", data, "eval_split", 8));
+    Path run = folder.resolve("run");
+    Map<String, Object> listed = Map.of("run", run, "suspicious", true, "threshold", 0.1);
+    ledgerOf(listed);
+    assertThat(text(err)).doesNotContain("has changed");
+    assertThat(text(out)).contains("    chosen    ");
+
+    List<String> shuffled = new ArrayList<>(rows);
+    Collections.rotate(shuffled, 1);
+    Files.write(data, shuffled);
+    ledgerOf(listed);
+    assertThat(text(err))
+        .containsOnlyOnce(
+            "warning: [%s] has changed since the run, so the texts shown may be those of other rows"
+                .formatted(data));
+    Path clean = folder.resolve("clean.jsonl");
+    Map<String, Object> cleaning = Map.of("run", run, "threshold", 0.1, "clean", clean);
+    assertThatThrownBy(() -> ledgerOf(cleaning))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[%s] must be as the run read it but has changed".formatted(data));
+    assertThat(clean).doesNotExist();
+
+    // As an earlier version wrote it.
+    Path ledger = run.resolve("ledger.jsonl");
+    List<String> lines = Files.readAllLines(ledger);
+    Files.write(ledger, lines.subList(1, lines.size()));
+    ledgerOf(cleaning);
+    assertThat(text(err)).contains("note: the ledger has no hash of %s".formatted(data));
+    assertThat(clean).exists();
+
+    Files.write(ledger, lines);
+    Files.write(data, rows.subList(0, 2));
+    err.reset();
+    Files.delete(run.resolve("dpo4j.yaml"));
+    ledgerOf(listed);
+    assertThat(text(err))
+        .contains("[%s] holds no pair any more in the rows of ".formatted(data))
+        .contains("the run's dpo4j.yaml, which tells how the rows are read, is not there");
+    err.reset();
+    Files.delete(data);
+    ledgerOf(listed);
+    assertThat(text(err))
+        .contains("[%s] is not there, so its pairs are shown without their texts".formatted(data))
+        .doesNotContain("data_file");
+  }
+
+  @Test
+  void everyFileOfAFolderHasItsHashAndAFileThatChangedInTheMiddleOfTheRunIsNotCleaned()
+      throws IOException {
+    List<String> rows = Files.readAllLines(fixture("pairs32.jsonl"));
+    Path parts = Files.createDirectories(folder.resolve("parts"));
+    Files.write(parts.resolve("a.jsonl"), rows.subList(0, 20));
+    Files.write(parts.resolve("b.jsonl"), rows.subList(20, 32));
+    Path heldOut = folder.resolve("held.jsonl");
+    Files.write(heldOut, rows.subList(0, 4));
+    Map<String, Object> options =
+        Map.of("data_file", parts, "eval_file", heldOut, "save_steps", 4, "save_total_limit", 2);
+    train("run", options);
+    Path ledger = folder.resolve("run/ledger.jsonl");
+    assertThat(names(Files.readAllLines(ledger).get(0)))
+        .containsExactlyInAnyOrder(
+            parts.resolve("a.jsonl").toString(),
+            parts.resolve("b.jsonl").toString(),
+            heldOut.toString());
+
+    // The same pairs in other bytes.
+    Files.write(parts.resolve("b.jsonl"), List.of("", ""), StandardOpenOption.APPEND);
+    Map<String, Object> resumed = new HashMap<>(options);
+    resumed.put("resume_from_checkpoint", folder.resolve("run/checkpoint-4"));
+    resumed.put("overwrite_output_dir", true);
+    train("run", resumed);
+    assertThat(Files.readAllLines(ledger).stream().filter(line -> line.startsWith("{\"files\"")))
+        .hasSize(2);
+    assertThatThrownBy(
+            () ->
+                ledgerOf(
+                    Map.of("run", folder.resolve("run"), "clean", folder.resolve("clean.jsonl"))))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[%s] must be as the run".formatted(parts.resolve("b.jsonl")));
+  }
+
+  private static List<String> names(String line) {
+    return List.copyOf(JSON.readTree(line).path("files").propertyNames());
+  }
+
+  @Test
+  void theListAndTheFileDoNotExcludeEachOtherAndErrorsNameTheirOption() throws IOException {
+    train("run", Map.of());
+    Path run = folder.resolve("run");
+    out.reset();
+    ledgerOf(
+        Map.of(
+            "run",
+            run,
+            "suspicious",
+            true,
+            "rows",
+            1,
+            "threshold",
+            0.1,
+            "output",
+            folder.resolve("all.jsonl")));
+    assertThat(text(out))
+        .contains(" may be mislabelled: ", "the first 1 of ", " is shown; rows 0 shows all")
+        .contains("written to " + folder.resolve("all.jsonl"));
+    out.reset();
+    ledgerOf(Map.of("run", run, "threshold", 0.1, "output", folder.resolve("all.jsonl")));
+    assertThat(text(out)).contains(" may be mislabelled; suspicious lists them");
+    assertThatThrownBy(() -> ledgerOf(Map.of("run", run, "clean", folder)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("clean must be a file but %s is a folder".formatted(folder));
+    assertThatThrownBy(() -> ledgerOf(Map.of("run", run, "clean", run.resolve("ledger.jsonl"))))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("clean must not touch what this run reads");
   }
 
   /** How likely a swapped pair is ranked above one that is not. */
@@ -256,6 +392,7 @@ class LedgerRunTest {
 
   private List<JsonNode> ledger(String name) throws IOException {
     return Files.readAllLines(folder.resolve(name).resolve("ledger.jsonl")).stream()
+        .skip(1) // the hashes of the files
         .map(JSON::readTree)
         .toList();
   }

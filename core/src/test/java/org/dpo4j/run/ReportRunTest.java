@@ -127,11 +127,37 @@ class ReportRunTest {
     assertThatThrownBy(() -> report(Map.of()))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("must be what eval writes, but has no models");
+    damaged("{\"models\": [], \"data\": \"d\"}", "has no models");
+    damaged("{\"models\": [1, 2], \"data\": \"d\"}", "models[0].model is not a text");
+    damaged("{\"models\": [[]], \"data\": \"d\"}", "models[0].model is not a text");
+    damaged(
+        "{\"models\": [{\"model\": \"m\", \"pairs\": 1}, {\"model\": \"n\"}], \"data\": \"d\"}",
+        "models[1].pairs is not a whole number");
+    damaged(
+        "{\"models\": [{\"model\": \"m\", \"pairs\": 1, \"logps/accuracies\": {\"value\": \"x\"}}],"
+            + " \"data\": \"d\"}",
+        "models[0].logps/accuracies.value is not a number or null");
+    damaged(
+        "{\"models\": [{\"model\": \"m\", \"pairs\": 1, \"slices\": [{\"by\": \"b\"}]}],"
+            + " \"data\": \"d\"}",
+        "models[0].slices[0].value is not a text");
+    damaged(
+        "{\"models\": [{\"model\": \"m\", \"pairs\": 1}], \"data\": \"d\", \"differences\": {}}",
+        "differences is not a list");
     Files.writeString(folder.resolve("run/eval.json"), "{");
     assertThatThrownBy(() -> report(Map.of()))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("is not valid JSON");
     assertThat(folder.resolve("run/report.html")).doesNotExist();
+  }
+
+  private void damaged(String json, String found) throws IOException {
+    Path file = folder.resolve("run/eval.json");
+    Files.writeString(file, json);
+    assertThatThrownBy(() -> report(Map.of()))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("[%s] must be what eval writes, but ".formatted(file))
+        .hasMessageContaining(found);
   }
 
   private void report(Map<String, Object> options) {
