@@ -154,6 +154,11 @@ public final class OutputFolder implements AutoCloseable {
     return target.resolve(LiveFiles.METRICS);
   }
 
+  /** The file of answers to sample prompts that grows while the run lives. */
+  public Path samples() {
+    return target.resolve(LiveFiles.SAMPLES);
+  }
+
   /** The file of the numbers of each pair that grows while the run lives. */
   public Path ledger() {
     return target.resolve(LiveFiles.LEDGER);

@@ -3,15 +3,21 @@ package org.dpo4j.report;
 import static j2html.TagCreator.bdi;
 import static j2html.TagCreator.body;
 import static j2html.TagCreator.caption;
+import static j2html.TagCreator.dd;
+import static j2html.TagCreator.details;
 import static j2html.TagCreator.div;
+import static j2html.TagCreator.dl;
+import static j2html.TagCreator.dt;
 import static j2html.TagCreator.each;
 import static j2html.TagCreator.figure;
 import static j2html.TagCreator.head;
 import static j2html.TagCreator.html;
+import static j2html.TagCreator.iff;
 import static j2html.TagCreator.li;
 import static j2html.TagCreator.meta;
 import static j2html.TagCreator.rawHtml;
 import static j2html.TagCreator.style;
+import static j2html.TagCreator.summary;
 import static j2html.TagCreator.table;
 import static j2html.TagCreator.tbody;
 import static j2html.TagCreator.td;
@@ -25,6 +31,7 @@ import j2html.tags.DomContent;
 import j2html.tags.specialized.UlTag;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * What the pages have in common: their looks, and that they need no other file and no other server.
@@ -128,6 +135,41 @@ final class HtmlPage {
                     .attr("role", "img")
                     .attr("aria-label", text(chart.words()))))
         .withClass("curves");
+  }
+
+  /** Prompts with the first and the last answer; the others are folded. */
+  static DomContent answers(List<PromptAnswers> samples) {
+    return each(
+        samples,
+        sample -> {
+          List<Integer> steps = List.copyOf(sample.bySteps().keySet());
+          int end = steps.size() - 1;
+          return div(
+                  dl(
+                      entry("prompt", sample.prompt()),
+                      answer(sample, steps.get(0)),
+                      iff(end > 0, answer(sample, steps.get(end)))),
+                  iff(
+                      end > 1,
+                      details(
+                          summary("between"),
+                          dl(
+                              each(
+                                  steps.subList(1, Math.max(1, end)),
+                                  step -> answer(sample, step))))))
+              .withClass("pair");
+        });
+  }
+
+  private static DomContent answer(PromptAnswers sample, int steps) {
+    return entry(
+        steps == 0 ? "before training" : "step " + steps,
+        Objects.requireNonNull(sample.bySteps().get(steps)));
+  }
+
+  /** An entry of a list of names and values. */
+  static DomContent entry(String name, String value) {
+    return div(dt(text(name)), dd(bdi(text(value))));
   }
 
   /** The parts of a run's summary begin in lower case on the console. */

@@ -2,11 +2,9 @@ package org.dpo4j.report;
 
 import static j2html.TagCreator.bdi;
 import static j2html.TagCreator.code;
-import static j2html.TagCreator.dd;
 import static j2html.TagCreator.details;
 import static j2html.TagCreator.div;
 import static j2html.TagCreator.dl;
-import static j2html.TagCreator.dt;
 import static j2html.TagCreator.each;
 import static j2html.TagCreator.footer;
 import static j2html.TagCreator.h1;
@@ -16,10 +14,10 @@ import static j2html.TagCreator.iff;
 import static j2html.TagCreator.main;
 import static j2html.TagCreator.p;
 import static j2html.TagCreator.pre;
-import static j2html.TagCreator.rawHtml;
 import static j2html.TagCreator.section;
 import static j2html.TagCreator.summary;
 import static org.dpo4j.report.HtmlPage.curves;
+import static org.dpo4j.report.HtmlPage.entry;
 import static org.dpo4j.report.HtmlPage.sentences;
 import static org.dpo4j.report.HtmlPage.tableOf;
 import static org.dpo4j.report.HtmlPage.text;
@@ -84,6 +82,9 @@ public final class HtmlReport {
               iff(!report.curvesNote().isEmpty(), p(text(report.curvesNote()))),
               curves(report.curves())));
     }
+    if (!report.answers().isEmpty()) {
+      sections.add(section(h2("Sample answers"), HtmlPage.answers(report.answers())));
+    }
     return sections;
   }
 
@@ -94,22 +95,13 @@ public final class HtmlReport {
             iff(
                 !pair.chosen().isEmpty(),
                 dl(
-                    dt("prompt"),
-                    dd(bdi(text(pair.prompt()))),
-                    dt("chosen"),
-                    dd(bdi(text(pair.chosen()))),
-                    dt("rejected"),
-                    dd(bdi(text(pair.rejected()))))))
+                    entry("prompt", pair.prompt()),
+                    entry("chosen", pair.chosen()),
+                    entry("rejected", pair.rejected()))))
         .withClass("pair");
   }
 
   private static DomContent list(Map<String, String> values) {
-    return iff(
-        !values.isEmpty(),
-        dl(
-            each(
-                values,
-                (name, value) ->
-                    rawHtml(dt(text(name)).render() + dd(bdi(text(value))).render()))));
+    return iff(!values.isEmpty(), dl(each(values, HtmlPage::entry)));
   }
 }

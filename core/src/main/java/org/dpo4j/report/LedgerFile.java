@@ -1,27 +1,18 @@
 package org.dpo4j.report;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.dpo4j.EvaluationReport;
 import org.dpo4j.SavedCheckpoint;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
-import org.dpo4j.data.FileFailure;
 import org.dpo4j.train.ExampleListener;
 import org.dpo4j.train.ExampleNumbers;
 import org.jspecify.annotations.Nullable;
@@ -40,12 +31,10 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
 
   private static final String HELD_OUT = "eval";
   private static final int MOST_WAITING = 1 << 20;
-  private static final Pattern STEP = Pattern.compile("\\{\"step\":(\\d{1,9}),");
   private static final String HASHES = "{\"%s\":".formatted(FILES);
 
-  private final Consumer<String> warn;
+  private final StepLines lines;
   private final StringBuilder waiting = new StringBuilder();
-  private @Nullable Path file;
 
   /**
    * A file that writes nothing before {@link #begin}.
@@ -53,7 +42,7 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
    * @param warn receives a message if a line cannot be written; training goes on without the file
    */
   public LedgerFile(Consumer<String> warn) {
-    this.warn = warn;
+    this.lines = new StepLines(warn);
   }
 
   /**
@@ -66,35 +55,11 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
    *     if there is no file
    */
   public void begin(Path path, int step, Map<String, String> hashes) {
-    file = path;
-    write(
-        () -> {
-          Path fresh = path.resolveSibling(".dpo4j-" + path.getFileName());
-          List<String> lines = new ArrayList<>(step == 0 ? List.of() : earlier(path, step));
-          String files = JsonFile.line(Map.of(FILES, hashes));
-          if (!hashes.isEmpty() && !lines.contains(files)) {
-            lines.add(files);
-          }
-          Files.write(fresh, lines);
-          Files.move(fresh, path, StandardCopyOption.REPLACE_EXISTING);
-        });
-  }
-
-  private static List<String> earlier(Path path, int step) throws IOException {
-    if (!Files.exists(path)) {
-      return List.of();
-    }
-    try (Stream<String> lines = Files.lines(path)) {
-      return lines
-          .filter(
-              line -> {
-                Matcher matcher = STEP.matcher(line);
-                return line.endsWith("}")
-                    && (line.startsWith(HASHES)
-                        || (matcher.lookingAt() && Integer.parseInt(matcher.group(1)) <= step));
-              })
-          .toList();
-    }
+    lines.begin(
+        path,
+        step,
+        line -> line.startsWith(HASHES),
+        hashes.isEmpty() ? List.of() : List.of(JsonFile.line(Map.of(FILES, hashes))));
   }
 
   @Override
@@ -108,7 +73,7 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
   }
 
   private void add(int step, double epoch, String set, List<ExampleNumbers> examples) {
-    if (file == null) {
+    if (!lines.isOpen()) {
       return;
     }
     Map<String, List<ExampleNumbers>> byFile = new LinkedHashMap<>();
@@ -178,32 +143,9 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
   }
 
   private void flush() {
-    Path path = file;
-    if (path == null || waiting.length() == 0) {
-      return;
-    }
-    write(
-        () ->
-            Files.write(
-                path,
-                waiting.toString().getBytes(StandardCharsets.UTF_8),
-                StandardOpenOption.CREATE,
-                StandardOpenOption.APPEND));
-    waiting.setLength(0);
-  }
-
-  private interface Writing {
-    void run() throws IOException;
-  }
-
-  private void write(Writing writing) {
-    try {
-      writing.run();
-    } catch (IOException e) {
-      warn.accept(
-          "%s could not be written (%s) and ends here; the run goes on without it"
-              .formatted(file, FileFailure.reason(e)));
-      file = null;
+    if (lines.isOpen() && waiting.length() > 0) {
+      lines.append(waiting);
+      waiting.setLength(0);
     }
   }
 }

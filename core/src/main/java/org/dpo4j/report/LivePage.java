@@ -3,7 +3,6 @@ package org.dpo4j.report;
 import static j2html.TagCreator.a;
 import static j2html.TagCreator.bdi;
 import static j2html.TagCreator.dd;
-import static j2html.TagCreator.details;
 import static j2html.TagCreator.div;
 import static j2html.TagCreator.dl;
 import static j2html.TagCreator.dt;
@@ -19,7 +18,6 @@ import static j2html.TagCreator.progress;
 import static j2html.TagCreator.rawHtml;
 import static j2html.TagCreator.script;
 import static j2html.TagCreator.section;
-import static j2html.TagCreator.summary;
 import static org.dpo4j.report.HtmlPage.capital;
 import static org.dpo4j.report.HtmlPage.curves;
 import static org.dpo4j.report.HtmlPage.sentences;
@@ -265,41 +263,7 @@ public record LivePage(
     if (view.answers().isEmpty()) {
       return empty("answers");
     }
-    return part(
-        "answers",
-        "Sample answers",
-        each(
-            view.answers(),
-            sample -> {
-              List<Integer> steps = List.copyOf(sample.bySteps().keySet());
-              int latest = steps.get(steps.size() - 1);
-              List<Integer> between =
-                  steps.subList(Math.min(1, steps.size() - 1), steps.size() - 1);
-              return div(
-                      dl(
-                          answer("prompt", sample.prompt()),
-                          answer(after(steps.get(0)), sample.bySteps().get(steps.get(0))),
-                          iff(
-                              steps.size() > 1,
-                              answer(after(latest), sample.bySteps().get(latest)))),
-                      iff(
-                          !between.isEmpty(),
-                          details(
-                              summary("between"),
-                              dl(
-                                  each(
-                                      between,
-                                      step -> answer(after(step), sample.bySteps().get(step)))))))
-                  .withClass("pair");
-            }));
-  }
-
-  private static String after(int steps) {
-    return steps == 0 ? "before training" : "step " + steps;
-  }
-
-  private static DomContent answer(String name, @Nullable String value) {
-    return div(dt(text(name)), dd(bdi(text(Objects.requireNonNullElse(value, "")))));
+    return part("answers", "Sample answers", HtmlPage.answers(view.answers()));
   }
 
   private static SectionTag pairs(View view) {
@@ -362,9 +326,9 @@ public record LivePage(
                           text == null
                               ? p("Its text is not in a file that can be read now.")
                               : dl(
-                                  answer("prompt", text.prompt()),
-                                  answer("chosen", text.chosen()),
-                                  answer("rejected", text.rejected())))
+                                  HtmlPage.entry("prompt", text.prompt()),
+                                  HtmlPage.entry("chosen", text.chosen()),
+                                  HtmlPage.entry("rejected", text.rejected())))
                       .withClass("pair");
                 })));
   }

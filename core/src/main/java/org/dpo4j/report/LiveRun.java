@@ -49,13 +49,6 @@ public final class LiveRun implements TrainingListener, ExampleListener, Progres
   public record Pair(RowOrigin origin, double margin, int step) {}
 
   /**
-   * The answers to a prompt.
-   *
-   * @param bySteps the answer after so many steps, in their order
-   */
-  public record Answers(String prompt, Map<Integer, String> bySteps) {}
-
-  /**
    * A copy of all that is known.
    *
    * @param state a sentence about the stage
@@ -84,7 +77,7 @@ public final class LiveRun implements TrainingListener, ExampleListener, Progres
       List<EvaluationReport> evaluations,
       List<String> warnings,
       List<Pair> pairs,
-      List<Answers> answers) {
+      List<PromptAnswers> answers) {
 
     /** The reports as a history. */
     RunHistory history() {
@@ -262,7 +255,7 @@ public final class LiveRun implements TrainingListener, ExampleListener, Progres
         warnings,
         lowest(most),
         answers.entrySet().stream()
-            .map(entry -> new Answers(entry.getKey(), new LinkedHashMap<>(entry.getValue())))
+            .map(entry -> new PromptAnswers(entry.getKey(), entry.getValue()))
             .toList());
   }
 }

@@ -23,6 +23,7 @@ import java.util.Map;
  * @param options all options
  * @param curves one chart for each metric; empty without steps
  * @param curvesNote about all of them; may be empty
+ * @param answers to sample prompts; may be empty
  * @param madeBy the program that made the report
  */
 public record RunReport(
@@ -42,6 +43,7 @@ public record RunReport(
     Map<String, String> options,
     List<CurvesPlot.Chart> curves,
     String curvesNote,
+    List<PromptAnswers> answers,
     String madeBy) {
 
   /**
@@ -77,5 +79,6 @@ public record RunReport(
     changed = new LinkedHashMap<>(changed);
     options = new LinkedHashMap<>(options);
     curves = List.copyOf(curves);
+    answers = List.copyOf(answers);
   }
 }

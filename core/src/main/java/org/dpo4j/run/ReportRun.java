@@ -35,9 +35,11 @@ import org.dpo4j.report.CurvesPlot;
 import org.dpo4j.report.EvaluationText;
 import org.dpo4j.report.HtmlReport;
 import org.dpo4j.report.Ledger;
+import org.dpo4j.report.PromptAnswers;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunReport;
+import org.dpo4j.report.SampleFile;
 import org.dpo4j.report.ShortNumber;
 import org.dpo4j.serve.PageServer;
 import org.dpo4j.serve.PageServer.Page;
@@ -172,6 +174,7 @@ public final class ReportRun {
         run.options().map(ReportRun::allOptions).orElse(Map.of()),
         CurvesPlot.charts(run.history(), stepsPerEpoch()),
         CurvesPlot.note(run.history()),
+        answers(),
         "Made by dpo4j %s from the files of the run.".formatted(Dpo4j.version()));
   }
 
@@ -489,6 +492,11 @@ public final class ReportRun {
               "%s is too sure of its preferences, by %.0f points.",
               model.path("model").asString(""), 100 * sure));
     }
+  }
+
+  private List<PromptAnswers> answers() {
+    Path file = run.folder().resolve(SampleFile.NAME);
+    return Files.isRegularFile(file) ? SampleFile.read(file) : List.of();
   }
 
   private Optional<LedgerSummary> ledger() {

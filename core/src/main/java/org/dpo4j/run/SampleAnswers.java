@@ -17,6 +17,7 @@ import org.dpo4j.generate.Generator;
 import org.dpo4j.generate.TokenSampler;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.RunSummary;
+import org.dpo4j.report.SampleFile;
 import org.dpo4j.tokenizer.ModelTokenizer;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.jspecify.annotations.Nullable;
@@ -52,9 +53,11 @@ final class SampleAnswers implements TrainingListener {
   private final RunOutput output;
   private final Receiver receiver;
   private final List<Sample> samples = new ArrayList<>();
+  private final SampleFile file;
   private @Nullable TextReplacement replaced;
   private @Nullable Generator generator;
   private int answeredAt;
+  private int evaluatedAt;
 
   /**
    * Answers nothing before {@link #begin}.
@@ -65,22 +68,29 @@ final class SampleAnswers implements TrainingListener {
     this.config = config;
     this.output = output;
     this.receiver = receiver;
+    this.file = new SampleFile(output::warn);
   }
 
   /**
    * Chooses the prompts and answers them for the first time. The tokenizer may be closed
    * afterwards.
    *
+   * @param path of the file of answers
+   * @param step that a continued run starts from; 0 for a new run
    * @throws DpoException if a prompt of the file cannot be answered
    */
-  void begin(ModelBundle inputs, TrainingExamples pairs) {
+  void begin(ModelBundle inputs, TrainingExamples pairs, Path path, int step) {
+    if (config.output().samplePrompts().isNone()) {
+      return;
+    }
+    file.begin(path, step);
     replaced = inputs.replaced();
     generator = new Generator(inputs.model(), inputs.endTokens(), new TokenSampler(0, 1), 0);
-    Optional<Path> file = config.output().samplePrompts().file();
+    Optional<Path> own = config.output().samplePrompts().file();
     List<int[]> prompts = new ArrayList<>();
     List<String> texts = new ArrayList<>();
-    if (file.isPresent()) {
-      for (PromptReader.Prompt prompt : PromptReader.read(file.get())) {
+    if (own.isPresent()) {
+      for (PromptReader.Prompt prompt : PromptReader.read(own.get())) {
         prompts.add(
             PromptIds.of(
                 prompt.origin() + " ", prompt.messages(), inputs.tokenizer(), false, generator));
@@ -95,7 +105,8 @@ final class SampleAnswers implements TrainingListener {
       for (int i = 0; i < prompts.size(); i++) {
         samples.add(new Sample(texts.get(i), prompts.get(i), answers.get(i)));
       }
-      tell(0, answers);
+      tell(0, answers, step == 0); // the weights are not yet those of the checkpoint
+      answeredAt = step;
     } catch (DpoException e) {
       // What is wrong with the model stops the run later, with the rows.
       warn(e);
@@ -140,9 +151,12 @@ final class SampleAnswers implements TrainingListener {
     return answers;
   }
 
-  private void tell(int step, List<String> answers) {
+  private void tell(int step, List<String> answers, boolean recorded) {
     answeredAt = step;
     for (int i = 0; i < answers.size(); i++) {
+      if (recorded) {
+        file.add(step, samples.get(i).prompt(), answers.get(i));
+      }
       receiver.answered(step, samples.get(i).prompt(), answers.get(i));
     }
   }
@@ -151,8 +165,9 @@ final class SampleAnswers implements TrainingListener {
   public void onEvaluation(EvaluationReport report, TrainingControl control) {
     boolean due = config.output().samplePrompts().file().isPresent();
     if (due && report.step() > answeredAt) { // once for all sets
-      tell(report.step(), again());
+      tell(report.step(), again(), true);
     }
+    evaluatedAt = report.step();
   }
 
   /** The same prompts, answered by the model as it is now; empty without any. */
@@ -170,9 +185,16 @@ final class SampleAnswers implements TrainingListener {
     }
   }
 
-  /** The answers before training and those of the model as it is now. */
-  List<RunSummary.Sample> after() {
+  /**
+   * The answers before training and those of the model as it is now.
+   *
+   * @param steps that were done; with the best checkpoint at the end, the answers are those after
+   *     its steps, which were the last to be evaluated
+   */
+  List<RunSummary.Sample> after(int steps) {
+    int step = config.checkpoints().loadBestModelAtEnd() ? evaluatedAt : steps;
     List<String> after = again();
+    tell(step, after, step > answeredAt);
     List<RunSummary.Sample> both = new ArrayList<>();
     for (int i = 0; i < after.size(); i++) {
       both.add(

@@ -332,7 +332,7 @@ public final class TrainingRun {
     if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
       ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0), facts.hashes());
     }
-    samples.begin(inputs, pairs);
+    samples.begin(inputs, pairs, folder.samples(), saved.map(SavedRun::step).orElse(0));
     Optional<TrainingTotals> trained =
         train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
     if (trained.isEmpty()) {
@@ -352,7 +352,7 @@ public final class TrainingRun {
     summary.trained(totals, conclusion, early);
 
     pairs.close(); // their disk space is needed now
-    List<RunSummary.Sample> answers = samples.after();
+    List<RunSummary.Sample> answers = samples.after(totals.steps());
     prose.line("saved as %s", saving.words());
     writeWeights(folder, inputs, saving);
     new RunRecords(config, settings)

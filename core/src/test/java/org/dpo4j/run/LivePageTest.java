@@ -88,7 +88,8 @@ class LivePageTest {
     assertThat(body(pages.get(1))).contains("<dt>chosen</dt><dd><bdi>", "at step ");
     assertThat(text(out)).doesNotContain("warning");
     Matcher address = address();
-    assertThatThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), Integer.parseInt(address.group(2))))
+    assertThatThrownBy(
+            () -> new Socket(InetAddress.getLoopbackAddress(), Integer.parseInt(address.group(2))))
         .isInstanceOf(IOException.class);
   }
 
@@ -218,6 +219,44 @@ class LivePageTest {
                     Map.of("run", folder, "serve", true, "output", folder.resolve("page.html"))))
         .isInstanceOf(UsageException.class)
         .hasMessageContaining("leave out output");
+  }
+
+  @Test
+  void theAnswersOfTheRunAreInItsFolderAndReport() throws IOException {
+    Path prompts = prompts("Name a fruit.");
+    Map<String, Object> options =
+        Map.of(
+            "sample_prompts",
+            prompts,
+            "eval_split",
+            8,
+            "eval_strategy",
+            "steps",
+            "eval_steps",
+            2,
+            "save_steps",
+            4);
+    train(options);
+    Path file = folder.resolve("run/samples.jsonl");
+    List<String> whole = Files.readAllLines(file);
+    assertThat(whole).hasSize(4);
+    for (int i = 0; i < 4; i++) {
+      assertThat(whole.get(i))
+          .startsWith("{\"step\":%d,\"prompt\":\"Name a fruit.\"".formatted(2 * i));
+    }
+    Map<String, Object> again = new LinkedHashMap<>(options);
+    again.put("resume_from_checkpoint", folder.resolve("run/checkpoint-4"));
+    train(again);
+    assertThat(Files.readAllLines(file)).isEqualTo(whole);
+
+    ReportRun.run(ReportConfig.of(Map.of("run", folder.resolve("run"))), output(out));
+    assertThat(Files.readString(folder.resolve("run/report.html")))
+        .contains("Sample answers", "<dt>before training</dt>", "<dt>step 6</dt>", "between");
+    Files.writeString(file, "{\"step\":1}\n");
+    assertThatThrownBy(
+            () -> ReportRun.run(ReportConfig.of(Map.of("run", folder.resolve("run"))), output(out)))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("samples.jsonl:1] must have a step, a prompt and an answer");
   }
 
   private Path prompts(String text) {
