@@ -114,12 +114,12 @@ public final class CurvesPlot {
   }
 
   /** NaN before the first update: for ties the accuracy is 0 and has no meaning. */
-  private static double accuracy(TrainingMetrics metrics) {
+  static double accuracy(TrainingMetrics metrics) {
     return metrics.tied() ? Double.NaN : metrics.rewardsAccuracies();
   }
 
   /** 0 for ties: their margins are only rounding errors, which the axis would magnify. */
-  private static ToDoubleFunction<TrainingMetrics> reward(ToDoubleFunction<TrainingMetrics> value) {
+  static ToDoubleFunction<TrainingMetrics> reward(ToDoubleFunction<TrainingMetrics> value) {
     return metrics -> metrics.tied() ? 0 : value.applyAsDouble(metrics);
   }
 

@@ -37,7 +37,10 @@ import static j2html.TagCreator.tr;
 import static j2html.TagCreator.ul;
 
 import j2html.tags.DomContent;
+import j2html.tags.specialized.DivTag;
+import j2html.tags.specialized.FigureTag;
 import j2html.tags.specialized.SectionTag;
+import j2html.tags.specialized.UlTag;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -75,7 +78,10 @@ public final class HtmlReport {
       th,td{text-align:right;padding:.3rem .9rem .3rem 0;border-bottom:1px solid var(--line);\
       font-variant-numeric:tabular-nums;vertical-align:top}
       th:first-child,td:first-child{text-align:left}td:not(:first-child){white-space:nowrap}
-      th{font-weight:600}
+      th{font-weight:600}h3{font-size:1rem;margin:1rem 0 .25rem}
+      .words td:not(:first-child),.runs td:not(:first-child){white-space:normal}\
+      .words td:not(:first-child){overflow-wrap:anywhere;min-width:8rem}\
+      .words th,.words td:not(:first-child){text-align:left}.column svg{max-width:46rem}
       figure{margin:1rem 0}figure svg{width:100%;height:auto;display:block}
       pre{background:var(--card);padding:.75rem 1rem;overflow-x:auto;border-radius:6px;margin:.75rem 0}
       pre{white-space:pre-wrap;overflow-wrap:anywhere}
@@ -86,7 +92,7 @@ public final class HtmlReport {
       dd{margin:0;overflow-wrap:anywhere}dt{font-size:.95rem}
       .worse li::marker{color:var(--bad)}
       summary{cursor:pointer;color:var(--mark)}
-      @media (max-width:44rem){figure{overflow-x:auto}figure svg{min-width:46rem}}
+      @media (max-width:44rem){figure{overflow-x:auto}figure:not(.column) svg{min-width:46rem}}
       @media (max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}\
       table{min-width:100%}}
       @media print{:root{--ink:#000;--pale:#444;--line:#bbb;--back:#fff;--card:#f4f4f4}\
@@ -98,18 +104,23 @@ public final class HtmlReport {
 
   /** The page. */
   public static String of(RunReport report) {
+    return page(report.title(), report.subtitle(), sections(report), report.madeBy());
+  }
+
+  /** A page with sections below its title. */
+  static String page(String title, String subtitle, List<SectionTag> sections, String madeBy) {
     return "<!DOCTYPE html>\n"
         + html(
                 head(
                     meta().withCharset("utf-8"),
                     meta().attr("http-equiv", "Content-Security-Policy").withContent(POLICY),
                     meta().withName("viewport").withContent("width=device-width,initial-scale=1"),
-                    title(text(report.title())),
+                    title(text(title)),
                     style(rawHtml(STYLE))),
                 body(
-                    header(h1(bdi(text(report.title()))), p(bdi(text(report.subtitle())))),
-                    main(sections(report).toArray(DomContent[]::new)),
-                    footer(p(text(report.madeBy())))))
+                    header(h1(bdi(text(title))), p(bdi(text(subtitle)))),
+                    main(sections.toArray(DomContent[]::new)),
+                    footer(p(text(madeBy)))))
             .withLang("en")
             .render();
   }
@@ -150,17 +161,29 @@ public final class HtmlReport {
                 sections.add(
                     section(
                         h2("Curves"),
-                        figure(rawHtml(curves.svg()))
-                            .attr("role", "img")
-                            .attr("aria-label", "Loss, accuracy and rewards over the steps"))));
+                        picture(curves, "Loss, accuracy and rewards over the steps"))));
     return sections;
   }
 
-  private static j2html.tags.specialized.UlTag sentences(List<String> sentences) {
+  /**
+   * A picture.
+   *
+   * @param label for those who cannot see it
+   */
+  static FigureTag picture(Picture picture, String label) {
+    return figure(rawHtml(picture.svg())).attr("role", "img").attr("aria-label", label);
+  }
+
+  /** Elements behind each other. */
+  static DomContent together(DomContent first, DomContent second) {
+    return rawHtml(first.render() + second.render());
+  }
+
+  static UlTag sentences(List<String> sentences) {
     return ul(each(sentences, sentence -> li(bdi(text(capital(sentence))))));
   }
 
-  private static DomContent tableOf(RunReport.Table content) {
+  static DivTag tableOf(RunReport.Table content) {
     return div(table(
             caption(bdi(text(content.caption()))),
             thead(tr(each(content.header(), cell -> th(text(cell))))),
@@ -168,7 +191,7 @@ public final class HtmlReport {
         .withClass("wide");
   }
 
-  private static DomContent pair(RunReport.Suspect pair) {
+  static DomContent pair(RunReport.Suspect pair) {
     return div(
             p(bdi(text(pair.place())), j2html.TagCreator.text(": "), bdi(text(pair.margins())))
                 .withClass("place"),
@@ -187,11 +210,7 @@ public final class HtmlReport {
   private static DomContent list(Map<String, String> values) {
     return iff(
         !values.isEmpty(),
-        dl(
-            each(
-                values,
-                (name, value) ->
-                    rawHtml(dt(text(name)).render() + dd(bdi(text(value))).render()))));
+        dl(each(values, (name, value) -> together(dt(text(name)), dd(bdi(text(value)))))));
   }
 
   /** The parts of a run's summary begin in lower case on the console. */
@@ -201,7 +220,7 @@ public final class HtmlReport {
         : sentence.substring(0, 1).toUpperCase(Locale.ROOT) + sentence.substring(1);
   }
 
-  private static String text(String raw) {
+  static String text(String raw) {
     return SafeText.text(raw);
   }
 }

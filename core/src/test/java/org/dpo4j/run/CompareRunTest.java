@@ -107,8 +107,11 @@ class CompareRunTest {
   @Test
   void tokensAreDrawnAsInGenerate() throws IOException {
     Map<String, Object> models =
-        Map.of("model", List.of(fixture("models/llama"), fixture("adapters/llama-r8")),
-            "base_model", fixture("models/llama"));
+        Map.of(
+            "model",
+            List.of(fixture("models/llama"), fixture("adapters/llama-r8")),
+            "base_model",
+            fixture("models/llama"));
     Map<String, Object> drawn = new HashMap<>(models);
     drawn.putAll(Map.of("temperature", 1.5, "top_k", 1, "seed", 3));
     assertThat(compare(drawn)).isEqualTo(compare(models));
