@@ -110,13 +110,13 @@ public final class Main implements Callable<Integer> {
     line.addSubcommand(
         RunCommand.line(
             "report",
-            "Writes a page that explains a finished run, also of TRL's.",
+            "Writes a page that explains a finished run, also of TRL's, or compares several.",
             runner,
             ReportConfig.OPTIONS,
             ReportConfig::checkInputs,
             ReportRun::run,
             "run",
-            "PATH"));
+            "PATH..."));
     line.addSubcommand(
         RunCommand.line(
             "doctor",

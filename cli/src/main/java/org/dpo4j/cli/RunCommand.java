@@ -1,5 +1,6 @@
 package org.dpo4j.cli;
 
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.BiConsumer;
@@ -70,7 +71,8 @@ final class RunCommand<C> implements Callable<Integer> {
   }
 
   /**
-   * As above, for a command whose first word without an option may be the value of one.
+   * As above, for a command whose first word without an option may be the value of one; all such
+   * words, if that option takes several.
    *
    * @param first the option
    * @param label of its value in the synopsis
@@ -87,9 +89,10 @@ final class RunCommand<C> implements Callable<Integer> {
     RunCommand<C> command = command(name, description, runner, options, check, work, first);
     command.spec.addPositional(
         PositionalParamSpec.builder()
-            .arity("0..1")
-            .index("0")
-            .type(String.class)
+            .arity(command.takesSeveral() ? "0..*" : "0..1")
+            .index(command.takesSeveral() ? "0..*" : "0")
+            .type(List.class)
+            .auxiliaryTypes(String.class)
             .paramLabel(label)
             .hidden(true) // the synopsis and the option show it
             .build());
@@ -102,15 +105,21 @@ final class RunCommand<C> implements Callable<Integer> {
     return line;
   }
 
+  private boolean takesSeveral() {
+    return options.options().stream()
+        .anyMatch(option -> option.name().equals(first) && option.list());
+  }
+
   @Override
   public Integer call() {
     ParseResult parsed = spec.commandLine().getParseResult();
     Map<String, GivenValue> given = OptionFlags.given(parsed, options);
     if (parsed.hasMatchedPositional(0)) {
-      String word = parsed.matchedPositionalValue(0, "");
-      if (given.put(first, GivenValue.of(word)) != null) {
+      List<String> words = parsed.matchedPositionalValue(0, List.of());
+      String value = String.join(",", words);
+      if (given.put(first, GivenValue.of(value)) != null) {
         throw new UsageException(
-            first, "is given twice", word + " stands without its name", "keep one");
+            first, "is given twice", words.get(0) + " stands without its name", "keep one");
       }
     }
     C config = options.read(given);

@@ -2,21 +2,32 @@ package org.dpo4j.config;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.checkpoint.FileTrees;
 import org.dpo4j.options.LoopbackPort;
 import org.dpo4j.options.Option;
 import org.dpo4j.options.OptionTable;
 
-/** The configuration of {@code report}: the folder of a run, and what was measured afterwards. */
+/** The configuration of {@code report}: folders of runs, and what was measured afterwards. */
 public record ReportConfig(
-    @Option(help = "output folder of a run, also of TRL (with a trainer_state.json)") Path run,
-    @Option(help = "file for the page (default: report.html in the folder)") Optional<Path> output,
-    @Option(help = "what eval wrote (default: eval.json in the folder, if it is there)")
+    @Option(help = "output folder of a run, also of TRL (with a trainer_state.json), or of several")
+        List<Path> run,
+    @Option(
+            help =
+                "file for the page (default: report.html in the folder; of several, comparison.html)")
+        Optional<Path> output,
+    @Option(help = "what eval wrote (default: eval.json in each folder, if it is there)")
         Optional<Path> eval,
-    @Option(value = "10", help = "suspicious pairs to show; 0 = none") int rows,
+    @Option(
+            value = "10",
+            help = "suspicious pairs, or pairs on which runs differ, to show; 0 = none")
+        int rows,
     @Option(
             value = "false",
             help = "show the page in a browser instead: true, or a port of this machine")
@@ -30,7 +41,17 @@ public record ReportConfig(
 
   private static final String STATE = "trainer_state.json";
 
+  /** As many as there are colours that everybody can tell apart. */
+  private static final int MOST_RUNS = 7;
+
   public ReportConfig {
+    run = List.copyOf(run);
+    OptionChecks.require(
+        !run.isEmpty() && run.size() <= MOST_RUNS,
+        "run",
+        "one folder, or up to %d to compare".formatted(MOST_RUNS),
+        run.size() + " of them",
+        "leave some out");
     OptionChecks.atLeast("rows", rows, 0, "0 shows none");
     if (serve.isOpen() && output.isPresent()) {
       throw new UsageException(
@@ -38,30 +59,47 @@ public record ReportConfig(
     }
   }
 
-  /** The history of the run. */
-  public Path state() {
+  /** Whether there are several runs to compare. */
+  public boolean compares() {
+    return run.size() > 1;
+  }
+
+  /** The only run, or the one that the others are compared with. */
+  public Path first() {
+    return run.get(0);
+  }
+
+  /** The history of a run. */
+  public static Path state(Path run) {
     return run.resolve(STATE);
   }
 
   /** The page. */
   public Path page() {
-    return output.orElseGet(() -> run.resolve("report.html"));
+    return output.orElseGet(() -> first().resolve(compares() ? "comparison.html" : "report.html"));
   }
 
-  /** The file of the option {@code eval}, or the one in the folder, which need not exist. */
-  public Path evaluation() {
+  /** The file of the option {@code eval}, or the one in a folder, which need not exist. */
+  public Path evaluation(Path run) {
     return eval.orElseGet(() -> run.resolve(EVALUATION));
   }
 
-  /** Checks that the folder is one of a run; throws UsageException naming the option. */
+  /** Checks that the folders are those of runs; throws UsageException naming the option. */
   public void checkInputs() {
-    InputPaths.requireFolder("run", run);
-    if (!Files.isRegularFile(state())) {
-      throw new UsageException(
-          "run",
-          "must be a folder with a %s".formatted(STATE),
-          "%s has none".formatted(run),
-          "TRL writes it into each checkpoint-STEP");
+    Set<Path> seen = new HashSet<>();
+    for (Path folder : run) {
+      InputPaths.requireFolder("run", folder);
+      if (!Files.isRegularFile(state(folder))) {
+        throw new UsageException(
+            "run",
+            "must be a folder with a %s".formatted(STATE),
+            "%s has none".formatted(folder),
+            "TRL writes it into each checkpoint-STEP");
+      }
+      if (!seen.add(FileTrees.real(folder))) {
+        throw new UsageException(
+            "run", "must name each run once", "%s is there twice".formatted(folder), "keep one");
+      }
     }
     eval.ifPresent(
         file -> {

@@ -57,13 +57,6 @@ public final class CurvesPlot {
   }
 
   /**
-   * A chart by itself.
-   *
-   * @param words the last values, for readers who do not see it
-   */
-  public record Chart(Picture picture, String words) {}
-
-  /**
    * Draws the curves as a chart for each metric, with the colours and the order of {@link #draw}.
    *
    * @param stepsPerEpoch steps between the vertical lines; 0 for none
@@ -74,11 +67,7 @@ public final class CurvesPlot {
       return List.of();
     }
     return new CurvesPlot(history)
-        .panels().stream()
-            .map(
-                panel ->
-                    new Chart(PanelGrid.draw(panel, "step", stepsPerEpoch), panel.lastValues()))
-            .toList();
+        .panels().stream().map(panel -> Chart.of(panel, stepsPerEpoch)).toList();
   }
 
   private List<Panel> panels() {
@@ -152,12 +141,12 @@ public final class CurvesPlot {
   }
 
   /** NaN before the first update: for ties the accuracy is 0 and has no meaning. */
-  private static double accuracy(TrainingMetrics metrics) {
+  static double accuracy(TrainingMetrics metrics) {
     return metrics.tied() ? Double.NaN : metrics.rewardsAccuracies();
   }
 
   /** 0 for ties: their margins are only rounding errors, which the axis would magnify. */
-  private static ToDoubleFunction<TrainingMetrics> reward(ToDoubleFunction<TrainingMetrics> value) {
+  static ToDoubleFunction<TrainingMetrics> reward(ToDoubleFunction<TrainingMetrics> value) {
     return metrics -> metrics.tied() ? 0 : value.applyAsDouble(metrics);
   }
 

@@ -28,6 +28,7 @@ import static j2html.TagCreator.tr;
 import static j2html.TagCreator.ul;
 
 import j2html.tags.DomContent;
+import j2html.tags.specialized.DivTag;
 import j2html.tags.specialized.UlTag;
 import java.util.List;
 import java.util.Locale;
@@ -66,7 +67,10 @@ final class HtmlPage {
       th,td{text-align:right;padding:.3rem .9rem .3rem 0;border-bottom:1px solid var(--line);\
       font-variant-numeric:tabular-nums;vertical-align:top}
       th:first-child,td:first-child{text-align:left}td:not(:first-child){white-space:nowrap}
-      th{font-weight:600}
+      th{font-weight:600}h3{font-size:1rem;margin:1rem 0 .25rem}
+      .words td:not(:first-child),.runs td:not(:first-child){white-space:normal}\
+      .words td:not(:first-child){min-width:8rem}\
+      .words th,.words td:not(:first-child){text-align:left}
       .curves{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:.5rem}
       figure{margin:0}figure svg{width:100%;height:auto;display:block}
       pre{background:var(--card);padding:.75rem 1rem;overflow-x:auto;border-radius:6px;margin:.75rem 0}
@@ -118,7 +122,7 @@ final class HtmlPage {
     return ul(each(sentences, sentence -> li(bdi(text(capital(sentence))))));
   }
 
-  static DomContent tableOf(RunReport.Table content) {
+  static DivTag tableOf(RunReport.Table content) {
     return div(table(
             caption(bdi(text(content.caption()))),
             thead(tr(each(content.header(), cell -> th(text(cell)).attr("scope", "col")))),
@@ -127,7 +131,7 @@ final class HtmlPage {
   }
 
   /** The panels side by side where there is room, with their values in words for screen readers. */
-  static DomContent curves(List<CurvesPlot.Chart> charts) {
+  static DomContent curves(List<Chart> charts) {
     return div(each(
             charts,
             chart ->

@@ -38,12 +38,17 @@ public final class HtmlReport {
 
   /** The page. */
   public static String of(RunReport report) {
+    return page(report.title(), report.subtitle(), sections(report), report.madeBy());
+  }
+
+  /** A page with sections below its title. */
+  static String page(String title, String subtitle, List<SectionTag> sections, String madeBy) {
     return HtmlPage.of(
-        report.title(),
+        title,
         POLICY,
-        header(h1(bdi(text(report.title()))), p(bdi(text(report.subtitle())))),
-        main(sections(report).toArray(DomContent[]::new)),
-        footer(p(text(report.madeBy()))));
+        header(h1(bdi(text(title))), p(bdi(text(subtitle)))),
+        main(sections.toArray(DomContent[]::new)),
+        footer(p(text(madeBy))));
   }
 
   private static List<SectionTag> sections(RunReport report) {
@@ -88,7 +93,7 @@ public final class HtmlReport {
     return sections;
   }
 
-  private static DomContent pair(RunReport.Suspect pair) {
+  static DomContent pair(RunReport.Suspect pair) {
     return div(
             p(bdi(text(pair.place())), j2html.TagCreator.text(": "), bdi(text(pair.margins())))
                 .withClass("place"),

@@ -215,7 +215,7 @@ public record LivePage(
   private SectionTag charts(View view, RunHistory history) {
     StepReport last = view.steps().isEmpty() ? null : view.steps().get(view.steps().size() - 1);
     double stepsPerEpoch = last == null || last.epoch() == 0 ? 0 : last.step() / last.epoch();
-    List<CurvesPlot.Chart> charts = CurvesPlot.charts(history, stepsPerEpoch);
+    List<Chart> charts = CurvesPlot.charts(history, stepsPerEpoch);
     return charts.isEmpty()
         ? empty("curves")
         : part("curves", "Curves", p(text(CurvesPlot.note(history))), curves(charts));

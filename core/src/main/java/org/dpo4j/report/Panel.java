@@ -31,6 +31,8 @@ record Panel(String title, String unit, List<Curve> curves, Range range) {
     /** A pale line under another one, not in the legend. */
     FAINT,
     LINE,
+    /** A line with gaps, through which another one is seen that has the same values. */
+    DASHED,
     /** A dot at each value, joined by a thin dashed line. */
     DOTS
   }

@@ -37,6 +37,10 @@ final class PanelGrid {
   // Okabe and Ito's colors, which color-blind readers can distinguish.
   private static final List<Integer> COLOURS =
       List.of(0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x555555);
+
+  /** The first one has the colour of a line that is not dashed. */
+  private static final List<Integer> DASHES = List.of(6, 8, 5, 11, 3, 7, 4);
+
   private static final int INK = 0x333333;
   private static final int PALE_INK = 0x777777;
   private static final int GRID = 0xE4E4E4;
@@ -171,7 +175,7 @@ final class PanelGrid {
       double x = left;
       for (Panel.Curve curve : row) {
         boolean dots = curve.style() == Panel.Style.DOTS;
-        line(x, y - 4, x + 22, y - 4, colour(curve), dots ? 1.3 : 2.2, dots ? 4 : 0);
+        line(x, y - 4, x + 22, y - 4, colour(curve), dots ? 1.3 : 2.2, dash(curve));
         if (dots) {
           picture.add(new Picture.Dot(x + 11, y - 4, 3.5, colour(curve)));
         }
@@ -230,7 +234,7 @@ final class PanelGrid {
   private void curve(Panel.Curve curve, Axis values, double left, double top) {
     boolean dots = curve.style() == Panel.Style.DOTS;
     int colour = curve.style() == Panel.Style.FAINT ? paler(colour(curve)) : colour(curve);
-    double width = curve.style() == Panel.Style.LINE ? 2.2 : dots ? 1.3 : 1;
+    double width = dots ? 1.3 : curve.style() == Panel.Style.FAINT ? 1 : 2.2;
     List<double[]> run = new ArrayList<>();
     for (int i = 0; i <= curve.values().size(); i++) {
       double value = i < curve.values().size() ? curve.values().get(i) : Double.NaN;
@@ -243,7 +247,7 @@ final class PanelGrid {
         }
       } else {
         if (run.size() > 1) {
-          picture.add(new Picture.Line(dots ? run : thinned(run), colour, width, dots ? 4 : 0));
+          picture.add(new Picture.Line(dots ? run : thinned(run), colour, width, dash(curve)));
         } else if (run.size() == 1 && !dots) {
           picture.add(new Picture.Dot(run.get(0)[0], run.get(0)[1], 3.5, colour));
         }
@@ -302,6 +306,15 @@ final class PanelGrid {
       free = y + height;
       lowest += height;
     }
+  }
+
+  /** Dashed curves differ in length too, so that those of equal values do not cover each other. */
+  private static double dash(Panel.Curve curve) {
+    return switch (curve.style()) {
+      case FAINT, LINE -> 0;
+      case DASHED -> DASHES.get(curve.colour() % DASHES.size());
+      case DOTS -> 4;
+    };
   }
 
   private static int colour(Panel.Curve curve) {

@@ -41,7 +41,7 @@ public record RunReport(
     Map<String, String> inputs,
     Map<String, String> changed,
     Map<String, String> options,
-    List<CurvesPlot.Chart> curves,
+    List<Chart> curves,
     String curvesNote,
     List<PromptAnswers> answers,
     String madeBy) {

@@ -46,7 +46,10 @@ import org.dpo4j.serve.PageServer.Page;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
-/** Writes one page that explains a finished run to somebody who has not seen it. */
+/**
+ * Writes one page that explains a finished run, or compares several, for somebody who has not seen
+ * it.
+ */
 public final class ReportRun {
 
   private static final int EXCERPT = 400;
@@ -118,30 +121,32 @@ public final class ReportRun {
   }
 
   private static String html(ReportConfig config, RunOutput output) {
-    FinishedRun run = FinishedRun.read(config.state(), Optional.empty(), output);
-    Optional<JsonNode> evaluation =
-        Files.isRegularFile(config.evaluation())
-            ? Optional.of(EvaluationFile.read(config.evaluation()))
-            : Optional.empty();
-    evaluation.ifPresent(json -> warnOfOthers(config, json, output));
     try {
-      return HtmlReport.of(new ReportRun(config, output, run, evaluation).report());
+      return config.compares() ? ComparisonRun.page(config, output) : page(config, output);
     } catch (IOException e) {
       throw new DpoException("the version of dpo4j cannot be read: " + e.getMessage(), e);
     }
   }
 
+  private static String page(ReportConfig config, RunOutput output) throws IOException {
+    Path folder = config.first();
+    FinishedRun run = FinishedRun.read(ReportConfig.state(folder), Optional.empty(), output);
+    Path file = config.evaluation(folder);
+    Optional<JsonNode> evaluation =
+        Files.isRegularFile(file) ? Optional.of(EvaluationFile.read(file)) : Optional.empty();
+    evaluation.ifPresent(json -> warnOfOthers(config, json, output));
+    return HtmlReport.of(new ReportRun(config, output, run, evaluation).report());
+  }
+
   private static void warnOfOthers(ReportConfig config, JsonNode json, RunOutput output) {
-    Path run = config.run().toAbsolutePath().normalize();
     for (JsonNode model : json.path("models")) {
-      Path folder = Path.of(model.path("model").asString("")).toAbsolutePath().normalize();
-      if (folder.equals(run)) {
+      if (Paths.names(model.path("model").asString(""), config.first())) {
         return;
       }
     }
     output.warn(
         "[%s] is an evaluation of other models than %s; the report shows it with their names"
-            .formatted(config.evaluation(), config.run()));
+            .formatted(config.evaluation(config.first()), config.first()));
   }
 
   private RunReport report() throws IOException {
@@ -156,7 +161,7 @@ public final class ReportRun {
             .orElseGet(() -> new LedgerSummary.Texts(Map.of(), List.of()));
     texts.remarks().forEach(output::warn);
     return new RunReport(
-        Paths.name(config.run().toAbsolutePath()),
+        Paths.name(config.first().toAbsolutePath()),
         subtitle(),
         worked(),
         figures(),
@@ -276,10 +281,10 @@ public final class ReportRun {
     return List.of(name, ShortNumber.of(before), ShortNumber.of(after));
   }
 
-  /** Sentences about chance. */
-  private List<String> real() {
+  /** Whether the accuracy of each held-out set is more than chance, in sentences. */
+  static List<String> chance(RunHistory history) {
     List<String> lines = new ArrayList<>();
-    for (RunHistory.HeldOut sides : run.history().heldOut()) {
+    for (RunHistory.HeldOut sides : history.heldOut()) {
       EvaluationReport last = sides.last();
       if (last.metrics().kind() != ExampleKind.PAIRS
           || last.examples() == 0
@@ -306,6 +311,12 @@ public final class ReportRun {
                       : ". The interval holds one half, which chance would give: more held-out pairs"
                           + " are needed to call the gain real."));
     }
+    return lines;
+  }
+
+  /** Sentences about chance. */
+  private List<String> real() {
+    List<String> lines = new ArrayList<>(chance(run.history()));
     if (lines.isEmpty()) {
       lines.add(
           run.history().evaluations().isEmpty()
@@ -359,7 +370,7 @@ public final class ReportRun {
   }
 
   /** A column for each model. */
-  private static RunReport.Table table(JsonNode json) {
+  static RunReport.Table table(JsonNode json) {
     List<String> header = new ArrayList<>(List.of(""));
     json.path("models").forEach(model -> header.add(model.path("model").asString("")));
     Map<String, String> shares = new LinkedHashMap<>();
@@ -540,19 +551,26 @@ public final class ReportRun {
     return suspects.stream()
         .map(
             suspect -> {
-              @Nullable PairTexts text = texts.get(suspect.history().pair());
               boolean training = ledger.orElseThrow().isTraining(suspect);
-              return new RunReport.Suspect(
+              return shown(
                   suspect.history().pair() + (training ? "" : " (held out)"),
                   "mean margin %s; at each visit %s"
                       .formatted(
                           ShortNumber.fixed("%+.2f", suspect.history().meanMargin()),
                           LedgerSummary.margins(suspect.history())),
-                  text == null ? "" : LedgerSummary.excerpt(text.prompt(), EXCERPT),
-                  text == null ? "" : LedgerSummary.excerpt(text.chosen(), EXCERPT),
-                  text == null ? "" : LedgerSummary.excerpt(text.rejected(), EXCERPT));
+                  texts.get(suspect.history().pair()));
             })
         .toList();
+  }
+
+  /** A pair with the beginnings of its texts, where they are known. */
+  static RunReport.Suspect shown(String place, String margins, @Nullable PairTexts text) {
+    return new RunReport.Suspect(
+        place,
+        margins,
+        text == null ? "" : LedgerSummary.excerpt(text.prompt(), EXCERPT),
+        text == null ? "" : LedgerSummary.excerpt(text.chosen(), EXCERPT),
+        text == null ? "" : LedgerSummary.excerpt(text.rejected(), EXCERPT));
   }
 
   private String command() {
@@ -564,7 +582,7 @@ public final class ReportRun {
                         "%s %s {config} %s {output_dir} NEW_FOLDER",
                         Paths.launcher(),
                         options.loss().examples() == ExampleKind.DEMONSTRATIONS ? "sft" : "train",
-                        config.run().resolve(RunRecords.OPTIONS))))
+                        config.first().resolve(RunRecords.OPTIONS))))
         .orElse("");
   }
 
@@ -604,14 +622,14 @@ public final class ReportRun {
     return inputs;
   }
 
-  private static Map<String, String> allOptions(TrainingConfig options) {
+  static Map<String, String> allOptions(TrainingConfig options) {
     Map<String, Object> values = TrainingConfig.OPTIONS.write(options);
     Map<String, String> all = new LinkedHashMap<>();
     values.forEach((name, value) -> all.put(name, OptionType.text(value)));
     return all;
   }
 
-  private static String percent(double share) {
+  static String percent(double share) {
     return format("%.1f %%", 100 * share);
   }
 
