@@ -235,12 +235,12 @@ class MainTest {
         List.of("--verbose means what?", "-h means what?", "- one", "-1", " a b ", "")) {
       assertThat(run("generate", "--model", model, "--prompt", prompt)).as(prompt).isZero();
       GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
-      assertThat(config.prompt()).hasValue(prompt);
+      assertThat(config.input().prompt()).hasValue(prompt);
     }
     for (String prompt : List.of("--verbose", "--seed=5 means what?", "-h")) {
       assertThat(run("generate", "--model", model, "--prompt=" + prompt)).as(prompt).isZero();
       GenerateConfig config = (GenerateConfig) runs.asked.get(runs.asked.size() - 1);
-      assertThat(config.prompt()).hasValue(prompt);
+      assertThat(config.input().prompt()).hasValue(prompt);
     }
     runs.asked.clear();
     assertUsageError(
@@ -429,7 +429,7 @@ class MainTest {
 
     assertThat(((ScoreConfig) runs.asked.get(0)).maxLength()).isZero();
     assertThat(((InspectConfig) runs.asked.get(1)).output()).isEmpty();
-    assertThat(((GenerateConfig) runs.asked.get(2)).prompt()).hasValue("none");
+    assertThat(((GenerateConfig) runs.asked.get(2)).input().prompt()).hasValue("none");
     assertThat(((GenerateConfig) runs.asked.get(2)).raw()).isTrue();
     DemoConfig demo = (DemoConfig) runs.asked.get(3);
     assertThat(demo.reference()).isEqualTo(DemoConfig.Reference.DISTILLED);

@@ -14,12 +14,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Several runs on one page, made like {@link HtmlReport}. */
-public final class ComparisonPage {
+final class ComparisonPage {
 
   private ComparisonPage() {}
 
   /** The page. */
-  public static String of(RunComparison runs) {
+  static String of(RunComparison runs) {
     return HtmlReport.page(runs.title(), runs.subtitle(), sections(runs), runs.madeBy());
   }
 

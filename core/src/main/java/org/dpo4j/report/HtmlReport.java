@@ -41,6 +41,11 @@ public final class HtmlReport {
     return page(report.title(), report.subtitle(), sections(report), report.madeBy());
   }
 
+  /** The page of several runs. */
+  public static String of(RunComparison runs) {
+    return ComparisonPage.of(runs);
+  }
+
   /** A page with sections below its title. */
   static String page(String title, String subtitle, List<SectionTag> sections, String madeBy) {
     return HtmlPage.of(

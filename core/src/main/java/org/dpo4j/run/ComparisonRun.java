@@ -36,8 +36,8 @@ import org.dpo4j.evaluate.Suspicion.Suspect;
 import org.dpo4j.options.BoundedFile;
 import org.dpo4j.options.Limit;
 import org.dpo4j.options.MemorySize;
-import org.dpo4j.report.ComparisonPage;
 import org.dpo4j.report.ComparisonPlot;
+import org.dpo4j.report.HtmlReport;
 import org.dpo4j.report.Ledger;
 import org.dpo4j.report.RunComparison;
 import org.dpo4j.report.RunOutput;
@@ -131,7 +131,7 @@ final class ComparisonRun {
             .filter(Files::isRegularFile)
             .map(EvaluationFile::read)
             .toList();
-    return ComparisonPage.of(new ComparisonRun(config, output, runs, evaluations).comparison());
+    return HtmlReport.of(new ComparisonRun(config, output, runs, evaluations).comparison());
   }
 
   /** The names of the folders, or the paths where two folders have one name. */

@@ -10,6 +10,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -101,6 +102,52 @@ class ComparisonRunTest {
         .doesNotContain("at their last evaluations")
         .contains("eval on " + fixture("pairs32.jsonl"))
         .contains("accuracy by log-probability, of the reference");
+  }
+
+  /** Ten pairs, of which the second run alone is right on all: p = 2 / 2^10. */
+  @Test
+  void aDifferenceThatChanceRarelyGivesIsCalledReal() throws IOException {
+    byHand("a", "-1", "");
+    byHand("b", "1", "");
+    assertThat(compare("a", "b"))
+        .contains("accuracy by reward margin +100.0 points")
+        .contains("it alone is right on: 10, that the other alone is right on: 0")
+        .contains("p = 0.0020")
+        .contains("This is unlikely to be chance: b is better on data like this.")
+        .contains("[held.jsonl row 10]: ")
+        .contains("margin -1.00 under a, +1.00 under b");
+
+    // A file that changed in the course of a run has not the same pairs.
+    String changed = "{\"files\":{\"held.jsonl\":\"%s\"}}\n";
+    byHand("a", "-1", changed.formatted("1".repeat(64)));
+    byHand("b", "1", changed.formatted("1".repeat(64)) + changed.formatted("2".repeat(64)));
+    assertThat(compare("a", "b"))
+        .contains("Whether a and b differ is not known")
+        .contains("<bdi>changed in the run</bdi>");
+  }
+
+  /** A run of one step, as its files tell it. */
+  private void byHand(String name, String margin, String hashes) throws IOException {
+    Path run = Files.createDirectories(folder.resolve(name));
+    Files.writeString(
+        run.resolve("trainer_state.json"),
+        """
+        {"log_history": [{"step": 1, "loss": 0.6},
+          {"step": 1, "eval_loss": 0.5, "eval_rewards/margins": %s}]}
+        """
+            .formatted(margin));
+    String line = "{\"step\":1,\"epoch\":1,\"set\":\"%s\",\"file\":\"held.jsonl\",\"rows\":[%s],";
+    String numbers = "\"margins\":[%1$s],\"losses\":[%1$s]";
+    String margins = String.join(",", Collections.nCopies(10, margin));
+    Files.writeString(
+        run.resolve("ledger.jsonl"),
+        hashes
+            + line.formatted("train", "1")
+            + numbers.formatted("1")
+            + ",\"pulls\":[1]}\n"
+            + line.formatted("eval", "1,2,3,4,5,6,7,8,9,10")
+            + numbers.formatted(margins)
+            + "}\n");
   }
 
   /** Rows of the same number are not the same pairs where the file is another. */
