@@ -41,7 +41,7 @@ final class ComparisonPage {
             table(runs.data(), "words")));
     sections.add(
         section(
-            h2("What does doctor say?"),
+            h2("What do the curves say?"),
             each(
                 runs.doctor(),
                 (name, sentences) ->

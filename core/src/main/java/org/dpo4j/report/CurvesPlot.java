@@ -44,7 +44,7 @@ public final class CurvesPlot {
 
   /** How {@link #charts} are to be read. */
   public static String note(RunHistory history) {
-    return "Dots: held-out %ss%s."
+    return "Dots (eval): held-out %ss. Each training value is of other examples than the one before it%s."
         .formatted(history.kind().noun(), means(history).map("; %s"::formatted).orElse(""));
   }
 

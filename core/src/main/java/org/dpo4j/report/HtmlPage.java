@@ -156,7 +156,7 @@ final class HtmlPage {
                   iff(
                       end > 1,
                       details(
-                          summary("between"),
+                          summary("answers in between"),
                           dl(
                               each(
                                   steps.subList(1, Math.max(1, end)),

@@ -63,6 +63,9 @@ public final class HtmlReport {
             h2("Did it work?"),
             sentences(report.worked()),
             iff(!report.figures().rows().isEmpty(), tableOf(report.figures()))));
+    if (!report.answers().isEmpty()) {
+      sections.add(section(h2("Sample answers"), HtmlPage.answers(report.answers())));
+    }
     sections.add(
         section(
             h2("Is the gain real?"),
@@ -91,9 +94,6 @@ public final class HtmlReport {
               h2("Curves"),
               iff(!report.curvesNote().isEmpty(), p(text(report.curvesNote()))),
               curves(report.curves())));
-    }
-    if (!report.answers().isEmpty()) {
-      sections.add(section(h2("Sample answers"), HtmlPage.answers(report.answers())));
     }
     return sections;
   }

@@ -282,17 +282,24 @@ final class PanelGrid {
   }
 
   /**
-   * Writes the last value of each curve beside the plot; values that would overlap are moved apart.
+   * Writes the last value of each curve behind its end; values that would overlap are moved apart.
    */
   private void lastValues(Panel panel, Axis values, double left, double top) {
-    record Label(String text, double y, int colour) {}
+    record Label(String text, double x, double y, int colour) {}
     List<Label> labels = new ArrayList<>();
     for (Panel.Curve curve : panel.curves()) {
       if (curve.style() != Panel.Style.FAINT && !curve.isEmpty()) {
-        double last =
-            curve.values().stream().filter(Double::isFinite).reduce((a, b) -> b).orElseThrow();
-        double y = top + (1 - values.at(last)) * PLOT_HEIGHT;
-        labels.add(new Label(Axis.brief(last), y, colour(curve)));
+        int end = curve.values().size() - 1;
+        while (!Double.isFinite(curve.values().get(end))) {
+          end--;
+        }
+        double last = curve.values().get(end);
+        labels.add(
+            new Label(
+                Axis.brief(last),
+                left + steps.at(curve.steps().get(end)) * PLOT_WIDTH,
+                top + (1 - values.at(last)) * PLOT_HEIGHT,
+                colour(curve)));
       }
     }
     labels.sort(Comparator.comparingDouble(Label::y));
@@ -301,8 +308,7 @@ final class PanelGrid {
     double free = Double.NEGATIVE_INFINITY;
     for (Label label : labels) {
       double y = Math.max(free, Math.min(label.y(), lowest));
-      words(
-          label.text(), left + PLOT_WIDTH + 6, y + 4.5, Anchor.START, TYPE, false, label.colour());
+      words(label.text(), label.x() + 6, y + 4.5, Anchor.START, TYPE, false, label.colour());
       free = y + height;
       lowest += height;
     }

@@ -59,7 +59,7 @@ public final class RunHistory implements TrainingListener {
   }
 
   /** The kind of examples in the reports; pairs if there is none. */
-  ExampleKind kind() {
+  public ExampleKind kind() {
     return Stream.concat(
             steps.stream().map(StepReport::metrics),
             evaluations.stream().map(EvaluationReport::metrics))

@@ -151,7 +151,8 @@ final class ComparisonRun {
         String.join(", ", names.subList(0, names.size() - 1))
             + " and "
             + names.get(names.size() - 1),
-        "%d runs beside each other; each is compared with %s".formatted(names.size(), names.get(0)),
+        "%d runs side by side; each is compared with the first one, %s"
+            .formatted(names.size(), names.get(0)),
         better(shared),
         figures(),
         ComparisonPlot.heldOut(
@@ -214,20 +215,30 @@ final class ComparisonRun {
                     .formatted(first.name, other.name));
           }
         });
-    if (runs.size() > 2) {
-      lines.add("Chance alone calls one in twenty such comparisons real.");
+    long real =
+        shared.values().stream()
+            .flatMap(bySet -> bySet.values().stream())
+            .filter(pairs -> pairs.test().real())
+            .count();
+    if (runs.size() > 2 && real > 0) {
+      lines.add("Of twenty such comparisons, about one looks real by chance alone.");
     }
+    boolean all = shared.values().stream().noneMatch(Map::isEmpty);
+    if (all && real == 0) {
+      lines.add(0, "No run is shown to be better than %s.".formatted(first.name));
+    }
+    Map<String, List<String>> names = new LinkedHashMap<>();
     for (Compared compared : runs) {
       ReportRun.chance(compared.run.history())
           .forEach(
               sentence ->
-                  lines.add(
-                      "Run %s: %s%s"
-                          .formatted(
-                              compared.name,
-                              sentence.substring(0, 1).toLowerCase(Locale.ROOT),
-                              sentence.substring(1))));
+                  names.computeIfAbsent(sentence, key -> new ArrayList<>()).add(compared.name));
     }
+    names.forEach(
+        (sentence, of) ->
+            lines.add(
+                "%s %s: %s"
+                    .formatted(of.size() == 1 ? "Run" : "Runs", String.join(", ", of), sentence)));
     lines.addAll(cautions());
     return lines;
   }
@@ -274,7 +285,7 @@ final class ComparisonRun {
     }
     if (differs(options -> options.loss().beta())) {
       lines.add(
-          "The runs have different beta, which scales reward margins and many losses: compare accuracies, not margins.");
+          "The runs have different beta, which scales reward margins and many losses: compare accuracies, and margins divided by beta.");
     }
     if (differs(options -> List.of(options.loss().lossType(), options.loss().examples()))) {
       lines.add("The runs minimize different losses, whose values cannot be compared.");
@@ -324,7 +335,7 @@ final class ComparisonRun {
       row(rows, "loss", last(set, report -> ShortNumber.of(report.metrics().loss())));
       row(
           rows,
-          "its lowest value",
+          "lowest loss",
           best(
               set,
               report -> -report.metrics().loss(),
@@ -332,12 +343,15 @@ final class ComparisonRun {
       row(rows, "accuracy by reward margin, 95 % interval", last(set, ComparisonRun::accuracy));
       row(
           rows,
-          "its highest value",
+          "highest accuracy",
           best(
               set,
               report -> share(report) ? report.metrics().rewardsAccuracies() : Double.NaN,
               report -> ReportRun.percent(report.metrics().rewardsAccuracies())));
       row(rows, "reward margin", last(set, ofPairs(TrainingMetrics::rewardsMargins)));
+      if (differs(options -> options.loss().beta())) {
+        row(rows, "reward margin / beta, nats", compared -> overBeta(compared, set));
+      }
       row(
           rows,
           "log-probability of a chosen answer, nats",
@@ -352,12 +366,24 @@ final class ComparisonRun {
           last(set, report -> ShortNumber.of(report.metrics().entropy())));
       tables.add(
           new RunReport.Table(
-              "Held-out examples%s at the last evaluation of each run".formatted(of(set)),
+              "Held-out %ss%s at the last evaluation of each run"
+                  .formatted(runs.get(0).run.history().kind().noun(), of(set)),
               header(),
               rows));
     }
     tables.addAll(evaluationTables());
     return tables;
+  }
+
+  private static String overBeta(Compared compared, String set) {
+    return compared
+        .run
+        .options()
+        .map(
+            options ->
+                last(set, ofPairs(metrics -> metrics.rewardsMargins() / options.loss().beta()))
+                    .apply(compared))
+        .orElse("");
   }
 
   private static Function<Compared, String> last(
@@ -448,8 +474,11 @@ final class ComparisonRun {
         lines.add("The options of %s are not recorded in its files.".formatted(compared.name));
       }
     }
-    if (lines.isEmpty() && options().rows().isEmpty()) {
+    int options = options().rows().size();
+    if (lines.isEmpty() && options == 0) {
       lines.add("No option differs but those that name the output.");
+    } else if (options > 1) {
+      lines.add("Several options differ, so that no difference can be put down to one of them.");
     }
     List<List<String>> data =
         runs.stream()
@@ -459,7 +488,7 @@ final class ComparisonRun {
       lines.add(
           Set.copyOf(data).size() == 1
               ? "All runs read the same data."
-              : "The runs read different data.");
+              : "Not all runs read the same data; the table below shows which.");
     }
     return lines;
   }
@@ -496,10 +525,9 @@ final class ComparisonRun {
       row(
           rows,
           file,
-          compared -> hashes.get(runs.indexOf(compared)).getOrDefault(file, "not read"));
+          compared -> hashes.get(runs.indexOf(compared)).getOrDefault(file, "not used"));
     }
-    return new RunReport.Table(
-        "Files of data, with the beginning of their SHA-256", header(), rows);
+    return new RunReport.Table("Data files, with the beginning of their SHA-256", header(), rows);
   }
 
   private static Map<String, String> hashes(Compared compared) {
@@ -541,8 +569,17 @@ final class ComparisonRun {
       List<String> symptoms = compared.run.conclusion().warnings();
       symptoms.forEach(symptom -> lines.add(OptionText.plain(symptom)));
       if (symptoms.isEmpty()) {
-        lines.add("nothing is conspicuous");
+        lines.add("no warning from its curves");
       }
+      compared
+          .ledger
+          .map(ledger -> LedgerSummary.of(ledger, ReportRun.THRESHOLD).suspects().size())
+          .filter(suspects -> suspects > 0)
+          .ifPresent(
+              suspects ->
+                  lines.add(
+                      "%s may be mislabelled: its own report shows them"
+                          .formatted(ShortNumber.count(suspects, "pair"))));
       words.put(compared.name, lines);
     }
     return words;
@@ -563,19 +600,19 @@ final class ComparisonRun {
                 .map(StepReport::step)
                 .map("%,d"::formatted)
                 .orElse(""));
-    cost(rows, results, "time of the run", "train_runtime", TimeText::of);
-    cost(rows, results, "of it, the reference", "reference_runtime", TimeText::of);
-    cost(rows, results, "of it, evaluations", "eval_runtime", TimeText::of);
-    cost(rows, results, "examples a second", "train_samples_per_second", ShortNumber::of);
+    cost(rows, results, "total time", "train_runtime", TimeText::of);
+    cost(rows, results, "reference pass", "reference_runtime", TimeText::of);
+    cost(rows, results, "evaluations", "eval_runtime", TimeText::of);
+    cost(rows, results, "examples per second", "train_samples_per_second", ShortNumber::of);
     cost(
         rows,
         results,
         "peak memory",
         "peak_memory_bytes",
         bytes -> MemorySize.text((long) bytes.doubleValue()));
-    cost(rows, results, "steps that were skipped", "skipped_steps", ShortNumber::of);
+    cost(rows, results, "skipped steps", "skipped_steps", ShortNumber::of);
     return new RunReport.Table(
-        "As each run measured it; only runs on one machine with the same load compare",
+        "As each run measured it; comparable only on the same machine under the same load",
         header(),
         rows);
   }

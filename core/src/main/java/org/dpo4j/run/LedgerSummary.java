@@ -82,7 +82,7 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
             percent(pairs, pair -> pair.last().margin() > 0)));
     lines.add(
         format(
-            "changes of sign: %.0f %% of the pairs changed at least once, %.0f %% more than once",
+            "changes of sign: the margin of %.0f %% of the pairs changed its sign, that of %.0f %% more than once",
             percent(pairs, pair -> pair.flips() > 0), percent(pairs, pair -> pair.flips() > 1)));
     double all = pairs.stream().mapToDouble(PairHistory::loss).sum();
     double top =
@@ -95,10 +95,11 @@ record LedgerSummary(Ledger ledger, List<Suspect> all, double threshold, Set<Row
             .sum();
     lines.add(
         format(
-            "loss: the tenth of the pairs with the most loss has %.0f %% of it", 100 * top / all));
+            "loss: the 10 %% of the pairs with the highest loss have %.0f %% of all loss",
+            100 * top / all));
     lines.add(
         format(
-            "gradient: at its last visit, %.0f %% of the pairs pulled with less than %s of their beta (saturated)",
+            "gradient: %.0f %% of the pairs hardly contribute any more, with a pull below %s at their last visit (saturated)",
             percent(pairs, pair -> pair.last().pull() < SATURATED), ShortNumber.of(SATURATED)));
     return lines;
   }

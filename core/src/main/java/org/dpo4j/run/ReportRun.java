@@ -53,7 +53,9 @@ import tools.jackson.databind.JsonNode;
 public final class ReportRun {
 
   private static final int EXCERPT = 400;
-  private static final double THRESHOLD = 1.5;
+
+  /** Sigmas below the median from which on a pair is shown. */
+  static final double THRESHOLD = 1.5;
 
   /** Changes below this many nats, or this share, are none. */
   private static final double VISIBLE = 0.1;
@@ -209,6 +211,7 @@ public final class ReportRun {
   private List<String> worked() {
     List<String> lines = new ArrayList<>();
     List<RunHistory.HeldOut> sets = run.history().heldOut();
+    String noun = noun();
     if (sets.isEmpty()) {
       lines.add("Not known: no held-out examples were evaluated before and after.");
     } else {
@@ -218,9 +221,10 @@ public final class ReportRun {
               .count();
       lines.add(
           fell == sets.size()
-              ? "Yes: the loss of examples that were not trained on fell."
+              ? "Yes, as training measures it: the loss of the held-out %ss fell. Whether the answers are good, only reading some can tell%s."
+                  .formatted(noun, answers().isEmpty() ? "" : ": a few are below")
               : fell == 0
-                  ? "No: the loss of examples that were not trained on did not fall."
+                  ? "No: the loss of the held-out %ss did not fall.".formatted(noun)
                   : "In part: the loss fell on %d of %d held-out sets."
                       .formatted(fell, sets.size()));
     }
@@ -232,6 +236,10 @@ public final class ReportRun {
               .formatted(first));
     }
     return lines;
+  }
+
+  private String noun() {
+    return run.history().kind().noun();
   }
 
   private RunReport.Table figures() {
@@ -249,7 +257,7 @@ public final class ReportRun {
         rows.add(
             List.of(
                 "accuracy by reward margin" + of,
-                before.tied() ? "none yet" : percent(before.rewardsAccuracies()),
+                before.tied() ? "- (all margins are 0)" : percent(before.rewardsAccuracies()),
                 percent(after.rewardsAccuracies())));
         rows.add(
             change(
@@ -272,7 +280,7 @@ public final class ReportRun {
       rows.add(change("entropy of the next token, nats" + of, before.entropy(), after.entropy()));
     }
     return new RunReport.Table(
-        "Held-out examples, at the first and the last evaluation",
+        "Held-out %ss, at the first and the last evaluation".formatted(noun()),
         List.of("", "step " + first, "step " + last),
         rows);
   }
@@ -347,10 +355,10 @@ public final class ReportRun {
     JsonNode before = model.path("ref_logps/accuracies");
     if (before.path("value").isNumber()) {
       lines.add(
-          "The chosen answer is the likelier one in %s of the pairs of eval under %s (95 %% interval %s to %s), and in %s under its reference."
+          "That is how the model moved. What it prefers now: %s gives the chosen answer the higher probability in %s of the pairs of eval (95 %% interval %s to %s), its reference in %s."
               .formatted(
-                  percent(after.path("value").asDouble()),
                   model.path("model").asString(""),
+                  percent(after.path("value").asDouble()),
                   percent(after.path("low").asDouble()),
                   percent(after.path("high").asDouble()),
                   percent(before.path("value").asDouble())));
@@ -478,11 +486,29 @@ public final class ReportRun {
                 percent(before.meanTokenAccuracy())));
       }
     }
+    overfitted().ifPresent(lines::add);
     evaluation.ifPresent(json -> json.path("models").forEach(model -> worse(model, lines)));
     if (lines.isEmpty()) {
       lines.add("Nothing that was measured.");
     }
     return lines;
+  }
+
+  /** Training pairs that were learned by heart have larger margins than held-out ones. */
+  private Optional<String> overfitted() {
+    Optional<RunHistory.HeldOut> sides = run.history().heldOut().stream().findFirst();
+    Optional<StepReport> last = run.history().lastStep();
+    if (sides.isEmpty() || last.isEmpty() || run.history().kind() != ExampleKind.PAIRS) {
+      return Optional.empty();
+    }
+    double trained = last.get().metrics().rewardsMargins();
+    double heldOut = sides.get().last().metrics().rewardsMargins();
+    return trained > 2 * Math.max(heldOut, VISIBLE)
+        ? Optional.of(
+            format(
+                "The margin of the last training pairs is %.2f, that of the held-out ones %.2f: much of what was learned holds for the training pairs alone.",
+                trained, heldOut))
+        : Optional.empty();
   }
 
   private static void worse(JsonNode model, List<String> lines) {
@@ -491,10 +517,24 @@ public final class ReportRun {
     if (perplexity > (1 + VISIBLE) * reference) {
       lines.add(
           format(
-              "The perplexity of chosen answers rose from %s to %s (eval of %s).",
+              "The perplexity of chosen answers rose by %.0f %%, from %s to %s (eval of %s).",
+              100 * (perplexity / reference - 1),
               ShortNumber.of(reference),
               ShortNumber.of(perplexity),
               model.path("model").asString("")));
+    }
+    double fell = model.path("chosen_fell").path("value").asDouble(0);
+    double divergence = model.at("/kl/per_token").asDouble(0);
+    if (fell > 0.5) {
+      lines.add(
+          format(
+              "%s of the chosen answers are less likely than under the reference%s.",
+              percent(fell),
+              divergence > 0
+                  ? format(
+                      ", and the model is %s nats per token away from it (KL)",
+                      ShortNumber.of(divergence))
+                  : ""));
     }
     double sure = model.path("calibration").path("overconfidence").asDouble(0);
     if (sure > VISIBLE) {
@@ -527,7 +567,7 @@ public final class ReportRun {
     lines.add(
         all == 0
             ? "No pair stands out."
-            : "%s may be mislabelled: the mean of the margins is %.1f sigmas or more below the median of its set (%s for training pairs). Hard pairs stay behind too: read them."
+            : "%s stayed behind the others: the mean margin is %.1f sigmas (of the median absolute deviation) or more below the median of its set, which is %s for training pairs. In some, chosen and rejected may be swapped; others are just hard: read each."
                 .formatted(
                     ShortNumber.count(all, "pair"),
                     THRESHOLD,

@@ -53,12 +53,12 @@ class ComparisonRunTest {
         .contains("<h1><bdi>slow and fast</bdi></h1>")
         .contains("On the held-out pairs that both have, at their last evaluations (steps 8 and 8)")
         .contains("fast against slow: ")
-        .contains("<bdi>Run slow: in ")
+        .containsAnyOf("<bdi>Run slow: In ", "<bdi>Runs slow, fast: In ")
         .contains("The runs have different beta")
         .doesNotContain("different references")
         .contains("All runs read the same data.")
         .contains("Held-out loss", "Held-out accuracy", "Held-out reward margin")
-        .contains("peak memory", "time of the run")
+        .contains("peak memory", "total time")
         .contains("<h3><bdi>slow</bdi></h3>", "<h3><bdi>fast</bdi></h3>");
     assertThat(row(page, "learning_rate")).containsExactly("1e-6", "0.003");
     assertThat(row(page, "beta")).containsExactly("0.1", "0.2");
@@ -163,7 +163,7 @@ class ComparisonRunTest {
     assertThat(page)
         .contains("Whether a and b differ is not known")
         .contains("the runs share no held-out pairs")
-        .contains("The runs read different data.");
+        .contains("Not all runs read the same data; the table below shows which.");
 
     // The same pairs under another name are.
     Path same = Files.write(folder.resolve("same.jsonl"), rows.subList(6, 12));
@@ -182,7 +182,7 @@ class ComparisonRunTest {
     String page = compare(Map.of("output", folder.resolve("page.html")), "a", "b", "x/a");
     assertThat(page)
         .contains(folder.resolve("a") + ", " + folder.resolve("b") + " and " + other)
-        .contains("Chance alone calls one in twenty such comparisons real.")
+        .contains("3 runs side by side; each is compared with the first one, ")
         .contains("The options of %s are not recorded in its files.".formatted(other))
         .contains("Whether %s and %s differ is not known".formatted(folder.resolve("a"), other));
     assertThat(row(page, "learning_rate")).containsExactly("1e-6", "0.003", "not recorded");

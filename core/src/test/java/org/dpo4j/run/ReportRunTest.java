@@ -89,7 +89,7 @@ class ReportRunTest {
     report(Map.of("rows", 1000));
     String page = Files.readString(folder.resolve("run/report.html"));
     harmless(page);
-    assertThat(page).contains("may be mislabelled").contains("&lt;script&gt;alert(1)");
+    assertThat(page).contains("may be swapped").contains("&lt;script&gt;alert(1)");
   }
 
   private static void harmless(String page) {
