@@ -148,7 +148,7 @@ class BadInputTest {
             "no ledger",
             "ledger $",
             "--run must be a ledger.jsonl, or a folder with one,",
-            "train writes it unless ledger is false"),
+            "runs on pairs write it unless --ledger is false"),
         usage(
             "compared without a prompt",
             "compare --model $/model",

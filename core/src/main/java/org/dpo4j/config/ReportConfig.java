@@ -16,11 +16,8 @@ import org.dpo4j.options.OptionTable;
 
 /** The configuration of {@code report}: folders of runs, and what was measured afterwards. */
 public record ReportConfig(
-    @Option(help = "output folder of a run, also of TRL (with a trainer_state.json), or of several")
-        List<Path> run,
-    @Option(
-            help =
-                "file for the page (default: report.html in the folder; of several, comparison.html)")
+    @Option(help = "folders of runs, also of TRL (with a trainer_state.json)") List<Path> run,
+    @Option(help = "file for the page (default: report.html or comparison.html in the folder)")
         Optional<Path> output,
     @Option(help = "what eval wrote (default: eval.json in each folder, if it is there)")
         Optional<Path> eval,

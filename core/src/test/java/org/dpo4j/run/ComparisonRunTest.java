@@ -114,7 +114,7 @@ class ComparisonRunTest {
         .contains("it alone is right on: 10, that the other alone is right on: 0")
         .contains("p = 0.0020")
         .contains("This is unlikely to be chance: b is better on data like this.")
-        .contains("[held.jsonl row 10]: ")
+        .contains("<bdi>[held.jsonl row 10]</bdi>: ")
         .contains("margin -1.00 under a, +1.00 under b");
 
     // A file that changed in the course of a run has not the same pairs.
