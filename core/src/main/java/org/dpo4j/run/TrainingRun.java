@@ -53,6 +53,7 @@ import org.dpo4j.report.ShortNumber;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.MemoryFailure;
+import org.dpo4j.tracking.MlflowRun;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.Listeners;
 import org.dpo4j.train.NonFiniteStepException;
@@ -83,6 +84,7 @@ public final class TrainingRun {
   private final MetricsFile metrics;
   private final LedgerFile ledger;
   private final Optional<MetricsFile> events;
+  private final Optional<MlflowRun> mlflow;
   private final Optional<EarlyStopping> earlyStopping;
   private final Listeners listeners;
 
@@ -92,6 +94,7 @@ public final class TrainingRun {
       RunOutput output,
       DiskSpace disk,
       long memory,
+      Map<String, String> environment,
       Cancellation cancellation,
       List<? extends TrainingListener> added) {
     this.config = config;
@@ -115,6 +118,9 @@ public final class TrainingRun {
                 MetricsFile.tensorBoard(
                     history, output::warn, () -> RunRecords.options(this.config)))
             : Optional.empty();
+    this.mlflow =
+        Tracking.server(config, environment)
+            .map(server -> new MlflowRun(server, history, output::warn, prose::print));
     List<TrainingListener> all =
         new ArrayList<>(
             List.of(
@@ -124,6 +130,7 @@ public final class TrainingRun {
                 new ProgressListener(output.progress()),
                 new SkipWarnings(output)));
     events.ifPresent(all::add);
+    mlflow.ifPresent(all::add);
     all.add(ledger);
     this.earlyStopping = earlyStopping(config);
     earlyStopping.ifPresent(all::add);
@@ -173,12 +180,24 @@ public final class TrainingRun {
       RunOutput output,
       Cancellation cancellation,
       List<? extends TrainingListener> listeners) {
+    return run(config, given, output, System.getenv(), cancellation, listeners);
+  }
+
+  /** A run with another environment, for tests. */
+  static TrainingResult run(
+      TrainingConfig config,
+      ProgramInputs given,
+      RunOutput output,
+      Map<String, String> environment,
+      Cancellation cancellation,
+      List<? extends TrainingListener> listeners) {
     return new TrainingRun(
             config,
             given,
             output,
             DiskSpace.OF_MACHINE,
             MemorySize.ofMachine(),
+            environment,
             cancellation,
             listeners)
         .run();
@@ -192,7 +211,14 @@ public final class TrainingRun {
   /** A run on a machine with so much memory, for tests. */
   static TrainingResult run(TrainingConfig config, RunOutput output, DiskSpace disk, long memory) {
     return new TrainingRun(
-            config, ProgramInputs.NONE, output, disk, memory, new Cancellation(), List.of())
+            config,
+            ProgramInputs.NONE,
+            output,
+            disk,
+            memory,
+            System.getenv(),
+            new Cancellation(),
+            List.of())
         .run();
   }
 
@@ -302,6 +328,7 @@ public final class TrainingRun {
     folder.begin();
     metrics.begin(folder.metrics());
     events.ifPresent(file -> file.begin(folder.newEvents()));
+    mlflow.ifPresent(run -> run.begin(folder.mlflow(), saved.isPresent(), Tracking.facts(config)));
     if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
       ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0));
     }
@@ -320,6 +347,7 @@ public final class TrainingRun {
     history.finish(logged);
     metrics.appendLast();
     events.ifPresent(MetricsFile::appendLast);
+    mlflow.ifPresent(MlflowRun::addLast);
     console.finish(logged, totals.steps());
     Conclusion conclusion = summary.conclusion(history);
     summary.trained(totals, conclusion, early);
