@@ -52,6 +52,7 @@ class ArchitectureTest {
           "judge",
           "report",
           "hub",
+          "tracking",
           "serve",
           "plan",
           "config",
@@ -156,11 +157,11 @@ class ArchitectureTest {
   }
 
   @Test
-  void onlyTheHubOpensConnections() {
+  void onlyTheHubAndTrackersOpenConnections() {
     ArchRule rule =
         noClasses()
             .that()
-            .resideOutsideOfPackage(inside("hub"))
+            .resideOutsideOfPackages(inside("hub"), inside("tracking"))
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("java.net.http..", "javax.net..")
@@ -178,12 +179,15 @@ class ArchitectureTest {
             .orShould()
             .callMethod(URL.class, "getContent");
     check(rule);
-    assertThat(
-            CORE.stream()
-                .filter(type -> packageOf(type).equals("hub"))
-                .flatMap(type -> type.getDirectDependenciesFromSelf().stream())
-                .map(dependency -> dependency.getTargetClass().getPackageName()))
-        .contains("java.net.http");
+    for (String connecting : List.of("hub", "tracking")) {
+      assertThat(
+              CORE.stream()
+                  .filter(type -> packageOf(type).equals(connecting))
+                  .flatMap(type -> type.getDirectDependenciesFromSelf().stream())
+                  .map(dependency -> dependency.getTargetClass().getPackageName()))
+          .as(connecting)
+          .contains("java.net.http");
+    }
   }
 
   @Test

@@ -202,6 +202,11 @@ class BadInputTest {
             TRAIN + "--report_to tensorbord",
             "--report_to must be",
             "did you mean tensorboard?"),
+        usage(
+            "tracker without a server",
+            TRAIN + "--report_to mlflow",
+            "--report_to mlflow needs the address of a tracking server",
+            "MLFLOW_TRACKING_URI=http://localhost:5000"),
         usage("no number", TRAIN + "--learning_rate fast", "--learning_rate must be a number"),
         usage("on_nan", TRAIN + "--on_nan ignore", "--on_nan must be one of stop, skip"),
         usage("no step to skip", TRAIN + "--on_nan_limit 0", "whole number from 1 but was 0"),

@@ -40,10 +40,10 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Closes a command other than {@code download} that opens a connection: telemetry, a download of a
- * library or a model. Every command runs in a process of its own where Java can open no connection;
- * on Linux with {@code strace} also native code is watched, without a network where the system lets
- * a user remove it.
+ * Closes a command other than {@code download}, or a run that reports to no tracking server, that
+ * opens a connection: telemetry, a download of a library or a model. Every command runs in a
+ * process of its own where Java can open no connection; on Linux with {@code strace} also native
+ * code is watched, without a network where the system lets a user remove it.
  */
 class NoNetworkTest {
   private static final Pattern COMMAND = Pattern.compile("(?m)^  ([a-z-]+) {2,}\\S");
@@ -73,6 +73,9 @@ class NoNetworkTest {
         connect();
       } else if (words[2].equals("download")) {
         run(System.out, "download", "org/name", "--output_dir=" + words[0] + "/hub");
+      } else if (words[2].equals("tracking")) {
+        String run = "train " + INPUTS + " --use_peft --max_steps=1 --max_length=96 --output_dir=";
+        failed = run(System.out, (run + words[0] + "/out --report_to=mlflow").split(" "));
       } else {
         failed = runAll(calls(words[0]));
       }
@@ -281,6 +284,14 @@ class NoNetworkTest {
     assertThat(run.output()).contains("attempt: ");
   }
 
+  /** The run itself needs no server. */
+  @Test
+  void aRunConnectsIfItReportsToAServer() throws Exception {
+    Run run = run(List.of(), "deny", "tracking");
+    assertThat(run.output()).contains("attempt: ").doesNotContain("exit code");
+    assertThat(run.code()).isEqualTo(1);
+  }
+
   @Test
   void aConnectionOfNativeCodeIsNoticed() throws Exception {
     assumeTrue(isWatchable(), "strace is needed to watch native code");
@@ -346,6 +357,7 @@ class NoNetworkTest {
             .redirectOutput(output.toFile());
     // Without what surefire sets: the program must choose it itself. And its first unpacking.
     builder.environment().keySet().removeAll(List.of("OPT_OUT_TRACKING", "RUST_FLAVOR"));
+    builder.environment().put("MLFLOW_TRACKING_URI", "http://127.0.0.1:9"); // without effect alone
     builder.environment().put("DJL_CACHE_DIR", here.resolve("djl").toString());
     Process process = builder.start();
     if (!process.waitFor(5, TimeUnit.MINUTES)) {

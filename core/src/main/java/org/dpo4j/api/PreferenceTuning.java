@@ -1090,13 +1090,23 @@ public final class PreferenceTuning {
   }
 
   /**
-   * Writes files for a tracker into the folder {@code runs} of the output.
+   * Writes files for trackers, or sends the metrics to them while the run lives.
    *
-   * @param tracker NONE by default
+   * @param trackers none by default
    * @return a changed copy
    */
-  public PreferenceTuning reportTo(Tracker tracker) {
-    return with("report_to", text(tracker));
+  public PreferenceTuning reportTo(Tracker... trackers) {
+    return with("report_to", Stream.of(trackers).map(PreferenceTuning::text).toList());
+  }
+
+  /**
+   * Names the run in MLflow.
+   *
+   * @param name the last two names of the output folder by default
+   * @return a changed copy
+   */
+  public PreferenceTuning runName(String name) {
+    return with("run_name", name);
   }
 
   /**
@@ -1513,12 +1523,14 @@ public final class PreferenceTuning {
     KEEP_END
   }
 
-  /** Whose files a run writes besides its own. */
+  /** Who gets the metrics of a run besides its own files. */
   public enum Tracker {
-    /** Nobody's. */
+    /** Nobody. */
     NONE,
-    /** Event files of TensorBoard, which grow while the run lives. */
-    TENSORBOARD
+    /** TensorBoard: event files in the folder {@code runs}, which grow while the run lives. */
+    TENSORBOARD,
+    /** The MLflow server that {@code MLFLOW_TRACKING_URI} in the environment names. */
+    MLFLOW
   }
 
   /** How rows are packed into sequences. */

@@ -8,8 +8,8 @@ import java.util.regex.Pattern;
 
 /**
  * The files that a run writes into its output folder before it ends: checkpoints, {@code
- * metrics.jsonl}, {@code ledger.jsonl}, {@code samples.jsonl}, event files of TensorBoard, and
- * reproductions of steps that failed.
+ * metrics.jsonl}, {@code ledger.jsonl}, {@code samples.jsonl}, {@code mlflow.json}, event files of
+ * TensorBoard, and reproductions of steps that failed.
  *
  * <p>A run that overwrites the output of an earlier one sets the earlier live files aside, and
  * deletes them when it has saved something itself. The name of the hidden folder that holds them
@@ -28,12 +28,17 @@ final class LiveFiles {
 
   static final String SAMPLES = "samples.jsonl";
 
+  /** Names the run of MLflow. */
+  static final String MLFLOW = "mlflow.json";
+
   /** The folder of event files; TensorBoard and transformers give it this name. */
   static final String EVENTS = "runs";
 
   private static final Pattern NAME =
       Pattern.compile(
-          "checkpoint-\\d+|(metrics|ledger|samples)\\.jsonl|" + EVENTS + "|nonfinite-step-\\d+");
+          "checkpoint-\\d+|(metrics|ledger|samples)\\.jsonl|mlflow\\.json|"
+              + EVENTS
+              + "|nonfinite-step-\\d+");
 
   /** Our event files; the folder may hold those of other programs. */
   private static final Pattern EVENT_FILE =
@@ -107,6 +112,7 @@ final class LiveFiles {
     Files.deleteIfExists(target.resolve(METRICS));
     Files.deleteIfExists(target.resolve(LEDGER));
     Files.deleteIfExists(target.resolve(SAMPLES));
+    Files.deleteIfExists(target.resolve(MLFLOW));
     deleteEvents(target);
     Path folder = target.resolve(EVENTS);
     if (Files.isDirectory(folder) && FileTrees.entries(folder).isEmpty()) {
@@ -151,6 +157,7 @@ final class LiveFiles {
     return !name.equals(METRICS)
         && !name.equals(LEDGER)
         && !name.equals(SAMPLES)
+        && !name.equals(MLFLOW)
         && !name.equals(EVENTS)
         && !name.startsWith(".dpo4j-");
   }

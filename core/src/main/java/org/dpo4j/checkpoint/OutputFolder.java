@@ -164,6 +164,11 @@ public final class OutputFolder implements AutoCloseable {
     return target.resolve(LiveFiles.LEDGER);
   }
 
+  /** The file that names the run of MLflow, once it is known. */
+  public Path mlflow() {
+    return target.resolve(LiveFiles.MLFLOW);
+  }
+
   /**
    * The place of a new file of events for TensorBoard that grows while the run lives. The event
    * files of the run that this one continues are deleted, since the new one gets all its entries; a

@@ -35,7 +35,7 @@ record TargetFolder(Path path, boolean exists) {
               + "|trainer_state|[a-z]+_results)\\.json"
               + "|.*\\.safetensors(\\.index\\.json)?|chat_template\\.jinja"
               + "|additional_chat_templates|merges\\.txt|vocab\\.txt|.*\\.model|.*\\.tiktoken"
-              + "|dpo4j\\.yaml|README\\.md|curves\\.(png|svg)|(metrics|ledger)\\.jsonl|eval\\.json|(report|comparison)\\.html"
+              + "|dpo4j\\.yaml|README\\.md|curves\\.(png|svg)|(metrics|ledger|samples)\\.jsonl|(eval|mlflow)\\.json|(report|comparison)\\.html"
               + "|checkpoint-\\d+|nonfinite-step-\\d+|runs|training_args\\.bin|pytorch_model.*\\.bin|optimizer\\.pt"
               + "|scheduler\\.pt|scaler\\.pt|rng_state.*\\.pth|\\.gitattributes|\\.DS_Store");
 

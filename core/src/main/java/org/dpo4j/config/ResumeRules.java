@@ -56,6 +56,7 @@ public final class ResumeRules {
           "logging_steps",
           "log_format",
           "report_to",
+          "run_name",
           "ledger",
           "sample_prompts",
           "ui",

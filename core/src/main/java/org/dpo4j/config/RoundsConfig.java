@@ -65,6 +65,7 @@ public record RoundsConfig(
           "logging_steps",
           "log_format",
           "report_to",
+          "run_name",
           "ledger",
           "sample_prompts",
           "ui",

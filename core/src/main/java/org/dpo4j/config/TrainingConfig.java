@@ -686,7 +686,10 @@ public record TrainingConfig(
       @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
           StepInterval loggingSteps,
       @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
-      @Option(value = "none", help = "write event files into runs/") List<Tracker> reportTo,
+      @Option(value = "none", help = "event files in runs/, or an MLflow server")
+          List<Tracker> reportTo,
+      @Option(help = "name of the run in MLflow (default: end of output_dir)")
+          Optional<String> runName,
       @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
           boolean ledger,
       @Option(
@@ -701,6 +704,11 @@ public record TrainingConfig(
     /** Whether TensorBoard reads the metrics of the run. */
     public boolean tensorBoard() {
       return reportTo.contains(Tracker.TENSORBOARD);
+    }
+
+    /** Whether the metrics of the run are sent to an MLflow server. */
+    public boolean mlflow() {
+      return reportTo.contains(Tracker.MLFLOW);
     }
   }
 

@@ -18,7 +18,7 @@ import org.dpo4j.UsageException;
  * The proxy that {@code https_proxy}, {@code http_proxy}, {@code all_proxy} and {@code no_proxy}
  * name, as other tools read them. The JDK reads only its system properties.
  */
-final class EnvironmentProxy extends ProxySelector {
+public final class EnvironmentProxy extends ProxySelector {
   private static final int USUAL_PORT = 80;
 
   private final Map<String, Proxy> ofScheme;
@@ -29,8 +29,13 @@ final class EnvironmentProxy extends ProxySelector {
     this.direct = direct;
   }
 
-  /** The environment's proxies; those of the JDK's properties where the environment names none. */
-  static ProxySelector of(Map<String, String> environment) {
+  /**
+   * The environment's proxies; those of the JDK's properties where the environment names none.
+   *
+   * @param environment variables by name, as {@link System#getenv()}
+   * @throws UsageException if a proxy is no address, or has a user and a password
+   */
+  public static ProxySelector of(Map<String, String> environment) {
     Proxy all = proxy(environment, "all_proxy").orElse(Proxy.NO_PROXY);
     Map<String, Proxy> ofScheme =
         Map.of(

@@ -71,7 +71,7 @@ public final class HubEndpoint {
   }
 
   /** Whether a host is this machine by its name. */
-  static boolean isThisMachine(URI uri) {
+  public static boolean isThisMachine(URI uri) {
     String host = String.valueOf(uri.getHost()).toLowerCase(Locale.ROOT);
     return host.equals("localhost") || host.equals("[::1]") || host.matches("127(\\.\\d+){3}");
   }

@@ -26,6 +26,7 @@ record CardFile(TrainingConfig config, Trainer.Settings settings) {
           "logging_steps",
           "log_format",
           "report_to",
+          "run_name",
           "ledger",
           "sample_prompts",
           "ui");

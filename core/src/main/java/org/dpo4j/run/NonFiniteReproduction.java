@@ -44,7 +44,9 @@ record NonFiniteReproduction(TrainingConfig config) {
           "warmup_steps",
           "warmup_ratio",
           "on_nan",
-          "overwrite_output_dir");
+          "overwrite_output_dir",
+          "report_to",
+          "run_name");
 
   /**
    * Writes the folder.

@@ -94,6 +94,7 @@ public final class RoundsRun {
   public static boolean run(
       RoundsConfig config, RunOutput output, Cancellation cancellation, Training training) {
     config.checkInputs();
+    Tracking.server(config.training(), System.getenv()); // else the first training run would fail
     try (LockedFolder folder =
         LockedFolder.open(config.folder(), List.copyOf(config.inputs().values()))) {
       return new RoundsRun(config, output, cancellation, training, journal(config, folder)).all();

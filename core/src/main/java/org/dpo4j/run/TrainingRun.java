@@ -55,6 +55,7 @@ import org.dpo4j.serve.PageServer;
 import org.dpo4j.tokenizer.TextReplacement;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.MemoryFailure;
+import org.dpo4j.tracking.MlflowRun;
 import org.dpo4j.train.Evaluation;
 import org.dpo4j.train.ExampleListener;
 import org.dpo4j.train.Listeners;
@@ -88,6 +89,7 @@ public final class TrainingRun {
   private final Optional<LiveRun> live;
   private final SampleAnswers samples;
   private final Optional<MetricsFile> events;
+  private final Optional<MlflowRun> mlflow;
   private final Optional<EarlyStopping> earlyStopping;
   private final Listeners listeners;
 
@@ -97,6 +99,7 @@ public final class TrainingRun {
       RunOutput output,
       DiskSpace disk,
       long memory,
+      Map<String, String> environment,
       Cancellation cancellation,
       List<? extends TrainingListener> added) {
     this.config = config;
@@ -124,6 +127,9 @@ public final class TrainingRun {
                 MetricsFile.tensorBoard(
                     history, this.output::warn, () -> RunRecords.options(this.config)))
             : Optional.empty();
+    this.mlflow =
+        Tracking.server(config, environment)
+            .map(server -> new MlflowRun(server, history, output::warn, prose::print));
     List<TrainingListener> all =
         new ArrayList<>(
             List.of(
@@ -133,6 +139,7 @@ public final class TrainingRun {
                 new ProgressListener(this.output.progress()),
                 new SkipWarnings(this.output)));
     events.ifPresent(all::add);
+    mlflow.ifPresent(all::add);
     all.add(ledger);
     this.samples = new SampleAnswers(config, this.output, this::answered);
     all.add(samples);
@@ -197,12 +204,24 @@ public final class TrainingRun {
       RunOutput output,
       Cancellation cancellation,
       List<? extends TrainingListener> listeners) {
+    return run(config, given, output, System.getenv(), cancellation, listeners);
+  }
+
+  /** A run with another environment, for tests. */
+  static TrainingResult run(
+      TrainingConfig config,
+      ProgramInputs given,
+      RunOutput output,
+      Map<String, String> environment,
+      Cancellation cancellation,
+      List<? extends TrainingListener> listeners) {
     return new TrainingRun(
             config,
             given,
             output,
             DiskSpace.OF_MACHINE,
             MemorySize.ofMachine(),
+            environment,
             cancellation,
             listeners)
         .run();
@@ -216,7 +235,14 @@ public final class TrainingRun {
   /** A run on a machine with so much memory, for tests. */
   static TrainingResult run(TrainingConfig config, RunOutput output, DiskSpace disk, long memory) {
     return new TrainingRun(
-            config, ProgramInputs.NONE, output, disk, memory, new Cancellation(), List.of())
+            config,
+            ProgramInputs.NONE,
+            output,
+            disk,
+            memory,
+            System.getenv(),
+            new Cancellation(),
+            List.of())
         .run();
   }
 
@@ -329,6 +355,7 @@ public final class TrainingRun {
     folder.begin();
     metrics.begin(folder.metrics());
     events.ifPresent(file -> folder.newEvents(output::warn).ifPresent(file::begin));
+    mlflow.ifPresent(run -> run.begin(folder.mlflow(), saved.isPresent(), Tracking.facts(config)));
     if (config.output().ledger() && config.loss().examples() == ExampleKind.PAIRS) {
       ledger.begin(folder.ledger(), saved.map(SavedRun::step).orElse(0), facts.hashes());
     }
@@ -347,6 +374,7 @@ public final class TrainingRun {
     history.finish(logged);
     metrics.appendLast();
     events.ifPresent(MetricsFile::appendLast);
+    mlflow.ifPresent(MlflowRun::addLast);
     console.finish(logged, totals.steps());
     Conclusion conclusion = summary.conclusion(history);
     summary.trained(totals, conclusion, early);

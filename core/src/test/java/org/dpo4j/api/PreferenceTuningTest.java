@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.reflect.Array;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
@@ -157,6 +158,9 @@ class PreferenceTuningTest {
     samples.put(int[].class, new int[] {1});
     samples.put(double[].class, new double[] {1});
     samples.put(Path[].class, new Path[] {Path.of("p")});
+    if (type.isArray() && type.getComponentType().isEnum()) {
+      return Array.newInstance(type.getComponentType(), 0);
+    }
     return type.isEnum()
         ? type.getEnumConstants()[0]
         : Objects.requireNonNull(samples.get(type), type.getName());
@@ -167,10 +171,12 @@ class PreferenceTuningTest {
     for (OptionSpec option : TrainingConfig.OPTIONS.options()) {
       Arrays.stream(PreferenceTuning.class.getMethods())
           .filter(method -> method.getName().equals(camelCase(option.name())))
-          .filter(method -> method.getParameterTypes()[0].isEnum())
+          .map(method -> method.getParameterTypes()[0])
+          .map(type -> type.isArray() ? type.getComponentType() : type)
+          .filter(Class::isEnum)
           .forEach(
-              method ->
-                  assertThat(method.getParameterTypes()[0].getEnumConstants())
+              type ->
+                  assertThat(type.getEnumConstants())
                       .as(option.name())
                       .extracting(constant -> constant.toString().toLowerCase(Locale.ROOT))
                       .containsExactlyInAnyOrderElementsOf(option.choices()));

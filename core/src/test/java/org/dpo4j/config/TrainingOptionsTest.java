@@ -126,6 +126,7 @@ class TrainingOptionsTest {
           Map.entry("logging_steps", "1"),
           Map.entry("log_format", "json"),
           Map.entry("report_to", "tensorboard"),
+          Map.entry("run_name", "first"),
           Map.entry("ledger", "false"),
           Map.entry("sample_prompts", "1"),
           Map.entry("ui", "8080"),
@@ -331,7 +332,9 @@ class TrainingOptionsTest {
     assertReports("tensorboard,none", true);
     assertReports("all", false, "all");
     assertReports("trackio", false, "trackio");
-    assertReports("[wandb, tensorboard, mlflow]", true, "wandb", "mlflow");
+    assertReports("[wandb, tensorboard, comet_ml]", true, "wandb", "comet_ml");
+    assertReports("[mlflow, tensorboard]", true);
+    assertReports("MLflow", false);
     assertReports("[wandb]", false, "wandb");
     assertThatThrownBy(() -> assertReports("tensorbord", false))
         .isInstanceOf(UsageException.class)

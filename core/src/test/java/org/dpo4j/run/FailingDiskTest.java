@@ -361,6 +361,7 @@ class FailingDiskTest {
             output.loggingSteps(),
             output.logFormat(),
             output.reportTo(),
+            output.runName(),
             output.ledger(),
             output.samplePrompts(),
             output.ui()),
