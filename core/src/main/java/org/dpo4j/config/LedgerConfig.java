@@ -15,7 +15,7 @@ public record LedgerConfig(
     @Option(value = "20", help = "pairs to list; 0 = all") int rows,
     @Option(
             help =
-                "file for one JSON line for each of all pairs, the most suspicious first; - is stdout",
+                "file for one JSON line per pair, the most suspicious first; - is stdout",
             stream = true)
         Optional<Path> output,
     @Option(help = "file for the training rows without the suspicious ones (JSON lines)")
