@@ -8,6 +8,8 @@ public enum EndReason {
   STOPPED_BY_LISTENER,
   /** The held-out metric stopped improving: {@code early_stopping_patience}. */
   STOPPED_EARLY,
+  /** A diagnosis that {@code guard} names appeared. */
+  STOPPED_BY_GUARD,
   /** {@link Cancellation#cancel} was called. */
   CANCELLED,
   /**

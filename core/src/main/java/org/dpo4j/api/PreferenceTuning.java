@@ -1282,6 +1282,17 @@ public final class PreferenceTuning {
     return with("early_stopping_threshold", value);
   }
 
+  /**
+   * Stops the run when one of these diagnoses appears in what it has logged so far; with {@link
+   * #loadBestModelAtEnd} the best checkpoint's weights are then saved.
+   *
+   * @param guards none by default; over-optimised and displaced need evaluations during the run
+   * @return a changed copy
+   */
+  public PreferenceTuning guard(Guard... guards) {
+    return with("guard", Stream.of(guards).map(PreferenceTuning::text).toList());
+  }
+
   // The machine.
 
   /**
@@ -1521,6 +1532,24 @@ public final class PreferenceTuning {
     KEEP_START,
     /** The completion and the last tokens of the prompt. */
     KEEP_END
+  }
+
+  /** What stops a run: diagnoses of {@code doctor}. */
+  public enum Guard {
+    /** No weight gets a gradient. */
+    NO_GRADIENT,
+    /** The policy before its first update is not the reference. */
+    NOT_AT_REFERENCE,
+    /** The loss jumps far above its start again and again. */
+    UNSTABLE,
+    /** Held-out pairs got worse while training pairs got better. */
+    OVER_OPTIMISED,
+    /** Training pairs leave hardly a gradient. */
+    SATURATED,
+    /** The chosen answers lost much of their probability. */
+    DISPLACED,
+    /** The next-token distribution narrowed to few tokens. */
+    NARROWED
   }
 
   /** Who gets the metrics of a run besides its own files. */

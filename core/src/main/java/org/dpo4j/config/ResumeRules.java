@@ -76,6 +76,7 @@ public final class ResumeRules {
           "resume_from_checkpoint",
           "early_stopping_patience",
           "early_stopping_threshold",
+          "guard",
           "on_nan",
           "on_nan_limit");
 

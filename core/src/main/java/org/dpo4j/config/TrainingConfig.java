@@ -41,6 +41,7 @@ import org.dpo4j.options.ReadableFile;
 import org.dpo4j.options.StepInterval;
 import org.dpo4j.options.Suggestion;
 import org.dpo4j.report.BestMetric;
+import org.dpo4j.report.Guard;
 import org.dpo4j.report.LogFormat;
 import org.dpo4j.report.MetricNames;
 import org.dpo4j.torch.ComputeDevice;
@@ -132,6 +133,11 @@ public record TrainingConfig(
           "",
           "weights that are trained are in float32");
     }
+    checkpoints.checkGuards(
+        evaluation.evalStrategy(),
+        !data.evaluationSets().isEmpty(),
+        loss.examples(),
+        startsAtReference(model, lora, loss));
     if (loss.syncRefModel() && trainsAdapter && loss.refModel().isPresent()) {
       throw new UsageException(
           "sync_ref_model",
@@ -203,6 +209,10 @@ public record TrainingConfig(
    * change the model yet. A trained one does, and dropout then changes its output.
    */
   public boolean startsAtReference() {
+    return startsAtReference(model, lora, loss);
+  }
+
+  private static boolean startsAtReference(Model model, Lora lora, Loss loss) {
     ReferenceChoice reference = loss.referenceChoice();
     boolean plainStart = model.adapter().isEmpty();
     return loss.refModel().isEmpty()
@@ -731,7 +741,9 @@ public record TrainingConfig(
       @Option(value = "0", help = "evaluations without improvement before a stop; 0 = never")
           int earlyStoppingPatience,
       @Option(value = "0", help = "smallest change of the metric that is an improvement")
-          double earlyStoppingThreshold) {
+          double earlyStoppingThreshold,
+      @Option(help = "diagnoses that stop the run, as unstable,over_optimised (default none)")
+          Optional<List<Guard>> guard) {
     public Checkpoints {
       OptionChecks.atLeast("save_total_limit", saveTotalLimit, 0, "0 keeps all");
       OptionChecks.atLeast("early_stopping_patience", earlyStoppingPatience, 0, "0 never stops");
@@ -792,6 +804,36 @@ public record TrainingConfig(
             OptionText.of("pass {save_strategy} best, or {save_steps} %d", evalSteps));
       }
       return interval;
+    }
+
+    /** The diagnoses that stop the run. */
+    public List<Guard> guards() {
+      return guard.orElse(List.of());
+    }
+
+    /** Refuses a diagnosis that can never appear. */
+    private void checkGuards(
+        EvalStrategy evalStrategy, boolean heldOut, ExampleKind kind, boolean startsAtReference) {
+      for (Guard guarded : guards()) {
+        String name = OptionType.text(guarded);
+        if (guarded.ofPairs() && kind != ExampleKind.PAIRS) {
+          throw new UsageException(
+              "guard",
+              "%s is diagnosed of pairs alone".formatted(name),
+              "the loss learns from %ss".formatted(kind.noun()),
+              "only no_gradient can appear here");
+        }
+        if (guarded.ofEvaluations() && evalStrategy == EvalStrategy.NO) {
+          throw needsEvaluation("guard", name, heldOut);
+        }
+        if (guarded == Guard.NOT_AT_REFERENCE && !startsAtReference) {
+          throw new UsageException(
+              "guard",
+              "not_at_reference needs a run that starts at its reference",
+              "this one has another or none",
+              "leave it out");
+        }
+      }
     }
 
     /** Whether the best evaluation matters. */

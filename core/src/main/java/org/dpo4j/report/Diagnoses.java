@@ -41,7 +41,7 @@ final class Diagnoses {
   }
 
   /** A quarter of the reports is compared with another, since a single one is noisy. */
-  private static final int FEWEST_REPORTS = 8;
+  static final int FEWEST_REPORTS = 8;
 
   /** Fewer steps do not tell whether the policy moves. */
   static final int FEWEST_STEPS = 20;

@@ -10,6 +10,7 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.optim.LearningRateSchedule;
+import org.dpo4j.options.OptionType;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
@@ -74,6 +75,7 @@ final class TrainingHeader {
     prose.line("will be saved as %s", saving.plan());
     prose.line("threads: %d; seed: %d", Engine.threads(), config.engine().seed());
     noteFewPoints();
+    warnOfIdleGuards();
     noteStepsWithoutEffect();
   }
 
@@ -105,6 +107,19 @@ final class TrainingHeader {
                   + " steps or another {lr_scheduler_kwargs}",
               last + 1));
     }
+  }
+
+  /** A diagnosis that needs more log lines than the run has before its end. */
+  private void warnOfIdleGuards() {
+    int points = (settings.maxSteps() - 1) / settings.loggingSteps();
+    config.checkpoints().guards().stream()
+        .filter(guard -> points < guard.fewestReports())
+        .forEach(
+            guard ->
+                output.warn(
+                    OptionText.of(
+                        "{guard} %s cannot stop this run: it needs %d log lines before the last step, and there are %d; lower {logging_steps}",
+                        OptionType.text(guard), guard.fewestReports(), points)));
   }
 
   /** With TRL's default of 10 steps per line, a short run has too few points for a curve. */

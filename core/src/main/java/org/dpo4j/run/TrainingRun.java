@@ -40,6 +40,7 @@ import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.ConsoleListener;
+import org.dpo4j.report.DiagnosisGuard;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.EarlyStopping;
 import org.dpo4j.report.LedgerFile;
@@ -91,6 +92,7 @@ public final class TrainingRun {
   private final Optional<MetricsFile> events;
   private final Optional<MlflowRun> mlflow;
   private final Optional<EarlyStopping> earlyStopping;
+  private final Optional<DiagnosisGuard> guard;
   private final Listeners listeners;
 
   private TrainingRun(
@@ -146,6 +148,8 @@ public final class TrainingRun {
     live.ifPresent(all::add);
     this.earlyStopping = earlyStopping(config);
     earlyStopping.ifPresent(all::add);
+    this.guard = guard(config);
+    guard.ifPresent(all::add);
     if (config.startsAtReference()) {
       all.add(early);
     }
@@ -175,6 +179,17 @@ public final class TrainingRun {
                 config.bestMetric(),
                 checkpoints.earlyStoppingPatience(),
                 checkpoints.earlyStoppingThreshold()));
+  }
+
+  private Optional<DiagnosisGuard> guard(TrainingConfig config) {
+    return config.checkpoints().guards().isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            new DiagnosisGuard(
+                history,
+                config.checkpoints().guards(),
+                config.optimizer().learningRate(),
+                config.startsAtReference()));
   }
 
   /** {@link #run(TrainingConfig, ProgramInputs, RunOutput, Cancellation, List)} on files. */
@@ -376,6 +391,10 @@ public final class TrainingRun {
     events.ifPresent(MetricsFile::appendLast);
     mlflow.ifPresent(MlflowRun::addLast);
     console.finish(logged, totals.steps());
+    if (totals.endReason() == EndReason.STOPPED_BY_GUARD) {
+      int step = history.lastEvaluation().map(EvaluationReport::step).orElse(totals.steps());
+      guard.flatMap(DiagnosisGuard::stop).ifPresent(stop -> summary.guarded(stop, step));
+    }
     Conclusion conclusion = summary.conclusion(history);
     summary.trained(totals, conclusion, early);
 
@@ -546,18 +565,22 @@ public final class TrainingRun {
           new TrainingSession(inputs.model(), data.get(0), config.loss().objective(), settings);
       Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners, pairListener());
       Optional<EvaluationReport> best;
+      EndReason reason;
       try (session) {
         saved.ifPresent(
             run -> {
               run.restore(session, inputs);
               history.lastEvaluation().ifPresent(last -> trainer.lastEvaluatedAt(last.step()));
               earlyStopping.ifPresent(stopping -> stopping.check(listeners.control()));
+              guard.ifPresent(guarding -> guarding.check(run.step(), listeners.control()));
             });
         trainer.train();
+        reason = endReason(trainer); // evaluations of the saved weights stop nothing
         best = loadBest(trainer, session, inputs, checkpoints);
       } catch (ListenerException e) {
         // Its step is complete. The weights are saved first; then ended() throws.
         best = Optional.empty();
+        reason = EndReason.LISTENER_FAILED;
       }
       if (session.step() == session.skippedSteps()) {
         return Optional.empty();
@@ -572,7 +595,7 @@ public final class TrainingRun {
       }
       return Optional.of(
           new TrainingTotals(
-              endReason(trainer),
+              listeners.failure() == null ? reason : EndReason.LISTENER_FAILED,
               session.step(),
               session.skippedSteps(),
               session.epoch(),
@@ -585,9 +608,20 @@ public final class TrainingRun {
   }
 
   private EndReason endReason(Trainer trainer) {
-    EndReason reason = trainer.endReason();
-    boolean early = earlyStopping.map(EarlyStopping::stopped).orElse(false);
-    return reason == EndReason.STOPPED_BY_LISTENER && early ? EndReason.STOPPED_EARLY : reason;
+    return named(trainer.endReason());
+  }
+
+  /** Says which of the run's own listeners has stopped it. */
+  private EndReason named(EndReason reason) {
+    if (reason != EndReason.STOPPED_BY_LISTENER) {
+      return reason;
+    }
+    if (guard.flatMap(DiagnosisGuard::stop).isPresent()) {
+      return EndReason.STOPPED_BY_GUARD;
+    }
+    return earlyStopping.map(EarlyStopping::stopped).orElse(false)
+        ? EndReason.STOPPED_EARLY
+        : reason;
   }
 
   /**
@@ -638,7 +672,10 @@ public final class TrainingRun {
 
   private TrainingResult nothingTrained(
       TrainingSummary summary, Trainer.Settings settings, OutputFolder folder) {
-    EndReason reason = listeners.reasonToEnd();
+    EndReason reason = named(listeners.reasonToEnd());
+    if (reason == EndReason.STOPPED_BY_GUARD) {
+      guard.flatMap(DiagnosisGuard::stop).ifPresent(stop -> summary.guarded(stop, 0));
+    }
     summary.nothingTrained(reason);
     return result(
         settings,

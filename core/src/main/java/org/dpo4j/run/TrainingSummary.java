@@ -9,6 +9,7 @@ import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.options.OptionType;
 import org.dpo4j.report.Conclusion;
+import org.dpo4j.report.DiagnosisGuard;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
@@ -56,8 +57,31 @@ final class TrainingSummary {
         TimeText.of(totals.seconds()),
         reason(totals.endReason()));
     conclusion.summary().forEach(prose::wrapped);
-    conclusion.warnings().forEach(output::warn);
+    conclusion.warnings().stream()
+        .filter(
+            warning ->
+                output.warnings().stream().noneMatch(said -> said.contains(output.styled(warning))))
+        .forEach(output::warn);
     early.warning().ifPresent(output::warn);
+  }
+
+  /**
+   * Says which diagnosis stopped the run.
+   *
+   * @param saved step whose weights are saved; 0 if none are
+   */
+  void guarded(DiagnosisGuard.Stop stop, int saved) {
+    output.warn(
+        OptionText.of(
+            "{guard} %s stopped the run after step %d, and %s: %s",
+            stop.name(),
+            stop.step(),
+            saved == 0
+                ? "nothing is saved"
+                : saved < stop.step()
+                    ? "the weights of step %d, the best, are saved".formatted(saved)
+                    : "the weights as they were then are saved",
+            stop.diagnosis()));
   }
 
   /** Nothing for a run that did all its steps. */
@@ -70,6 +94,7 @@ final class TrainingSummary {
               .formatted(
                   config.bestMetric().name(),
                   ShortNumber.count(config.checkpoints().earlyStoppingPatience(), "evaluation"));
+      case STOPPED_BY_GUARD -> ", stopped by a diagnosis";
       case CANCELLED -> ", cancelled";
       case SUSPENDED -> ", interrupted";
       case LISTENER_FAILED -> ", stopped since a listener failed";

@@ -126,6 +126,7 @@ public final class VerifyResumeRun {
     options.put("save_only_model", false);
     options.put("load_best_model_at_end", false);
     options.put("early_stopping_patience", 0);
+    options.remove("guard");
     options.put("report_to", "none");
     options.put("resume_from_checkpoint", "true");
     if (!resume) {

@@ -146,7 +146,8 @@ class TrainingOptionsTest {
           Map.entry("greater_is_better", "true"),
           Map.entry("resume_from_checkpoint", "true"),
           Map.entry("early_stopping_patience", "3"),
-          Map.entry("early_stopping_threshold", "0.25"));
+          Map.entry("early_stopping_threshold", "0.25"),
+          Map.entry("guard", "unstable,narrowed"));
 
   private static final Set<String> OF_DEMONSTRATIONS =
       Set.of("completion_only_loss", "assistant_only_loss", "packing", "packing_strategy");

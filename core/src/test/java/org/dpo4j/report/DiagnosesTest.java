@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalDouble;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 
 /**
  * Closes: a run that is ill in a known way without a word, and a healthy one that is doubted. The
@@ -87,6 +89,30 @@ class DiagnosesTest {
   void aHealthyRunHasNoSymptom(Run run) throws IOException {
     RunHistory history = history(run.json());
     assertThat(Diagnoses.of(history, rate(history), true)).isEmpty();
+  }
+
+  /** As a guard sees the run: after each log line and evaluation. */
+  @ParameterizedTest
+  @MethodSource("healthy")
+  void noPartOfAHealthyRunIsStoppedByAGuard(Run run) throws IOException {
+    RunHistory whole = history(run.json());
+    List<String> stops = new ArrayList<>();
+    for (int end = 1; end <= whole.log().size(); end++) {
+      JsonNode cut = JsonMapper.shared().readTree(run.json());
+      ArrayNode log = (ArrayNode) cut.get("log_history");
+      while (log.size() > end) {
+        log.remove(log.size() - 1);
+      }
+      if (!cut.toString().contains("\"loss\"")) {
+        continue; // before the first step
+      }
+      RunHistory part = history(cut.toString());
+      Set<Symptom> found = Diagnoses.of(part, rate(whole), true).keySet();
+      Stream.of(Guard.values())
+          .filter(guard -> found.contains(guard.symptom()))
+          .forEach(guard -> stops.add(guard + " at " + part.lastStep().orElseThrow().step()));
+    }
+    assertThat(stops).isEmpty();
   }
 
   @Test
