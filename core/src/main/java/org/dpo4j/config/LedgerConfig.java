@@ -14,8 +14,7 @@ public record LedgerConfig(
     @Option(value = "false", help = "list the pairs that may be mislabelled") boolean suspicious,
     @Option(value = "20", help = "pairs to list; 0 = all") int rows,
     @Option(
-            help =
-                "file for one JSON line per pair, the most suspicious first; - is stdout",
+            help = "file for one JSON line per pair, the most suspicious first; - is stdout",
             stream = true)
         Optional<Path> output,
     @Option(help = "file for the training rows without the suspicious ones (JSON lines)")
