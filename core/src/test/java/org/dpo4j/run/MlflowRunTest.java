@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
@@ -130,7 +131,8 @@ class MlflowRunTest {
     Files.delete(folder.resolve("run/mlflow.json"));
     continued.put("resume_from_checkpoint", folder.resolve("run/checkpoint-6"));
     train("run", continued, NOBODY);
-    assertThat(server.runs.get("run1").points).containsExactlyInAnyOrderElementsOf(logged("run"));
+    assertThat(Objects.requireNonNull(server.runs.get("run1")).points)
+        .containsExactlyInAnyOrderElementsOf(logged("run"));
   }
 
   @Test
