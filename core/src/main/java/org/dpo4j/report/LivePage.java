@@ -56,21 +56,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The page of a run that is alive, made anew for each request. Its script asks for it again and
  * replaces what changed; without the script it is a page like others.
- *
- * @param title of the page: what is trained
- * @param subtitle how
- * @param note below all
- * @param run that is shown
- * @param conclude what the curves say
- * @param peakMemory bytes of the process at most so far
  */
-public record LivePage(
-    String title,
-    String subtitle,
-    String note,
-    LiveRun run,
-    Function<RunHistory, Conclusion> conclude,
-    Supplier<OptionalLong> peakMemory) {
+public final class LivePage {
 
   private static final int PAIRS = 10;
   private static final int EVALUATIONS = 12;
@@ -84,6 +71,42 @@ public record LivePage(
               .encodeToString(Sha256.digest().digest(SCRIPT.getBytes(StandardCharsets.UTF_8)))
           + "'";
 
+  private final String title;
+  private final String subtitle;
+  private final String note;
+  private final LiveRun run;
+  private final Function<RunHistory, Conclusion> conclude;
+  private final Supplier<OptionalLong> peakMemory;
+  private Curves drawn = new Curves(-1, List.of(), List.of(), List.of(), "");
+
+  /** What changes with reports alone, and takes most of the time of a page. */
+  private record Curves(
+      int reports, List<String> warnings, List<String> summary, List<Chart> charts, String note) {}
+
+  /**
+   * The page of a run.
+   *
+   * @param title of the page: what is trained
+   * @param subtitle how
+   * @param note below all
+   * @param conclude what the curves say
+   * @param peakMemory bytes of the process at most so far
+   */
+  public LivePage(
+      String title,
+      String subtitle,
+      String note,
+      LiveRun run,
+      Function<RunHistory, Conclusion> conclude,
+      Supplier<OptionalLong> peakMemory) {
+    this.title = title;
+    this.subtitle = subtitle;
+    this.note = note;
+    this.run = run;
+    this.conclude = conclude;
+    this.peakMemory = peakMemory;
+  }
+
   private static String read(String resource) {
     try (InputStream in = LivePage.class.getResourceAsStream(resource)) {
       return new String(Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
@@ -95,7 +118,7 @@ public record LivePage(
   /** The page as it is now. */
   public String html() {
     View view = run.view(PAIRS);
-    RunHistory history = view.history();
+    Curves curves = curvesOf(view);
     return HtmlPage.of(
         progressWords(view) + title,
         POLICY,
@@ -108,8 +131,8 @@ public record LivePage(
             .attr("hidden"),
         main(
             now(view),
-            words(view, history),
-            charts(view, history),
+            words(curves),
+            charts(curves),
             evaluations(view),
             answers(view),
             pairs(view),
@@ -196,29 +219,45 @@ public record LivePage(
         .withClass("facts");
   }
 
-  private SectionTag words(View view, RunHistory history) {
-    if (view.steps().isEmpty()) {
+  private synchronized Curves curvesOf(View view) {
+    int reports = view.steps().size() + view.evaluations().size();
+    if (reports != drawn.reports()) {
+      RunHistory history = view.history();
+      Conclusion conclusion = conclude.apply(history);
+      drawn =
+          new Curves(
+              reports,
+              conclusion.warnings().stream().map(OptionText::plain).toList(),
+              conclusion.summary().stream().map(OptionText::plain).toList(),
+              CurvesPlot.charts(history, stepsPerEpoch(view)),
+              CurvesPlot.note(history));
+    }
+    return drawn;
+  }
+
+  private static double stepsPerEpoch(View view) {
+    StepReport last = view.last();
+    return last == null || last.epoch() == 0 ? 0 : last.step() / last.epoch();
+  }
+
+  private static SectionTag words(Curves curves) {
+    if (curves.charts().isEmpty()) {
       return empty("words");
     }
-    Conclusion conclusion = conclude.apply(history);
-    List<String> warnings = conclusion.warnings().stream().map(OptionText::plain).toList();
     return part(
         "words",
         "What the curves say",
-        div(warnings.isEmpty()
+        div(curves.warnings().isEmpty()
                 ? p("Nothing unusual so far.")
-                : sentences(warnings).withClass("worse"))
+                : sentences(curves.warnings()).withClass("worse"))
             .attr("aria-live", "polite"),
-        sentences(conclusion.summary().stream().map(OptionText::plain).toList()));
+        sentences(curves.summary()));
   }
 
-  private SectionTag charts(View view, RunHistory history) {
-    StepReport last = view.steps().isEmpty() ? null : view.steps().get(view.steps().size() - 1);
-    double stepsPerEpoch = last == null || last.epoch() == 0 ? 0 : last.step() / last.epoch();
-    List<Chart> charts = CurvesPlot.charts(history, stepsPerEpoch);
-    return charts.isEmpty()
+  private static SectionTag charts(Curves curves) {
+    return curves.charts().isEmpty()
         ? empty("curves")
-        : part("curves", "Curves", p(text(CurvesPlot.note(history))), curves(charts));
+        : part("curves", "Curves", p(text(curves.note())), curves(curves.charts()));
   }
 
   private static SectionTag evaluations(View view) {
