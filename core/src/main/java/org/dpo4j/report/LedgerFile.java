@@ -35,7 +35,7 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
   /** The set of the pairs that are trained on; held-out sets have their name, or {@code eval}. */
   static final String TRAINING = "train";
 
-  private static final String HELD_OUT = "eval";
+  static final String HELD_OUT = "eval";
   private static final int MOST_WAITING = 1 << 20;
   private static final Pattern STEP = Pattern.compile("\\{\"step\":(\\d{1,9}),");
 
@@ -120,6 +120,11 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
           }
           line.put("margins", values(pairs, ExampleNumbers::margin));
           line.put("losses", values(pairs, ExampleNumbers::loss));
+          if (!set.equals(TRAINING) && step == 0) { // they stay the same
+            line.put("chosen_tokens", pairs.stream().map(ExampleNumbers::chosenTokens).toList());
+            line.put(
+                "rejected_tokens", pairs.stream().map(ExampleNumbers::rejectedTokens).toList());
+          }
           if (set.equals(TRAINING)) {
             line.put("pulls", values(pairs, ExampleNumbers::pull));
           }
