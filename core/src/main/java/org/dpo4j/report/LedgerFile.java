@@ -29,7 +29,7 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
   /** The field of a line with the hashes of files. */
   static final String FILES = "files";
 
-  private static final String HELD_OUT = "eval";
+  static final String HELD_OUT = "eval";
   private static final int MOST_WAITING = 1 << 20;
   private static final String HASHES = "{\"%s\":".formatted(FILES);
 
@@ -96,6 +96,11 @@ public final class LedgerFile implements ExampleListener, TrainingListener {
           }
           line.put("margins", values(pairs, ExampleNumbers::margin));
           line.put("losses", values(pairs, ExampleNumbers::loss));
+          if (!set.equals(TRAINING) && step == 0) { // they stay the same
+            line.put("chosen_tokens", pairs.stream().map(ExampleNumbers::chosenTokens).toList());
+            line.put(
+                "rejected_tokens", pairs.stream().map(ExampleNumbers::rejectedTokens).toList());
+          }
           if (set.equals(TRAINING)) {
             line.put("pulls", values(pairs, ExampleNumbers::pull));
           }

@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
@@ -8,6 +9,7 @@ import org.dpo4j.StepReport;
 import org.dpo4j.config.DoctorConfig;
 import org.dpo4j.report.Conclusion;
 import org.dpo4j.report.LogFormat;
+import org.dpo4j.report.PairDiagnoses;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
 import org.dpo4j.report.ShortNumber;
@@ -36,7 +38,8 @@ public final class DoctorRun {
         history.lastStep().map(StepReport::step).orElse(0),
         ShortNumber.count(history.evaluations().size(), "evaluation"));
     conclusion.summary().forEach(prose::wrapped);
-    List<String> symptoms = conclusion.warnings();
+    List<String> symptoms = new ArrayList<>(conclusion.warnings());
+    PairDiagnoses.of(run.folder().resolve("ledger.jsonl"), history).ifPresent(symptoms::add);
     if (symptoms.isEmpty()) {
       prose.line(
           conclusion.isShort()

@@ -46,6 +46,7 @@ import org.dpo4j.report.EarlyStopping;
 import org.dpo4j.report.LedgerFile;
 import org.dpo4j.report.LiveRun;
 import org.dpo4j.report.MetricsFile;
+import org.dpo4j.report.PairDiagnoses;
 import org.dpo4j.report.ProgressListener;
 import org.dpo4j.report.Results;
 import org.dpo4j.report.RunHistory;
@@ -397,6 +398,9 @@ public final class TrainingRun {
     }
     Conclusion conclusion = summary.conclusion(history);
     summary.trained(totals, conclusion, early);
+    if (config.output().ledger()) {
+      PairDiagnoses.of(folder.ledger(), history).ifPresent(output::warn);
+    }
 
     pairs.close(); // their disk space is needed now
     List<RunSummary.Sample> answers = samples.after(totals.steps());

@@ -10,8 +10,16 @@ import org.dpo4j.data.RowOrigin;
  * @param margin reward of the chosen minus that of the rejected completion
  * @param pull how strongly the loss pulls the pair apart: -dL/dlog pi(y_w) / beta, which is
  *     sigma(-margin) for the sigmoid loss; NaN in an evaluation
+ * @param chosenTokens that are scored in the chosen completion
+ * @param rejectedTokens that are scored in the rejected one
  */
-public record ExampleNumbers(RowOrigin origin, double loss, double margin, double pull) {
+public record ExampleNumbers(
+    RowOrigin origin,
+    double loss,
+    double margin,
+    double pull,
+    int chosenTokens,
+    int rejectedTokens) {
 
   /** From the sums over one pair. */
   static ExampleNumbers of(RowOrigin origin, MetricSums numbers, double pull) {
@@ -19,6 +27,8 @@ public record ExampleNumbers(RowOrigin origin, double loss, double margin, doubl
         origin,
         numbers.loss() / numbers.weight(),
         numbers.rewardsChosen() - numbers.rewardsRejected(),
-        pull);
+        pull,
+        (int) numbers.chosenTokens(),
+        (int) numbers.rejectedTokens());
   }
 }

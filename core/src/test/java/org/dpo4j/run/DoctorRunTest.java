@@ -70,6 +70,31 @@ class DoctorRunTest {
     assertThat(doctor()).contains("nothing is conspicuous\n");
   }
 
+  /** As {@code train} has written it: the lengths are in the first evaluation. */
+  @Test
+  void aPreferenceThatFollowsLengthIsReadFromTheLedger() throws IOException {
+    String line =
+        "{\"step\":%d,\"epoch\":0,\"set\":\"eval\",\"file\":\"f\",\"rows\":%s,\"margins\":%s,\"losses\":%s%s}\n";
+    String rows = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]";
+    String start = "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]";
+    String end = "[1,1,1,1,1,1,1,1,1,1,-1,-1,-1,-1,1]";
+    Files.writeString(
+        folder.resolve("ledger.jsonl"),
+        line.formatted(
+                0,
+                rows,
+                start,
+                start,
+                ",\"chosen_tokens\":[9,9,9,9,9,9,9,9,9,9,5,5,5,5,5]"
+                    + ",\"rejected_tokens\":[7,7,7,7,7,7,7,7,7,7,7,7,7,7,7]")
+            + line.formatted(8, rows, end, end, ""));
+    assertThat(doctor().replaceAll("\\s+", " "))
+        .contains(
+            "1 symptom: - the preference follows length: of the held-out pairs whose chosen answer"
+                + " is longer 100 % are right (10 pairs, mean margin +1.00), of those whose chosen"
+                + " answer is shorter 20 % (5 pairs, -0.60)");
+  }
+
   private String doctor() {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     DoctorRun.run(DoctorConfig.of(Map.of("run", folder)), RunFixture.output(out));

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.dpo4j.Cancellation;
 import org.dpo4j.DpoException;
 import org.dpo4j.EndReason;
@@ -131,8 +130,7 @@ class MlflowRunTest {
     Files.delete(folder.resolve("run/mlflow.json"));
     continued.put("resume_from_checkpoint", folder.resolve("run/checkpoint-6"));
     train("run", continued, NOBODY);
-    assertThat(Objects.requireNonNull(server.runs.get("run1")).points)
-        .containsExactlyInAnyOrderElementsOf(logged("run"));
+    assertThat(run("run1").points).containsExactlyInAnyOrderElementsOf(logged("run"));
   }
 
   @Test
@@ -228,6 +226,10 @@ class MlflowRunTest {
         .contains("warning: MLflow does not get the metrics now: " + server.address())
         .contains("MLflow lacks 7 log lines of this run (steps 1 to 6)");
     assertThat(text(err).split("warning: ", -1)).hasSizeLessThanOrEqualTo(4);
+  }
+
+  private FakeMlflow.Run run(String id) {
+    return Objects.requireNonNull(server.runs.get(id), id);
   }
 
   private List<Point> logged(String run) throws IOException {
