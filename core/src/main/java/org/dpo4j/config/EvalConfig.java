@@ -33,7 +33,7 @@ public record EvalConfig(
         Optional<Double> beta,
     @Option(help = "columns by whose values the pairs are divided, such as source")
         Optional<List<String>> sliceBy,
-    @Option(value = "8192", help = "chosen tokens on which the KL divergence is measured; 0 = none")
+    @Option(value = "2048", help = "chosen tokens on which the KL divergence is measured; 0 = none")
         int klTokens,
     @Option(value = "0", help = "max tokens of prompt plus completion; 0 = no limit") int maxLength,
     @Option(value = "stop", help = "stop at a bad row, or skip and count it") OnBadRow onBadRow,

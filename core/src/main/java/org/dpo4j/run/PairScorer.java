@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
 import org.dpo4j.batch.ExampleBatch;
+import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
@@ -83,9 +85,9 @@ final class PairScorer {
     List<EncodedExample> batch = List.copyOf(waiting.subList(0, end));
     LogProbTable policy = compute(model, batch);
     Optional<LogProbTable> frozen = reference.map(other -> compute(other, batch));
+    measure(batch);
     for (int i = 0; i < batch.size(); i++) {
       EncodedExample pair = batch.get(i);
-      measure(pair, scored.size());
       int index = i;
       scored.add(
           new PairScore(
@@ -115,14 +117,31 @@ final class PairScorer {
    * Measures every pair at first. When there are enough tokens, every second measured pair is left
    * out, and from then on twice as many are passed over, so that the rest is spread evenly.
    */
-  private void measure(EncodedExample pair, int number) {
-    if (reference.isEmpty() || klTokens == 0 || number % stride != 0) {
+  private void measure(List<EncodedExample> batch) {
+    int first = scored.size();
+    List<Integer> numbers =
+        IntStream.range(first, first + batch.size())
+            .filter(number -> number % stride == 0)
+            .boxed()
+            .toList();
+    if (reference.isEmpty() || klTokens == 0 || numbers.isEmpty()) {
       return;
     }
-    ExampleBatch chosen =
-        ExampleBatch.of(List.of(pair.only(role -> role == CompletionRole.CHOSEN)));
-    double sum = TokenDivergence.of(model, reference.get(), chosen.sequences())[0];
-    measured.add(new Measured(number, sum, chosen.sequences().targets().length));
+    FlatSequences chosen =
+        ExampleBatch.of(
+                numbers.stream()
+                    .map(number -> batch.get(number - first))
+                    .map(pair -> pair.only(role -> role == CompletionRole.CHOSEN))
+                    .toList())
+            .sequences();
+    double[] sums = TokenDivergence.of(model, reference.get(), chosen);
+    int[] tokens = new int[sums.length];
+    for (int sequence : chosen.sequenceOf()) {
+      tokens[sequence]++;
+    }
+    for (int i = 0; i < sums.length; i++) {
+      measured.add(new Measured(numbers.get(i), sums[i], tokens[i]));
+    }
     while (measured.size() > 1 && tokens() > 2L * klTokens) {
       stride *= 2;
       measured.removeIf(one -> one.pair % stride != 0);
