@@ -83,7 +83,7 @@ class LivePageTest {
         .contains("<bdi>step 4</bdi>", "<bdi>step 0</bdi>")
         .contains(
             "<dd><bdi>Name a fruit.</bdi></dd>", "<dt>before training</dt>", "<dt>step 4</dt>")
-        .contains("<summary>between</summary>")
+        .contains("<summary>answers in between</summary>")
         .contains("Pairs with the lowest margins", "pairs32.jsonl:");
     assertThat(body(pages.get(1))).contains("<dt>chosen</dt><dd><bdi>", "at step ");
     assertThat(text(out)).doesNotContain("warning");
