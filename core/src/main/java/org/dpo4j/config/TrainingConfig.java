@@ -696,19 +696,14 @@ public record TrainingConfig(
       @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
           StepInterval loggingSteps,
       @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
-      @Option(value = "none", help = "event files in runs/, or an MLflow server")
-          List<Tracker> reportTo,
+      @Option(value = "none", help = "event files, or an MLflow server") List<Tracker> reportTo,
       @Option(help = "name of the run in MLflow (default: end of output_dir)")
           Optional<String> runName,
       @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
           boolean ledger,
-      @Option(
-              value = "3",
-              help = "prompts answered for the model card: how many, or a file of them")
+      @Option(value = "3", help = "prompts answered for the model card: a number, or a file")
           CountOrFile samplePrompts,
-      @Option(
-              value = "false",
-              help = "show the run live in a browser: true, or a port of this machine")
+      @Option(value = "false", help = "show the run live in a browser: true, or a port")
           LoopbackPort ui) {
 
     /** Whether TensorBoard reads the metrics of the run. */
@@ -742,7 +737,7 @@ public record TrainingConfig(
           int earlyStoppingPatience,
       @Option(value = "0", help = "smallest change of the metric that is an improvement")
           double earlyStoppingThreshold,
-      @Option(help = "diagnoses that stop the run, as unstable,over_optimised (default none)")
+      @Option(help = "diagnoses that stop the run, as unstable (default none)")
           Optional<List<Guard>> guard) {
     public Checkpoints {
       OptionChecks.atLeast("save_total_limit", saveTotalLimit, 0, "0 keeps all");
