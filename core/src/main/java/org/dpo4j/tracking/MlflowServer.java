@@ -70,7 +70,7 @@ public final class MlflowServer {
           "report_to",
           "mlflow needs the address of a tracking server in the environment",
           ADDRESS + " is not set",
-          "set it, for example %s=http://localhost:5000, where `mlflow server` listens"
+          "set it, for example %s=http://localhost:5000, where mlflow server listens"
               .formatted(ADDRESS));
     }
     URI base = base(address);
@@ -134,7 +134,7 @@ public final class MlflowServer {
 
   private static UsageException wrong(String found) {
     return new UsageException(
-        "%s in the environment must be an address such as http://localhost:5000 but %s; for runs in a folder or a data base start `mlflow server` on it"
+        "%s in the environment must be an address such as http://localhost:5000 but %s; for runs in a folder or a data base start mlflow server on it"
             .formatted(ADDRESS, found));
   }
 

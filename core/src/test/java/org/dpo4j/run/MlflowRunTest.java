@@ -215,7 +215,7 @@ class MlflowRunTest {
         .hasMessage(
             "report_to mlflow needs the address of a tracking server in the environment but"
                 + " MLFLOW_TRACKING_URI is not set; set it, for example"
-                + " MLFLOW_TRACKING_URI=http://localhost:5000, where `mlflow server` listens");
+                + " MLFLOW_TRACKING_URI=http://localhost:5000, where mlflow server listens");
   }
 
   @Test
