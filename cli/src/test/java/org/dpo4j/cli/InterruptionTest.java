@@ -55,8 +55,8 @@ class InterruptionTest {
         .contains("saved as %s/checkpoint-".formatted(out))
         .contains("to continue, repeat the command with --resume_from_checkpoint true");
     assertThat(names(out))
-        .hasSize(3)
-        .contains("ledger.jsonl", "metrics.jsonl")
+        .hasSize(4)
+        .contains("ledger.jsonl", "metrics.jsonl", "samples.jsonl")
         .anyMatch(InterruptionTest::isCheckpoint);
   }
 

@@ -696,7 +696,7 @@ public record TrainingConfig(
       @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
           StepInterval loggingSteps,
       @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
-      @Option(value = "none", help = "event files, or an MLflow server") List<Tracker> reportTo,
+      @Option(value = "none", help = "event files or an MLflow server") List<Tracker> reportTo,
       @Option(help = "name of the run in MLflow (default: end of output_dir)")
           Optional<String> runName,
       @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
