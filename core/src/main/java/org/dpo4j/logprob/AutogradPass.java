@@ -145,7 +145,7 @@ final class AutogradPass implements LogProbPass {
     for (int from = 0; from < scored; from += rows) {
       int to = Math.min(from + rows, scored);
       try (TensorScope inner = TensorScope.open()) {
-        Tensor logits = logits(from, to);
+        Tensor logits = tileLogits(from, to);
         Tensor found = logProbs(logits, from, to);
         try (NoGrad noGrad = NoGrad.open()) {
           all.narrow(0, from, to - from).copy_(found);
@@ -160,7 +160,7 @@ final class AutogradPass implements LogProbPass {
   }
 
   /** Shape (rows, vocabulary). */
-  private Tensor logits(int from, int to) {
+  private Tensor tileLogits(int from, int to) {
     Tensor sum =
         products
             .get(0)
@@ -223,6 +223,13 @@ final class AutogradPass implements LogProbPass {
   }
 
   @Override
+  public Tensor logits(int from, int to) {
+    try (NoGrad noGrad = NoGrad.open()) {
+      return tileLogits(from, to);
+    }
+  }
+
+  @Override
   public double routerLoss() {
     return routerLoss == null ? 0 : routerLoss.item_double();
   }
@@ -277,7 +284,7 @@ final class AutogradPass implements LogProbPass {
     try (TensorScope inner = TensorScope.open()) {
       Tensor found =
           tile.logProbs() == null
-              ? logProbs(logits(tile.from(), tile.to()), tile.from(), tile.to())
+              ? logProbs(tileLogits(tile.from(), tile.to()), tile.from(), tile.to())
               : tile.logProbs();
       if (found.requires_grad()) { // else no weight is trained
         found.backward(byLogProbs, new BoolOptional(), false, new TensorArrayRefOptional());

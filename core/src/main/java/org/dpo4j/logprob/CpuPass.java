@@ -102,6 +102,13 @@ final class CpuPass implements LogProbPass {
   }
 
   @Override
+  public Tensor logits(int from, int to) {
+    try (NoGrad noGrad = NoGrad.open()) {
+      return head.logits(from, to);
+    }
+  }
+
+  @Override
   public void backward(Tensor bySums, Tensor byWeightedSums) {
     if (!purpose.trains()) {
       throw new IllegalStateException("a pass for " + purpose + " has no backward pass");

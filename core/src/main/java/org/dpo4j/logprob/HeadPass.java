@@ -335,6 +335,15 @@ final class HeadPass implements AutoCloseable {
     return sum;
   }
 
+  /** Logits of some rows over the whole vocabulary, shape (to - from, vocabulary). */
+  Tensor logits(int from, int to) {
+    Tensor sum = matrix(0).times(Tensors.rows(inputs.get(0), 0, from, to), true, head.bias());
+    for (int i = 1; i < inputs.size(); i++) {
+      sum = matrix(i).plusTimes(sum, Tensors.rows(inputs.get(i), 0, from, to), true);
+    }
+    return sum;
+  }
+
   private Matrix part(int product, Tile tile) {
     return matrix(product).rows(tile.from(), tile.count());
   }

@@ -15,6 +15,16 @@ public interface LogProbPass extends AutoCloseable {
   TokenStatistics tokens();
 
   /**
+   * The logits of some completion tokens, computed again from the saved inputs of the head, without
+   * gradients: the blocks are not run again.
+   *
+   * @param from first token of {@link org.dpo4j.batch.FlatSequences#targets}
+   * @param to end of the tokens, exclusive
+   * @return shape (to - from, vocabulary), new memory in the current scope
+   */
+  Tensor logits(int from, int to);
+
+  /**
    * The {@link org.dpo4j.model.RouterLoss} of the pass times its coefficient; 0 for a model without
    * routers and for {@link LogProbEngine.Purpose#SUMS}.
    */

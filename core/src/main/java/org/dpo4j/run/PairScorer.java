@@ -4,20 +4,22 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.dpo4j.DpoException;
+import org.dpo4j.Interruption;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.batch.TokenBudget;
-import org.dpo4j.data.CompletionRole;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.evaluate.ModelScores;
 import org.dpo4j.evaluate.PairScore;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
-import org.dpo4j.logprob.LogProbTable;
+import org.dpo4j.logprob.LogProbPass;
 import org.dpo4j.logprob.TokenDivergence;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.torch.TensorScope;
+import org.dpo4j.torch.Tensors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Scores pairs as they come, in batches of the size of a reference pass. A pair takes about 100
@@ -29,24 +31,20 @@ final class PairScorer {
   private static final int MOST_SHOWN = 5;
 
   private final CausalLm model;
-  private final Optional<CausalLm> reference;
-  private final int klTokens;
+  private final @Nullable CausalLm reference;
+  private final DivergenceSample sample;
   private final List<EncodedExample> waiting = new ArrayList<>();
   private final List<PairScore> scored = new ArrayList<>();
-  private final List<Measured> measured = new ArrayList<>();
-  private int stride = 1;
-
-  /** The divergence on a chosen completion. */
-  private record Measured(int pair, double sum, int tokens) {}
 
   /**
+   * @param reference null for none
    * @param klTokens about how many tokens of chosen completions the divergence is measured on; 0
    *     for none
    */
-  PairScorer(CausalLm model, Optional<CausalLm> reference, int klTokens) {
+  PairScorer(CausalLm model, @Nullable CausalLm reference, int klTokens) {
     this.model = model;
     this.reference = reference;
-    this.klTokens = klTokens;
+    this.sample = new DivergenceSample(klTokens);
   }
 
   /** Adds a pair; the scores of all before the current batch are in {@link #pairs}. */
@@ -82,74 +80,56 @@ final class PairScorer {
   }
 
   private void flush(int end) {
+    Interruption.check("after %d pairs were scored".formatted(scored.size()));
     List<EncodedExample> batch = List.copyOf(waiting.subList(0, end));
-    LogProbTable policy = compute(model, batch);
-    Optional<LogProbTable> frozen = reference.map(other -> compute(other, batch));
-    measure(batch);
-    for (int i = 0; i < batch.size(); i++) {
-      EncodedExample pair = batch.get(i);
-      int index = i;
-      scored.add(
-          new PairScore(
-              pair.origin(),
-              pair.promptIds().length,
-              pair.chosenIds().length,
-              pair.rejectedIds().length,
-              policy.chosen(i),
-              policy.rejected(i),
-              frozen.map(table -> table.chosen(index)).orElse(Double.NaN),
-              frozen.map(table -> table.rejected(index)).orElse(Double.NaN)));
+    FlatSequences sequences = ExampleBatch.of(batch).sequences();
+    try (TensorScope scope = TensorScope.open();
+        LogProbPass policy = forward(model, sequences);
+        @Nullable LogProbPass frozen = reference == null ? null : forward(reference, sequences)) {
+      if (frozen != null) {
+        sample.add(
+            chosen(sequences),
+            one -> TokenDivergence.sum(policy, frozen, one.from(), one.to()));
+      }
+      double[] logProbs = Tensors.toDoubles(policy.sums());
+      double @Nullable [] references = frozen == null ? null : Tensors.toDoubles(frozen.sums());
+      for (int i = 0; i < batch.size(); i++) {
+        EncodedExample pair = batch.get(i);
+        scored.add(
+            new PairScore(
+                pair.origin(),
+                pair.promptIds().length,
+                pair.chosenIds().length,
+                pair.rejectedIds().length,
+                logProbs[2 * i],
+                logProbs[2 * i + 1],
+                references == null ? Double.NaN : references[2 * i],
+                references == null ? Double.NaN : references[2 * i + 1]));
+      }
     }
     waiting.subList(0, end).clear();
   }
 
-  private static LogProbTable compute(CausalLm model, List<EncodedExample> batch) {
-    return LogProbTable.compute(
-        LogProbEngine.cpu(),
-        model,
-        batch,
-        LengthDesensitizing.NONE,
-        TokenBudget.DEFAULT,
-        done -> {});
+  private static LogProbPass forward(CausalLm model, FlatSequences sequences) {
+    return LogProbEngine.cpu()
+        .forward(model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.SUMS);
   }
 
-  /**
-   * Measures every pair at first. When there are enough tokens, every second measured pair is left
-   * out, and from then on twice as many are passed over, so that the rest is spread evenly.
-   */
-  private void measure(List<EncodedExample> batch) {
-    int first = scored.size();
-    List<Integer> numbers =
-        IntStream.range(first, first + batch.size())
-            .filter(number -> number % stride == 0)
-            .boxed()
-            .toList();
-    if (reference.isEmpty() || klTokens == 0 || numbers.isEmpty()) {
-      return;
+  /** The chosen completions of the batch: of sequences 2i and 2i + 1, the first is the chosen one. */
+  private List<DivergenceSample.Completion> chosen(FlatSequences sequences) {
+    int[] sequenceOf = sequences.sequenceOf(); // ascending
+    List<DivergenceSample.Completion> chosen = new ArrayList<>();
+    for (int from = 0, to; from < sequenceOf.length; from = to) {
+      to = from;
+      while (to < sequenceOf.length && sequenceOf[to] == sequenceOf[from]) {
+        to++;
+      }
+      if (sequenceOf[from] % 2 == 0) {
+        chosen.add(
+            new DivergenceSample.Completion(scored.size() + sequenceOf[from] / 2, from, to));
+      }
     }
-    FlatSequences chosen =
-        ExampleBatch.of(
-                numbers.stream()
-                    .map(number -> batch.get(number - first))
-                    .map(pair -> pair.only(role -> role == CompletionRole.CHOSEN))
-                    .toList())
-            .sequences();
-    double[] sums = TokenDivergence.of(model, reference.get(), chosen);
-    int[] tokens = new int[sums.length];
-    for (int sequence : chosen.sequenceOf()) {
-      tokens[sequence]++;
-    }
-    for (int i = 0; i < sums.length; i++) {
-      measured.add(new Measured(numbers.get(i), sums[i], tokens[i]));
-    }
-    while (measured.size() > 1 && tokens() > 2L * klTokens) {
-      stride *= 2;
-      measured.removeIf(one -> one.pair % stride != 0);
-    }
-  }
-
-  private long tokens() {
-    return measured.stream().mapToLong(Measured::tokens).sum();
+    return chosen;
   }
 
   /** The scores so far, in order. */
@@ -159,9 +139,6 @@ final class PairScorer {
 
   /** The divergence from the reference; empty if it was not measured. */
   Optional<ModelScores.Divergence> divergence() {
-    double sum = measured.stream().mapToDouble(Measured::sum).sum();
-    return tokens() == 0
-        ? Optional.empty()
-        : Optional.of(new ModelScores.Divergence(sum / tokens(), tokens(), measured.size()));
+    return sample.divergence();
   }
 }
