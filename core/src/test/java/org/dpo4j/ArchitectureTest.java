@@ -37,6 +37,7 @@ class ArchitectureTest {
           "encode",
           "survey",
           "torch",
+          "ranks",
           "batch",
           "model",
           "weights",

@@ -78,13 +78,18 @@ public final class ResumeRules {
           "early_stopping_threshold",
           "guard",
           "on_nan",
-          "on_nan_limit");
+          "on_nan_limit",
+          "ddp_timeout");
 
   /** How long the run is; the learning rate depends on it. */
   private static final Set<String> LENGTH = Set.of("num_train_epochs", "max_steps");
 
   /** How steps are computed: another value changes rounding. */
   private static final Set<String> ROUNDING = Set.of("threads", "device", "engine");
+
+  /** How the examples of a step are divided. */
+  private static final Set<String> MICRO_BATCH =
+      Set.of("per_device_train_batch_size", "gradient_accumulation_steps");
 
   /** Texts of the options that have a default. */
   private static final Map<String, String> DEFAULTS = defaults();
@@ -124,6 +129,17 @@ public final class ResumeRules {
    * @throws UsageException if an option differs that would make another run of it
    */
   public static List<String> check(Map<String, String> saved, TrainingConfig config) {
+    return check(saved, config, false);
+  }
+
+  /**
+   * As above.
+   *
+   * @param sameSteps whether steps have the same examples, and the same sum over them, however they
+   *     are divided into micro-batches
+   */
+  public static List<String> check(
+      Map<String, String> saved, TrainingConfig config, boolean sameSteps) {
     List<String> refused = new ArrayList<>();
     List<String> rounding = new ArrayList<>();
     Map<String, String> given = texts(config);
@@ -137,7 +153,8 @@ public final class ResumeRules {
             return;
           }
           String change = OptionText.of("{%s} was %s and is now %s", name, shown(before), now);
-          (ROUNDING.contains(name) ? rounding : refused).add(change);
+          boolean rounds = ROUNDING.contains(name) || (sameSteps && MICRO_BATCH.contains(name));
+          (rounds ? rounding : refused).add(change);
         });
     saved.forEach(
         (name, before) -> {

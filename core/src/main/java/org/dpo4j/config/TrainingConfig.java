@@ -860,7 +860,9 @@ public record TrainingConfig(
       @Option(value = "false", help = "bfloat16 matrix products, where faster") boolean bf16,
       @Option(value = "false", help = "recompute activations in the backward pass: less memory")
           boolean gradientCheckpointing,
-      @Option(value = "cpu", help = "hand-written passes or autograd (slower)") EngineType engine) {
+      @Option(value = "cpu", help = "hand-written passes or autograd (slower)") EngineType engine,
+      @Option(value = "1800", help = "longest wait for other processes of the run, in seconds")
+          int ddpTimeout) {
 
     /**
      * The device of weights and passes.
@@ -885,6 +887,7 @@ public record TrainingConfig(
 
     public Engine {
       OptionChecks.threads(threads);
+      OptionChecks.atLeast("ddp_timeout", ddpTimeout, 1, "1800 is the default");
     }
   }
 }

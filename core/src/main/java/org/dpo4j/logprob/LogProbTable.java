@@ -10,6 +10,7 @@ import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.TokenBudget;
 import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
@@ -83,7 +84,25 @@ public final class LogProbTable {
       LengthDesensitizing tail,
       TokenBudget budget,
       IntConsumer progress) {
-    return compute(engine, model, examples, tail, from -> budget.end(examples, from), progress);
+    return compute(engine, model, examples, tail, budget, Ranks.ALONE, progress);
+  }
+
+  /**
+   * As above, with several ranks, of which each computes every n-th of the same batches: the table
+   * has the same bytes as one that is computed alone.
+   *
+   * @param ranks all get the whole table
+   */
+  public static LogProbTable compute(
+      LogProbEngine engine,
+      CausalLm model,
+      List<EncodedExample> examples,
+      LengthDesensitizing tail,
+      TokenBudget budget,
+      Ranks ranks,
+      IntConsumer progress) {
+    return compute(
+        engine, model, examples, tail, from -> budget.end(examples, from), ranks, progress);
   }
 
   /**
@@ -109,6 +128,7 @@ public final class LogProbTable {
         examples,
         tail,
         from -> from + Math.min(batchSize, examples.size() - from), // cannot overflow
+        Ranks.ALONE,
         progress);
   }
 
@@ -118,12 +138,17 @@ public final class LogProbTable {
       List<EncodedExample> examples,
       LengthDesensitizing tail,
       Cut cut,
+      Ranks ranks,
       IntConsumer progress) {
     int completions = examples.isEmpty() ? 1 : examples.get(0).completions().size();
     double[] values = new double[completions * examples.size()];
+    int number = 0;
     for (int from = 0, to; from < examples.size(); from = to) {
       Interruption.check("after %d of %d examples were scored".formatted(from, examples.size()));
       to = cut.end(from);
+      if (number++ % ranks.size() != ranks.rank()) {
+        continue;
+      }
       ExampleBatch batch = ExampleBatch.of(examples.subList(from, to));
       try (TensorScope scope = TensorScope.open();
           LogProbPass pass =
@@ -137,7 +162,7 @@ public final class LogProbTable {
       }
       progress.accept(to);
     }
-    return new LogProbTable(values, completions);
+    return new LogProbTable(ranks.sum(values), completions);
   }
 
   /**
@@ -151,6 +176,11 @@ public final class LogProbTable {
       int batchSize,
       IntConsumer progress) {
     return compute(engine, model, examples, LengthDesensitizing.NONE, batchSize, progress);
+  }
+
+  /** log pi(y given x) of each completion, of one example after the other. */
+  public double[] values() {
+    return values.clone();
   }
 
   /** How many examples there are. */

@@ -100,6 +100,11 @@ public interface CausalLm extends AutoCloseable {
     return null;
   }
 
+  /** Whether passes with a dropout seed differ from those without. */
+  default boolean hasDropout() {
+    return false;
+  }
+
   /** Applies the limit of logits: any shape in, the same out. */
   default Tensor capLogits(Tensor logits) {
     double cap = logitCap();

@@ -292,6 +292,13 @@ public final class OptionTable<C> {
     return build(values);
   }
 
+  /** The record with one option as if it were not given. */
+  public C without(C config, String option) {
+    Map<String, Object> values = write(config);
+    values.remove(names.getOrDefault(option, option));
+    return build(values);
+  }
+
   private static Object get(RecordComponent component, Object owner) {
     try {
       return component.getAccessor().invoke(owner);

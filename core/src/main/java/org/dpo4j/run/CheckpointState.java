@@ -31,6 +31,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param identity hashes of what the run reads, by name
  * @param options all options, as texts
  * @param threads of the engine
+ * @param ranks processes that trained together
  * @param seconds wall time of the run so far
  * @param referenceSeconds the part of it that reference log-probabilities took
  * @param startLoss loss before the first update; null where theory does not give it
@@ -49,6 +50,7 @@ public record CheckpointState(
     Map<String, String> identity,
     Map<String, String> options,
     int threads,
+    int ranks,
     double seconds,
     double referenceSeconds,
     @Nullable Double startLoss,
@@ -101,6 +103,9 @@ public record CheckpointState(
         if (evaluation instanceof ObjectNode report && !report.has("dataset")) {
           report.put("dataset", ""); // written before evaluation sets had names
         }
+      }
+      if (tree instanceof ObjectNode state && !state.has("ranks")) {
+        state.put("ranks", 1); // written before there were several
       }
       return JSON.treeToValue(tree, CheckpointState.class);
     } catch (JacksonException e) {

@@ -30,19 +30,23 @@ final class DivergenceSample {
 
   private final int tokens;
   private final List<Measured> measured = new ArrayList<>();
-  private int stride = 1;
+  private final long pairs;
+  private int stride; // 0 before the first batch
 
   /**
    * @param tokens to measure; at most twice as many are, unless one completion is longer. 0
    *     measures none
+   * @param pairs about how many there are
    */
-  DivergenceSample(int tokens) {
+  DivergenceSample(int tokens, long pairs) {
     this.tokens = tokens;
+    this.pairs = pairs;
   }
 
   /**
-   * Measures those of a batch that belong to the sample: every one at first. When there are too
-   * many tokens, every second is left out, and from then on twice as many are passed over.
+   * Measures those of a batch that belong to the sample: every n-th pair, where the lengths of the
+   * first batch tell n. If there are too many tokens after all, every second is left out, and from
+   * then on twice as many pairs are passed over.
    *
    * @param batch in the order of the pairs
    * @param sum gives the divergence summed over the tokens of a completion
@@ -50,6 +54,9 @@ final class DivergenceSample {
   void add(List<Completion> batch, ToDoubleFunction<Completion> sum) {
     if (tokens == 0) {
       return;
+    }
+    if (stride == 0) {
+      stride = stride(batch);
     }
     List<Completion> chosen = new ArrayList<>(batch);
     chosen.removeIf(this::passedOver);
@@ -62,6 +69,11 @@ final class DivergenceSample {
     for (Completion completion : chosen) {
       measured.add(new Measured(completion, sum.applyAsDouble(completion)));
     }
+  }
+
+  private int stride(List<Completion> batch) {
+    double mean = batch.stream().mapToInt(Completion::tokens).average().orElse(0);
+    return (int) Math.max(1, Math.min(Integer.MAX_VALUE / 2, pairs * mean / tokens));
   }
 
   private boolean passedOver(Completion completion) {

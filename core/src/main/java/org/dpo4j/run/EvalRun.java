@@ -202,7 +202,8 @@ public final class EvalRun {
   private ModelScores score(
       EvaluatedModel model, ModelBundle inputs, Optional<CausalLm> reference) {
     done = 0;
-    PairScorer scorer = new PairScorer(inputs.model(), reference.orElse(null), config.klTokens());
+    PairScorer scorer =
+        new PairScorer(inputs.model(), reference.orElse(null), config.klTokens(), rows);
     PromptClusters prompts = new PromptClusters();
     boolean first = reading.isEmpty();
     ExampleDataset.ReadSummary summary =

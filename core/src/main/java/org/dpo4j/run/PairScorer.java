@@ -40,11 +40,12 @@ final class PairScorer {
    * @param reference null for none
    * @param klTokens about how many tokens of chosen completions the divergence is measured on; 0
    *     for none
+   * @param pairs about how many there are
    */
-  PairScorer(CausalLm model, @Nullable CausalLm reference, int klTokens) {
+  PairScorer(CausalLm model, @Nullable CausalLm reference, int klTokens, long pairs) {
     this.model = model;
     this.reference = reference;
-    this.sample = new DivergenceSample(klTokens);
+    this.sample = new DivergenceSample(klTokens, pairs);
   }
 
   /** Adds a pair; the scores of all before the current batch are in {@link #pairs}. */
@@ -88,8 +89,7 @@ final class PairScorer {
         @Nullable LogProbPass frozen = reference == null ? null : forward(reference, sequences)) {
       if (frozen != null) {
         sample.add(
-            chosen(sequences),
-            one -> TokenDivergence.sum(policy, frozen, one.from(), one.to()));
+            chosen(sequences), one -> TokenDivergence.sum(policy, frozen, one.from(), one.to()));
       }
       double[] logProbs = Tensors.toDoubles(policy.sums());
       double @Nullable [] references = frozen == null ? null : Tensors.toDoubles(frozen.sums());
@@ -115,7 +115,9 @@ final class PairScorer {
         .forward(model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.SUMS);
   }
 
-  /** The chosen completions of the batch: of sequences 2i and 2i + 1, the first is the chosen one. */
+  /**
+   * The chosen completions of the batch: of sequences 2i and 2i + 1, the first is the chosen one.
+   */
   private List<DivergenceSample.Completion> chosen(FlatSequences sequences) {
     int[] sequenceOf = sequences.sequenceOf(); // ascending
     List<DivergenceSample.Completion> chosen = new ArrayList<>();
@@ -125,8 +127,7 @@ final class PairScorer {
         to++;
       }
       if (sequenceOf[from] % 2 == 0) {
-        chosen.add(
-            new DivergenceSample.Completion(scored.size() + sequenceOf[from] / 2, from, to));
+        chosen.add(new DivergenceSample.Completion(scored.size() + sequenceOf[from] / 2, from, to));
       }
     }
     return chosen;

@@ -29,6 +29,7 @@ import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbTable;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.options.OptionType;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.reference.DamagedReferenceException;
 import org.dpo4j.reference.PrecomputedReference;
 import org.dpo4j.reference.ReferenceCache;
@@ -50,6 +51,7 @@ final class ReferenceTables {
   private static final int MOST_ROWS = 20;
 
   private final TrainingConfig config;
+  private final Ranks ranks;
   private final Consumer<String> say;
   private final Optional<ReferenceCache> cache;
   private final LengthDesensitizing tail;
@@ -79,6 +81,7 @@ final class ReferenceTables {
    * @param files the reference's
    * @param datasets of training and, if any, of held-out pairs
    * @param computation the number type in which the reference computes
+   * @param ranks that train together: rank 0 has the cache, and all compute
    * @param say receives a line about each table
    */
   ReferenceTables(
@@ -86,10 +89,12 @@ final class ReferenceTables {
       ReferenceFiles files,
       List<ExampleDataset> datasets,
       String computation,
+      Ranks ranks,
       Consumer<String> say) {
     this.config = config;
+    this.ranks = ranks;
     this.say = say;
-    this.cache = CacheFolder.of(config).map(ReferenceCache::new);
+    this.cache = ranks.first() ? CacheFolder.of(config).map(ReferenceCache::new) : Optional.empty();
     this.tail = config.loss().objective().tail();
     cache.ifPresentOrElse(ReferenceCache::removeStale, () -> say.accept("off"));
     for (ExampleDataset dataset : datasets) {
@@ -98,7 +103,23 @@ final class ReferenceTables {
           cache.isEmpty() ? null : ReferenceKey.of(files, dataset.examples(), tail, computation);
       Entry entry = new Entry(use, dataset, key);
       cache.ifPresent(found -> find(found, entry));
+      if (ranks.several()) {
+        share(entry);
+      }
       entries.add(entry);
+    }
+  }
+
+  /** Gives a table that rank 0 has found to all. */
+  private void share(Entry entry) {
+    LogProbTable found = entry.table;
+    if (ranks.any(found != null)) {
+      int completions = (int) ranks.ofFirst(found == null ? 0 : found.completions())[0];
+      double[] values =
+          found == null
+              ? new double[completions * entry.dataset.examples().size()]
+              : found.values();
+      entry.table = LogProbTable.of(ranks.ofFirst(values), completions);
     }
   }
 
@@ -142,6 +163,7 @@ final class ReferenceTables {
               entry.dataset.examples(),
               tail,
               TokenBudget.DEFAULT,
+              ranks,
               done -> progress.update("reference", done, pairs, ""));
       requireFinite(table, entry.dataset.examples());
       entry.table = table;

@@ -12,6 +12,7 @@ import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.WeightMemory;
 import org.dpo4j.model.WeightStorage;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.reference.MovingReference;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
@@ -26,20 +27,24 @@ import org.dpo4j.weights.ModelReader;
 final class References {
   private final TrainingConfig config;
   private final Optional<ReferenceFiles> files;
+  private final Ranks ranks;
   private final Progress progress;
   private final Consumer<String> cacheWords;
 
   /**
    * @param files the reference's, as {@link #files}
+   * @param ranks that train together
    * @param cacheWords receives messages about the use of the cache
    */
   References(
       TrainingConfig config,
       Optional<ReferenceFiles> files,
+      Ranks ranks,
       Progress progress,
       Consumer<String> cacheWords) {
     this.config = config;
     this.files = files;
+    this.ranks = ranks;
     this.progress = progress;
     this.cacheWords = cacheWords;
   }
@@ -167,7 +172,8 @@ final class References {
   }
 
   private ReferenceTables tables(List<ExampleDataset> datasets, String computation) {
-    return new ReferenceTables(config, files.orElseThrow(), datasets, computation, cacheWords);
+    return new ReferenceTables(
+        config, files.orElseThrow(), datasets, computation, ranks, cacheWords);
   }
 
   private List<TrainingData> moving(

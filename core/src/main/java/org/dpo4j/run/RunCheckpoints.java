@@ -17,6 +17,7 @@ import org.dpo4j.checkpoint.OutputFolder;
 import org.dpo4j.config.ResumeRules;
 import org.dpo4j.config.SaveStrategy;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.report.EarlyAccuracy;
 import org.dpo4j.report.RunHistory;
 import org.dpo4j.report.RunOutput;
@@ -39,6 +40,7 @@ final class RunCheckpoints implements Checkpointing {
   private final EarlyAccuracy early;
   private final RunOutput output;
   private final int interval;
+  private final Ranks ranks;
   private final DoubleSupplier seconds;
   private double referenceSeconds;
 
@@ -46,6 +48,7 @@ final class RunCheckpoints implements Checkpointing {
    * @param identity of the run
    * @param history receives each event before a checkpoint is saved
    * @param interval steps between checkpoints
+   * @param ranks that train together
    * @param seconds wall time of the run so far
    */
   RunCheckpoints(
@@ -58,6 +61,7 @@ final class RunCheckpoints implements Checkpointing {
       EarlyAccuracy early,
       RunOutput output,
       int interval,
+      Ranks ranks,
       DoubleSupplier seconds) {
     this.config = config;
     this.settings = settings;
@@ -68,6 +72,7 @@ final class RunCheckpoints implements Checkpointing {
     this.early = early;
     this.output = output;
     this.interval = interval;
+    this.ranks = ranks;
     this.seconds = seconds;
   }
 
@@ -160,6 +165,7 @@ final class RunCheckpoints implements Checkpointing {
         identity.hashes(),
         ResumeRules.texts(config),
         Engine.threads(),
+        ranks.size(),
         seconds.getAsDouble(),
         referenceSeconds,
         startLoss.isPresent() ? startLoss.getAsDouble() : null,

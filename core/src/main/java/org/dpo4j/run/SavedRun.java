@@ -21,6 +21,7 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.optim.LearningRateSchedule;
 import org.dpo4j.report.RunOutput;
+import org.dpo4j.report.ShortNumber;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.train.Trainer;
 import org.dpo4j.train.TrainingSession;
@@ -32,6 +33,9 @@ import org.dpo4j.train.TrainingSession;
  * @param state everything of the earlier run besides its tensors
  */
 record SavedRun(Path folder, CheckpointState state) {
+
+  private static final List<String> MICRO_BATCH =
+      List.of("per_device_train_batch_size", "gradient_accumulation_steps");
 
   /**
    * Opens the checkpoint that the options name.
@@ -114,7 +118,7 @@ record SavedRun(Path folder, CheckpointState state) {
   /** The configuration with the micro-batch that the run had, where steps have as many examples. */
   TrainingConfig withMicroBatch(TrainingConfig config) {
     TrainingConfig other = config;
-    for (String name : List.of("per_device_train_batch_size", "gradient_accumulation_steps")) {
+    for (String name : MICRO_BATCH) {
       String had = state.options().get(name);
       other = had == null ? other : other.with(name, had);
     }
@@ -144,6 +148,7 @@ record SavedRun(Path folder, CheckpointState state) {
    * Compares the run with the one that saved the checkpoint.
    *
    * @param identity hashes of this run's inputs, by name
+   * @param ranks processes that train together
    * @param output receives notes about what may differ
    * @throws UsageException if it is another run
    */
@@ -151,8 +156,11 @@ record SavedRun(Path folder, CheckpointState state) {
       TrainingConfig config,
       Map<String, String> identity,
       Trainer.Settings settings,
+      int ranks,
       RunOutput output) {
-    List<String> rounding = new ArrayList<>(ResumeRules.check(state.options(), config));
+    List<String> rounding =
+        new ArrayList<>(
+            ResumeRules.check(state.options(), config, sameSteps(config, settings, ranks)));
     for (RunIdentity.Part part : RunIdentity.PARTS) {
       String before = state.identity().getOrDefault(part.name(), RunIdentity.NONE);
       String now = identity.getOrDefault(part.name(), RunIdentity.NONE);
@@ -166,6 +174,11 @@ record SavedRun(Path folder, CheckpointState state) {
     }
     if (state.threads() != Engine.threads()) {
       rounding.add("%d threads were used and now %d".formatted(state.threads(), Engine.threads()));
+    }
+    if (state.ranks() != ranks) {
+      rounding.add(
+          "%s trained together and now %d"
+              .formatted(ShortNumber.count(state.ranks(), "rank"), ranks));
     }
     if (!rounding.isEmpty()) {
       output.note(
@@ -183,6 +196,20 @@ record SavedRun(Path folder, CheckpointState state) {
     if (settings.maxSteps() != state.maxSteps()) {
       noteLength(config, settings, output);
     }
+  }
+
+  /** Whether a step has the same examples as before, and their sum is the same. */
+  private boolean sameSteps(TrainingConfig config, Trainer.Settings settings, int ranks) {
+    TrainingConfig before = config;
+    for (String name : MICRO_BATCH) {
+      String had = state.options().get(name);
+      before = had == null ? before : before.with(name, had);
+    }
+    boolean dropout = config.lora().usePeft() && !config.lora().disableDropout();
+    return config.loss().objective().loss().separable()
+        && !dropout
+        && before.batching().examplesOfStep() * state.ranks()
+            == config.batching().examplesOfStep() * ranks;
   }
 
   private void noteLength(TrainingConfig config, Trainer.Settings settings, RunOutput output) {

@@ -36,6 +36,8 @@ import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.data.DataInput;
 import org.dpo4j.data.NamedInput;
 import org.dpo4j.options.MemorySize;
+import org.dpo4j.ranks.RankAddress;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ReferenceFiles;
 import org.dpo4j.report.Conclusion;
@@ -82,6 +84,7 @@ public final class TrainingRun {
   private final RunOutput output;
   private final DiskSpace disk;
   private final long memory;
+  private final Ranks ranks;
   private final Prose prose;
   private final RunHistory history = new RunHistory();
   private final EarlyAccuracy early = new EarlyAccuracy();
@@ -96,6 +99,14 @@ public final class TrainingRun {
   private final Optional<DiagnosisGuard> guard;
   private final Listeners listeners;
 
+  /**
+   * A moment of a run.
+   *
+   * @param step steps done
+   * @param epoch passes over the training examples
+   */
+  private record Moment(int step, double epoch) {}
+
   private TrainingRun(
       TrainingConfig config,
       ProgramInputs given,
@@ -103,8 +114,10 @@ public final class TrainingRun {
       DiskSpace disk,
       long memory,
       Map<String, String> environment,
+      Ranks ranks,
       Cancellation cancellation,
       List<? extends TrainingListener> added) {
+    this.ranks = ranks;
     this.config = config;
     this.given = given;
     this.live =
@@ -172,7 +185,7 @@ public final class TrainingRun {
 
   private Optional<EarlyStopping> earlyStopping(TrainingConfig config) {
     TrainingConfig.Checkpoints checkpoints = config.checkpoints();
-    return checkpoints.earlyStoppingPatience() == 0
+    return checkpoints.earlyStoppingPatience() == 0 || !ranks.first()
         ? Optional.empty()
         : Optional.of(
             new EarlyStopping(
@@ -183,7 +196,7 @@ public final class TrainingRun {
   }
 
   private Optional<DiagnosisGuard> guard(TrainingConfig config) {
-    return config.checkpoints().guards().isEmpty()
+    return config.checkpoints().guards().isEmpty() || !ranks.first()
         ? Optional.empty()
         : Optional.of(
             new DiagnosisGuard(
@@ -223,24 +236,31 @@ public final class TrainingRun {
     return run(config, given, output, System.getenv(), cancellation, listeners);
   }
 
-  /** A run with another environment, for tests. */
-  static TrainingResult run(
+  /**
+   * As above, with other environment variables than those of the process: they tell the rank of a
+   * run of several processes ({@link RankAddress}), and the addresses of servers.
+   */
+  public static TrainingResult run(
       TrainingConfig config,
       ProgramInputs given,
       RunOutput output,
       Map<String, String> environment,
       Cancellation cancellation,
       List<? extends TrainingListener> listeners) {
-    return new TrainingRun(
-            config,
-            given,
-            output,
-            DiskSpace.OF_MACHINE,
-            MemorySize.ofMachine(),
-            environment,
-            cancellation,
-            listeners)
-        .run();
+    return RankRun.of(config, environment, output)
+        .run(
+            (own, ownOutput, ranks) ->
+                new TrainingRun(
+                        own,
+                        given,
+                        ownOutput,
+                        DiskSpace.OF_MACHINE,
+                        MemorySize.ofMachine(),
+                        environment,
+                        ranks,
+                        cancellation,
+                        ranks.first() ? listeners : List.of())
+                    .run());
   }
 
   /** A run on another disk, for tests. */
@@ -257,6 +277,7 @@ public final class TrainingRun {
             disk,
             memory,
             System.getenv(),
+            Ranks.ALONE,
             new Cancellation(),
             List.of())
         .run();
@@ -344,27 +365,30 @@ public final class TrainingRun {
     Optional<ReferenceFiles> files = References.files(config, inputs.loaded().checkpoint());
     new TrainingHeader(config, settings, output).print(inputs, pairs, files, saving);
     DataFacts facts = DataFacts.of(config, pairs, inputs.tokenizer().template() != null, output);
-    saving
-        .disk()
-        .training(
-            config,
-            pairs,
-            settings.maxSteps(),
-            settings.plan().stepsPerEpoch(),
-            inputs.model().trained().count())
-        .require(config.output().outputDir(), disk, pairs.bytes());
+    if (ranks.first()) {
+      saving
+          .disk()
+          .training(
+              config,
+              pairs,
+              settings.maxSteps(),
+              settings.plan().stepsPerEpoch(),
+              inputs.model().trained().count())
+          .require(config.output().outputDir(), disk, pairs.bytes());
+    }
     RunIdentity identity = new RunIdentity(config, inputs, pairs, files);
     saved.ifPresent(run -> continueFrom(run, identity, settings));
     RunClock clock = new RunClock(saved.map(run -> run.state().seconds()).orElse(0.0));
     RunCheckpoints checkpoints =
         new RunCheckpoints(
-            config, settings, folder, inputs, identity, history, early, output, saveSteps, clock);
-    if (checkpoints.enabled()) {
+            config, settings, folder, inputs, identity, history, early, output, saveSteps, ranks,
+            clock);
+    if (checkpoints.enabled() && ranks.first()) {
       identity.hashes(); // of the inputs as they are now
     }
     TrainingSummary summary = new TrainingSummary(config, settings, output);
     listeners.start(start(settings, pairs, inputs, folder, saved));
-    if (listeners.reasonToEnd() != EndReason.COMPLETED) {
+    if (ranks.any(listeners.reasonToEnd() != EndReason.COMPLETED)) {
       return nothingTrained(summary, settings, folder);
     }
 
@@ -382,6 +406,9 @@ public final class TrainingRun {
       return nothingTrained(summary, settings, folder);
     }
     TrainingTotals totals = trained.get();
+    if (!ranks.first()) {
+      return result(settings, totals, folder.target(), List.of());
+    }
     if (totals.endReason() == EndReason.SUSPENDED) {
       summary.suspended(totals, folder.checkpoints().all().stream().findFirst());
       return result(settings, totals, folder.target(), List.of());
@@ -489,7 +516,7 @@ public final class TrainingRun {
   }
 
   private void continueFrom(SavedRun run, RunIdentity identity, Trainer.Settings settings) {
-    run.requireSameRun(config, identity.hashes(), settings, output);
+    run.requireSameRun(config, identity.hashes(), settings, ranks.size(), output);
     CheckpointState state = run.state();
     output.restoreWarnings(state.warnings());
     early.restore(state.early());
@@ -545,6 +572,7 @@ public final class TrainingRun {
           new References(
                   config,
                   files,
+                  ranks,
                   new EndingProgress(output.progress(), listeners),
                   line -> prose.line("reference cache: %s", line))
               .of(inputs, pairs.datasets());
@@ -566,9 +594,16 @@ public final class TrainingRun {
       inputs.tokenizer().close(); // tens of megabytes that training does not need
       Engine.releaseFreeMemory();
       TrainingSession session =
-          new TrainingSession(inputs.model(), data.get(0), config.loss().objective(), settings);
-      Trainer trainer = new Trainer(session, evaluation, checkpoints, listeners, pairListener());
-      Optional<EvaluationReport> best;
+          new TrainingSession(
+              inputs.model(), data.get(0), config.loss().objective(), settings, ranks);
+      Trainer trainer =
+          new Trainer(
+              session,
+              evaluation,
+              ranks.first() ? checkpoints : null,
+              listeners,
+              ranks.first() ? pairListener() : ExampleListener.NONE);
+      Optional<Moment> best;
       EndReason reason;
       try (session) {
         saved.ifPresent(
@@ -578,6 +613,8 @@ public final class TrainingRun {
               earlyStopping.ifPresent(stopping -> stopping.check(listeners.control()));
               guard.ifPresent(guarding -> guarding.check(run.step(), listeners.control()));
             });
+        session.shareState();
+        shareLastEvaluation(trainer);
         trainer.train();
         reason = endReason(trainer); // evaluations of the saved weights stop nothing
         best = loadBest(trainer, session, inputs, checkpoints);
@@ -631,19 +668,21 @@ public final class TrainingRun {
   /**
    * Replaces the last weights by those of the best checkpoint, if the run asks for it.
    *
-   * @return the evaluation after whose step the policy had these weights; empty if they stay
+   * @return when the policy had these weights; empty if they stay
    */
-  private Optional<EvaluationReport> loadBest(
+  private Optional<Moment> loadBest(
       Trainer trainer, TrainingSession session, ModelBundle inputs, RunCheckpoints checkpoints) {
     if (!config.checkpoints().loadBestModelAtEnd()
         || trainer.endReason() == EndReason.SUSPENDED
+        || trainer.endReason() == EndReason.LISTENER_FAILED
         || session.step() == 0) {
       return Optional.empty();
     }
     if (!trainer.evaluated()) {
       trainer.evaluate();
     }
-    Optional<EvaluationReport> best = checkpoints.bestBefore(session.step());
+    Optional<EvaluationReport> best =
+        ranks.first() ? checkpoints.bestBefore(session.step()) : Optional.empty();
     best.ifPresent(
         evaluation -> {
           Path folder = checkpoints.of(evaluation);
@@ -655,7 +694,30 @@ public final class TrainingRun {
               config.bestMetric().name(),
               ShortNumber.of(config.bestMetric().of(evaluation)));
         });
-    return best;
+    Optional<Moment> moment = best.map(found -> new Moment(found.step(), found.epoch()));
+    return ranks.several() ? share(moment, session) : moment;
+  }
+
+  /** Gives weights that rank 0 has loaded to all ranks. */
+  private Optional<Moment> share(Optional<Moment> loaded, TrainingSession session) {
+    if (!ranks.any(loaded.isPresent())) {
+      return Optional.empty();
+    }
+    session.shareWeights();
+    Moment own = loaded.orElse(new Moment(0, 0));
+    double[] first = ranks.ofFirst(own.step(), own.epoch());
+    return Optional.of(new Moment((int) first[0], first[1]));
+  }
+
+  /** Tells all ranks which evaluation rank 0 has found in a checkpoint. */
+  private void shareLastEvaluation(Trainer trainer) {
+    if (ranks.several()) {
+      int step = history.lastEvaluation().map(EvaluationReport::step).orElse(-1);
+      step = (int) ranks.ofFirst(step)[0];
+      if (step >= 0) {
+        trainer.lastEvaluatedAt(step);
+      }
+    }
   }
 
   private Results results(
@@ -744,7 +806,7 @@ public final class TrainingRun {
         config.epochPlan(
             pairs,
             config.batching().perDeviceTrainBatchSize(),
-            config.batching().gradientAccumulationSteps());
+            Math.multiplyExact(config.batching().gradientAccumulationSteps(), ranks.size()));
     int maxSteps = config.steps(plan);
     TrainingConfig.Optimizer optimizer = config.optimizer();
     return new Trainer.Settings(

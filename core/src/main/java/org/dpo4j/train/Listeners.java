@@ -15,6 +15,7 @@ import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.TrainingStart;
+import org.dpo4j.ranks.Ranks;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -117,6 +118,32 @@ public final class Listeners {
   /** The first exception of a listener; null if none has failed. */
   public @Nullable ListenerException failure() {
     return failure;
+  }
+
+  /**
+   * Makes the requests of one rank those of all.
+   *
+   * @return why the run is to end, the same on all ranks
+   */
+  EndReason agree(Ranks ranks) {
+    EndReason[] reasons = EndReason.values();
+    double[] wanted = new double[reasons.length + 2];
+    wanted[reasonToEnd().ordinal()] = 1;
+    wanted[reasons.length] = requests.evaluation() ? 1 : 0;
+    wanted[reasons.length + 1] = requests.checkpoint() ? 1 : 0;
+    double[] all = ranks.sum(wanted);
+    if (all[reasons.length] > 0) {
+      requests.requestEvaluation();
+    }
+    if (all[reasons.length + 1] > 0) {
+      requests.requestCheckpoint();
+    }
+    for (EndReason reason : reasons) {
+      if (reason != EndReason.COMPLETED && all[reason.ordinal()] > 0) {
+        return reason;
+      }
+    }
+    return EndReason.COMPLETED;
   }
 
   /** Why the run is to end before its last step; {@code COMPLETED} if it is not. */

@@ -50,6 +50,60 @@ public record MetricSums(
   public static final MetricSums NONE =
       new MetricSums(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
+  /** Length of {@link #toArray}. */
+  static final int FIELDS = 18;
+
+  /** The fields in order; counts are exact. */
+  double[] toArray() {
+    return new double[] {
+      examples,
+      chosen,
+      rejected,
+      largestReward,
+      weight,
+      loss,
+      rewardsChosen,
+      rewardsRejected,
+      correctPairs,
+      logpsChosen,
+      logpsRejected,
+      chosenTokens,
+      rejectedTokens,
+      logitsChosen,
+      logitsRejected,
+      entropy,
+      correctTokens,
+      kl
+    };
+  }
+
+  /**
+   * From an array that has the fields in a part of it.
+   *
+   * @param from place of the first field
+   */
+  static MetricSums of(double[] a, int from) {
+    return new MetricSums(
+        (int) a[from],
+        (int) a[from + 1],
+        (int) a[from + 2],
+        a[from + 3],
+        a[from + 4],
+        a[from + 5],
+        a[from + 6],
+        a[from + 7],
+        a[from + 8],
+        a[from + 9],
+        a[from + 10],
+        (long) a[from + 11],
+        (long) a[from + 12],
+        a[from + 13],
+        a[from + 14],
+        a[from + 15],
+        a[from + 16],
+        a[from + 17]);
+  }
+
   /** The sums over the examples of both. */
   MetricSums plus(MetricSums other) {
     return new MetricSums(

@@ -24,6 +24,14 @@ final class Requests implements TrainingControl {
     checkpoint = true;
   }
 
+  boolean evaluation() {
+    return evaluation;
+  }
+
+  boolean checkpoint() {
+    return checkpoint;
+  }
+
   boolean stop() {
     return stop;
   }

@@ -59,6 +59,7 @@ public final class Trainer {
   private final Listeners listeners;
   private final ExampleListener examples;
   private int evaluatedStep = NEVER;
+  private EndReason agreedReason = EndReason.COMPLETED;
 
   /** A trainer without evaluations and checkpoints. */
   public Trainer(TrainingSession session, TrainingListener... listeners) {
@@ -143,19 +144,36 @@ public final class Trainer {
       Interruption.check(
           "before step %d of %d".formatted(session.step() + 1, session.settings().maxSteps()));
     }
-    session.accumulate(this::startCheck);
+    if (!session.accumulated()) { // a rank may have no part in a small step
+      session.accumulate(this::startCheck);
+    }
     if (session.accumulated()) {
       StepReport done = session.update(listeners::skipped);
       if (done != null) {
         examples.onStep(session.step(), session.epoch(), session.takePairs());
         listeners.step(done);
       }
+      agree();
       boolean finalReport = ended() && !suspended();
       if (session.step() % session.settings().loggingSteps() == 0 || finalReport) {
         report();
       }
       afterStep();
     }
+  }
+
+  /**
+   * Several ranks do the same: what the listeners or the cancellation of one ask for, all do.
+   * Called after each event in which they may ask.
+   */
+  private void agree() {
+    if (session.ranks().several()) {
+      agreedReason = listeners.agree(session.ranks());
+    }
+  }
+
+  private EndReason reasonToEnd() {
+    return session.ranks().several() ? agreedReason : listeners.reasonToEnd();
   }
 
   /** Planned and requested evaluations and checkpoints. */
@@ -183,7 +201,7 @@ public final class Trainer {
 
   /** Whether the run stops now to be continued later. */
   private boolean suspended() {
-    return !completed() && listeners.reasonToEnd() == EndReason.SUSPENDED;
+    return !completed() && reasonToEnd() == EndReason.SUSPENDED;
   }
 
   /** Whether all steps are done, or the run is to end after the current one. */
@@ -196,12 +214,12 @@ public final class Trainer {
   }
 
   private boolean endsEarly() {
-    return listeners.reasonToEnd() != EndReason.COMPLETED;
+    return reasonToEnd() != EndReason.COMPLETED;
   }
 
   /** Why the loop has ended. */
   public EndReason endReason() {
-    EndReason reason = listeners.reasonToEnd();
+    EndReason reason = reasonToEnd();
     // A stop after the last step changes nothing.
     return completed() && reason != EndReason.LISTENER_FAILED ? EndReason.COMPLETED : reason;
   }
@@ -210,6 +228,7 @@ public final class Trainer {
   private void report() {
     if (session.reportPending()) {
       listeners.report(session.takeReport());
+      agree();
     }
   }
 
@@ -242,6 +261,7 @@ public final class Trainer {
                   session.policy(),
                   session.objective(),
                   evaluation.batchSize(),
+                  session.ranks(),
                   pairs -> examples.onEvaluation(step, epoch, set.name(), pairs));
       listeners.evaluation(
           new EvaluationReport(
@@ -253,6 +273,7 @@ public final class Trainer {
               (System.nanoTime() - started) / 1e9));
     }
     evaluatedStep = session.step();
+    agree();
   }
 
   private void startCheck(StartCheck check) {

@@ -10,6 +10,7 @@ import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.reference.Reference;
 import org.dpo4j.reference.ScoredExample;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record TrainingData(
     List<EncodedExample> examples, @Nullable Reference reference, @Nullable List<int[]> packs) {
+
+  /** Batches of an evaluation after which the ranks exchange their numbers. */
+  private static final int BATCHES_OF_RANK = 16;
 
   /** Examples that are rows of a batch themselves. */
   public TrainingData(List<EncodedExample> examples, @Nullable Reference reference) {
@@ -71,53 +75,76 @@ public record TrainingData(
    */
   public TrainingMetrics evaluate(
       LogProbEngine engine, CausalLm policy, Objective objective, int batchSize) {
-    return evaluate(engine, policy, objective, batchSize, pairs -> {});
+    return evaluate(engine, policy, objective, batchSize, Ranks.ALONE, pairs -> {});
   }
 
   /**
    * Means over all examples, without gradients.
    *
    * @param batchSize examples that go through the model together, at least 1
-   * @param numbers receives those of each pair, batch by batch; nothing of other examples
+   * @param ranks divide the batches among themselves; all get the same means
+   * @param numbers receives those of each pair, in order; nothing of other examples
    */
   TrainingMetrics evaluate(
       LogProbEngine engine,
       CausalLm policy,
       Objective objective,
       int batchSize,
+      Ranks ranks,
       Consumer<List<ExampleNumbers>> numbers) {
     MetricSums sums = MetricSums.NONE;
+    long block = (long) batchSize * (ranks.several() ? BATCHES_OF_RANK * ranks.size() : 1);
     for (int from = 0, to; from < examples.size(); from = to) {
-      to = from + Math.min(batchSize, examples.size() - from); // no sum beyond an int
-      List<ScoredExample> batch = teaching(objective, read(IntStream.range(from, to).toArray()));
-      if (batch.isEmpty()) {
-        continue;
-      }
-      try (MicroBatch microBatch =
-          MicroBatch.forward(
-              engine,
-              policy,
-              objective,
-              reference,
-              batch,
-              largestWeight(objective, batch),
-              KlEstimate.of(engine, policy, objective, reference, batch),
-              LogProbEngine.Purpose.STATISTICS,
-              OptionalLong.empty())) {
-        sums = sums.plus(microBatch.metrics());
-        if (objective.loss().examples() == ExampleKind.PAIRS) {
-          numbers.accept(numbers(batch, microBatch.metrics()));
+      to = (int) Math.min(from + block, examples.size());
+      List<ScoredExample> all = read(IntStream.range(from, to).toArray());
+      StepFigures figures = new StepFigures(all.size());
+      for (int batch = 0; batch * (long) batchSize < all.size(); batch++) {
+        if (batch % ranks.size() == ranks.rank()) {
+          int first = batch * batchSize;
+          int end = (int) Math.min(first + (long) batchSize, all.size());
+          evaluate(engine, policy, objective, all.subList(first, end), first, figures);
         }
+      }
+      figures.exchange(ranks);
+      sums = figures.addTo(sums);
+      List<ExampleNumbers> pairs = figures.pairs(all, objective.loss().examples());
+      if (!pairs.isEmpty()) {
+        numbers.accept(pairs);
       }
     }
     return sums.means(objective.loss().examples());
   }
 
-  private static List<ExampleNumbers> numbers(List<ScoredExample> batch, List<MetricSums> metrics) {
-    return IntStream.range(0, batch.size())
-        .mapToObj(
-            i -> ExampleNumbers.of(batch.get(i).example().origin(), metrics.get(i), Double.NaN))
-        .toList();
+  private void evaluate(
+      LogProbEngine engine,
+      CausalLm policy,
+      Objective objective,
+      List<ScoredExample> examplesOfBatch,
+      int firstPlace,
+      StepFigures figures) {
+    int[] places =
+        IntStream.range(0, examplesOfBatch.size())
+            .filter(i -> weight(objective, examplesOfBatch.get(i).example()) > 0)
+            .toArray();
+    if (places.length == 0) {
+      return;
+    }
+    List<ScoredExample> batch = teaching(objective, examplesOfBatch);
+    try (MicroBatch microBatch =
+        MicroBatch.forward(
+            engine,
+            policy,
+            objective,
+            reference,
+            batch,
+            largestWeight(objective, batch),
+            KlEstimate.of(engine, policy, objective, reference, batch),
+            LogProbEngine.Purpose.STATISTICS,
+            OptionalLong.empty())) {
+      for (int i = 0; i < places.length; i++) {
+        figures.set(firstPlace + places[i], microBatch.metrics().get(i), Double.NaN);
+      }
+    }
   }
 
   /** The examples that change the loss: in a pack, one may have no token to learn. */

@@ -9,6 +9,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.ExampleKind;
@@ -18,11 +20,13 @@ import org.dpo4j.StartCheck;
 import org.dpo4j.StepReport;
 import org.dpo4j.batch.EpochPlan;
 import org.dpo4j.batch.TokenBudget;
+import org.dpo4j.encode.EncodedExample;
 import org.dpo4j.loss.Objective;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.optim.Optimizer;
+import org.dpo4j.ranks.Ranks;
 import org.dpo4j.reference.ScoredExample;
 import org.dpo4j.torch.DropoutSeed;
 import org.dpo4j.torch.Tensors;
@@ -60,6 +64,7 @@ public final class TrainingSession implements AutoCloseable {
   private final TrainingData data;
   private final Objective objective;
   private final Trainer.Settings settings;
+  private final Ranks ranks;
 
   private @Nullable Trained trained;
   private @Nullable Step current;
@@ -75,6 +80,7 @@ public final class TrainingSession implements AutoCloseable {
   private MetricSums sinceReport = MetricSums.NONE;
   private StepClock clock = new StepClock();
   private final List<ExampleNumbers> pairsOfStep = new ArrayList<>();
+  private @Nullable StepFigures figures; // of this rank's examples of the step, for the others
 
   /** The trained weights and their optimizer. */
   private record Trained(FlatParameters parameters, Optimizer optimizer) {}
@@ -82,12 +88,15 @@ public final class TrainingSession implements AutoCloseable {
   /**
    * The examples of a step.
    *
+   * @param microBatches of all ranks
+   * @param share of this rank
    * @param unit largest weight of an example
    * @param weight sum of the examples' weights, in units
    */
-  private record Step(List<List<ScoredExample>> microBatches, double unit, double weight) {
+  private record Step(
+      List<List<ScoredExample>> microBatches, StepShare share, double unit, double weight) {
 
-    static Step of(Objective objective, List<List<ScoredExample>> microBatches) {
+    static Step of(Objective objective, List<List<ScoredExample>> microBatches, StepShare share) {
       List<ScoredExample> examples = microBatches.stream().flatMap(List::stream).toList();
       // In 64 bits, before weights become 32 bits: only their ratios matter, whatever their size.
       double unit = TrainingData.largestWeight(objective, examples);
@@ -95,7 +104,7 @@ public final class TrainingSession implements AutoCloseable {
           examples.stream()
               .mapToDouble(scored -> TrainingData.weight(objective, scored.example()) / unit)
               .sum();
-      return new Step(microBatches, unit, weight);
+      return new Step(microBatches, share, unit, weight);
     }
   }
 
@@ -108,10 +117,30 @@ public final class TrainingSession implements AutoCloseable {
    */
   public TrainingSession(
       CausalLm policy, TrainingData data, Objective objective, Trainer.Settings settings) {
+    this(policy, data, objective, settings, Ranks.ALONE);
+  }
+
+  /**
+   * As above, for one of several ranks. All have the same model, data, objective and settings, and
+   * call the same methods; the plan's steps are those of all ranks together.
+   *
+   * @param ranks not closed
+   */
+  public TrainingSession(
+      CausalLm policy,
+      TrainingData data,
+      Objective objective,
+      Trainer.Settings settings,
+      Ranks ranks) {
+    this.ranks = ranks;
     this.policy = policy;
     this.data = data;
     this.objective = objective;
     this.settings = settings;
+  }
+
+  Ranks ranks() {
+    return ranks;
   }
 
   CausalLm policy() {
@@ -184,9 +213,41 @@ public final class TrainingSession implements AutoCloseable {
   /** The step in progress; its examples are read once. */
   private Step current() {
     if (current == null) {
-      current = Step.of(objective, indices().stream().map(data::rows).toList());
+      List<List<ScoredExample>> step = indices().stream().map(data::rows).toList();
+      current = Step.of(objective, step, share(step));
+      figures = ranks.several() ? new StepFigures(examples(step).size()) : null;
     }
     return current;
+  }
+
+  private static List<ScoredExample> examples(List<List<ScoredExample>> step) {
+    return step.stream().flatMap(List::stream).toList();
+  }
+
+  private StepShare share(List<List<ScoredExample>> step) {
+    // The masks of dropout depend on the micro-batch and on the place in it.
+    return ranks.several() && separable() && !policy.hasDropout()
+        ? StepShare.even(
+            examples(step),
+            settings.plan().microBatchSize(),
+            this::cost,
+            ranks.rank(),
+            ranks.size())
+        : StepShare.whole(step, ranks.rank(), ranks.size());
+  }
+
+  /** Multiplications of a forward pass without those of attention, about. */
+  private double cost(ScoredExample scored) {
+    EncodedExample example = scored.example().trained();
+    double head = policy.head().weight().values().numel();
+    double blocks = Math.max(0, policy.parameters().count() - head);
+    long completions =
+        example.completions().stream().mapToLong(completion -> completion.ids().length).sum();
+    return (example.promptIds().length + completions) * blocks + example.scoredTokens() * head;
+  }
+
+  private boolean separable() {
+    return objective.loss().separable() && policy.routerLoss() == null;
   }
 
   /** The micro-batches of the step in progress, as indices of examples. */
@@ -207,17 +268,29 @@ public final class TrainingSession implements AutoCloseable {
    */
   void accumulate(Consumer<StartCheck> startCheck) {
     trained(); // gradients must exist before the forward pass
-    List<ScoredExample> all = current().microBatches().get(microBatch);
+    StepShare.Part part = current().share().microBatches().get(microBatch);
+    List<ScoredExample> all = part.examples();
     clock.start();
     numTokens += all.stream().mapToLong(scored -> scored.example().tokens()).sum();
     examplesSeen += all.size();
     List<ScoredExample> batch = TrainingData.teaching(objective, all);
     ofStep = ofStep.plus(MetricSums.ofNothing(all.size() - batch.size()));
+    int taught = 0;
+    int[] places =
+        IntStream.range(0, all.size())
+            .filter(i -> TrainingData.weight(objective, all.get(i).example()) > 0)
+            .map(i -> part.places()[i])
+            .toArray();
+    if (figures != null) {
+      for (int place : part.places()) {
+        figures.set(place, MetricSums.ofNothing(1), 0);
+      }
+    }
     double kl = kl(batch);
     List<List<ScoredExample>> pieces = pieces(batch);
     for (int piece = 0; piece < pieces.size(); piece++) {
       List<ScoredExample> examples = pieces.get(piece);
-      try (MicroBatch computed = forward(examples, kl, microBatch, piece)) {
+      try (MicroBatch computed = forward(examples, kl, part.number(), piece)) {
         boolean first = step == 0 && ofStep.examples() == 0;
         ofStep = ofStep.plus(computed.metrics());
         if (first && ofStep.finite()) {
@@ -226,6 +299,13 @@ public final class TrainingSession implements AutoCloseable {
         // Divided by the weight of the step, so that the micro-batches add up to its mean.
         computed.backward(current().weight());
         addPairs(examples, computed);
+        if (figures != null) {
+          double[] pulls = pulls(computed);
+          for (int i = 0; i < examples.size(); i++) {
+            figures.set(places[taught + i], computed.metrics().get(i), pulls[i]);
+          }
+        }
+        taught += examples.size();
       }
     }
     microBatch++;
@@ -236,13 +316,94 @@ public final class TrainingSession implements AutoCloseable {
     if (objective.loss().examples() != ExampleKind.PAIRS) {
       return;
     }
-    double[] byChosen = computed.byChosen(current().weight());
-    for (int i = 0; i < byChosen.length; i++) {
+    double[] pulls = pulls(computed);
+    for (int i = 0; i < pulls.length; i++) {
       pairsOfStep.add(
           ExampleNumbers.of(
-              examples.get(i).example().origin(),
-              computed.metrics().get(i),
-              -byChosen[i] / objective.loss().beta()));
+              examples.get(i).example().origin(), computed.metrics().get(i), pulls[i]));
+    }
+  }
+
+  /** As in {@link ExampleNumbers}; 0 for examples that are no pairs. */
+  private double[] pulls(MicroBatch computed) {
+    if (objective.loss().examples() != ExampleKind.PAIRS) {
+      return new double[computed.metrics().size()];
+    }
+    double[] pulls = computed.byChosen(current().weight());
+    for (int i = 0; i < pulls.length; i++) {
+      pulls[i] = -pulls[i] / objective.loss().beta();
+    }
+    return pulls;
+  }
+
+  /** Adds up gradients and numbers over all ranks. */
+  private void combine(StepFigures own) {
+    List<ScoredExample> examples = examples(current().microBatches());
+    ranks.sum(trained().parameters().gradients());
+    own.exchange(ranks);
+    ofStep = own.addTo(MetricSums.NONE);
+    pairsOfStep.clear();
+    pairsOfStep.addAll(own.pairs(examples, objective.loss().examples()));
+    long others = examples.size();
+    long tokens = examples.stream().mapToLong(scored -> scored.example().tokens()).sum();
+    for (StepShare.Part part : current().share().microBatches()) {
+      others -= part.examples().size();
+      tokens -= part.examples().stream().mapToLong(scored -> scored.example().tokens()).sum();
+    }
+    examplesSeen += others;
+    numTokens += tokens;
+  }
+
+  /**
+   * Gives the state of rank 0 to all ranks: before the first step, and after a restore, which rank
+   * 0 alone does.
+   */
+  public void shareState() {
+    if (!ranks.several()) {
+      return;
+    }
+    double[] sums = sinceReport.toArray();
+    double[] numbers =
+        ranks.ofFirst(
+            DoubleStream.concat(
+                    DoubleStream.of(step, skippedSteps, examplesSeen, numTokens, gradNorm),
+                    DoubleStream.of(sums))
+                .toArray());
+    step = (int) numbers[0];
+    skippedSteps = (int) numbers[1];
+    examplesSeen = (long) numbers[2];
+    numTokens = (long) numbers[3];
+    gradNorm = numbers[4];
+    sinceReport = MetricSums.of(numbers, 5);
+    tensors().values().forEach(ranks::copyFirst);
+    policy.weightsChanged();
+  }
+
+  /** Gives the trained weights of rank 0 to all ranks. */
+  public void shareWeights() {
+    ranks.copyFirst(trained().parameters().values());
+    policy.weightsChanged();
+  }
+
+  /**
+   * Checks that all ranks have the same weights.
+   *
+   * @throws DpoException if they do not
+   */
+  void requireSameWeights() {
+    if (!ranks.several()) {
+      return;
+    }
+    double[] checksums = new double[ranks.size()];
+    checksums[ranks.rank()] = trained().parameters().checksum();
+    double[] all = ranks.sum(checksums);
+    for (int rank = 1; rank < all.length; rank++) {
+      if (all[rank] != all[0]) {
+        throw new DpoException(
+            OptionText.of(
+                "after step %d all ranks must have the same weights but those of rank %d differ from those of rank 0; run all ranks with the same version on processors of one kind, and continue from the last checkpoint with {resume_from_checkpoint} true",
+                step, rank));
+      }
     }
   }
 
@@ -276,7 +437,7 @@ public final class TrainingSession implements AutoCloseable {
     if (examples.isEmpty()) {
       return List.of();
     }
-    return objective.loss().separable() && policy.routerLoss() == null
+    return separable()
         ? TokenBudget.TRAINING.pieces(examples, scored -> scored.example().trained())
         : List.of(examples);
   }
@@ -295,7 +456,7 @@ public final class TrainingSession implements AutoCloseable {
 
   /** Whether all micro-batches of the step are in the gradients. */
   boolean accumulated() {
-    return microBatch == current().microBatches().size();
+    return microBatch == current().share().microBatches().size();
   }
 
   /**
@@ -310,6 +471,9 @@ public final class TrainingSession implements AutoCloseable {
    */
   @Nullable StepReport update(Consumer<SkippedStep> onSkip) {
     clock.start();
+    if (figures != null) {
+      combine(figures);
+    }
     double norm = trained().parameters().gradientNorm();
     if (!ofStep.finite() || !Double.isFinite(norm)) {
       onSkip.accept(skip(norm));
@@ -461,6 +625,7 @@ public final class TrainingSession implements AutoCloseable {
 
   /** The report of all steps since the last one; begins the next. */
   StepReport takeReport() {
+    requireSameWeights();
     StepReport report =
         new StepReport(
             step,

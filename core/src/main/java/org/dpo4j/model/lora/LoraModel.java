@@ -459,6 +459,11 @@ public final class LoraModel implements CausalLm {
   }
 
   @Override
+  public boolean hasDropout() {
+    return dropoutEnabled && config.dropout() > 0;
+  }
+
+  @Override
   public @Nullable RouterLoss routerLoss() {
     return base.routerLoss();
   }

@@ -1,0 +1,31 @@
+package org.dpo4j.ranks;
+
+import org.bytedeco.pytorch.Tensor;
+
+/** The only rank. */
+final class Alone implements Ranks {
+
+  @Override
+  public int rank() {
+    return 0;
+  }
+
+  @Override
+  public int size() {
+    return 1;
+  }
+
+  @Override
+  public void sum(Tensor tensor) {}
+
+  @Override
+  public double[] sum(double... numbers) {
+    return numbers.clone();
+  }
+
+  @Override
+  public void copyFirst(Tensor tensor) {}
+
+  @Override
+  public void close() {}
+}
