@@ -145,8 +145,14 @@ final class GlooRanks implements Ranks {
     }
   }
 
+  /** Without the place in the source that begins messages of Gloo. */
   private static String firstLine(RuntimeException e) {
-    return String.valueOf(e.getMessage()).lines().findFirst().orElse("").strip();
+    return String.valueOf(e.getMessage())
+        .lines()
+        .findFirst()
+        .orElse("")
+        .replaceFirst("^\\[\\S+:\\d+\\]", "")
+        .strip();
   }
 
   @Override

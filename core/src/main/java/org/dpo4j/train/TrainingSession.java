@@ -376,7 +376,12 @@ public final class TrainingSession implements AutoCloseable {
     gradNorm = numbers[4];
     sinceReport = MetricSums.of(numbers, 5);
     tensors().values().forEach(ranks::copyFirst);
+    trained().optimizer().continueAfter(step - skippedSteps);
     policy.weightsChanged();
+    if (data.reference() != null) {
+      data.reference().weightsChanged();
+    }
+    current = null;
   }
 
   /** Gives the trained weights of rank 0 to all ranks. */

@@ -137,6 +137,7 @@ class TrainingOptionsTest {
           Map.entry("bf16", "true"),
           Map.entry("gradient_checkpointing", "true"),
           Map.entry("engine", "autograd"),
+          Map.entry("ddp_timeout", "60"),
           Map.entry("save_strategy", "epoch"),
           Map.entry("save_steps", "0.25"),
           Map.entry("save_total_limit", "5"),

@@ -44,6 +44,7 @@ class CheckpointStateTest {
         Map.of("the model", "hash"),
         Map.of("beta", "0.1"),
         2,
+        3,
         1.5,
         0.5,
         null,

@@ -70,6 +70,8 @@ class MetricSumsTest {
         .isEqualTo(
             new MetricSums(2, 4, 6, 4, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36));
     assertThat(MetricSums.NONE.plus(one)).isEqualTo(one);
+    assertThat(one.toArray()).hasSize(MetricSums.FIELDS);
+    assertThat(MetricSums.of(one.toArray(), 0)).isEqualTo(one);
     assertThat(MetricSums.ofNothing(3).plus(one).examples()).isEqualTo(4);
   }
 
