@@ -158,11 +158,11 @@ class ArchitectureTest {
   }
 
   @Test
-  void onlyTheHubAndTrackersOpenConnections() {
+  void onlyTheHubTrackersAndRanksOpenConnections() {
     ArchRule rule =
         noClasses()
             .that()
-            .resideOutsideOfPackages(inside("hub"), inside("tracking"))
+            .resideOutsideOfPackages(inside("hub"), inside("tracking"), inside("ranks"))
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("java.net.http..", "javax.net..")
@@ -196,7 +196,7 @@ class ArchitectureTest {
     check(
         noClasses()
             .that()
-            .resideOutsideOfPackages(inside("serve"), inside("hub"))
+            .resideOutsideOfPackages(inside("serve"), inside("hub"), inside("ranks"))
             .should()
             .dependOnClassesThat()
             .haveNameMatching("java\\.net\\.(InetAddress|InetSocketAddress)"));

@@ -1327,6 +1327,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Sets how long a process waits for the others of a run of several processes, which the
+   * environment variables {@code RANK} and {@code WORLD_SIZE} tell.
+   *
+   * @param seconds at least 1; 1800 by default
+   * @return a changed copy
+   */
+  public PreferenceTuning ddpTimeout(int seconds) {
+    return with("ddp_timeout", seconds);
+  }
+
+  /**
    * Multiplies matrices in bfloat16 where the processor does that faster.
    *
    * @param on false by default

@@ -7,8 +7,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
-import java.util.zip.CRC32C;
-import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
@@ -41,8 +39,6 @@ public final class FlatParameters implements AutoCloseable {
   private static final long PIECE_OF_GPU = 1 << 30;
 
   private static final long NORM_PIECE = 1 << 16;
-
-  private static final long CHECKED_AT_ONCE = 1 << 30;
 
   private final Tensor values; // (count)
   private final Tensor gradients; // (count)
@@ -237,14 +233,7 @@ public final class FlatParameters implements AutoCloseable {
 
   /** The CRC-32C of the weights, to compare them with those of another process. */
   public long checksum() {
-    CRC32C crc = new CRC32C();
-    BytePointer bytes = new BytePointer(values.data_ptr());
-    long size = values.numel() * values.element_size();
-    for (long from = 0; from < size; from += CHECKED_AT_ONCE) {
-      long count = Math.min(CHECKED_AT_ONCE, size - from);
-      crc.update(bytes.position(from).limit(from + count).asByteBuffer());
-    }
-    return crc.getValue();
+    return Tensors.checksum(values);
   }
 
   /** Whether no weight is infinite or NaN. */

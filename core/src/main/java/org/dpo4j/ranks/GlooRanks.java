@@ -6,64 +6,35 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import org.bytedeco.javacpp.chrono.Milliseconds;
-import org.bytedeco.pytorch.ProcessGroupGloo;
-import org.bytedeco.pytorch.TCPStore;
-import org.bytedeco.pytorch.TCPStoreOptions;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.Work;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
-import org.dpo4j.torch.NoGrad;
+import org.dpo4j.torch.ProcessGroup;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
-/**
- * Ranks that are connected by libtorch's Gloo over TCP. Rank 0 lists the addresses of all in a
- * {@code TCPStore}; then each is connected with each.
- */
+/** Ranks in several processes. */
 final class GlooRanks implements Ranks {
-
-  /** Elements of a tensor that are added up in one call: several calls run at the same time. */
-  private static final long PIECE = 1 << 22;
 
   private final RankAddress address;
   private final Duration timeout;
-  private final TCPStore store;
-  private final ProcessGroupGloo group;
+  private final ProcessGroup group;
 
-  private GlooRanks(RankAddress address, Duration timeout, TCPStore store, ProcessGroupGloo group) {
+  private GlooRanks(RankAddress address, Duration timeout, ProcessGroup group) {
     this.address = address;
     this.timeout = timeout;
-    this.store = store;
     this.group = group;
   }
 
   static GlooRanks connect(RankAddress address, Duration timeout) {
     String own = ownAddress(address);
-    TCPStore store = null;
     try {
-      TCPStoreOptions options = new TCPStoreOptions();
-      options.port((short) address.port());
-      options.isServer(address.rank() == 0);
-      options.waitWorkers(false);
-      options.timeout(new Milliseconds(timeout.toMillis()));
-      store = new TCPStore(address.host(), options);
-      ProcessGroupGloo.Options gloo =
-          ProcessGroupGloo.Options.create(new Milliseconds(timeout.toMillis()));
-      gloo.devices().push_back(ProcessGroupGloo.createDeviceForHostname(own));
       return new GlooRanks(
           address,
           timeout,
-          store,
-          new ProcessGroupGloo(store, address.rank(), address.size(), gloo));
+          ProcessGroup.connect(
+              address.host(), address.port(), own, address.rank(), address.size(), timeout));
     } catch (RuntimeException e) {
-      if (store != null) {
-        store.close();
-      }
       throw new DpoException(
           OptionText.of(
               "%s found not all others at %s port %d within {ddp_timeout} %d seconds (%s); start as many processes as WORLD_SIZE says, each with its own RANK, and let rank 0 listen at this address",
@@ -72,7 +43,7 @@ final class GlooRanks implements Ranks {
     }
   }
 
-  /** The address of this machine in the network of rank 0's: the one from which it is reached. */
+  /** The address of this machine in the network of rank 0. */
   private static String ownAddress(RankAddress address) {
     try (DatagramSocket socket = new DatagramSocket()) {
       // Sends nothing: it only asks for the route.
@@ -101,7 +72,7 @@ final class GlooRanks implements Ranks {
 
   @Override
   public void sum(Tensor tensor) {
-    inPieces(tensor, piece -> group.allreduce(piece));
+    together(() -> group.sum(tensor));
   }
 
   @Override
@@ -109,8 +80,7 @@ final class GlooRanks implements Ranks {
     if (numbers.length == 0) {
       return numbers;
     }
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
+    try (TensorScope scope = TensorScope.open()) {
       Tensor tensor = Tensors.doubles(numbers);
       sum(tensor);
       return Tensors.toDoubles(tensor);
@@ -119,23 +89,12 @@ final class GlooRanks implements Ranks {
 
   @Override
   public void copyFirst(Tensor tensor) {
-    inPieces(tensor, piece -> group.broadcast(piece));
+    together(() -> group.copyFirst(tensor));
   }
 
-  private interface Call {
-    Work on(TensorVector piece);
-  }
-
-  private void inPieces(Tensor tensor, Call call) {
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      Tensor flat = tensor.detach().view(-1);
-      List<Work> running = new ArrayList<>();
-      for (long from = 0; from < flat.numel(); from += PIECE) {
-        Tensor piece = flat.narrow(0, from, Math.min(PIECE, flat.numel() - from));
-        running.add(call.on(new TensorVector(piece)));
-      }
-      running.forEach(Work::_wait);
+  private void together(Runnable call) {
+    try {
+      call.run();
     } catch (RuntimeException e) {
       throw new DpoException(
           OptionText.of(
@@ -158,7 +117,6 @@ final class GlooRanks implements Ranks {
   @Override
   public void close() {
     group.close();
-    store.close();
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.dpo4j.torch;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.zip.CRC32C;
 import org.bytedeco.javacpp.BoolPointer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
@@ -31,6 +32,9 @@ public final class Tensors {
 
   private static final long NORM_PIECE = 1 << 16;
   private static final long NORM_PIECE_OF_GPU = 1 << 26;
+
+  /** Bytes that are viewed as one buffer, at most: a buffer's length is an int. */
+  private static final long LARGEST_BUFFER = 1 << 30;
 
   private Tensors() {}
 
@@ -281,6 +285,22 @@ public final class Tensors {
       Pointer.memcpy(new BytePointer(target), converted.data_ptr(), count * type.bytes());
       return target;
     }
+  }
+
+  /**
+   * The CRC-32C of the elements.
+   *
+   * @param tensor contiguous, on the processor
+   */
+  public static long checksum(Tensor tensor) {
+    CRC32C crc = new CRC32C();
+    BytePointer bytes = new BytePointer(tensor.data_ptr());
+    long size = tensor.numel() * tensor.element_size();
+    for (long from = 0; from < size; from += LARGEST_BUFFER) {
+      long end = Math.min(size, from + LARGEST_BUFFER);
+      crc.update(bytes.position(from).limit(end).asByteBuffer());
+    }
+    return crc.getValue();
   }
 
   /** A copy outside all scopes; the caller frees it with {@link #free}. */
