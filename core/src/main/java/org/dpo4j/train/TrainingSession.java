@@ -366,7 +366,8 @@ public final class TrainingSession implements AutoCloseable {
     double[] numbers =
         ranks.ofFirst(
             DoubleStream.concat(
-                    DoubleStream.of(step, skippedSteps, examplesSeen, numTokens, gradNorm),
+                    DoubleStream.of(
+                        step, skippedSteps, (double) examplesSeen, (double) numTokens, gradNorm),
                     DoubleStream.of(sums))
                 .toArray());
     step = (int) numbers[0];
