@@ -88,8 +88,7 @@ final class PairScorer {
         @Nullable LogProbPass frozen = reference == null ? null : forward(reference, sequences)) {
       if (frozen != null) {
         sample.add(
-            chosen(sequences),
-            one -> TokenDivergence.sum(policy, frozen, one.from(), one.to()));
+            chosen(sequences), one -> TokenDivergence.sum(policy, frozen, one.from(), one.to()));
       }
       double[] logProbs = Tensors.toDoubles(policy.sums());
       double @Nullable [] references = frozen == null ? null : Tensors.toDoubles(frozen.sums());
@@ -115,7 +114,9 @@ final class PairScorer {
         .forward(model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.SUMS);
   }
 
-  /** The chosen completions of the batch: of sequences 2i and 2i + 1, the first is the chosen one. */
+  /**
+   * The chosen completions of the batch: of sequences 2i and 2i + 1, the first is the chosen one.
+   */
   private List<DivergenceSample.Completion> chosen(FlatSequences sequences) {
     int[] sequenceOf = sequences.sequenceOf(); // ascending
     List<DivergenceSample.Completion> chosen = new ArrayList<>();
@@ -125,8 +126,7 @@ final class PairScorer {
         to++;
       }
       if (sequenceOf[from] % 2 == 0) {
-        chosen.add(
-            new DivergenceSample.Completion(scored.size() + sequenceOf[from] / 2, from, to));
+        chosen.add(new DivergenceSample.Completion(scored.size() + sequenceOf[from] / 2, from, to));
       }
     }
     return chosen;

@@ -68,8 +68,7 @@ class TokenDivergenceTest {
   }
 
   private static LogProbPass pass(LogProbEngine engine, CausalLm model, FlatSequences sequences) {
-    return engine.forward(
-        model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.SUMS);
+    return engine.forward(model, sequences, LengthDesensitizing.NONE, LogProbEngine.Purpose.SUMS);
   }
 
   /** Shape (scored, vocabulary). */
