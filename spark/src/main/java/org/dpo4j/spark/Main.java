@@ -120,11 +120,7 @@ public final class Main {
       return; // no row
     }
     for (Row row :
-        written
-            .groupBy("status", "reason")
-            .count()
-            .orderBy("status", "reason")
-            .collectAsList()) {
+        written.groupBy("status", "reason").count().orderBy("status", "reason").collectAsList()) {
       String reason = row.isNullAt(1) ? "" : row.getString(1);
       output
           .out()

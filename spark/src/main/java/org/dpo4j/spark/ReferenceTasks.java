@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
@@ -33,8 +34,7 @@ final class ReferenceTasks {
   }
 
   private static EncodedExample pair(int[][] ids, int number) {
-    return new EncodedExample(
-        new RowOrigin(SparkRows.NAME, 0, number + 1), ids[0], ids[1], ids[2]);
+    return new EncodedExample(new RowOrigin(SparkRows.NAME, 0, number + 1), ids[0], ids[1], ids[2]);
   }
 
   private static long hash(List<EncodedExample> pairs) {
@@ -59,8 +59,8 @@ final class ReferenceTasks {
     private final LinkedHashMap<String, Object> options;
     private final boolean untyped;
 
-    Encode(LinkedHashMap<String, Object> options, boolean untyped) {
-      this.options = options;
+    Encode(Map<String, Object> options, boolean untyped) {
+      this.options = new LinkedHashMap<>(options);
       this.untyped = untyped;
     }
 
@@ -133,8 +133,7 @@ final class ReferenceTasks {
   }
 
   /** Whole batches of numbered pairs to the log-probabilities of their completions. */
-  static final class Compute
-      implements FlatMapFunction<Iterator<Tuple2<Long, int[][]>>, double[]> {
+  static final class Compute implements FlatMapFunction<Iterator<Tuple2<Long, int[][]>>, double[]> {
     private static final long serialVersionUID = 1;
 
     private static final ExecutorModels<ReferencePass.Model> MODELS = new ExecutorModels<>();
@@ -142,8 +141,8 @@ final class ReferenceTasks {
     private final LinkedHashMap<String, Object> options;
     private final Broadcast<ReferencePlan> plan;
 
-    Compute(LinkedHashMap<String, Object> options, Broadcast<ReferencePlan> plan) {
-      this.options = options;
+    Compute(Map<String, Object> options, Broadcast<ReferencePlan> plan) {
+      this.options = new LinkedHashMap<>(options);
       this.plan = plan;
     }
 

@@ -82,10 +82,7 @@ record ScoreColumns(List<String> names, List<DataType> types) implements Seriali
             "the column %s must not be there before scoring, which adds it; drop or rename it"
                 .formatted(name.toLowerCase(Locale.ROOT)));
       }
-      result =
-          result.add(
-              new StructField(
-                  name, types.get(i), true, Metadata.empty()));
+      result = result.add(new StructField(name, types.get(i), true, Metadata.empty()));
     }
     return result;
   }

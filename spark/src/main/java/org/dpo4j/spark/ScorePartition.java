@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.Map;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
@@ -30,11 +31,8 @@ final class ScorePartition implements MapPartitionsFunction<Row, Row> {
   private final ScoreColumns columns;
 
   ScorePartition(
-      LinkedHashMap<String, Object> options,
-      ExampleKind kind,
-      boolean untyped,
-      ScoreColumns columns) {
-    this.options = options;
+      Map<String, Object> options, ExampleKind kind, boolean untyped, ScoreColumns columns) {
+    this.options = new LinkedHashMap<>(options);
     this.kind = kind;
     this.untyped = untyped;
     this.columns = columns;

@@ -1,7 +1,6 @@
 package org.dpo4j.spark;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -74,12 +73,10 @@ public final class SparkReference {
   static Path compute(Dataset<Row> rows, TrainingConfig config, boolean heldOut) {
     config.checkFolders();
     ReferencePass pass = new ReferencePass(config);
-    LinkedHashMap<String, Object> settings =
-        new LinkedHashMap<>(TrainingConfig.OPTIONS.write(config));
+    Map<String, Object> settings = TrainingConfig.OPTIONS.write(config);
     JavaRDD<int[][]> encoded =
         rows.toJavaRDD()
-            .mapPartitions(
-                new ReferenceTasks.Encode(settings, SparkRows.untyped(rows.schema())))
+            .mapPartitions(new ReferenceTasks.Encode(settings, SparkRows.untyped(rows.schema())))
             .persist(StorageLevel.DISK_ONLY());
     try {
       JavaPairRDD<int[][], Long> numbered = encoded.zipWithIndex(); // encodes all but the last
@@ -100,9 +97,7 @@ public final class SparkReference {
   }
 
   private static LogProbTable table(
-      JavaPairRDD<int[][], Long> numbered,
-      ReferencePlan plan,
-      LinkedHashMap<String, Object> settings) {
+      JavaPairRDD<int[][], Long> numbered, ReferencePlan plan, Map<String, Object> settings) {
     JavaSparkContext context = JavaSparkContext.fromSparkContext(numbered.context());
     int tasks = TASKS_PER_CORE * Math.max(1, context.defaultParallelism());
     int batches = Math.min(MOST_BATCHES, (plan.batches() + tasks - 1) / tasks);

@@ -105,11 +105,12 @@ final class SparkRows {
     if (value instanceof Float number) {
       return number.doubleValue();
     }
-    boolean known =
-        value == null
-            || value instanceof Number
-            || value instanceof Boolean
-            || value instanceof byte[];
-    return known ? value : value.toString(); // dates and others, in columns that are not used
+    if (value == null
+        || value instanceof Number
+        || value instanceof Boolean
+        || value instanceof byte[]) {
+      return value;
+    }
+    return value.toString(); // a date, for example, in a column that is not used
   }
 }

@@ -62,10 +62,7 @@ public final class SparkScoring {
     StructType result = columns.addTo(schema);
     return rows.mapPartitions(
         new ScorePartition(
-            new LinkedHashMap<>(ScoreConfig.OPTIONS.write(config)),
-            shape.kind(),
-            SparkRows.untyped(schema),
-            columns),
+            ScoreConfig.OPTIONS.write(config), shape.kind(), SparkRows.untyped(schema), columns),
         Encoders.row(result));
   }
 

@@ -63,7 +63,12 @@ class MainTest {
             folder.resolve("pairs.json"),
             "[{\"prompt\": \"The sky is\",\n \"chosen\": \" blue.\", \"rejected\": \" green,\\nor \\\"red\\\".\"}]");
     Path parquet = folder.resolve("pairs.parquet");
-    spark.read().option("multiLine", true).json(json.toString()).write().parquet(parquet.toString());
+    spark
+        .read()
+        .option("multiLine", true)
+        .json(json.toString())
+        .write()
+        .parquet(parquet.toString());
     List<Map<String, Object>> expected =
         SparkFixture.scoredByOneMachine(
             json, folder, Map.of("model", SparkFixture.MODEL, "ref_model", SparkFixture.MODEL));
@@ -84,7 +89,9 @@ class MainTest {
       assertThat(code).as(errors()).isZero();
       Row row = spark.read().parquet(target.toString()).first();
       for (String column : List.of("chosen_logps", "rejected_logps", "rewards/margins")) {
-        assertThat((Object) row.getAs(column)).as(data + column).isEqualTo(expected.get(0).get(column));
+        assertThat(row.<Object>getAs(column))
+            .as(data + column)
+            .isEqualTo(expected.get(0).get(column));
       }
     }
     assertThat(out.toString(StandardCharsets.UTF_8)).contains("1 kept\nwritten to ");
@@ -117,26 +124,49 @@ class MainTest {
     assertThat(errors()).contains("error: --data_file").contains("--output");
     assertThat(
             run(
-                "score", "--model", "/not/there", "--data_file", SparkFixture.PAIRS.toString(),
-                "--output", folder.resolve("x.parquet").toString()))
+                "score",
+                "--model",
+                "/not/there",
+                "--data_file",
+                SparkFixture.PAIRS.toString(),
+                "--output",
+                folder.resolve("x.parquet").toString()))
         .isEqualTo(2);
     assertThat(errors()).contains("error: --model must be a folder but was /not/there");
     assertThat(
             run(
-                "score", "--model", SparkFixture.MODEL.toString(), "--data_file", "/no/such.jsonl",
-                "--output", folder.resolve("y.parquet").toString()))
+                "score",
+                "--model",
+                SparkFixture.MODEL.toString(),
+                "--data_file",
+                "/no/such.jsonl",
+                "--output",
+                folder.resolve("y.parquet").toString()))
         .isEqualTo(2);
-    Path bad = Files.writeString(folder.resolve("bad.jsonl"), "{\"prompt\": \"a\", \"chosen\": \"b\"}\n");
+    Path bad =
+        Files.writeString(folder.resolve("bad.jsonl"), "{\"prompt\": \"a\", \"chosen\": \"b\"}\n");
     assertThat(
             run(
-                "score", "--model", SparkFixture.MODEL.toString(), "--data_file", bad.toString(),
-                "--output", folder.resolve("z.parquet").toString()))
+                "score",
+                "--model",
+                SparkFixture.MODEL.toString(),
+                "--data_file",
+                bad.toString(),
+                "--output",
+                folder.resolve("z.parquet").toString()))
         .isEqualTo(1);
     assertThat(errors()).contains("error: [partition 0 row 1] missing field \"rejected\"");
     assertThat(
             run(
-                "score", "--model", SparkFixture.MODEL.toString(), "--data_file", bad.toString(),
-                "--output", bad.toString() + ".parquet", "--beta", "x"))
+                "score",
+                "--model",
+                SparkFixture.MODEL.toString(),
+                "--data_file",
+                bad.toString(),
+                "--output",
+                bad.toString() + ".parquet",
+                "--beta",
+                "x"))
         .isEqualTo(2);
     assertThat(errors()).contains("--beta must be a number");
   }

@@ -78,7 +78,7 @@ class SparkScoringTest {
       for (String column : row.schema().fieldNames()) {
         boolean added = column.matches(".*(logps|tokens|rewards.*|status|reason|rejected_index)");
         if (added) {
-          assertThat((Object) row.getAs(column))
+          assertThat(row.<Object>getAs(column))
               .as("row %d, %s", i, column)
               .isEqualTo(wanted.get(column));
         }
