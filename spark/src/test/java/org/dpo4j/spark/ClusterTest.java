@@ -2,6 +2,7 @@ package org.dpo4j.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -54,17 +55,8 @@ class ClusterTest {
     spark.stop();
   }
 
-  /** The pairs in their order in partitions of so many rows. */
   private Dataset<Row> pairs(int rows) throws IOException {
-    List<String> lines = Files.readAllLines(SparkFixture.PAIRS);
-    Dataset<Row> all = null;
-    for (int from = 0; from < lines.size(); from += rows) {
-      Path part = folder.resolve("part-%02d.jsonl".formatted(from));
-      Files.write(part, lines.subList(from, Math.min(from + rows, lines.size())));
-      Dataset<Row> more = spark.read().json(part.toString()).coalesce(1);
-      all = all == null ? more : all.union(more);
-    }
-    return all;
+    return SparkFixture.pairs(spark, folder, rows);
   }
 
   /**
@@ -203,8 +195,7 @@ class ClusterTest {
     Map<String, Object> alone = new LinkedHashMap<>(options);
     alone.put("reference_cache", folder.resolve("alone"));
     options.put("reference_cache", folder.resolve("cluster"));
-    TrainingRun.run(
-        TrainingConfig.of(alone), SparkFixture.output(new java.io.ByteArrayOutputStream()));
+    TrainingRun.run(TrainingConfig.of(alone), SparkFixture.output(new ByteArrayOutputStream()));
     Path marker = folder.resolve("marker");
     List<ProcessHandle> killed = new ArrayList<>();
     Thread killer = killer(marker, killed);

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.report.Progress;
@@ -40,6 +42,18 @@ final class SparkFixture {
         .config("spark.executor.memory", "1024m")
         .config("spark.executor.extraClassPath", System.getProperty("java.class.path"))
         .getOrCreate();
+  }
+
+  /** The pairs in their order in partitions of so many rows. */
+  static Dataset<Row> pairs(SparkSession spark, Path folder, int rows) throws IOException {
+    List<String> lines = Files.readAllLines(PAIRS);
+    List<Dataset<Row>> parts = new ArrayList<>();
+    for (int from = 0; from < lines.size(); from += rows) {
+      Path part = folder.resolve("part-%02d-of-%d.jsonl".formatted(from, rows));
+      Files.write(part, lines.subList(from, Math.min(from + rows, lines.size())));
+      parts.add(spark.read().json(part.toString()).coalesce(1));
+    }
+    return parts.stream().reduce(Dataset::union).orElseThrow();
   }
 
   static RunOutput output(ByteArrayOutputStream bytes) {

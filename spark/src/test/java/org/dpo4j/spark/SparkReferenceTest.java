@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -75,25 +76,12 @@ class SparkReferenceTest {
   void theFileOfManyPartitionsIsThatOfOneMachineAndTrainReadsIt() throws IOException {
     assertThat(train(options("alone"))).contains("64 training pairs computed and kept in");
     // Boundaries of partitions cut batches of 2,048 tokens.
-    Dataset<Row> pairs = inParts(7);
+    Dataset<Row> pairs = SparkFixture.pairs(spark, folder, 7);
 
     Path file = SparkReference.compute(pairs, options("cluster"));
 
     assertThat(file).hasSameBinaryContentAs(onlyFile("alone"));
     assertThat(train(options("cluster"))).contains("64 training pairs read from " + file);
-  }
-
-  /** The pairs in their order, each part a partition of its own. */
-  private Dataset<Row> inParts(int rows) throws IOException {
-    List<String> lines = Files.readAllLines(SparkFixture.PAIRS);
-    Dataset<Row> all = null;
-    for (int from = 0; from < lines.size(); from += rows) {
-      Path part = folder.resolve("part-%02d.jsonl".formatted(from));
-      Files.write(part, lines.subList(from, Math.min(from + rows, lines.size())));
-      Dataset<Row> more = spark.read().json(part.toString()).coalesce(1);
-      all = all == null ? more : all.union(more);
-    }
-    return all;
   }
 
   @Test
@@ -109,7 +97,7 @@ class SparkReferenceTest {
       cluster.putAll(reference);
       train(alone);
 
-      Path file = SparkReference.compute(inParts(10), cluster);
+      Path file = SparkReference.compute(SparkFixture.pairs(spark, folder, 10), cluster);
 
       assertThat(file).hasSameBinaryContentAs(onlyFile("alone-" + name));
     }
@@ -120,7 +108,7 @@ class SparkReferenceTest {
     Dataset<Row> pairs = spark.read().json(SparkFixture.PAIRS.toString());
     Path file = SparkReference.compute(pairs, options("twice"));
     byte[] before = Files.readAllBytes(file);
-    Files.setLastModifiedTime(file, java.nio.file.attribute.FileTime.fromMillis(1000));
+    Files.setLastModifiedTime(file, FileTime.fromMillis(1000));
 
     assertThat(SparkReference.compute(pairs, options("twice"))).isEqualTo(file);
 

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.Dataset;
@@ -88,20 +87,9 @@ class SparkScoringTest {
 
   @Test
   void partitionsOfWholeBatchesHaveTheNumbersOfOneMachineToTheLastBit() throws IOException {
-    List<Path> parts = new ArrayList<>();
-    List<String> lines = Files.readAllLines(SparkFixture.PAIRS);
-    for (int i = 0; i < 4; i++) { // 16 pairs each: two batches of 8
-      parts.add(
-          Files.write(
-              folder.resolve("part-%d.jsonl".formatted(i)), lines.subList(16 * i, 16 * i + 16)));
-    }
     Map<String, Object> options = Map.of("model", SparkFixture.MODEL);
 
-    Dataset<Row> pairs = null;
-    for (Path part : parts) {
-      Dataset<Row> more = spark.read().json(part.toString()).coalesce(1);
-      pairs = pairs == null ? more : pairs.union(more);
-    }
+    Dataset<Row> pairs = SparkFixture.pairs(spark, folder, 16); // two batches of 8 each
     List<Row> scored = SparkScoring.score(pairs, options).collectAsList();
 
     requireSame(scored, SparkFixture.scoredByOneMachine(SparkFixture.PAIRS, folder, options));
