@@ -1,5 +1,7 @@
 package org.dpo4j.spark;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -51,9 +53,11 @@ final class SparkFixture {
     for (int from = 0; from < lines.size(); from += rows) {
       Path part = folder.resolve("part-%02d-of-%d.jsonl".formatted(from, rows));
       Files.write(part, lines.subList(from, Math.min(from + rows, lines.size())));
-      parts.add(spark.read().json(part.toString()).coalesce(1));
+      parts.add(spark.read().json(part.toString()));
     }
-    return parts.stream().reduce(Dataset::union).orElseThrow();
+    Dataset<Row> all = parts.stream().reduce(Dataset::union).orElseThrow();
+    assertThat(all.javaRDD().getNumPartitions()).isEqualTo(parts.size());
+    return all;
   }
 
   static RunOutput output(ByteArrayOutputStream bytes) {
