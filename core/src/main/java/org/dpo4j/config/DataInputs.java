@@ -75,7 +75,7 @@ public final class DataInputs {
    *
    * @throws UsageException if an item has another form, or a name or a column occurs twice
    */
-  static ColumnMapping columns(Optional<List<String>> items) {
+  public static ColumnMapping columns(Optional<List<String>> items) {
     Map<String, String> sources = new LinkedHashMap<>();
     Set<String> used = new HashSet<>();
     for (String item : items.orElse(List.of())) {

@@ -50,11 +50,16 @@ public record ScoreConfig(
 
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
+    checkFolders();
+    input();
+  }
+
+  /** {@link #checkInputs} for rows that are not in files. */
+  public void checkFolders() {
     InputPaths.requireModel("model", model);
     template.checkInputs();
     adapter.ifPresent(InputPaths::requireAdapter);
     refModel.ifPresent(path -> InputPaths.requireModel("ref_model", path));
-    input();
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

@@ -43,9 +43,11 @@ public record DataFile(
    *
    * @param name takes the place of a file's path in messages
    * @param rows iterated once per use of the data
+   * @param untyped whether every value is text, as in a CSV file
    */
-  static DataFile inMemory(String name, Iterable<? extends Map<String, ?>> rows) {
-    return new DataFile(Path.of(name), DataFormat.MEMORY, Packing.NONE, rows);
+  static DataFile inMemory(String name, Iterable<? extends Map<String, ?>> rows, boolean untyped) {
+    DataFormat format = untyped ? DataFormat.CSV : DataFormat.MEMORY;
+    return new DataFile(Path.of(name), format, Packing.NONE, rows);
   }
 
   /** Whether a file of this name would be read as rows. */

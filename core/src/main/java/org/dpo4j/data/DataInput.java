@@ -75,10 +75,27 @@ public record DataInput(
    * @param rows maps from column names to JSON values as plain Java; iterated once for each use
    */
   public static DataInput inMemory(String name, Iterable<? extends Map<String, ?>> rows) {
+    return inMemory(name, rows, false);
+  }
+
+  /**
+   * The same rows from a source that may have no types.
+   *
+   * @param untyped whether every value is text, as in a CSV file
+   */
+  public static DataInput inMemory(
+      String name, Iterable<? extends Map<String, ?>> rows, boolean untyped) {
     return new DataInput(
-        List.of(new DataEntry(Path.of(name), List.of(DataFile.inMemory(name, rows)), List.of())),
+        List.of(
+            new DataEntry(
+                Path.of(name), List.of(DataFile.inMemory(name, rows, untyped)), List.of())),
         ColumnMapping.NONE,
         RowFormat.AUTO);
+  }
+
+  /** The same files, whose columns have other names and whose rows are interpreted as given. */
+  public DataInput named(ColumnMapping names, RowFormat rowFormat) {
+    return new DataInput(entries, names, rowFormat, kind, margins, maxRows);
   }
 
   /** The number of files. */

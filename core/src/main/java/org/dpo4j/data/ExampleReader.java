@@ -74,6 +74,19 @@ public final class ExampleReader implements AutoCloseable {
     }
   }
 
+  /** Opens an input that is a single file, or rows in memory. */
+  public static ExampleReader open(DataInput input) {
+    if (input.files() != 1) {
+      throw new IllegalArgumentException("not one file but " + input.files());
+    }
+    return open(
+        input.entries().get(0).files().get(0),
+        input.columns(),
+        input.format(),
+        input.kind(),
+        input.margins());
+  }
+
   /**
    * The next row, or empty after the last one.
    *

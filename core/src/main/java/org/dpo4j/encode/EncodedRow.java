@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.dpo4j.data.BadRowException;
+import org.dpo4j.data.Row;
 import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
 import org.jspecify.annotations.Nullable;
@@ -98,6 +99,22 @@ public record EncodedRow(
     notes = Collections.unmodifiableSet(new TreeSet<>(notes));
     if ((example == null) != (status == Status.DROPPED)) {
       throw new IllegalArgumentException("a row has an example unless it is dropped");
+    }
+  }
+
+  /**
+   * Encodes a row: one result for each of its examples, or one for a bad row that is skipped.
+   *
+   * @throws BadRowException if the row is bad and {@code onBadRow} is {@code STOP}
+   */
+  public static List<EncodedRow> of(Row row, ExampleEncoder encoder, OnBadRow onBadRow) {
+    try {
+      return row.pairsOrThrow().stream().map(encoder::encode).toList();
+    } catch (BadRowException problem) {
+      if (onBadRow == OnBadRow.STOP) {
+        throw problem;
+      }
+      return List.of(skipped(row.origin(), problem));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.dpo4j.reference;
 
+import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Collections;
@@ -53,19 +54,54 @@ public final class ReferenceKey {
       List<EncodedExample> examples,
       LengthDesensitizing tail,
       String computation) {
+    Ids ids = new Ids();
+    examples.forEach(ids::add);
+    return of(files, ids.hash(), tail, computation);
+  }
+
+  /**
+   * The same for examples that are hashed one by one.
+   *
+   * @param examples of the data set, at least one
+   */
+  public static ReferenceKey of(
+      ReferenceFiles files, IdsHash examples, LengthDesensitizing tail, String computation) {
     Map<String, String> parts = new LinkedHashMap<>(files.parts());
-    parts.put("pairs", Integer.toString(examples.size()));
-    parts.put("ids", ids(examples));
+    parts.put("pairs", Integer.toString(examples.examples()));
+    parts.put("ids", examples.sha256());
     parts.put("ld_alpha", Double.toString(tail.alpha()));
     parts.put("computation", computation);
     parts.put("numerics", Integer.toString(NUMERICS));
-    return new ReferenceKey(examples.size(), examples.get(0).completions().size(), parts);
+    return new ReferenceKey(examples.examples(), examples.completions(), parts);
   }
 
-  private static String ids(List<EncodedExample> examples) {
-    MessageDigest digest = Sha256.digest();
-    examples.forEach(example -> ExampleDigest.update(digest, example));
-    return HexFormat.of().formatHex(digest.digest());
+  /**
+   * What a key says of a data set.
+   *
+   * @param examples their number, at least 1
+   * @param completions of each example
+   * @param sha256 of all ids, in lower-case hex
+   */
+  public record IdsHash(int examples, int completions, String sha256) implements Serializable {}
+
+  /** Hashes the ids of a data set, example after example in its order. */
+  public static final class Ids {
+    private final MessageDigest digest = Sha256.digest();
+    private int examples;
+    private int completions;
+
+    /** Adds the next example. */
+    public void add(EncodedExample example) {
+      ExampleDigest.update(digest, example);
+      if (examples++ == 0) {
+        completions = example.completions().size();
+      }
+    }
+
+    /** The hash of all examples; to be called once. */
+    public IdsHash hash() {
+      return new IdsHash(examples, completions, HexFormat.of().formatHex(digest.digest()));
+    }
   }
 
   /** How many examples the data set has. */

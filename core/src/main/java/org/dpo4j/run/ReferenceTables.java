@@ -45,6 +45,9 @@ import org.jspecify.annotations.Nullable;
  * and stored there. A problem with the cache is printed and does not stop the run.
  */
 final class ReferenceTables {
+  static final String TRAINING = "training";
+  static final String HELD_OUT = "held-out";
+
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm");
 
   /** More rows than this make a message unreadable. */
@@ -98,7 +101,7 @@ final class ReferenceTables {
     this.tail = config.loss().objective().tail();
     cache.ifPresentOrElse(ReferenceCache::removeStale, () -> say.accept("off"));
     for (ExampleDataset dataset : datasets) {
-      String use = entries.isEmpty() ? "training" : "held-out";
+      String use = entries.isEmpty() ? TRAINING : HELD_OUT;
       ReferenceKey key =
           cache.isEmpty() ? null : ReferenceKey.of(files, dataset.examples(), tail, computation);
       Entry entry = new Entry(use, dataset, key);
@@ -191,7 +194,7 @@ final class ReferenceTables {
 
   private void keep(ReferenceCache kept, Entry entry, LogProbTable table) {
     try {
-      Path file = kept.keep(Objects.requireNonNull(entry.key), notes(entry), table);
+      Path file = kept.keep(Objects.requireNonNull(entry.key), notes(config, entry.use), table);
       say.accept("%s computed and kept in %s".formatted(entry.pairs(), file));
     } catch (IOException e) {
       say.accept(
@@ -211,15 +214,19 @@ final class ReferenceTables {
         .toList();
   }
 
-  /** Notes for people who open the file; names without folders, since files are shared. */
-  private Map<String, String> notes(Entry entry) throws IOException {
+  /**
+   * Notes for people who open the file; names without folders, since files are shared.
+   *
+   * @param use of the data set, {@link #TRAINING} or {@link #HELD_OUT}
+   */
+  static Map<String, String> notes(TrainingConfig config, String use) throws IOException {
     Map<String, String> notes = new LinkedHashMap<>();
     Path reference = config.loss().refModel().orElse(config.model().model());
     notes.put("reference", name(reference));
     TrainingConfig.Data data = config.data();
     List<Path> files =
-        entry.use.equals("training") ? data.dataFile() : data.evalFile().orElse(data.dataFile());
-    notes.put("use", entry.use);
+        use.equals(TRAINING) ? data.dataFile() : data.evalFile().orElse(data.dataFile());
+    notes.put("use", use);
     notes.put("data", files.stream().map(ReferenceTables::name).collect(Collectors.joining(", ")));
     notes.put("max_length", Integer.toString(data.maxLength()));
     notes.putAll(ReferenceFiles.textSide(config.model().model()));

@@ -7,6 +7,7 @@ import java.util.function.Consumer;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.BaseDtype;
+import org.dpo4j.config.ReferenceChoice;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.encode.ExampleDataset;
 import org.dpo4j.model.CausalLm;
@@ -75,22 +76,29 @@ final class References {
    * @param inputs the model that training starts from
    */
   List<TrainingData> of(ModelBundle inputs, List<ExampleDataset> datasets) {
-    cast(inputs.model());
+    cast(config, inputs.model());
     return switch (config.loss().referenceChoice()) {
       case NONE ->
           datasets.stream()
               .map(dataset -> new TrainingData(dataset.examples(), null, dataset.packs()))
               .toList();
-      case BASE -> of(inputs.adapter().orElseThrow().model().base(), inputs.model(), datasets);
+      case BASE -> of(own(config, inputs), inputs.model(), datasets);
       case START ->
           config.loss().refModel().isPresent()
               ? ofOther(inputs.model(), datasets)
-              : of(inputs.model(), inputs.model(), datasets);
+              : of(own(config, inputs), inputs.model(), datasets);
     };
   }
 
+  /** The reference where it is the model that training starts from, or that under its adapter. */
+  static CausalLm own(TrainingConfig config, ModelBundle inputs) {
+    return config.loss().referenceChoice() == ReferenceChoice.BASE
+        ? inputs.adapter().orElseThrow().model().base()
+        : inputs.model();
+  }
+
   /** Turns on bfloat16 products if the run uses them. */
-  private void cast(CausalLm model) {
+  static void cast(TrainingConfig config, CausalLm model) {
     if (config.engine().computation().bf16()) {
       model.parameters().enableBf16();
     }
@@ -106,7 +114,7 @@ final class References {
         return moving(other.model(), policy, datasets);
       }
     }
-    ReferenceTables tables = tables(datasets, config.engine().computation().products());
+    ReferenceTables tables = tables(datasets, computation(config));
     if (!tables.complete()) {
       try (LoadedModel other = other(policy)) {
         tables.compute(other.model(), progress);
@@ -115,16 +123,22 @@ final class References {
     return tables.data();
   }
 
-  private LoadedModel other(CausalLm policy) {
-    Path folder = config.loss().refModel().orElseThrow();
+  /** The reference where it is another model. */
+  static LoadedModel other(TrainingConfig config) {
     LoadedModel other =
         ModelReader.open(
             "ref_model",
-            folder,
+            config.loss().refModel().orElseThrow(),
             new WeightMemory(WeightStorage.AS_STORED, config.engine().computeDevice()));
-    cast(other.model());
+    cast(config, other.model());
+    return other;
+  }
+
+  private LoadedModel other(CausalLm policy) {
+    LoadedModel other = other(config);
     try {
-      requireSameIds(config.model().model(), policy, folder, other.model());
+      requireSameIds(
+          config.model().model(), policy, config.loss().refModel().orElseThrow(), other.model());
     } catch (RuntimeException e) {
       other.close();
       throw e;
@@ -160,15 +174,18 @@ final class References {
     if (config.loss().syncRefModel()) {
       return moving(model, policy, datasets);
     }
-    ReferenceTables tables = tables(datasets, computation());
+    ReferenceTables tables = tables(datasets, computation(config));
     tables.compute(model, progress);
     return tables.data();
   }
 
-  /** How the run's own model computes: rounded weights give other numbers. */
-  private String computation() {
+  /** How the reference computes: the rounded weights of the run's own model give other numbers. */
+  static String computation(TrainingConfig config) {
     String products = config.engine().computation().products();
-    return config.lora().baseDtype() == BaseDtype.INT8 ? products + " of int8" : products;
+    boolean other =
+        config.loss().referenceChoice() == ReferenceChoice.START
+            && config.loss().refModel().isPresent();
+    return config.lora().baseDtype() == BaseDtype.INT8 && !other ? products + " of int8" : products;
   }
 
   private ReferenceTables tables(List<ExampleDataset> datasets, String computation) {
@@ -190,7 +207,7 @@ final class References {
           "leave out one of the options");
     }
     CausalLm copy = model.copy();
-    cast(copy);
+    cast(config, copy);
     Reference moving =
         new MovingReference(
             config.engine().computation().engine(),

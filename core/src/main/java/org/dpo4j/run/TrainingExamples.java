@@ -43,14 +43,7 @@ record TrainingExamples(DataInput files, ExampleDataset training, List<HeldOut> 
     TrainingConfig.Data data = config.data();
     EncodingResources means =
         new EncodingResources(EncodingResources.threads(config.engine().threads()), folder);
-    ExampleEncoder used =
-        switch (config.loss().examples()) {
-          case PAIRS -> encoder.truncating(data.truncationMode());
-          case LABELED -> config.loss().usesKl() ? encoder.keepingWhole() : encoder;
-          case DEMONSTRATIONS ->
-              (data.packing() ? encoder.keepingAll() : encoder.truncating(data.truncationMode()))
-                  .scoring(data.scoring());
-        };
+    ExampleEncoder used = encoder(config, encoder);
     ExampleDataset all = load(config, files, data.dataWeights().orElse(List.of()), used, means);
     List<ExampleDataset> opened = new ArrayList<>(List.of(all));
     try {
@@ -74,6 +67,18 @@ record TrainingExamples(DataInput files, ExampleDataset training, List<HeldOut> 
       opened.forEach(ExampleDataset::close);
       throw e;
     }
+  }
+
+  /** The encoder of a run, which cuts rows as its options say. */
+  static ExampleEncoder encoder(TrainingConfig config, ExampleEncoder encoder) {
+    TrainingConfig.Data data = config.data();
+    return switch (config.loss().examples()) {
+      case PAIRS -> encoder.truncating(data.truncationMode());
+      case LABELED -> config.loss().usesKl() ? encoder.keepingWhole() : encoder;
+      case DEMONSTRATIONS ->
+          (data.packing() ? encoder.keepingAll() : encoder.truncating(data.truncationMode()))
+              .scoring(data.scoring());
+    };
   }
 
   /**
