@@ -84,7 +84,7 @@ public final class LogProbTable {
       LengthDesensitizing tail,
       TokenBudget budget,
       IntConsumer progress) {
-    return compute(engine, model, examples, tail, budget, Ranks.ALONE, progress);
+    return compute(engine, model, examples, tail, budget, Ranks.alone(), progress);
   }
 
   /**
@@ -128,7 +128,7 @@ public final class LogProbTable {
         examples,
         tail,
         from -> from + Math.min(batchSize, examples.size() - from), // cannot overflow
-        Ranks.ALONE,
+        Ranks.alone(),
         progress);
   }
 

@@ -5,6 +5,10 @@ import org.bytedeco.pytorch.Tensor;
 /** The only rank. */
 final class Alone implements Ranks {
 
+  static final Alone INSTANCE = new Alone();
+
+  private Alone() {}
+
   @Override
   public int rank() {
     return 0;

@@ -13,7 +13,9 @@ import org.bytedeco.pytorch.Tensor;
 public interface Ranks extends AutoCloseable {
 
   /** A process that trains alone. */
-  Ranks ALONE = new Alone();
+  static Ranks alone() {
+    return Alone.INSTANCE;
+  }
 
   /**
    * Connects to the other ranks; returns when all are there.
@@ -23,7 +25,7 @@ public interface Ranks extends AutoCloseable {
    * @throws org.dpo4j.DpoException if the ranks do not find each other in time
    */
   static Ranks of(Optional<RankAddress> address, Duration timeout) {
-    return address.<Ranks>map(found -> GlooRanks.connect(found, timeout)).orElse(ALONE);
+    return address.<Ranks>map(found -> GlooRanks.connect(found, timeout)).orElse(Alone.INSTANCE);
   }
 
   /** The number of this process, from 0. */

@@ -73,7 +73,7 @@ final class DivergenceSample {
 
   private int stride(List<Completion> batch) {
     double mean = batch.stream().mapToInt(Completion::tokens).average().orElse(0);
-    return (int) Math.max(1, Math.min(Integer.MAX_VALUE / 2, pairs * mean / tokens));
+    return (int) Math.max(1, Math.min(1 << 30, pairs * mean / tokens));
   }
 
   private boolean passedOver(Completion completion) {

@@ -70,7 +70,7 @@ final class RankRun {
 
   TrainingResult run(Body body) {
     if (address.isEmpty()) {
-      return body.run(config, output, Ranks.ALONE);
+      return body.run(config, output, Ranks.alone());
     }
     try (Ranks ranks = Ranks.of(address, Duration.ofSeconds(config.engine().ddpTimeout()))) {
       output.note(

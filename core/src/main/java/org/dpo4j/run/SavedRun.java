@@ -159,8 +159,7 @@ record SavedRun(Path folder, CheckpointState state) {
       int ranks,
       RunOutput output) {
     List<String> rounding =
-        new ArrayList<>(
-            ResumeRules.check(state.options(), config, sameSteps(config, settings, ranks)));
+        new ArrayList<>(ResumeRules.check(state.options(), config, sameSteps(config, ranks)));
     for (RunIdentity.Part part : RunIdentity.PARTS) {
       String before = state.identity().getOrDefault(part.name(), RunIdentity.NONE);
       String now = identity.getOrDefault(part.name(), RunIdentity.NONE);
@@ -199,7 +198,7 @@ record SavedRun(Path folder, CheckpointState state) {
   }
 
   /** Whether a step has the same examples as before, and their sum is the same. */
-  private boolean sameSteps(TrainingConfig config, Trainer.Settings settings, int ranks) {
+  private boolean sameSteps(TrainingConfig config, int ranks) {
     TrainingConfig before = config;
     for (String name : MICRO_BATCH) {
       String had = state.options().get(name);

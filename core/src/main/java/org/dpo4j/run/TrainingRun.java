@@ -277,7 +277,7 @@ public final class TrainingRun {
             disk,
             memory,
             System.getenv(),
-            Ranks.ALONE,
+            Ranks.alone(),
             new Cancellation(),
             List.of())
         .run();

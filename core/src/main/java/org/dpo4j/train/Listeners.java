@@ -126,21 +126,22 @@ public final class Listeners {
    * @return why the run is to end, the same on all ranks
    */
   EndReason agree(Ranks ranks) {
-    EndReason[] reasons = EndReason.values();
-    double[] wanted = new double[reasons.length + 2];
-    wanted[reasonToEnd().ordinal()] = 1;
-    wanted[reasons.length] = requests.evaluation() ? 1 : 0;
-    wanted[reasons.length + 1] = requests.checkpoint() ? 1 : 0;
+    List<EndReason> reasons = List.of(EndReason.values());
+    int others = reasons.size();
+    double[] wanted = new double[others + 2];
+    wanted[reasons.indexOf(reasonToEnd())] = 1;
+    wanted[others] = requests.evaluation() ? 1 : 0;
+    wanted[others + 1] = requests.checkpoint() ? 1 : 0;
     double[] all = ranks.sum(wanted);
-    if (all[reasons.length] > 0) {
+    if (all[others] > 0) {
       requests.requestEvaluation();
     }
-    if (all[reasons.length + 1] > 0) {
+    if (all[others + 1] > 0) {
       requests.requestCheckpoint();
     }
-    for (EndReason reason : reasons) {
-      if (reason != EndReason.COMPLETED && all[reason.ordinal()] > 0) {
-        return reason;
+    for (int i = 0; i < others; i++) {
+      if (reasons.get(i) != EndReason.COMPLETED && all[i] > 0) {
+        return reasons.get(i);
       }
     }
     return EndReason.COMPLETED;

@@ -21,6 +21,7 @@ record StepShare(List<Part> microBatches) {
    * @param number among all micro-batches of the step; dropout masks depend on it
    * @param places of the examples among all examples of the step
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   record Part(int number, int[] places, List<ScoredExample> examples) {}
 
   /**

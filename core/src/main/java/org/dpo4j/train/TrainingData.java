@@ -75,7 +75,7 @@ public record TrainingData(
    */
   public TrainingMetrics evaluate(
       LogProbEngine engine, CausalLm policy, Objective objective, int batchSize) {
-    return evaluate(engine, policy, objective, batchSize, Ranks.ALONE, pairs -> {});
+    return evaluate(engine, policy, objective, batchSize, Ranks.alone(), pairs -> {});
   }
 
   /**

@@ -117,7 +117,7 @@ public final class TrainingSession implements AutoCloseable {
    */
   public TrainingSession(
       CausalLm policy, TrainingData data, Objective objective, Trainer.Settings settings) {
-    this(policy, data, objective, settings, Ranks.ALONE);
+    this(policy, data, objective, settings, Ranks.alone());
   }
 
   /**

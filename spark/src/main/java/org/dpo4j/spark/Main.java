@@ -26,8 +26,8 @@ import org.dpo4j.report.RunOutput;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What {@code spark-submit} starts: {@code score} and {@code reference}, with the options of the
- * command line. Exit codes: 0 done, 1 the job failed, 2 the options are wrong.
+ * What {@code spark-submit} starts: {@code score}, {@code reference} and {@code train}, with the
+ * options of the command line. Exit codes: 0 done, 1 the job failed, 2 the options are wrong.
  */
 public final class Main {
 
@@ -93,9 +93,10 @@ public final class Main {
     switch (command) {
       case "score" -> score(options);
       case "reference" -> reference(options);
+      case "train" -> train(options);
       default ->
           throw new UsageException(
-              "the first word must be score or reference but was \"%s\"".formatted(command));
+              "the first word must be score, reference or train but was \"%s\"".formatted(command));
     }
   }
 
@@ -151,6 +152,36 @@ public final class Main {
                   .formatted(
                       i == 0 ? "training" : "held-out",
                       SparkReference.compute(rows, config, i > 0)));
+    }
+  }
+
+  /** Trains on files that every executor sees; {@code --ranks} comes before the other options. */
+  private void train(List<String> words) {
+    if (words.size() < 2 || !words.get(0).equals("--ranks")) {
+      throw new UsageException(
+          "ranks",
+          "must come first and say how many executors train",
+          words.isEmpty() ? "no option was given" : "the first option was " + words.get(0),
+          "as in train --ranks 4 --config run.yaml");
+    }
+    Arguments given = Arguments.of(words.subList(2, words.size()), TrainingConfig.OPTIONS);
+    TrainingOptions options = TrainingOptions.resolve(given.file(), given.flags());
+    options.report(output);
+    TunedModel tuned =
+        SparkTuning.train(
+            spark, number(words.get(1)), TrainingConfig.OPTIONS.write(options.config()));
+    output
+        .out()
+        .println(
+            "%d of %d steps, written to %s"
+                .formatted(tuned.steps(), tuned.maxSteps(), tuned.folder()));
+  }
+
+  private static int number(String text) {
+    try {
+      return Integer.parseInt(text);
+    } catch (NumberFormatException e) {
+      throw new UsageException("ranks", "must be a number", "was \"%s\"".formatted(text), "");
     }
   }
 
