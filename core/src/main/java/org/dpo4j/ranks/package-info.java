@@ -6,7 +6,9 @@
  * adds up tensors and numbers over all ranks by libtorch's Gloo, and is the only place that knows
  * about other processes. Start with {@link org.dpo4j.ranks.Ranks#of}.
  */
+@Internal
 @NullMarked
 package org.dpo4j.ranks;
 
+import org.dpo4j.Internal;
 import org.jspecify.annotations.NullMarked;

@@ -89,14 +89,14 @@ public final class SparkTuning {
     RDD<Integer> tasks =
         JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(numbers, ranks).rdd();
     ClassTag<TunedModel> type = ClassTag$.MODULE$.apply(TunedModel.class);
-    Object found =
+    RDD<TunedModel> tuned =
         tasks
             .barrier()
             .mapPartitions(
                 FunctionConverters.asScalaFromFunction(new RankTask(new LinkedHashMap<>(given))),
                 false,
-                type)
-            .collect();
-    return ((TunedModel[]) found)[0];
+                type);
+    // Spark repeats a stage of barrier tasks only if another one comes after it.
+    return tuned.toJavaRDD().repartition(1).collect().get(0);
   }
 }

@@ -85,13 +85,7 @@ class SparkTuningTest {
     List<ProcessHandle> executors =
         ProcessHandle.current()
             .descendants()
-            .filter(
-                process ->
-                    process
-                        .info()
-                        .commandLine()
-                        .orElse("")
-                        .contains("CoarseGrainedExecutorBackend"))
+            .filter(process -> process.info().command().orElse("").endsWith("java"))
             .toList();
     assertThat(executors).hasSize(2);
     assertThat(job).isNotDone();
