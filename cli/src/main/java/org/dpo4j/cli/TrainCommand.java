@@ -6,7 +6,9 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.ToIntBiFunction;
 import org.dpo4j.Cancellation;
+import org.dpo4j.EndReason;
 import org.dpo4j.ExampleKind;
+import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
@@ -82,11 +84,17 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
+  /** The exit code after SIGTERM. */
+  private static final int SUSPENDED = 143;
+
   private static int train(TrainingConfig config, RunOutput output, Console console) {
     Cancellation cancellation = new Cancellation();
     try (StopSignals signals = StopSignals.suspending(cancellation, console)) {
-      TrainingRun.run(config, ProgramInputs.NONE, output, cancellation, List.of());
-      return signals.exitCode();
+      TrainingResult result =
+          TrainingRun.run(config, ProgramInputs.NONE, output, cancellation, List.of());
+      int code = signals.exitCode();
+      // Another rank got the signal: a launcher must not take this one for done.
+      return code == 0 && result.endReason() == EndReason.SUSPENDED ? SUSPENDED : code;
     }
   }
 

@@ -74,6 +74,8 @@ class RanksTest {
     String rest = options + "--lr_scheduler_type=constant --resume_from_checkpoint=true ";
     String log = run(out, 4, "--per_device_train_batch_size=1 " + rest + "--max_steps=3");
     assertThat(log).contains("2 ranks trained together and now 4");
+    assertThat(fail(out, 4, TWO_EACH + rest + "--max_steps=4"))
+        .contains("x ranks must be the 4 examples that a step had but is 2 x 1 x 4");
     run(out, 1, FOUR + rest + "--max_steps=4");
     requireSameNumbers(out, whole);
   }
@@ -98,6 +100,22 @@ class RanksTest {
     }
     run(out, 2, options);
     requireSameNumbers(out, whole);
+  }
+
+  /** The sums would be the same on all ranks, and so would the weights, which nobody wants. */
+  @Test
+  void ranksWithOtherOptionsOrDataAreRefused() throws IOException, InterruptedException {
+    Path out = folder.resolve("out");
+    int port = freePort();
+    Process first = process(out, variables(port, 0, 2), logFile(out, 0), TWO_EACH);
+    Process second =
+        process(
+            out, variables(port, 1, 2), logFile(out, 1), TWO_EACH + "--beta=0.2 --max_samples=9");
+    assertThat(second.waitFor()).isEqualTo(1);
+    assertThat(first.waitFor()).isEqualTo(1);
+    assertThat(log(out, 1))
+        .contains("but here the options, the training data differ from those of rank 0");
+    assertThat(log(out, 0)).contains("another rank has others");
   }
 
   @Test
@@ -150,23 +168,34 @@ class RanksTest {
     return log(out, 0);
   }
 
+  /** Runs ranks that all fail because of their options, and returns the log of rank 0. */
+  private String fail(Path out, int size, String options) throws IOException, InterruptedException {
+    List<Process> ranks = start(out, size, options);
+    for (Process rank : ranks) {
+      assertThat(rank.waitFor()).isNotZero();
+    }
+    return log(out, 0);
+  }
+
   private List<Process> start(Path out, int size, String options) throws IOException {
     int port = freePort();
     List<Process> ranks = new ArrayList<>();
     for (int rank = 0; rank < size; rank++) {
-      Map<String, String> variables =
-          Map.of(
-              "MASTER_ADDR",
-              InetAddress.getLoopbackAddress().getHostAddress(),
-              "MASTER_PORT",
-              Integer.toString(port),
-              "RANK",
-              Integer.toString(rank),
-              "WORLD_SIZE",
-              Integer.toString(size));
-      ranks.add(process(out, variables, logFile(out, rank), options));
+      ranks.add(process(out, variables(port, rank, size), logFile(out, rank), options));
     }
     return ranks;
+  }
+
+  private static Map<String, String> variables(int port, int rank, int size) {
+    return Map.of(
+        "MASTER_ADDR",
+        InetAddress.getLoopbackAddress().getHostAddress(),
+        "MASTER_PORT",
+        Integer.toString(port),
+        "RANK",
+        Integer.toString(rank),
+        "WORLD_SIZE",
+        Integer.toString(size));
   }
 
   private Process process(Path out, Map<String, String> variables, Path log, String options)

@@ -120,6 +120,15 @@ public final class ResumeRules {
     return texts;
   }
 
+  /** The options as texts that decide what a step computes, besides the inputs. */
+  public static Map<String, String> deciding(TrainingConfig config) {
+    Map<String, String> texts = texts(config);
+    texts.keySet().removeAll(INPUTS);
+    texts.keySet().removeAll(OUTPUTS);
+    texts.keySet().removeAll(ROUNDING);
+    return texts;
+  }
+
   /**
    * Compares the options of a run with those of the run that saved the checkpoint.
    *

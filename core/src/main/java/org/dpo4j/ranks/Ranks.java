@@ -47,7 +47,7 @@ public interface Ranks extends AutoCloseable {
   /**
    * Replaces a tensor by its sum over all ranks.
    *
-   * @param tensor contiguous, on the processor, of the same shape and type on all ranks
+   * @param tensor contiguous, on the CPU, of the same shape and type on all ranks
    * @throws org.dpo4j.DpoException if another rank is gone or late
    */
   void sum(Tensor tensor);

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
-import org.dpo4j.EndReason;
+import org.dpo4j.ListenerException;
 import org.dpo4j.OptionText;
 import org.dpo4j.TrainingResult;
 import org.dpo4j.UsageException;
@@ -45,7 +45,7 @@ final class RankRun {
   }
 
   /**
-   * A run of the rank that the environment tells.
+   * A run of the rank that the environment gives.
    *
    * @throws UsageException if variables are missing or options do not fit several ranks
    */
@@ -68,27 +68,46 @@ final class RankRun {
     return new RankRun(config, address, output);
   }
 
+  /**
+   * Refuses a command that is not for several processes.
+   *
+   * @throws UsageException if the environment makes this process one of several
+   */
+  static void requireOne(String command) {
+    RankAddress.of(System.getenv())
+        .ifPresent(
+            address -> {
+              throw new UsageException(
+                  "%s is for one process but WORLD_SIZE is %d in the environment; unset it"
+                      .formatted(command, address.size()));
+            });
+  }
+
   TrainingResult run(Body body) {
     if (address.isEmpty()) {
       return body.run(config, output, Ranks.alone());
     }
     try (Ranks ranks = Ranks.of(address, Duration.ofSeconds(config.engine().ddpTimeout()))) {
       output.note(
-          "%s is connected with the others at %s port %d%s"
+          "%s is connected to the others at %s port %d%s"
               .formatted(
                   address.get(),
                   address.get().host(),
                   address.get().port(),
                   ranks.first() ? "" : "; rank 0 reports and writes"));
-      TrainingResult result = ranks.first() ? body.run(config, output, ranks) : follow(body, ranks);
-      if (result.endReason() != EndReason.LISTENER_FAILED) {
-        ranks.sum(0); // the files are written
+      try {
+        TrainingResult result =
+            ranks.first() ? body.run(config, output, ranks) : runSilently(body, ranks);
+        ranks.sum(0); // waits until rank 0 has written its files
+        return result;
+      } catch (ListenerException e) {
+        ranks.sum(0); // the run has ended as it should, and its files are written
+        throw e;
       }
-      return result;
     }
   }
 
-  private TrainingResult follow(Body body, Ranks ranks) {
+  private TrainingResult runSilently(Body body, Ranks ranks) {
     Path folder = null;
     try (PrintStream nowhere =
         new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)) {

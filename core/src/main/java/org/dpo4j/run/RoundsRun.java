@@ -93,6 +93,7 @@ public final class RoundsRun {
    */
   public static boolean run(
       RoundsConfig config, RunOutput output, Cancellation cancellation, Training training) {
+    RankRun.requireOne("rounds");
     config.checkInputs();
     Tracking.server(config.training(), System.getenv()); // else the first training run would fail
     try (LockedFolder folder =

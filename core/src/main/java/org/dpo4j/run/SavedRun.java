@@ -149,6 +149,7 @@ record SavedRun(Path folder, CheckpointState state) {
    *
    * @param identity hashes of this run's inputs, by name
    * @param ranks processes that train together
+   * @param separable whether the loss of a step is a sum over its examples
    * @param output receives notes about what may differ
    * @throws UsageException if it is another run
    */
@@ -157,9 +158,11 @@ record SavedRun(Path folder, CheckpointState state) {
       Map<String, String> identity,
       Trainer.Settings settings,
       int ranks,
+      boolean separable,
       RunOutput output) {
     List<String> rounding =
-        new ArrayList<>(ResumeRules.check(state.options(), config, sameSteps(config, ranks)));
+        new ArrayList<>(
+            ResumeRules.check(state.options(), config, sameSteps(config, ranks, separable)));
     for (RunIdentity.Part part : RunIdentity.PARTS) {
       String before = state.identity().getOrDefault(part.name(), RunIdentity.NONE);
       String now = identity.getOrDefault(part.name(), RunIdentity.NONE);
@@ -197,18 +200,36 @@ record SavedRun(Path folder, CheckpointState state) {
     }
   }
 
-  /** Whether a step has the same examples as before, and their sum is the same. */
-  private boolean sameSteps(TrainingConfig config, int ranks) {
+  /**
+   * Whether the sums over the examples of a step are the same as before.
+   *
+   * @throws UsageException if steps have more or fewer examples
+   */
+  private boolean sameSteps(TrainingConfig config, int ranks, boolean separable) {
     TrainingConfig before = config;
     for (String name : MICRO_BATCH) {
       String had = state.options().get(name);
       before = had == null ? before : before.with(name, had);
     }
+    long examples = config.batching().examplesOfStep() * ranks;
+    long had = before.batching().examplesOfStep() * state.ranks();
+    if (examples != had && state.ranks() != ranks) {
+      throw new UsageException(
+          "per_device_train_batch_size",
+          OptionText.of(
+              "x {gradient_accumulation_steps} x ranks must be the %d examples that a step had",
+              had),
+          "is %d x %d x %d"
+              .formatted(
+                  config.batching().perDeviceTrainBatchSize(),
+                  config.batching().gradientAccumulationSteps(),
+                  ranks),
+          "there were %s before".formatted(ShortNumber.count(state.ranks(), "rank")));
+    }
     boolean dropout = config.lora().usePeft() && !config.lora().disableDropout();
-    return config.loss().objective().loss().separable()
-        && !dropout
-        && before.batching().examplesOfStep() * state.ranks()
-            == config.batching().examplesOfStep() * ranks;
+    boolean sameMicroBatches =
+        before.batching().perDeviceTrainBatchSize() == config.batching().perDeviceTrainBatchSize();
+    return examples == had && (sameMicroBatches || (separable && !dropout));
   }
 
   private void noteLength(TrainingConfig config, Trainer.Settings settings, RunOutput output) {

@@ -287,8 +287,11 @@ public final class TrainingRun {
     try {
       return ended(train());
     } catch (NonFiniteStepException e) {
+      if (!ranks.first()) {
+        throw e;
+      }
       DpoException failure =
-          new NonFiniteReproduction(config)
+          new NonFiniteReproduction(ofOneProcess())
               .write(e, config.output().outputDir().resolve("nonfinite-step-" + e.step().step()));
       listeners.failed(failure);
       throw failure;
@@ -302,6 +305,12 @@ public final class TrainingRun {
       listeners.failed(e);
       throw e;
     }
+  }
+
+  /** The configuration with which one process does the same steps. */
+  private TrainingConfig ofOneProcess() {
+    int accumulation = config.batching().gradientAccumulationSteps() * ranks.size();
+    return config.with("gradient_accumulation_steps", accumulation);
   }
 
   private TrainingResult train() {
@@ -377,7 +386,8 @@ public final class TrainingRun {
           .require(config.output().outputDir(), disk, pairs.bytes());
     }
     RunIdentity identity = new RunIdentity(config, inputs, pairs, files);
-    saved.ifPresent(run -> continueFrom(run, identity, settings));
+    RankAgreement.require(config, identity, ranks);
+    saved.ifPresent(run -> continueFrom(run, identity, inputs, settings));
     RunClock clock = new RunClock(saved.map(run -> run.state().seconds()).orElse(0.0));
     RunCheckpoints checkpoints =
         new RunCheckpoints(
@@ -388,8 +398,9 @@ public final class TrainingRun {
     }
     TrainingSummary summary = new TrainingSummary(config, settings, output);
     listeners.start(start(settings, pairs, inputs, folder, saved));
-    if (ranks.any(listeners.reasonToEnd() != EndReason.COMPLETED)) {
-      return nothingTrained(summary, settings, folder);
+    EndReason before = listeners.agree(ranks);
+    if (before != EndReason.COMPLETED) {
+      return nothingTrained(before, summary, settings, folder);
     }
 
     folder.begin();
@@ -403,7 +414,7 @@ public final class TrainingRun {
     Optional<TrainingTotals> trained =
         train(settings, inputs, pairs, files, saving, saved, checkpoints, clock);
     if (trained.isEmpty()) {
-      return nothingTrained(summary, settings, folder);
+      return nothingTrained(listeners.reasonToEnd(), summary, settings, folder);
     }
     TrainingTotals totals = trained.get();
     if (!ranks.first()) {
@@ -515,8 +526,11 @@ public final class TrainingRun {
         : OutputFolder.Existing.REFUSE;
   }
 
-  private void continueFrom(SavedRun run, RunIdentity identity, Trainer.Settings settings) {
-    run.requireSameRun(config, identity.hashes(), settings, ranks.size(), output);
+  private void continueFrom(
+      SavedRun run, RunIdentity identity, ModelBundle inputs, Trainer.Settings settings) {
+    boolean separable =
+        config.loss().objective().loss().separable() && inputs.model().routerLoss() == null;
+    run.requireSameRun(config, identity.hashes(), settings, ranks.size(), separable, output);
     CheckpointState state = run.state();
     output.restoreWarnings(state.warnings());
     early.restore(state.early());
@@ -577,6 +591,9 @@ public final class TrainingRun {
                   line -> prose.line("reference cache: %s", line))
               .of(inputs, pairs.datasets());
     } catch (EndingProgress.Ended e) {
+      if (ranks.several()) { // the others are in the middle of a sum: they end with an error too
+        throw new DpoException("the run was ended while the reference was computed", e);
+      }
       return Optional.empty();
     }
     try (Reference reference = data.get(0).reference()) { // null closes nothing
@@ -737,8 +754,8 @@ public final class TrainingRun {
   }
 
   private TrainingResult nothingTrained(
-      TrainingSummary summary, Trainer.Settings settings, OutputFolder folder) {
-    EndReason reason = named(listeners.reasonToEnd());
+      EndReason why, TrainingSummary summary, Trainer.Settings settings, OutputFolder folder) {
+    EndReason reason = named(why);
     if (reason == EndReason.STOPPED_BY_GUARD) {
       guard.flatMap(DiagnosisGuard::stop).ifPresent(stop -> summary.guarded(stop, 0));
     }

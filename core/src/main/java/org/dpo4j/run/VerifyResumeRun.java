@@ -56,6 +56,7 @@ public final class VerifyResumeRun {
    * @throws DpoException if the bytes differ
    */
   public static void run(TrainingConfig config, RunOutput output) {
+    RankRun.requireOne("verify-resume");
     new VerifyResumeRun(config, output).run();
   }
 

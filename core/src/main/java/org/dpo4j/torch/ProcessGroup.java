@@ -67,7 +67,7 @@ public final class ProcessGroup implements AutoCloseable {
   /**
    * Replaces a tensor by its sum over all processes; all get the same bytes.
    *
-   * @param tensor contiguous, on the processor
+   * @param tensor contiguous, on the CPU
    */
   public void sum(Tensor tensor) {
     inPieces(tensor, piece -> group.allreduce(piece));
@@ -76,7 +76,7 @@ public final class ProcessGroup implements AutoCloseable {
   /**
    * Replaces a tensor by that of the first process.
    *
-   * @param tensor contiguous, on the processor
+   * @param tensor contiguous, on the CPU
    */
   public void copyFirst(Tensor tensor) {
     inPieces(tensor, piece -> group.broadcast(piece));

@@ -290,7 +290,7 @@ public final class Tensors {
   /**
    * The CRC-32C of the elements.
    *
-   * @param tensor contiguous, on the processor
+   * @param tensor contiguous, on the CPU
    */
   public static long checksum(Tensor tensor) {
     CRC32C crc = new CRC32C();

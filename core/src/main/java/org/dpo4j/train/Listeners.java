@@ -120,16 +120,29 @@ public final class Listeners {
     return failure;
   }
 
+  /** Reasons to end, the first that holds on any rank first. */
+  private static final List<EndReason> REASONS =
+      List.of(
+          EndReason.LISTENER_FAILED,
+          EndReason.STOPPED_BY_LISTENER,
+          EndReason.SUSPENDED,
+          EndReason.CANCELLED);
+
   /**
    * Makes the requests of one rank those of all.
    *
-   * @return why the run is to end, the same on all ranks
+   * @return why the run is to end, the same on all ranks; {@code COMPLETED} if it is not
    */
-  EndReason agree(Ranks ranks) {
-    List<EndReason> reasons = List.of(EndReason.values());
-    int others = reasons.size();
+  public EndReason agree(Ranks ranks) {
+    if (!ranks.several()) {
+      return reasonToEnd();
+    }
+    int others = REASONS.size();
     double[] wanted = new double[others + 2];
-    wanted[reasons.indexOf(reasonToEnd())] = 1;
+    EndReason own = reasonToEnd();
+    if (own != EndReason.COMPLETED) {
+      wanted[REASONS.indexOf(own)] = 1;
+    }
     wanted[others] = requests.evaluation() ? 1 : 0;
     wanted[others + 1] = requests.checkpoint() ? 1 : 0;
     double[] all = ranks.sum(wanted);
@@ -140,8 +153,8 @@ public final class Listeners {
       requests.requestCheckpoint();
     }
     for (int i = 0; i < others; i++) {
-      if (reasons.get(i) != EndReason.COMPLETED && all[i] > 0) {
-        return reasons.get(i);
+      if (all[i] > 0) {
+        return REASONS.get(i);
       }
     }
     return EndReason.COMPLETED;

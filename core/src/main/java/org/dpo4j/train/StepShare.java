@@ -25,11 +25,11 @@ record StepShare(List<Part> microBatches) {
   record Part(int number, int[] places, List<ScoredExample> examples) {}
 
   /**
-   * Every n-th micro-batch: those of a step that one process computes.
+   * Every n-th micro-batch; the micro-batches are those of a run of one process.
    *
    * @param step the micro-batches of all ranks
    */
-  static StepShare whole(List<List<ScoredExample>> step, int rank, int ranks) {
+  static StepShare roundRobin(List<List<ScoredExample>> step, int rank, int ranks) {
     List<Part> own = new ArrayList<>();
     int place = 0;
     for (int i = 0; i < step.size(); i++) {
@@ -51,7 +51,7 @@ record StepShare(List<Part> microBatches) {
    * @param size largest micro-batch
    * @param cost of an example
    */
-  static StepShare even(
+  static StepShare balanced(
       List<ScoredExample> examples,
       int size,
       ToDoubleFunction<ScoredExample> cost,

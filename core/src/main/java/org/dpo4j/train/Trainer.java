@@ -111,6 +111,7 @@ public final class Trainer {
    */
   public EndReason train() {
     try (Engine.Threads threads = Engine.use(Engine.threads())) { // the same number to the end
+      agree(); // a listener may know from a checkpoint that the run is to end
       if (session.microBatch() == 0) {
         if (session.step() == 0) {
           evaluate();
@@ -193,6 +194,7 @@ public final class Trainer {
             || checkpointing.due(session.step(), session.epochEnded(), evaluated))) {
       listeners.checkpoint(checkpointing.save(session));
     }
+    agree();
   }
 
   private boolean evaluationDue() {

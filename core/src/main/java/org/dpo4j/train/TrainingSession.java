@@ -226,14 +226,17 @@ public final class TrainingSession implements AutoCloseable {
 
   private StepShare share(List<List<ScoredExample>> step) {
     // The masks of dropout depend on the micro-batch and on the place in it.
-    return ranks.several() && separable() && !policy.hasDropout()
-        ? StepShare.even(
+    return ranks.several()
+            && separable()
+            && !policy.hasDropout()
+            && data.packs() == null // a micro-batch is some packs there, of many examples
+        ? StepShare.balanced(
             examples(step),
             settings.plan().microBatchSize(),
             this::cost,
             ranks.rank(),
             ranks.size())
-        : StepShare.whole(step, ranks.rank(), ranks.size());
+        : StepShare.roundRobin(step, ranks.rank(), ranks.size());
   }
 
   /** Multiplications of a forward pass without those of attention, about. */
@@ -344,14 +347,15 @@ public final class TrainingSession implements AutoCloseable {
     ofStep = own.addTo(MetricSums.NONE);
     pairsOfStep.clear();
     pairsOfStep.addAll(own.pairs(examples, objective.loss().examples()));
-    long others = examples.size();
-    long tokens = examples.stream().mapToLong(scored -> scored.example().tokens()).sum();
+    long ofOthers = examples.size();
+    long tokensOfOthers = examples.stream().mapToLong(scored -> scored.example().tokens()).sum();
     for (StepShare.Part part : current().share().microBatches()) {
-      others -= part.examples().size();
-      tokens -= part.examples().stream().mapToLong(scored -> scored.example().tokens()).sum();
+      ofOthers -= part.examples().size();
+      tokensOfOthers -=
+          part.examples().stream().mapToLong(scored -> scored.example().tokens()).sum();
     }
-    examplesSeen += others;
-    numTokens += tokens;
+    examplesSeen += ofOthers;
+    numTokens += tokensOfOthers;
   }
 
   /**

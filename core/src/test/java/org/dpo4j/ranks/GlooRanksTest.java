@@ -87,16 +87,16 @@ class GlooRanksTest {
     RankAddress first = new RankAddress(loopback(), freePort(), 0, 2);
     assertThatThrownBy(() -> Ranks.of(Optional.of(first), Duration.ofSeconds(1)))
         .isInstanceOf(DpoException.class)
-        .hasMessageStartingWith("rank 0 of 2 found not all others at " + loopback())
+        .hasMessageStartingWith("rank 0 of 2 did not find all other ranks at " + loopback())
         .hasMessageContaining("ddp_timeout 1 seconds");
   }
 
   @Test
   void anUnknownHostIsNamed() {
     RankAddress address = new RankAddress("nowhere.invalid", 29_500, 1, 2);
-    assertThatThrownBy(() -> Ranks.of(Optional.of(address), LONG))
+    assertThatThrownBy(() -> Ranks.of(Optional.of(address), Duration.ofSeconds(1)))
         .isInstanceOf(DpoException.class)
-        .hasMessageContaining("MASTER_ADDR must name a machine in reach but is nowhere.invalid");
+        .hasMessageContaining("MASTER_ADDR must name a host but nowhere.invalid was unknown");
   }
 
   private static <T> List<T> onEach(int size, Function<Ranks, T> body) throws Exception {

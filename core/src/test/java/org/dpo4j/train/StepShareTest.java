@@ -16,8 +16,8 @@ class StepShareTest {
   @Test
   void everyRankGetsEveryNthMicroBatch() {
     List<List<ScoredExample>> step = List.of(examples(1, 2), examples(3, 4), examples(5));
-    StepShare first = StepShare.whole(step, 0, 2);
-    StepShare second = StepShare.whole(step, 1, 2);
+    StepShare first = StepShare.roundRobin(step, 0, 2);
+    StepShare second = StepShare.roundRobin(step, 1, 2);
     assertThat(first.microBatches()).extracting(StepShare.Part::number).containsExactly(0, 2);
     assertThat(first.microBatches())
         .extracting(StepShare.Part::places)
@@ -25,7 +25,7 @@ class StepShareTest {
     assertThat(second.microBatches())
         .extracting(StepShare.Part::places)
         .containsExactly(new int[] {2, 3});
-    assertThat(StepShare.whole(step, 3, 4).microBatches()).isEmpty();
+    assertThat(StepShare.roundRobin(step, 3, 4).microBatches()).isEmpty();
   }
 
   @Test
@@ -38,7 +38,7 @@ class StepShareTest {
       double[] costs = new double[ranks];
       for (int rank = 0; rank < ranks; rank++) {
         for (StepShare.Part part :
-            StepShare.even(step, 3, StepShareTest::cost, rank, ranks).microBatches()) {
+            StepShare.balanced(step, 3, StepShareTest::cost, rank, ranks).microBatches()) {
           assertThat(part.examples()).hasSizeBetween(1, 3).hasSameSizeAs(part.places());
           for (int i = 0; i < part.places().length; i++) {
             assertThat(part.examples().get(i)).isSameAs(step.get(part.places()[i]));

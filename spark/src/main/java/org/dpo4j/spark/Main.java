@@ -38,6 +38,9 @@ public final class Main {
   /** An item of {@code eval_file} with the name of its set. */
   private static final Pattern NAMED = Pattern.compile("([A-Za-z0-9_-]+)=(.+)");
 
+  /** Of the failure of a barrier task, Spark tells the text alone. */
+  private static final Pattern TOLD = Pattern.compile("org\\.dpo4j\\.(Dpo|Usage)Exception: (.+)");
+
   private final SparkSession spark;
   private final RunOutput output;
 
@@ -84,7 +87,12 @@ public final class Main {
         return found;
       }
     }
-    return null;
+    Matcher told = TOLD.matcher(String.valueOf(failure.getMessage()));
+    if (!told.find()) {
+      return null;
+    }
+    String text = told.group(2);
+    return told.group(1).equals("Usage") ? new UsageException(text) : new DpoException(text);
   }
 
   private void run(List<String> words) {

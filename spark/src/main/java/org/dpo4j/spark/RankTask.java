@@ -3,6 +3,7 @@ package org.dpo4j.spark;
 import java.io.IOException;
 import java.io.Serializable;
 import java.net.ServerSocket;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,22 +26,25 @@ import scala.jdk.javaapi.CollectionConverters;
 final class RankTask implements Function<Iterator<Integer>, Iterator<TunedModel>>, Serializable {
   private static final long serialVersionUID = 1;
 
-  private static final String RESUME = "resume_from_checkpoint";
-
   /** Threads and native memory are those of the process, so it is one rank at a time. */
   private static final Semaphore PROCESS = new Semaphore(1);
 
   /** A rank of an earlier attempt ends when it notices that another one is gone. */
   private static final int SECONDS_TO_END = 120;
 
+  private static final long POLL_MILLIS = 500;
+
+  private final String job;
   private final LinkedHashMap<String, Object> options;
 
   /**
    * A task.
    *
+   * @param job identifies the job
    * @param options of the run
    */
-  RankTask(Map<String, Object> options) {
+  RankTask(String job, Map<String, Object> options) {
+    this.job = job;
     this.options = new LinkedHashMap<>(options);
   }
 
@@ -56,7 +60,7 @@ final class RankTask implements Function<Iterator<Integer>, Iterator<TunedModel>
     }
     if (!alone) {
       throw new DpoException(
-          "each rank needs an executor of its own but two tasks came to one; set spark.task.cpus to spark.executor.cores, and use local-cluster in place of local");
+          "each rank needs an executor of its own but another one is still running in this process; set spark.task.cpus to spark.executor.cores, use local-cluster in place of local, or wait until the rank of an earlier attempt has ended");
     }
     try {
       TrainingResult result = run(task);
@@ -74,9 +78,48 @@ final class RankTask implements Function<Iterator<Integer>, Iterator<TunedModel>
     String address = task.getTaskInfos()[0].address();
     String port = task.allGather(rank == 0 ? Integer.toString(freePort()) : "")[0];
     LinkedHashMap<String, Object> own = new LinkedHashMap<>(options);
-    if (task.stageAttemptNumber() > 0) {
-      own.putIfAbsent(RESUME, "true");
+    Attempts attempts =
+        new Attempts(job, Path.of(String.valueOf(own.get("output_dir"))).toAbsolutePath());
+    attempts.prepare(own);
+    Thread guard = interruptIfKilled(task, Thread.currentThread());
+    try {
+      TrainingResult result = train(own, rank, address, port, task, attempts);
+      if (rank == 0) {
+        attempts.done();
+      }
+      return result;
+    } finally {
+      guard.interrupt();
     }
+  }
+
+  /** Spark tells a task that it is to end, but leaves its thread alone. */
+  private static Thread interruptIfKilled(BarrierTaskContext task, Thread training) {
+    Thread guard =
+        new Thread(
+            () -> {
+              try {
+                while (!task.isInterrupted()) {
+                  Thread.sleep(POLL_MILLIS);
+                }
+                training.interrupt();
+              } catch (InterruptedException e) {
+                // The training has ended.
+              }
+            },
+            "dpo4j task guard");
+    guard.setDaemon(true);
+    guard.start();
+    return guard;
+  }
+
+  private static TrainingResult train(
+      Map<String, Object> own,
+      int rank,
+      String address,
+      String port,
+      BarrierTaskContext task,
+      Attempts attempts) {
     return TrainingRun.run(
         TrainingConfig.of(NodeOptions.of(own).values()),
         ProgramInputs.NONE,
@@ -91,7 +134,7 @@ final class RankTask implements Function<Iterator<Integer>, Iterator<TunedModel>
             "WORLD_SIZE",
             Integer.toString(task.getTaskInfos().length)),
         new Cancellation(),
-        List.of());
+        List.of(attempts.listener()));
   }
 
   private static int freePort() {

@@ -1,8 +1,10 @@
 package org.dpo4j.spark;
 
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.rdd.RDD;
@@ -41,7 +43,7 @@ public final class SparkTuning {
 
   /**
    * Trains on rows of a data set. Executors write them as Parquet next to the output folder, from
-   * where each rank reads them; the driver gets none. The files are deleted when the job is done.
+   * where each rank reads them; the driver gets none. The files are deleted when the job has ended.
    *
    * @param spark runs the job
    * @param rows in one of the shapes that {@code train} reads
@@ -62,13 +64,19 @@ public final class SparkTuning {
       throw new UsageException(
           "output_dir", "must be a folder that all executors see", "is missing", "");
     }
-    WrittenRows written = WrittenRows.beside(output.toString());
-    rows.write().mode(SaveMode.Overwrite).parquet(written.folder());
+    Path folder = Path.of(output + ".pairs").toAbsolutePath().normalize();
     Map<String, Object> all = new LinkedHashMap<>(options);
-    all.put(DATA_FILE, written.folder());
-    TunedModel tuned = train(spark, ranks, all);
-    written.delete(spark);
-    return tuned;
+    all.put(DATA_FILE, folder.toString());
+    requireRanks(ranks);
+    TrainingConfig.of(all); // options are checked before rows are written
+    // With the scheme of files: a path without one may be of another file system.
+    WrittenRows written = new WrittenRows(folder.toUri().toString());
+    try {
+      rows.write().mode(SaveMode.Overwrite).parquet(written.uri());
+      return train(spark, ranks, all);
+    } finally {
+      written.delete(spark);
+    }
   }
 
   /**
@@ -81,9 +89,7 @@ public final class SparkTuning {
    * @throws UsageException if an option is wrong
    */
   public static TunedModel train(SparkSession spark, int ranks, Map<String, ?> options) {
-    if (ranks < 1) {
-      throw new UsageException("ranks", "must be at least 1", "was " + ranks, "");
-    }
+    requireRanks(ranks);
     Map<String, Object> given = TrainingConfig.OPTIONS.write(TrainingConfig.of(options));
     List<Integer> numbers = IntStream.range(0, ranks).boxed().toList();
     RDD<Integer> tasks =
@@ -93,10 +99,17 @@ public final class SparkTuning {
         tasks
             .barrier()
             .mapPartitions(
-                FunctionConverters.asScalaFromFunction(new RankTask(new LinkedHashMap<>(given))),
+                FunctionConverters.asScalaFromFunction(
+                    new RankTask(UUID.randomUUID().toString(), given)),
                 false,
                 type);
     // Spark repeats a stage of barrier tasks only if another one comes after it.
     return tuned.toJavaRDD().repartition(1).collect().get(0);
+  }
+
+  private static void requireRanks(int ranks) {
+    if (ranks < 1) {
+      throw new UsageException("ranks", "must be at least 1", "was " + ranks, "");
+    }
   }
 }

@@ -1,28 +1,27 @@
 package org.dpo4j.spark;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Rows that ranks read as files.
  *
- * @param folder that all executors see
+ * @param uri of a folder that all executors see
  */
-record WrittenRows(String folder) {
+record WrittenRows(String uri) {
 
-  /** A folder next to the output folder. */
-  static WrittenRows beside(String output) {
-    return new WrittenRows(output.replaceFirst("/+$", "") + ".pairs");
-  }
+  private static final Logger LOG = LoggerFactory.getLogger(WrittenRows.class);
 
+  /** Deletes the files; the job has its result even if they are left. */
   void delete(SparkSession spark) {
     try {
-      Path path = new Path(folder);
+      Path path = new Path(uri);
       path.getFileSystem(spark.sparkContext().hadoopConfiguration()).delete(path, true);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      LOG.warn("the rows in {} are left: {}", uri, e.getMessage());
     }
   }
 }

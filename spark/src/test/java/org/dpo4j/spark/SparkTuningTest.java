@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
@@ -92,6 +93,22 @@ class SparkTuningTest {
     executors.get(0).destroyForcibly();
     assertThat(job.get().steps()).isEqualTo(8);
     requireSameLosses(two, one);
+  }
+
+  /** A repeated attempt must not continue a run that is not its own. */
+  @Test
+  void aFolderWithAnotherRunIsRefusedInEveryAttempt() throws IOException {
+    Path out = Files.createDirectories(folder.resolve("out"));
+    Files.writeString(out.resolve("notes.txt"), "mine");
+    assertThatThrownBy(
+            () ->
+                SparkTuning.train(
+                    spark, 2, options(out, 2, Map.of("data_file", SparkFixture.PAIRS))))
+        .hasMessageContaining("output_dir must be new or empty");
+    assertThat(out).isDirectoryContaining("glob:**/notes.txt");
+    try (Stream<Path> files = Files.list(folder)) {
+      assertThat(files).containsExactly(out);
+    }
   }
 
   @Test
