@@ -288,7 +288,8 @@ class NoNetworkTest {
   @Test
   void aRunConnectsIfItReportsToAServer() throws Exception {
     Run run = run(List.of(), "deny", "tracking");
-    assertThat(run.output()).contains("attempt: ").doesNotContain("exit code");
+    // Whether the run survives that is up to the JDK: one version fails in a static initializer.
+    assertThat(run.output()).contains("attempt: ");
     assertThat(run.code()).isEqualTo(1);
   }
 
