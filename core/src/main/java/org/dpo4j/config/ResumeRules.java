@@ -88,8 +88,8 @@ public final class ResumeRules {
   private static final Set<String> ROUNDING = Set.of("threads", "device", "engine");
 
   /** How the examples of a step are divided. */
-  private static final Set<String> MICRO_BATCH =
-      Set.of("per_device_train_batch_size", "gradient_accumulation_steps");
+  public static final List<String> MICRO_BATCH =
+      List.of("per_device_train_batch_size", "gradient_accumulation_steps");
 
   /** Texts of the options that have a default. */
   private static final Map<String, String> DEFAULTS = defaults();

@@ -19,6 +19,9 @@ import org.dpo4j.torch.Tensors;
 /** Ranks in several processes. */
 final class GlooRanks implements Ranks {
 
+  /** Pause between two attempts to find rank 0, whose name may not be known yet. */
+  private static final long RETRY_MILLIS = 500;
+
   private final RankAddress address;
   private final Duration timeout;
   private final ProcessGroup group;
@@ -28,9 +31,6 @@ final class GlooRanks implements Ranks {
     this.timeout = timeout;
     this.group = group;
   }
-
-  /** Pause between two attempts to find rank 0, whose name may not be known yet. */
-  private static final long RETRY_MILLIS = 500;
 
   static GlooRanks connect(RankAddress address, Duration timeout) {
     long started = System.nanoTime();

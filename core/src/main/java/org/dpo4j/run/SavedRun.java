@@ -34,9 +34,6 @@ import org.dpo4j.train.TrainingSession;
  */
 record SavedRun(Path folder, CheckpointState state) {
 
-  private static final List<String> MICRO_BATCH =
-      List.of("per_device_train_batch_size", "gradient_accumulation_steps");
-
   /**
    * Opens the checkpoint that the options name.
    *
@@ -117,12 +114,17 @@ record SavedRun(Path folder, CheckpointState state) {
 
   /** The configuration with the micro-batch that the run had, where steps have as many examples. */
   TrainingConfig withMicroBatch(TrainingConfig config) {
-    TrainingConfig other = config;
-    for (String name : MICRO_BATCH) {
-      String had = state.options().get(name);
-      other = had == null ? other : other.with(name, had);
-    }
+    TrainingConfig other = withSavedMicroBatch(config);
     return other.batching().examplesOfStep() == config.batching().examplesOfStep() ? other : config;
+  }
+
+  private TrainingConfig withSavedMicroBatch(TrainingConfig config) {
+    TrainingConfig saved = config;
+    for (String name : ResumeRules.MICRO_BATCH) {
+      String had = state.options().get(name);
+      saved = had == null ? saved : saved.with(name, had);
+    }
+    return saved;
   }
 
   /** Names the option that explains other rows of the same files, if there is one. */
@@ -206,11 +208,7 @@ record SavedRun(Path folder, CheckpointState state) {
    * @throws UsageException if steps have more or fewer examples
    */
   private boolean sameSteps(TrainingConfig config, int ranks, boolean separable) {
-    TrainingConfig before = config;
-    for (String name : MICRO_BATCH) {
-      String had = state.options().get(name);
-      before = had == null ? before : before.with(name, had);
-    }
+    TrainingConfig before = withSavedMicroBatch(config);
     long examples = config.batching().examplesOfStep() * ranks;
     long had = before.batching().examplesOfStep() * state.ranks();
     if (examples != had && state.ranks() != ranks) {

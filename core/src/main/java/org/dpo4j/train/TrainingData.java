@@ -122,14 +122,11 @@ public record TrainingData(
       List<ScoredExample> examplesOfBatch,
       int firstPlace,
       StepFigures figures) {
-    int[] places =
-        IntStream.range(0, examplesOfBatch.size())
-            .filter(i -> weight(objective, examplesOfBatch.get(i).example()) > 0)
-            .toArray();
+    int[] places = teachingPlaces(objective, examplesOfBatch);
     if (places.length == 0) {
       return;
     }
-    List<ScoredExample> batch = teaching(objective, examplesOfBatch);
+    List<ScoredExample> batch = IntStream.of(places).mapToObj(examplesOfBatch::get).toList();
     try (MicroBatch microBatch =
         MicroBatch.forward(
             engine,
@@ -149,7 +146,14 @@ public record TrainingData(
 
   /** The examples that change the loss: in a pack, one may have no token to learn. */
   static List<ScoredExample> teaching(Objective objective, List<ScoredExample> examples) {
-    return examples.stream().filter(scored -> weight(objective, scored.example()) > 0).toList();
+    return IntStream.of(teachingPlaces(objective, examples)).mapToObj(examples::get).toList();
+  }
+
+  /** The places of {@link #teaching} examples among all of them. */
+  static int[] teachingPlaces(Objective objective, List<ScoredExample> examples) {
+    return IntStream.range(0, examples.size())
+        .filter(i -> weight(objective, examples.get(i).example()) > 0)
+        .toArray();
   }
 
   static double largestWeight(Objective objective, List<ScoredExample> examples) {

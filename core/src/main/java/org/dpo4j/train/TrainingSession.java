@@ -274,16 +274,13 @@ public final class TrainingSession implements AutoCloseable {
     StepShare.Part part = current().share().microBatches().get(microBatch);
     List<ScoredExample> all = part.examples();
     clock.start();
-    numTokens += all.stream().mapToLong(scored -> scored.example().tokens()).sum();
-    examplesSeen += all.size();
-    List<ScoredExample> batch = TrainingData.teaching(objective, all);
+    if (figures == null) {
+      count(all);
+    }
+    int[] teaching = TrainingData.teachingPlaces(objective, all);
+    List<ScoredExample> batch = IntStream.of(teaching).mapToObj(all::get).toList();
     ofStep = ofStep.plus(MetricSums.ofNothing(all.size() - batch.size()));
     int taught = 0;
-    int[] places =
-        IntStream.range(0, all.size())
-            .filter(i -> TrainingData.weight(objective, all.get(i).example()) > 0)
-            .map(i -> part.places()[i])
-            .toArray();
     if (figures != null) {
       for (int place : part.places()) {
         figures.set(place, MetricSums.ofNothing(1), 0);
@@ -301,11 +298,12 @@ public final class TrainingSession implements AutoCloseable {
         }
         // Divided by the weight of the step, so that the micro-batches add up to its mean.
         computed.backward(current().weight());
-        addPairs(examples, computed);
-        if (figures != null) {
+        if (figures == null) {
+          addPairs(examples, computed);
+        } else {
           double[] pulls = pulls(computed);
-          for (int i = 0; i < examples.size(); i++) {
-            figures.set(places[taught + i], computed.metrics().get(i), pulls[i]);
+          for (int i = 0; i < pulls.length; i++) {
+            figures.set(part.places()[teaching[taught + i]], computed.metrics().get(i), pulls[i]);
           }
         }
         taught += examples.size();
@@ -345,17 +343,13 @@ public final class TrainingSession implements AutoCloseable {
     ranks.sum(trained().parameters().gradients());
     own.exchange(ranks);
     ofStep = own.addTo(MetricSums.NONE);
-    pairsOfStep.clear();
     pairsOfStep.addAll(own.pairs(examples, objective.loss().examples()));
-    long ofOthers = examples.size();
-    long tokensOfOthers = examples.stream().mapToLong(scored -> scored.example().tokens()).sum();
-    for (StepShare.Part part : current().share().microBatches()) {
-      ofOthers -= part.examples().size();
-      tokensOfOthers -=
-          part.examples().stream().mapToLong(scored -> scored.example().tokens()).sum();
-    }
-    examplesSeen += ofOthers;
-    numTokens += tokensOfOthers;
+    count(examples);
+  }
+
+  private void count(List<ScoredExample> examples) {
+    examplesSeen += examples.size();
+    numTokens += examples.stream().mapToLong(scored -> scored.example().tokens()).sum();
   }
 
   /**
