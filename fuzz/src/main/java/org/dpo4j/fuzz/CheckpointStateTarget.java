@@ -37,6 +37,7 @@ public final class CheckpointStateTarget {
             Map.of("the model", "9d272b3d"),
             Map.of("beta", "0.1"),
             2,
+            1,
             1.5,
             0.5,
             0.6931471805599453,
