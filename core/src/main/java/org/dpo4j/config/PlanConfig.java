@@ -33,10 +33,15 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
       @Option(help = "memory to fit into, as 8GB (default: all there is)") Optional<String> memory,
       @Option(value = "true", help = "time a few steps of small models on this machine")
           boolean trial,
+      @Option(value = "1", help = "processes that train together, on machines like this one")
+          int ranks,
+      @Option(value = "10", help = "Gbit/s of the network between them") double network,
       @Option(help = "file for the figures as one JSON line; - is stdout", stream = true)
           Optional<Path> output) {
     public Plan {
       memory.ifPresent(MemorySize::parse);
+      OptionChecks.atLeast("ranks", ranks, 1, "1 is a run without others");
+      OptionChecks.positive("network", network, "10 is usual between servers");
     }
   }
 

@@ -1,6 +1,7 @@
 package org.dpo4j.run;
 
 import java.io.PrintStream;
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -41,6 +42,9 @@ import org.dpo4j.weights.ModelBlueprint;
 
 /** Predicts the resources of a training run before weights are read. */
 public final class PlanRun {
+
+  /** The part of a network's rate that a sum reaches. */
+  private static final double NETWORK_USED = 0.9;
 
   private final PlanConfig config;
   private final TrainingConfig training;
@@ -108,7 +112,7 @@ public final class PlanRun {
         plan(
             pairs.training().rows(),
             batching.perDeviceTrainBatchSize(),
-            batching.gradientAccumulationSteps());
+            Math.multiplyExact(batching.gradientAccumulationSteps(), ranks()));
     int steps = training.steps(plan);
     MicroBatches batches = MicroBatches.of(pairs.training(), plan, steps, shape, separable());
 
@@ -139,10 +143,16 @@ public final class PlanRun {
           (double) TokenLoad.ofMismatched(used, shape).tokens() / used.size());
     }
     line(
-        "steps: %d of %d %ss (%d x %d)",
-        steps, stepPairs(), noun(), plan.microBatchSize(), plan.accumulation());
+        "steps: %d of %d %ss (%d x %d%s)",
+        steps,
+        ranks() * pairsOfRank(),
+        noun(),
+        plan.microBatchSize(),
+        batching.gradientAccumulationSteps(),
+        ranks() == 1 ? "" : " x %d ranks".formatted(ranks()));
     figures.put("parameters", shape.parameters());
     figures.put("steps", steps);
+    figures.put("ranks", ranks());
     figures.put("largest_micro_batch_tokens", largest.tokens());
     long memory = config.plan().memory().map(MemorySize::parse).orElseGet(MemorySize::ofMachine);
     memory(pairs, largest, memory);
@@ -196,7 +206,12 @@ public final class PlanRun {
     return training.epochPlan(pairs, microBatch, accumulation);
   }
 
-  private long stepPairs() {
+  private int ranks() {
+    return config.plan().ranks();
+  }
+
+  /** How many pairs of a step a rank computes. */
+  private long pairsOfRank() {
     return training.batching().examplesOfStep();
   }
 
@@ -205,7 +220,9 @@ public final class PlanRun {
   private void memory(TrainingExamples pairs, TokenLoad largest, long memory) {
     Map<MemoryModel.Part, Long> parts = need().peak(pairs, largest);
     long total = MemoryModel.total(parts);
-    line("memory, at %s %s:", autograd() ? "least" : "most", MemorySize.text(total));
+    line(
+        "memory%s, at %s %s:",
+        ranks() == 1 ? "" : " of each rank", autograd() ? "least" : "most", MemorySize.text(total));
     parts.forEach(
         (part, bytes) -> {
           if (bytes > 0) {
@@ -265,7 +282,7 @@ public final class PlanRun {
 
   /** The largest micro-batch for which a step of the same pairs fits. */
   private void fits(TrainingExamples pairs, long memory) {
-    int size = Math.toIntExact(Math.min(stepPairs(), pairs.training().rows()));
+    int size = Math.toIntExact(Math.min(pairsOfRank(), pairs.training().rows()));
     int best =
         need()
             .largestMicroBatch(pairs, size, size, memory)
@@ -279,9 +296,15 @@ public final class PlanRun {
           MemorySize.text(memory));
     } else {
       line(
-          "micro-batch: of steps of %d %ss up to %d fit into %s: {per_device_train_batch_size} %d"
+          "micro-batch: of %s of %d %ss up to %d fit into %s: {per_device_train_batch_size} %d"
               + " {gradient_accumulation_steps} %d",
-          size, noun(), best, MemorySize.text(memory), best, size / best);
+          ranks() == 1 ? "steps" : "a rank's steps",
+          size,
+          noun(),
+          best,
+          MemorySize.text(memory),
+          best,
+          size / best);
     }
   }
 
@@ -319,28 +342,47 @@ public final class PlanRun {
     double perPair = arithmetic(pairs.training().examples()) / all;
     double pairsOfStep = (double) all / plan.stepsPerEpoch();
     StepCost step = sample.scaled(perPair * pairsOfStep / arithmetic(typical.pairs()));
-    double seconds = step.compute() + step.optimizer();
+    double compute = step.compute() / ranks();
+    double sum = sumSeconds();
+    double seconds = compute + sum + step.optimizer();
     if (training.loss().syncRefModel()) {
-      seconds += step.forward(); // the reference's, in the step
+      seconds += step.forward() / ranks(); // the reference's, in the step
     }
-    double forwardOfPair = step.forward() / pairsOfStep;
+    double forwardOfPair = step.forward() / pairsOfStep / ranks();
     double reference =
         training.loss().referenceChoice() == ReferenceChoice.NONE || training.loss().syncRefModel()
             ? 0
             : forwardOfPair * (all + pairs.heldOutSize());
     double evaluation = forwardOfPair * pairs.heldOutSize() * evaluations(plan, steps);
     double whole = reference + steps * seconds + evaluation;
-    line("time, after a trial of %.1f s on %d threads:", trialSeconds, Engine.threads());
     line(
-        "  a step %.3g s (forward and backward %.3g, optimizer %.3g), %,.0f tokens/s, %.0f GFLOP/s",
+        "time, after a trial of %.1f s on %d threads%s:",
+        trialSeconds,
+        Engine.threads(),
+        ranks() == 1 ? "" : ", for %d machines like this one".formatted(ranks()));
+    line(
+        "  a step %.3g s (forward and backward %.3g%s, optimizer %.3g), %,.0f tokens/s, %.0f GFLOP/s",
         seconds,
-        step.compute(),
+        compute,
+        ranks() == 1
+            ? ""
+            : String.format(
+                Locale.ROOT,
+                ", sum of gradients at %s Gbit/s %.3g",
+                BigDecimal.valueOf(config.plan().network()).stripTrailingZeros().toPlainString(),
+                sum),
         step.optimizer(),
         pairs.training().examples().stream().mapToLong(EncodedExample::tokens).sum()
             / (double) all
             * pairsOfStep
             / seconds,
-        perPair * pairsOfStep / step.compute() / 1e9);
+        perPair * pairsOfStep / compute / 1e9);
+    if (ranks() > 1) {
+      double faster = (compute * ranks() + step.optimizer()) / seconds;
+      line(
+          "  %.3g times as fast as one process, %.0f%% of %d times",
+          faster, 100 * faster / ranks(), ranks());
+    }
     line(
         "  the run %s: reference %s, %s %s%s",
         duration(whole),
@@ -349,11 +391,22 @@ public final class PlanRun {
         duration(steps * seconds),
         evaluation > 0 ? ", evaluations " + duration(evaluation) : "");
     figures.put("step_seconds", seconds);
-    figures.put("step_compute_seconds", step.compute());
+    figures.put("step_compute_seconds", compute);
+    figures.put("step_sum_seconds", sum);
     figures.put("reference_seconds", reference);
     figures.put("evaluation_seconds", evaluation);
     figures.put("run_seconds", whole);
     figures.put("trial_seconds", trialSeconds);
+  }
+
+  /**
+   * Seconds in which a ring sums the gradients of all ranks: each sends and receives 2 (n - 1) / n
+   * times their bytes.
+   */
+  private double sumSeconds() {
+    long trained = adapter().map(AdapterShape::parameters).orElse(shape.parameters());
+    double bytes = 2.0 * (ranks() - 1) / ranks() * trained * ElementType.F32.bytes();
+    return bytes * 8 / (config.plan().network() * 1e9 * NETWORK_USED);
   }
 
   /** Floating point operations of a step of these examples. */

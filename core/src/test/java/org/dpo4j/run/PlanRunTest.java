@@ -2,6 +2,7 @@ package org.dpo4j.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.dpo4j.run.RunFixture.fixture;
 import static org.dpo4j.run.RunFixture.text;
 
@@ -104,6 +105,34 @@ class PlanRunTest {
         .contains("more than the 100 MB that there are")
         .contains("none fits into 100 MB; use fewer tokens (max_length)")
         .contains("time: not tried");
+  }
+
+  @Test
+  void ranksShareAStepAndSumItsGradients() throws IOException {
+    JsonNode one = plan(Map.of("trial", false));
+    String alone = text(out);
+    JsonNode four = plan(Map.of("ranks", 4, "network", 1.0));
+
+    assertThat(one.get("ranks").asInt()).isEqualTo(1);
+    assertThat(alone).doesNotContain("rank");
+    assertThat(four.get("memory_bytes").asLong())
+        .isCloseTo(one.get("memory_bytes").asLong(), withinPercentage(5));
+    assertThat(four.get("step_sum_seconds").asDouble())
+        .isCloseTo(
+            2 * 3 / 4.0 * 4 * one.get("parameters").asLong() * 8 / 0.9e9, withinPercentage(1e-6));
+    assertThat(four.get("step_seconds").asDouble())
+        .isGreaterThan(
+            four.get("step_compute_seconds").asDouble() + four.get("step_sum_seconds").asDouble());
+    assertThat(text(out))
+        .contains(
+            " x 4 ranks)",
+            "memory of each rank",
+            "for 4 machines",
+            "sum of gradients at 1 Gbit/s",
+            " of 4 times");
+    assertThatThrownBy(() -> plan(Map.of("ranks", 0)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("ranks must be a whole number from 1 but was 0");
   }
 
   @Test

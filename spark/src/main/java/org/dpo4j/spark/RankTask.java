@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -120,19 +121,16 @@ final class RankTask implements Function<Iterator<Integer>, Iterator<TunedModel>
       String port,
       BarrierTaskContext task,
       Attempts attempts) {
+    Map<String, String> environment = new HashMap<>(System.getenv()); // such as MLflow's address
+    environment.put("MASTER_ADDR", address.substring(0, address.lastIndexOf(':')));
+    environment.put("MASTER_PORT", port);
+    environment.put("RANK", Integer.toString(rank));
+    environment.put("WORLD_SIZE", Integer.toString(task.getTaskInfos().length));
     return TrainingRun.run(
         TrainingConfig.of(NodeOptions.of(own).values()),
         ProgramInputs.NONE,
         new RunOutput(System.out, System.err, Progress.NONE),
-        Map.of(
-            "MASTER_ADDR",
-            address.substring(0, address.lastIndexOf(':')),
-            "MASTER_PORT",
-            port,
-            "RANK",
-            Integer.toString(rank),
-            "WORLD_SIZE",
-            Integer.toString(task.getTaskInfos().length)),
+        environment,
         new Cancellation(),
         List.of(attempts.listener()));
   }

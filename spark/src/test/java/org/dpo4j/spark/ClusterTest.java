@@ -171,17 +171,8 @@ class ClusterTest {
 
   private void requireThoseOfOneMachine(List<Row> scored, Map<String, Object> options)
       throws IOException {
-    List<Map<String, Object>> expected =
-        SparkFixture.scoredByOneMachine(SparkFixture.PAIRS, folder, options);
-    assertThat(scored).hasSameSizeAs(expected);
-    for (int i = 0; i < expected.size(); i++) {
-      for (String column :
-          List.of("chosen_logps", "rejected_logps", "chosen_tokens", "rewards/margins", "status")) {
-        assertThat(scored.get(i).<Object>getAs(column))
-            .as("row %d, %s", i, column)
-            .isEqualTo(expected.get(i).get(column));
-      }
-    }
+    SparkFixture.requireSameScores(
+        scored, SparkFixture.scoredByOneMachine(SparkFixture.PAIRS, folder, options));
   }
 
   @Test
