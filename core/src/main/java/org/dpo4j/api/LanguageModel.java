@@ -1,9 +1,5 @@
 package org.dpo4j.api;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import java.io.OutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -244,8 +240,7 @@ public final class LanguageModel implements AutoCloseable {
       }
       InputPaths.requireModel("model", model);
       modelAdapter.ifPresent(InputPaths::requireAdapter);
-      PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, UTF_8);
-      RunOutput output = new RunOutput(nowhere, nowhere, Progress.NONE);
+      RunOutput output = RunOutput.silent(Progress.NONE);
       ModelBundle bundle =
           ModelBundle.open(
               model,

@@ -59,12 +59,17 @@ public record EvalConfig(
 
   /** Checks that all input files and folders exist; throws UsageException naming the option. */
   public void checkInputs() {
+    checkFolders();
+    input();
+  }
+
+  /** As {@link #checkInputs} without the data. */
+  public void checkFolders() {
     InputPaths.requireModels(model, refModel, baseModel);
     if (baseModel.isPresent() && model.stream().noneMatch(InputPaths::isAdapter)) {
       throw new UsageException("base_model", "is for adapters", "no model is one", "leave it out");
     }
     template.checkInputs();
-    input();
   }
 
   /** A configuration from option names and values, the rest at their defaults. */

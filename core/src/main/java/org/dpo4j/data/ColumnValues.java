@@ -11,6 +11,7 @@ import java.util.TreeSet;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.options.Suggestion;
+import org.jspecify.annotations.Nullable;
 
 /** The values of further columns, as texts, for every row of some files. */
 public final class ColumnValues {
@@ -84,12 +85,15 @@ public final class ColumnValues {
     found.keySet().forEach(name -> seen.add(String.valueOf(name)));
     String[] values = new String[columns.size()];
     for (int i = 0; i < values.length; i++) {
-      Object value = found.get(columns.get(i));
-      String text = value == null ? NONE : String.valueOf(value);
-      String shown = text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text;
-      values[i] = distinct.computeIfAbsent(shown, same -> same);
+      values[i] = distinct.computeIfAbsent(text(found.get(columns.get(i))), same -> same);
     }
     return values;
+  }
+
+  /** A value as a text of bounded length. */
+  public static String text(@Nullable Object value) {
+    String text = value == null ? NONE : String.valueOf(value);
+    return text.length() > LONGEST ? text.substring(0, LONGEST) + "..." : text;
   }
 
   /**

@@ -1,5 +1,7 @@
 package org.dpo4j.data;
 
+import java.io.Serializable;
+
 /**
  * The place of a row.
  *
@@ -8,7 +10,7 @@ package org.dpo4j.data;
  * @param row 1-based number of the row in the file
  * @param rejectedIndex 1-based number of the rejected completion in a row that lists several, or 0
  */
-public record RowOrigin(String file, int line, int row, int rejectedIndex) {
+public record RowOrigin(String file, int line, int row, int rejectedIndex) implements Serializable {
 
   /** A row as a whole, whether or not it lists rejected completions. */
   public RowOrigin(String file, int line, int row) {

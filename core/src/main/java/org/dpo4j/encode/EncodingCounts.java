@@ -1,5 +1,6 @@
 package org.dpo4j.encode;
 
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -15,26 +16,27 @@ import org.jspecify.annotations.Nullable;
  * lists rejected completions or is a pair that is taken apart; a bad row counts as one. Not safe
  * for use by several threads.
  */
-public final class EncodingCounts {
+public final class EncodingCounts implements Serializable {
+  private static final long serialVersionUID = 1;
 
   /**
    * @param rows the number of examples, or of bad rows
    * @param first the first of them
    */
-  public record Tally(int rows, RowOrigin first) {
-    private Tally plusOne() {
-      return new Tally(rows + 1, first);
+  public record Tally(int rows, RowOrigin first) implements Serializable {
+    private Tally plus(Tally later) {
+      return new Tally(rows + later.rows, first);
     }
   }
 
   /** Why rows are left out. */
   public static final String LEFT_OUT = "left out for max_samples";
 
-  private final Map<String, Tally> cut = new TreeMap<>();
-  private final Map<String, Tally> dropped = new TreeMap<>();
-  private final Map<String, Tally> bad = new TreeMap<>();
-  private final Map<String, Tally> warnings = new TreeMap<>();
-  private final Map<String, Tally> notes = new TreeMap<>();
+  private final TreeMap<String, Tally> cut = new TreeMap<>();
+  private final TreeMap<String, Tally> dropped = new TreeMap<>();
+  private final TreeMap<String, Tally> bad = new TreeMap<>();
+  private final TreeMap<String, Tally> warnings = new TreeMap<>();
+  private final TreeMap<String, Tally> notes = new TreeMap<>();
   private final ExampleKind kind;
   private int rows;
   private int examples;
@@ -46,6 +48,11 @@ public final class EncodingCounts {
    */
   EncodingCounts(ExampleKind kind) {
     this.kind = kind;
+  }
+
+  /** No pairs yet. */
+  public static EncodingCounts ofPairs() {
+    return new EncodingCounts(ExampleKind.PAIRS);
   }
 
   void count(EncodedRow row) {
@@ -76,8 +83,21 @@ public final class EncodingCounts {
     leftOut += more;
   }
 
+  /** Adds the counts of later rows. */
+  public void add(EncodingCounts later) {
+    rows += later.rows;
+    examples += later.examples;
+    leftOut += later.leftOut;
+    last = later.last;
+    later.cut.forEach((reason, tally) -> cut.merge(reason, tally, Tally::plus));
+    later.dropped.forEach((reason, tally) -> dropped.merge(reason, tally, Tally::plus));
+    later.bad.forEach((reason, tally) -> bad.merge(reason, tally, Tally::plus));
+    later.warnings.forEach((reason, tally) -> warnings.merge(reason, tally, Tally::plus));
+    later.notes.forEach((reason, tally) -> notes.merge(reason, tally, Tally::plus));
+  }
+
   private static void tally(Map<String, Tally> tallies, String reason, RowOrigin origin) {
-    tallies.merge(reason, new Tally(1, origin), (old, one) -> old.plusOne());
+    tallies.merge(reason, new Tally(1, origin), Tally::plus);
   }
 
   /** All rows that were looked into, used or not. */

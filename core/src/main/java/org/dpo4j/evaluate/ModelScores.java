@@ -1,5 +1,7 @@
 package org.dpo4j.evaluate;
 
+import java.io.Serializable;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -30,7 +32,18 @@ public record ModelScores(
    * @param tokens on which it was measured
    * @param pairs that they are from, spread over the data
    */
-  public record Divergence(double perToken, long tokens, int pairs) {}
+  public record Divergence(double perToken, long tokens, int pairs) implements Serializable {
+
+    /** That of several parts of the data; empty if no part has one. */
+    public static Optional<Divergence> of(Collection<Divergence> parts) {
+      long tokens = parts.stream().mapToLong(Divergence::tokens).sum();
+      double sum = parts.stream().mapToDouble(part -> part.perToken * part.tokens).sum();
+      int pairs = parts.stream().mapToInt(Divergence::pairs).sum();
+      return tokens == 0
+          ? Optional.empty()
+          : Optional.of(new Divergence(sum / tokens, tokens, pairs));
+    }
+  }
 
   public ModelScores {
     pairs = List.copyOf(pairs);

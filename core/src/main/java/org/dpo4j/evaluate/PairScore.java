@@ -1,5 +1,6 @@
 package org.dpo4j.evaluate;
 
+import java.io.Serializable;
 import org.dpo4j.data.RowOrigin;
 import org.dpo4j.logprob.PairLogProbs;
 
@@ -23,7 +24,8 @@ public record PairScore(
     double chosen,
     double rejected,
     double refChosen,
-    double refRejected) {
+    double refRejected)
+    implements Serializable {
 
   /** Whether there is a reference. */
   public boolean hasReference() {

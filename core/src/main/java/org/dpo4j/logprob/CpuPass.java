@@ -1,6 +1,7 @@
 package org.dpo4j.logprob;
 
 import java.util.OptionalLong;
+import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
@@ -110,6 +111,12 @@ final class CpuPass implements LogProbPass {
 
   @Override
   public void backward(Tensor bySums, Tensor byWeightedSums) {
+    backward(bySums, byWeightedSums, 0, block -> {});
+  }
+
+  @Override
+  public void backward(
+      Tensor bySums, Tensor byWeightedSums, double byRouterLoss, IntConsumer blockDone) {
     if (!purpose.trains()) {
       throw new IllegalStateException("a pass for " + purpose + " has no backward pass");
     }
@@ -121,7 +128,7 @@ final class CpuPass implements LogProbPass {
       Tensor byToken = completions.backward(bySums, byWeightedSums);
       Tensor byStates = Tensors.zerosLike(decoder.states(), decoder.states().shape());
       head.backward(byToken, byStates);
-      decoder.backward(byStates);
+      decoder.backward(byStates, blockDone);
     }
   }
 

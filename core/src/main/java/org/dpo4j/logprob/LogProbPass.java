@@ -1,5 +1,6 @@
 package org.dpo4j.logprob;
 
+import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 
 /** The results of a forward pass of a {@link LogProbEngine}, and its backward pass. */
@@ -39,6 +40,17 @@ public interface LogProbPass extends AutoCloseable {
    */
   default void backward(Tensor bySums, Tensor byWeightedSums, double byRouterLoss) {
     backward(bySums, byWeightedSums);
+  }
+
+  /**
+   * As {@link #backward(Tensor, Tensor, double)}.
+   *
+   * @param blockDone gets the number of a block as soon as the gradients of its weights are
+   *     complete, from the last block down; a pass may call it for some blocks or for none
+   */
+  default void backward(
+      Tensor bySums, Tensor byWeightedSums, double byRouterLoss, IntConsumer blockDone) {
+    backward(bySums, byWeightedSums, byRouterLoss);
   }
 
   /**

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.torch.ActivationArena;
@@ -240,8 +241,10 @@ public final class DecoderPass implements AutoCloseable {
    * the blocks and tables that require one.
    *
    * @param gradient of the loss with respect to {@link #states}, same shape
+   * @param blockDone gets the number of each block, from the last one down, when the gradients of
+   *     its weights are complete
    */
-  public void backward(Tensor gradient) {
+  public void backward(Tensor gradient, IntConsumer blockDone) {
     if (state != State.BACKWARD) {
       throw new IllegalStateException("beginBackward must be called before backward");
     }
@@ -249,7 +252,9 @@ public final class DecoderPass implements AutoCloseable {
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
       Tensor byEmbedded =
-          blocks.isEmpty() ? predicting.scatter(gradient) : backwardThroughBlocks(gradient);
+          blocks.isEmpty()
+              ? predicting.scatter(gradient)
+              : backwardThroughBlocks(gradient, blockDone);
       for (CausalLm.EmbeddingTable table : model.embeddingTables()) {
         if (table.table().requires_grad()) {
           table.addGradient(ids, positions, byEmbedded);
@@ -259,7 +264,7 @@ public final class DecoderPass implements AutoCloseable {
   }
 
   /** Returns the gradient with respect to the states before the first block. */
-  private Tensor backwardThroughBlocks(Tensor gradient) {
+  private Tensor backwardThroughBlocks(Tensor gradient, IntConsumer blockDone) {
     BlockPass.@Nullable ProjectionBackward above = null;
     for (int i = blocks.size() - 1; i >= 0; i--) {
       BlockPass.CompletionBackward completion = saved(i).backward();
@@ -277,12 +282,14 @@ public final class DecoderPass implements AutoCloseable {
       batch.workers().runJobs(jobs);
       if (upper != null) {
         upper.close();
+        blockDone.accept(i + 1);
       }
       above = attention.projection();
     }
     BlockPass.ProjectionBackward first = Objects.requireNonNull(above);
     batch.tokens().runOnEach(first::run);
     batch.workers().runJobs(first.jobs());
+    blockDone.accept(0);
     return first.inputGradient();
   }
 

@@ -1,5 +1,6 @@
 package org.dpo4j.optim;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -52,6 +53,15 @@ public final class FlatParameters implements AutoCloseable {
     this.decaying = decaying;
   }
 
+  /**
+   * The place of a parameter.
+   *
+   * @param name as in {@link Parameters}
+   * @param from place of its first weight among all weights
+   * @param count of its weights
+   */
+  public record Range(String name, long from, long count) {}
+
   /** Moves the weights and turns their gradients on. */
   public static FlatParameters of(Parameters parameters) {
     List<Parameters.Parameter> ordered = ordered(parameters);
@@ -93,6 +103,18 @@ public final class FlatParameters implements AutoCloseable {
   /** All gradients, shape (count), in the order of the values. */
   public Tensor gradients() {
     return gradients;
+  }
+
+  /** The places of all parameters, in their order. */
+  public List<Range> ranges() {
+    List<Range> ranges = new ArrayList<>();
+    long from = 0;
+    for (Parameters.Parameter parameter : ordered(parameters)) {
+      long count = parameter.tensor().numel();
+      ranges.add(new Range(parameter.name(), from, count));
+      from += count;
+    }
+    return ranges;
   }
 
   /** Number of weights with decay; they come first. */

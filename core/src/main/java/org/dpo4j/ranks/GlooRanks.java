@@ -8,6 +8,7 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.Interruption;
@@ -98,8 +99,9 @@ final class GlooRanks implements Ranks {
   }
 
   @Override
-  public void sum(Tensor tensor) {
-    together(() -> group.sum(tensor));
+  public PendingSum startSum(Tensor tensor) {
+    ProcessGroup.Pending started = together(() -> group.startSum(tensor));
+    return () -> together(started::await);
   }
 
   @Override
@@ -120,8 +122,16 @@ final class GlooRanks implements Ranks {
   }
 
   private void together(Runnable call) {
+    together(
+        () -> {
+          call.run();
+          return true;
+        });
+  }
+
+  private <T> T together(Supplier<T> call) {
     try {
-      call.run();
+      return call.get();
     } catch (RuntimeException e) {
       throw new DpoException(
           OptionText.of(

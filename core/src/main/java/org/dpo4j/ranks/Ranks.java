@@ -44,13 +44,35 @@ public interface Ranks extends AutoCloseable {
     return size() > 1;
   }
 
+  /** A sum that other threads compute. */
+  interface PendingSum {
+
+    /**
+     * Returns when the tensor has the sum.
+     *
+     * @throws org.dpo4j.DpoException if another rank is gone or late
+     */
+    void await();
+  }
+
   /**
    * Replaces a tensor by its sum over all ranks.
    *
    * @param tensor contiguous, on the CPU, of the same shape and type on all ranks
    * @throws org.dpo4j.DpoException if another rank is gone or late
    */
-  void sum(Tensor tensor);
+  default void sum(Tensor tensor) {
+    startSum(tensor).await();
+  }
+
+  /**
+   * Begins to replace a tensor by its sum over all ranks. Ranks begin the same sums in the same
+   * order, and wait for each before their next other call.
+   *
+   * @param tensor as for {@link #sum(Tensor)}; nothing else may read or write it until then
+   * @throws org.dpo4j.DpoException if another rank is gone
+   */
+  PendingSum startSum(Tensor tensor);
 
   /**
    * Adds up numbers, each over all ranks.

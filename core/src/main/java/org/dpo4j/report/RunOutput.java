@@ -1,6 +1,8 @@
 package org.dpo4j.report;
 
+import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -22,6 +24,13 @@ public final class RunOutput {
   /** For a Java program: messages name options without dashes. */
   public RunOutput(PrintStream out, PrintStream err, Progress progress) {
     this(out, err, progress, OptionText::plain);
+  }
+
+  /** Prints nothing; warnings are in {@link #warnings}. */
+  public static RunOutput silent(Progress progress) {
+    PrintStream nowhere =
+        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+    return new RunOutput(nowhere, nowhere, progress);
   }
 
   /**

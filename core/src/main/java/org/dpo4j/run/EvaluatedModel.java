@@ -22,7 +22,7 @@ import org.dpo4j.weights.PeftAdapter;
  * @param toBase whether the reference is the base under the adapter
  * @param beta of the model's own run, if its folder has the options
  */
-record EvaluatedModel(
+public record EvaluatedModel(
     Path name,
     Path base,
     Optional<Path> adapter,
@@ -84,7 +84,7 @@ record EvaluatedModel(
   }
 
   /** The reference in words, if there is one. */
-  Optional<String> referenceName() {
+  public Optional<String> referenceName() {
     return toBase ? Optional.of(base.toString()) : reference.map(Path::toString);
   }
 }

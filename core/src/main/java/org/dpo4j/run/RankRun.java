@@ -1,9 +1,6 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -109,8 +106,7 @@ final class RankRun {
 
   private TrainingResult runSilently(Body body, Ranks ranks) {
     Path folder = null;
-    try (PrintStream nowhere =
-        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)) {
+    try {
       folder = Files.createTempDirectory("dpo4j-rank-");
       TrainingConfig own =
           TrainingConfig.OPTIONS
@@ -120,7 +116,7 @@ final class RankRun {
               .with("report_to", "none")
               .with("sample_prompts", 0)
               .with("ui", false);
-      return body.run(own, new RunOutput(nowhere, nowhere, Progress.NONE), ranks);
+      return body.run(own, RunOutput.silent(Progress.NONE), ranks);
     } catch (IOException e) {
       throw new DpoException(
           "%s needs a temporary folder: %s".formatted(address.get(), FileFailure.reason(e)), e);

@@ -1,9 +1,6 @@
 package org.dpo4j.run;
 
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -133,13 +130,11 @@ public final class VerifyResumeRun {
     if (!resume) {
       options.remove("resume_from_checkpoint");
     }
-    PrintStream silent =
-        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
     TrainingResult result =
         TrainingRun.run(
             TrainingConfig.of(options),
             ProgramInputs.NONE,
-            new RunOutput(silent, silent, output.progress()),
+            RunOutput.silent(output.progress()),
             cancellation,
             List.of(suspending));
     if (result.endReason() != EndReason.SUSPENDED) {

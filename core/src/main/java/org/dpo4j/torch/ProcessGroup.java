@@ -21,6 +21,26 @@ public final class ProcessGroup implements AutoCloseable {
   /** Elements of a tensor that are added up in one call: several calls run at the same time. */
   private static final long PIECE = 1 << 22;
 
+  /** A call that other threads do. */
+  public static final class Pending {
+    private final List<Work> running;
+    private final TensorScope scope; // holds them
+
+    private Pending(List<Work> running, TensorScope scope) {
+      this.running = running;
+      this.scope = scope;
+    }
+
+    /** Returns when the tensor has its new values. */
+    public void await() {
+      try {
+        running.forEach(Work::_wait);
+      } finally {
+        scope.close();
+      }
+    }
+  }
+
   private interface Call {
     Work on(TensorVector piece);
   }
@@ -65,12 +85,13 @@ public final class ProcessGroup implements AutoCloseable {
   }
 
   /**
-   * Replaces a tensor by its sum over all processes; all get the same bytes.
+   * Begins to replace a tensor by its sum over all processes; all get the same bytes. Processes
+   * begin the same sums in the same order.
    *
    * @param tensor contiguous, on the CPU
    */
-  public void sum(Tensor tensor) {
-    inPieces(tensor, piece -> group.allreduce(piece));
+  public Pending startSum(Tensor tensor) {
+    return inPieces(tensor, piece -> group.allreduce(piece));
   }
 
   /**
@@ -79,19 +100,23 @@ public final class ProcessGroup implements AutoCloseable {
    * @param tensor contiguous, on the CPU
    */
   public void copyFirst(Tensor tensor) {
-    inPieces(tensor, piece -> group.broadcast(piece));
+    inPieces(tensor, piece -> group.broadcast(piece)).await();
   }
 
-  private static void inPieces(Tensor tensor, Call call) {
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
+  private static Pending inPieces(Tensor tensor, Call call) {
+    TensorScope scope = TensorScope.open();
+    try (NoGrad noGrad = NoGrad.open()) {
       Tensor flat = tensor.detach().view(-1);
       List<Work> running = new ArrayList<>();
       for (long from = 0; from < flat.numel(); from += PIECE) {
         Tensor piece = flat.narrow(0, from, Math.min(PIECE, flat.numel() - from));
         running.add(call.on(new TensorVector(piece)));
       }
-      running.forEach(Work::_wait);
+      scope.stopCollecting();
+      return new Pending(running, scope);
+    } catch (RuntimeException | Error e) {
+      scope.close();
+      throw e;
     }
   }
 

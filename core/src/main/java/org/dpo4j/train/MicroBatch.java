@@ -2,6 +2,7 @@ package org.dpo4j.train;
 
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.IntConsumer;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.batch.FlatSequences;
@@ -119,15 +120,16 @@ final class MicroBatch implements AutoCloseable {
    * Runs the backward pass: adds the gradients of loss / divisor to those of the weights.
    *
    * @param divisor weight of the whole step that contains this micro-batch, in units
+   * @param blockDone as in {@link LogProbPass}
    */
-  void backward(double divisor) {
+  void backward(double divisor, IntConsumer blockDone) {
     double weight = metrics.stream().mapToDouble(MetricSums::weight).sum() / unit;
     loss.div(Tensors.scalar(divisor)).backward();
     Tensor zeros = Tensors.zerosLike(sums, sums.shape());
     Tensor bySums = sums.grad().defined() ? sums.grad() : zeros;
     Tensor byWeightedSums =
         !weightedSums.is_same(sums) && weightedSums.grad().defined() ? weightedSums.grad() : zeros;
-    pass.backward(bySums, byWeightedSums, weight / divisor);
+    pass.backward(bySums, byWeightedSums, weight / divisor, blockDone);
   }
 
   /**

@@ -4,10 +4,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
@@ -81,6 +83,7 @@ public final class TrainingSession implements AutoCloseable {
   private StepClock clock = new StepClock();
   private final List<ExampleNumbers> pairsOfStep = new ArrayList<>();
   private @Nullable StepFigures figures; // of this rank's examples of the step, for the others
+  private @Nullable GradientSums gradientSums; // of the step; null in a process that trains alone
 
   /** The trained weights and their optimizer. */
   private record Trained(FlatParameters parameters, Optimizer optimizer) {}
@@ -215,7 +218,10 @@ public final class TrainingSession implements AutoCloseable {
     if (current == null) {
       List<List<ScoredExample>> step = indices().stream().map(data::rows).toList();
       current = Step.of(objective, step, share(step));
-      figures = ranks.several() ? new StepFigures(examples(step).size()) : null;
+      if (ranks.several()) {
+        figures = new StepFigures(examples(step).size());
+        gradientSums = new GradientSums(trained().parameters(), ranks);
+      }
     }
     return current;
   }
@@ -297,7 +303,7 @@ public final class TrainingSession implements AutoCloseable {
           checkStart(startCheck);
         }
         // Divided by the weight of the step, so that the micro-batches add up to its mean.
-        computed.backward(current().weight());
+        computed.backward(current().weight(), blockDone(piece == pieces.size() - 1));
         if (figures == null) {
           addPairs(examples, computed);
         } else {
@@ -311,6 +317,12 @@ public final class TrainingSession implements AutoCloseable {
     }
     microBatch++;
     clock.computed();
+  }
+
+  /** What the backward pass tells about complete gradients; those of the last one are sums. */
+  private IntConsumer blockDone(boolean lastPiece) {
+    boolean last = lastPiece && microBatch == current().share().microBatches().size() - 1;
+    return last && gradientSums != null ? gradientSums::blockDone : block -> {};
   }
 
   private void addPairs(List<ScoredExample> examples, MicroBatch computed) {
@@ -340,7 +352,7 @@ public final class TrainingSession implements AutoCloseable {
   /** Adds up gradients and numbers over all ranks. */
   private void combine(StepFigures own) {
     List<ScoredExample> examples = examples(current().microBatches());
-    ranks.sum(trained().parameters().gradients());
+    Objects.requireNonNull(gradientSums).finish();
     own.exchange(ranks);
     ofStep = own.addTo(MetricSums.NONE);
     pairsOfStep.addAll(own.pairs(examples, objective.loss().examples()));
@@ -602,7 +614,7 @@ public final class TrainingSession implements AutoCloseable {
       boolean finite = metrics.stream().allMatch(MetricSums::finite);
       double norm = Double.NaN;
       if (finite) {
-        computed.backward(current().weight());
+        computed.backward(current().weight(), block -> {});
         norm = trained().parameters().gradientNorm();
       }
       List<NonFiniteStep.BadExample> bad = new ArrayList<>();

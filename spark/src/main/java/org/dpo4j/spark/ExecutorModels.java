@@ -1,8 +1,5 @@
 package org.dpo4j.spark;
 
-import java.io.OutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
@@ -67,9 +64,7 @@ final class ExecutorModels<M extends AutoCloseable> {
   }
 
   private M open(Function<RunOutput, M> open) {
-    PrintStream nowhere =
-        new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
-    RunOutput output = new RunOutput(nowhere, nowhere, Progress.NONE);
+    RunOutput output = RunOutput.silent(Progress.NONE);
     M model = open.apply(output);
     output.warnings().forEach(LOG::warn);
     return model;

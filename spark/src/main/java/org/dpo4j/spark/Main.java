@@ -16,6 +16,7 @@ import org.apache.spark.sql.SparkSession;
 import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.UsageException;
+import org.dpo4j.config.EvalConfig;
 import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
 import org.dpo4j.config.TrainingOptions;
@@ -26,8 +27,9 @@ import org.dpo4j.report.RunOutput;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What {@code spark-submit} starts: {@code score}, {@code reference} and {@code train}, with the
- * options of the command line. Exit codes: 0 done, 1 the job failed, 2 the options are wrong.
+ * What {@code spark-submit} starts: {@code score}, {@code eval}, {@code reference} and {@code
+ * train}, with the options of the command line. Exit codes: 0 done, 1 the job failed, 2 the options
+ * are wrong.
  */
 public final class Main {
 
@@ -100,11 +102,13 @@ public final class Main {
     List<String> options = words.isEmpty() ? List.of() : words.subList(1, words.size());
     switch (command) {
       case "score" -> score(options);
+      case "eval" -> eval(options);
       case "reference" -> reference(options);
       case "train" -> train(options);
       default ->
           throw new UsageException(
-              "the first word must be score, reference or train but was \"%s\"".formatted(command));
+              "the first word must be score, eval, reference or train but was \"%s\""
+                  .formatted(command));
     }
   }
 
@@ -121,6 +125,13 @@ public final class Main {
     DataFiles.write(SparkScoring.score(rows, options), target);
     report(DataFiles.read(spark, OUTPUT, List.of(target)));
     output.out().println("written to " + target);
+  }
+
+  private void eval(List<String> words) {
+    Map<String, GivenValue> given = Arguments.of(words, EvalConfig.OPTIONS).all();
+    EvalConfig config = EvalConfig.OPTIONS.read(given);
+    Dataset<Row> rows = DataFiles.read(spark, DATA_FILE, paths(given.get(DATA_FILE)));
+    SparkEvaluation.run(rows, config, output);
   }
 
   /** Counts the rows by their fate. */

@@ -176,6 +176,21 @@ class ClusterTest {
   }
 
   @Test
+  void pairsAreEvaluatedOnOtherProcesses() throws Exception {
+    Path marker = folder.resolve("marker");
+    List<ProcessHandle> killed = new ArrayList<>();
+    Thread killer = killer(marker, killed);
+
+    String figures =
+        SparkEvaluation.evaluate(
+            holdingOnce(pairs(16), marker),
+            Map.of("model", SparkFixture.MODEL, "ref_model", SparkFixture.MODEL));
+
+    requireKilled(killer, killed);
+    assertThat(figures).contains("\"pairs\":64,", "\"kl\":{\"per_token\":0.0,");
+  }
+
+  @Test
   void aReferenceIsThatOfOneMachineThoughAnExecutorIsKilled() throws Exception {
     Map<String, Object> options = new LinkedHashMap<>();
     options.put("model", SparkFixture.MODEL);

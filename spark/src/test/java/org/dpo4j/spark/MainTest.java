@@ -98,6 +98,29 @@ class MainTest {
   }
 
   @Test
+  void evalPrintsAndWritesTheFiguresOfPairs() throws IOException {
+    Path figures = folder.resolve("eval.json");
+
+    int code =
+        run(
+            "eval",
+            "--model",
+            SparkFixture.MODEL.toString(),
+            "--ref_model",
+            SparkFixture.MODEL.toString(),
+            "--data_file",
+            SparkFixture.PAIRS.toString(),
+            "--output",
+            figures.toString());
+
+    assertThat(errors()).isEmpty();
+    assertThat(code).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8))
+        .contains("dataset: 64 of 64 pairs kept", "accuracy by reward margin", figures.toString());
+    assertThat(Files.readString(figures)).contains("\"rewards/accuracies\"");
+  }
+
+  @Test
   void referenceReadsTheSameYamlAsTrain() throws IOException {
     Path yaml =
         Files.writeString(

@@ -27,6 +27,7 @@ class ModuleTest {
                 .map(JavaClass::getName))
         .containsExactlyInAnyOrder(
             SparkScoring.class.getName(),
+            SparkEvaluation.class.getName(),
             SparkReference.class.getName(),
             SparkTuning.class.getName(),
             TunedModel.class.getName(),
