@@ -38,9 +38,14 @@ public record PlanConfig(Plan plan, TrainingConfig training) {
       @Option(value = "10", help = "Gbit/s of the network between them") double network,
       @Option(help = "file for the figures as one JSON line; - is stdout", stream = true)
           Optional<Path> output) {
+    private static final int MOST_RANKS = 10_000;
+
     public Plan {
       memory.ifPresent(MemorySize::parse);
       OptionChecks.atLeast("ranks", ranks, 1, "1 is a run without others");
+      if (ranks > MOST_RANKS) {
+        throw new UsageException("ranks", "must be at most " + MOST_RANKS, "was " + ranks, "");
+      }
       OptionChecks.positive("network", network, "10 is usual between servers");
     }
   }

@@ -88,7 +88,7 @@ public final class EncodingCounts implements Serializable {
     rows += later.rows;
     examples += later.examples;
     leftOut += later.leftOut;
-    last = later.last;
+    last = later.last == null ? last : later.last;
     later.cut.forEach((reason, tally) -> cut.merge(reason, tally, Tally::plus));
     later.dropped.forEach((reason, tally) -> dropped.merge(reason, tally, Tally::plus));
     later.bad.forEach((reason, tally) -> bad.merge(reason, tally, Tally::plus));

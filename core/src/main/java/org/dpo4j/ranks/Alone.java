@@ -7,6 +7,15 @@ final class Alone implements Ranks {
 
   static final Alone INSTANCE = new Alone();
 
+  private static final PendingSum DONE =
+      new PendingSum() {
+        @Override
+        public void await() {}
+
+        @Override
+        public void close() {}
+      };
+
   private Alone() {}
 
   @Override
@@ -21,7 +30,7 @@ final class Alone implements Ranks {
 
   @Override
   public PendingSum startSum(Tensor tensor) {
-    return () -> {};
+    return DONE;
   }
 
   @Override

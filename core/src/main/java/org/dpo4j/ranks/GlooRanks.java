@@ -101,7 +101,17 @@ final class GlooRanks implements Ranks {
   @Override
   public PendingSum startSum(Tensor tensor) {
     ProcessGroup.Pending started = together(() -> group.startSum(tensor));
-    return () -> together(started::await);
+    return new PendingSum() {
+      @Override
+      public void await() {
+        together(started::await);
+      }
+
+      @Override
+      public void close() {
+        started.close();
+      }
+    };
   }
 
   @Override

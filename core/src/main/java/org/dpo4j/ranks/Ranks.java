@@ -45,7 +45,7 @@ public interface Ranks extends AutoCloseable {
   }
 
   /** A sum that other threads compute. */
-  interface PendingSum {
+  interface PendingSum extends AutoCloseable {
 
     /**
      * Returns when the tensor has the sum.
@@ -53,6 +53,10 @@ public interface Ranks extends AutoCloseable {
      * @throws org.dpo4j.DpoException if another rank is gone or late
      */
     void await();
+
+    /** Frees its handles, and does not wait. */
+    @Override
+    void close();
   }
 
   /**
@@ -62,7 +66,9 @@ public interface Ranks extends AutoCloseable {
    * @throws org.dpo4j.DpoException if another rank is gone or late
    */
   default void sum(Tensor tensor) {
-    startSum(tensor).await();
+    try (PendingSum sum = startSum(tensor)) {
+      sum.await();
+    }
   }
 
   /**

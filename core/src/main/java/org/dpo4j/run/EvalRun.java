@@ -159,7 +159,7 @@ public final class EvalRun {
                       ? OptionText.of("; raise {max_length}")
                       : ""));
     }
-    reading.addAll(scored.reading()); // the same lines for the same tokenizer
+    reading.addAll(scored.summaryLines()); // the same lines for the same tokenizer
     return new ModelScores(
         model.name().toString(),
         model.referenceName(),

@@ -17,13 +17,13 @@ public interface EvaluationPairs {
    * @param pairs that it can use, in the order of the data
    * @param divergence from its reference, if it was measured
    * @param counts the fates of all pairs
-   * @param reading describes the data, in lines
+   * @param summaryLines describe the data, in lines
    */
   record Scored(
       List<PairScore> pairs,
       Optional<ModelScores.Divergence> divergence,
       EncodingCounts counts,
-      List<String> reading) {}
+      List<String> summaryLines) {}
 
   /** What the data is called. */
   String name();

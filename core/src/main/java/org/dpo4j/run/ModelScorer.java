@@ -95,15 +95,16 @@ public final class ModelScorer implements AutoCloseable {
   /**
    * Scores the pairs of some rows.
    *
-   * @param pairs about how many there are in the whole evaluation, of which the divergence is
-   *     measured on a sample
+   * @param expectedPairs about how many there are in the whole evaluation, of which the divergence
+   *     is measured on a sample
    * @param encoders number of tokenizing threads, including the calling one
    * @param each gets each row, used or not, in order
    * @throws org.dpo4j.data.BadRowException at a bad row, unless {@code on_bad_row} is skip
    * @throws org.dpo4j.DpoException if a log-probability is not finite
    */
-  public Result score(DataInput input, long pairs, int encoders, Consumer<EncodedRow> each) {
-    PairScorer scorer = new PairScorer(bundle.model(), reference, config.klTokens(), pairs);
+  public Result score(
+      DataInput input, long expectedPairs, int encoders, Consumer<EncodedRow> each) {
+    PairScorer scorer = new PairScorer(bundle.model(), reference, config.klTokens(), expectedPairs);
     ExampleDataset.ReadSummary summary =
         ExampleDataset.forEachRow(
             input,

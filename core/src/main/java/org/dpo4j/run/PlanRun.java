@@ -368,7 +368,7 @@ public final class PlanRun {
             ? ""
             : String.format(
                 Locale.ROOT,
-                ", sum of gradients at %s Gbit/s %.3g",
+                ", sum of gradients at %s Gbit/s at most %.3g",
                 BigDecimal.valueOf(config.plan().network()).stripTrailingZeros().toPlainString(),
                 sum),
         step.optimizer(),
@@ -378,7 +378,8 @@ public final class PlanRun {
             / seconds,
         perPair * pairsOfStep / compute / 1e9);
     if (ranks() > 1) {
-      double faster = (compute * ranks() + step.optimizer()) / seconds;
+      double passes = seconds - sum - step.optimizer();
+      double faster = (passes * ranks() + step.optimizer()) / seconds;
       line(
           "  %.3g times as fast as one process, %.0f%% of %d times",
           faster, 100 * faster / ranks(), ranks());

@@ -22,7 +22,7 @@ public final class ProcessGroup implements AutoCloseable {
   private static final long PIECE = 1 << 22;
 
   /** A call that other threads do. */
-  public static final class Pending {
+  public static final class Pending implements AutoCloseable {
     private final List<Work> running;
     private final TensorScope scope; // holds them
 
@@ -33,11 +33,13 @@ public final class ProcessGroup implements AutoCloseable {
 
     /** Returns when the tensor has its new values. */
     public void await() {
-      try {
-        running.forEach(Work::_wait);
-      } finally {
-        scope.close();
-      }
+      running.forEach(Work::_wait);
+    }
+
+    /** Frees the handles; a call that is not done still ends. */
+    @Override
+    public void close() {
+      scope.close();
     }
   }
 
@@ -100,7 +102,9 @@ public final class ProcessGroup implements AutoCloseable {
    * @param tensor contiguous, on the CPU
    */
   public void copyFirst(Tensor tensor) {
-    inPieces(tensor, piece -> group.broadcast(piece)).await();
+    try (Pending copy = inPieces(tensor, piece -> group.broadcast(piece))) {
+      copy.await();
+    }
   }
 
   private static Pending inPieces(Tensor tensor, Call call) {

@@ -17,7 +17,7 @@ import org.dpo4j.torch.TensorScope;
  * blocks below are computed. All ranks begin the same parts in the same order, also one without an
  * example in the step.
  */
-final class GradientSums {
+final class GradientSums implements AutoCloseable {
 
   /** Gradients of a part, at least, if there are more: a shorter message is hardly faster. */
   static final long PART = 1 << 20;
@@ -41,13 +41,22 @@ final class GradientSums {
   private final List<Ranks.PendingSum> begun = new ArrayList<>();
 
   GradientSums(FlatParameters parameters, Ranks ranks) {
-    this.gradients = parameters.gradients();
-    this.ranks = ranks;
-    this.parts = parts(parameters.ranges());
+    this(parameters, ranks, PART);
   }
 
-  /** The parts in the order in which a backward pass completes them. */
-  static List<Part> parts(List<FlatParameters.Range> ranges) {
+  /** As above, with parts of another size, for tests. */
+  GradientSums(FlatParameters parameters, Ranks ranks, long part) {
+    this.gradients = parameters.gradients();
+    this.ranks = ranks;
+    this.parts = parts(parameters.ranges(), part);
+  }
+
+  /**
+   * The parts in the order in which a backward pass completes them.
+   *
+   * @param least gradients of a part, if there are more
+   */
+  static List<Part> parts(List<FlatParameters.Range> ranges, long least) {
     List<FlatParameters.Range> fromTheEnd = new ArrayList<>(ranges);
     Collections.reverse(fromTheEnd);
     List<Part> parts = new ArrayList<>();
@@ -55,7 +64,7 @@ final class GradientSums {
       int block = block(range.name());
       Part own = new Part(block, range.from(), range.count());
       int last = parts.size() - 1;
-      if (last >= 0 && joins(block, parts.get(last))) {
+      if (last >= 0 && joins(block, parts.get(last), least)) {
         parts.set(last, new Part(block, own.from, own.count + parts.get(last).count));
       } else {
         parts.add(own);
@@ -66,8 +75,8 @@ final class GradientSums {
   }
 
   /** A block is not cut, and blocks are joined while the part is small. */
-  private static boolean joins(int block, Part above) {
-    return block == above.block || (block != OUTSIDE && block < above.block && above.count < PART);
+  private static boolean joins(int block, Part above, long least) {
+    return block == above.block || (block != OUTSIDE && block < above.block && above.count < least);
   }
 
   private static int block(String name) {
@@ -88,10 +97,21 @@ final class GradientSums {
     }
   }
 
-  /** Begins all other parts; returns when all gradients are sums. */
+  /**
+   * Begins all other parts; returns when all gradients are sums.
+   *
+   * @throws org.dpo4j.DpoException if another rank is gone or late
+   */
   void finish() {
     blockDone(OUTSIDE);
     begun.forEach(Ranks.PendingSum::await);
+    close();
+  }
+
+  /** Frees the handles of sums that a failure has cut short. */
+  @Override
+  public void close() {
+    begun.forEach(Ranks.PendingSum::close);
     begun.clear();
   }
 }

@@ -800,6 +800,9 @@ public final class TrainingSession implements AutoCloseable {
   /** Frees gradients and moments; the policy keeps its weights and counters stay readable. */
   @Override
   public void close() {
+    if (gradientSums != null) {
+      gradientSums.close();
+    }
     if (trained != null) {
       trained.optimizer().close();
       trained.parameters().close();

@@ -128,7 +128,7 @@ class PlanRunTest {
             " x 4 ranks)",
             "memory of each rank",
             "for 4 machines",
-            "sum of gradients at 1 Gbit/s",
+            "sum of gradients at 1 Gbit/s at most",
             " of 4 times");
     assertThatThrownBy(() -> plan(Map.of("ranks", 0)))
         .isInstanceOf(UsageException.class)

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
@@ -14,8 +15,13 @@ import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.logprob.LengthDesensitizing;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.logprob.LogProbPass;
+import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.ranks.Ranks;
+import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.weights.LoadedModel;
@@ -35,6 +41,7 @@ class GradientSumsTest {
     private final List<double[]> begun = new ArrayList<>();
     private final List<Tensor> tensors = new ArrayList<>();
     private int awaited;
+    private int closed;
 
     @Override
     public int rank() {
@@ -50,7 +57,17 @@ class GradientSumsTest {
     public PendingSum startSum(Tensor tensor) {
       begun.add(Tensors.toDoubles(tensor));
       tensors.add(TensorScope.ownedHandle(tensor)); // the same memory
-      return () -> awaited++;
+      return new PendingSum() {
+        @Override
+        public void await() {
+          awaited++;
+        }
+
+        @Override
+        public void close() {
+          closed++;
+        }
+      };
     }
 
     @Override
@@ -79,17 +96,35 @@ class GradientSumsTest {
   @ParameterizedTest
   @MethodSource("families")
   void aSumBeginsWithCompleteGradients(Path folder) {
-    try (LoadedModel loaded = ModelReader.open(folder);
-        FlatParameters flat = FlatParameters.of(loaded.model().trained());
+    try (LoadedModel loaded = ModelReader.open(folder)) {
+      requireCompleteGradients(loaded.model());
+    }
+  }
+
+  @Test
+  void aSumOfAnAdapterBeginsWithCompleteGradients() {
+    LoraConfig config =
+        new LoraConfig(
+            3, 5, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
+    try (LoadedModel loaded = ModelReader.open(ModelFolders.fixture("models/llama"));
+        LoraModel adapted =
+            new LoraModel(
+                loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(5)))) {
+      requireCompleteGradients(adapted);
+    }
+  }
+
+  private static void requireCompleteGradients(CausalLm model) {
+    try (FlatParameters flat = FlatParameters.of(model.trained());
         Watching ranks = new Watching();
         TensorScope scope = TensorScope.open()) {
-      GradientSums sums = new GradientSums(flat, ranks);
-      int parts = GradientSums.parts(flat.ranges()).size();
+      GradientSums sums = new GradientSums(flat, ranks, 1); // each block is a part
+      int parts = GradientSums.parts(flat.ranges(), 1).size();
       int early;
       try (LogProbPass pass =
           LogProbEngine.cpu()
               .forward(
-                  loaded.model(),
+                  model,
                   FlatSequences.of(new int[] {5, 6, 7}, new int[] {8, 9, 10, 11}),
                   LengthDesensitizing.NONE,
                   LogProbEngine.Purpose.TRAINING)) {
@@ -102,9 +137,10 @@ class GradientSumsTest {
       }
       sums.finish();
 
-      assertThat(early).isEqualTo(loaded.model().hasTapedLayers() ? partsOfBlocks(flat) : 0);
+      assertThat(early).isEqualTo(model.hasTapedLayers() ? partsOfBlocks(flat) : 0);
       assertThat(ranks.begun).hasSize(parts);
       assertThat(ranks.awaited).isEqualTo(parts);
+      assertThat(ranks.closed).isEqualTo(parts);
       for (int i = 0; i < parts; i++) {
         assertThat(Tensors.toDoubles(ranks.tensors.get(i))).isEqualTo(ranks.begun.get(i));
       }
@@ -114,7 +150,7 @@ class GradientSumsTest {
 
   private static int partsOfBlocks(FlatParameters flat) {
     return (int)
-        GradientSums.parts(flat.ranges()).stream().filter(part -> part.block() >= 0).count();
+        GradientSums.parts(flat.ranges(), 1).stream().filter(part -> part.block() >= 0).count();
   }
 
   @Test
@@ -130,7 +166,7 @@ class GradientSumsTest {
     add(ranges, "model.layers.1.norm.weight", 8);
     add(ranges, "norm.weight", 8);
 
-    List<GradientSums.Part> parts = GradientSums.parts(ranges);
+    List<GradientSums.Part> parts = GradientSums.parts(ranges, LARGE);
 
     assertThat(parts).extracting(GradientSums.Part::block).containsExactly(3, 1, 0, 0, -1, -1, -1);
     assertThat(parts.get(0)).isEqualTo(part(3, 3 * LARGE + 3 * (LARGE / 3) * 2, 4 * (LARGE / 3)));

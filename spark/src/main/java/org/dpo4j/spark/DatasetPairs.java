@@ -24,15 +24,18 @@ final class DatasetPairs implements EvaluationPairs, AutoCloseable {
 
   private final Dataset<Row> rows;
   private final EvalConfig config;
-  private final long count;
+  private final boolean kept; // by this, not by the caller
 
   /** The values of the sliced columns, of pairs that the first model has scored. */
   private final Map<RowOrigin, String[]> values = new HashMap<>();
 
   DatasetPairs(Dataset<Row> rows, EvalConfig config) {
-    this.rows = rows.persist(StorageLevel.DISK_ONLY()); // for each model
+    this.rows = rows;
     this.config = config;
-    this.count = rows.count();
+    this.kept = rows.storageLevel().equals(StorageLevel.NONE());
+    if (kept) {
+      rows.persist(StorageLevel.DISK_ONLY()); // for each model
+    }
   }
 
   @Override
@@ -55,7 +58,7 @@ final class DatasetPairs implements EvaluationPairs, AutoCloseable {
                     EvalConfig.OPTIONS.write(config),
                     model,
                     SparkRows.untyped(rows.schema()),
-                    count,
+                    rows.count(),
                     sliced),
                 false)
             .collect();
@@ -95,6 +98,8 @@ final class DatasetPairs implements EvaluationPairs, AutoCloseable {
 
   @Override
   public void close() {
-    rows.unpersist(false);
+    if (kept) {
+      rows.unpersist(false);
+    }
   }
 }

@@ -40,8 +40,12 @@ public final class Main {
   /** An item of {@code eval_file} with the name of its set. */
   private static final Pattern NAMED = Pattern.compile("([A-Za-z0-9_-]+)=(.+)");
 
-  /** Of the failure of a barrier task, Spark tells the text alone. */
-  private static final Pattern TOLD = Pattern.compile("org\\.dpo4j\\.(Dpo|Usage)Exception: (.+)");
+  /**
+   * Of the failure of a barrier task, Spark gives the text alone: the type, the message, frames.
+   */
+  private static final Pattern FAILED_TASK =
+      Pattern.compile(
+          "org\\.dpo4j\\.(?:\\w+\\.)*(\\w+)Exception: (.+?)(?=\\R\\tat |\\R*\\z)", Pattern.DOTALL);
 
   private final SparkSession spark;
   private final RunOutput output;
@@ -60,8 +64,10 @@ public final class Main {
     Locale.setDefault(Locale.ROOT);
     SparkSession spark = SparkSession.builder().appName("dpo4j").getOrCreate();
     int code = run(spark, System.out, System.err, args);
-    spark.stop();
-    System.exit(code);
+    spark.sparkContext().stop(code);
+    if (code != 0) { // On YARN, a main method that ends the process has failed.
+      System.exit(code);
+    }
   }
 
   /** Runs a command line and gives its exit code; every failure has been printed. */
@@ -72,14 +78,19 @@ public final class Main {
       return 0;
     } catch (Throwable failure) {
       DpoException known = known(failure);
-      String message =
-          known != null
-              ? known.text()
-              : "internal error: %s: %s"
-                  .formatted(failure.getClass().getSimpleName(), failure.getMessage());
-      output.err().println("error: " + output.styled(message));
+      ("error: " + output.styled(known != null ? known.text() : unknown(spark, failure)))
+          .lines()
+          .forEach(output.err()::println);
       return known instanceof UsageException ? 2 : 1;
     }
+  }
+
+  private static String unknown(SparkSession spark, Throwable failure) {
+    return spark.sparkContext().isStopped()
+        ? OptionText.of(
+            "Spark was stopped before the job had ended; train continues with {resume_from_checkpoint} true")
+        : "internal error: %s: %s"
+            .formatted(failure.getClass().getSimpleName(), failure.getMessage());
   }
 
   /** The failure that a person can act on: that of a task is a cause of the job's. */
@@ -89,17 +100,25 @@ public final class Main {
         return found;
       }
     }
-    Matcher told = TOLD.matcher(String.valueOf(failure.getMessage()));
-    if (!told.find()) {
+    Matcher task = FAILED_TASK.matcher(String.valueOf(failure.getMessage()));
+    if (!task.find()) {
       return null;
     }
-    String text = told.group(2);
-    return told.group(1).equals("Usage") ? new UsageException(text) : new DpoException(text);
+    String text = task.group(2);
+    return task.group(1).equals("Usage") ? new UsageException(text) : new DpoException(text);
   }
 
   private void run(List<String> words) {
     String command = words.isEmpty() ? "" : words.get(0);
     List<String> options = words.isEmpty() ? List.of() : words.subList(1, words.size());
+    if (options.contains("--help")) {
+      output
+          .out()
+          .println(
+              "%s takes the options of \"./dpo4j %s\"; \"./dpo4j %s --help\" lists them"
+                  .formatted(command, command, command));
+      return;
+    }
     switch (command) {
       case "score" -> score(options);
       case "eval" -> eval(options);

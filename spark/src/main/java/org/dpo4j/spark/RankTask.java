@@ -3,7 +3,6 @@ package org.dpo4j.spark;
 import java.io.IOException;
 import java.io.Serializable;
 import java.net.ServerSocket;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -79,16 +78,11 @@ final class RankTask implements Function<Iterator<Integer>, Iterator<TunedModel>
     String address = task.getTaskInfos()[0].address();
     String port = task.allGather(rank == 0 ? Integer.toString(freePort()) : "")[0];
     LinkedHashMap<String, Object> own = new LinkedHashMap<>(options);
-    Attempts attempts =
-        new Attempts(job, Path.of(String.valueOf(own.get("output_dir"))).toAbsolutePath());
+    Attempts attempts = new Attempts(job, SparkTuning.outputFolder(own));
     attempts.prepare(own);
     Thread guard = interruptIfKilled(task, Thread.currentThread());
     try {
-      TrainingResult result = train(own, rank, address, port, task, attempts);
-      if (rank == 0) {
-        attempts.done();
-      }
-      return result;
+      return train(own, rank, address, port, task, attempts);
     } finally {
       guard.interrupt();
     }

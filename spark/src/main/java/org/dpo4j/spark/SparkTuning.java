@@ -12,6 +12,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
+import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.TrainingConfig;
 import scala.jdk.javaapi.FunctionConverters;
@@ -32,12 +33,16 @@ import scala.reflect.ClassTag$;
  * }</pre>
  *
  * <p>A rank needs an executor of its own: set {@code spark.task.cpus} to {@code
- * spark.executor.cores}. If a task fails or an executor dies, Spark starts all ranks again, up to
- * {@code spark.stage.maxConsecutiveAttempts} times, and they continue from the newest checkpoint.
+ * spark.executor.cores}. If a task fails or an executor dies, Spark starts all ranks again, and
+ * they continue from the newest checkpoint; there are {@code spark.stage.maxConsecutiveAttempts}
+ * attempts in all.
  */
 public final class SparkTuning {
 
   private static final String DATA_FILE = "data_file";
+
+  private static final String TOO_FEW =
+      "%d ranks need as many executors with free cores at the same time, but Spark did not get them; add executors, lower spark.task.cpus, or train with fewer ranks";
 
   private SparkTuning() {}
 
@@ -91,6 +96,7 @@ public final class SparkTuning {
   public static TunedModel train(SparkSession spark, int ranks, Map<String, ?> options) {
     requireRanks(ranks);
     Map<String, Object> given = TrainingConfig.OPTIONS.write(TrainingConfig.of(options));
+    String job = UUID.randomUUID().toString();
     List<Integer> numbers = IntStream.range(0, ranks).boxed().toList();
     RDD<Integer> tasks =
         JavaSparkContext.fromSparkContext(spark.sparkContext()).parallelize(numbers, ranks).rdd();
@@ -99,12 +105,24 @@ public final class SparkTuning {
         tasks
             .barrier()
             .mapPartitions(
-                FunctionConverters.asScalaFromFunction(
-                    new RankTask(UUID.randomUUID().toString(), given)),
-                false,
-                type);
-    // Spark repeats a stage of barrier tasks only if another one comes after it.
-    return tuned.toJavaRDD().repartition(1).collect().get(0);
+                FunctionConverters.asScalaFromFunction(new RankTask(job, given)), false, type);
+    try {
+      // Spark repeats a stage of barrier tasks only if another one comes after it.
+      return tuned.toJavaRDD().repartition(1).collect().get(0);
+    } catch (RuntimeException e) {
+      throw tooFewExecutors(e) ? new DpoException(TOO_FEW.formatted(ranks), e) : e;
+    } finally {
+      new Attempts(job, outputFolder(given)).done(); // also after a failure
+    }
+  }
+
+  /** The folder of the options, which all executors and the driver see. */
+  static Path outputFolder(Map<String, Object> options) {
+    return Path.of(String.valueOf(options.get("output_dir"))).toAbsolutePath();
+  }
+
+  private static boolean tooFewExecutors(RuntimeException failure) {
+    return String.valueOf(failure.getMessage()).contains("SPARK-24819");
   }
 
   private static void requireRanks(int ranks) {

@@ -18,6 +18,7 @@ final class ExecutorKiller implements AutoCloseable {
 
   private final Random random;
   private final int most;
+  private final long shortestMillis;
   private final long longestMillis;
   private final List<String> kills = new ArrayList<>();
   private final Thread thread;
@@ -26,12 +27,14 @@ final class ExecutorKiller implements AutoCloseable {
    * Starts to kill.
    *
    * @param most so many at most
-   * @param longestSeconds after both executors are there, one of them lives at most so long
+   * @param shortestSeconds after both executors are there, both live at least so long
+   * @param longestSeconds and one of them at most so long
    * @param watched its listing is part of the description of a kill
    */
-  ExecutorKiller(long seed, int most, int longestSeconds, Path watched) {
+  ExecutorKiller(long seed, int most, int shortestSeconds, int longestSeconds, Path watched) {
     this.random = new Random(seed);
     this.most = most;
+    this.shortestMillis = TimeUnit.SECONDS.toMillis(shortestSeconds);
     this.longestMillis = TimeUnit.SECONDS.toMillis(longestSeconds);
     this.thread = new Thread(() -> kill(watched), "executor killer");
     thread.setDaemon(true);
@@ -46,7 +49,7 @@ final class ExecutorKiller implements AutoCloseable {
           TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
           executors = SparkFixture.executors();
         }
-        long millis = random.nextLong(longestMillis);
+        long millis = random.nextLong(shortestMillis, longestMillis);
         TimeUnit.MILLISECONDS.sleep(millis);
         ProcessHandle one = executors.get(random.nextInt(EXECUTORS));
         String found = names(watched);

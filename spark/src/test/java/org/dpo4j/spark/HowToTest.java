@@ -58,11 +58,12 @@ class HowToTest {
   @Test
   void theCommandsOfTheSmallClusterWork() throws IOException {
     String trained = run(one(page(), "\\.jar (train --ranks 2 --model.*)"));
-    assertThat(trained).contains(one(page(), "It ends with `([^`]*), written to"));
+    assertThat(trained).contains(one(page(), "it ends with `([^`]*), written to"));
     assertThat(folder.resolve("runs/spark/model.safetensors")).isRegularFile();
 
     assertThat(run(one(page(), "(?m)^ *(eval --model.*)$")))
         .contains("accuracy by reward margin", "12 of 12 pairs kept");
+    assertThat(run(one(page(), "(?m)^ *(score --model.*)$"))).contains("12 kept");
   }
 
   private String run(String command) {

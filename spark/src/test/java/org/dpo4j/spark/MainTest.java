@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
@@ -95,6 +96,38 @@ class MainTest {
       }
     }
     assertThat(out.toString(StandardCharsets.UTF_8)).contains("1 kept\nwritten to ");
+  }
+
+  /** Of the exception of a barrier task, Spark gives the text alone. */
+  @Test
+  void aBadRowOfTrainIsToldInItsOwnWords() throws IOException {
+    Path data = Files.writeString(folder.resolve("bad.jsonl"), "{\"prompt\": 3}\n");
+
+    int code =
+        run(
+            "train",
+            "--ranks",
+            "1",
+            "--model",
+            SparkFixture.MODEL.toString(),
+            "--data_file",
+            data.toString(),
+            "--output_dir",
+            folder.resolve("out").toString());
+
+    assertThat(code).isEqualTo(1);
+    assertThat(errors())
+        .startsWith("error: [" + data + ":1]")
+        .doesNotContain("internal", "\tat ", "\\n", "SparkException");
+    try (Stream<Path> left = Files.list(folder)) {
+      assertThat(left).allMatch(path -> path.endsWith("bad.jsonl") || path.endsWith("out"));
+    }
+  }
+
+  @Test
+  void helpNamesTheCommandWhoseOptionsTheyAre() {
+    assertThat(run("score", "--help")).isZero();
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains("./dpo4j score --help");
   }
 
   @Test

@@ -76,7 +76,7 @@ class StressTest {
     long began = System.nanoTime();
     List<String> kills;
     TunedModel tuned;
-    try (ExecutorKiller killer = new ExecutorKiller(seed, KILLS, 15, two)) {
+    try (ExecutorKiller killer = new ExecutorKiller(seed, KILLS, 0, 25, two)) {
       tuned = SparkTuning.train(spark, 2, options(two, 8, lora));
       kills = killer.end();
     }
@@ -87,16 +87,16 @@ class StressTest {
         lora ? " (LoRA)" : "",
         TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began),
         kills);
-    assertThat(kills).hasSize(KILLS);
     assertThat(tuned.steps()).isEqualTo(tuned.maxSteps());
     SparkFixture.requireSameLosses(two, one);
     assertThat(SparkFixture.executors()).hasSize(2);
+    assertThat(kills).hasSize(KILLS);
   }
 
   private static Map<String, Object> options(Path out, int batch, boolean lora) {
     Map<String, Object> options =
         SparkFixture.training(
-            out, batch, Map.of("data_file", SparkFixture.PAIRS, "max_steps", 150, "save_steps", 3));
+            out, batch, Map.of("data_file", SparkFixture.PAIRS, "max_steps", 300, "save_steps", 3));
     if (lora) {
       options.put("use_peft", true);
     }
@@ -119,7 +119,7 @@ class StressTest {
     List<Row> scored;
     List<String> kills;
     try (ExecutorKiller killer =
-        new ExecutorKiller(1, killed ? 1 : 0, 30, folder.resolve("none"))) {
+        new ExecutorKiller(1, killed ? 1 : 0, 40, 100, folder.resolve("none"))) {
       scored = SparkScoring.score(rows, options).collectAsList();
       kills = killer.end();
     }
