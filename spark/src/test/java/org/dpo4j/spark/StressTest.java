@@ -119,7 +119,7 @@ class StressTest {
     List<Row> scored;
     List<String> kills;
     try (ExecutorKiller killer =
-        new ExecutorKiller(1, killed ? 1 : 0, 8, 25, folder.resolve("none"))) {
+        new ExecutorKiller(1, killed ? 1 : 0, 6, 9, folder.resolve("none"))) {
       scored = SparkScoring.score(rows, options).collectAsList();
       kills = killer.end();
     }
