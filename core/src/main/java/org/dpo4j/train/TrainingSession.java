@@ -83,7 +83,7 @@ public final class TrainingSession implements AutoCloseable {
   private StepClock clock = new StepClock();
   private final List<ExampleNumbers> pairsOfStep = new ArrayList<>();
   private @Nullable StepFigures figures; // of this rank's examples of the step, for the others
-  private @Nullable GradientSums gradientSums; // of the step; null in a process that trains alone
+  private @Nullable GradientSums gradientSums; // null in a process that trains alone
 
   /** The trained weights and their optimizer. */
   private record Trained(FlatParameters parameters, Optimizer optimizer) {}
@@ -209,6 +209,7 @@ public final class TrainingSession implements AutoCloseable {
     if (trained == null) {
       FlatParameters parameters = FlatParameters.of(policy.trained());
       trained = new Trained(parameters, settings.optimizer().create(parameters));
+      gradientSums = ranks.several() ? new GradientSums(parameters, ranks) : null;
     }
     return trained;
   }
@@ -220,7 +221,6 @@ public final class TrainingSession implements AutoCloseable {
       current = Step.of(objective, step, share(step));
       if (ranks.several()) {
         figures = new StepFigures(examples(step).size());
-        gradientSums = new GradientSums(trained().parameters(), ranks);
       }
     }
     return current;
