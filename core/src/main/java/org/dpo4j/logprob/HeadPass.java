@@ -31,30 +31,44 @@ import org.jspecify.annotations.Nullable;
  * logits that stay in its cache while their maxima and sums are taken; the normalizers of the
  * softmax are combined from those of all tiles.
  *
- * <p>A training pass keeps e = exp(x - largest) of each tile, or recomputes the logits x if that
- * takes too much memory. In the backward pass e becomes the softmax p in place, by a factor for
- * each row and tile. With g the gradient with respect to a row's log-probability, that with respect
- * to its logits is g (onehot - p). The product with g is applied to the other factor, which is
- * smaller than p, and the one-hot part, one row of the matrix for each target, is added separately.
+ * <p>With g the gradient with respect to a row's log-probability, that with respect to its logits
+ * is g (onehot - p), where p is the softmax. The product with g is applied to the other factor,
+ * which is smaller than p, and the one-hot part, one row of the matrix for each target, is added
+ * separately.
+ *
+ * <p>A training pass over a trained head keeps e = exp(x - reference) of each tile, or recomputes
+ * the logits x if that takes too much memory. In the backward pass e becomes the softmax p in
+ * place, by a factor for each row and tile. Of a frozen head the backward pass needs p W alone,
+ * which does not depend on g: the forward pass sums e W over a thread's tiles while each is in the
+ * cache, and nothing of the size of the vocabulary is kept. Its tiles share a reference, so that
+ * their sums can be added; as in online softmax (Milakov and Gimelshein 2018, arXiv 1805.02867) a
+ * larger reference rescales what was summed before.
  */
 final class HeadPass implements AutoCloseable {
 
   /**
    * Statistics of each tile and row, shape (tiles, scored) each, where x are the logits of a row in
-   * a tile and e = exp(x - largest).
+   * a tile and e = exp(x - reference).
    *
    * @param largest the largest x
+   * @param reference the largest x, or with a frozen head a value that is at most {@link #HEADROOM}
+   *     below it
    * @param sum the sum of e
    * @param weighted the sum of e x
    * @param norm the square root of the sum of e^2
    * @param total the sum of x
    */
   private record TileStatistics(
-      Tensor largest, Tensor sum, Tensor weighted, Tensor norm, Tensor total) {
-    static TileStatistics zeros(Tensor like, int tiles, int scored) {
-      Tensor all = Tensors.zerosLike(like, 5, tiles, scored);
+      Tensor largest, Tensor reference, Tensor sum, Tensor weighted, Tensor norm, Tensor total) {
+    static TileStatistics zeros(Tensor like, int tiles, int scored, boolean frozen) {
+      Tensor all = Tensors.zerosLike(like, 6, tiles, scored);
       return new TileStatistics(
-          all.select(0, 0), all.select(0, 1), all.select(0, 2), all.select(0, 3), all.select(0, 4));
+          all.select(0, 0),
+          all.select(0, frozen ? 5 : 0),
+          all.select(0, 1),
+          all.select(0, 2),
+          all.select(0, 3),
+          all.select(0, 4));
     }
   }
 
@@ -62,7 +76,7 @@ final class HeadPass implements AutoCloseable {
    * The results of the forward pass.
    *
    * @param normalizers log sum exp x of each row, shape (scored)
-   * @param tileWeights exp(largest - normalizer), which times e is the softmax; shape (tiles,
+   * @param tileWeights exp(reference - normalizer), which times e is the softmax; shape (tiles,
    *     scored)
    * @param logProbs of the targets, in nats, shape (scored)
    * @param tokenStatistics entropy, mean logit, whether the target is the most likely token, and
@@ -88,11 +102,19 @@ final class HeadPass implements AutoCloseable {
     }
   }
 
+  /**
+   * How far a logit may exceed its reference, in nats. The norm of e takes its square, which must
+   * be finite: exp(2 x 20) times the width of a tile is far below the largest float.
+   */
+  private static final double HEADROOM = 20;
+
   private final Linear head;
   private final CausalLm model;
   private final WorkerPool workers;
   private final TensorScope scope;
+  private final boolean training;
   private final boolean statistics;
+  private final Sizes sizes;
   private final int[] targetIds; // (scored)
   private final Tensor targets; // (scored)
   private final Tensor predictors; // (scored), as rows of the states
@@ -100,26 +122,29 @@ final class HeadPass implements AutoCloseable {
   private final int vocabulary;
   private final int width; // of a tile
   private final RowPartition rows; // the scored rows by thread
-  private final WorkerPool.@Nullable Buffer memory; // of the exponentials; null to recompute
-  private final @Nullable Tensor kept; // e of all tiles, contiguous
+  private WorkerPool.@Nullable Buffer memory; // of the exponentials; null to keep none
+  private @Nullable Tensor kept; // e of all tiles, contiguous
   private final List<Tape> tapes = new ArrayList<>(); // by thread that has rows, if training
   private final Node[] leaves;
   private final List<List<Product>> products = new ArrayList<>(); // by thread that has rows
   private final List<Tensor> inputs = new ArrayList<>(); // of the products, (scored, in)
   private @Nullable Tensor[][] softmaxTimesWeight = {}; // sums of p W, by product and thread
+  private boolean frozen; // whether the forward pass sums p W
+  private @Nullable Tensor[] references = {}; // by thread that has tiles, (scored), if frozen
   private @Nullable Result result;
 
   private HeadPass(
       CausalLm model,
       FlatSequences sequences,
-      Tensor like,
       boolean training,
       boolean statistics,
       Sizes sizes,
       OptionalLong dropoutSeed,
       TensorScope scope) {
     this.model = model;
+    this.training = training;
     this.statistics = statistics;
+    this.sizes = sizes;
     this.scope = scope;
     workers = WorkerPool.get();
     head = model.head();
@@ -147,12 +172,6 @@ final class HeadPass implements AutoCloseable {
                     : null));
       }
     }
-    long count = (long) scored * vocabulary;
-    memory =
-        training && count * like.element_size() <= sizes.keptBytes()
-            ? workers.buffer(Tensors.elementType(like), count)
-            : null;
-    kept = memory == null ? null : memory.tensor();
   }
 
   /**
@@ -176,8 +195,7 @@ final class HeadPass implements AutoCloseable {
     TensorScope scope = TensorScope.open();
     @Nullable HeadPass pass = null;
     try {
-      pass =
-          new HeadPass(model, sequences, states, training, statistics, sizes, dropoutSeed, scope);
+      pass = new HeadPass(model, sequences, training, statistics, sizes, dropoutSeed, scope);
       pass.result = pass.runForward(states);
       return pass;
     } catch (RuntimeException | Error e) {
@@ -194,12 +212,40 @@ final class HeadPass implements AutoCloseable {
 
   private Result runForward(Tensor states) {
     workers.runOnEach(thread -> project(thread, states));
-    TileStatistics tiles = TileStatistics.zeros(states, tiles(), scored);
+    frozen = training && hasFrozenHead();
+    if (training && !frozen) {
+      keepExponentials(states);
+    }
+    softmaxTimesWeight = new Tensor[inputs.size()][workers.size()];
+    references = new Tensor[workers.size()];
+    TileStatistics tiles = TileStatistics.zeros(states, tiles(), scored, frozen);
     Tensor targetLogits = Tensors.zerosLike(states, scored);
     workers.runOnEach(
-        thread -> forEachTile(thread, tile -> computeTile(tile, tiles, targetLogits)));
-    Tensor normalizers = tiles.largest().add(tiles.sum().log()).logsumexp(new long[] {0}, false);
-    Tensor tileWeights = tiles.largest().sub(normalizers).exp_();
+        thread ->
+            forEachTile(
+                thread,
+                tile -> {
+                  Tensor x = logits(tile);
+                  Tensor largest = tile.of(tiles.largest());
+                  torch.amax_out(largest, x, new long[] {1}, false);
+                  if (frozen) {
+                    raiseReference(thread, largest);
+                    tile.of(tiles.reference()).copy_(references[thread]);
+                  }
+                  Tensor e = exponentials(tile, x, tiles);
+                  addToTargets(tile, x, targetLogits);
+                  if (frozen) {
+                    addProducts(thread, tile, e);
+                  }
+                  if (statistics) {
+                    computeStatistics(tile, x, e, tiles);
+                  }
+                }));
+    Tensor normalizers = tiles.reference().add(tiles.sum().log()).logsumexp(new long[] {0}, false);
+    if (frozen) {
+      workers.runOnEach(thread -> normalize(thread, normalizers));
+    }
+    Tensor tileWeights = tiles.reference().sub(normalizers).exp_();
     Tensor logProbs = targetLogits.sub(normalizers);
     List<Tensor> tokens =
         statistics
@@ -354,13 +400,29 @@ final class HeadPass implements AutoCloseable {
         .view(scored, tile.count());
   }
 
-  private void computeTile(Tile tile, TileStatistics tiles, Tensor targetLogits) {
-    Tensor x = logits(tile);
-    Tensor largest = tile.of(tiles.largest());
-    torch.amax_out(largest, x, new long[] {1}, false);
-    Tensor column = largest.unsqueeze(1);
+  /** Allocates memory for the exponentials unless they take too much. */
+  private void keepExponentials(Tensor like) {
+    long count = (long) scored * vocabulary;
+    if (count * like.element_size() <= sizes.keptBytes()) {
+      memory = workers.buffer(Tensors.elementType(like), count);
+      kept = memory.tensor();
+    }
+  }
+
+  /** Whether the head has no weights to train. */
+  private boolean hasFrozenHead() {
+    return products.stream().flatMap(List::stream).noneMatch(part -> part.matrix().trained())
+        && (head.bias() == null || !head.bias().requires_grad());
+  }
+
+  private Tensor exponentials(Tile tile, Tensor x, TileStatistics tiles) {
+    Tensor column = tile.of(tiles.reference()).unsqueeze(1);
     Tensor e = kept == null ? x.sub(column) : torch.sub_out(keptTile(kept, tile), x, column);
     sum(e.exp_(), tile.of(tiles.sum()));
+    return e;
+  }
+
+  private void addToTargets(Tile tile, Tensor x, Tensor targetLogits) {
     int[] hits = IntStream.range(0, scored).filter(row -> tile.has(targetIds[row])).toArray();
     if (hits.length > 0) {
       long[] places =
@@ -370,11 +432,42 @@ final class HeadPass implements AutoCloseable {
       targetLogits.index_copy_(
           0, Tensors.longs(hits), x.view(-1).index_select(0, Tensors.longs(places)));
     }
-    if (statistics) {
-      tile.of(tiles.norm())
-          .copy_(e.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {1}, false));
-      sum(x, tile.of(tiles.total()));
-      sum(x.mul_(e), tile.of(tiles.weighted()));
+  }
+
+  /** The statistics that are asked for; overwrites the logits. */
+  private static void computeStatistics(Tile tile, Tensor x, Tensor e, TileStatistics tiles) {
+    tile.of(tiles.norm())
+        .copy_(e.norm(new ScalarOptional(Tensors.scalar(2)), new long[] {1}, false));
+    sum(x, tile.of(tiles.total()));
+    sum(x.mul_(e), tile.of(tiles.weighted()));
+  }
+
+  /** Raises a thread's references where the largest logits of a tile exceed one by too much. */
+  private void raiseReference(int thread, Tensor largest) {
+    @Nullable Tensor reference = references[thread];
+    if (reference == null) {
+      references[thread] = TensorScope.ownedHandle(largest.clone());
+    } else if (largest.sub(reference).max().item_double() > HEADROOM) {
+      Tensor raised = reference.maximum(largest);
+      Tensor factors = reference.sub(raised).exp_().unsqueeze(1);
+      for (Tensor[] sums : softmaxTimesWeight) {
+        Objects.requireNonNull(sums[thread]).mul_(factors);
+      }
+      reference.copy_(raised);
+    }
+  }
+
+  /** Makes a thread's sums of e W those of p W. */
+  private void normalize(int thread, Tensor normalizers) {
+    @Nullable Tensor reference = references[thread];
+    if (reference == null) { // the thread has no tiles
+      return;
+    }
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor factors = reference.sub(normalizers).exp_().unsqueeze(1);
+      for (Tensor[] sums : softmaxTimesWeight) {
+        Objects.requireNonNull(sums[thread]).mul_(factors);
+      }
     }
   }
 
@@ -412,26 +505,9 @@ final class HeadPass implements AutoCloseable {
       return;
     }
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
-    Tensor normalizers = result().normalizers().unsqueeze(1);
-    List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors.neg())).toList();
-    softmaxTimesWeight = new Tensor[inputs.size()][workers.size()];
-    workers.runOnEach(
-        thread ->
-            forEachTile(
-                thread,
-                tile -> {
-                  Tensor p =
-                      kept == null
-                          ? logits(tile).sub_(normalizers).exp_()
-                          : keptTile(kept, tile).mul_(tile.of(result().tileWeights()).unsqueeze(1));
-                  for (int i = 0; i < inputs.size(); i++) {
-                    addProduct(softmaxTimesWeight[i], thread, part(i, tile), p);
-                    if (matrix(i).trained()) {
-                      matrix(i).addGradient(tile.from(), tile.count(), p, scaled.get(i));
-                    }
-                  }
-                  addToBias(tile, p, byLogProbs);
-                }));
+    if (!frozen) {
+      addGradients(byLogProbs);
+    }
     List<Tensor> byInputs = new ArrayList<>();
     for (int i = 0; i < inputs.size(); i++) {
       if (matrix(i).trained()) {
@@ -462,6 +538,36 @@ final class HeadPass implements AutoCloseable {
     WeightGradients.add(workers, tapes);
     closeTapes();
     byStates.index_add_(0, predictors, byRows);
+  }
+
+  /** Adds p W to the threads' sums, and the part of the softmax to the gradients of the weights. */
+  private void addGradients(Tensor byLogProbs) {
+    Tensor normalizers = result().normalizers().unsqueeze(1);
+    Tensor factors = byLogProbs.unsqueeze(1).neg();
+    List<Tensor> scaled = inputs.stream().map(input -> input.mul(factors)).toList();
+    workers.runOnEach(
+        thread ->
+            forEachTile(
+                thread,
+                tile -> {
+                  Tensor p =
+                      kept == null
+                          ? logits(tile).sub_(normalizers).exp_()
+                          : keptTile(kept, tile).mul_(tile.of(result().tileWeights()).unsqueeze(1));
+                  addProducts(thread, tile, p);
+                  for (int i = 0; i < inputs.size(); i++) {
+                    if (matrix(i).trained()) {
+                      matrix(i).addGradient(tile.from(), tile.count(), p, scaled.get(i));
+                    }
+                  }
+                  addToBias(tile, p, byLogProbs);
+                }));
+  }
+
+  private void addProducts(int thread, Tile tile, Tensor p) {
+    for (int i = 0; i < inputs.size(); i++) {
+      addProduct(softmaxTimesWeight[i], thread, part(i, tile), p);
+    }
   }
 
   /** Adds p W to a sum that outlives the tile's scope. */
@@ -495,6 +601,8 @@ final class HeadPass implements AutoCloseable {
         .filter(Objects::nonNull)
         .forEach(Tensors::free);
     softmaxTimesWeight = new Tensor[0][];
+    Arrays.stream(references).filter(Objects::nonNull).forEach(Tensors::free);
+    references = new Tensor[0];
     if (memory != null) {
       memory.close();
     }

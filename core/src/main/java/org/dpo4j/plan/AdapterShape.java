@@ -12,8 +12,13 @@ import org.dpo4j.model.lora.LoraConfig;
  * @param factors those of the adapter's factors, each used once for every token
  * @param ranks the sum of the ranks over all layers that have factors
  * @param magnitudes DoRA's: the sum of the outputs of all layers that have factors; else 0
+ * @param frozenHead whether the head has nothing to train, neither its weights nor factors
  */
-public record AdapterShape(long parameters, long factors, long ranks, long magnitudes) {
+public record AdapterShape(
+    long parameters, long factors, long ranks, long magnitudes, boolean frozenHead) {
+
+  private static final String HEAD = "(.*\\.)?(lm_head|embed_out)";
+  private static final String TABLE = "(.*\\.)?(embed_tokens|embed_in|wte|word_embeddings)";
 
   /**
    * The sizes of an adapter on a model. Of modules that are trained in full, embedding table and
@@ -32,7 +37,8 @@ public record AdapterShape(long parameters, long factors, long ranks, long magni
           .forEach(linears::add);
     }
     if (!shape.tiedHead()) {
-      linears.add(new ModelShape.LinearShape("lm_head", shape.hiddenSize(), shape.vocabSize()));
+      linears.add(
+          new ModelShape.LinearShape(LoraConfig.HEAD, shape.hiddenSize(), shape.vocabSize()));
     }
     long factors = 0;
     long ranks = 0;
@@ -45,13 +51,14 @@ public record AdapterShape(long parameters, long factors, long ranks, long magni
         outputs += linear.out();
       }
     }
-    long tables =
-        config.modulesToSave().stream()
-            .filter(
-                name -> name.matches("(.*\\.)?(lm_head|embed_tokens|embed_in|wte|word_embeddings)"))
-            .count();
+    long heads = config.modulesToSave().stream().filter(name -> name.matches(HEAD)).count();
+    long tables = config.modulesToSave().stream().filter(name -> name.matches(TABLE)).count();
     long magnitudes = config.dora() ? outputs : 0;
     return new AdapterShape(
-        factors + magnitudes + tables * shape.headWeights() + biases, factors, ranks, magnitudes);
+        factors + magnitudes + (heads + tables) * shape.headWeights() + biases,
+        factors,
+        ranks,
+        magnitudes,
+        heads == 0 && (shape.tiedHead() || !config.adapts(LoraConfig.HEAD)));
   }
 }

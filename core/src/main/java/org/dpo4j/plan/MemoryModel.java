@@ -148,9 +148,12 @@ public record MemoryModel(
 
   /**
    * Bytes that the head holds from the forward to the backward pass: the exponentials of all
-   * logits, or none above a limit.
+   * logits, or none above a limit or if the head is frozen.
    */
   public long savedLogits(TokenLoad load) {
+    if (adapter.isPresent() && adapter.get().frozenHead()) {
+      return 0;
+    }
     long bytes = load.predictions() * shape.vocabSize() * FLOAT;
     return bytes <= LogProbEngine.KEPT_BYTES ? bytes : 0;
   }

@@ -108,25 +108,47 @@ class CpuPassTest {
   @ParameterizedTest
   @EnumSource
   void anAdapterGetsItsGradientsAndTheBaseNone(SmallModel kind) {
-    LoraConfig config =
-        new LoraConfig(
-            3, 5, 0, false, new TargetModules.AllLinear(), List.of(), Map.of(), Map.of());
-    Random random = new Random(9);
     try (CausalLm base = kind.create(ElementType.F64, 2);
-        LoraModel model =
-            new LoraModel(
-                base,
-                config,
-                (name, role, shape) -> {
-                  try (TensorScope scope = TensorScope.open()) {
-                    long count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
-                    double[] values = random.doubles(count, -0.3, 0.3).toArray();
-                    return scope.disown(Tensors.doubles(values).view(shape).clone());
-                  }
-                })) {
+        LoraModel model = adapted(base, new TargetModules.AllLinear())) {
       assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
       assertThat(base.parameters().all())
           .allMatch(parameter -> !parameter.tensor().grad().defined());
+    }
+  }
+
+  private static LoraModel adapted(CausalLm base, TargetModules targets) {
+    LoraConfig config = new LoraConfig(3, 5, 0, false, targets, List.of(), Map.of(), Map.of());
+    Random random = new Random(9);
+    return new LoraModel(
+        base,
+        config,
+        (name, role, shape) -> {
+          try (TensorScope scope = TensorScope.open()) {
+            long count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+            double[] values = random.doubles(count, -0.3, 0.3).toArray();
+            return scope.disown(Tensors.doubles(values).view(shape).clone());
+          }
+        });
+  }
+
+  /** Logits of up to hundreds of nats, larger with each tile, with two references in turn. */
+  @Test
+  void theSumsOfAFrozenHeadFollowLogitsThatGrow() {
+    for (int threads : new int[] {1, 2, 3}) {
+      Engine.setThreads(threads);
+      try (CausalLm base = SmallModel.LLAMA.create(ElementType.F64, 2);
+          LoraModel model = adapted(base, new TargetModules.AllLinear())) {
+        try (TensorScope scope = TensorScope.open()) {
+          Tensor weights = base.head().weight().values();
+          long rows = weights.size(0);
+          weights.mul_(
+              Tensors.doubles(IntStream.range(0, (int) rows).asDoubleStream().toArray())
+                  .view(rows, 1));
+        }
+        HeadPass.Sizes narrow = new HeadPass.Sizes(1L << 30, 1, 5, 5);
+        assertAgreement(model, LogProbEngine.Purpose.TRAINING, narrow);
+        assertThat(keptLogitBytes(model, LogProbEngine.Purpose.TRAINING, narrow)).isZero();
+      }
     }
   }
 
@@ -400,6 +422,7 @@ class CpuPassTest {
   @Test
   void theHeadHoldsTheLogitsThatThePlanCounts() {
     try (CausalLm model = SmallModel.LLAMA.create(ElementType.F32, 2)) {
+      model.trained().requireGradients(true);
       ModelShape shape = ((DecoderConfig) SmallModel.LLAMA.config()).shape();
       TokenLoad load = TokenLoad.of(SmallPairs.random(9, 5), shape);
       long planned = new MemoryModel(shape, Optional.empty(), 0, false, 1, 2).savedLogits(load);

@@ -71,7 +71,7 @@ class MemoryModelTest {
   @Test
   void aFrozenWeightTakesFour() {
     Map<MemoryModel.Part, Long> parts =
-        peak(Optional.of(new AdapterShape(100, 100, 40, 0)), false, 0);
+        peak(Optional.of(new AdapterShape(100, 100, 40, 0, true)), false, 0);
 
     assertThat(parts)
         .containsEntry(MemoryModel.Part.WEIGHTS, 4 * (9000L + 100))
@@ -82,7 +82,7 @@ class MemoryModelTest {
 
   @Test
   void aFrozenWeightTakesWhatItIsStoredInAndEachThreadWidensAMatrix() {
-    Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40, 0));
+    Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40, 0, true));
     long largest = SHAPE.linears().stream().mapToLong(l -> l.in() * l.out()).max().orElseThrow();
 
     assertThat(model(adapter, WeightStorage.AS_STORED, false).peak(PAIRS, LOAD, 0))
@@ -105,7 +105,7 @@ class MemoryModelTest {
     }
     assertThat(withMoments(Optional.empty(), 0))
         .containsEntry(MemoryModel.Part.OPTIMIZER, 4 * 1000L * SHAPE.hiddenSize());
-    assertThat(withMoments(Optional.of(new AdapterShape(100, 100, 40, 0)), 0))
+    assertThat(withMoments(Optional.of(new AdapterShape(100, 100, 40, 0, true)), 0))
         .containsEntry(MemoryModel.Part.OPTIMIZER, 0L);
   }
 
@@ -122,6 +122,11 @@ class MemoryModelTest {
         .containsEntry(MemoryModel.Part.LOGITS, 4 * 50 * 1000L);
     assertThat(model(Optional.empty(), WeightStorage.FP32, false).peak(PAIRS, large, 0))
         .containsEntry(MemoryModel.Part.LOGITS, 0L);
+    for (boolean frozenHead : new boolean[] {true, false}) {
+      Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40, 0, frozenHead));
+      assertThat(peak(adapter, false, 0))
+          .containsEntry(MemoryModel.Part.LOGITS, frozenHead ? 0 : 4 * 50 * 1000L);
+    }
   }
 
   static List<Path> families() throws IOException {

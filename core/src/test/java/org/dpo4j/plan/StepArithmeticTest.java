@@ -92,7 +92,7 @@ class StepArithmeticTest {
   @Test
   void aFrozenWeightNeedsNoGradientOfItsOwn() {
     // Rank 1 at both layers: (4 + 6) numbers each.
-    AdapterShape adapter = new AdapterShape(20, 20, 2, 0);
+    AdapterShape adapter = new AdapterShape(20, 20, 2, 0, true);
     StepArithmetic arithmetic = new StepArithmetic(SHAPE, Optional.of(adapter));
 
     double factors = 2 * 20 * 6;

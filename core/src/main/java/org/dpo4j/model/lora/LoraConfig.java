@@ -45,7 +45,7 @@ public record LoraConfig(
   }
 
   /** The name of the output head. */
-  static final String HEAD = "lm_head";
+  public static final String HEAD = "lm_head";
 
   public LoraConfig {
     modulesToSave = List.copyOf(modulesToSave);
