@@ -1439,6 +1439,10 @@ public final class PreferenceTuning {
     ADAMW_TORCH,
     /** The same; AdamW is always fused here. */
     ADAMW_TORCH_FUSED,
+    /**
+     * AdamW with its two means in bfloat16: half the state, for steps that take a little longer.
+     */
+    ADAMW_BF16_MOMENTS,
     /** Adafactor with the learning rate of the run: its state is a small part of a model's size. */
     ADAFACTOR,
     /** Lion, with half of AdamW's state; learning rates are three to ten times smaller. */

@@ -6,6 +6,8 @@ public enum OptimType {
   ADAMW_TORCH(2),
   /** AdamW, which is always fused here. */
   ADAMW_TORCH_FUSED(2),
+  /** AdamW with both means in bfloat16, together the size of one in fp32. */
+  ADAMW_BF16_MOMENTS(1),
   /** Adafactor with the learning rate of the run. */
   ADAFACTOR(0),
   /** Lion. */
@@ -17,6 +19,7 @@ public enum OptimType {
     this.moments = moments;
   }
 
+  /** Whether it is AdamW as PyTorch computes it. */
   public boolean isAdamW() {
     return this == ADAMW_TORCH || this == ADAMW_TORCH_FUSED;
   }

@@ -554,7 +554,9 @@ public record TrainingConfig(
   /** The optimizer, as PyTorch and transformers compute it. */
   public record Optimizer(
       @Option(value = "1e-6", help = "peak learning rate") double learningRate,
-      @Option(value = "adamw_torch_fused", help = "adamw_torch(_fused), adafactor or lion_32bit")
+      @Option(
+              value = "adamw_torch_fused",
+              help = "adamw_torch(_fused), adamw_bf16_moments, adafactor or lion_32bit")
           OptimType optim,
       @Option(value = "0", help = "weight decay; skips biases and norms") double weightDecay,
       @Option(value = "0.9", help = "beta1 of AdamW and Lion") double adamBeta1,
@@ -585,6 +587,8 @@ public record TrainingConfig(
       return switch (optim) {
         case ADAMW_TORCH, ADAMW_TORCH_FUSED ->
             new AdamW.Settings(adamBeta1, adamBeta2, adamEpsilon, weightDecay);
+        case ADAMW_BF16_MOMENTS ->
+            new AdamW.Settings(adamBeta1, adamBeta2, adamEpsilon, weightDecay, true);
         case ADAFACTOR -> new Adafactor.Settings(weightDecay);
         case LION_32BIT -> new Lion.Settings(adamBeta1, adamBeta2, weightDecay);
       };

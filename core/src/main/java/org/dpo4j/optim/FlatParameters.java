@@ -9,6 +9,7 @@ import java.util.function.IntConsumer;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
@@ -148,6 +149,13 @@ public final class FlatParameters implements AutoCloseable {
   Tensor zeros(long count) {
     try (TensorScope scope = TensorScope.open()) {
       return scope.disown(Tensors.zerosLike(values, count));
+    }
+  }
+
+  /** Zeros of another type. */
+  Tensor zeros(long count, ScalarType type) {
+    try (TensorScope scope = TensorScope.open()) {
+      return scope.disown(Tensors.zerosLike(values.narrow(0, 0, 0).to(type), count));
     }
   }
 

@@ -53,7 +53,8 @@ class OptimizerTest {
     return List.of(
         new AdamW.Settings(0.9, 0.99, 1e-8, 0.1),
         new Lion.Settings(0.9, 0.99, 0.1),
-        new Adafactor.Settings(0.1));
+        new Adafactor.Settings(0.1),
+        new AdamW.Settings(0.9, 0.99, 1e-8, 0.1, true));
   }
 
   @AfterEach
@@ -128,6 +129,45 @@ class OptimizerTest {
             .containsExactly(weights[i]);
       }
     }
+  }
+
+  /**
+   * The squares of gradients change by at most a thousandth of a mean in a step, which is less than
+   * half a unit of bfloat16: rounded to nearest they would stay.
+   */
+  @Test
+  void meansInBf16FollowThoseInFp32() {
+    double[][] squares = new double[2][];
+    double[][] means = new double[2][];
+    for (int narrow = 0; narrow < 2; narrow++) {
+      Random random = new Random(3);
+      try (Parameters parameters = parameters(random);
+          FlatParameters flat = FlatParameters.of(parameters);
+          AdamW adam = new AdamW(flat, new AdamW.Settings(0.9, 0.999, 1e-8, 0, narrow == 1))) {
+        for (int step = 0; step < 600; step++) {
+          double size = step < 200 ? 1 : 0.01;
+          try (TensorScope scope = TensorScope.open()) {
+            Tensor gradients = flat.gradients();
+            gradients.fill_(Tensors.scalar(size));
+          }
+          adam.step(1e-4);
+        }
+        squares[narrow] = Tensors.toDoubles(adam.squares());
+        means[narrow] = Tensors.toDoubles(adam.means());
+      }
+    }
+    assertThat(squares[0][0]).isBetween(0.1, 0.15);
+    // Rounding by up to 0.8 % a step, at random, moves a number by a few percent in 600 steps.
+    double exact = squares[0][0];
+    double variance =
+        Arrays.stream(squares[1])
+            .map(square -> Math.pow(square / exact - 1, 2))
+            .average()
+            .orElseThrow();
+    assertThat(Math.sqrt(variance)).isLessThan(0.06);
+    assertThat(Arrays.stream(squares[1]).average().orElseThrow())
+        .isBetween(exact * 0.999, exact * 1.001);
+    assertThat(Arrays.stream(means[1]).allMatch(mean -> mean > 0.0097 && mean < 0.0103)).isTrue();
   }
 
   @ParameterizedTest
