@@ -17,6 +17,7 @@ import org.dpo4j.model.Linear;
 import org.dpo4j.model.Matrix;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.Product;
+import org.dpo4j.model.SoftCapping;
 import org.dpo4j.model.Tape;
 import org.dpo4j.model.WeightGradients;
 import org.dpo4j.torch.RowPartition;
@@ -34,15 +35,15 @@ import org.jspecify.annotations.Nullable;
  * <p>With g the gradient with respect to a row's log-probability, that with respect to its logits
  * is g (onehot - p), where p is the softmax. The product with g is applied to the other factor,
  * which is smaller than p, and the one-hot part, one row of the matrix for each target, is added
- * separately.
+ * separately. {@linkplain SoftCapping Limited} logits multiply both parts by their slope.
  *
  * <p>A training pass over a trained head keeps e = exp(x - reference) of each tile, or recomputes
- * the logits x if that takes too much memory. In the backward pass e becomes the softmax p in
- * place, by a factor for each row and tile. Of a frozen head the backward pass needs p W alone,
- * which does not depend on g: the forward pass sums e W over a thread's tiles while each is in the
- * cache, and nothing of the size of the vocabulary is kept. Its tiles share a reference, so that
- * their sums can be added; as in online softmax (Milakov and Gimelshein 2018, arXiv 1805.02867) a
- * larger reference rescales what was summed before.
+ * the logits x if that takes too much memory or their slope is needed. In the backward pass e
+ * becomes the softmax p in place, by a factor for each row and tile. Of a frozen head the backward
+ * pass needs p W alone, which does not depend on g: the forward pass sums e W over a thread's tiles
+ * while each is in the cache, and nothing of the size of the vocabulary is kept. Its tiles share a
+ * reference, so that their sums can be added; as in online softmax (Milakov and Gimelshein 2018,
+ * arXiv 1805.02867) a larger reference rescales what was summed before.
  */
 final class HeadPass implements AutoCloseable {
 
@@ -109,6 +110,7 @@ final class HeadPass implements AutoCloseable {
   private static final double HEADROOM = 20;
 
   private final Linear head;
+  private final double cap; // of the logits; 0 for none
   private final CausalLm model;
   private final WorkerPool workers;
   private final TensorScope scope;
@@ -148,6 +150,7 @@ final class HeadPass implements AutoCloseable {
     this.scope = scope;
     workers = WorkerPool.get();
     head = model.head();
+    cap = model.logitCap();
     targetIds = sequences.targets();
     targets = Tensors.longs(targetIds);
     scored = targetIds.length;
@@ -213,7 +216,7 @@ final class HeadPass implements AutoCloseable {
   private Result runForward(Tensor states) {
     workers.runOnEach(thread -> project(thread, states));
     frozen = training && hasFrozenHead();
-    if (training && !frozen) {
+    if (training && !frozen && cap == 0) {
       keepExponentials(states);
     }
     softmaxTimesWeight = new Tensor[inputs.size()][workers.size()];
@@ -235,7 +238,7 @@ final class HeadPass implements AutoCloseable {
                   Tensor e = exponentials(tile, x, tiles);
                   addToTargets(tile, x, targetLogits);
                   if (frozen) {
-                    addProducts(thread, tile, e);
+                    addProducts(thread, tile, cap == 0 ? e : e.mul(SoftCapping.slope(x, cap)));
                   }
                   if (statistics) {
                     computeStatistics(tile, x, e, tiles);
@@ -378,7 +381,7 @@ final class HeadPass implements AutoCloseable {
     for (int i = 1; i < inputs.size(); i++) {
       sum = part(i, tile).plusTimes(sum, inputs.get(i), true);
     }
-    return sum;
+    return cap == 0 ? sum : SoftCapping.apply_(sum, cap);
   }
 
   /** Logits of some rows over the whole vocabulary, shape (to - from, vocabulary). */
@@ -387,7 +390,7 @@ final class HeadPass implements AutoCloseable {
     for (int i = 1; i < inputs.size(); i++) {
       sum = matrix(i).plusTimes(sum, Tensors.rows(inputs.get(i), 0, from, to), true);
     }
-    return sum;
+    return model.capLogits(sum);
   }
 
   private Matrix part(int product, Tile tile) {
@@ -505,15 +508,21 @@ final class HeadPass implements AutoCloseable {
       return;
     }
     Tensor factors = byLogProbs.unsqueeze(1); // g, (scored, 1)
+    Tensor targetLogits = logProbs().add(result().normalizers());
+    @Nullable Tensor slope = cap == 0 ? null : SoftCapping.slope(targetLogits, cap).unsqueeze(1);
+    Tensor byTargets = slope == null ? factors : factors.mul(slope);
     if (!frozen) {
       addGradients(byLogProbs);
     }
     List<Tensor> byInputs = new ArrayList<>();
     for (int i = 0; i < inputs.size(); i++) {
       if (matrix(i).trained()) {
-        matrix(i).values().grad().index_add_(0, targets, inputs.get(i).mul(factors));
+        matrix(i).values().grad().index_add_(0, targets, inputs.get(i).mul(byTargets));
       }
       Tensor byInput = matrix(i).select(targets);
+      if (slope != null) {
+        byInput.mul_(slope);
+      }
       for (Tensor sum : softmaxTimesWeight[i]) {
         if (sum != null) { // else the thread has no tiles
           byInput.sub_(sum);
@@ -522,7 +531,7 @@ final class HeadPass implements AutoCloseable {
       byInputs.add(byInput.mul_(factors));
     }
     if (head.bias() != null && head.bias().requires_grad()) {
-      head.bias().grad().index_add_(0, targets, byLogProbs);
+      head.bias().grad().index_add_(0, targets, byTargets.squeeze(1));
     }
     Tensor byRows = Tensors.emptyLike(byStates, scored, byStates.size(1));
     workers.runOnEach(
@@ -552,7 +561,7 @@ final class HeadPass implements AutoCloseable {
                 tile -> {
                   Tensor p =
                       kept == null
-                          ? logits(tile).sub_(normalizers).exp_()
+                          ? softmax(tile, normalizers)
                           : keptTile(kept, tile).mul_(tile.of(result().tileWeights()).unsqueeze(1));
                   addProducts(thread, tile, p);
                   for (int i = 0; i < inputs.size(); i++) {
@@ -562,6 +571,14 @@ final class HeadPass implements AutoCloseable {
                   }
                   addToBias(tile, p, byLogProbs);
                 }));
+  }
+
+  /** The softmax, times the slope of the limit where there is one, shape (scored, count). */
+  private Tensor softmax(Tile tile, Tensor normalizers) {
+    Tensor x = logits(tile);
+    @Nullable Tensor slope = cap == 0 ? null : SoftCapping.slope(x, cap);
+    Tensor p = x.sub_(normalizers).exp_();
+    return slope == null ? p : p.mul_(slope);
   }
 
   private void addProducts(int thread, Tile tile, Tensor p) {

@@ -188,7 +188,7 @@ final class BlockPass implements AutoCloseable {
       BlockedAttention.Heads all = Objects.requireNonNull(heads);
       BlockedAttention attention = needed.attention(block.attention().window(), all.query());
       Tensor attended = temporary(all.query().shape());
-      batch.workers().runJobs(attention.forward(block.attention().scale(), all, attended));
+      batch.workers().runJobs(attention.forward(block.attention(), all, attended));
       return new Completion(this, all, attention, attended);
     }
   }
@@ -335,7 +335,7 @@ final class BlockPass implements AutoCloseable {
               temporary(heads.value().shape()));
       forward
           .attention
-          .backward(block.attention().scale(), heads, before.attendedGradient, gradients)
+          .backward(block.attention(), heads, before.attendedGradient, gradients)
           .forEach(job -> jobs.add(counted(job)));
       WeightGradients.jobs(batch.workers(), forward.ownTapes)
           .forEach(job -> jobs.add(counted(job)));

@@ -13,6 +13,7 @@ import org.dpo4j.torch.Softmax;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.dpo4j.torch.WorkerPool;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Causal attention within each sequence of a flat batch, divided into jobs for a {@link
@@ -254,19 +255,19 @@ final class BlockedAttention {
   /**
    * The forward pass, as jobs for the worker pool.
    *
-   * @param scale factor of the scores
+   * @param layer without sinks
    * @param attended filled for the tokens that are needed; shape of the queries
    */
-  List<Runnable> forward(double scale, Heads all, Tensor attended) {
-    return jobs(piece -> forward(piece, scale, all.of(piece.heads()), attended));
+  List<Runnable> forward(AttentionLayer layer, Heads all, Tensor attended) {
+    return jobs(piece -> forward(piece, layer, all.of(piece.heads()), attended));
   }
 
-  private void forward(Piece piece, double scale, Heads heads, Tensor attended) {
+  private void forward(Piece piece, AttentionLayer layer, Heads heads, Tensor attended) {
     Tensor outputs = Heads.rows(attended, piece.heads());
     for (QueryBlock block : piece.blocks()) {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
-        Tensor weights = weights(block, queries, block.read(heads.key()), scale);
+        Tensor weights = weights(block, scores(queries, block.read(heads.key()), layer));
         torch.bmm_out(rows(outputs, block), weights, block.read(heads.value()));
       }
     }
@@ -275,23 +276,23 @@ final class BlockedAttention {
   /**
    * The backward pass, as jobs for the worker pool.
    *
-   * @param scale factor of the scores
+   * @param layer without sinks
    * @param outGradient gradient of the attention's output, shape of the queries; 0 for tokens that
    *     are not needed
    * @param gradients filled
    */
-  List<Runnable> backward(double scale, Heads all, Tensor outGradient, Heads gradients) {
+  List<Runnable> backward(AttentionLayer layer, Heads all, Tensor outGradient, Heads gradients) {
     return jobs(
         piece ->
             backward(
                 piece,
-                scale,
+                layer,
                 all.of(piece.heads()),
                 Heads.rows(outGradient, piece.heads()),
                 gradients.of(piece.heads())));
   }
 
-  private void backward(Piece piece, double scale, Heads heads, Tensor outs, Heads into) {
+  private void backward(Piece piece, AttentionLayer layer, Heads heads, Tensor outs, Heads into) {
     if (!piece.complete()) {
       rows(into.query(), piece.start(), piece.tokens()).zero_();
     }
@@ -301,13 +302,18 @@ final class BlockedAttention {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
         Tensor keys = block.read(heads.key());
-        Tensor weights = weights(block, queries, keys, scale);
+        Tensor scores = scores(queries, keys, layer);
+        @Nullable Tensor slope = layer.cap() == 0 ? null : SoftCapping.slope(scores, layer.cap());
+        Tensor weights = weights(block, scores);
         Tensor out = rows(outs, block);
         block.addTo(into.value(), weights, out, 1);
-        Tensor scores = out.bmm(block.read(heads.value()).transpose(1, 2));
-        Softmax.backward(scores, weights);
-        block.addTo(into.key(), scores, queries, scale);
-        product(rows(into.query(), block), scores, keys, scale);
+        Tensor gradient = out.bmm(block.read(heads.value()).transpose(1, 2));
+        Softmax.backward(gradient, weights);
+        if (slope != null) {
+          gradient.mul_(slope);
+        }
+        block.addTo(into.key(), gradient, queries, layer.scale());
+        product(rows(into.query(), block), gradient, keys, layer.scale());
       }
     }
   }
@@ -316,16 +322,21 @@ final class BlockedAttention {
     return pieces.stream().map(piece -> (Runnable) () -> work.accept(piece)).toList();
   }
 
-  /** The softmax of the scores, shape (heads, rows x repeats, keys). */
-  private Tensor weights(QueryBlock block, Tensor queries, Tensor keys, double scale) {
-    long heads = queries.size(0);
-    long seen = keys.size(1);
+  /** The scores before the mask, shape (heads, rows x repeats, keys). */
+  private static Tensor scores(Tensor queries, Tensor keys, AttentionLayer layer) {
     Tensor scores =
         product(
-            Tensors.emptyLike(queries, heads, queries.size(1), seen),
+            Tensors.emptyLike(queries, queries.size(0), queries.size(1), keys.size(1)),
             queries,
             keys.transpose(1, 2),
-            scale);
+            layer.scale());
+    return layer.cap() == 0 ? scores : SoftCapping.apply_(scores, layer.cap());
+  }
+
+  /** The softmax of the scores, in their memory. */
+  private Tensor weights(QueryBlock block, Tensor scores) {
+    long heads = scores.size(0);
+    long seen = scores.size(2);
     long masked = block.mask().size(2);
     scores
         .view(heads, block.rows(), repeats, seen)

@@ -87,10 +87,7 @@ public interface CausalLm extends AutoCloseable {
   /** The layer from states (rows, hidden) to logits (rows, vocab), before {@link #capLogits}. */
   Linear head();
 
-  /**
-   * The limit of logits: x becomes cap tanh(x / cap). 0 for no limit. A model with a limit has no
-   * {@linkplain #hasTapedLayers taped head}.
-   */
+  /** The {@linkplain SoftCapping limit} of logits; 0 for no limit. */
   default double logitCap() {
     return 0;
   }

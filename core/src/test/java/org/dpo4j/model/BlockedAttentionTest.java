@@ -51,7 +51,9 @@ class BlockedAttentionTest {
   void agreesWithTheOtherAttention(int keyHeads, int threads) {
     Engine.setThreads(threads);
     for (int window : new int[] {1, 5, B, B + 70, AttentionLayer.ALL}) {
-      assertAgreement(keyHeads, window, token -> true);
+      for (double cap : new double[] {0, 0.5}) {
+        assertAgreement(keyHeads, layer(window, cap), token -> true);
+      }
     }
   }
 
@@ -59,13 +61,18 @@ class BlockedAttentionTest {
   @Test
   void whatIsNotWantedCountsForNothing() {
     for (int window : new int[] {5, AttentionLayer.ALL}) {
-      assertAgreement(2, window, token -> token % (2 * B) < 9);
-      assertAgreement(2, window, token -> token == 2 * B);
-      assertAgreement(2, window, token -> false);
+      AttentionLayer layer = layer(window, 0);
+      assertAgreement(2, layer, token -> token % (2 * B) < 9);
+      assertAgreement(2, layer, token -> token == 2 * B);
+      assertAgreement(2, layer, token -> false);
     }
   }
 
-  private static void assertAgreement(int keyHeads, int window, IntPredicate wanted) {
+  private static AttentionLayer layer(int window, double cap) {
+    return new AttentionLayer(0, SCALE, window, cap, null);
+  }
+
+  private static void assertAgreement(int keyHeads, AttentionLayer layer, IntPredicate wanted) {
     Random random = new Random(keyHeads);
     try (TensorScope scope = TensorScope.open()) {
       Tensor query = random(random, HEADS).set_requires_grad(true);
@@ -75,18 +82,18 @@ class BlockedAttentionTest {
           IntStream.range(0, SEQUENCES.tokens()).mapToDouble(i -> wanted.test(i) ? 1 : 0).toArray();
       Tensor gradient = random(random, HEADS).mul(Tensors.doubles(mask).view(-1, 1, 1));
       Tensor expected =
-          new FlatAttention(SEQUENCES, query, List.of(window))
-              .attend(new AttentionLayer(0, SCALE, window), query, key, value);
+          new FlatAttention(SEQUENCES, query, List.of(layer.window()))
+              .attend(layer, query, key, value);
       expected.mul(gradient).sum().backward();
       try (NoGrad noGrad = NoGrad.open()) {
-        assertAgreement(wanted, window, query, key, value, gradient, expected);
+        assertAgreement(wanted, layer, query, key, value, gradient, expected);
       }
     }
   }
 
   private static void assertAgreement(
       IntPredicate wanted,
-      int window,
+      AttentionLayer layer,
       Tensor query,
       Tensor key,
       Tensor value,
@@ -96,11 +103,11 @@ class BlockedAttentionTest {
     int repeats = HEADS / keyHeads;
     BlockedAttention attention =
         BlockedAttention.of(
-            SEQUENCES, wanted, window, keyHeads, repeats, query, WorkerPool.get().size());
+            SEQUENCES, wanted, layer.window(), keyHeads, repeats, query, WorkerPool.get().size());
     BlockedAttention.Heads heads =
         new BlockedAttention.Heads(grouped(query, keyHeads), byHead(key), byHead(value));
     Tensor attended = Tensors.emptyLike(query, heads.query().shape());
-    WorkerPool.get().runJobs(attention.forward(SCALE, heads, attended));
+    WorkerPool.get().runJobs(attention.forward(layer, heads, attended));
     Tensor rows = Tensors.longs(IntStream.range(0, SEQUENCES.tokens()).filter(wanted).toArray());
     assertSame(ungrouped(attended).index_select(0, rows), expected.index_select(0, rows));
 
@@ -110,7 +117,7 @@ class BlockedAttentionTest {
             Tensors.emptyLike(query, heads.query().shape()),
             Tensors.emptyLike(query, heads.key().shape()),
             Tensors.emptyLike(query, heads.value().shape()));
-    WorkerPool.get().runJobs(attention.backward(SCALE, heads, outGradient, gradients));
+    WorkerPool.get().runJobs(attention.backward(layer, heads, outGradient, gradients));
     assertSame(ungrouped(gradients.query()), query.grad());
     assertSame(gradients.key().transpose(0, 1), key.grad());
     assertSame(gradients.value().transpose(0, 1), value.grad());

@@ -110,6 +110,13 @@ public enum SmallModel {
         d.layers =
             List.of(layer(rope(), 5), layer(rope(new RopeScaling.LinearInterpolation(8)), 9));
       }),
+  /** As Gemma 2: limits of scores and logits that some of them come near. */
+  GEMMA2(
+      d -> {
+        d.attention = d.attention.withCap(0.4);
+        d.head = d.head.withCap(0.5);
+        d.layers = List.of(layer(rope(), 5), layer(rope(), AttentionLayer.ALL));
+      }),
   /** As HunYuan: norms of heads after rotation. */
   HUNYUAN(
       d ->

@@ -169,20 +169,20 @@ class PlanRunTest {
 
   @Test
   void aPlanForTheAutogradEngineGivesALowerBoundOfMemory() throws IOException {
-    Map<String, Object> gemma =
+    Map<String, Object> experts =
         Map.of(
             "model",
-            RunFixture.family("gemma2", folder),
+            RunFixture.family("qwen3_moe", folder),
             "data_file",
             fixture("family_trajectories/pairs.jsonl"),
             "trial",
             false);
-    long saved = plan(gemma).get("memory_bytes").asLong();
+    long saved = plan(experts).get("memory_bytes").asLong();
     assertThat(text(out))
-        .contains("note: the model has capped attention scores and capped logits, which have no")
+        .contains("note: the model has experts, which have no hand-written backward pass")
         .containsPattern("memory, at least \\d+ MB:")
         .contains("and more activations, which the autograd engine saves");
-    Map<String, Object> recomputed = new LinkedHashMap<>(gemma);
+    Map<String, Object> recomputed = new LinkedHashMap<>(experts);
     recomputed.put("gradient_checkpointing", true);
     assertThat(plan(recomputed).get("memory_bytes").asLong()).isEqualTo(saved);
 

@@ -110,17 +110,11 @@ public record DecoderConfig(
   /** The parts without a hand-written backward formula, in words. */
   public List<String> untapedParts() {
     List<String> parts = new ArrayList<>();
-    if (attention.cap() != 0) {
-      parts.add("capped attention scores");
-    }
     if (attention.sinks() != null) {
       parts.add("attention sinks");
     }
     if (layers.stream().anyMatch(LayerConfig::sparse)) {
       parts.add("experts");
-    }
-    if (head.cap() != 0) {
-      parts.add("capped logits");
     }
     return parts;
   }
