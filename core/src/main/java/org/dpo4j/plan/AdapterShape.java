@@ -25,7 +25,7 @@ public record AdapterShape(long parameters, long factors, long ranks, long magni
     List<ModelShape.LinearShape> linears = new ArrayList<>();
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = shape.blocks() + "." + layer + ".";
-      shape.linears().stream()
+      shape.linears().get(layer).stream()
           .map(
               linear ->
                   new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))
