@@ -44,7 +44,7 @@ GPT2 = {
     "bos_token_id": None,
     "eos_token_id": 2,
 }
-OWN_KEYS = ("gpt2", "gptj", "gpt_bigcode", "gpt_neo")
+OWN_KEYS = ("gpt2", "gptj", "codegen", "gpt_bigcode", "gpt_neo")
 HEAD_8 = {"head_dim": 8}  # 4 x 8 is not the hidden size
 
 
@@ -69,6 +69,8 @@ SIGLIP = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1, "num
           "image_size": 4, "patch_size": 2}
 QWEN_VISION = {"depth": 1, "hidden_size": 16, "num_heads": 1, "patch_size": 2, "spatial_merge_size": 2,
                "temporal_patch_size": 1}
+DELTA = {"linear_num_key_heads": 2, "linear_key_head_dim": 8, "linear_num_value_heads": 4, "linear_value_head_dim": 6,
+         "linear_conv_kernel_dim": 4}
 SECTIONS = {"rope_type": "default", "rope_theta": 50.0, "mrope_section": [1, 1, 2]}
 
 
@@ -77,7 +79,8 @@ def wrapper(vision, text, **more):
     return {"vision_config": vision, "text_config": {**ROTARY, **text}, **more}
 
 
-# name: (model_type, config, dtype of the file, keys to remove; "flat" moves the text's keys to the top)
+# name: (model_type, config, dtype of the file, keys to remove, and objects with keys to write; "flat" moves the
+# text's keys to the top)
 CASES = {
     "llama_default": ("llama", {**HEAD_8, **rope("default", 50.0)}, "float32", []),
     "llama_biases_tied": (
@@ -429,6 +432,84 @@ CASES = {
                       "norm_topk_prob": True, **rope("default", 50.0)}, "bfloat16", []),
     "qwen2_yarn_magnitude": (
         "qwen2", {**rope("yarn", 50.0, attention_factor=1.5, **YARN)}, "bfloat16", []),
+    "lfm2": (
+        "lfm2", {**rope("default", 50.0), "num_hidden_layers": 3, "layer_types": ["conv", "full_attention", "conv"],
+                 "conv_bias": True, "block_multiple_of": 4, "block_ffn_dim_multiplier": 1.5, "pad_token_id": PADDING},
+        "bfloat16", []),
+    "lfm2_published": (
+        "lfm2", {**older(None, 50.0), "num_hidden_layers": 3, "full_attn_idxs": [2], "intermediate_size": 24,
+                 "block_multiple_of": 3, "tie_word_embeddings": True, "conv_L_cache": 4, "norm_eps": 0.05},
+        "float16",
+        ["rope_parameters", "layer_types", "intermediate_size", "tie_word_embeddings",
+         {"block_ff_dim": 24, "tie_embedding": True, "conv_dim": 16, "use_pos_enc": True}]),
+    "lfm2_own_width": (
+        "lfm2", {**HEAD_8, **rope("yarn", 10.0, **YARN), "full_attn_idxs": [], "conv_L_cache": 1,
+                 "block_auto_adjust_ff_dim": False, "tie_word_embeddings": True},
+        "float32", ["layer_types", "tie_word_embeddings", {"full_attn_idxs": []}]),
+    "lfm2_attention": (
+        "lfm2", {**HEAD_8, **rope("default", 50.0), "block_multiple_of": 4},
+        "bfloat16", ["layer_types", "full_attn_idxs"]),
+    "qwen3_5_text": (
+        "qwen3_5_text",
+        {**HEAD_8, **DELTA, "num_hidden_layers": 4, "full_attention_interval": 2, "rms_norm_eps": 2.0,
+         **rope("default", 50.0, partial_rotary_factor=0.5, mrope_section=[1, 1, 0], mrope_interleaved=True)},
+        "bfloat16", ["layer_types", {"full_attention_interval": 2}]),
+    "qwen3_5_text_switches": (
+        "qwen3_5_text",
+        {**HEAD_8, **DELTA, **rope("yarn", 10.0, **YARN), "num_hidden_layers": 3, "attention_bias": True,
+         "linear_num_key_heads": 4, "linear_conv_kernel_dim": 1, "hidden_act": "gelu", "rms_norm_eps": 2.0,
+         "layer_types": ["full_attention", "linear_attention", "linear_attention"], "tie_word_embeddings": True,
+         "pad_token_id": PADDING},
+        "float32", []),
+    "qwen3_5_text_defaults": (
+        "qwen3_5_text", {**DELTA, "head_dim": 256, "num_hidden_layers": 4, "num_attention_heads": 1,
+                         "num_key_value_heads": 1, "rms_norm_eps": 2.0},
+        "bfloat16", ["layer_types", "rope_parameters", "head_dim", "linear_conv_kernel_dim"]),
+    "qwen3_5_text_epsilon": (
+        "qwen3_5_text", {**HEAD_8, **DELTA, "layer_types": ["linear_attention", "full_attention"],
+                         "linear_key_head_dim": 16, **rope("default", 50.0)},
+        "float32", ["rms_norm_eps"]),
+    "codegen": (
+        "codegen",
+        {"vocab_size": VOCABULARY, "n_embd": 32, "n_head": 8, "n_layer": 2, "n_positions": 32, "rotary_dim": 2,
+         "n_inner": 20, "bos_token_id": None, "eos_token_id": 2},
+        "bfloat16", []),
+    "codegen_tied": (
+        "codegen",
+        {"vocab_size": VOCABULARY, "n_embd": 16, "n_head": 4, "n_layer": 2, "n_positions": 32, "rotary_dim": 4,
+         "bos_token_id": None, "eos_token_id": 2, "tie_word_embeddings": True, "activation_function": "relu",
+         "layer_norm_epsilon": 0.05},
+        "float32", ["n_inner"]),
+    "biogpt": (
+        "biogpt", {"num_hidden_layers": 2, "layer_norm_eps": 0.5, "pad_token_id": PADDING,
+                   "tie_word_embeddings": True},
+        "bfloat16", ["tie_word_embeddings"]),
+    "biogpt_untied": (
+        "biogpt", {"scale_embedding": False, "hidden_act": "relu"}, "float32", ["pad_token_id"]),
+    "qwen3_5_moe_text": (
+        "qwen3_5_moe_text",
+        {**HEAD_8, **DELTA, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+         "shared_expert_intermediate_size": 8, "layer_types": ["linear_attention", "full_attention"],
+         "rms_norm_eps": 2.0, **rope("default", 50.0, partial_rotary_factor=0.5)},
+        "bfloat16", []),
+    "granite_swa": (
+        "granite_swa",
+        {**HEAD_8, **rope("default", 50.0), "num_hidden_layers": 5, "sliding_window": 5, "attention_bias": True,
+         "mlp_bias": True, "layer_rope_theta": [50.0, 0, 20.0, 50, 0.0], "embedding_multiplier": 3.0,
+         "residual_multiplier": 0.5, "attention_multiplier": 0.3, "logits_scaling": 2.0},
+        "bfloat16", ["layer_types"]),
+    "granite_swa_types": (
+        "granite_swa",
+        {**rope("yarn", 10.0, **YARN), "num_key_value_heads": 4, "sliding_window": 4, "tie_word_embeddings": True,
+         "layer_types": ["sliding_attention", "full_attention"]},
+        "float32", ["num_key_value_heads", "layer_rope_theta", "tie_word_embeddings", "rms_norm_eps"]),
+    "qwen3_5": (
+        "qwen3_5",
+        wrapper({**QWEN_VISION, "hidden_size": 4, "intermediate_size": 4, "out_hidden_size": 16,
+                 "num_position_embeddings": 4},
+                {**HEAD_8, **DELTA, "layer_types": ["linear_attention", "full_attention"], "rms_norm_eps": 2.0,
+                 **rope("default", 50.0, partial_rotary_factor=0.5, mrope_section=[1, 1, 0])}),
+        "bfloat16", []),
 }
 
 
@@ -458,7 +539,10 @@ def make(folder, seed, model_type, changes, dtype, removed):
     path = folder / "config.json"
     written = json.loads(path.read_text())
     for key in removed:
-        written.pop(key, None)
+        if isinstance(key, dict):
+            written.update(key)
+        else:
+            written.pop(key, None)
     if "rope_parameters" in removed:  # the layout of transformers 4
         written.update({k: v for k, v in changes.items() if k in ("rope_theta", "rope_scaling")})
         written["torch_dtype"] = written.pop("dtype")
@@ -476,7 +560,7 @@ def make(folder, seed, model_type, changes, dtype, removed):
     if changes.get("pad_token_id") is not None:
         ids[0, 3] = ids[0, 11] = PADDING
     read = auto.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
-    logits = read(ids).logits[0]
+    logits = read(ids, use_cache=False).logits[0]
     logits[:-1].log_softmax(-1).gather(1, ids[0, 1:, None]).sum().backward()
     save_file(
         {

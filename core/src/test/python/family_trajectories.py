@@ -1,4 +1,4 @@
-"""Makes fixtures/family_trajectories: five steps of TRL's DPOTrainer on a tiny model of each of fourteen families.
+"""Makes fixtures/family_trajectories: five steps of TRL's DPOTrainer on a tiny model of each of sixteen families.
 
 Usage: python family_trajectories.py OUT_FOLDER [MODEL_TYPE ...]     (TRL 1.16, transformers 5.23, torch 2.10)
 
@@ -87,6 +87,11 @@ CASES = {
     "gpt_oss": {**SIZES, "intermediate_size": 16, "head_dim": 8, "num_local_experts": 4, "num_experts_per_tok": 2,
                 "sliding_window": 8, "layer_types": TYPES, "router_aux_loss_coef": 0.02,
                 "rope_parameters": rope(500.0)},
+    "lfm2": {**SIZES, "layer_types": ["conv", "full_attention"], "conv_bias": True, "block_auto_adjust_ff_dim": False,
+             "pad_token_id": None, "rope_parameters": rope(500.0)},
+    "qwen3_5_text": {**SIZES, "head_dim": 8, "layer_types": ["linear_attention", "full_attention"],
+                     "linear_num_key_heads": 2, "linear_key_head_dim": 8, "linear_num_value_heads": 4,
+                     "linear_value_head_dim": 8, "rope_parameters": rope(500.0, partial_rotary_factor=0.5)},
 }
 
 # Options of the run; our defaults are TRL's for the rest.

@@ -51,9 +51,11 @@ public final class TinyGptModel {
             null,
             0,
             0,
-            null),
+            null,
+            false),
         new MlpConfig(
             4 * config.hidden(), Activation.GELU, false, List.of("fc1"), true, "fc2", true),
+        null,
         null,
         new HeadConfig("head", false, false, 1, 0),
         false,

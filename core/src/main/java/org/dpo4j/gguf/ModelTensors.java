@@ -314,6 +314,9 @@ final class ModelTensors {
         }
         yield List.of(new Part(prefix + attention.inputs().get(0), 0, count, order));
       }
+      case BY_QUARTER ->
+          throw new IllegalStateException(
+              "no architecture has queries, values and keys by quarter");
     };
   }
 

@@ -3,10 +3,10 @@ package org.dpo4j.model;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Computes attention and decides which tokens attend to which. Models pass queries, keys and values
- * and do not depend on the layout of a batch's sequences in memory.
+ * Computes what looks across tokens, and decides which tokens see which. Models pass queries, keys
+ * and values, or the input of a recurrence, and do not depend on the layout of a batch's sequences
+ * in memory.
  */
-@FunctionalInterface
 interface Attention {
 
   /**
@@ -19,4 +19,13 @@ interface Attention {
    * @return shape (tokens, heads, headDim)
    */
   Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value);
+
+  /**
+   * Runs the recurrence of one layer over each sequence.
+   *
+   * @param layer index of the layer
+   * @param input shape (tokens, width)
+   * @return the output of the recurrence, shape (tokens, width)
+   */
+  Tensor read(int layer, Recurrence recurrence, Tensor input);
 }

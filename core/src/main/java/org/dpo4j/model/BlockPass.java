@@ -64,7 +64,7 @@ final class BlockPass implements AutoCloseable {
 
   private final Batch batch;
   private final TokenRows tokens;
-  private final DecoderBlock block;
+  private final AttentionBlock block;
   private final Tensor input; // (tokens, hidden)
   private final TokenRows needed; // the tokens whose output is computed
   private final @Nullable Tensor output; // (needed, hidden)
@@ -84,7 +84,7 @@ final class BlockPass implements AutoCloseable {
    */
   BlockPass(
       Batch batch,
-      DecoderBlock block,
+      AttentionBlock block,
       Tensor input,
       TokenRows needed,
       @Nullable Tensor output,
@@ -139,7 +139,7 @@ final class BlockPass implements AutoCloseable {
   final class Projection extends Stage {
 
     /** A thread's rows. */
-    private record ProjectedRows(Node states, DecoderBlock.Projected projected) {}
+    private record ProjectedRows(Node states, AttentionBlock.Projected projected) {}
 
     private final List<Tape> ownTapes = newTapes(tokens);
     private final ProjectedRows[] rows = new ProjectedRows[batch.workers().size()];
@@ -154,7 +154,7 @@ final class BlockPass implements AutoCloseable {
       try (TensorScope scope = TensorScope.open()) {
         @Nullable Tape tape = tape(ownTapes, thread);
         Node states = Tape.leaf(tape, tokens.select(input, 0, thread), true);
-        DecoderBlock.Projected result = block.project(states, batch.rotations(thread));
+        AttentionBlock.Projected result = block.project(states, batch.rotations(thread));
         rows[thread] = new ProjectedRows(states, result);
         BlockedAttention.Heads all = allocate(result);
         ofTokens(all.query(), thread).copy_(grouped(result.query().value(), all.query()));
@@ -168,7 +168,7 @@ final class BlockPass implements AutoCloseable {
     }
 
     /** Memory for all rows. The first thread that calls this allocates it. */
-    private synchronized BlockedAttention.Heads allocate(DecoderBlock.Projected result) {
+    private synchronized BlockedAttention.Heads allocate(AttentionBlock.Projected result) {
       if (heads == null) {
         Tensor key = result.key().value();
         long headDim = key.size(2);
@@ -225,7 +225,7 @@ final class BlockPass implements AutoCloseable {
         Node states = Tape.leaf(tape, needed.select(input, 0, thread), needed.areAll());
         Tensor own = needed.select(attended, 1, thread).transpose(0, 1).flatten(1, -1);
         Node seen = Tape.leaf(tape, own, false);
-        Node result = block.finish(states, seen);
+        Node result = block.finish(states, seen, null);
         rows[thread] = new CompletedRows(states, seen, result);
         if (output != null) {
           needed.view(output, thread).copy_(result.value());

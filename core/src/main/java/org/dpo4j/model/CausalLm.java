@@ -172,7 +172,8 @@ public interface CausalLm extends AutoCloseable {
   /** The window sizes of all layers that have a sliding window. */
   default Set<Integer> windows() {
     return blocks().stream()
-        .map(block -> block.attention().window())
+        .filter(AttentionBlock.class::isInstance)
+        .map(block -> ((AttentionBlock) block).attention().window())
         .filter(window -> window != AttentionLayer.ALL)
         .collect(Collectors.toUnmodifiableSet());
   }

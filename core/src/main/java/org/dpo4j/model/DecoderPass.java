@@ -47,7 +47,7 @@ public final class DecoderPass implements AutoCloseable {
   private final Tensor positions;
   private final TokenRows predicting;
   private final BlockPass.Batch batch;
-  private final List<? extends DecoderBlock> blocks; // none for a batch without tokens
+  private final List<AttentionBlock> blocks; // none for a batch without tokens
   private final List<BlockPass> passes = new ArrayList<>(); // open or closed
   private final List<BlockPass.Saved> saved = new ArrayList<>(); // by block, for Keep.ALL
   private final List<Tensor> states = new ArrayList<>(); // before the first block, ..., the result
@@ -69,7 +69,11 @@ public final class DecoderPass implements AutoCloseable {
     this.predicting = predicting;
     this.batch = batch;
     weights = TrainedWeights.of(model);
-    blocks = batch.tokens().count() == 0 ? List.of() : model.blocks();
+    // A recurrence has no backward formula, so that all blocks here have attention.
+    blocks =
+        batch.tokens().count() == 0
+            ? List.of()
+            : model.blocks().stream().map(AttentionBlock.class::cast).toList();
   }
 
   /**

@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.dpo4j.batch.FlatSequences;
@@ -13,14 +14,17 @@ import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Causal attention within each sequence of a flat batch, with libtorch's kernel and autograd. A
- * token sees its prompt and the tokens before it in its completion, but no other completion and no
- * other pair. In a layer with a window it sees the last tokens of its sequence only.
+ * Causal attention, or a recurrence, within each sequence of a flat batch, with libtorch's kernel
+ * and autograd. A token sees its prompt and the tokens before it in its completion, but no other
+ * completion and no other pair. In a layer with a window it sees the last tokens of its sequence
+ * only.
  *
  * <p>The kernel calls are planned once for all layers with the same window. A short group (a prompt
  * with its completions) is one call with a mask. In a long group a mask would be large and would
  * hide most of the computed scores: there, the prompt and the first completion are one causal call,
  * and every further completion is a call with the prompt's keys and its own.
+ *
+ * <p>A recurrence reads a prompt once; each of its completions goes on from the state after it.
  */
 public final class FlatAttention implements Attention {
 
@@ -118,6 +122,8 @@ public final class FlatAttention implements Attention {
     }
   }
 
+  private final List<FlatSequences.Group> groups;
+  private final long[] pieceTokens; // of each group the prompt, then the completions
   private final int longest; // tokens of the longest sequence
   private final Map<Integer, Plan> plans = new HashMap<>();
 
@@ -128,7 +134,16 @@ public final class FlatAttention implements Attention {
    * @param windows windows of the layers that have one, as {@link CausalLm#windows}
    */
   public FlatAttention(FlatSequences sequences, Tensor like, Collection<Integer> windows) {
-    longest = sequences.groups().stream().mapToInt(FlatAttention::longest).max().orElse(0);
+    groups = sequences.groups();
+    pieceTokens =
+        groups.stream()
+            .flatMapToLong(
+                group ->
+                    LongStream.concat(
+                        LongStream.of(group.promptTokens()),
+                        group.completionTokens().stream().mapToLong(Integer::longValue)))
+            .toArray();
+    longest = groups.stream().mapToInt(FlatAttention::longest).max().orElse(0);
     for (int window : windows) {
       plans.computeIfAbsent(effective(window), w -> plan(sequences, w, like));
     }
@@ -192,6 +207,32 @@ public final class FlatAttention implements Attention {
               .transpose(0, 1));
     }
     return Tensors.cat(outputs, 0);
+  }
+
+  @Override
+  public Tensor read(int layer, Recurrence recurrence, Tensor input) {
+    TensorVector pieces = input.split_with_sizes(pieceTokens, 0);
+    List<Tensor> outputs = new ArrayList<>();
+    int next = 0;
+    for (FlatSequences.Group group : groups) {
+      List<Tensor> start = recurrence.start(input);
+      List<Tensor> afterPrompt = read(recurrence, pieces.get(next++), start, outputs);
+      for (int i = 0; i < group.completionTokens().size(); i++) {
+        read(recurrence, pieces.get(next++), afterPrompt, outputs);
+      }
+    }
+    return Tensors.cat(outputs, 0);
+  }
+
+  /** Adds the output of some tokens of one sequence, and returns the state after them. */
+  private static List<Tensor> read(
+      Recurrence recurrence, Tensor piece, List<Tensor> state, List<Tensor> outputs) {
+    if (piece.size(0) == 0) {
+      return state;
+    }
+    Recurrence.Result result = recurrence.read(piece.unsqueeze(0), state);
+    outputs.add(result.output().squeeze(0));
+    return result.state();
   }
 
   /** (tokens, heads, headDim) to (1, heads, tokens, headDim). */

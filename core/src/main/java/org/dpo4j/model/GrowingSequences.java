@@ -1,6 +1,5 @@
 package org.dpo4j.model;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -15,8 +14,8 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * Sequences that grow token by token, for generation. Keys and values of earlier tokens are kept,
- * so a new token costs one row of each layer, and a prompt is read once for all sequences that
- * begin with it. It has no gradients.
+ * or the state of a recurrence, so a new token costs one row of each layer, and a prompt is read
+ * once for all sequences that begin with it. It has no gradients.
  */
 public final class GrowingSequences implements AutoCloseable {
 
@@ -44,10 +43,27 @@ public final class GrowingSequences implements AutoCloseable {
     }
   }
 
+  /** The state of one layer with a recurrence. */
+  private static final class KeptState {
+    private List<Tensor> prompt; // each (1, ...)
+    private final List<Tensor> rows; // each (most, ...)
+
+    KeptState(List<Tensor> prompt, List<Tensor> rows) {
+      this.prompt = prompt;
+      this.rows = rows;
+    }
+
+    void free() {
+      prompt.forEach(Tensors::free);
+      rows.forEach(Tensors::free);
+    }
+  }
+
   private final CausalLm model;
   private final int most;
-  private final List<Kept> keys = new ArrayList<>(); // by layer
-  private final List<Kept> values = new ArrayList<>(); // by layer
+  private final Map<Integer, Kept> keys = new HashMap<>(); // by layer
+  private final Map<Integer, Kept> values = new HashMap<>(); // by layer
+  private final Map<Integer, KeptState> states = new HashMap<>(); // by layer
   private final int[] tokens; // by sequence: how many it has
   private int promptTokens;
   private int capacity;
@@ -78,7 +94,7 @@ public final class GrowingSequences implements AutoCloseable {
   public Tensor read(int[] prompt) {
     promptTokens = prompt.length;
     int last = prompt.length - 1;
-    return logits(prompt, IntStream.rangeClosed(0, last).toArray(), this::readPrompt, last);
+    return logits(prompt, IntStream.rangeClosed(0, last).toArray(), new PromptTokens(), last);
   }
 
   /** Adds a sequence, the last one from now on: the prompt that was read last. */
@@ -89,9 +105,14 @@ public final class GrowingSequences implements AutoCloseable {
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
       reserve(promptTokens + 1);
-      for (List<Kept> side : List.of(keys, values)) {
-        for (Kept kept : side) {
+      for (Map<Integer, Kept> side : List.of(keys, values)) {
+        for (Kept kept : side.values()) {
           Tensors.rows(kept.rows.select(0, size), 0, 0, promptTokens).copy_(kept.prompt);
+        }
+      }
+      for (KeptState kept : states.values()) {
+        for (int i = 0; i < kept.rows.size(); i++) {
+          kept.rows.get(i).select(0, size).copy_(kept.prompt.get(i).squeeze(0));
         }
       }
     }
@@ -131,10 +152,15 @@ public final class GrowingSequences implements AutoCloseable {
     tokens[number] = tokens[size];
     try (TensorScope scope = TensorScope.open();
         NoGrad noGrad = NoGrad.open()) {
-      for (List<Kept> side : List.of(keys, values)) {
-        for (Kept kept : side) {
+      for (Map<Integer, Kept> side : List.of(keys, values)) {
+        for (Kept kept : side.values()) {
           Tensors.rows(kept.rows.select(0, number), 0, 0, tokens[number])
               .copy_(Tensors.rows(kept.rows.select(0, size), 0, 0, tokens[number]));
+        }
+      }
+      for (KeptState kept : states.values()) {
+        for (Tensor rows : kept.rows) {
+          rows.select(0, number).copy_(rows.select(0, size));
         }
       }
     }
@@ -157,32 +183,66 @@ public final class GrowingSequences implements AutoCloseable {
     }
   }
 
-  /** Attention within a prompt, whose keys and values are kept. */
-  private Tensor readPrompt(AttentionLayer layer, Tensor query, Tensor key, Tensor value) {
-    keep(keys, layer.number(), key);
-    keep(values, layer.number(), value);
-    boolean narrow = layer.window() < promptTokens;
-    return ScaledDotProduct.attend(
-            layer,
-            query.transpose(0, 1).unsqueeze(0),
-            key.transpose(0, 1).unsqueeze(0),
-            value.transpose(0, 1).unsqueeze(0),
-            narrow ? CausalMask.of(promptTokens, promptTokens, layer.window(), query) : null)
-        .squeeze(0)
-        .transpose(0, 1);
+  /** Attention within a prompt, whose keys, values and last state are kept. */
+  private final class PromptTokens implements Attention {
+
+    @Override
+    public Tensor attend(AttentionLayer layer, Tensor query, Tensor key, Tensor value) {
+      keep(keys, layer.number(), key);
+      keep(values, layer.number(), value);
+      boolean narrow = layer.window() < promptTokens;
+      return ScaledDotProduct.attend(
+              layer,
+              query.transpose(0, 1).unsqueeze(0),
+              key.transpose(0, 1).unsqueeze(0),
+              value.transpose(0, 1).unsqueeze(0),
+              narrow ? CausalMask.of(promptTokens, promptTokens, layer.window(), query) : null)
+          .squeeze(0)
+          .transpose(0, 1);
+    }
+
+    @Override
+    public Tensor read(int layer, Recurrence recurrence, Tensor input) {
+      Recurrence.Result result = recurrence.read(input.unsqueeze(0), recurrence.start(input));
+      keep(layer, result.state());
+      return result.output().squeeze(0);
+    }
   }
 
-  private void keep(List<Kept> side, int layer, Tensor states) {
+  private void keep(Map<Integer, Kept> side, int layer, Tensor states) {
     try (TensorScope scope = TensorScope.open()) {
       Tensor copy = scope.disown(states.clone());
-      if (layer < side.size()) {
-        Tensors.free(side.get(layer).prompt);
-        side.get(layer).prompt = copy;
+      Kept kept = side.get(layer);
+      if (kept != null) {
+        Tensors.free(kept.prompt);
+        kept.prompt = copy;
       } else {
         Tensor rows = Tensors.zerosLike(states, most, capacity, states.size(1), states.size(2));
-        side.add(new Kept(copy, scope.disown(rows)));
+        side.put(layer, new Kept(copy, scope.disown(rows)));
       }
     }
+  }
+
+  private void keep(int layer, List<Tensor> state) {
+    try (TensorScope scope = TensorScope.open()) {
+      List<Tensor> copies = state.stream().map(part -> scope.disown(part.clone())).toList();
+      KeptState kept = states.get(layer);
+      if (kept != null) {
+        kept.prompt.forEach(Tensors::free);
+        kept.prompt = copies;
+      } else {
+        List<Tensor> rows =
+            copies.stream().map(part -> scope.disown(rows(part, part.shape()))).toList();
+        states.put(layer, new KeptState(copies, rows));
+      }
+    }
+  }
+
+  /** Memory for a state of each sequence, given the shape of that of one. */
+  private Tensor rows(Tensor like, long[] shape) {
+    long[] all = shape.clone();
+    all[0] = most;
+    return Tensors.zerosLike(like, all);
   }
 
   /** Makes room for sequences of so many tokens. */
@@ -192,8 +252,8 @@ public final class GrowingSequences implements AutoCloseable {
     }
     int before = capacity;
     capacity = Math.min(model.maxPositions(), longest + Math.max(ROOM, longest / 2));
-    for (List<Kept> side : List.of(keys, values)) {
-      for (Kept kept : side) {
+    for (Map<Integer, Kept> side : List.of(keys, values)) {
+      for (Kept kept : side.values()) {
         try (TensorScope scope = TensorScope.open()) {
           Tensor old = kept.rows;
           Tensor rows = Tensors.zerosLike(old, most, capacity, old.size(2), old.size(3));
@@ -246,10 +306,25 @@ public final class GrowingSequences implements AutoCloseable {
       return ScaledDotProduct.attend(
               layer,
               grouped,
-              all(keys.get(layer.number()), key),
-              all(values.get(layer.number()), value),
+              all(kept(keys, layer.number()), key),
+              all(kept(values, layer.number()), value),
               mask)
           .reshape(size, query.size(1), query.size(2));
+    }
+
+    @Override
+    public Tensor read(int layer, Recurrence recurrence, Tensor input) {
+      List<Tensor> kept =
+          kept(states, layer).rows.stream().map(rows -> Tensors.rows(rows, 0, 0, size)).toList();
+      Recurrence.Result result = recurrence.read(input.unsqueeze(1), kept);
+      for (int i = 0; i < kept.size(); i++) {
+        kept.get(i).copy_(result.state().get(i));
+      }
+      return result.output().squeeze(1);
+    }
+
+    private static <T> T kept(Map<Integer, T> byLayer, int layer) {
+      return Objects.requireNonNull(byLayer.get(layer), "a prompt was read before");
     }
 
     /** Writes the new tokens' states and gives those of all, (sequences, kvHeads, longest, dim). */
@@ -261,9 +336,11 @@ public final class GrowingSequences implements AutoCloseable {
 
   @Override
   public void close() {
-    keys.forEach(Kept::free);
-    values.forEach(Kept::free);
+    keys.values().forEach(Kept::free);
+    values.values().forEach(Kept::free);
+    states.values().forEach(KeptState::free);
     keys.clear();
     values.clear();
+    states.clear();
   }
 }

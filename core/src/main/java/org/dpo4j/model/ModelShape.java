@@ -16,9 +16,10 @@ import java.util.stream.Collectors;
  * @param intermediateSize width of the MLP
  * @param switches parts of a block that save activations
  * @param tiedHead whether the head is the embedding table
- * @param windows attention window of each layer, as in {@link AttentionLayer}
+ * @param windows attention window of each layer, as in {@link AttentionLayer}; 0 for a layer
+ *     without attention
  * @param blocks path of the blocks, as in {@code model.layers}
- * @param linears the linear layers of a block, without biases
+ * @param linears the linear layers of each block that an adapter can be on, without biases
  * @param parameters number of weights; a tied head counts once
  */
 public record ModelShape(
@@ -32,7 +33,7 @@ public record ModelShape(
     boolean tiedHead,
     List<Integer> windows,
     String blocks,
-    List<LinearShape> linears,
+    List<List<LinearShape>> linears,
     long parameters) {
 
   /**
@@ -69,12 +70,13 @@ public record ModelShape(
 
   public ModelShape {
     windows = List.copyOf(windows);
-    linears = List.copyOf(linears);
+    linears = linears.stream().map(List::copyOf).toList();
   }
 
-  /** The names of the linear layers of a block: the last components of their paths, sorted. */
+  /** The names of the linear layers of all blocks: the last components of their paths, sorted. */
   public Set<String> linearLayers() {
     return linears.stream()
+        .flatMap(List::stream)
         .map(linear -> linear.path().substring(linear.path().lastIndexOf('.') + 1))
         .collect(Collectors.toCollection(TreeSet::new));
   }
@@ -84,9 +86,18 @@ public record ModelShape(
     return windows.size();
   }
 
-  /** Number of weights in the matrices of a block; each is used once per token. */
+  /** Number of weights in the matrices of all blocks; each is used once per token. */
   public long blockWeights() {
-    return linears.stream().mapToLong(LinearShape::weights).sum();
+    return linears.stream().mapToLong(ModelShape::weights).sum();
+  }
+
+  /** Number of weights in the matrices of the last block. */
+  public long lastBlockWeights() {
+    return weights(linears.get(linears.size() - 1));
+  }
+
+  private static long weights(List<LinearShape> block) {
+    return block.stream().mapToLong(LinearShape::weights).sum();
   }
 
   /** Number of weights in the head's matrix; each is used once per predicted token. */

@@ -25,7 +25,11 @@ public interface ParameterSource {
     /** The lengths of a matrix's rows, trained apart from their directions. */
     MAGNITUDES(true),
     /** Scores of attention's sinks. */
-    SINKS(true);
+    SINKS(true),
+    /** The factors of a convolution. */
+    CONVOLUTION(true),
+    /** Logarithms of rates of decay. */
+    LOG_RATE(true);
 
     private final boolean decays;
 

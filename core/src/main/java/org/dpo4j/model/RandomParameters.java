@@ -34,7 +34,11 @@ public final class RandomParameters implements ParameterSource {
           double gain = Math.sqrt(2.0 / (1 + 5));
           uniform(tensor, Math.sqrt(3.0) * (gain / Math.sqrt(fanIn)));
         }
-        case EMBEDDING, SINKS -> random.normal(tensor);
+        case CONVOLUTION -> {
+          fanIn = shape[2];
+          uniform(tensor, 1 / Math.sqrt(fanIn));
+        }
+        case EMBEDDING, SINKS, LOG_RATE -> random.normal(tensor);
         case BIAS -> uniform(tensor, 1 / Math.sqrt(fanIn));
         case NORM, MAGNITUDES -> tensor.fill_(Tensors.scalar(1.0));
         case NORM_BIAS, NORM_DIFFERENCE -> tensor.zero_();

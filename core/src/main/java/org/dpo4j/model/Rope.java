@@ -31,6 +31,11 @@ public record Rope(
     return new Rope(theta, new RopeScaling.None(), headDim, false, null);
   }
 
+  /** The same with another base of the frequencies. */
+  public Rope withTheta(double base) {
+    return new Rope(base, scaling, width, interleaved, queryScaling);
+  }
+
   /** The same with a change of the queries, or none. */
   public Rope withQueryScaling(@Nullable QueryScaling queries) {
     return new Rope(theta, scaling, width, interleaved, queries);

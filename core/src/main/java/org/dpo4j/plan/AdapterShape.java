@@ -30,7 +30,7 @@ public record AdapterShape(
     List<ModelShape.LinearShape> linears = new ArrayList<>();
     for (int layer = 0; layer < shape.layers(); layer++) {
       String block = shape.blocks() + "." + layer + ".";
-      shape.linears().stream()
+      shape.linears().get(layer).stream()
           .map(
               linear ->
                   new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))

@@ -1,6 +1,7 @@
 package org.dpo4j.plan;
 
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.logprob.LogProbEngine;
@@ -66,7 +67,7 @@ public record MemoryModel(
    */
   public static long frozenBytes(ModelShape shape, WeightStorage storage, int stored) {
     long all = shape.parameters();
-    long inBlocks = shape.layers() * shape.blockWeights();
+    long inBlocks = shape.blockWeights();
     int narrow = Math.min(stored, FLOAT);
     return switch (storage) {
       case FP32 -> all * FLOAT;
@@ -111,7 +112,11 @@ public record MemoryModel(
   private long widened() {
     boolean narrow = adapter.isPresent() && frozenBytes < shape.parameters() * FLOAT;
     long largest =
-        shape.linears().stream().mapToLong(ModelShape.LinearShape::weights).max().orElse(0);
+        shape.linears().stream()
+            .flatMap(List::stream)
+            .mapToLong(ModelShape.LinearShape::weights)
+            .max()
+            .orElse(0);
     return narrow ? threads * largest * FLOAT : 0;
   }
 

@@ -6,14 +6,14 @@ import org.dpo4j.model.ModelShape;
 /**
  * The floating point operations that forward and backward of a policy need, a multiplication and an
  * addition counted as two. What an implementation does beyond that is not counted: padding, a
- * prompt computed twice, activations computed again. Nor are norms, activations and softmax, which
- * are linear in the tokens with small factors.
+ * prompt computed twice, activations computed again. Nor are norms, activations, softmax and
+ * recurrences, which are linear in the tokens with small factors.
  *
  * <ul>
  *   <li>Forward: 2 for each weight of the blocks and each fed token; 2 for each weight of the head
  *       and each predicted token; for attention 4 x heads x headDim for each key that a query sees
- *       (scores, and the weighted sum of values). In the last block only keys and values of every
- *       token are needed, the rest where something is predicted.
+ *       (scores, and the weighted sum of values). In a last block with attention only keys and
+ *       values of every token are needed, the rest where something is predicted.
  *   <li>Backward: twice the forward, one product for the input's gradient and one for the weight's.
  *       A frozen weight needs the first alone.
  * </ul>
@@ -35,10 +35,13 @@ public record StepArithmetic(ModelShape shape, Optional<AdapterShape> adapter) {
   }
 
   private double weights(TokenLoad load) {
-    double keysAndValues = 2.0 * shape.hiddenSize() * shape.keyValueHeads() * shape.headDim();
-    return 2.0 * (shape.layers() - 1) * shape.blockWeights() * load.tokens()
-        + 2.0 * keysAndValues * load.tokens()
-        + 2.0 * (shape.blockWeights() - keysAndValues) * load.predicting()
+    double last = shape.lastBlockWeights();
+    double ofAllTokens =
+        shape.windows().get(shape.layers() - 1) == 0
+            ? last
+            : 2.0 * shape.hiddenSize() * shape.keyValueHeads() * shape.headDim();
+    return 2.0 * (shape.blockWeights() - last + ofAllTokens) * load.tokens()
+        + 2.0 * (last - ofAllTokens) * load.predicting()
         + 2.0 * shape.headWeights() * load.predictions();
   }
 

@@ -34,8 +34,10 @@ import org.dpo4j.weights.ModelBlueprint;
 /**
  * A short trial on the machine: a few steps of two models with random weights. They have the width
  * and the vocabulary of the model in question, but only one and three of its blocks. The cost of
- * the other blocks follows from the two, whatever the engine does inside a block. An adapter is on
- * all blocks, also where the run leaves some out: the few blocks may be just those.
+ * the other blocks follows from the two, whatever the engine does inside a block. Where blocks are
+ * of several kinds, both models have one of each, and the larger one two more: these stand for all
+ * others. An adapter is on all blocks, also where the run leaves some out: the few blocks may be
+ * just those.
  *
  * @param blueprint of the whole model
  * @param lora adapter that is trained; empty where the model is trained
@@ -54,13 +56,12 @@ public record Trial(
     double maxGradNorm,
     Computation computation) {
 
-  private static final int FEW_LAYERS = 1;
-  private static final int MORE_LAYERS = 3;
+  private static final int ADDED_LAYERS = 2;
   private static final int STEPS = 6;
 
   /** Blocks of the larger of the two models. */
   private int moreLayers() {
-    return Math.min(MORE_LAYERS, blueprint.shape().layers());
+    return Math.min(blueprint.blockKinds() + ADDED_LAYERS, blueprint.shape().layers());
   }
 
   /**
@@ -73,11 +74,12 @@ public record Trial(
 
   /** Costs of the whole model on one micro-batch. */
   public StepCost run(List<EncodedExample> microBatch) {
-    StepCost few = cost(microBatch, FEW_LAYERS);
+    int fewLayers = blueprint.blockKinds();
+    StepCost few = cost(microBatch, fewLayers);
     int layers = blueprint.shape().layers();
-    return layers == FEW_LAYERS
+    return layers == fewLayers
         ? few
-        : few.extrapolate(FEW_LAYERS, cost(microBatch, moreLayers()), moreLayers(), layers);
+        : few.extrapolate(fewLayers, cost(microBatch, moreLayers()), moreLayers(), layers);
   }
 
   private StepCost cost(List<EncodedExample> pairs, int layers) {

@@ -36,12 +36,14 @@ final class TrainedAdapter {
   private static final List<String> DROPOUT =
       List.of(
           "attention_dropout",
+          "attention_probs_dropout_prob",
           "attn_pdrop",
           "dropout",
           "embd_pdrop",
           "embed_dropout",
           "embedding_dropout",
           "hidden_dropout",
+          "hidden_dropout_prob",
           "layerdrop",
           "resid_dropout",
           "resid_pdrop",
@@ -50,6 +52,7 @@ final class TrainedAdapter {
   /** Of those the keys that are 0.1 where a config of the model type has none. */
   private static final Map<String, List<String>> USUAL_DROPOUT =
       Map.of(
+          "biogpt", List.of("attention_probs_dropout_prob", "hidden_dropout_prob"),
           "gpt2", List.of("attn_pdrop", "embd_pdrop", "resid_pdrop"),
           "gpt_bigcode", List.of("attn_pdrop", "embd_pdrop", "resid_pdrop"),
           "opt", List.of("dropout"),

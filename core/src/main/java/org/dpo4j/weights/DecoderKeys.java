@@ -107,7 +107,8 @@ final class DecoderKeys {
             null,
             0,
             0,
-            null),
+            null,
+            false),
         new MlpConfig(
             mlpWidth,
             Activations.read(config, key("hidden_act"), defaults.activation),
@@ -116,6 +117,7 @@ final class DecoderKeys {
             false,
             "mlp.down_proj",
             false),
+        null,
         null,
         new HeadConfig("lm_head", config.flag("tie_word_embeddings", defaults.tied), false, 1, 0),
         false,

@@ -63,6 +63,9 @@ final class Defaults {
   /** Pattern of tensors that hold no weights, without the prefix. */
   String buffers = "(layers\\.\\d+\\.self_attn\\.)?rotary_emb\\.inv_freq";
 
+  /** Beginnings of the names of tensors that transformers does not load. */
+  Set<String> otherParts = Set.of();
+
   private final Map<String, String> ownKeys = new HashMap<>();
   private final Set<String> notRead = new HashSet<>();
 

@@ -52,6 +52,14 @@ final class ExpertFamilies {
               },
               ExpertFamilies::qwen3),
           ModelFamily.of(
+              "qwen3_5_moe_text",
+              "Qwen3_5MoeForCausalLM",
+              d -> {
+                RecurrentFamilies.qwen35(d);
+                d.keyValueHeads = 2;
+              },
+              ExpertFamilies::qwen35),
+          ModelFamily.of(
               "olmoe",
               "OlmoeForCausalLM",
               d -> {
@@ -203,6 +211,23 @@ final class ExpertFamilies {
                   experts == null
                       ? null
                       : experts.withShared(
+                          new ExpertConfig.Shared(
+                              shared, "mlp.shared_expert.", "mlp.shared_expert_gate"));
+            });
+  }
+
+  /** The weights of a token's experts always sum to 1. */
+  private static DecoderConfig qwen35(HuggingFaceConfig config, Defaults defaults) {
+    config.withoutEffect("intermediate_size", "norm_topk_prob");
+    int width = config.size("moe_intermediate_size", 512);
+    int shared = config.size("shared_expert_intermediate_size", 512);
+    return RecurrentFamilies.qwen35(config, defaults, width)
+        .with(
+            d -> {
+              d.layers = sparse(d.layers);
+              d.experts =
+                  experts(config, defaults, 256, 8, width, "mlp.gate", true, Storage.APART, APART)
+                      .withShared(
                           new ExpertConfig.Shared(
                               shared, "mlp.shared_expert.", "mlp.shared_expert_gate"));
             });

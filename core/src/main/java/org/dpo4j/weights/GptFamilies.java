@@ -62,7 +62,20 @@ final class GptFamilies {
                 d.key("intermediate_size", "ffn_dim");
                 d.key("hidden_act", "activation_function");
               },
-              GptFamilies::opt));
+              GptFamilies::opt),
+          ModelFamily.of(
+              "biogpt",
+              "BioGptForCausalLM",
+              d -> {
+                d.fixedHeadDim = true;
+                d.maxPositions = 1024;
+                d.activation = "gelu";
+                d.tied = true;
+                d.padding = 1;
+                d.prefix = "biogpt.";
+                d.otherHead = "output_projection.weight";
+              },
+              GptFamilies::bioGpt));
 
   private GptFamilies() {}
 
@@ -216,6 +229,39 @@ final class GptFamilies {
                       .withOutput("self_attn.out_proj", bias);
               d.mlp = d.mlp.withoutGate("fc1").withOutput("fc2").withBiases(bias);
               d.blocks = "model.decoder.layers";
+            });
+  }
+
+  private static DecoderConfig bioGpt(HuggingFaceConfig config, Defaults defaults) {
+    config.withoutEffect(
+        "activation_dropout",
+        "attention_probs_dropout_prob",
+        "hidden_dropout_prob",
+        "layer_norm_eps",
+        "layerdrop");
+    DecoderKeys keys = new DecoderKeys(config, defaults);
+    double scale = config.flag("scale_embedding", true) ? Math.sqrt(keys.hidden()) : 1;
+    return keys.llama(config.size("intermediate_size", 4096), 1e-5, keys.alike(null))
+        .with(
+            d -> {
+              d.embedding =
+                  new EmbeddingConfig(
+                      "biogpt.embed_tokens.weight",
+                      scale,
+                      d.embedding.padding(),
+                      new EmbeddingConfig.Positions("biogpt.embed_positions.weight", 2));
+              d.norms =
+                  d.norms
+                      .withKind(NormConfig.Kind.LAYER)
+                      .before("self_attn_layer_norm", "final_layer_norm")
+                      .withLast("biogpt.layer_norm");
+              d.attention =
+                  d.attention
+                      .withKeyValueHeads(keys.heads())
+                      .withBiases(true, true)
+                      .withOutput("self_attn.out_proj", true);
+              d.mlp = d.mlp.withoutGate("fc1").withOutput("fc2").withBiases(true);
+              d.blocks = "biogpt.layers";
             });
   }
 }

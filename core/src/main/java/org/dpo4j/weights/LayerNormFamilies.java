@@ -2,6 +2,7 @@ package org.dpo4j.weights;
 
 import static org.dpo4j.model.CausalLm.EmbeddingTable.NONE;
 import static org.dpo4j.model.decoder.AttentionConfig.Layout.BY_HEAD;
+import static org.dpo4j.model.decoder.AttentionConfig.Layout.BY_QUARTER;
 import static org.dpo4j.model.decoder.AttentionConfig.Layout.JOINED;
 
 import java.util.List;
@@ -137,6 +138,22 @@ final class LayerNormFamilies {
                 d.key("hidden_act", "activation_function");
               },
               LayerNormFamilies::gptJ),
+          ModelFamily.of(
+              "codegen",
+              "CodeGenForCausalLM",
+              d -> {
+                d.fixedHeadDim = true;
+                d.epsilon = 1e-5;
+                d.activation = "gelu_new";
+                d.prefix = "transformer.";
+                d.buffers = "h\\.\\d+\\.attn\\.(causal_mask|embed_positions)";
+                d.key("hidden_size", "n_embd");
+                d.key("num_hidden_layers", "n_layer");
+                d.key("num_attention_heads", "n_head");
+                d.key("max_position_embeddings", "n_positions");
+                d.key("hidden_act", "activation_function");
+              },
+              LayerNormFamilies::codeGen),
           ModelFamily.of(
               "ernie4_5",
               "Ernie4_5ForCausalLM",
@@ -433,6 +450,12 @@ final class LayerNormFamilies {
               d.head = d.head.withName("lm_head", true);
               d.blocks = "transformer.h";
             });
+  }
+
+  /** As GPT-J with joined queries, values and keys. */
+  private static DecoderConfig codeGen(HuggingFaceConfig config, Defaults defaults) {
+    return gptJ(config, defaults)
+        .with(d -> d.attention = d.attention.withInputs(BY_QUARTER, false, "attn.qkv_proj"));
   }
 
   private static DecoderConfig ernie(HuggingFaceConfig config, Defaults defaults) {

@@ -69,7 +69,12 @@ public final class ModelBlueprint {
     return plan.config().maxPositions();
   }
 
-  /** The model with its first blocks only. */
+  /** Number of kinds of blocks. */
+  public int blockKinds() {
+    return plan.config().kinds();
+  }
+
+  /** The model with a few of its blocks, of each kind one before all others. */
   public ModelBlueprint withLayers(int layers) {
     return new ModelBlueprint(folder, config, plan.withLayers(layers));
   }

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -97,7 +96,7 @@ record ModelFamily(
             decoder.head().tied()
                 ? Optional.of(new WeightRules.TiedHead(head, decoder.embedding().table(), false))
                 : Optional.empty(),
-            Set.of()));
+            defaults.otherParts));
   }
 
   /**

@@ -17,7 +17,7 @@ record ModelPlan(DecoderConfig config, WeightRules rules) {
     return new Decoder(config, source);
   }
 
-  /** The plan with the first blocks only. */
+  /** The plan with a few of its blocks, of each kind one before all others. */
   ModelPlan withLayers(int layers) {
     return new ModelPlan(config.withLayers(layers), rules);
   }

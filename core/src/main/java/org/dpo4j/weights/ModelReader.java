@@ -21,6 +21,7 @@ public final class ModelReader {
               GemmaFamilies.ALL,
               LayerNormFamilies.ALL,
               ExpertFamilies.ALL,
+              RecurrentFamilies.ALL,
               Wrappers.ALL)
           .<ModelType>flatMap(List::stream)
           .toList();

@@ -2,13 +2,18 @@ package org.dpo4j.weights;
 
 import static org.dpo4j.weights.LlamaFamilies.attentionBiased;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.RopeScaling;
 import org.dpo4j.model.decoder.AttentionConfig.Scope;
 import org.dpo4j.model.decoder.DecoderConfig;
+import org.dpo4j.model.decoder.LayerConfig;
 import org.dpo4j.model.decoder.NormConfig;
+import org.jspecify.annotations.Nullable;
 
 /** Families that differ from Llama in the places of norms, or in factors. */
 final class NormFamilies {
@@ -47,6 +52,16 @@ final class NormFamilies {
               },
               NormFamilies::exaone4),
           ModelFamily.of("granite", "GraniteForCausalLM", d -> {}, NormFamilies::granite),
+          ModelFamily.of(
+              "granite_swa",
+              "GraniteSWAForCausalLM",
+              d -> {
+                d.keyValueHeads = 4;
+                d.maxPositions = 8192;
+                d.epsilon = 1e-5;
+                d.tied = true;
+              },
+              NormFamilies::graniteSwa),
           ModelFamily.of(
               "granitemoehybrid",
               "GraniteMoeHybridForCausalLM",
@@ -131,6 +146,35 @@ final class NormFamilies {
   static DecoderConfig granite(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);
     return multiplied(config, LlamaFamilies.biased(config, keys.llama(keys.alike(keys.rope()))));
+  }
+
+  private static DecoderConfig graniteSwa(HuggingFaceConfig config, Defaults defaults) {
+    DecoderKeys keys = new DecoderKeys(config, defaults);
+    List<Boolean> slides =
+        keys.slides(IntStream.range(0, keys.layers()).mapToObj(i -> i % 4 != 0).toList());
+    List<LayerConfig> layers =
+        keys.layers(slides, ropesByLayer(config, keys), keys.requiredWindow(128));
+    return multiplied(config, LlamaFamilies.biased(config, keys.llama(layers)))
+        .with(d -> d.attention = d.attention.withSinks("self_attn.sinks"));
+  }
+
+  /** Each layer may have a base of its own; 0 means no rotary embedding. */
+  private static List<@Nullable Rope> ropesByLayer(HuggingFaceConfig config, DecoderKeys keys) {
+    String key = "layer_rope_theta";
+    Rope rope = keys.rope();
+    List<Double> thetas =
+        config.numbers(key).orElseGet(() -> Collections.nCopies(keys.layers(), rope.theta()));
+    if (thetas.size() != keys.layers()) {
+      throw config.mustBe(key, "of num_hidden_layers (" + keys.layers() + ") entries");
+    }
+    List<@Nullable Rope> ropes = new ArrayList<>();
+    for (double theta : thetas) {
+      if (theta < 0) {
+        throw config.mustBe(key, "a list of numbers that are not negative");
+      }
+      ropes.add(theta == 0 ? null : rope.withTheta(theta));
+    }
+    return ropes;
   }
 
   /** Granite's four factors. */

@@ -52,7 +52,6 @@ final class OtherModelTypes {
             "minimax",
             "nemotron_h",
             "olmo_hybrid",
-            "qwen3_5",
             "qwen3_5_moe",
             "qwen3_next",
             "recurrent_gemma",
@@ -60,7 +59,7 @@ final class OtherModelTypes {
             "xlstm",
             "zamba",
             "zamba2"));
-    TYPES.put("it has convolutions beside attention", List.of("lfm2", "lfm2_moe"));
+    TYPES.put("it has experts beside its convolutions", List.of("lfm2_moe"));
     TYPES.put(
         "it is a mixture of experts with a router or attention that is not read yet",
         List.of(

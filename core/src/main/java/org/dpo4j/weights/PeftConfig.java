@@ -50,6 +50,7 @@ final class PeftConfig {
   /** PEFT's default targets by {@code model_type}; the other types have none. */
   private static final Map<String, List<String>> DEFAULT_TARGETS =
       Map.ofEntries(
+          entry("codegen", List.of("qkv_proj")),
           entry("falcon", List.of("query_key_value")),
           entry("gemma", QUERY_AND_VALUE),
           entry("gemma2", QUERY_AND_VALUE),

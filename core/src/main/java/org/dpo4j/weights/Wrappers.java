@@ -73,6 +73,9 @@ final class Wrappers {
     static final Names QWEN3 =
         new Names("model.language_model.", Map.of(), Set.of("model.visual."));
 
+    static final Names QWEN3_5 =
+        new Names("model.language_model.", Map.of(), Set.of("model.visual.", "mtp."));
+
     static final Names SMOL =
         new Names("model.text_model.", Map.of(), Set.of("model.vision_model.", "model.connector."));
   }
@@ -194,6 +197,8 @@ final class Wrappers {
       Text.of(LlamaFamilies.QWEN2_VL_TEXT, 152_064, 8192, 29_568, 80, 64);
   private static final Text QWEN3_VL =
       Text.of(LlamaFamilies.QWEN3_VL_TEXT, 151_936, 4096, 22_016, 32, 32);
+  private static final Text QWEN3_5 =
+      Text.of(RecurrentFamilies.QWEN3_5_TEXT, 248_320, 4096, 12_288, 32, 16);
 
   static final List<Wrapper> ALL =
       List.of(
@@ -245,6 +250,13 @@ final class Wrappers {
               Names.QWEN3,
               Tying.OUTSIDE,
               List.of(QWEN3_VL),
+              false),
+          new Wrapper(
+              "qwen3_5",
+              "Qwen3_5ForConditionalGeneration",
+              Names.QWEN3_5,
+              Tying.OUTSIDE,
+              List.of(QWEN3_5),
               false),
           new Wrapper(
               "smolvlm",

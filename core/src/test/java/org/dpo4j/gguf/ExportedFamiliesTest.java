@@ -53,6 +53,10 @@ class ExportedFamiliesTest {
   private static final String TABLE =
       """
       arcee | lacks biases of q, k and v, a bias of attention's output, biases of the MLP's inputs, a bias of the MLP's output
+      biogpt | no architecture
+      biogpt_untied | no architecture
+      codegen | no architecture
+      codegen_tied | no architecture
       cohere | lacks a head with weights of its own
       cohere2 | lacks a head with weights of its own
       cohere_switches | lacks a head with weights of its own
@@ -92,6 +96,8 @@ class ExportedFamiliesTest {
       gptj_whole | no architecture
       granite | granite
       granite_defaults | granite
+      granite_swa | no architecture
+      granite_swa_types | no architecture
       granitemoe | granitemoe
       granitemoehybrid | granite
       granitemoehybrid_no_positions | lacks layers without rotary positions
@@ -105,6 +111,10 @@ class ExportedFamiliesTest {
       iquestcoder | llama
       jais2 | jais2
       jais2_no_biases | lacks the activation relu
+      lfm2 | no architecture
+      lfm2_attention | no architecture
+      lfm2_own_width | no architecture
+      lfm2_published | no architecture
       llama_all_heads_gelu | lacks the activation gelu in its exact form
       llama_biases_tied | llama
       llama_default | llama
@@ -170,6 +180,12 @@ class ExportedFamiliesTest {
       qwen2_vl_flat_tied | qwen2
       qwen2_window_4 | qwen2
       qwen2_yarn_magnitude | qwen2
+      qwen3_5 | no architecture
+      qwen3_5_moe_text | no architecture
+      qwen3_5_text | no architecture
+      qwen3_5_text_defaults | no architecture
+      qwen3_5_text_epsilon | no architecture
+      qwen3_5_text_switches | no architecture
       qwen3_biases | lacks biases of q, k and v, a bias of attention's output
       qwen3_moe | lacks layers without experts
       qwen3_moe_softmax_over_all | lacks layers without experts, weights of a token's experts with a sum below 1, biases of q, k and v, a bias of attention's output

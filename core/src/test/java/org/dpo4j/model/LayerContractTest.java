@@ -168,7 +168,8 @@ class LayerContractTest {
           new BlockPass.Batch(
               WorkerPool.get(), all, Rotations.NONE, OptionalLong.empty(), null, weight);
       Tensor input = Tensors.zerosLike(weight, sequences.tokens(), weight.size(1));
-      try (BlockPass pass = new BlockPass(batch, model.blocks().get(0), input, all, null, true)) {
+      AttentionBlock block = (AttentionBlock) model.blocks().get(0);
+      try (BlockPass pass = new BlockPass(batch, block, input, all, null, true)) {
         BlockPass.Projection projection = pass.forward();
         assertThatThrownBy(pass::forward).hasMessageContaining("runs once");
         projection.run(0);

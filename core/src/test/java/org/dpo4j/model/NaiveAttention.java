@@ -1,5 +1,7 @@
 package org.dpo4j.model;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
@@ -87,5 +89,18 @@ public record NaiveAttention(boolean[][] sees, int[] positions) implements Atten
       }
     }
     return Tensors.doubles(out).view(tokens, heads, dim);
+  }
+
+  /** Each token anew: all that it sees from the start, of which it takes the last output. */
+  @Override
+  public Tensor read(int layer, Recurrence recurrence, Tensor input) {
+    List<Tensor> outputs = new ArrayList<>();
+    for (boolean[] seen : sees) {
+      int[] tokens = IntStream.range(0, seen.length).filter(token -> seen[token]).toArray();
+      Tensor past = input.index_select(0, Tensors.indices(input, tokens)).unsqueeze(0);
+      Tensor output = recurrence.read(past, recurrence.start(input)).output();
+      outputs.add(output.select(1, tokens.length - 1L));
+    }
+    return Tensors.cat(outputs, 0);
   }
 }

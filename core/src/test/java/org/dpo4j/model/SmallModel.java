@@ -149,6 +149,13 @@ public enum SmallModel {
         d.head = d.head.withName("lm_head", true);
         d.layers = both(new Rope(10_000, new RopeScaling.None(), 4, true, null));
       }),
+  /** As CodeGen: queries, values and keys of each quarter of the heads. */
+  CODEGEN(
+      d -> {
+        d.attention =
+            d.attention.withKeyValueHeads(4).withInputs(Layout.BY_QUARTER, true, "qkv_proj");
+        d.layers = both(new Rope(10_000, new RopeScaling.None(), 4, true, null));
+      }),
   /** As Nemotron: weights of layer norms less 1, squared ReLU. */
   NEMOTRON(
       d -> {
@@ -284,8 +291,10 @@ public enum SmallModel {
             null,
             0,
             0,
-            null),
+            null,
+            false),
         mlp(Activation.SILU),
+        null,
         null,
         new HeadConfig("lm_head", true, false, 1, 0),
         false,
@@ -321,7 +330,8 @@ public enum SmallModel {
                       null,
                       0,
                       0,
-                      null);
+                      null,
+                      false);
               d.mlp =
                   new MlpConfig(
                       mlpWidth, activation, false, List.of("mlp.c_fc"), true, "mlp.c_proj", true);

@@ -42,7 +42,15 @@ class SmallModelTest {
 
   /** Only autograd computes their gradients. */
   private static final Set<String> NOT_TAPED =
-      Set.of("attention.cap", "attention.sinks", "head.cap", "experts", "layers.sparse");
+      Set.of(
+          "attention.cap",
+          "attention.gated",
+          "attention.sinks",
+          "head.cap",
+          "experts",
+          "recurrence",
+          "layers.recurrent",
+          "layers.sparse");
 
   private static Stream<Class<? extends Record>> configurations() {
     return Stream.of(SmallModel.values())

@@ -30,7 +30,7 @@ class TrajectoryTest {
     return recorded("completions");
   }
 
-  /** A model of each of fourteen families, by {@code family_trajectories.py}. */
+  /** A model of each of sixteen families, by {@code family_trajectories.py}. */
   static List<String> ofFamilies() throws IOException, URISyntaxException {
     return recorded("family_trajectories");
   }

@@ -2,6 +2,7 @@ package org.dpo4j.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.dpo4j.data.CompletionRole;
@@ -29,7 +30,7 @@ class StepArithmeticTest {
           true,
           List.of(AttentionLayer.ALL, 2),
           "model.layers",
-          List.of(new ModelShape.LinearShape("q", 4, 6)),
+          Collections.nCopies(2, List.of(new ModelShape.LinearShape("q", 4, 6))),
           100);
 
   /** A prompt of 3 with completions of 2 and 3: fed are 3 + 1 + 2 tokens, scored 5. */

@@ -288,6 +288,7 @@ class LoraRunTest {
   @CsvSource({
     "models/gpt2, attn_pdrop",
     "families/gpt_bigcode, attn_pdrop",
+    "families/biogpt, attention_probs_dropout_prob",
     "families/opt, dropout",
     "families/seed_oss, attention_dropout"
   })

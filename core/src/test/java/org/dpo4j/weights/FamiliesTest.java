@@ -156,6 +156,26 @@ class FamiliesTest {
     }
   }
 
+  /** As the tensors of multi-token prediction in published files of Qwen3.5. */
+  @Test
+  void tensorsThatTransformersDoesNotLoadAreWrittenAsTheyWere(@TempDir Path temp)
+      throws IOException {
+    Path copy = Files.createDirectories(temp.resolve("copy"));
+    Path fixture = ModelFolders.fixture("families/qwen3_5_text");
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(fixture.resolve(file), copy.resolve(file));
+    }
+    ModelFolders.editWeights(
+        copy, weights -> weights.put("mtp.fc.weight", Tensors.floats(1, 2, 3)));
+    try (LoadedModel loaded = ModelReader.open(copy)) {
+      assertThat(logits(loaded)).isEqualTo(logits(fixture));
+      Path written = temp.resolve("written");
+      new ModelWriter().write(written, loaded, loaded.model(), ElementType.F32);
+      assertThat(Checkpoint.open(written).names()).isEqualTo(Checkpoint.open(copy).names());
+      assertThat(same("mtp.fc.weight", Checkpoint.open(copy), Checkpoint.open(written))).isTrue();
+    }
+  }
+
   static List<Path> wrappers() throws IOException {
     return cases().stream()
         .filter(folder -> new ModelFolder(folder).config().section("vision_config").isPresent())

@@ -555,6 +555,19 @@ class ModelReaderTest {
           nemotron | num_key_value_heads | null                    | 'num_key_value_heads' must be a positive integer but was null
           gemma   | use_bidirectional_attention | true             | 'use_bidirectional_attention' true is not supported yet
           exaone4 | sliding_window    | null                       | 'layer_types' must be given where there is no sliding_window
+          granite_swa | layer_rope_theta | [1e4]                   | 'layer_rope_theta' must be of num_hidden_layers (2) entries but was [10000.0]
+          granite_swa | layer_rope_theta | [1e4,-1]                | 'layer_rope_theta' must be a list of numbers that are not negative
+          granite_swa | sliding_window | null                      | 'sliding_window' must be given: transformers runs no model of this type without it
+          codegen | rotary_dim        | null                       | 'rotary_dim' null is not supported yet; supported is an even number
+          lfm2    | layer_types       | ['conv','sliding_attention'] | 'layer_types' ['conv','sliding_attention'] is not supported yet; supported is full_attention, conv
+          lfm2    | layer_types       | ['conv']                   | 'layer_types' must be of num_hidden_layers (2) entries but was ['conv']
+          lfm2    | block_ffn_dim_multiplier | 1e6                 | 'block_ffn_dim_multiplier' must be such that the width of the MLP is from 1 to 4194304
+          lfm2    | conv_L_cache      | 0                          | 'conv_L_cache' must be a positive integer but was 0
+          lfm2    | conv_bias         | 1                          | 'conv_bias' must be true or false but was 1
+          qwen3_5_text | layer_types  | ['linear_attention','conv'] | 'layer_types' ['linear_attention','conv'] is not supported yet; supported is full_attention, linear_attention
+          qwen3_5_text | full_attention_interval | 0               | 'full_attention_interval' must be a positive integer but was 0
+          qwen3_5_text | linear_num_key_heads | 3                  | linear_num_value_heads must be a multiple of linear_num_key_heads (3) but was 32
+          qwen3_5_text | partial_rotary_factor | 0.05              | partial_rotary_factor must leave an even number of channels of a head
           """)
   void aConfigOfAnotherFamilyIsRefusedByKeyAndValue(
       String family, String key, String json, String message) throws IOException {

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param clip queries, keys and values are limited to [-clip, clip]; 0 for no limit
  * @param cap of the scores, as in {@link org.dpo4j.model.AttentionLayer}; 0 for none
  * @param sinks name of the sinks; null for none
+ * @param gated whether the output is multiplied by the sigmoid of gates; the matrix of the queries
+ *     has then for each head the rows of the query and of the gate
  */
 public record AttentionConfig(
     int heads,
@@ -32,7 +34,8 @@ public record AttentionConfig(
     @Nullable HeadNorms norms,
     double clip,
     double cap,
-    @Nullable String sinks) {
+    @Nullable String sinks,
+    boolean gated) {
 
   /** How the matrices of queries, keys and values are stored. */
   public enum Layout {
@@ -41,7 +44,9 @@ public record AttentionConfig(
     /** One matrix: the rows of all queries, then of all keys, then of all values. */
     JOINED,
     /** One matrix: for each key head the rows of its query heads, of the key and of the value. */
-    BY_HEAD
+    BY_HEAD,
+    /** One matrix: for each quarter of the heads the rows of queries, of values and of keys. */
+    BY_QUARTER
   }
 
   /**
@@ -75,6 +80,27 @@ public record AttentionConfig(
     if (inputs.size() != (layout == Layout.SEPARATE ? 3 : 1)) {
       throw new IllegalArgumentException("layout " + layout + " does not have " + inputs);
     }
+    if (layout == Layout.BY_QUARTER && (heads % 4 != 0 || keyValueHeads != heads)) {
+      throw new IllegalArgumentException(
+          "num_attention_heads must be a multiple of 4 but was " + heads);
+    }
+    if (gated && layout != Layout.SEPARATE) {
+      throw new IllegalArgumentException("layout " + layout + " has no gates");
+    }
+  }
+
+  /** Number of groups of rows in the one matrix, each with its part of queries, keys and values. */
+  int groups() {
+    return switch (layout) {
+      case SEPARATE, JOINED -> 1;
+      case BY_HEAD -> keyValueHeads;
+      case BY_QUARTER -> 4;
+    };
+  }
+
+  /** Whether the values are before the keys. */
+  boolean valuesFirst() {
+    return layout == Layout.BY_QUARTER;
   }
 
   /** The same with another number of key heads, and of value heads. */
@@ -130,6 +156,11 @@ public record AttentionConfig(
     return with(draft -> draft.sinks = name);
   }
 
+  /** The same with gates of the output. */
+  public AttentionConfig withGates() {
+    return with(draft -> draft.gated = true);
+  }
+
   private AttentionConfig with(Consumer<Draft> changes) {
     Draft draft = new Draft(this);
     changes.accept(draft);
@@ -149,6 +180,7 @@ public record AttentionConfig(
     private double clip;
     private double cap;
     private @Nullable String sinks;
+    private boolean gated;
 
     Draft(AttentionConfig config) {
       this.config = config;
@@ -162,6 +194,7 @@ public record AttentionConfig(
       clip = config.clip;
       cap = config.cap;
       sinks = config.sinks;
+      gated = config.gated;
     }
 
     AttentionConfig config() {
@@ -177,7 +210,8 @@ public record AttentionConfig(
           norms,
           clip,
           cap,
-          sinks);
+          sinks,
+          gated);
     }
   }
 }

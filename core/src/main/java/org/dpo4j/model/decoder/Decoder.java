@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.AttentionBlock;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
@@ -15,47 +16,54 @@ import org.dpo4j.model.Node;
 import org.dpo4j.model.Norm;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
+import org.dpo4j.model.Recurrence;
+import org.dpo4j.model.RecurrentBlock;
 import org.dpo4j.model.RmsNorm;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.RotaryEmbedding;
 import org.dpo4j.model.Rotations;
 import org.dpo4j.model.RouterLoss;
+import org.dpo4j.torch.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stack of blocks of attention and MLP, as a configuration describes it; weight names and layouts
- * are those of Hugging Face checkpoints. No dropout. Radford et al. 2019, "Language Models are
- * Unsupervised Multitask Learners"; Touvron et al. 2023, arXiv 2302.13971.
+ * A stack of blocks of attention, or a recurrence, and MLP, as a configuration describes it; weight
+ * names and layouts are those of Hugging Face checkpoints. No dropout. Radford et al. 2019,
+ * "Language Models are Unsupervised Multitask Learners"; Touvron et al. 2023, arXiv 2302.13971.
  */
 public final class Decoder implements CausalLm {
 
-  private record Block(
-      DecoderConfig config,
+  private record Attending(
+      AttentionConfig config,
       LayerConfig kind,
       AttentionLayer attention,
-      @Nullable Norm beforeAttention,
+      Residual residual,
       Projections inputs,
       @Nullable Norm queryNorm,
       @Nullable Norm keyNorm,
-      Linear output,
-      @Nullable Norm afterAttention,
-      @Nullable Norm beforeMlp,
-      Mlp mlp,
-      @Nullable Norm afterMlp)
-      implements DecoderBlock {
+      Linear output)
+      implements AttentionBlock {
 
     @Override
     public Projected project(Node states, Rotations rotations) {
-      List<Node> parts = inputs.apply(normed(states, beforeAttention));
-      Node query = clipped(parts.get(0));
-      Node key = clipped(parts.get(1));
-      Node value = heads(clipped(parts.get(2)), config.attention().keyValueHeads());
+      List<Node> parts = inputs.apply(residual.input(states));
+      Node query = parts.get(0);
+      Node gate = null;
+      if (config.gated()) {
+        long width = config.headDim();
+        List<Node> both = query.reshape(-1, config.heads(), 2 * width).split(width, width);
+        query = both.get(0).reshape(-1, config.heads() * width);
+        gate = sigmoid(both.get(1).reshape(-1, config.heads() * width));
+      }
+      query = clipped(query);
+      Node key = clipped(parts.get(config.valuesFirst() ? 2 : 1));
+      Node value = heads(clipped(parts.get(config.valuesFirst() ? 1 : 2)), config.keyValueHeads());
       if (normalizes(AttentionConfig.Scope.ALL_HEADS)) {
         query = normed(query, queryNorm);
         key = normed(key, keyNorm);
       }
-      query = heads(query, config.attention().heads());
-      key = heads(key, config.attention().keyValueHeads());
+      query = heads(query, config.heads());
+      key = heads(key, config.keyValueHeads());
       if (normalizes(AttentionConfig.Scope.HEAD)) {
         query = normed(query, queryNorm);
         key = normed(key, keyNorm);
@@ -69,39 +77,57 @@ public final class Decoder implements CausalLm {
         query = normed(query, queryNorm);
         key = normed(key, keyNorm);
       }
-      return new Projected(query, key, value);
+      return new Projected(query, key, value, gate);
     }
 
     @Override
-    public Node finish(Node states, Node attended) {
-      return finish(states, attended, null);
-    }
-
-    @Override
-    public Node finish(Node states, Node attended, RouterLoss.@Nullable Log routers) {
-      double scale = config.residualScale();
-      Node after = states.plus(normed(output.apply(attended), afterAttention).times(scale));
-      Node read = config.parallel() ? states : after;
-      return after.plus(normed(mlp.apply(normed(read, beforeMlp), routers), afterMlp).times(scale));
+    public Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers) {
+      return residual.finish(states, output.apply(mixed), routers);
     }
 
     private boolean normalizes(AttentionConfig.Scope scope) {
-      AttentionConfig.HeadNorms norms = config.attention().norms();
+      AttentionConfig.HeadNorms norms = config.norms();
       return norms != null && norms.scope() == scope;
     }
 
     private Node clipped(Node part) {
-      double limit = config.attention().clip();
+      double limit = config.clip();
       return limit == 0 ? part : part.clamp(limit);
     }
 
     /** (tokens, heads x headDim), in any grouping, to (tokens, heads, headDim). */
     private Node heads(Node states, int heads) {
-      return states.reshape(-1, heads, config.attention().headDim());
+      return states.reshape(-1, heads, config.headDim());
     }
 
     private static Node normed(Node states, @Nullable Norm norm) {
       return norm == null ? states : norm.apply(states);
+    }
+
+    private static Node sigmoid(Node gate) {
+      return gate.untaped(gate.value().sigmoid());
+    }
+  }
+
+  private record Recurring(int number, Residual residual, RecurrenceParts parts)
+      implements RecurrentBlock {
+
+    @Override
+    public Recurrence recurrence() {
+      return parts.recurrence();
+    }
+
+    @Override
+    public Node project(Node states) {
+      Node input = residual.input(states);
+      List<Tensor> outputs =
+          parts.inputs().stream().map(linear -> linear.apply(input).value()).toList();
+      return input.untaped(outputs.size() == 1 ? outputs.get(0) : Tensors.cat(outputs, 1));
+    }
+
+    @Override
+    public Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers) {
+      return residual.finish(states, parts.output().apply(mixed), routers);
     }
   }
 
@@ -109,7 +135,7 @@ public final class Decoder implements CausalLm {
   private final Parameters parameters = new Parameters();
   private final Tensor embedding; // (vocab, hidden)
   private final @Nullable Tensor positions; // (offset + maxPositions, hidden)
-  private final List<Block> blocks = new ArrayList<>();
+  private final List<DecoderBlock> blocks = new ArrayList<>();
   private final Norm finalNorm;
   private final Linear head;
   private final Set<Rope> ropes = new LinkedHashSet<>();
@@ -156,16 +182,28 @@ public final class Decoder implements CausalLm {
     return new Linear(parameters.matrix(embedding), false, bias, null);
   }
 
-  private Block block(int number, ParameterSource source) {
+  private DecoderBlock block(int number, ParameterSource source) {
     LayerConfig kind = config.layers().get(number);
-    AttentionConfig attention = config.attention();
-    NormConfig norms = config.norms();
     String prefix = config.blocks() + "." + number + ".";
+    Norm before = place(prefix, config.norms().beforeAttention(), source);
+    if (kind.recurrent()) {
+      RecurrenceParts parts =
+          RecurrenceParts.take(
+              parameters,
+              source,
+              Objects.requireNonNull(config.recurrence(), "a recurrent layer has no settings"),
+              config.hiddenSize(),
+              config.mlp().activation(),
+              config.norms().epsilon(),
+              prefix);
+      return new Recurring(number, residual(kind, before, prefix, source), parts);
+    }
+    AttentionConfig attention = config.attention();
     int hidden = config.hiddenSize();
     int headDim = attention.headDim();
     int queryWidth = attention.heads() * headDim;
     int keyWidth = attention.keyValueHeads() * headDim;
-    Norm beforeAttention = place(prefix, norms.beforeAttention(), source);
+    int firstWidth = attention.gated() ? 2 * queryWidth : queryWidth;
     Projections inputs =
         new Projections(
             linears(
@@ -173,11 +211,11 @@ public final class Decoder implements CausalLm {
                 attention.inputs(),
                 source,
                 attention.inputBias(),
-                queryWidth,
+                firstWidth,
                 keyWidth,
                 keyWidth),
-            attention.layout() == AttentionConfig.Layout.BY_HEAD ? attention.keyValueHeads() : 1,
-            List.of(queryWidth, keyWidth, keyWidth));
+            attention.groups(),
+            List.of(firstWidth, keyWidth, keyWidth));
     AttentionConfig.HeadNorms heads = attention.norms();
     boolean all = heads != null && heads.scope() == AttentionConfig.Scope.ALL_HEADS;
     Norm queryNorm =
@@ -191,20 +229,30 @@ public final class Decoder implements CausalLm {
                 source, prefix + attention.sinks(), ParameterSource.Kind.SINKS, attention.heads());
     Linear output =
         linear(prefix + attention.output(), source, queryWidth, hidden, attention.outputBias());
-    Norm afterAttention = place(prefix, norms.afterAttention(), source);
-    String beforeMlp = norms.beforeMlp();
-    boolean shared = beforeMlp != null && beforeMlp.equals(norms.beforeAttention());
-    return new Block(
-        config,
+    return new Attending(
+        attention,
         kind,
         new AttentionLayer(number, kind.scale(), kind.window(), attention.cap(), sinks),
-        beforeAttention,
+        residual(kind, before, prefix, source),
         inputs,
         queryNorm,
         keyNorm,
-        output,
-        afterAttention,
-        shared ? beforeAttention : place(prefix, beforeMlp, source),
+        output);
+  }
+
+  /** Takes what comes after the part that looks across tokens. */
+  private Residual residual(
+      LayerConfig kind, @Nullable Norm before, String prefix, ParameterSource source) {
+    NormConfig norms = config.norms();
+    Norm after = place(prefix, norms.afterAttention(), source);
+    String beforeMlp = norms.beforeMlp();
+    boolean shared = beforeMlp != null && beforeMlp.equals(norms.beforeAttention());
+    return new Residual(
+        config.residualScale(),
+        config.parallel(),
+        before,
+        after,
+        shared ? before : place(prefix, beforeMlp, source),
         mlp(kind, prefix, source),
         place(prefix, norms.afterMlp(), source));
   }

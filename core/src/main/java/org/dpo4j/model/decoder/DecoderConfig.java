@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param attention of all blocks
  * @param mlp of the blocks without experts
  * @param experts of the other blocks; null for none
+ * @param recurrence of the blocks without attention; null for none
  * @param head from states to logits
  * @param parallel whether the MLP reads the input of the block instead of the sum after attention
  * @param residualScale factor of what attention and MLP add to the residual stream
@@ -36,6 +37,7 @@ public record DecoderConfig(
     AttentionConfig attention,
     MlpConfig mlp,
     @Nullable ExpertConfig experts,
+    @Nullable RecurrenceConfig recurrence,
     HeadConfig head,
     boolean parallel,
     double residualScale,
@@ -63,9 +65,31 @@ public record DecoderConfig(
     }
   }
 
-  /** The same with its first blocks only. */
+  /** The same with a few of its blocks: the first of each kind, then the others in order. */
   public DecoderConfig withLayers(int count) {
-    return with(config -> config.layers = layers.subList(0, Math.min(count, layers.size())));
+    List<LayerConfig> first = firstOfEachKind();
+    List<LayerConfig> some = new ArrayList<>(first);
+    List<LayerConfig> others = new ArrayList<>(layers);
+    first.forEach(others::remove);
+    some.addAll(others);
+    return with(config -> config.layers = some.subList(0, Math.min(count, some.size())));
+  }
+
+  /** Number of kinds of blocks: with attention or a recurrence, with an MLP or experts. */
+  public int kinds() {
+    return firstOfEachKind().size();
+  }
+
+  private List<LayerConfig> firstOfEachKind() {
+    List<LayerConfig> first = new ArrayList<>();
+    for (LayerConfig layer : layers) {
+      if (first.stream()
+          .noneMatch(
+              kind -> kind.recurrent() == layer.recurrent() && kind.sparse() == layer.sparse())) {
+        first.add(layer);
+      }
+    }
+    return first;
   }
 
   /** The same with the embedding table for a head, or not. */
@@ -113,6 +137,12 @@ public record DecoderConfig(
     if (attention.sinks() != null) {
       parts.add("attention sinks");
     }
+    if (attention.gated()) {
+      parts.add("gated attention");
+    }
+    if (recurrence != null && layers.stream().anyMatch(LayerConfig::recurrent)) {
+      parts.add(recurrence.words());
+    }
     if (layers.stream().anyMatch(LayerConfig::sparse)) {
       parts.add("experts");
     }
@@ -134,6 +164,7 @@ public record DecoderConfig(
     public AttentionConfig attention;
     public MlpConfig mlp;
     public @Nullable ExpertConfig experts;
+    public @Nullable RecurrenceConfig recurrence;
     public HeadConfig head;
     public boolean parallel;
     public double residualScale;
@@ -150,6 +181,7 @@ public record DecoderConfig(
       attention = config.attention;
       mlp = config.mlp;
       experts = config.experts;
+      recurrence = config.recurrence;
       head = config.head;
       parallel = config.parallel;
       residualScale = config.residualScale;
@@ -173,6 +205,7 @@ public record DecoderConfig(
           attention,
           mlp,
           experts,
+          recurrence,
           head,
           parallel,
           residualScale,

@@ -1,5 +1,6 @@
 package org.dpo4j.model.decoder;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.ModelShape;
@@ -17,12 +18,16 @@ final class DecoderShape {
   }
 
   private static ModelShape shape(DecoderConfig config, Decoder model) {
-    String first = config.blocks() + ".0.";
-    List<ModelShape.LinearShape> linears =
-        model.parameters().slots().stream()
-            .filter(slot -> slot.path().startsWith(first))
-            .map(slot -> linear(slot, first.length()))
-            .toList();
+    List<List<ModelShape.LinearShape>> linears = new ArrayList<>();
+    config.layers().forEach(layer -> linears.add(new ArrayList<>()));
+    String blocks = config.blocks() + ".";
+    for (AdapterSlot slot : model.parameters().slots()) {
+      if (slot.path().startsWith(blocks)) {
+        int dot = slot.path().indexOf('.', blocks.length());
+        int block = Integer.parseInt(slot.path(), blocks.length(), dot, 10);
+        linears.get(block).add(linear(slot, dot + 1));
+      }
+    }
     AttentionConfig attention = config.attention();
     return new ModelShape(
         config.vocabSize(),
@@ -39,7 +44,7 @@ final class DecoderShape {
             config.norms().afterAttention() != null,
             config.norms().afterMlp() != null),
         config.head().tied(),
-        config.layers().stream().map(LayerConfig::window).toList(),
+        config.layers().stream().map(layer -> layer.recurrent() ? 0 : layer.window()).toList(),
         config.blocks(),
         linears,
         model.parameters().count());
