@@ -18,6 +18,8 @@ import java.util.stream.Collectors;
  * @param tiedHead whether the head is the embedding table
  * @param windows attention window of each layer, as in {@link AttentionLayer}
  * @param blocks path of the blocks, as in {@code model.layers}
+ * @param table path of the tokens' embedding table
+ * @param head path of the head
  * @param linears the linear layers of a block, without biases
  * @param parameters number of weights; a tied head counts once
  */
@@ -32,6 +34,8 @@ public record ModelShape(
     boolean tiedHead,
     List<Integer> windows,
     String blocks,
+    String table,
+    String head,
     List<LinearShape> linears,
     long parameters) {
 

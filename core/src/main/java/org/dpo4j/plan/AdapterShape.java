@@ -9,7 +9,8 @@ import org.dpo4j.model.lora.LoraConfig;
  * The sizes of what is trained in place of a model's own weights.
  *
  * @param parameters all trained numbers
- * @param factors those of the adapter's factors, each used once for every token
+ * @param factors those of the adapter's factors that are used once for every token, which the
+ *     entries of a table are not
  * @param ranks the sum of the ranks over all layers that have factors
  * @param magnitudes DoRA's: the sum of the outputs of all layers that have factors; else 0
  */
@@ -31,27 +32,38 @@ public record AdapterShape(long parameters, long factors, long ranks, long magni
                   new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))
           .forEach(linears::add);
     }
-    if (!shape.tiedHead()) {
-      linears.add(new ModelShape.LinearShape("lm_head", shape.hiddenSize(), shape.vocabSize()));
+    boolean tiedHead = shape.tiedHead() && config.adaptsTied();
+    if (!tiedHead) {
+      linears.add(new ModelShape.LinearShape(shape.head(), shape.hiddenSize(), shape.vocabSize()));
     }
     long factors = 0;
     long ranks = 0;
     long outputs = 0;
+    long ofTable = 0;
+    if (tiedHead || config.adaptsTable(shape.table())) {
+      long rank = config.rank(shape.table());
+      ofTable = rank * (shape.vocabSize() + shape.hiddenSize());
+      factors += rank * shape.hiddenSize() + (tiedHead ? ofTable : 0);
+      ranks += tiedHead ? rank : 0;
+    }
+    long parameters = 0;
     for (ModelShape.LinearShape linear : linears) {
       if (config.adapts(linear.path())) {
         int rank = config.rank(linear.path());
         factors += rank * (linear.in() + linear.out());
+        parameters += rank * (linear.in() + linear.out());
         ranks += rank;
         outputs += linear.out();
       }
     }
-    long tables =
+    long named =
         config.modulesToSave().stream()
             .filter(
                 name -> name.matches("(.*\\.)?(lm_head|embed_tokens|embed_in|wte|word_embeddings)"))
             .count();
+    long tables = shape.tiedHead() ? Math.min(1, named) : named;
     long magnitudes = config.dora() ? outputs : 0;
-    return new AdapterShape(
-        factors + magnitudes + tables * shape.headWeights() + biases, factors, ranks, magnitudes);
+    parameters += ofTable + magnitudes + tables * shape.headWeights() + biases;
+    return new AdapterShape(parameters, factors, ranks, magnitudes);
   }
 }

@@ -153,7 +153,7 @@ final class TrainedAdapter {
           wanted.checked(
               w -> {
                 LoraPlan made = LoraPlan.of(lora, model);
-                made.requireAllUsed(lora);
+                made.requireAllUsed(lora, model);
                 return made;
               });
       wanted.noteExclusions(lora.layers(), model, output);
@@ -177,7 +177,8 @@ final class TrainedAdapter {
         options.loraBias().orElse(LoraConfig.Bias.NONE),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
-        alphas());
+        alphas(),
+        options.loraEnsureWeightTying());
   }
 
   private PeftAdapter create(LoadedModel base, RandomNumbers random) {
@@ -256,7 +257,7 @@ final class TrainedAdapter {
 
   /** PEFT is silent where some module has the name, be it one that no adapter is on anyway. */
   private void noteExclusions(LayerChoice layers, CausalLm model, RunOutput output) {
-    LoraPlan.excludingNothing(layers, model.parameters().slots())
+    LoraPlan.excludingNothing(layers, model.parameters())
         .forEach(
             name ->
                 output.note(
@@ -274,7 +275,7 @@ final class TrainedAdapter {
     }
     List<String> unmatched = plan.unmatched(given.get());
     for (String name : unmatched) {
-      LoraPlan.removing(choice, name, model.parameters().slots())
+      LoraPlan.removing(choice, name, model.parameters())
           .ifPresent(
               setting -> {
                 throw new UsageException(
@@ -288,15 +289,11 @@ final class TrainedAdapter {
       throw new UsageException(
           "lora_target_modules",
           "must name linear layers that the adapter is on",
-          "%s names none%s"
-              .formatted(
-                  String.join(", ", unmatched),
-                  unmatched.contains("lm_head")
-                      ? "; a head that is the embedding table (tie_word_embeddings) can have none"
-                      : ""),
+          "%s names none".formatted(String.join(", ", unmatched)),
           "");
     }
     plan.layers().stream()
+        .filter(layer -> !layer.isTable() || plan.tiedHead() == null) // the head brings it along
         .map(AdapterSlot::path)
         .filter(path -> !given.get().matches(path))
         .findFirst()
@@ -325,6 +322,9 @@ final class TrainedAdapter {
     require("lora_rank_pattern", options.loraRankPattern().map(p -> ranks()), has.rankPattern());
     require(
         "lora_alpha_pattern", options.loraAlphaPattern().map(p -> alphas()), has.alphaPattern());
+    if (options.loraEnsureWeightTying()) {
+      require("lora_ensure_weight_tying", Optional.of(true), has.ensureWeightTying());
+    }
     if (options.useRslora()) {
       require("use_rslora", Optional.of(true), has.rsLora());
     }

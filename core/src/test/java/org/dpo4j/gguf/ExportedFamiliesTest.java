@@ -462,7 +462,8 @@ class ExportedFamiliesTest {
         LoraConfig.Bias.NONE,
         saved,
         Map.of(),
-        Map.of());
+        Map.of(),
+        false);
   }
 
   /** An adapter that changes all its layers. */

@@ -29,6 +29,8 @@ class StepArithmeticTest {
           true,
           List.of(AttentionLayer.ALL, 2),
           "model.layers",
+          "model.embed_tokens",
+          "lm_head",
           List.of(new ModelShape.LinearShape("q", 4, 6)),
           100);
 

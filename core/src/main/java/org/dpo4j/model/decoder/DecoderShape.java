@@ -41,6 +41,8 @@ final class DecoderShape {
         config.head().tied(),
         config.layers().stream().map(LayerConfig::window).toList(),
         config.blocks(),
+        config.embedding().path(),
+        config.head().name(),
         linears,
         model.parameters().count());
   }
