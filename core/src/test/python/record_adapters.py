@@ -5,8 +5,9 @@ FIXTURES holds models/ and pairs32.jsonl; WORK is a scratch folder. Needs trl 1.
 torch 2.10.0.
 
 TRL refuses sync_ref_model with an adapter. It keeps a second adapter, "ref", beside one that is trained further; here
-the arithmetic of its SyncRefModelCallback is done on the weights of the two. PEFT allows one adapter with biases, so
-with these the reference is a second model with its own adapter.
+the arithmetic of its SyncRefModelCallback is done on the weights of the two. PEFT allows one adapter with biases, and
+TRL copies no factors of an embedding table into "ref", so with these the reference is a second model with its own
+adapter.
 """
 
 import json
@@ -29,6 +30,7 @@ ADAPTERS = {
         "llama",
         dict(r=4, lora_alpha=16, target_modules=["q_proj", "v_proj", "down_proj"], use_dora=True),
     ),
+    "qwen3-embedding": ("qwen3", dict(r=2, lora_alpha=4, target_modules=["embed_tokens", "q_proj"])),
     "gpt2-dora": ("gpt2", dict(r=4, lora_alpha=8, target_modules=["c_attn", "c_proj"], use_dora=True)),
 }
 RUNS = {
@@ -36,6 +38,7 @@ RUNS = {
     "bias": ("gpt2-bias", {}),
     "bias_only": ("gpt2-bias-only", {"weight_decay": 0.1}),
     "dora": ("llama-dora", {}),
+    "embedding": ("qwen3-embedding", {"weight_decay": 0.1}),
     "dora_gpt2": ("gpt2-dora", {"weight_decay": 0.1}),
 }
 COMMON = {
@@ -91,7 +94,7 @@ def make(fixtures, name):
             if parameter.requires_grad:
                 # Of magnitudes a few percent: they are norms of rows.
                 parameter.add_(0.02 * torch.randn_like(parameter))
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "README.md").unlink()
     config = json.loads((folder / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = "models/" + model_name
@@ -126,8 +129,8 @@ def record(run, fixtures, work):
     name, settings = RUNS[run]
     make(fixtures, name)
     config = COMMON | settings
-    biases = "bias" in name
-    reference = adapted(fixtures, name).get_base_model() if biases else None
+    apart = "bias" in name or "embedding" in name
+    reference = adapted(fixtures, name).get_base_model() if apart else None
     trainer = InOrder(
         model=adapted(fixtures, name, is_trainable=True),
         ref_model=reference,

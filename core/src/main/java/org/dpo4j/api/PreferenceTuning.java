@@ -620,6 +620,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Keeps embedding table and head one matrix where they are (PEFT's {@code ensure_weight_tying}):
+   * one adapter, or one copy that is trained in full, serves both uses.
+   *
+   * @param on false by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraEnsureWeightTying(boolean on) {
+    return with("lora_ensure_weight_tying", on);
+  }
+
+  /**
    * Sets other ranks for some layers.
    *
    * @param ranks from layer names or regular expressions

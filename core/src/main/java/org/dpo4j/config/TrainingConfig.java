@@ -322,6 +322,11 @@ public record TrainingConfig(
           Optional<LoraConfig.Bias> loraBias,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
+      @Option(
+              value = "false",
+              help = "embedding and head that are one matrix stay one",
+              aliases = "ensure_weight_tying")
+          boolean loraEnsureWeightTying,
       @Option(help = "rank per layer, as q_proj=8,v_proj=4") Optional<List<String>> loraRankPattern,
       @Option(help = "alpha per layer, as q_proj=16") Optional<List<String>> loraAlphaPattern,
       @Option(value = "false", help = "rank-stabilized LoRA: the scale is alpha / sqrt(rank)")

@@ -16,7 +16,9 @@ import org.dpo4j.DpoException;
 import org.dpo4j.OptionText;
 import org.dpo4j.data.FileFailure;
 import org.dpo4j.model.Activation;
+import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
+import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.tokenizer.TokenizerParts;
 import org.dpo4j.weights.StreamedModel;
 
@@ -124,13 +126,14 @@ public final class GgufExport {
    */
   public static GgufExport ofAdapter(String name, StreamedModel model) {
     Architecture architecture = architecture(model);
-    LoraConfig lora = model.adapter().orElseThrow().model().config();
-    if (lora.dora()
-        || lora.bias() != LoraConfig.Bias.NONE
-        || !model.adapter().orElseThrow().model().plan().saved().isEmpty()) {
+    LoraModel adapter = model.adapter().orElseThrow().model();
+    if (adapter.config().dora()
+        || adapter.config().bias() != LoraConfig.Bias.NONE
+        || adapter.plan().layers().stream().anyMatch(AdapterSlot::isTable)
+        || !adapter.plan().saved().isEmpty()) {
       throw new DpoException(
           OptionText.of(
-              "the adapter has more than pairs of matrices (DoRA, biases or modules trained in full), for which GGUF has no form; leave {adapter_only} out, which merges it"));
+              "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding table, biases or modules trained in full), for which GGUF has no form; leave {adapter_only} out, which merges it"));
     }
     GgufMetadata metadata =
         new GgufMetadata()

@@ -3,7 +3,10 @@ package org.dpo4j.model;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/** The point of a linear layer at which an adapter changes the output. */
+/**
+ * The point of a linear layer, or of an embedding table, at which an adapter changes the output. A
+ * table is the matrix of a linear layer without a bias whose input selects one entry.
+ */
 public final class AdapterSlot {
 
   /**
@@ -20,17 +23,33 @@ public final class AdapterSlot {
 
     /** The magnitudes; null for none and if the adapter is off. */
     @Nullable Magnitudes magnitudes();
+
+    /**
+     * What the adapter of an embedding table adds to the entries that are looked up, shape (tokens,
+     * out); null if it is off or on another layer.
+     *
+     * @param index of the entries, int64, shape (tokens)
+     * @param padding an entry that gets no gradient, as in {@link CausalLm.EmbeddingTable}
+     */
+    default @Nullable Tensor entries(Tensor index, int padding) {
+      return null;
+    }
+
+    /** Adds to the adapter's gradients, given that with respect to {@link #entries}. */
+    default void addGradient(Tensor index, int padding, Tensor gradient) {}
   }
 
   private final String path;
   private final Tensor weight;
   private final boolean transposed;
+  private final boolean table;
   private @Nullable Adapter adapter;
 
-  AdapterSlot(String path, Tensor weight, boolean transposed) {
+  AdapterSlot(String path, Tensor weight, boolean transposed, boolean table) {
     this.path = path;
     this.weight = weight;
     this.transposed = transposed;
+    this.table = table;
   }
 
   /** The layer's path in the model, as in {@code model.layers.0.self_attn.q_proj}. */
@@ -43,9 +62,14 @@ public final class AdapterSlot {
     return weight;
   }
 
-  /** Whether the matrix is stored as (in, out), as in GPT-2. */
+  /** Whether the matrix is stored as (in, out), as in GPT-2 and in embedding tables. */
   public boolean transposed() {
     return transposed;
+  }
+
+  /** Whether this is an embedding table, whose input are the numbers of its entries. */
+  public boolean isTable() {
+    return table;
   }
 
   /** Width of the layer's input. */
@@ -73,6 +97,11 @@ public final class AdapterSlot {
   /** Removes the adapter. */
   public void detach() {
     adapter = null;
+  }
+
+  /** The adapter of a table; null for none. */
+  @Nullable Adapter adapter() {
+    return adapter;
   }
 
   /** The product that the adapter adds to the output, or null if it adds nothing. */

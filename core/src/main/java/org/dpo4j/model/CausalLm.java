@@ -29,18 +29,26 @@ public interface CausalLm extends AutoCloseable {
    * @param scale factor of the rows
    * @param padding a row that receives no gradient from the table, as {@code padding_idx} of
    *     PyTorch's {@code Embedding}; {@link #NONE} for no such row
+   * @param slot for an adapter; null for none
    */
-  record EmbeddingTable(Tensor table, boolean byPosition, int offset, double scale, int padding) {
+  record EmbeddingTable(
+      Tensor table,
+      boolean byPosition,
+      int offset,
+      double scale,
+      int padding,
+      @Nullable AdapterSlot slot) {
     public static final int NONE = -1;
 
     /** A table of positions. */
     public static EmbeddingTable ofPositions(Tensor table, int offset) {
-      return new EmbeddingTable(table, true, offset, 1, NONE);
+      return new EmbeddingTable(table, true, offset, 1, NONE, null);
     }
 
     /** A table of tokens. */
-    public static EmbeddingTable ofTokens(Tensor table, double scale, int padding) {
-      return new EmbeddingTable(table, false, 0, scale, padding);
+    public static EmbeddingTable ofTokens(
+        Tensor table, double scale, int padding, @Nullable AdapterSlot slot) {
+      return new EmbeddingTable(table, false, 0, scale, padding, slot);
     }
 
     private Tensor index(Tensor ids, Tensor positions) {
@@ -50,19 +58,40 @@ public interface CausalLm extends AutoCloseable {
 
     /** The rows that tokens select, shape (tokens, hidden). */
     Tensor rows(Tensor ids, Tensor positions) {
-      Tensor rows =
-          Matrix.widened(torch.embedding(table, index(ids, positions), padding, false, false));
+      Tensor index = index(ids, positions);
+      Tensor own = Matrix.widened(torch.embedding(table, index, padding, false, false));
+      AdapterSlot.Adapter adapter = adapter();
+      Tensor added = adapter == null ? null : adapter.entries(index, padding);
+      Tensor rows = added == null ? own : own.add_(added);
       return scale == 1 ? rows : rows.mul(Tensors.scalar(scale));
     }
 
-    /** Adds to the table's gradient, given the gradient with respect to {@link #rows}. */
+    private AdapterSlot.@Nullable Adapter adapter() {
+      return slot == null ? null : slot.adapter();
+    }
+
+    /**
+     * Adds to the gradients of the table and of its adapter, where they are trained.
+     *
+     * @param gradient with respect to {@link #rows}
+     */
     void addGradient(Tensor ids, Tensor positions, Tensor gradient) {
+      AdapterSlot.Adapter adapter = adapter();
+      if (!table.requires_grad() && adapter == null) {
+        return;
+      }
       Tensor index = index(ids, positions);
-      Tensor passed =
-          padding == NONE
-              ? gradient
-              : gradient.masked_fill(index.eq(new Scalar(padding)).unsqueeze(1), new Scalar(0));
-      table.grad().index_add_(0, index, scale == 1 ? passed : passed.mul(Tensors.scalar(scale)));
+      Tensor scaled = scale == 1 ? gradient : gradient.mul(Tensors.scalar(scale));
+      if (adapter != null) {
+        adapter.addGradient(index, padding, scaled);
+      }
+      if (table.requires_grad()) {
+        Tensor passed =
+            padding == NONE
+                ? scaled
+                : scaled.masked_fill(index.eq(new Scalar(padding)).unsqueeze(1), new Scalar(0));
+        table.grad().index_add_(0, index, passed);
+      }
     }
   }
 

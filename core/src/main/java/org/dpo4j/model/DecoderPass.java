@@ -260,9 +260,7 @@ public final class DecoderPass implements AutoCloseable {
               ? predicting.scatter(gradient)
               : backwardThroughBlocks(gradient, blockDone);
       for (CausalLm.EmbeddingTable table : model.embeddingTables()) {
-        if (table.table().requires_grad()) {
-          table.addGradient(ids, positions, byEmbedded);
-        }
+        table.addGradient(ids, positions, byEmbedded);
       }
     }
   }

@@ -19,6 +19,8 @@ import java.util.stream.Collectors;
  * @param windows attention window of each layer, as in {@link AttentionLayer}; 0 for a layer
  *     without attention
  * @param blocks path of the blocks, as in {@code model.layers}
+ * @param table path of the tokens' embedding table
+ * @param head path of the head
  * @param linears the linear layers of each block that an adapter can be on, without biases
  * @param parameters number of weights; a tied head counts once
  */
@@ -33,6 +35,8 @@ public record ModelShape(
     boolean tiedHead,
     List<Integer> windows,
     String blocks,
+    String table,
+    String head,
     List<List<LinearShape>> linears,
     long parameters) {
 

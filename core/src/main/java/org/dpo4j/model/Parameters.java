@@ -27,6 +27,7 @@ public final class Parameters implements AutoCloseable {
 
   private final Map<String, Parameter> byName = new LinkedHashMap<>();
   private final List<AdapterSlot> slots = new ArrayList<>();
+  private final List<AdapterSlot> tableSlots = new ArrayList<>();
   private final IdentityHashMap<Tensor, Matrix> matrices = new IdentityHashMap<>();
   private final List<Tensor> scales = new ArrayList<>(); // of matrices in 8 bits
   private @Nullable Tensor like; // owned; null until it is needed
@@ -91,14 +92,31 @@ public final class Parameters implements AutoCloseable {
    * @param transposed whether the matrix is stored as (in, out)
    */
   public AdapterSlot slot(String path, Tensor weight, boolean transposed) {
-    AdapterSlot slot = new AdapterSlot(path, weight, transposed);
+    AdapterSlot slot = new AdapterSlot(path, weight, transposed, false);
     slots.add(slot);
     return slot;
   }
 
-  /** The linear layers that an adapter can add to, in the order of the model. */
+  /**
+   * Makes a slot for an adapter at an embedding table.
+   *
+   * @param path of the table: its name without {@code .weight}
+   * @param weight shape (entries, hidden)
+   */
+  public AdapterSlot tableSlot(String path, Tensor weight) {
+    AdapterSlot slot = new AdapterSlot(path, weight, true, true);
+    tableSlots.add(slot);
+    return slot;
+  }
+
+  /** The linear layers that an adapter can add to, in the order of the model; a tied head too. */
   public List<AdapterSlot> slots() {
     return List.copyOf(slots);
+  }
+
+  /** The embedding tables that an adapter can add to. */
+  public List<AdapterSlot> tableSlots() {
+    return List.copyOf(tableSlots);
   }
 
   public List<Parameter> all() {

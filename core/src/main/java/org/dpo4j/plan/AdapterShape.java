@@ -9,7 +9,8 @@ import org.dpo4j.model.lora.LoraConfig;
  * The sizes of what is trained in place of a model's own weights.
  *
  * @param parameters all trained numbers
- * @param factors those of the adapter's factors, each used once for every token
+ * @param factors those of the adapter's factors that are used once for every token, which the
+ *     entries of a table are not
  * @param ranks the sum of the ranks over all layers that have factors
  * @param magnitudes DoRA's: the sum of the outputs of all layers that have factors; else 0
  * @param frozenHead whether the head has nothing to train, neither its weights nor factors
@@ -18,7 +19,8 @@ public record AdapterShape(
     long parameters, long factors, long ranks, long magnitudes, boolean frozenHead) {
 
   private static final String HEAD = "(.*\\.)?(lm_head|embed_out)";
-  private static final String TABLE = "(.*\\.)?(embed_tokens|embed_in|wte|word_embeddings)";
+  private static final String HEAD_OR_TABLE =
+      "(.*\\.)?(lm_head|embed_out|embed_tokens|embed_in|wte|word_embeddings)";
 
   /**
    * The sizes of an adapter on a model. Of modules that are trained in full, embedding table and
@@ -36,29 +38,39 @@ public record AdapterShape(
                   new ModelShape.LinearShape(block + linear.path(), linear.in(), linear.out()))
           .forEach(linears::add);
     }
-    if (!shape.tiedHead()) {
-      linears.add(
-          new ModelShape.LinearShape(LoraConfig.HEAD, shape.hiddenSize(), shape.vocabSize()));
+    boolean tiedHead = shape.tiedHead() && config.adaptsTied();
+    if (!tiedHead) {
+      linears.add(new ModelShape.LinearShape(shape.head(), shape.hiddenSize(), shape.vocabSize()));
     }
     long factors = 0;
     long ranks = 0;
     long outputs = 0;
+    long ofTable = 0;
+    if (tiedHead || config.adaptsTable(shape.table())) {
+      long rank = config.rank(shape.table());
+      ofTable = rank * (shape.vocabSize() + shape.hiddenSize());
+      factors += rank * shape.hiddenSize() + (tiedHead ? ofTable : 0);
+      ranks += tiedHead ? rank : 0;
+    }
+    long parameters = 0;
     for (ModelShape.LinearShape linear : linears) {
       if (config.adapts(linear.path())) {
         int rank = config.rank(linear.path());
         factors += rank * (linear.in() + linear.out());
+        parameters += rank * (linear.in() + linear.out());
         ranks += rank;
         outputs += linear.out();
       }
     }
-    long heads = config.modulesToSave().stream().filter(name -> name.matches(HEAD)).count();
-    long tables = config.modulesToSave().stream().filter(name -> name.matches(TABLE)).count();
+    long heads = named(config, shape.tiedHead() ? HEAD_OR_TABLE : HEAD);
+    long matrices = shape.tiedHead() ? Math.min(1, heads) : named(config, HEAD_OR_TABLE);
     long magnitudes = config.dora() ? outputs : 0;
-    return new AdapterShape(
-        factors + magnitudes + (heads + tables) * shape.headWeights() + biases,
-        factors,
-        ranks,
-        magnitudes,
-        heads == 0 && (shape.tiedHead() || !config.adapts(LoraConfig.HEAD)));
+    parameters += ofTable + magnitudes + matrices * shape.headWeights() + biases;
+    boolean adapted = tiedHead || config.adapts(shape.head());
+    return new AdapterShape(parameters, factors, ranks, magnitudes, heads == 0 && !adapted);
+  }
+
+  private static long named(LoraConfig config, String modules) {
+    return config.modulesToSave().stream().filter(name -> name.matches(modules)).count();
   }
 }

@@ -107,6 +107,7 @@ public final class MergeRun {
       ElementType own = config.saveDtype().elementType(loaded.checkpoint().dtype());
       DiskNeed.ofModel(loaded.checkpoint(), Saving.largest(config.saveDtype(), own))
           .require(config.outputDir(), disk, 0);
+      adapter.model().requireMergeable();
       float[] without = logits(adapter.model().base());
       float[] with = logits(adapter.model());
       boolean exact = own == ElementType.F32;

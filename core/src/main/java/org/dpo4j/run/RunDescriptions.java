@@ -190,7 +190,7 @@ final class RunDescriptions {
     return String.format(
         Locale.ROOT,
         "%s, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
-            + " layers (%s)%s",
+            + " layers (%s)%s%s",
         lora.dora() ? "DoRA" : "LoRA",
         trained,
         all,
@@ -202,6 +202,7 @@ final class RunDescriptions {
         config.lora().disableDropout() && lora.dropout() > 0 ? " off (disable_dropout)" : "",
         model.plan().layers().size(),
         String.join(", ", LoraPlan.lastParts(model.plan().layers())),
+        model.plan().tiedHead() == null ? "" : " and the tied head",
         biases(lora.bias())
             + (lora.modulesToSave().isEmpty()
                 ? ""

@@ -156,7 +156,7 @@ final class TrainedAdapter {
           wanted.checked(
               w -> {
                 LoraPlan made = LoraPlan.of(lora, model);
-                made.requireAllUsed(lora);
+                made.requireAllUsed(lora, model);
                 return made;
               });
       wanted.noteExclusions(lora.layers(), model, output);
@@ -180,7 +180,8 @@ final class TrainedAdapter {
         options.loraBias().orElse(LoraConfig.Bias.NONE),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
-        alphas());
+        alphas(),
+        options.loraEnsureWeightTying());
   }
 
   private PeftAdapter create(LoadedModel base, RandomNumbers random) {
@@ -259,7 +260,7 @@ final class TrainedAdapter {
 
   /** PEFT is silent where some module has the name, be it one that no adapter is on anyway. */
   private void noteExclusions(LayerChoice layers, CausalLm model, RunOutput output) {
-    LoraPlan.excludingNothing(layers, model.parameters().slots())
+    LoraPlan.excludingNothing(layers, model.parameters())
         .forEach(
             name ->
                 output.note(
@@ -277,7 +278,7 @@ final class TrainedAdapter {
     }
     List<String> unmatched = plan.unmatched(given.get());
     for (String name : unmatched) {
-      LoraPlan.removing(choice, name, model.parameters().slots())
+      LoraPlan.removing(choice, name, model.parameters())
           .ifPresent(
               setting -> {
                 throw new UsageException(
@@ -291,15 +292,11 @@ final class TrainedAdapter {
       throw new UsageException(
           "lora_target_modules",
           "must name linear layers that the adapter is on",
-          "%s names none%s"
-              .formatted(
-                  String.join(", ", unmatched),
-                  unmatched.contains("lm_head")
-                      ? "; a head that is the embedding table (tie_word_embeddings) can have none"
-                      : ""),
+          "%s names none".formatted(String.join(", ", unmatched)),
           "");
     }
     plan.layers().stream()
+        .filter(layer -> !layer.isTable() || plan.tiedHead() == null) // the head brings it along
         .map(AdapterSlot::path)
         .filter(path -> !given.get().matches(path))
         .findFirst()
@@ -328,6 +325,9 @@ final class TrainedAdapter {
     require("lora_rank_pattern", options.loraRankPattern().map(p -> ranks()), has.rankPattern());
     require(
         "lora_alpha_pattern", options.loraAlphaPattern().map(p -> alphas()), has.alphaPattern());
+    if (options.loraEnsureWeightTying()) {
+      require("lora_ensure_weight_tying", Optional.of(true), has.ensureWeightTying());
+    }
     if (options.useRslora()) {
       require("use_rslora", Optional.of(true), has.rsLora());
     }

@@ -341,4 +341,9 @@ public final class Tensors {
   public static void free(Tensor tensor) {
     tensor.close();
   }
+
+  /** The address of a tensor's first element, which tells whether two tensors share it. */
+  public static long address(Tensor tensor) {
+    return tensor.data_ptr().address();
+  }
 }

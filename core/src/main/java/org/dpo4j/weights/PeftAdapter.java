@@ -16,10 +16,12 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.data.FileFailure;
+import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
+import org.dpo4j.model.lora.LoraPlan;
 import org.dpo4j.model.lora.LoraSettingException;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
@@ -88,7 +90,7 @@ public final class PeftAdapter implements AutoCloseable {
     try (StrictLoad load =
         StrictLoad.wide(
             checkpoint,
-            RULES,
+            rules(config, base),
             "%s and the weights must be of one adapter, and of the model in %s"
                 .formatted(CONFIG, base.folder().path()))) {
       ParameterSource source =
@@ -97,11 +99,44 @@ public final class PeftAdapter implements AutoCloseable {
       try {
         Set<String> read = Set.copyOf(load.finish().inFile().values());
         requireUnchangedBase(checkpoint, read, base);
+        requireTied(checkpoint, model);
       } catch (DpoException e) {
         model.close();
         throw e;
       }
       return new PeftAdapter(model, json.copy(), checkpoint.metadata(BASE_SHA256));
+    }
+  }
+
+  /** PEFT stores what it ties under the head's path too. */
+  private static WeightRules rules(LoraConfig config, LoadedModel base) {
+    AdapterSlot head = base.model().head().slot();
+    boolean ties = config.savesTied() || config.adaptsTied();
+    if (head == null || !ties || LoraPlan.tiedTable(base.model()) == null) {
+      return RULES;
+    }
+    Pattern copies =
+        Pattern.compile(
+            RULES.buffers()
+                + "|"
+                + Pattern.quote(PREFIX + head.path())
+                + "(\\.lora_[AB]|\\.modules_to_save)?(\\.default)?\\.weight");
+    return new WeightRules(Map.of(), copies, Optional.empty(), Set.of());
+  }
+
+  private static void requireTied(Checkpoint checkpoint, LoraModel model) {
+    try (TensorScope scope = TensorScope.open()) {
+      model
+          .copiesAtTiedHead()
+          .forEach(
+              (name, expected) -> {
+                String stored = nameInFile(checkpoint, name);
+                if (checkpoint.has(stored) && !values(checkpoint, stored).equal(expected.cpu())) {
+                  throw new DpoException(
+                      "[%s] weights: %s must be what the embedding table has, which ensure_weight_tying ties it to, but differs; PEFT leaves the two apart on models in 16 bits"
+                          .formatted(checkpoint.folder(), stored));
+                }
+              });
     }
   }
 
@@ -112,7 +147,7 @@ public final class PeftAdapter implements AutoCloseable {
       if (!RULES.isBuffer(stored) || read.contains(stored) || stored.contains(ORIGINAL)) {
         continue;
       }
-      String name = stored.replace(BASE_LAYER, "").substring(PREFIX.length());
+      String name = inModel(stored.replace(BASE_LAYER, "").substring(PREFIX.length()), base);
       boolean same =
           base.names().inFile().containsKey(name)
               && holds(checkpoint, stored, base.checkpoint(), base.names().nameInFile(name));
@@ -122,6 +157,15 @@ public final class PeftAdapter implements AutoCloseable {
                 .formatted(checkpoint.folder(), stored, name, base.folder().path()));
       }
     }
+  }
+
+  /** The name of a weight in the model, where a tied head is the embedding table. */
+  private static String inModel(String name, LoadedModel base) {
+    AdapterSlot head = base.model().head().slot();
+    AdapterSlot table = LoraPlan.tiedTable(base.model());
+    return head != null && table != null && name.equals(head.path() + ".weight")
+        ? table.path() + ".weight"
+        : name;
   }
 
   private static boolean holds(
@@ -191,6 +235,9 @@ public final class PeftAdapter implements AutoCloseable {
   private static String nameInFile(Checkpoint checkpoint, String name) {
     String plain = PREFIX + name;
     int dot = plain.lastIndexOf('.');
+    if (name.contains(LoraModel.OF_TABLE)) {
+      return checkpoint.has(plain) ? plain : plain + ".default";
+    }
     if (name.endsWith(LoraModel.MAGNITUDES)) {
       return Stream.of(plain, plain + ".weight", plain + ".default.weight", plain + ".default")
           .filter(checkpoint::has)
@@ -219,7 +266,7 @@ public final class PeftAdapter implements AutoCloseable {
   public static PeftAdapter create(LoraConfig config, LoadedModel base, RandomNumbers random) {
     LoraModel model = new LoraModel(base.model(), config, LoraModel.fresh(base.model(), random));
     try {
-      model.plan().requireAllUsed(config);
+      model.plan().requireAllUsed(config, base.model());
     } catch (DpoException e) {
       model.close();
       throw e;
@@ -309,11 +356,14 @@ public final class PeftAdapter implements AutoCloseable {
               + FileFailure.reason(e, FileFailure.file(e, folder)),
           e);
     }
-    SafetensorsWriter.write(
-        folder.resolve(Checkpoint.ADAPTER),
-        tensors,
-        type,
-        Map.of(BASE_SHA256, base.checkpoint().sha256()));
+    try (TensorScope scope = TensorScope.open()) {
+      model.copiesAtTiedHead().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
+      SafetensorsWriter.write(
+          folder.resolve(Checkpoint.ADAPTER),
+          tensors,
+          type,
+          Map.of(BASE_SHA256, base.checkpoint().sha256()));
+    }
   }
 
   /** The name of a trained weight in the file. */

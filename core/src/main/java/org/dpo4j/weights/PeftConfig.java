@@ -43,6 +43,7 @@ final class PeftConfig {
   private static final String EXCLUDED = "exclude_modules";
   private static final String BLOCKS = "layers_to_transform";
   private static final String CONTAINERS = "layers_pattern";
+  private static final String TYING = "ensure_weight_tying";
   private static final String ALL_LINEAR = "all-linear";
 
   private static final List<String> QUERY_AND_VALUE = List.of("q_proj", "v_proj");
@@ -74,7 +75,6 @@ final class PeftConfig {
           "alora_invocation_tokens",
           "arrow_config",
           "corda_config",
-          "ensure_weight_tying",
           "eva_config",
           "kasa_config",
           "layer_replication",
@@ -107,6 +107,7 @@ final class PeftConfig {
       List.of(
           "alpha_pattern",
           "bias",
+          TYING,
           EXCLUDED,
           "init_lora_weights",
           CONTAINERS,
@@ -207,7 +208,8 @@ final class PeftConfig {
           LoraConfig.Bias.valueOf(json.text("bias", "none").toUpperCase(Locale.ROOT)),
           texts(json, "modules_to_save", tree.path("modules_to_save")),
           ranks(json, tree.path("rank_pattern")),
-          alphas(json, tree.path("alpha_pattern")));
+          alphas(json, tree.path("alpha_pattern")),
+          json.flag(TYING, false));
     } catch (PatternSyntaxException e) {
       throw new DpoException(
           "["
@@ -391,12 +393,15 @@ final class PeftConfig {
     json.putNull("auto_mapping");
     json.put("base_model_name_or_path", base.toString());
     json.put("bias", config.bias().name().toLowerCase(Locale.ROOT));
+    json.put(TYING, config.ensureWeightTying());
     if (config.layers().excluded() instanceof TargetModules.Matching matching) {
       json.put(EXCLUDED, matching.expression());
     } else {
       list(json, EXCLUDED, config.layers().excluded().words(), ArrayNode::add);
     }
-    json.put("fan_in_fan_out", plan.layers().get(0).transposed());
+    json.put(
+        "fan_in_fan_out",
+        plan.layers().stream().anyMatch(layer -> layer.transposed() && !layer.isTable()));
     json.put("inference_mode", true);
     json.put("init_lora_weights", true);
     list(json, CONTAINERS, config.layers().containers(), ArrayNode::add);

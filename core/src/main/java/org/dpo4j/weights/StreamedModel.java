@@ -39,8 +39,10 @@ public final class StreamedModel implements AutoCloseable {
   private StreamedModel(DecoderConfig decoder, LoadedModel skeleton) {
     this.decoder = decoder;
     this.skeleton = skeleton;
-    skeleton.model().parameters().all().forEach(p -> parameters.put(p.name(), p));
-    skeleton.model().parameters().slots().forEach(slot -> slots.put(slot.path() + WEIGHT, slot));
+    Parameters all = skeleton.model().parameters();
+    all.all().forEach(p -> parameters.put(p.name(), p));
+    all.slots().forEach(slot -> slots.put(slot.path() + WEIGHT, slot));
+    all.tableSlots().forEach(slot -> slots.put(slot.path() + WEIGHT, slot));
   }
 
   /**
@@ -68,7 +70,7 @@ public final class StreamedModel implements AutoCloseable {
    *
    * @param option that names the folder, for messages
    * @throws UsageException if there is no such folder
-   * @throws DpoException if it is not an adapter of this model
+   * @throws DpoException if it is not an adapter of this model, or one that cannot be merged
    */
   public PeftAdapter adapt(String option, Path folder) {
     if (adapter != null) {
@@ -76,6 +78,7 @@ public final class StreamedModel implements AutoCloseable {
     }
     PeftAdapter opened = PeftAdapter.open(option, folder, skeleton);
     adapter = opened;
+    opened.model().requireMergeable();
     opened.model().plan().layers().forEach(slot -> adapted.add(slot.path() + WEIGHT));
     opened.model().plan().saved().forEach(parameter -> trained.add(parameter.name()));
     return opened;
@@ -108,10 +111,10 @@ public final class StreamedModel implements AutoCloseable {
     return parameter(parameter).tensor().shape();
   }
 
-  /** Whether a weight is a matrix that is stored as (in, out). */
+  /** Whether a weight is a matrix of a linear layer that is stored as (in, out). */
   public boolean transposed(String parameter) {
     AdapterSlot slot = slots.get(parameter);
-    return slot != null && slot.transposed();
+    return slot != null && slot.transposed() && !slot.isTable();
   }
 
   /**

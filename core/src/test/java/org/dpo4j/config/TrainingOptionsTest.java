@@ -83,6 +83,7 @@ class TrainingOptionsTest {
           Map.entry("adam_beta2", "0.95"),
           Map.entry("adam_epsilon", "1e-6"),
           Map.entry("lora_bias", "lora_only"),
+          Map.entry("lora_ensure_weight_tying", "true"),
           Map.entry("use_dora", "true"),
           Map.entry("max_grad_norm", "0.5"),
           Map.entry("on_nan", "skip"),

@@ -90,6 +90,8 @@ class TrlPageTest {
         | fields that Parquet fills in with null, as in `arguments` of tool calls | rendered as `null` | taken as not written, as from JSON |
         | `tokenizer.json` | parts of it replaced for some tokenizer classes | as it stands, or with `tokenizer_source transformers` as there; see [tokens](tokens.md) |
         | the reference of a new adapter with `lora_bias` (PEFT's `bias`) | has the trained biases unless it is precomputed | has those of the start |
+        | the reference of an adapter on the embedding table that is trained on | lacks the table's factors: names that end in `.default` are not copied | has them |
+        | one adapter of a tied embedding table and head (`ensure_weight_tying`) | updated twice in a step, once for each use | updated once, by both uses together ([adapters](adapters.md#embedding-table-and-head)) |
         | prefix tuning and other adapters | PEFT's | refused by name |
 
         ## Honoured

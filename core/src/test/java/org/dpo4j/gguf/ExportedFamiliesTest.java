@@ -478,7 +478,8 @@ class ExportedFamiliesTest {
         LoraConfig.Bias.NONE,
         saved,
         Map.of(),
-        Map.of());
+        Map.of(),
+        false);
   }
 
   /** An adapter that changes all its layers. */
@@ -624,23 +625,27 @@ class ExportedFamiliesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"dora", "bias", "saved"})
+  @ValueSource(strings = {"dora", "bias", "saved", "table"})
   void anAdapterThatIsMoreThanPairsIsRefusedAlone(String what) throws IOException {
     Path model =
-        ExportedModels.copy(what.equals("saved") ? "llama_default" : "models/llama", folder);
+        ExportedModels.copy(
+            List.of("saved", "table").contains(what) ? "llama_default" : "models/llama", folder);
     Path adapter =
-        what.equals("saved")
-            ? adapter(model, config(false, false, List.of("embed_tokens")))
-            : ModelFolders.fixture(
-                "adapters/" + (what.equals("dora") ? "llama-dora" : "gpt2-bias"));
+        switch (what) {
+          case "saved" -> adapter(model, config(false, false, List.of("embed_tokens")));
+          case "table" -> ModelFolders.fixture("adapters/embeddings/table");
+          default ->
+              ModelFolders.fixture(
+                  "adapters/" + (what.equals("dora") ? "llama-dora" : "gpt2-bias"));
+        };
     Path own = what.equals("bias") ? ExportedModels.copy("models/gpt2", folder) : model;
     try (StreamedModel streamed = StreamedModel.open("model", own)) {
       streamed.adapt("adapter", adapter);
       assertThatThrownBy(() -> GgufExport.ofAdapter("adapter", streamed))
           .isInstanceOf(DpoException.class)
           .hasMessage(
-              "the adapter has more than pairs of matrices (DoRA, biases or modules trained in"
-                  + " full), for which GGUF has no form; leave adapter_only out, which merges it");
+              "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding"
+                  + " table, biases or modules trained in full), for which GGUF has no form; leave adapter_only out, which merges it");
     }
   }
 }

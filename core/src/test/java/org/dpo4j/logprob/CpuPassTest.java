@@ -7,6 +7,7 @@ import static org.dpo4j.Closeness.relative;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
@@ -152,6 +153,46 @@ class CpuPassTest {
     }
   }
 
+  /** Of table and head: two adapters, or one for both where the two are one matrix. */
+  @ParameterizedTest
+  @EnumSource
+  void anAdapterOnTheEmbeddingTableGetsItsGradients(SmallModel kind) {
+    for (boolean tying : new boolean[] {false, true}) {
+      try (CausalLm base = kind.create(ElementType.F64, 2)) {
+        List<String> ends =
+            List.of(
+                base.parameters().tableSlots().get(0).path(),
+                Objects.requireNonNull(base.head().slot()).path());
+        LoraConfig config =
+            new LoraConfig(
+                3,
+                5,
+                0.5,
+                false,
+                false,
+                new LayerChoice(new TargetModules.Named(ends)),
+                LoraConfig.Bias.NONE,
+                List.of(),
+                Map.of(),
+                Map.of(),
+                tying);
+        RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));
+        try (LoraModel model = new LoraModel(base, config, random)) {
+          for (int threads : new int[] {1, 2, 3}) {
+            Engine.setThreads(threads);
+            assertAgreement(model, LogProbEngine.Purpose.TRAINING, HeadPass.Sizes.DEFAULT);
+            assertAgreement(model, TRAINING[1], new HeadPass.Sizes(0, 1, 5, 5));
+          }
+          model.enableDropout();
+          double[] expected = dropped(model, LogProbEngine.autograd(), TRAINING[0], 7);
+          assertThat(dropped(model, LogProbEngine.cpu(), TRAINING[0], 7))
+              .usingElementComparator(relative(1e-9))
+              .containsExactly(expected);
+        }
+      }
+    }
+  }
+
   /** Without dropout and with it, where the layer's own product is computed twice. */
   @ParameterizedTest
   @EnumSource
@@ -171,7 +212,8 @@ class CpuPassTest {
             LoraConfig.Bias.ALL,
             List.of(),
             Map.of(),
-            Map.of());
+            Map.of(),
+            false);
     try (CausalLm base = kind.create(ElementType.F64, 2)) {
       ParameterSource copies = base.parameters().copies();
       RandomParameters random = new RandomParameters(ElementType.F64, new RandomNumbers(4));

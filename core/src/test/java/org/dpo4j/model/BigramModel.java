@@ -38,7 +38,7 @@ public final class BigramModel implements CausalLm {
 
   @Override
   public List<EmbeddingTable> embeddingTables() {
-    return List.of(EmbeddingTable.ofTokens(table, 1, EmbeddingTable.NONE));
+    return List.of(EmbeddingTable.ofTokens(table, 1, EmbeddingTable.NONE, null));
   }
 
   @Override

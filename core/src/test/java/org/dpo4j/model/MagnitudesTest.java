@@ -14,7 +14,7 @@ class MagnitudesTest {
   /** W = (3 0; 0 2), b = (1 1), B A = (0 4; 0 0), so |V| = (5 2); m = (10 1). */
   private static double[] output(Node input, Node seen) {
     Tensor weight = Tensors.floats(3, 0, 0, 2).view(2, 2);
-    AdapterSlot slot = new AdapterSlot("fc", weight, false);
+    AdapterSlot slot = new AdapterSlot("fc", weight, false, false);
     Magnitudes magnitudes = new Magnitudes(Tensors.floats(10, 1), Tensors.floats(5, 2));
     slot.attach(
         new AdapterSlot.Adapter() {

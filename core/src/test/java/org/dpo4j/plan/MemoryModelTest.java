@@ -30,6 +30,7 @@ import org.dpo4j.weights.LoadedModel;
 import org.dpo4j.weights.ModelBlueprint;
 import org.dpo4j.weights.ModelFolders;
 import org.dpo4j.weights.ModelReader;
+import org.dpo4j.weights.PeftAdapter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -50,6 +51,8 @@ class MemoryModelTest {
           true,
           Collections.nCopies(10, AttentionLayer.ALL),
           "model.layers",
+          "model.embed_tokens",
+          "lm_head",
           Collections.nCopies(10, List.of(new ModelShape.LinearShape("q", 8, 8))),
           9000);
 
@@ -186,6 +189,22 @@ class MemoryModelTest {
     }
   }
 
+  @Test
+  void anAdapterOnTableOrHeadHasAsManyNumbersAsThePlanSays() throws IOException {
+    try (Stream<Path> adapters = Files.list(ModelFolders.fixture("adapters/embeddings"))) {
+      for (Path folder : adapters.toList()) {
+        Path base = ModelFolders.fixture(PeftAdapter.baseName("adapter", folder).orElseThrow());
+        try (LoadedModel loaded = ModelReader.open(base);
+            PeftAdapter adapter = PeftAdapter.open("adapter", folder, loaded)) {
+          ModelShape shape = ModelBlueprint.read("model", base).shape();
+          assertThat(AdapterShape.of(adapter.model().config(), shape, 0).parameters())
+              .as(folder.toString())
+              .isEqualTo(adapter.model().trained().count());
+        }
+      }
+    }
+  }
+
   /** DoRA holds the output of each layer with an adapter once more. */
   @Test
   void withDoraThePlanFindsTheOutputsToo() {
@@ -202,7 +221,8 @@ class MemoryModelTest {
             LoraConfig.Bias.NONE,
             List.of(),
             Map.of(),
-            Map.of());
+            Map.of(),
+            false);
     try (LoadedModel loaded = ModelReader.open(folder);
         LoraModel model =
             new LoraModel(

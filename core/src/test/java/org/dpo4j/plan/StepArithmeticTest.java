@@ -30,6 +30,8 @@ class StepArithmeticTest {
           true,
           List.of(AttentionLayer.ALL, 2),
           "model.layers",
+          "model.embed_tokens",
+          "lm_head",
           Collections.nCopies(2, List.of(new ModelShape.LinearShape("q", 4, 6))),
           100);
 

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.ScoreConfig;
@@ -209,6 +210,67 @@ class LoraRunTest {
             1e-2);
     assertMergesToTheSame(model, options);
     assertThat(out.toString(StandardCharsets.UTF_8)).contains("DoRA, ", "start check passed");
+  }
+
+  /** qwen3 has a head of its own, in llama it is the embedding table. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "qwen3 | embed_tokens,q_proj | '' | false | on 3 layers (embed_tokens, q_proj)",
+        "qwen3 | embed_tokens,lm_head | '' | false | on 2 layers (embed_tokens, lm_head)",
+        "llama | lm_head,q_proj | '' | true | on 3 layers (embed_tokens, q_proj) and the tied head",
+        "llama | q_proj | embed_tokens | true | whole modules: embed_tokens",
+        "llama | q_proj | lm_head | true | whole modules: lm_head",
+      })
+  void embeddingTableAndHeadAreTrainedAndMerged(
+      String model, String targets, String saved, boolean tying, String says) throws IOException {
+    Map<String, Object> options = new HashMap<>();
+    options.put("use_peft", true);
+    options.put("lora_r", 2);
+    options.put("lora_target_modules", targets);
+    options.put("lora_ensure_weight_tying", tying);
+    options.put("learning_rate", 1e-2);
+    if (!saved.isEmpty()) {
+      options.put("lora_modules_to_save", saved);
+    }
+    assertMergesToTheSame(model, options);
+    assertThat(out.toString(StandardCharsets.UTF_8)).contains(says, "start check passed");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"embed_tokens", "lm_head", "'embed_tokens,lm_head'"})
+  void whatAdaptsATiedTableForOneUseIsTrainedAndNotMerged(String targets) throws IOException {
+    train("adapter", Map.of("use_peft", true, "lora_target_modules", targets));
+    Map<String, Object> merging =
+        Map.of(
+            "model", fixture("models/llama"),
+            "adapter", folder.resolve("adapter"),
+            "output_dir", folder.resolve("merged"));
+    assertThatThrownBy(() -> MergeRun.run(MergeConfig.of(merging), output(out)))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("ensure_weight_tying must be true, with one alpha and rank, for an");
+    assertThat(folder.resolve("merged")).doesNotExist();
+    assertThat(chosen(fixture("models/llama"), folder.resolve("adapter")))
+        .isNotEqualTo(chosen(fixture("models/llama"), null));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "lora_modules_to_save | embed_tokens | lora_modules_to_save must not name model.embed_tok",
+        "lora_modules_to_save | embed_tokens | or set ensure_weight_tying to true",
+        "use_dora | true | use_dora works with layers of blocks but target_modules names model.emb",
+        "lora_ensure_weight_tying | true | lora_ensure_weight_tying needs embed_tokens or lm_head",
+      })
+  void whatATiedTableCannotHaveIsRefused(String option, String value, String says) {
+    String targets = option.equals("use_dora") ? "embed_tokens" : "q_proj";
+    Map<String, ?> options =
+        Map.of("use_peft", true, "lora_target_modules", targets, option, value);
+    assertThatThrownBy(() -> train("out", options))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining(says);
   }
 
   private void assertMergesToTheSame(String model, Map<String, ?> options) throws IOException {

@@ -95,6 +95,16 @@ class ResumeTest {
                 "sync_ref_model", true,
                 "ref_model_sync_steps", 2)),
         kind(
+            "adapter of a tied table",
+            Map.of(
+                "use_peft", true,
+                "lora_target_modules", "embed_tokens,q_proj",
+                "lora_ensure_weight_tying", true,
+                "disable_dropout", false,
+                "lora_dropout", 0.5,
+                "sync_ref_model", true,
+                "ref_model_sync_steps", 2)),
+        kind(
             "adapter with dropout",
             Map.of("use_peft", true, "disable_dropout", false, "lora_dropout", 0.5, "lora_r", 4)),
         kind(

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.AttentionBlock;
 import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.CausalLm;
@@ -134,6 +135,7 @@ public final class Decoder implements CausalLm {
   private final DecoderConfig config;
   private final Parameters parameters = new Parameters();
   private final Tensor embedding; // (vocab, hidden)
+  private final AdapterSlot tableSlot;
   private final @Nullable Tensor positions; // (offset + maxPositions, hidden)
   private final List<DecoderBlock> blocks = new ArrayList<>();
   private final Norm finalNorm;
@@ -146,6 +148,7 @@ public final class Decoder implements CausalLm {
     ParameterSource.Kind table = ParameterSource.Kind.EMBEDDING;
     embedding =
         parameters.take(source, config.embedding().table(), table, config.vocabSize(), hidden);
+    tableSlot = parameters.tableSlot(config.embedding().path(), embedding);
     EmbeddingConfig.Positions learned = config.embedding().positions();
     positions =
         learned == null
@@ -179,7 +182,11 @@ public final class Decoder implements CausalLm {
             ? parameters.take(
                 source, settings.name() + ".bias", ParameterSource.Kind.BIAS, vocabulary)
             : null;
-    return new Linear(parameters.matrix(embedding), false, bias, null);
+    return new Linear(
+        parameters.matrix(embedding),
+        false,
+        bias,
+        parameters.slot(settings.name(), embedding, false));
   }
 
   private DecoderBlock block(int number, ParameterSource source) {
@@ -316,7 +323,7 @@ public final class Decoder implements CausalLm {
   public List<EmbeddingTable> embeddingTables() {
     EmbeddingConfig settings = config.embedding();
     List<EmbeddingTable> tables = new ArrayList<>();
-    tables.add(EmbeddingTable.ofTokens(embedding, settings.scale(), settings.padding()));
+    tables.add(EmbeddingTable.ofTokens(embedding, settings.scale(), settings.padding(), tableSlot));
     if (positions != null && settings.positions() != null) {
       tables.add(EmbeddingTable.ofPositions(positions, settings.positions().offset()));
     }

@@ -46,6 +46,8 @@ final class DecoderShape {
         config.head().tied(),
         config.layers().stream().map(layer -> layer.recurrent() ? 0 : layer.window()).toList(),
         config.blocks(),
+        config.embedding().path(),
+        config.head().name(),
         linears,
         model.parameters().count());
   }

@@ -22,6 +22,11 @@ public record EmbeddingConfig(
    */
   public record Positions(String table, int offset) {}
 
+  /** The path of the tokens' table. */
+  String path() {
+    return table.replaceFirst("[.]weight$", "");
+  }
+
   /** The same with another name. */
   public EmbeddingConfig withTable(String name) {
     return new EmbeddingConfig(name, scale, padding, positions);

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -22,6 +23,8 @@ import java.util.regex.Pattern;
  * @param modulesToSave suffixes of the paths of modules whose weights are trained in full
  * @param rankPattern ranks by regular expression on the end of a path; the first match applies
  * @param alphaPattern alphas by regular expression, as for the ranks
+ * @param ensureWeightTying whether a head that is the embedding table stays it, where one of the
+ *     two is adapted or trained in full
  */
 public record LoraConfig(
     int rank,
@@ -33,7 +36,8 @@ public record LoraConfig(
     Bias bias,
     List<String> modulesToSave,
     Map<String, Integer> rankPattern,
-    Map<String, Double> alphaPattern) {
+    Map<String, Double> alphaPattern,
+    boolean ensureWeightTying) {
 
   /** Biases of the model that are trained in full, as PEFT's {@code bias}. */
   public enum Bias {
@@ -46,6 +50,9 @@ public record LoraConfig(
 
   /** The name of the output head. */
   public static final String HEAD = "lm_head";
+
+  /** The names at which PEFT keeps head and embedding table tied. */
+  static final Set<String> TIED = Set.of("embed_tokens", HEAD);
 
   public LoraConfig {
     modulesToSave = List.copyOf(modulesToSave);
@@ -73,7 +80,8 @@ public record LoraConfig(
         Bias.NONE,
         modulesToSave,
         rankPattern,
-        alphaPattern);
+        alphaPattern,
+        false);
   }
 
   /** The same on the layers of the targets in all blocks, with nothing left out. */
@@ -88,7 +96,28 @@ public record LoraConfig(
         bias,
         modulesToSave,
         rankPattern,
-        alphaPattern);
+        alphaPattern,
+        ensureWeightTying);
+  }
+
+  /** Whether a table that is the head as well is trained in full for both uses. */
+  public boolean savesTied() {
+    return ensureWeightTying && modulesToSave.stream().anyMatch(LoraConfig::namesTied);
+  }
+
+  /** Whether a table that is the head as well gets one adapter for both uses. */
+  public boolean adaptsTied() {
+    return ensureWeightTying && !savesTied() && layers.targets().namesTied();
+  }
+
+  /** Whether the last component of a path is a name at which PEFT ties. */
+  static boolean namesTied(String name) {
+    return TIED.contains(name.substring(name.lastIndexOf('.') + 1));
+  }
+
+  /** Whether the embedding table with this path gets an adapter. */
+  public boolean adaptsTable(String path) {
+    return !(layers.targets() instanceof TargetModules.AllLinear) && adapts(path);
   }
 
   /** Whether the linear layer with this path gets an adapter. */

@@ -2,9 +2,11 @@ package org.dpo4j.model.lora;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
@@ -61,8 +63,8 @@ public final class LoraModel implements CausalLm {
       return new Factors(
           layer,
           index,
-          value(values, path + A),
-          value(values, path + B),
+          value(values, path + endOfA(layer)),
+          value(values, path + endOfB(layer)),
           scale,
           magnitudes == null ? null : withNorms(value(values, path + MAGNITUDES)));
     }
@@ -83,6 +85,15 @@ public final class LoraModel implements CausalLm {
     /** Some rows of s B A. */
     Tensor product(long from, long to) {
       return Tensors.rows(b, 0, from, to).matmul(a).mul_(Tensors.scalar(scale));
+    }
+
+    LowRank lowRank() {
+      return new LowRank(a, b, scale);
+    }
+
+    /** Some columns of s B A, as rows of a table, shape (to - from, out). */
+    Tensor turned(long from, long to) {
+      return Tensors.rows(a, 1, from, to).t().matmul(b.t()).mul_(Tensors.scalar(scale));
     }
 
     /**
@@ -134,6 +145,115 @@ public final class LoraModel implements CausalLm {
     public @Nullable Magnitudes magnitudes() {
       return on.isEmpty() ? null : on.get(index).magnitudes();
     }
+
+    @Override
+    public @Nullable Tensor entries(Tensor chosen, int padding) {
+      return on.isEmpty() ? null : on.get(index).lowRank().rows(chosen, padding);
+    }
+
+    @Override
+    public void addGradient(Tensor chosen, int padding, Tensor gradient) {
+      if (!on.isEmpty()) {
+        on.get(index).lowRank().addGradient(chosen, padding, gradient);
+      }
+    }
+  }
+
+  /**
+   * The adapter of a table at the head that is the same table, as PEFT ties it: y = W x + b + s A^T
+   * B^T dropout(x).
+   */
+  private final class AttachedToHead implements AdapterSlot.Adapter {
+    private final int number; // among all layers, for dropout
+    private final int table; // index of the table's factors
+    private final double scale;
+
+    AttachedToHead(int number, int table, double scale) {
+      this.number = number;
+      this.table = table;
+      this.scale = scale;
+    }
+
+    @Override
+    public Node seen(Node input) {
+      return on.isEmpty() || !dropoutEnabled ? input : input.dropout(number, config.dropout());
+    }
+
+    @Override
+    public @Nullable Product product(Node seen) {
+      if (on.isEmpty()) {
+        return null;
+      }
+      Factors at = on.get(table);
+      Node low = new Linear(new Matrix(at.b()), true, null, null).apply(seen).times(scale);
+      return new Product(low, new Matrix(turned(at)));
+    }
+
+    @Override
+    public @Nullable Magnitudes magnitudes() {
+      return null;
+    }
+  }
+
+  /**
+   * A^T of a table's factors, shape (entries, rank): for autograd a view, and otherwise a weight of
+   * its own with the memory of A and of A's gradient, which lives as long as these.
+   */
+  private synchronized Tensor turned(Factors at) {
+    Tensor a = at.a();
+    if (GradMode.is_enabled()) {
+      return a.t();
+    }
+    Turned before = turned.get(a);
+    if (before != null && before.isOf(a)) {
+      return before.values();
+    }
+    forget(a);
+    try (TensorScope scope = TensorScope.open()) {
+      Turned now = Turned.of(a);
+      scope.disown(now.values());
+      turned.put(a, now);
+      return now.values();
+    }
+  }
+
+  private void forget(Tensor a) {
+    Turned before = turned.remove(a);
+    if (before != null) {
+      Tensors.free(before.values());
+    }
+  }
+
+  /**
+   * The transpose of a weight as a weight of its own.
+   *
+   * @param values the transpose
+   * @param memory address of the weight's values
+   * @param gradient address of its gradient; 0 for none
+   */
+  private record Turned(Tensor values, long memory, long gradient) {
+    static Turned of(Tensor weight) {
+      Tensor values = weight.detach().t();
+      if (weight.requires_grad()) {
+        values.set_requires_grad(true);
+        if (weight.grad().defined()) {
+          values.mutable_grad().put(weight.grad().t());
+        }
+      }
+      return new Turned(values, Tensors.address(weight), addressOfGradient(weight));
+    }
+
+    /** Whether this is still the transpose: the weight may have moved, or be frozen now. */
+    boolean isOf(Tensor weight) {
+      return memory == Tensors.address(weight)
+          && gradient == addressOfGradient(weight)
+          && values.requires_grad() == weight.requires_grad();
+    }
+
+    private static long addressOfGradient(Tensor weight) {
+      Tensor gradient = weight.grad();
+      return gradient.defined() ? Tensors.address(gradient) : 0;
+    }
   }
 
   /** A weight of the base that is trained in full, and its value before training. */
@@ -144,6 +264,12 @@ public final class LoraModel implements CausalLm {
 
   /** The end of the names of the factors B. */
   public static final String B = ".lora_B.weight";
+
+  /** In the names of both factors of a table. */
+  public static final String OF_TABLE = ".lora_embedding_";
+
+  private static final String TABLE_A = OF_TABLE + "A";
+  private static final String TABLE_B = OF_TABLE + "B";
 
   /** The end of the names of DoRA's magnitudes. */
   public static final String MAGNITUDES = ".lora_magnitude_vector";
@@ -158,6 +284,7 @@ public final class LoraModel implements CausalLm {
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
   private final List<Tensor> aside = new ArrayList<>(); // trained values, while others are in use
+  private final IdentityHashMap<Tensor, Turned> turned = new IdentityHashMap<>(); // by A
   private volatile List<Factors> on = factors; // what the layers compute with
   private @Nullable Other off; // the base
   private @Nullable Other inUse; // in place of this model
@@ -180,6 +307,9 @@ public final class LoraModel implements CausalLm {
     ParameterSource there = source.on(base.parameters().like());
     try {
       plan.layers().forEach(layer -> attach(layer, there));
+      if (plan.tiedHead() != null) {
+        attach(plan.tiedHead());
+      }
       plan.saved().forEach(parameter -> replace(parameter, there));
       updateNorms(factors);
     } catch (RuntimeException e) {
@@ -190,7 +320,8 @@ public final class LoraModel implements CausalLm {
 
   /**
    * A source of weights for a new adapter that changes no output: A is drawn as PyTorch draws a
-   * linear layer, B is zero, and modules that are trained in full have the values of the base.
+   * linear layer, B is zero; of a table A is zero and B normal, or if the head uses them too drawn
+   * as the head's A, as in PEFT; and modules that are trained in full have the values of the base.
    */
   public static ParameterSource fresh(CausalLm base, RandomNumbers numbers) {
     RandomParameters random = new RandomParameters(ElementType.F32, numbers);
@@ -199,7 +330,12 @@ public final class LoraModel implements CausalLm {
       if (name.endsWith(A)) {
         return random.take(name, kind, shape);
       }
-      if (name.endsWith(B)) {
+      if (name.endsWith(TABLE_B)) {
+        return kind == ParameterSource.Kind.EMBEDDING
+            ? random.take(name, kind, shape)
+            : turned(random.take(name, kind, shape[1], shape[0]));
+      }
+      if (name.endsWith(B) || name.endsWith(TABLE_A)) {
         try (TensorScope scope = TensorScope.open()) {
           return scope.disown(Tensors.zeros(ElementType.F32, shape));
         }
@@ -209,6 +345,15 @@ public final class LoraModel implements CausalLm {
       }
       return copies.take(name, kind, shape);
     };
+  }
+
+  /** The transpose of a tensor, which is freed. */
+  private static Tensor turned(Tensor tensor) {
+    try (TensorScope scope = TensorScope.open()) {
+      return scope.disown(tensor.t().contiguous());
+    } finally {
+      Tensors.free(tensor);
+    }
   }
 
   /** The norms of the rows of a layer's own matrix. */
@@ -225,15 +370,21 @@ public final class LoraModel implements CausalLm {
 
   /** A layer's own matrix in the precision of products, shape (out, in). */
   private static Tensor own(CausalLm base, AdapterSlot layer) {
-    Tensor matrix = base.parameters().matrix(layer.weight()).copy();
+    Tensor matrix =
+        layer.isTable()
+            ? new Matrix(layer.weight()).copy()
+            : base.parameters().matrix(layer.weight()).copy();
     return layer.transposed() ? matrix.t() : matrix;
   }
 
   private void attach(AdapterSlot layer, ParameterSource source) {
     String path = layer.path();
     int rank = config.rank(path);
-    Tensor a = take(source, path + A, ParameterSource.Kind.MATRIX, rank, layer.in());
-    Tensor b = take(source, path + B, ParameterSource.Kind.MATRIX, layer.out(), rank);
+    Tensor a = take(source, path + endOfA(layer), ParameterSource.Kind.MATRIX, rank, layer.in());
+    boolean plainTable = layer.isTable() && plan.tiedHead() == null;
+    ParameterSource.Kind kind =
+        plainTable ? ParameterSource.Kind.EMBEDDING : ParameterSource.Kind.MATRIX;
+    Tensor b = take(source, path + endOfB(layer), kind, layer.out(), rank);
     Magnitudes magnitudes = null;
     if (config.dora()) {
       try (TensorScope scope = TensorScope.open()) {
@@ -246,6 +397,19 @@ public final class LoraModel implements CausalLm {
     Factors added = new Factors(layer, factors.size(), a, b, config.scale(path), magnitudes);
     layer.attach(new Attached(added.index()));
     factors.add(added);
+  }
+
+  /** Attaches the adapter of the table to the head as well. */
+  private void attach(AdapterSlot head) {
+    head.attach(new AttachedToHead(factors.size(), ofTable().index(), config.scale(head.path())));
+  }
+
+  private static String endOfA(AdapterSlot layer) {
+    return layer.isTable() ? TABLE_A : A;
+  }
+
+  private static String endOfB(AdapterSlot layer) {
+    return layer.isTable() ? TABLE_B : B;
   }
 
   private Tensor take(
@@ -317,6 +481,55 @@ public final class LoraModel implements CausalLm {
     return off;
   }
 
+  /**
+   * Checks that {@link #effective} weights compute what the adapter does: one matrix has to hold
+   * both uses of a table that is the head as well.
+   *
+   * @throws LoraSettingException if the two uses differ
+   */
+  public void requireMergeable() {
+    AdapterSlot table = LoraPlan.tiedTable(base);
+    boolean apart =
+        plan.tiedHead() == null
+            ? plan.layers().stream()
+                .anyMatch(layer -> table != null && layer.weight().is_same(table.weight()))
+            : table != null && config.scale(table.path()) != config.scale(plan.tiedHead().path());
+    if (apart) {
+      throw new LoraSettingException(
+          "ensure_weight_tying",
+          "must be true, with one alpha and rank, for an adapter on embedding table or head that is"
+              + " to be merged, since the two are one matrix (tie_word_embeddings) but this adapter"
+              + " changes them apart; PEFT's merge changes both uses by what was trained for one."
+              + " Use the adapter without merging it, or train one with ensure_weight_tying");
+    }
+  }
+
+  /**
+   * The weights that PEFT stores under the head's path too where it ties the head to a table, by
+   * name; empty if nothing is tied. In the caller's scope.
+   */
+  public Map<String, Tensor> copiesAtTiedHead() {
+    AdapterSlot head = base.head().slot();
+    AdapterSlot table = LoraPlan.tiedTable(base);
+    if (head == null || table == null) {
+      return Map.of();
+    }
+    Map<String, Tensor> copies = new HashMap<>();
+    if (config.savesTied()) {
+      copies.put(head.path() + ".weight", table.weight().detach());
+    }
+    if (plan.tiedHead() != null) {
+      Factors at = ofTable();
+      copies.put(head.path() + A, at.b().detach().t().contiguous());
+      copies.put(head.path() + B, at.a().detach().t().contiguous());
+    }
+    return copies;
+  }
+
+  private Factors ofTable() {
+    return factors.stream().filter(at -> at.layer().isTable()).findFirst().orElseThrow();
+  }
+
   /** W + s B A, in fp32, where the adapter is on the layer of W; with DoRA its rows m long. */
   @Override
   public Tensor effective(Parameters.Parameter parameter) {
@@ -328,8 +541,8 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * Some rows of the matrix with which a layer of the adapter computes, shape (to - from, in), in
-   * the caller's scope.
+   * Some rows of the matrix with which a layer of the adapter computes, shape (to - from, in), or
+   * of a table, shape (to - from, out), in the caller's scope.
    *
    * @param layer its path
    * @param own the same rows of its own matrix, fp32
@@ -339,7 +552,7 @@ public final class LoraModel implements CausalLm {
     Factors at =
         factors.stream().filter(one -> one.layer().path().equals(layer)).findFirst().orElseThrow();
     try (NoGrad noGrad = NoGrad.open()) {
-      return at.rows(own, from, to);
+      return at.layer().isTable() ? at.turned(from, to).add_(own) : at.rows(own, from, to);
     }
   }
 
@@ -518,7 +731,12 @@ public final class LoraModel implements CausalLm {
   @Override
   public void close() {
     factors.forEach(at -> at.layer().detach());
+    if (plan.tiedHead() != null) {
+      plan.tiedHead().detach();
+    }
     factors.clear();
+    turned.values().forEach(values -> Tensors.free(values.values()));
+    turned.clear();
     saved.forEach(weight -> weight.inModel().set_data(weight.original()));
     saved.clear();
     owned.forEach(Tensors::free);
@@ -620,6 +838,7 @@ public final class LoraModel implements CausalLm {
     @Override
     public void close() {
       if (!isBase()) {
+        values.forEach(at -> forget(at.a()));
         trained.close();
         values.forEach(Factors::freeNorms);
       }

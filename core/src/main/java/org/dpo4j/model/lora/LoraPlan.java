@@ -4,26 +4,29 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.data.ShortList;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
-import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.Parameters;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The layers and weights that a configuration selects in one model.
  *
- * @param layers linear layers that get an adapter, at least one
+ * @param layers linear layers that get an adapter, then embedding tables; at least one in all
+ * @param tiedHead the head that uses the adapter of its table; null for none
  * @param saved weights of the base that are trained in full, biases among them
  */
-public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> saved) {
+public record LoraPlan(
+    List<AdapterSlot> layers, @Nullable AdapterSlot tiedHead, List<Parameters.Parameter> saved) {
 
   private static final int LISTED = 5;
 
@@ -35,16 +38,48 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
    */
   public static LoraPlan of(LoraConfig config, CausalLm model) {
     Set<String> modules = modules(model.parameters());
-    List<AdapterSlot> layers = layers(config, model.parameters(), modules);
+    boolean tied = tiedTable(model) != null;
+    AdapterSlot tiedHead = tied && config.adaptsTied() ? model.head().slot() : null;
+    List<AdapterSlot> layers = layers(config, model, modules, tiedHead);
     Set<Parameters.Parameter> saved = saved(config, model, modules);
     requireApart(layers, saved);
-    if (config.dora() && layers.contains(model.head().slot())) {
-      throw new LoraSettingException(
-          "use_dora",
-          "works with layers of blocks but target_modules names the head; leave one of them out");
+    if (config.dora()) {
+      layers.stream()
+          .filter(layer -> layer.isTable() || layer == model.head().slot())
+          .findFirst()
+          .ifPresent(
+              layer -> {
+                throw new LoraSettingException(
+                    "use_dora",
+                    "works with layers of blocks but target_modules names %s; leave one of them out"
+                        .formatted(layer.isTable() ? layer.path() : "the head"));
+              });
     }
-    saved.addAll(biases(config.bias(), layers, model.parameters()));
-    return new LoraPlan(layers, List.copyOf(saved));
+    saved.addAll(biases(config.bias(), adapted(layers, tiedHead).toList(), model.parameters()));
+    return new LoraPlan(layers, tiedHead, List.copyOf(saved));
+  }
+
+  /** The layers with an adapter of their own, and the head that uses that of its table. */
+  private static Stream<AdapterSlot> adapted(
+      List<AdapterSlot> layers, @Nullable AdapterSlot tiedHead) {
+    return Stream.concat(layers.stream(), Stream.ofNullable(tiedHead));
+  }
+
+  /** The embedding table that is the head as well; null if the head has its own matrix. */
+  public static @Nullable AdapterSlot tiedTable(CausalLm model) {
+    return model.parameters().tableSlots().stream()
+        .filter(table -> table.weight().is_same(model.head().weight().values()))
+        .findFirst()
+        .orElse(null);
+  }
+
+  /** What the targets may select: the linear layers, and unless they are all-linear the tables. */
+  private static List<AdapterSlot> selectable(LayerChoice choice, Parameters parameters) {
+    List<AdapterSlot> slots = new ArrayList<>(parameters.slots());
+    if (!(choice.targets() instanceof TargetModules.AllLinear)) {
+      slots.addAll(parameters.tableSlots());
+    }
+    return slots;
   }
 
   /** The paths of all modules that contain weights, directly or in submodules. */
@@ -61,23 +96,27 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   private static List<AdapterSlot> layers(
-      LoraConfig config, Parameters parameters, Set<String> modules) {
+      LoraConfig config, CausalLm model, Set<String> modules, @Nullable AdapterSlot tiedHead) {
+    Parameters parameters = model.parameters();
     TargetModules targets = config.layers().targets();
-    List<AdapterSlot> layers =
-        parameters.slots().stream().filter(slot -> config.adapts(slot.path())).toList();
+    List<AdapterSlot> selectable = selectable(config.layers(), parameters);
+    List<AdapterSlot> layers = new ArrayList<>(selectable);
+    layers.removeIf(slot -> !config.adapts(slot.path()) || slot == tiedHead);
+    if (tiedHead != null) {
+      addTable(config, Objects.requireNonNull(tiedTable(model)), layers);
+    }
     if (!(targets instanceof TargetModules.AllLinear)) {
-      Set<String> linear =
-          parameters.slots().stream().map(AdapterSlot::path).collect(Collectors.toSet());
+      Set<String> known = selectable.stream().map(AdapterSlot::path).collect(Collectors.toSet());
       modules.stream()
-          .filter(path -> config.adapts(path) && !linear.contains(path))
+          .filter(path -> config.adapts(path) && !known.contains(path))
           .findFirst()
           .ifPresent(
               path -> {
                 throw new LoraSettingException(
                     "target_modules",
-                    "must name linear layers but %s finds %s, which is none; the"
+                    "must name linear layers or the embedding table but %s finds %s, which is neither;"
                             .formatted(words(targets), path)
-                        + " model has "
+                        + " the model has "
                         + lastParts(parameters));
               });
     }
@@ -88,13 +127,26 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
           "must name linear layers of the model but %s finds none; it has %s"
               .formatted(words(targets), lastParts(parameters)));
     }
-    return layers;
+    return List.copyOf(layers);
+  }
+
+  /** The table gets the adapter of both uses even if the targets name the head alone. */
+  private static void addTable(LoraConfig config, AdapterSlot table, List<AdapterSlot> layers) {
+    if (config.layers().excluded().matches(table.path())) {
+      throw new LoraSettingException(
+          "exclude_modules",
+          "must not name %s where ensure_weight_tying keeps its adapter and the head's the same"
+              .formatted(table.path()));
+    }
+    if (!layers.contains(table)) {
+      layers.add(table);
+    }
   }
 
   /** Rejects settings that leave out every layer which the targets select. */
   private static void requireLeft(LayerChoice choice, Parameters parameters) {
     List<String> targeted =
-        parameters.slots().stream()
+        selectable(choice, parameters).stream()
             .map(AdapterSlot::path)
             .filter(choice.targets()::matches)
             .toList();
@@ -131,8 +183,17 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
       LoraConfig config, CausalLm model, Set<String> modules) {
     Set<Parameters.Parameter> saved = new LinkedHashSet<>();
     List<Parameters.Parameter> all = model.parameters().all();
-    boolean tied = model.head().slot() == null;
+    AdapterSlot table = tiedTable(model);
+    boolean both = table != null && config.savesTied();
+    if (table != null && both) {
+      requirePlainHead(model);
+      Tensor weight = table.weight();
+      all.stream().filter(p -> p.tensor().is_same(weight)).forEach(saved::add);
+    }
     for (String end : config.modulesToSave()) {
+      if (both && LoraConfig.namesTied(end)) {
+        continue;
+      }
       List<String> found = modules.stream().filter(path -> path.endsWith(end)).toList();
       if (found.isEmpty()) {
         throw new LoraSettingException(
@@ -140,8 +201,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
             "must name modules of the model but %s finds none%s"
                 .formatted(
                     end,
-                    tied && LoraConfig.HEAD.endsWith(end)
-                        ? ": the head is the embedding table (tie_word_embeddings)"
+                    table != null && LoraConfig.HEAD.endsWith(end)
+                        ? ": the head is the embedding table (tie_word_embeddings);"
+                            + " ensure_weight_tying trains it for both uses"
                         : ""));
       }
       all.stream()
@@ -149,24 +211,33 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
           .forEach(saved::add);
     }
     for (Parameters.Parameter parameter : saved) {
-      boolean table =
-          parameter.kind() == ParameterSource.Kind.EMBEDDING
-              && parameter.tensor().size(0) == model.vocabSize();
-      if (tied && table) {
+      if (table != null && !both && parameter.tensor().is_same(table.weight())) {
         throw new LoraSettingException(
             "modules_to_save",
             "must not name "
                 + parameter.name()
                 + ", which is the head as well (tie_word_embeddings): PEFT would train a copy for"
-                + " the one use and not for the other; leave it out");
+                + " the one use and not for the other; leave it out, or set ensure_weight_tying to"
+                + " true, with embed_tokens or lm_head here, to train it for both");
       }
     }
     return saved;
   }
 
+  private static void requirePlainHead(CausalLm model) {
+    if (model.head().bias() != null) {
+      throw new LoraSettingException(
+          "ensure_weight_tying",
+          "must be false where modules_to_save names a tied head with a bias, which PEFT would"
+              + " leave out");
+    }
+  }
+
   private static void requireApart(List<AdapterSlot> layers, Set<Parameters.Parameter> saved) {
     for (AdapterSlot layer : layers) {
-      if (saved.stream().anyMatch(p -> p.name().startsWith(layer.path() + "."))) {
+      if (saved.stream()
+          .anyMatch(
+              p -> p.name().startsWith(layer.path() + ".") || p.tensor().is_same(layer.weight()))) {
         throw new LoraSettingException(
             "modules_to_save",
             "must not name what target_modules names but both name "
@@ -177,13 +248,13 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
   }
 
   /**
-   * Rejects patterns and numbers of blocks that match none of the layers, and biases where there
-   * are none. PEFT ignores them, so adapters that are read may have them; in a new configuration
-   * they are mistakes.
+   * Rejects patterns and numbers of blocks that match none of the layers, biases where there are
+   * none, and tying where nothing is tied. PEFT ignores them, so adapters that are read may have
+   * them; in a new configuration they are mistakes.
    *
    * @throws LoraSettingException if one matches nothing
    */
-  public void requireAllUsed(LoraConfig config) {
+  public void requireAllUsed(LoraConfig config, CausalLm model) {
     if (config.bias() != LoraConfig.Bias.NONE
         && saved.stream().noneMatch(parameter -> parameter.name().endsWith(BIAS))) {
       throw new LoraSettingException(
@@ -203,6 +274,15 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
             "must be numbers of blocks with layers that target_modules names, from 0, but block %d has none"
                 .formatted(block));
       }
+    }
+    boolean tied = tiedTable(model) != null;
+    if (config.ensureWeightTying() && !(tied && (tiedHead != null || config.savesTied()))) {
+      throw new LoraSettingException(
+          "ensure_weight_tying",
+          (tied
+                  ? "needs embed_tokens or lm_head in target_modules or modules_to_save"
+                  : "needs a model whose head is the embedding table (tie_word_embeddings)")
+              + "; leave it out");
     }
     requireUsed("rank_pattern", config.rankPattern());
     requireUsed("alpha_pattern", config.alphaPattern());
@@ -236,7 +316,7 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
 
   /** The path of the layer of an adapter whose bias a weight is; null for another weight. */
   public @Nullable String layerOfBias(String name) {
-    return layers.stream()
+    return adapted(layers, tiedHead)
         .map(AdapterSlot::path)
         .filter(path -> name.equals(path + BIAS))
         .findFirst()
@@ -260,9 +340,12 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
    * Names or expressions of the exclusion that leave out nothing which the targets select. PEFT
    * takes them.
    */
-  public static List<String> excludingNothing(LayerChoice choice, List<AdapterSlot> slots) {
+  public static List<String> excludingNothing(LayerChoice choice, Parameters parameters) {
     List<String> targeted =
-        slots.stream().map(AdapterSlot::path).filter(choice.targets()::matches).toList();
+        selectable(choice, parameters).stream()
+            .map(AdapterSlot::path)
+            .filter(choice.targets()::matches)
+            .toList();
     if (choice.excluded() instanceof TargetModules.Named named) {
       return named.names().stream()
           .filter(
@@ -280,10 +363,9 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
    * @param name of the target list
    * @return {@code exclude_modules} or {@code layers_to_transform}
    */
-  public static Optional<String> removing(
-      LayerChoice choice, String name, List<AdapterSlot> slots) {
+  public static Optional<String> removing(LayerChoice choice, String name, Parameters parameters) {
     List<String> targeted =
-        slots.stream()
+        selectable(choice, parameters).stream()
             .map(AdapterSlot::path)
             .filter(path -> TargetModules.Named.named(name, path) && choice.targets().matches(path))
             .toList();
@@ -300,7 +382,8 @@ public record LoraPlan(List<AdapterSlot> layers, List<Parameters.Parameter> save
     List<String> unmatched = new ArrayList<>();
     if (targets instanceof TargetModules.Named named) {
       for (String name : named.names()) {
-        if (layers.stream().noneMatch(layer -> TargetModules.Named.named(name, layer.path()))) {
+        if (adapted(layers, tiedHead)
+            .noneMatch(layer -> TargetModules.Named.named(name, layer.path()))) {
           unmatched.add(name);
         }
       }

@@ -43,6 +43,14 @@ public sealed interface TargetModules {
     }
   }
 
+  /** Whether it names the embedding table or the head as PEFT asks where the two are tied. */
+  default boolean namesTied() {
+    if (this instanceof Named named) {
+      return named.names().stream().anyMatch(LoraConfig::namesTied);
+    }
+    return this instanceof Matching && LoraConfig.TIED.stream().anyMatch(this::matches);
+  }
+
   /** The names or the expression, for messages. */
   default List<String> words() {
     if (this instanceof Named named) {

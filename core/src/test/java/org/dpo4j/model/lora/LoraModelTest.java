@@ -173,6 +173,58 @@ class LoraModelTest {
     }
   }
 
+  /** Of 24 entries and width 16: B normal, or within 1/sqrt(16) where the tied head uses it. */
+  @ParameterizedTest
+  @CsvSource({"false, 1.5, 6", "true, 0.2, 0.25"})
+  void aNewAdapterOfATableChangesNothing(boolean tying, double least, double most) {
+    try (CausalLm base = Kind.LLAMA.create()) {
+      double before = logProb(base);
+      try (LoraModel model =
+          new LoraModel(
+              base,
+              onTable(List.of("embed_tokens"), tying),
+              LoraModel.fresh(base, new RandomNumbers(1)))) {
+        assertThat(logProb(model)).isEqualTo(before);
+        assertThat(model.plan().tiedHead() != null).isEqualTo(tying);
+        double[] a = Tensors.toDoubles(model.trained().all().get(0).tensor());
+        double[] b = Tensors.toDoubles(model.trained().all().get(1).tensor());
+        assertThat(a).hasSize(2 * 24).containsOnly(0);
+        assertThat(b).hasSize(16 * 2);
+        assertThat(Arrays.stream(b).map(Math::abs).max().orElseThrow()).isBetween(least, most);
+      }
+    }
+  }
+
+  private static LoraConfig onTable(List<String> targets, boolean tying) {
+    return new LoraConfig(
+        2,
+        4,
+        0,
+        false,
+        false,
+        new LayerChoice(new TargetModules.Named(targets)),
+        LoraConfig.Bias.NONE,
+        List.of(),
+        Map.of(),
+        Map.of(),
+        tying);
+  }
+
+  @Test
+  void tyingWhereNothingIsTiedIsAMistakeInANewAdapter() {
+    LoraConfig config = onTable(List.of("q_proj"), true);
+    RandomNumbers random = new RandomNumbers(1);
+    try (CausalLm tied = Kind.LLAMA.create();
+        CausalLm untied = llama(false, new RandomParameters(ElementType.F32, random))) {
+      assertThatThrownBy(() -> LoraPlan.of(config, tied).requireAllUsed(config, tied))
+          .hasMessageContaining("ensure_weight_tying needs embed_tokens or lm_head in target_modu");
+      assertThatThrownBy(() -> LoraPlan.of(config, untied).requireAllUsed(config, untied))
+          .hasMessageContaining("ensure_weight_tying needs a model whose head is the embedding");
+      LoraConfig both = onTable(List.of("lm_head"), true);
+      LoraPlan.of(both, tied).requireAllUsed(both, tied);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void trainingChangesTheAdapterAloneAndFrozenWeightsGetNoGradients(Kind kind) {
@@ -291,8 +343,8 @@ class LoraModelTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "embed_tokens | '' | target_modules must name linear layers but embed_tokens finds model",
-        "mlp          | '' | mlp finds model.layers.0.mlp, which is none",
+        "norm         | '' | must name linear layers or the embedding table but norm finds model.norm",
+        "mlp          | '' | mlp finds model.layers.0.mlp, which is neither",
         "c_attn       | '' | but c_attn finds none; it has down_proj, gate_proj, k_proj",
         "q_proj       | lm_head | lm_head finds none: the head is the embedding table",
         "q_proj       | embed_tokens | which is the head as well (tie_word_embeddings)",
