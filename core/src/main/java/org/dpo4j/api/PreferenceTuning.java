@@ -1451,7 +1451,7 @@ public final class PreferenceTuning {
     /** The same; AdamW is always fused here. */
     ADAMW_TORCH_FUSED,
     /**
-     * AdamW with its two means in bfloat16: half the state, for steps that take a little longer.
+     * AdamW with its moments in bfloat16: half the state; a step takes a little longer on a CPU.
      */
     ADAMW_BF16_MOMENTS,
     /** Adafactor with the learning rate of the run: its state is a small part of a model's size. */

@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <p>With g the gradient with respect to a row's log-probability, that with respect to its logits
  * is g (onehot - p), where p is the softmax. The product with g is applied to the other factor,
  * which is smaller than p, and the one-hot part, one row of the matrix for each target, is added
- * separately. {@linkplain SoftCapping Limited} logits multiply both parts by their slope.
+ * separately. {@linkplain SoftCapping Soft-capped} logits multiply both parts by their slope.
  *
  * <p>A training pass over a trained head keeps e = exp(x - reference) of each tile, or recomputes
  * the logits x if that takes too much memory or their slope is needed. In the backward pass e
@@ -247,6 +247,7 @@ final class HeadPass implements AutoCloseable {
     Tensor normalizers = tiles.reference().add(tiles.sum().log()).logsumexp(new long[] {0}, false);
     if (frozen) {
       workers.runOnEach(thread -> normalize(thread, normalizers));
+      Arrays.stream(softmaxTimesWeight).forEach(HeadPass::addUp);
     }
     Tensor tileWeights = tiles.reference().sub(normalizers).exp_();
     Tensor logProbs = targetLogits.sub(normalizers);
@@ -450,13 +451,29 @@ final class HeadPass implements AutoCloseable {
     @Nullable Tensor reference = references[thread];
     if (reference == null) {
       references[thread] = TensorScope.ownedHandle(largest.clone());
-    } else if (largest.sub(reference).max().item_double() > HEADROOM) {
+    } else if (!largest.sub(reference).le(Tensors.scalar(HEADROOM)).all().item_bool()) {
+      // A comparison with NaN is false: a row that has one does not hide the others.
       Tensor raised = reference.maximum(largest);
       Tensor factors = reference.sub(raised).exp_().unsqueeze(1);
       for (Tensor[] sums : softmaxTimesWeight) {
         Objects.requireNonNull(sums[thread]).mul_(factors);
       }
       reference.copy_(raised);
+    }
+  }
+
+  /** Adds up the sums of all threads, in place of the first one. */
+  private static void addUp(@Nullable Tensor[] sums) {
+    @Nullable Tensor total = null;
+    for (int thread = 0; thread < sums.length; thread++) {
+      Tensor sum = sums[thread];
+      if (total == null) {
+        total = sum;
+      } else if (sum != null) {
+        total.add_(sum);
+        sums[thread] = null;
+        Tensors.free(sum);
+      }
     }
   }
 
@@ -573,7 +590,7 @@ final class HeadPass implements AutoCloseable {
                 }));
   }
 
-  /** The softmax, times the slope of the limit where there is one, shape (scored, count). */
+  /** The softmax, times the slope of the soft cap where there is one, shape (scored, count). */
   private Tensor softmax(Tile tile, Tensor normalizers) {
     Tensor x = logits(tile);
     @Nullable Tensor slope = cap == 0 ? null : SoftCapping.slope(x, cap);

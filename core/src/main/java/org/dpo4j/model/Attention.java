@@ -3,9 +3,9 @@ package org.dpo4j.model;
 import org.bytedeco.pytorch.Tensor;
 
 /**
- * Computes what looks across tokens, and decides which tokens see which. Models pass queries, keys
- * and values, or the input of a recurrence, and do not depend on the layout of a batch's sequences
- * in memory.
+ * Mixes tokens, by attention or a recurrence, and decides which tokens see which. Models pass
+ * queries, keys and values, or the input of a recurrence, and do not depend on the layout of a
+ * batch's sequences in memory.
  */
 interface Attention {
 

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param scale factor of the scores before the softmax
  * @param window number of tokens that a token attends to: itself and those before it in its
  *     sequence; at least 1, {@link #ALL} for no limit
- * @param cap {@linkplain SoftCapping limit} of the scores before the mask; 0 for no limit
+ * @param cap {@linkplain SoftCapping soft cap} of the scores before the mask; 0 for none
  * @param sinks scores of one more key for each query head, which has no value, shape (heads); null
  *     for none. Xiao et al. 2023, arXiv 2309.17453
  */

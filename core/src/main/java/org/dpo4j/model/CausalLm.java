@@ -116,7 +116,7 @@ public interface CausalLm extends AutoCloseable {
   /** The layer from states (rows, hidden) to logits (rows, vocab), before {@link #capLogits}. */
   Linear head();
 
-  /** The {@linkplain SoftCapping limit} of logits; 0 for no limit. */
+  /** The {@linkplain SoftCapping soft cap} of logits; 0 for none. */
   default double logitCap() {
     return 0;
   }
@@ -131,7 +131,7 @@ public interface CausalLm extends AutoCloseable {
     return false;
   }
 
-  /** Applies the limit of logits: any shape in, the same out. */
+  /** Applies the soft cap of logits: any shape in, the same out. */
   default Tensor capLogits(Tensor logits) {
     double cap = logitCap();
     return cap == 0 ? logits : logits.div(Tensors.scalar(cap)).tanh().mul(Tensors.scalar(cap));

@@ -4,14 +4,14 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.torch.Tensors;
 
 /**
- * A smooth limit of scores or logits: x becomes c = cap tanh(x / cap). Bello et al. 2016, arXiv
+ * The soft cap of scores or logits: x becomes c = cap tanh(x / cap). Bello et al. 2016, arXiv
  * 1611.09940; Gemma Team 2024, arXiv 2408.00118, section 2.
  */
 public final class SoftCapping {
 
   private SoftCapping() {}
 
-  /** Limits numbers, in place. */
+  /** Caps numbers, in place. */
   public static Tensor apply_(Tensor x, double cap) {
     return x.div_(Tensors.scalar(cap)).tanh_().mul_(Tensors.scalar(cap));
   }

@@ -18,7 +18,9 @@ final class StochasticRounding implements AutoCloseable {
   private static final int DROPPED_BITS = 16; // of the mantissa
   private static final long KEPT_BITS = -1L << DROPPED_BITS;
 
-  /** Random numbers of as many bits as are dropped. A call reads a part, from a place by chance. */
+  /**
+   * Random numbers of as many bits as are dropped. A call reads a part of it, at a random offset.
+   */
   private final Tensor noise; // (2 PIECE), int32
 
   /**

@@ -13,7 +13,7 @@ import org.dpo4j.model.lora.LoraConfig;
  *     entries of a table are not
  * @param ranks the sum of the ranks over all layers that have factors
  * @param magnitudes DoRA's: the sum of the outputs of all layers that have factors; else 0
- * @param frozenHead whether the head has nothing to train, neither its weights nor factors
+ * @param frozenHead whether the head has nothing to train: no weights, no factors and no bias
  */
 public record AdapterShape(
     long parameters, long factors, long ranks, long magnitudes, boolean frozenHead) {
@@ -67,7 +67,17 @@ public record AdapterShape(
     long magnitudes = config.dora() ? outputs : 0;
     parameters += ofTable + magnitudes + matrices * shape.headWeights() + biases;
     boolean adapted = tiedHead || config.adapts(shape.head());
-    return new AdapterShape(parameters, factors, ranks, magnitudes, heads == 0 && !adapted);
+    return new AdapterShape(
+        parameters,
+        factors,
+        ranks,
+        magnitudes,
+        heads == 0 && !adapted && config.bias() != LoraConfig.Bias.ALL);
+  }
+
+  /** The same for an engine that treats a frozen head as a trained one. */
+  public AdapterShape withTrainedHead() {
+    return new AdapterShape(parameters, factors, ranks, magnitudes, false);
   }
 
   private static long named(LoraConfig config, String modules) {

@@ -18,7 +18,7 @@ import org.dpo4j.model.WeightStorage;
  * @param frozenBytes of all weights of a frozen model, from {@link #frozenBytes}
  * @param checkpointing whether the backward pass recomputes the activations of each block
  * @param threads that compute a pass
- * @param moments numbers that the optimizer keeps of a weight; 0 for a small part of one
+ * @param moments numbers in fp32 that the optimizer keeps of a weight; 0 for a small part of one
  */
 public record MemoryModel(
     ModelShape shape,
@@ -153,11 +153,12 @@ public record MemoryModel(
 
   /**
    * Bytes that the head holds from the forward to the backward pass: the exponentials of all
-   * logits, or none above a limit or if the head is frozen.
+   * logits, or none above a limit; a gradient of each prediction's state if the head is frozen. A
+   * trained head with a soft cap keeps none, which is not counted.
    */
   public long savedLogits(TokenLoad load) {
     if (adapter.isPresent() && adapter.get().frozenHead()) {
-      return 0;
+      return load.predictions() * shape.hiddenSize() * FLOAT;
     }
     long bytes = load.predictions() * shape.vocabSize() * FLOAT;
     return bytes <= LogProbEngine.KEPT_BYTES ? bytes : 0;

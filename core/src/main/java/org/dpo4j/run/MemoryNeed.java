@@ -64,11 +64,12 @@ record MemoryNeed(
   MemoryModel model(ModelShape other, boolean recomputes) {
     return new MemoryModel(
         other,
-        lora.map(adapter -> AdapterShape.of(adapter, other, biases)),
+        lora.map(adapter -> AdapterShape.of(adapter, other, biases))
+            .map(sizes -> autograd ? sizes.withTrainedHead() : sizes),
         MemoryModel.frozenBytes(other, storage, dtype.bytes()),
         recomputes,
         Engine.threads(),
-        config.optimizer().optim().moments());
+        config.optimizer().optim().momentsInMemory());
   }
 
   /**

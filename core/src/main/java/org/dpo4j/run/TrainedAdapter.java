@@ -35,6 +35,7 @@ final class TrainedAdapter {
   /** Keys of configs for the dropout of the models themselves. */
   private static final List<String> DROPOUT =
       List.of(
+          "activation_dropout",
           "attention_dropout",
           "attention_probs_dropout_prob",
           "attn_pdrop",

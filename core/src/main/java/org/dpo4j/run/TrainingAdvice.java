@@ -165,7 +165,8 @@ final class TrainingAdvice {
             one.keysSeen(),
             one.keysSeenPredicting());
     MemoryModel memory =
-        new MemoryModel(model, Optional.empty(), 0, false, 1, OptimType.ADAMW_TORCH.moments());
+        new MemoryModel(
+            model, Optional.empty(), 0, false, 1, OptimType.ADAMW_TORCH.momentsInMemory());
     return MemoryModel.total(memory.peak(survey.used(), all, 0));
   }
 

@@ -73,7 +73,6 @@ final class GptFamilies {
                 d.tied = true;
                 d.padding = 1;
                 d.prefix = "biogpt.";
-                d.otherHead = "output_projection.weight";
               },
               GptFamilies::bioGpt));
 
@@ -250,6 +249,7 @@ final class GptFamilies {
                       scale,
                       d.embedding.padding(),
                       new EmbeddingConfig.Positions("biogpt.embed_positions.weight", 2));
+              d.head = d.head.withName("output_projection", false);
               d.norms =
                   d.norms
                       .withKind(NormConfig.Kind.LAYER)

@@ -2,6 +2,8 @@ package org.dpo4j.logprob;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.dpo4j.Closeness.relative;
 
 import java.util.Arrays;
@@ -127,7 +129,7 @@ class CpuPassTest {
           try (TensorScope scope = TensorScope.open()) {
             long count = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
             double[] values = random.doubles(count, -0.3, 0.3).toArray();
-            return scope.disown(Tensors.doubles(values).view(shape).clone());
+            return scope.disown(Tensors.like(base.parameters().like(), values).view(shape).clone());
           }
         });
   }
@@ -149,6 +151,40 @@ class CpuPassTest {
         HeadPass.Sizes narrow = new HeadPass.Sizes(1L << 30, 1, 5, 5);
         assertAgreement(model, LogProbEngine.Purpose.TRAINING, narrow);
         assertThat(keptLogitBytes(model, LogProbEngine.Purpose.TRAINING, narrow)).isZero();
+      }
+    }
+  }
+
+  /** In one thread's tiles, and beside a sequence of which nothing is finite. */
+  @Test
+  void logitsThatGrowByHundredsOverflowInNoRowThatIsFinite() {
+    Engine.setThreads(1);
+    int lost = 9; // a token of the third sequence alone
+    FlatSequences batch =
+        new FlatSequences.Builder()
+            .add(new int[] {1, 2}, new int[] {3, 4}, new int[] {5})
+            .add(new int[] {6, 7}, new int[] {lost, 8}, new int[] {8, 6})
+            .build();
+    HeadPass.Sizes narrow = new HeadPass.Sizes(1L << 30, 1, 5, 5);
+    try (CausalLm base = SmallModel.OLMO.create(ElementType.F32, 2);
+        LoraModel model = adapted(base, new TargetModules.AllLinear());
+        TensorScope scope = TensorScope.open()) {
+      Tensor weights = base.head().weight().values();
+      int rows = (int) weights.size(0);
+      double[] factors = IntStream.range(0, rows).mapToDouble(row -> 200.0 * row).toArray();
+      weights.mul_(Tensors.like(weights, factors).view(rows, 1));
+      base.embeddingTables().get(0).table().select(0, lost).fill_(Tensors.scalar(Double.NaN));
+      try (CpuPass frozen = forward(model, batch, LogProbEngine.Purpose.TRAINING, narrow);
+          CpuPass exact = forward(model, batch, LogProbEngine.Purpose.STATISTICS, narrow)) {
+        double[] sums = Tensors.toDoubles(frozen.sums());
+        double[] expected = Tensors.toDoubles(exact.sums());
+        assertThat(expected[0]).isLessThan(-200);
+        for (int i : new int[] {0, 1, 3}) {
+          assertThat(sums[i]).isCloseTo(expected[i], withinPercentage(0.001));
+          assertThat(frozen.tokens().entropy()[i])
+              .isCloseTo(exact.tokens().entropy()[i], within(1e-3));
+        }
+        assertThat(sums[2]).isNaN();
       }
     }
   }

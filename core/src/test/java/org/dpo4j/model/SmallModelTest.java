@@ -43,10 +43,8 @@ class SmallModelTest {
   /** Only autograd computes their gradients. */
   private static final Set<String> NOT_TAPED =
       Set.of(
-          "attention.cap",
           "attention.gated",
           "attention.sinks",
-          "head.cap",
           "experts",
           "recurrence",
           "layers.recurrent",

@@ -128,7 +128,8 @@ class MemoryModelTest {
     for (boolean frozenHead : new boolean[] {true, false}) {
       Optional<AdapterShape> adapter = Optional.of(new AdapterShape(100, 100, 40, 0, frozenHead));
       assertThat(peak(adapter, false, 0))
-          .containsEntry(MemoryModel.Part.LOGITS, frozenHead ? 0 : 4 * 50 * 1000L);
+          .containsEntry(
+              MemoryModel.Part.LOGITS, 4L * 50 * (frozenHead ? SHAPE.hiddenSize() : 1000));
     }
   }
 

@@ -110,7 +110,7 @@ class RecurrentRunTest {
     options.put("use_peft", true);
     options.put("lora_target_modules", target);
     plan(options);
-    assertThat(text(out)).contains("time");
+    assertThat(text(out)).contains("time, after a trial");
   }
 
   @ParameterizedTest

@@ -104,6 +104,7 @@ class ResumeTest {
                 "lora_dropout", 0.5,
                 "sync_ref_model", true,
                 "ref_model_sync_steps", 2)),
+        kind("moments in bfloat16", Map.of("optim", "adamw_bf16_moments")),
         kind(
             "adapter with dropout",
             Map.of("use_peft", true, "disable_dropout", false, "lora_dropout", 0.5, "lora_r", 4)),

@@ -80,9 +80,14 @@ public record AttentionConfig(
     if (inputs.size() != (layout == Layout.SEPARATE ? 3 : 1)) {
       throw new IllegalArgumentException("layout " + layout + " does not have " + inputs);
     }
-    if (layout == Layout.BY_QUARTER && (heads % 4 != 0 || keyValueHeads != heads)) {
+    if (layout == Layout.BY_QUARTER && heads % 4 != 0) {
       throw new IllegalArgumentException(
           "num_attention_heads must be a multiple of 4 but was " + heads);
+    }
+    if (layout == Layout.BY_QUARTER && keyValueHeads != heads) {
+      throw new IllegalArgumentException(
+          "layout %s must have as many key heads as heads but has %d and %d"
+              .formatted(layout, keyValueHeads, heads));
     }
     if (gated && layout != Layout.SEPARATE) {
       throw new IllegalArgumentException("layout " + layout + " has no gates");

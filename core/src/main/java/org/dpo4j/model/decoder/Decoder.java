@@ -247,7 +247,7 @@ public final class Decoder implements CausalLm {
         output);
   }
 
-  /** Takes what comes after the part that looks across tokens. */
+  /** Takes what comes after the token mixer. */
   private Residual residual(
       LayerConfig kind, @Nullable Norm before, String prefix, ParameterSource source) {
     NormConfig norms = config.norms();

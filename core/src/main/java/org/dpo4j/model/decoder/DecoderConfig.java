@@ -1,6 +1,7 @@
 package org.dpo4j.model.decoder;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -65,12 +66,13 @@ public record DecoderConfig(
     }
   }
 
-  /** The same with a few of its blocks: the first of each kind, then the others in order. */
+  /** The same with a few of its blocks: the first of each kind, then the most frequent kinds. */
   public DecoderConfig withLayers(int count) {
     List<LayerConfig> first = firstOfEachKind();
     List<LayerConfig> some = new ArrayList<>(first);
     List<LayerConfig> others = new ArrayList<>(layers);
     first.forEach(others::remove);
+    others.sort(Comparator.comparingLong(this::sameKind).reversed());
     some.addAll(others);
     return with(config -> config.layers = some.subList(0, Math.min(count, some.size())));
   }
@@ -83,13 +85,15 @@ public record DecoderConfig(
   private List<LayerConfig> firstOfEachKind() {
     List<LayerConfig> first = new ArrayList<>();
     for (LayerConfig layer : layers) {
-      if (first.stream()
-          .noneMatch(
-              kind -> kind.recurrent() == layer.recurrent() && kind.sparse() == layer.sparse())) {
+      if (first.stream().noneMatch(layer::sameKindAs)) {
         first.add(layer);
       }
     }
     return first;
+  }
+
+  private long sameKind(LayerConfig layer) {
+    return layers.stream().filter(layer::sameKindAs).count();
   }
 
   /** The same with the embedding table for a head, or not. */

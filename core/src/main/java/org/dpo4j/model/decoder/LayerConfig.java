@@ -25,6 +25,11 @@ public record LayerConfig(
     this(rope, window, scale, false, false);
   }
 
+  /** Whether both have attention or a recurrence, and both experts or an MLP. */
+  boolean sameKindAs(LayerConfig other) {
+    return sparse == other.sparse && recurrent == other.recurrent;
+  }
+
   /** The same with experts, or with an MLP. */
   public LayerConfig withExperts(boolean experts) {
     return new LayerConfig(rope, window, scale, experts, recurrent);

@@ -6,12 +6,12 @@ import org.dpo4j.model.RouterLoss;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The residual stream of a block: its norms, sums and MLP around what looks across tokens.
+ * The residual stream of a block: its norms, sums and MLP around the token mixer.
  *
  * @param scale factor of what is added to the stream
  * @param parallel whether the MLP reads the input of the block
  * @param before norm of the input; null for none
- * @param after norm of what looks across tokens; null for none
+ * @param after norm of the token mixer's output; null for none
  * @param beforeMlp null for none
  * @param afterMlp null for none
  */
@@ -29,7 +29,7 @@ record Residual(
     return normed(states, before);
   }
 
-  /** The output of the block, given the projected output of what looks across tokens. */
+  /** The output of the block, given the projected output of the token mixer. */
   Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers) {
     Node sum = states.plus(normed(mixed, after).times(scale));
     Node read = parallel ? states : sum;

@@ -51,6 +51,9 @@ public record LoraConfig(
   /** The name of the output head. */
   public static final String HEAD = "lm_head";
 
+  /** The names of the output head in all families. */
+  static final Set<String> HEADS = Set.of(HEAD, "output_projection");
+
   /** The names at which PEFT keeps head and embedding table tied. */
   static final Set<String> TIED = Set.of("embed_tokens", HEAD);
 

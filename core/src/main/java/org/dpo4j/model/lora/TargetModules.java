@@ -63,7 +63,7 @@ public sealed interface TargetModules {
   record AllLinear() implements TargetModules {
     @Override
     public boolean matches(String path) {
-      return !Named.named(LoraConfig.HEAD, path);
+      return LoraConfig.HEADS.stream().noneMatch(head -> Named.named(head, path));
     }
   }
 }
