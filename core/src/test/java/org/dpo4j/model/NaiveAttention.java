@@ -76,7 +76,9 @@ public record NaiveAttention(boolean[][] sees, int[] positions) implements Atten
             for (int d = 0; d < dim; d++) {
               score += q[(i * heads + head) * dim + d] * k[(j * kvHeads + kvHead) * dim + d];
             }
-            weights[j] = Math.exp(score * layer.scale());
+            double scaled = score * layer.scale();
+            double cap = layer.cap();
+            weights[j] = Math.exp(cap == 0 ? scaled : cap * Math.tanh(scaled / cap));
             total += weights[j];
           }
         }

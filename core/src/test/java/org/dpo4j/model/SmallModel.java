@@ -114,7 +114,7 @@ public enum SmallModel {
   GEMMA2(
       d -> {
         d.attention = d.attention.withCap(0.4);
-        d.head = d.head.withCap(0.5);
+        d.head = d.head.withCap(4);
         d.layers = List.of(layer(rope(), 5), layer(rope(), AttentionLayer.ALL));
       }),
   /** As HunYuan: norms of heads after rotation. */
