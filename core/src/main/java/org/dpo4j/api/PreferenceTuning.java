@@ -580,6 +580,17 @@ public final class PreferenceTuning {
   }
 
   /**
+   * Chooses matrices of experts and routers that a new adapter is on, as PEFT's {@code
+   * target_parameters}. It needs {@link #loraDropout} of 0.
+   *
+   * @param names parameters such as {@code mlp.experts.gate_up_proj}; none by default
+   * @return a changed copy
+   */
+  public PreferenceTuning loraTargetParameters(String... names) {
+    return with("lora_target_parameters", List.of(names));
+  }
+
+  /**
    * Leaves out layers that {@link #loraTargetModules} selects.
    *
    * @param names layers such as {@code down_proj}, or one regular expression; none by default

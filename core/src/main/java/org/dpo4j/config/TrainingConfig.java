@@ -318,7 +318,11 @@ public record TrainingConfig(
               help = "numbers of the blocks to adapt, from 0 (default all)",
               aliases = {"layers_to_transform", "peft_layers_to_transform"})
           Optional<List<Integer>> loraLayersToTransform,
-      @Option(help = "biases of the model to train (default none)")
+      @Option(
+              help = "experts and routers to adapt, as mlp.experts.down_proj",
+              aliases = "target_parameters")
+          Optional<List<String>> loraTargetParameters,
+      @Option(help = "the model's biases to train (default none)")
           Optional<LoraConfig.Bias> loraBias,
       @Option(help = "modules to train in full besides the adapter")
           Optional<List<String>> loraModulesToSave,
@@ -335,7 +339,7 @@ public record TrainingConfig(
           boolean useDora,
       @Option(value = "true", help = "false applies lora_dropout in training")
           boolean disableDropout,
-      @Option(value = "auto", help = "frozen weights; auto keeps their type") BaseDtype baseDtype) {
+      @Option(value = "auto", help = "frozen weights; auto keeps the type") BaseDtype baseDtype) {
     public Lora {
       loraR.ifPresent(rank -> OptionChecks.atLeast("lora_r", rank, 1, "16 is usual"));
       loraAlpha.ifPresent(
@@ -701,11 +705,11 @@ public record TrainingConfig(
       @Option(help = "folder for the tuned model and its reports") Path outputDir,
       @Option(value = "false", help = "replace the output of an earlier run")
           boolean overwriteOutputDir,
-      @Option(value = "auto", help = "type of the saved weights") SaveDtype saveDtype,
+      @Option(value = "auto", help = "type of saved weights") SaveDtype saveDtype,
       @Option(value = "10", help = "steps between log lines; below 1 a fraction of the run")
           StepInterval loggingSteps,
-      @Option(value = "table", help = "format of the log lines; dict is TRL's") LogFormat logFormat,
-      @Option(value = "none", help = "event files or an MLflow server") List<Tracker> reportTo,
+      @Option(value = "table", help = "format of log lines; dict is TRL's") LogFormat logFormat,
+      @Option(value = "none", help = "event files or MLflow server") List<Tracker> reportTo,
       @Option(help = "name of the run in MLflow (default: end of output_dir)")
           Optional<String> runName,
       @Option(value = "true", help = "record the margins of each pair in ledger.jsonl")
@@ -738,7 +742,7 @@ public record TrainingConfig(
           boolean loadBestModelAtEnd,
       @Option(help = "held-out metric that decides what is best (default loss)")
           Optional<String> metricForBestModel,
-      @Option(help = "whether a higher metric is better (default: if it is not a loss)")
+      @Option(help = "whether a higher metric is better (default: if not a loss)")
           Optional<Boolean> greaterIsBetter,
       @Option(help = "checkpoint folder to continue from, or true for the newest")
           Optional<String> resumeFromCheckpoint,

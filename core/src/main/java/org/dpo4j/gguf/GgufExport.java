@@ -130,10 +130,12 @@ public final class GgufExport {
     if (adapter.config().dora()
         || adapter.config().bias() != LoraConfig.Bias.NONE
         || adapter.plan().layers().stream().anyMatch(AdapterSlot::isTable)
+        || !adapter.plan().routers().isEmpty()
+        || !adapter.plan().experts().isEmpty()
         || !adapter.plan().saved().isEmpty()) {
       throw new DpoException(
           OptionText.of(
-              "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding table, biases or modules trained in full), for which GGUF has no form; leave {adapter_only} out, which merges it"));
+              "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding table, experts and routers, biases or modules trained in full), for which GGUF has no form; leave {adapter_only} out, which merges it"));
     }
     GgufMetadata metadata =
         new GgufMetadata()

@@ -22,6 +22,7 @@ import java.util.stream.Collectors;
  * @param table path of the tokens' embedding table
  * @param head path of the head
  * @param linears the linear layers of each block that an adapter can be on, without biases
+ * @param parameterShapes what {@code target_parameters} of an adapter can name
  * @param parameters number of weights; a tied head counts once
  */
 public record ModelShape(
@@ -38,6 +39,7 @@ public record ModelShape(
     String table,
     String head,
     List<List<LinearShape>> linears,
+    List<ParameterShape> parameterShapes,
     long parameters) {
 
   /**
@@ -72,7 +74,19 @@ public record ModelShape(
     }
   }
 
+  /**
+   * The matrices of a block's experts, or that of a router as one expert.
+   *
+   * @param path in the model, as in {@code model.layers.0.mlp.experts.down_proj}
+   * @param matrices their number
+   * @param used number of matrices that each token uses
+   * @param in width of the input
+   * @param out width of the output
+   */
+  public record ParameterShape(String path, int matrices, int used, long in, long out) {}
+
   public ModelShape {
+    parameterShapes = List.copyOf(parameterShapes);
     windows = List.copyOf(windows);
     linears = linears.stream().map(List::copyOf).toList();
   }

@@ -28,6 +28,8 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Parameter> byName = new LinkedHashMap<>();
   private final List<AdapterSlot> slots = new ArrayList<>();
   private final List<AdapterSlot> tableSlots = new ArrayList<>();
+  private final List<AdapterSlot> routerSlots = new ArrayList<>();
+  private final List<ExpertSlot> expertSlots = new ArrayList<>();
   private final IdentityHashMap<Tensor, Matrix> matrices = new IdentityHashMap<>();
   private final List<Tensor> scales = new ArrayList<>(); // of matrices in 8 bits
   private @Nullable Tensor like; // owned; null until it is needed
@@ -109,6 +111,24 @@ public final class Parameters implements AutoCloseable {
     return slot;
   }
 
+  /**
+   * Makes a slot for an adapter at the router of a block's experts.
+   *
+   * @param path of the router in transformers; its matrix is {@code weight} there
+   * @param weight shape (experts, hidden)
+   */
+  public AdapterSlot routerSlot(String path, Tensor weight) {
+    AdapterSlot slot = new AdapterSlot(path, weight, false, false);
+    routerSlots.add(slot);
+    return slot;
+  }
+
+  /** Adds a slot for an adapter at the experts of a block. */
+  public ExpertSlot expertSlot(ExpertSlot slot) {
+    expertSlots.add(slot);
+    return slot;
+  }
+
   /** The linear layers that an adapter can add to, in the order of the model; a tied head too. */
   public List<AdapterSlot> slots() {
     return List.copyOf(slots);
@@ -117,6 +137,19 @@ public final class Parameters implements AutoCloseable {
   /** The embedding tables that an adapter can add to. */
   public List<AdapterSlot> tableSlots() {
     return List.copyOf(tableSlots);
+  }
+
+  /** The routers that an adapter can add to, by PEFT's {@code target_parameters}. */
+  public List<AdapterSlot> routerSlots() {
+    return List.copyOf(routerSlots);
+  }
+
+  /**
+   * The matrices of experts that an adapter can add to; of a block those first that transformers
+   * registers first.
+   */
+  public List<ExpertSlot> expertSlots() {
+    return List.copyOf(expertSlots);
   }
 
   public List<Parameter> all() {

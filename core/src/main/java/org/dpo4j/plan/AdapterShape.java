@@ -10,7 +10,7 @@ import org.dpo4j.model.lora.LoraConfig;
  *
  * @param parameters all trained numbers
  * @param factors those of the adapter's factors that are used once for every token, which the
- *     entries of a table are not
+ *     entries of a table are not; of the experts those that a token uses
  * @param ranks the sum of the ranks over all layers that have factors
  * @param magnitudes DoRA's: the sum of the outputs of all layers that have factors; else 0
  * @param frozenHead whether the head has nothing to train: no weights, no factors and no bias
@@ -60,6 +60,14 @@ public record AdapterShape(
         parameters += rank * (linear.in() + linear.out());
         ranks += rank;
         outputs += linear.out();
+      }
+    }
+    for (ModelShape.ParameterShape of : shape.parameterShapes()) {
+      if (config.layers().selectsParameter(of.path())) {
+        long rank = config.rank(of.path());
+        factors += of.used() * rank * (of.in() + of.out());
+        parameters += of.matrices() * rank * (of.in() + of.out());
+        ranks += of.used() * rank;
       }
     }
     long heads = named(config, shape.tiedHead() ? HEAD_OR_TABLE : HEAD);

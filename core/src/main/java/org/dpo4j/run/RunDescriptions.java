@@ -189,8 +189,8 @@ final class RunDescriptions {
     long all = model.parameters().count() + trained - model.plan().savedCount();
     return String.format(
         Locale.ROOT,
-        "%s, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on %d"
-            + " layers (%s)%s%s",
+        "%s, %,d of %,d parameters trained (%.2f %%); rank %d, alpha %s%s, dropout %s%s, on"
+            + " %s%s",
         lora.dora() ? "DoRA" : "LoRA",
         trained,
         all,
@@ -200,13 +200,29 @@ final class RunDescriptions {
         lora.rsLora() ? " over the root of the rank" : "",
         OptionType.text(lora.dropout()),
         config.lora().disableDropout() && lora.dropout() > 0 ? " off (disable_dropout)" : "",
-        model.plan().layers().size(),
-        String.join(", ", LoraPlan.lastParts(model.plan().layers())),
-        model.plan().tiedHead() == null ? "" : " and the tied head",
+        places(model.plan()),
         biases(lora.bias())
             + (lora.modulesToSave().isEmpty()
                 ? ""
                 : ", whole modules: " + String.join(", ", lora.modulesToSave())));
+  }
+
+  /** What the adapter is on. */
+  private static String places(LoraPlan plan) {
+    List<String> places = new ArrayList<>();
+    if (!plan.layers().isEmpty()) {
+      places.add(
+          "%d layers (%s)"
+              .formatted(
+                  plan.layers().size(), String.join(", ", LoraPlan.lastParts(plan.layers()))));
+    }
+    if (plan.tiedHead() != null) {
+      places.add("the tied head");
+    }
+    if (!plan.lastPartsOfParameters().isEmpty()) {
+      places.add(String.join(", ", plan.lastPartsOfParameters()));
+    }
+    return String.join(" and ", places);
   }
 
   private static String biases(LoraConfig.Bias bias) {

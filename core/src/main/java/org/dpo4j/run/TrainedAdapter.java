@@ -174,10 +174,11 @@ final class TrainedAdapter {
         options.useRslora(),
         options.useDora(),
         new LayerChoice(
-            targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears)),
+            targets().orElseGet(() -> PeftAdapter.defaultTargets(modelType, linears, parameters())),
             excluded().orElse(LayerChoice.NONE),
             options.loraLayersToTransform().orElse(List.of()),
-            List.of()),
+            List.of(),
+            parameters()),
         options.loraBias().orElse(LoraConfig.Bias.NONE),
         options.loraModulesToSave().orElse(List.of()),
         ranks(),
@@ -214,6 +215,10 @@ final class TrainedAdapter {
   /** Names with commas, or one word that PEFT reads as a pattern unless it is a mere name. */
   private Optional<TargetModules> targets() {
     return options.loraTargetModules().map(names -> choice(names, PeftAdapter::targets));
+  }
+
+  private List<String> parameters() {
+    return options.loraTargetParameters().orElse(List.of());
   }
 
   private Optional<TargetModules> excluded() {
@@ -317,6 +322,10 @@ final class TrainedAdapter {
     require("lora_alpha", options.loraAlpha(), has.alpha());
     require("lora_dropout", options.loraDropout(), has.dropout());
     require(
+        "lora_target_parameters",
+        options.loraTargetParameters().map(TrainedAdapter::sorted),
+        sorted(has.layers().parameters()));
+    require(
         "lora_exclude_modules",
         options.loraExcludeModules().map(names -> choice(names, PeftAdapter::excluded).words()),
         has.layers().excluded().words());
@@ -335,6 +344,10 @@ final class TrainedAdapter {
     if (options.useDora()) {
       require("use_dora", Optional.of(true), has.dora());
     }
+  }
+
+  private static List<String> sorted(List<String> names) {
+    return names.stream().sorted().toList();
   }
 
   private static <V> void require(String option, Optional<V> given, V has) {

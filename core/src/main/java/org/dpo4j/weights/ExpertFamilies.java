@@ -9,6 +9,7 @@ import org.dpo4j.model.Rope;
 import org.dpo4j.model.decoder.AttentionConfig.Scope;
 import org.dpo4j.model.decoder.DecoderConfig;
 import org.dpo4j.model.decoder.ExpertConfig;
+import org.dpo4j.model.decoder.ExpertConfig.Modules;
 import org.dpo4j.model.decoder.ExpertConfig.Storage;
 import org.dpo4j.model.decoder.LayerConfig;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ final class ExpertFamilies {
 
   private static final String EXPERTS = "num_experts";
   private static final String CHOSEN = "num_experts_per_tok";
+  private static final Modules MODULES = new Modules("mlp.gate", "mlp.experts");
   private static final List<String> APART =
       List.of("mlp.experts.%d.", "gate_proj", "up_proj", "down_proj");
 
@@ -105,6 +107,7 @@ final class ExpertFamilies {
       int width,
       String router,
       boolean renormalized,
+      Modules modules,
       Storage storage,
       List<String> names) {
     config.withoutEffect("output_router_logits"); // TRL asks for them
@@ -115,6 +118,7 @@ final class ExpertFamilies {
         router,
         false,
         renormalized,
+        modules,
         storage,
         names,
         config.number("router_aux_loss_coef", defaults.routerLoss),
@@ -142,6 +146,7 @@ final class ExpertFamilies {
                   d.mlp.width(),
                   "block_sparse_moe.gate",
                   true,
+                  MODULES,
                   Storage.APART,
                   List.of("block_sparse_moe.experts.%d.", "w1", "w3", "w2"));
         });
@@ -177,6 +182,7 @@ final class ExpertFamilies {
         config.size("moe_intermediate_size", width),
         "mlp.gate",
         config.flag("norm_topk_prob", false),
+        MODULES,
         Storage.APART,
         APART);
   }
@@ -226,7 +232,17 @@ final class ExpertFamilies {
             d -> {
               d.layers = sparse(d.layers);
               d.experts =
-                  experts(config, defaults, 256, 8, width, "mlp.gate", true, Storage.APART, APART)
+                  experts(
+                          config,
+                          defaults,
+                          256,
+                          8,
+                          width,
+                          "mlp.gate",
+                          true,
+                          MODULES,
+                          Storage.APART,
+                          APART)
                       .withShared(
                           new ExpertConfig.Shared(
                               shared, "mlp.shared_expert.", "mlp.shared_expert_gate"));
@@ -253,6 +269,7 @@ final class ExpertFamilies {
                       d.mlp.width(),
                       "mlp.gate",
                       config.flag("norm_topk_prob", false),
+                      MODULES,
                       Storage.APART,
                       APART);
             });
@@ -272,6 +289,7 @@ final class ExpertFamilies {
                   d.mlp.width(),
                   "block_sparse_moe.router.layer",
                   true,
+                  new Modules("block_sparse_moe.router", "block_sparse_moe.experts"),
                   Storage.JOINED,
                   List.of(
                       "block_sparse_moe.input_linear.weight",
@@ -301,6 +319,7 @@ final class ExpertFamilies {
                           d.mlp.width(),
                           "mlp.router",
                           true,
+                          new Modules("mlp.router", "mlp.experts"),
                           Storage.INTERLEAVED,
                           List.of("mlp.experts.gate_up_proj", "mlp.experts.down_proj"))
                       .withClamp(new ExpertConfig.Clamp(alpha, limit));

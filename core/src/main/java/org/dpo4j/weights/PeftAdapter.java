@@ -282,10 +282,12 @@ public final class PeftAdapter implements AutoCloseable {
    * PEFT's default targets of a family.
    *
    * @param linears names of the model's linear layers, for the message
-   * @throws DpoException if it has none
+   * @param parameters the {@code target_parameters}; with these no other target is needed
+   * @throws DpoException if it has none and none are given
    */
-  public static TargetModules defaultTargets(String modelType, Collection<String> linears) {
-    return PeftConfig.defaultTargets(modelType, linears);
+  public static TargetModules defaultTargets(
+      String modelType, Collection<String> linears, List<String> parameters) {
+    return PeftConfig.defaultTargets(modelType, linears, parameters);
   }
 
   /**

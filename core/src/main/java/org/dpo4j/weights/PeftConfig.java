@@ -43,6 +43,7 @@ final class PeftConfig {
   private static final String EXCLUDED = "exclude_modules";
   private static final String BLOCKS = "layers_to_transform";
   private static final String CONTAINERS = "layers_pattern";
+  private static final String PARAMETERS = "target_parameters";
   private static final String TYING = "ensure_weight_tying";
   private static final String ALL_LINEAR = "all-linear";
 
@@ -83,7 +84,6 @@ final class PeftConfig {
           "lora_ga_config",
           "megatron_config",
           "monteclora_config",
-          "target_parameters",
           "trainable_token_indices",
           "use_bdlora",
           "use_qalora",
@@ -119,6 +119,7 @@ final class PeftConfig {
           "r",
           "rank_pattern",
           TARGETS,
+          PARAMETERS,
           "task_type",
           "use_dora",
           "use_rslora");
@@ -151,10 +152,15 @@ final class PeftConfig {
    * PEFT's default targets of a family.
    *
    * @param linears names of the model's linear layers, for the message
-   * @throws DpoException if it has none
+   * @param parameters the {@code target_parameters}; with these no other target is needed
+   * @throws DpoException if it has none and none are given
    */
-  static TargetModules defaultTargets(String modelType, Collection<String> linears) {
+  static TargetModules defaultTargets(
+      String modelType, Collection<String> linears, List<String> parameters) {
     List<String> names = DEFAULT_TARGETS.get(modelType);
+    if (names == null && !parameters.isEmpty()) {
+      return LayerChoice.NONE;
+    }
     if (names == null) {
       throw new DpoException(
           "target_modules must be given for a model of the type "
@@ -265,13 +271,15 @@ final class PeftConfig {
       throw json.mustBe(CONTAINERS, "null where " + BLOCKS + " is null, as in PEFT,");
     }
     JsonNode excluded = tree.path(EXCLUDED);
+    List<String> parameters = texts(json, PARAMETERS, tree.path(PARAMETERS));
     return new LayerChoice(
         isAbsent(targets)
-            ? defaultTargets(modelType, linears)
+            ? defaultTargets(modelType, linears, parameters)
             : choice(json, TARGETS, targets, PeftConfig::targets),
         isOff(excluded) ? LayerChoice.NONE : choice(json, EXCLUDED, excluded, PeftConfig::excluded),
         blocks(json, tree.path(BLOCKS)),
-        containers(json, tree.path(CONTAINERS)));
+        containers(json, tree.path(CONTAINERS)),
+        parameters);
   }
 
   private static boolean isAbsent(JsonNode value) {
@@ -427,6 +435,7 @@ final class PeftConfig {
               : LoraPlan.lastParts(plan.layers()))
           .forEach(names::add);
     }
+    list(json, PARAMETERS, config.layers().parameters(), ArrayNode::add);
     json.put("task_type", CAUSAL_LM);
     json.put("use_dora", config.dora());
     json.put("use_rslora", config.rsLora());

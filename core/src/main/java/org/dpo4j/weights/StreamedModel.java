@@ -34,6 +34,7 @@ public final class StreamedModel implements AutoCloseable {
   private final Map<String, AdapterSlot> slots = new HashMap<>(); // by the names of their matrices
   private @Nullable PeftAdapter adapter;
   private final Set<String> adapted = new HashSet<>(); // names of matrices
+  private final Set<String> experts = new HashSet<>(); // names of weights of adapted experts
   private final Set<String> trained = new HashSet<>(); // names of weights that the adapter replaces
 
   private StreamedModel(DecoderConfig decoder, LoadedModel skeleton) {
@@ -43,6 +44,15 @@ public final class StreamedModel implements AutoCloseable {
     all.all().forEach(p -> parameters.put(p.name(), p));
     all.slots().forEach(slot -> slots.put(slot.path() + WEIGHT, slot));
     all.tableSlots().forEach(slot -> slots.put(slot.path() + WEIGHT, slot));
+    all.routerSlots().forEach(router -> slots.put(nameOf(router.weight()), router));
+  }
+
+  private String nameOf(Tensor weight) {
+    return parameters.values().stream()
+        .filter(parameter -> parameter.tensor().is_same(weight))
+        .findFirst()
+        .orElseThrow()
+        .name();
   }
 
   /**
@@ -80,6 +90,8 @@ public final class StreamedModel implements AutoCloseable {
     adapter = opened;
     opened.model().requireMergeable();
     opened.model().plan().layers().forEach(slot -> adapted.add(slot.path() + WEIGHT));
+    opened.model().plan().routers().forEach(router -> adapted.add(nameOf(router.weight())));
+    opened.model().plan().experts().forEach(on -> experts.addAll(on.slot().weights()));
     opened.model().plan().saved().forEach(parameter -> trained.add(parameter.name()));
     return opened;
   }
@@ -130,6 +142,9 @@ public final class StreamedModel implements AutoCloseable {
           .to(ElementType.F32.scalarType());
     }
     Tensor own = read(parameter, from, to);
+    if (experts.contains(parameter)) {
+      return model().effectiveRowsOfExperts(parameter, own, from, to);
+    }
     return adapted.contains(parameter)
         ? model().effectiveRows(slot(parameter).path(), own, from, to)
         : own;

@@ -50,6 +50,7 @@ class TrainingOptionsTest {
           Map.entry("lora_alpha", "16"),
           Map.entry("lora_dropout", "0.2"),
           Map.entry("lora_target_modules", "q_proj,v_proj"),
+          Map.entry("lora_target_parameters", "mlp.experts.down_proj"),
           Map.entry("lora_exclude_modules", "q_proj,.*[.]0[.].*"),
           Map.entry("lora_layers_to_transform", "0,3"),
           Map.entry("lora_modules_to_save", "embed_tokens"),

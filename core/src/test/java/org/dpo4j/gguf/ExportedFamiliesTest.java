@@ -445,6 +445,19 @@ class ExportedFamiliesTest {
         ModelFolders.fixture("adapters/" + adapter));
   }
 
+  /** The experts are one by one in the first two files and joined in the last. */
+  @ParameterizedTest
+  @CsvSource({
+    "all_linear, plain_qwen3_moe",
+    "one_of_two, qwen2_moe",
+    "joined, granitemoe",
+    "routers, granitemoe",
+  })
+  void anAdapterOfPeftOnExpertsIsMergedOnTheWay(String adapter, String model) throws IOException {
+    requireMerged(
+        ExportedModels.copy(model, folder), ModelFolders.fixture("adapters/experts/" + adapter));
+  }
+
   @ParameterizedTest
   @CsvSource({
     "models/llama, false, false, ",
@@ -625,14 +638,22 @@ class ExportedFamiliesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"dora", "bias", "saved", "table"})
+  @ValueSource(strings = {"dora", "bias", "saved", "table", "experts", "routers"})
   void anAdapterThatIsMoreThanPairsIsRefusedAlone(String what) throws IOException {
     Path model =
         ExportedModels.copy(
-            List.of("saved", "table").contains(what) ? "llama_default" : "models/llama", folder);
+            switch (what) {
+              case "saved", "table" -> "llama_default";
+              case "experts" -> "qwen2_moe";
+              case "routers" -> "granitemoe";
+              default -> "models/llama";
+            },
+            folder);
     Path adapter =
         switch (what) {
           case "saved" -> adapter(model, config(false, false, List.of("embed_tokens")));
+          case "experts" -> ModelFolders.fixture("adapters/experts/one_of_two");
+          case "routers" -> ModelFolders.fixture("adapters/experts/routers");
           case "table" -> ModelFolders.fixture("adapters/embeddings/table");
           default ->
               ModelFolders.fixture(
@@ -645,7 +666,7 @@ class ExportedFamiliesTest {
           .isInstanceOf(DpoException.class)
           .hasMessage(
               "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding"
-                  + " table, biases or modules trained in full), for which GGUF has no form; leave adapter_only out, which merges it");
+                  + " table, experts and routers, biases or modules trained in full), for which GGUF has no form; leave adapter_only out, which merges it");
     }
   }
 }

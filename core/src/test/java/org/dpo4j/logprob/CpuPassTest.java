@@ -244,6 +244,7 @@ class CpuPassTest {
                 new TargetModules.AllLinear(),
                 new TargetModules.Named(List.of("head")),
                 List.of(),
+                List.of(),
                 List.of()),
             LoraConfig.Bias.ALL,
             List.of(),

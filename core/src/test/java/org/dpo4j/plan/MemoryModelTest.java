@@ -54,6 +54,7 @@ class MemoryModelTest {
           "model.embed_tokens",
           "lm_head",
           Collections.nCopies(10, List.of(new ModelShape.LinearShape("q", 8, 8))),
+          List.of(),
           9000);
 
   private static final TokenLoad LOAD = new TokenLoad(1, 100, 50, 50, Map.of(), Map.of());

@@ -33,6 +33,7 @@ class StepArithmeticTest {
           "model.embed_tokens",
           "lm_head",
           Collections.nCopies(2, List.of(new ModelShape.LinearShape("q", 4, 6))),
+          List.of(),
           100);
 
   /** A prompt of 3 with completions of 2 and 3: fed are 3 + 1 + 2 tokens, scored 5. */

@@ -55,13 +55,14 @@ class LoraTargetsTest {
     JsonNode expected = RECORDED.get(modelType).get("default");
     try (LoadedModel model = open(modelType)) {
       if (expected.isNull()) {
-        assertThatThrownBy(() -> PeftAdapter.defaultTargets(modelType, model.linearLayers()))
+        assertThatThrownBy(
+                () -> PeftAdapter.defaultTargets(modelType, model.linearLayers(), List.of()))
             .isInstanceOf(DpoException.class)
             .hasMessageContaining("target_modules must be given for a model of the type")
             .hasMessageContaining(
                 "its linear layers are " + String.join(", ", model.linearLayers()) + ", and");
       } else {
-        assertThat(layers(model, PeftAdapter.defaultTargets(modelType, Set.of())))
+        assertThat(layers(model, PeftAdapter.defaultTargets(modelType, Set.of(), List.of())))
             .isEqualTo(texts(expected));
       }
     }

@@ -56,7 +56,7 @@ class ModelsPageTest {
     Map<String, List<String>> expected = new HashMap<>();
     for (String type : ModelReader.modelTypes()) {
       try {
-        TargetModules targets = PeftAdapter.defaultTargets(type, Set.of());
+        TargetModules targets = PeftAdapter.defaultTargets(type, Set.of(), List.of());
         expected.put(type, ((TargetModules.Named) targets).names());
       } catch (DpoException e) { // it has none
         assertThat(written).doesNotContainKey(type);

@@ -210,7 +210,7 @@ class PeftAdapterTest {
         "exclude_modules | [1, {}] | \"exclude_modules\" must be a list of names",
         "exclude_modules | \"(\" | must be a regular expression but ( is none",
         "exclude_modules | [\"q_proj\", \"v_proj\"] | exclude_modules must leave some of the layers",
-        "target_parameters | [\"a\"] | \"target_parameters\" [\"a\"] is not supported",
+        "target_parameters | [\"q_proj.weight\"] | must name matrices of experts or routers but q_proj.weight finds model.layers.0.self_attn.q_proj.weight; the model has no experts",
         "trainable_token_indices | [1] | \"trainable_token_indices\" [1] is not supported",
         "lora_bias | true | \"lora_bias\" true is not supported",
         "init_lora_weights | \"pissa\" | the others change the base",

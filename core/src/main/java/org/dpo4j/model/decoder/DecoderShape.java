@@ -2,7 +2,9 @@ package org.dpo4j.model.decoder;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.dpo4j.model.AdapterSlot;
+import org.dpo4j.model.ExpertSlot;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
 
@@ -49,7 +51,25 @@ final class DecoderShape {
         config.embedding().path(),
         config.head().name(),
         linears,
+        parameterShapes(config, model),
         model.parameters().count());
+  }
+
+  private static List<ModelShape.ParameterShape> parameterShapes(
+      DecoderConfig config, Decoder model) {
+    List<ModelShape.ParameterShape> shapes = new ArrayList<>();
+    for (AdapterSlot router : model.parameters().routerSlots()) {
+      shapes.add(
+          new ModelShape.ParameterShape(
+              router.path() + ".weight", 1, 1, router.in(), router.out()));
+    }
+    for (ExpertSlot slot : model.parameters().expertSlots()) {
+      int chosen = Objects.requireNonNull(config.experts()).chosen();
+      shapes.add(
+          new ModelShape.ParameterShape(
+              slot.path(), slot.experts(), chosen, slot.in(), slot.out()));
+    }
+    return shapes;
   }
 
   private static ModelShape.LinearShape linear(AdapterSlot slot, int prefix) {

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param routerBias whether the router has a bias
  * @param renormalized whether the weights of a token's experts sum to 1; else they are the softmax
  *     over all experts
+ * @param modules paths in transformers, as PEFT names them
  * @param storage of the experts' matrices
  * @param names of the experts' matrices: where they are apart the path of an expert, with {@code
  *     %d} for its number, and gate, up and down in it; else the two joined ones
@@ -28,11 +29,20 @@ public record ExpertConfig(
     String router,
     boolean routerBias,
     boolean renormalized,
+    Modules modules,
     Storage storage,
     List<String> names,
     double lossCoefficient,
     @Nullable Shared shared,
     @Nullable Clamp clamp) {
+
+  /**
+   * The modules in transformers, which may have other names in files.
+   *
+   * @param router has the matrix {@code weight}
+   * @param experts has the matrices {@code gate_up_proj} and {@code down_proj}
+   */
+  public record Modules(String router, String experts) {}
 
   /** How the matrices of the experts are stored. */
   public enum Storage {
@@ -68,6 +78,7 @@ public record ExpertConfig(
         router,
         routerBias,
         renormalized,
+        modules,
         storage,
         names,
         lossCoefficient,
@@ -84,6 +95,7 @@ public record ExpertConfig(
         router,
         true,
         renormalized,
+        modules,
         storage,
         names,
         lossCoefficient,

@@ -5,6 +5,7 @@ import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
+import org.dpo4j.model.ExpertSlot;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.Node;
 import org.dpo4j.model.RouterLoss;
@@ -18,16 +19,31 @@ import org.jspecify.annotations.Nullable;
  * @param router from (tokens, hidden) to (tokens, experts)
  * @param chosen number of experts that a token takes
  * @param renormalized whether the softmax is over the chosen experts instead of all
- * @param experts map (tokens, hidden) to (tokens, hidden)
+ * @param inputs where an adapter changes gates and inputs, beside each other
+ * @param outputs where an adapter changes the outputs
+ * @param experts one after the other
  * @param shared added for all tokens; null for none
  */
 record Experts(
     Linear router,
     int chosen,
     boolean renormalized,
-    List<UnaryOperator<Tensor>> experts,
+    ExpertSlot inputs,
+    ExpertSlot outputs,
+    List<Expert> experts,
     @Nullable UnaryOperator<Tensor> shared)
     implements Mlp {
+
+  /** One of the MLPs. */
+  interface Expert {
+    /**
+     * Maps (tokens, hidden) to (tokens, hidden).
+     *
+     * @param inputs what an adapter adds to gate and input of the activation
+     * @param outputs what an adapter adds to the output
+     */
+    Tensor apply(Tensor x, ExpertSlot.Products inputs, ExpertSlot.Products outputs);
+  }
 
   @Override
   public Node apply(Node input, RouterLoss.@Nullable Log routers) {
@@ -40,11 +56,13 @@ record Experts(
     Tensor numbers = top.get1(); // (tokens, chosen)
     Tensor weights = renormalized ? top.get0().softmax(-1) : logits.softmax(-1).gather(1, numbers);
     Tensor sum = Tensors.zerosLike(x, x.shape());
+    ExpertSlot.Products toInputs = inputs.products();
+    ExpertSlot.Products toOutputs = outputs.products();
     for (int i = 0; i < experts.size(); i++) {
       Tensor places = numbers.eq(Tensors.scalar(i)).nonzero(); // (uses, 2)
       if (places.size(0) > 0) {
         Tensor tokens = places.select(1, 0);
-        Tensor seen = experts.get(i).apply(x.index_select(0, tokens));
+        Tensor seen = experts.get(i).apply(x.index_select(0, tokens), toInputs, toOutputs);
         Tensor weight =
             weights
                 .reshape(-1)

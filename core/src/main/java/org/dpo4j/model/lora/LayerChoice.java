@@ -15,9 +15,15 @@ import java.util.stream.Stream;
  *     not limit layers whose whole path is a target
  * @param containers regular expressions for the list of blocks that the numbers count, such as
  *     {@code layers}; empty for the outermost list of a path
+ * @param parameters names of the matrices of experts and routers that get an adapter as well: whole
+ *     paths or their ends. Exclusions and blocks do not limit them
  */
 public record LayerChoice(
-    TargetModules targets, TargetModules excluded, List<Integer> blocks, List<String> containers) {
+    TargetModules targets,
+    TargetModules excluded,
+    List<Integer> blocks,
+    List<String> containers,
+    List<String> parameters) {
 
   /** No layer. */
   public static final TargetModules NONE = new TargetModules.Named(List.of());
@@ -28,6 +34,7 @@ public record LayerChoice(
   public LayerChoice {
     blocks = List.copyOf(blocks);
     containers = List.copyOf(containers);
+    parameters = List.copyOf(parameters);
     if (!blocks.isEmpty() && !(targets instanceof TargetModules.Named)) {
       throw new LoraSettingException(
           "layers_to_transform",
@@ -38,13 +45,28 @@ public record LayerChoice(
 
   /** All layers that a rule selects. */
   public LayerChoice(TargetModules targets) {
-    this(targets, NONE, List.of(), List.of());
+    this(targets, NONE, List.of(), List.of(), List.of());
+  }
+
+  /** The same targets and parameters in all blocks, with nothing left out. */
+  LayerChoice everywhere() {
+    return new LayerChoice(
+        targets,
+        NONE,
+        List.of(),
+        List.of(),
+        parameters.stream().map(name -> name.replaceFirst(".*\\.\\d+\\.", "")).toList());
   }
 
   /** The list of blocks and a number in it. */
   private static Pattern before(String container) {
     String expression = "(?:^|.*?\\.)" + container + NUMBER;
     return new TargetModules.Matching("layers_pattern", expression).pattern();
+  }
+
+  /** Whether the matrix of experts or of a router with this path is selected. */
+  public boolean selectsParameter(String path) {
+    return parameters.stream().anyMatch(name -> TargetModules.Named.named(name, path));
   }
 
   /** Whether the layer with this path is selected. */

@@ -95,7 +95,7 @@ public record LoraConfig(
         dropout,
         rsLora,
         dora,
-        new LayerChoice(layers.targets()),
+        layers.everywhere(),
         bias,
         modulesToSave,
         rankPattern,

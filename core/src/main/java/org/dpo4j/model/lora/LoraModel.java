@@ -6,11 +6,13 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderBlock;
+import org.dpo4j.model.ExpertSlot;
 import org.dpo4j.model.Linear;
 import org.dpo4j.model.Magnitudes;
 import org.dpo4j.model.Matrix;
@@ -34,6 +36,8 @@ import org.jspecify.annotations.Nullable;
  * only A and B are trained; some modules of the base may be trained in full as well. Hu et al.
  * 2021, arXiv 2106.09685, equation 3. With DoRA the rows of V = W + s B A have trained lengths m: y
  * = m / |V| V x + b. Liu et al. 2024, arXiv 2402.09353, equation 5.
+ *
+ * <p>Experts have factors of their own each, {@link ExpertFactors}.
  *
  * <p>The base is shared, not copied: while this model is open, the base computes with the adapter.
  * Use {@link #base()} to compute without it.
@@ -281,11 +285,14 @@ public final class LoraModel implements CausalLm {
   private final LoraPlan plan;
   private final Parameters trained = new Parameters();
   private final List<Factors> factors = new ArrayList<>();
+  private final List<ExpertFactors> ofExperts = new ArrayList<>();
+  private final Map<String, ExpertFactors> byWeight = new HashMap<>(); // of the base
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
   private final List<Tensor> aside = new ArrayList<>(); // trained values, while others are in use
   private final IdentityHashMap<Tensor, Turned> turned = new IdentityHashMap<>(); // by A
   private volatile List<Factors> on = factors; // what the layers compute with
+  private volatile List<ExpertFactors> onExperts = ofExperts; // as on
   private @Nullable Other off; // the base
   private @Nullable Other inUse; // in place of this model
   private int holds; // open ones of inUse
@@ -306,10 +313,12 @@ public final class LoraModel implements CausalLm {
     this.plan = LoraPlan.of(config, base);
     ParameterSource there = source.on(base.parameters().like());
     try {
-      plan.layers().forEach(layer -> attach(layer, there));
+      plan.layers().forEach(layer -> attach(layer, layer.path(), there));
       if (plan.tiedHead() != null) {
         attach(plan.tiedHead());
       }
+      plan.routers().forEach(router -> attach(router, router.path() + ".weight", there));
+      plan.experts().forEach(on -> attach(on, there));
       plan.saved().forEach(parameter -> replace(parameter, there));
       updateNorms(factors);
     } catch (RuntimeException e) {
@@ -377,9 +386,14 @@ public final class LoraModel implements CausalLm {
     return layer.transposed() ? matrix.t() : matrix;
   }
 
-  private void attach(AdapterSlot layer, ParameterSource source) {
+  /**
+   * Attaches the adapter of one layer.
+   *
+   * @param key the name that the patterns of ranks and alphas fit
+   */
+  private void attach(AdapterSlot layer, String key, ParameterSource source) {
     String path = layer.path();
-    int rank = config.rank(path);
+    int rank = config.rank(key);
     Tensor a = take(source, path + endOfA(layer), ParameterSource.Kind.MATRIX, rank, layer.in());
     boolean plainTable = layer.isTable() && plan.tiedHead() == null;
     ParameterSource.Kind kind =
@@ -394,9 +408,23 @@ public final class LoraModel implements CausalLm {
         owned.add(scope.disown(magnitudes.norms()));
       }
     }
-    Factors added = new Factors(layer, factors.size(), a, b, config.scale(path), magnitudes);
+    Factors added = new Factors(layer, factors.size(), a, b, config.scale(key), magnitudes);
     layer.attach(new Attached(added.index()));
     factors.add(added);
+  }
+
+  private void attach(LoraPlan.OnExperts on, ParameterSource source) {
+    ExpertSlot slot = on.slot();
+    int index = ofExperts.size();
+    long ranks = (long) config.rank(slot.path()) * slot.experts();
+    ParameterSource.Kind kind = ParameterSource.Kind.MATRIX;
+    Tensor a = take(source, on.name() + A, kind, ranks, slot.in());
+    Tensor b = take(source, on.name() + B, kind, slot.out(), ranks);
+    slot.attach(
+        () -> onExperts.isEmpty() ? ExpertSlot.Products.NONE : onExperts.get(index).products());
+    ExpertFactors added = new ExpertFactors(slot, on.name(), a, b, config.scale(slot.path()));
+    ofExperts.add(added);
+    slot.weights().forEach(weight -> byWeight.put(weight, added));
   }
 
   /** Attaches the adapter of the table to the head as well. */
@@ -476,7 +504,12 @@ public final class LoraModel implements CausalLm {
    */
   public synchronized CausalLm base() {
     if (off == null) {
-      off = new Other(List.of(), saved.stream().map(Saved::original).toList(), base.parameters());
+      off =
+          new Other(
+              List.of(),
+              List.of(),
+              saved.stream().map(Saved::original).toList(),
+              base.parameters());
     }
     return off;
   }
@@ -533,6 +566,9 @@ public final class LoraModel implements CausalLm {
   /** W + s B A, in fp32, where the adapter is on the layer of W; with DoRA its rows m long. */
   @Override
   public Tensor effective(Parameters.Parameter parameter) {
+    if (byWeight.containsKey(parameter.name())) {
+      return TensorScope.compute(() -> mergedExperts(parameter));
+    }
     return factors.stream()
         .filter(at -> at.layer().weight().is_same(parameter.tensor()))
         .findFirst()
@@ -553,6 +589,30 @@ public final class LoraModel implements CausalLm {
         factors.stream().filter(one -> one.layer().path().equals(layer)).findFirst().orElseThrow();
     try (NoGrad noGrad = NoGrad.open()) {
       return at.layer().isTable() ? at.turned(from, to).add_(own) : at.rows(own, from, to);
+    }
+  }
+
+  /**
+   * Rows, in the first dimension, of a weight with matrices of experts that the adapter is on, in
+   * the caller's scope.
+   *
+   * @param weight its name
+   * @param own the same rows of the weight, fp32
+   * @throws java.util.NoSuchElementException if the adapter is not on experts in that weight
+   */
+  public Tensor effectiveRowsOfExperts(String weight, Tensor own, long from, long to) {
+    ExpertFactors at = Optional.ofNullable(byWeight.get(weight)).orElseThrow();
+    try (NoGrad noGrad = NoGrad.open()) {
+      return at.changed(at.slot().part(weight), own, from, to);
+    }
+  }
+
+  private Tensor mergedExperts(Parameters.Parameter weight) {
+    Tensor tensor = weight.tensor();
+    boolean matrix = tensor.dim() == 2;
+    Matrix own = matrix ? base.parameters().matrix(tensor) : new Matrix(tensor);
+    try (Pools.Hold spread = Pools.spread()) {
+      return effectiveRowsOfExperts(weight.name(), own.copy(), 0, tensor.size(0));
     }
   }
 
@@ -579,6 +639,10 @@ public final class LoraModel implements CausalLm {
           double norm = distance(at.with(one), at.with(other));
           sum += norm * norm;
         }
+      }
+      for (ExpertFactors at : ofExperts) {
+        double norm = distance(at.slot(), at.with(one), at.with(other));
+        sum += norm * norm;
       }
       for (Parameters.Parameter parameter : plan.saved()) {
         Tensor before = value(one, parameter.name());
@@ -614,6 +678,20 @@ public final class LoraModel implements CausalLm {
         });
   }
 
+  private static double distance(ExpertSlot slot, ExpertFactors one, ExpertFactors other) {
+    double sum = 0;
+    for (int i = 0; i < slot.experts(); i++) {
+      int expert = i;
+      double norm =
+          norm(
+              slot.out(),
+              slot.in(),
+              (from, to) -> one.change(expert, from, to).sub_(other.change(expert, from, to)));
+      sum += norm * norm;
+    }
+    return Math.sqrt(sum);
+  }
+
   /** Rows of a matrix that is never computed as a whole. */
   private interface Rows {
     Tensor get(long from, long to);
@@ -632,7 +710,7 @@ public final class LoraModel implements CausalLm {
     return Math.sqrt(sum);
   }
 
-  private static Tensor value(Map<String, Tensor> values, String name) {
+  static Tensor value(Map<String, Tensor> values, String name) {
     return Objects.requireNonNull(values.get(name), name);
   }
 
@@ -687,7 +765,9 @@ public final class LoraModel implements CausalLm {
     return base.parameters();
   }
 
-  /** A and B of each layer, and the weights that are trained in full. */
+  /**
+   * A and B of each layer, router and matrix of experts, and the weights that are trained in full.
+   */
   @Override
   public Parameters trained() {
     return trained;
@@ -722,6 +802,7 @@ public final class LoraModel implements CausalLm {
       updateNorms(values);
       return new Other(
           values,
+          ofExperts.stream().map(at -> at.with(byName)).toList(),
           plan.saved().stream().map(weight -> value(byName, weight.name())).toList(),
           copies);
     }
@@ -735,6 +816,9 @@ public final class LoraModel implements CausalLm {
       plan.tiedHead().detach();
     }
     factors.clear();
+    ofExperts.forEach(at -> at.slot().detach());
+    ofExperts.clear();
+    byWeight.clear();
     turned.values().forEach(values -> Tensors.free(values.values()));
     turned.clear();
     saved.forEach(weight -> weight.inModel().set_data(weight.original()));
@@ -746,16 +830,20 @@ public final class LoraModel implements CausalLm {
   /** The base with other values than the trained ones. */
   private final class Other implements CausalLm {
     private final List<Factors> values;
+    private final List<ExpertFactors> experts;
     private final List<Tensor> full;
     private final Parameters trained;
 
     /**
      * @param values of the layers that have an adapter; empty without the adapter
+     * @param experts values of the experts that have an adapter
      * @param full values of the weights that are trained in full
      * @param trained belongs to this object if it is not the base's
      */
-    Other(List<Factors> values, List<Tensor> full, Parameters trained) {
+    Other(
+        List<Factors> values, List<ExpertFactors> experts, List<Tensor> full, Parameters trained) {
       this.values = values;
+      this.experts = experts;
       this.full = full;
       this.trained = trained;
     }
@@ -862,6 +950,7 @@ public final class LoraModel implements CausalLm {
         }
       }
       on = other.values;
+      onExperts = other.experts;
       inUse = other;
       base.parameters().refreshBf16(plan.saved());
     } else if (inUse != other) {
@@ -880,6 +969,7 @@ public final class LoraModel implements CausalLm {
       }
       aside.clear();
       on = factors;
+      onExperts = ofExperts;
       base.parameters().refreshBf16(plan.saved());
     }
   }

@@ -15,18 +15,36 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.data.ShortList;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.CausalLm;
+import org.dpo4j.model.ExpertSlot;
 import org.dpo4j.model.Parameters;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The layers and weights that a configuration selects in one model.
  *
- * @param layers linear layers that get an adapter, then embedding tables; at least one in all
+ * @param layers linear layers that get an adapter, then embedding tables
+ * @param routers routers of experts that get an adapter
+ * @param experts matrices of experts that get an adapter; with layers and routers at least one
  * @param tiedHead the head that uses the adapter of its table; null for none
  * @param saved weights of the base that are trained in full, biases among them
  */
 public record LoraPlan(
-    List<AdapterSlot> layers, @Nullable AdapterSlot tiedHead, List<Parameters.Parameter> saved) {
+    List<AdapterSlot> layers,
+    List<AdapterSlot> routers,
+    List<OnExperts> experts,
+    @Nullable AdapterSlot tiedHead,
+    List<Parameters.Parameter> saved) {
+
+  /**
+   * An adapter on matrices of experts.
+   *
+   * @param name where PEFT keeps the factors: each of several adapters on one module has those
+   *     before it under {@code base_layer}
+   */
+  public record OnExperts(ExpertSlot slot, String name) {}
+
+  private static final String PARAMETERS = "target_parameters";
+  private static final String WEIGHT = ".weight";
 
   private static final int LISTED = 5;
 
@@ -40,9 +58,14 @@ public record LoraPlan(
     Set<String> modules = modules(model.parameters());
     boolean tied = tiedTable(model) != null;
     AdapterSlot tiedHead = tied && config.adaptsTied() ? model.head().slot() : null;
+    List<AdapterSlot> routers = routers(config.layers(), model.parameters());
+    List<OnExperts> experts = experts(config.layers(), model.parameters());
+    requireParameters(config, model.parameters(), routers.isEmpty() && experts.isEmpty());
     List<AdapterSlot> layers = layers(config, model, modules, tiedHead);
     Set<Parameters.Parameter> saved = saved(config, model, modules);
     requireApart(layers, saved);
+    requireApart(routers, saved);
+    requireExpertsApart(experts, saved);
     if (config.dora()) {
       layers.stream()
           .filter(layer -> layer.isTable() || layer == model.head().slot())
@@ -56,7 +79,103 @@ public record LoraPlan(
               });
     }
     saved.addAll(biases(config.bias(), adapted(layers, tiedHead).toList(), model.parameters()));
-    return new LoraPlan(layers, tiedHead, List.copyOf(saved));
+    return new LoraPlan(layers, routers, experts, tiedHead, List.copyOf(saved));
+  }
+
+  private static List<AdapterSlot> routers(LayerChoice choice, Parameters parameters) {
+    return parameters.routerSlots().stream()
+        .filter(router -> choice.selectsParameter(router.path() + WEIGHT))
+        .toList();
+  }
+
+  private static List<OnExperts> experts(LayerChoice choice, Parameters parameters) {
+    List<ExpertSlot> chosen =
+        parameters.expertSlots().stream()
+            .filter(slot -> choice.selectsParameter(slot.path()))
+            .toList();
+    List<OnExperts> experts = new ArrayList<>();
+    for (int i = 0; i < chosen.size(); i++) {
+      String module = chosen.get(i).module();
+      long after =
+          chosen.subList(i + 1, chosen.size()).stream()
+              .filter(slot -> slot.module().equals(module))
+              .count();
+      experts.add(new OnExperts(chosen.get(i), module + ".base_layer".repeat((int) after)));
+    }
+    return List.copyOf(experts);
+  }
+
+  /**
+   * Checks the settings of adapters on parameters.
+   *
+   * @param none whether no parameter is selected; PEFT goes on with other layers
+   */
+  private static void requireParameters(LoraConfig config, Parameters parameters, boolean none) {
+    LayerChoice choice = config.layers();
+    if (!none && config.dropout() != 0) {
+      throw new LoraSettingException(
+          PARAMETERS,
+          "needs an adapter without dropout, as in PEFT, but lora_dropout is %s; set it to 0"
+              .formatted(config.dropout()));
+    }
+    if (!none && config.dora()) {
+      throw new LoraSettingException(
+          PARAMETERS, "works, as in PEFT, without use_dora; leave one of them out");
+    }
+    parameters.all().stream()
+        .filter(parameter -> choice.selectsParameter(parameter.name()))
+        .filter(parameter -> !ofExperts(parameter, parameters))
+        .map(Parameters.Parameter::name)
+        .findFirst()
+        .ifPresent(
+            name -> {
+              throw new LoraSettingException(
+                  PARAMETERS,
+                  "must name matrices of experts or routers but %s finds %s; %s"
+                      .formatted(
+                          ShortList.of(choice.parameters(), LISTED), name, those(parameters)));
+            });
+    if (none && !choice.parameters().isEmpty() && choice.targets().equals(LayerChoice.NONE)) {
+      throw new LoraSettingException(
+          PARAMETERS,
+          "must name matrices of experts or routers but %s finds none; %s"
+              .formatted(ShortList.of(choice.parameters(), LISTED), those(parameters)));
+    }
+  }
+
+  /** Whether a weight has the matrix of a router or matrices of experts. */
+  private static boolean ofExperts(Parameters.Parameter weight, Parameters parameters) {
+    return parameters.routerSlots().stream().anyMatch(r -> r.weight().is_same(weight.tensor()))
+        || parameters.expertSlots().stream().anyMatch(slot -> slot.holds(weight.name()));
+  }
+
+  /** The names of what the setting can name. */
+  private static String those(Parameters parameters) {
+    if (parameters.expertSlots().isEmpty()) {
+      return "the model has no experts";
+    }
+    String experts = parameters.expertSlots().get(0).module();
+    String router = parameters.routerSlots().get(0).path();
+    return "the model has %s.gate_up_proj, %s.down_proj and %s.weight"
+        .formatted(inBlock(experts), inBlock(experts), inBlock(router));
+  }
+
+  /** The last two components of a path. */
+  private static String inBlock(String path) {
+    return path.substring(path.lastIndexOf('.', path.lastIndexOf('.') - 1) + 1);
+  }
+
+  private static void requireExpertsApart(
+      List<OnExperts> experts, Set<Parameters.Parameter> saved) {
+    for (OnExperts on : experts) {
+      if (saved.stream().anyMatch(parameter -> on.slot().holds(parameter.name()))) {
+        throw new LoraSettingException(
+            "modules_to_save",
+            "must not name what target_parameters names but both name "
+                + on.slot().path()
+                + "; keep it in one of them");
+      }
+    }
   }
 
   /** The layers with an adapter of their own, and the head that uses that of its table. */
@@ -120,7 +239,9 @@ public record LoraPlan(
                         + lastParts(parameters));
               });
     }
-    if (layers.isEmpty()) {
+    boolean onlyParameters =
+        targets.equals(LayerChoice.NONE) && !config.layers().parameters().isEmpty();
+    if (layers.isEmpty() && !onlyParameters) {
       requireLeft(config.layers(), parameters);
       throw new LoraSettingException(
           "target_modules",
@@ -284,13 +405,29 @@ public record LoraPlan(
                   : "needs a model whose head is the embedding table (tie_word_embeddings)")
               + "; leave it out");
     }
+    for (String name : config.layers().parameters()) {
+      if (parameterPaths().noneMatch(path -> TargetModules.Named.named(name, path))) {
+        throw new LoraSettingException(
+            PARAMETERS,
+            "must name matrices of experts or routers but %s finds none; %s"
+                .formatted(name, those(model.parameters())));
+      }
+    }
     requireUsed("rank_pattern", config.rankPattern());
     requireUsed("alpha_pattern", config.alphaPattern());
   }
 
+  /** The paths of the matrices of experts and routers. */
+  private Stream<String> parameterPaths() {
+    return Stream.concat(
+        routers.stream().map(router -> router.path() + WEIGHT),
+        experts.stream().map(on -> on.slot().path()));
+  }
+
   private void requireUsed(String name, Map<String, ?> pattern) {
     for (String key : pattern.keySet()) {
-      if (layers.stream().noneMatch(layer -> LoraConfig.fits(name, key, layer.path()))) {
+      if (Stream.concat(layers.stream().map(AdapterSlot::path), parameterPaths())
+          .noneMatch(path -> LoraConfig.fits(name, key, path))) {
         throw new LoraSettingException(
             name,
             "must name layers that target_modules names but %s finds none of them".formatted(key));
@@ -312,6 +449,11 @@ public record LoraPlan(
     return paths
         .map(path -> path.substring(path.lastIndexOf('.') + 1))
         .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** The ends of the paths of the experts' and routers' matrices, sorted. */
+  public Set<String> lastPartsOfParameters() {
+    return parameterPaths().map(LoraPlan::inBlock).collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** The path of the layer of an adapter whose bias a weight is; null for another weight. */

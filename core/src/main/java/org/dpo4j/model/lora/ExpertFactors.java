@@ -1,0 +1,71 @@
+package org.dpo4j.model.lora;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.dpo4j.model.ExpertSlot;
+import org.dpo4j.torch.Tensors;
+
+/**
+ * The factors of a block's experts: expert e computes (W_e + s B_e A_e) x. PEFT 0.21 keeps them as
+ * two matrices, whose orders differ.
+ *
+ * @param name of the adapter at this slot
+ * @param a shape (experts * rank, in), expert by expert
+ * @param b shape (out, rank * experts), in which the columns of an expert are apart
+ * @param scale s
+ */
+record ExpertFactors(ExpertSlot slot, String name, Tensor a, Tensor b, double scale) {
+
+  /** The same with other values, by name. */
+  ExpertFactors with(Map<String, Tensor> values) {
+    return new ExpertFactors(
+        slot,
+        name,
+        LoraModel.value(values, name + LoraModel.A),
+        LoraModel.value(values, name + LoraModel.B),
+        scale);
+  }
+
+  /** All products with these factors, which are taken apart once for all experts. */
+  ExpertSlot.Products products() {
+    TensorVector as = byExpertOfA().unbind(0);
+    TensorVector bs = byExpertOfB().unbind(2);
+    return (expert, input) ->
+        input.mm(as.get(expert).t()).mul(Tensors.scalar(scale)).mm(bs.get(expert).t());
+  }
+
+  private Tensor byExpertOfA() {
+    return a.view(slot.experts(), -1, slot.in());
+  }
+
+  private Tensor byExpertOfB() {
+    return b.view(slot.out(), -1, slot.experts());
+  }
+
+  /** Some rows of s B_e A_e, shape (to - from, in). */
+  Tensor change(int expert, long from, long to) {
+    return Tensors.rows(byExpertOfB().select(2, expert), 0, from, to)
+        .mm(byExpertOfA().select(0, expert))
+        .mul_(Tensors.scalar(scale));
+  }
+
+  /**
+   * Part of a weight with the change: some of its rows, or the matrices of some experts.
+   *
+   * @param own the same part of the weight, fp32
+   */
+  Tensor changed(ExpertSlot.Part part, Tensor own, long from, long to) {
+    if (part.expert() != ExpertSlot.Part.ALL) {
+      return change(part.expert(), part.from() + from, part.from() + to).add_(own);
+    }
+    List<Tensor> experts = new ArrayList<>();
+    for (long expert = from; expert < to; expert++) {
+      Tensor change = change((int) expert, 0, slot.out());
+      experts.add((slot.transposed() ? change.t() : change).unsqueeze(0));
+    }
+    return Tensors.cat(experts, 0).add(own);
+  }
+}
