@@ -563,9 +563,7 @@ public record TrainingConfig(
   /** The optimizer, as PyTorch and transformers compute it. */
   public record Optimizer(
       @Option(value = "1e-6", help = "peak learning rate") double learningRate,
-      @Option(
-              value = "adamw_torch_fused",
-              help = "adamw_torch(_fused), adamw_bf16_moments, adafactor or lion_32bit")
+      @Option(value = "adamw_torch_fused", help = "adamw_bf16_moments, adafactor, lion_32bit")
           OptimType optim,
       @Option(value = "0", help = "weight decay; skips biases and norms") double weightDecay,
       @Option(value = "0.9", help = "beta1 of AdamW and Lion") double adamBeta1,

@@ -96,7 +96,7 @@ public final class LoraModel implements CausalLm {
     }
 
     /** Some columns of s B A, as rows of a table, shape (to - from, out). */
-    Tensor turned(long from, long to) {
+    Tensor transposed(long from, long to) {
       return Tensors.rows(a, 1, from, to).t().matmul(b.t()).mul_(Tensors.scalar(scale));
     }
 
@@ -190,7 +190,7 @@ public final class LoraModel implements CausalLm {
       }
       Factors at = on.get(table);
       Node low = new Linear(new Matrix(at.b()), true, null, null).apply(seen).times(scale);
-      return new Product(low, new Matrix(turned(at)));
+      return new Product(low, new Matrix(transposed(at)));
     }
 
     @Override
@@ -203,26 +203,26 @@ public final class LoraModel implements CausalLm {
    * A^T of a table's factors, shape (entries, rank): for autograd a view, and otherwise a weight of
    * its own with the memory of A and of A's gradient, which lives as long as these.
    */
-  private synchronized Tensor turned(Factors at) {
+  private synchronized Tensor transposed(Factors at) {
     Tensor a = at.a();
     if (GradMode.is_enabled()) {
       return a.t();
     }
-    Turned before = turned.get(a);
+    Transposed before = transposed.get(a);
     if (before != null && before.isOf(a)) {
       return before.values();
     }
     forget(a);
     try (TensorScope scope = TensorScope.open()) {
-      Turned now = Turned.of(a);
+      Transposed now = Transposed.of(a);
       scope.disown(now.values());
-      turned.put(a, now);
+      transposed.put(a, now);
       return now.values();
     }
   }
 
   private void forget(Tensor a) {
-    Turned before = turned.remove(a);
+    Transposed before = transposed.remove(a);
     if (before != null) {
       Tensors.free(before.values());
     }
@@ -235,8 +235,8 @@ public final class LoraModel implements CausalLm {
    * @param memory address of the weight's values
    * @param gradient address of its gradient; 0 for none
    */
-  private record Turned(Tensor values, long memory, long gradient) {
-    static Turned of(Tensor weight) {
+  private record Transposed(Tensor values, long memory, long gradient) {
+    static Transposed of(Tensor weight) {
       Tensor values = weight.detach().t();
       if (weight.requires_grad()) {
         values.set_requires_grad(true);
@@ -244,7 +244,7 @@ public final class LoraModel implements CausalLm {
           values.mutable_grad().put(weight.grad().t());
         }
       }
-      return new Turned(values, Tensors.address(weight), addressOfGradient(weight));
+      return new Transposed(values, Tensors.address(weight), addressOfGradient(weight));
     }
 
     /** Whether this is still the transpose: the weight may have moved, or be frozen now. */
@@ -290,7 +290,7 @@ public final class LoraModel implements CausalLm {
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
   private final List<Tensor> aside = new ArrayList<>(); // trained values, while others are in use
-  private final IdentityHashMap<Tensor, Turned> turned = new IdentityHashMap<>(); // by A
+  private final IdentityHashMap<Tensor, Transposed> transposed = new IdentityHashMap<>(); // by A
   private volatile List<Factors> on = factors; // what the layers compute with
   private volatile List<ExpertFactors> onExperts = ofExperts; // as on
   private @Nullable Other off; // the base
@@ -342,7 +342,7 @@ public final class LoraModel implements CausalLm {
       if (name.endsWith(TABLE_B)) {
         return kind == ParameterSource.Kind.EMBEDDING
             ? random.take(name, kind, shape)
-            : turned(random.take(name, kind, shape[1], shape[0]));
+            : transposed(random.take(name, kind, shape[1], shape[0]));
       }
       if (name.endsWith(B) || name.endsWith(TABLE_A)) {
         try (TensorScope scope = TensorScope.open()) {
@@ -357,7 +357,7 @@ public final class LoraModel implements CausalLm {
   }
 
   /** The transpose of a tensor, which is freed. */
-  private static Tensor turned(Tensor tensor) {
+  private static Tensor transposed(Tensor tensor) {
     try (TensorScope scope = TensorScope.open()) {
       return scope.disown(tensor.t().contiguous());
     } finally {
@@ -588,7 +588,7 @@ public final class LoraModel implements CausalLm {
     Factors at =
         factors.stream().filter(one -> one.layer().path().equals(layer)).findFirst().orElseThrow();
     try (NoGrad noGrad = NoGrad.open()) {
-      return at.layer().isTable() ? at.turned(from, to).add_(own) : at.rows(own, from, to);
+      return at.layer().isTable() ? at.transposed(from, to).add_(own) : at.rows(own, from, to);
     }
   }
 
@@ -819,8 +819,8 @@ public final class LoraModel implements CausalLm {
     ofExperts.forEach(at -> at.slot().detach());
     ofExperts.clear();
     byWeight.clear();
-    turned.values().forEach(values -> Tensors.free(values.values()));
-    turned.clear();
+    transposed.values().forEach(values -> Tensors.free(values.values()));
+    transposed.clear();
     saved.forEach(weight -> weight.inModel().set_data(weight.original()));
     saved.clear();
     owned.forEach(Tensors::free);
