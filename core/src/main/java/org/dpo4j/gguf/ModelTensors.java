@@ -554,7 +554,7 @@ final class ModelTensors {
 
   private Tensor read(String weight, long from, long to) {
     return source.transposed(weight)
-        ? Tensors.rows(source.turned(weight), 0, from, to)
+        ? Tensors.rows(source.transposedValues(weight), 0, from, to)
         : source.rows(weight, from, to);
   }
 

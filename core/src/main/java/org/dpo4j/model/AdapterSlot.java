@@ -67,7 +67,7 @@ public final class AdapterSlot {
     return transposed;
   }
 
-  /** Whether this is an embedding table, whose input are the numbers of its entries. */
+  /** Whether this is an embedding table, whose inputs are the indices of its entries. */
   public boolean isTable() {
     return table;
   }

@@ -120,7 +120,8 @@ public final class PeftAdapter implements AutoCloseable {
             RULES.buffers()
                 + "|"
                 + Pattern.quote(PREFIX + head.path())
-                + "(\\.lora_[AB]|\\.modules_to_save)?(\\.default)?\\.weight");
+                + (config.adaptsTied() ? "(\\.lora_[AB])?" : "(\\.modules_to_save)?")
+                + "(\\.default)?\\.weight");
     return new WeightRules(Map.of(), copies, Optional.empty(), Set.of());
   }
 

@@ -151,7 +151,7 @@ public final class StreamedModel implements AutoCloseable {
   }
 
   /** A {@link #transposed} matrix in the shape (out, in), in fp32 and in the caller's scope. */
-  public Tensor turned(String parameter) {
+  public Tensor transposedValues(String parameter) {
     long rows = shape(parameter)[0];
     if (trained.contains(parameter)) {
       return rows(parameter, 0, rows).t();

@@ -92,7 +92,7 @@ class TrlPageTest {
         | the reference of a new adapter with `lora_bias` (PEFT's `bias`) | has the trained biases unless it is precomputed | has those of the start |
         | the reference of an adapter on the embedding table that is trained on | lacks the table's factors: names that end in `.default` are not copied | has them |
         | one adapter of a tied embedding table and head (`ensure_weight_tying`) | updated twice in a step, once for each use | updated once, by both uses together ([adapters](adapters.md#embedding-table-and-head)) |
-        | `lora_target_modules: all-linear` with `qwen3_moe` and `olmoe` | adapts experts and routers too | adapts attention; `lora_target_parameters` names experts and routers ([adapters](adapters.md#experts-and-routers)) |
+        | `lora_target_modules: all-linear` with `mixtral`, `qwen3_moe` and `olmoe` | adapts experts and routers too | adapts attention; `lora_target_parameters` names experts and routers ([adapters](adapters.md#experts-and-routers)) |
         | prefix tuning and other adapters | PEFT's | refused by name |
 
         ## Honoured

@@ -27,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -153,6 +154,21 @@ class ExpertAdapterRunTest {
     assertThatThrownBy(() -> plan(options))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining(says);
+  }
+
+  /** PEFT stores the bias of an adapted router under another name, and drops it without a word. */
+  @ParameterizedTest
+  @ValueSource(strings = {"all", "lora_only"})
+  void biasesBesideARouterWithABiasAreRefused(String bias) throws IOException {
+    Map<String, Object> options = options(RunFixture.family("gpt_oss", folder));
+    options.put("lora_target_modules", "q_proj");
+    options.put("lora_target_parameters", "router.weight");
+    options.put("lora_bias", bias);
+    assertThatThrownBy(() -> plan(options))
+        .isInstanceOf(DpoException.class)
+        .hasMessageContaining("must be none where target_parameters names a router with a bias");
+    options.put("lora_target_parameters", "experts.down_proj");
+    plan(options);
   }
 
   private static Map<String, Object> options(Path model) {

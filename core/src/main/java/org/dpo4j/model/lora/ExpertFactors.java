@@ -1,11 +1,10 @@
 package org.dpo4j.model.lora;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.dpo4j.model.ExpertSlot;
+import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 
 /**
@@ -14,7 +13,7 @@ import org.dpo4j.torch.Tensors;
  *
  * @param name of the adapter at this slot
  * @param a shape (experts * rank, in), expert by expert
- * @param b shape (out, rank * experts), in which the columns of an expert are apart
+ * @param b shape (out, rank * experts): column j of expert e is at j * experts + e
  * @param scale s
  */
 record ExpertFactors(ExpertSlot slot, String name, Tensor a, Tensor b, double scale) {
@@ -61,11 +60,13 @@ record ExpertFactors(ExpertSlot slot, String name, Tensor a, Tensor b, double sc
     if (part.expert() != ExpertSlot.Part.ALL) {
       return change(part.expert(), part.from() + from, part.from() + to).add_(own);
     }
-    List<Tensor> experts = new ArrayList<>();
+    Tensor sum = own.clone();
     for (long expert = from; expert < to; expert++) {
-      Tensor change = change((int) expert, 0, slot.out());
-      experts.add((slot.transposed() ? change.t() : change).unsqueeze(0));
+      try (TensorScope scope = TensorScope.open()) {
+        Tensor change = change((int) expert, 0, slot.out());
+        sum.select(0, expert - from).add_(slot.transposed() ? change.t() : change);
+      }
     }
-    return Tensors.cat(experts, 0).add(own);
+    return sum;
   }
 }

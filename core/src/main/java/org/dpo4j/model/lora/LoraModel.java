@@ -221,7 +221,12 @@ public final class LoraModel implements CausalLm {
     }
   }
 
-  private void forget(Tensor a) {
+  private synchronized void forgetTransposes() {
+    transposed.values().forEach(values -> Tensors.free(values.values()));
+    transposed.clear();
+  }
+
+  private synchronized void forget(Tensor a) {
     Transposed before = transposed.remove(a);
     if (before != null) {
       Tensors.free(before.values());
@@ -290,6 +295,7 @@ public final class LoraModel implements CausalLm {
   private final List<Tensor> owned = new ArrayList<>();
   private final List<Saved> saved = new ArrayList<>();
   private final List<Tensor> aside = new ArrayList<>(); // trained values, while others are in use
+  private boolean headAttached; // the tied head, by this adapter
   private final IdentityHashMap<Tensor, Transposed> transposed = new IdentityHashMap<>(); // by A
   private volatile List<Factors> on = factors; // what the layers compute with
   private volatile List<ExpertFactors> onExperts = ofExperts; // as on
@@ -430,6 +436,7 @@ public final class LoraModel implements CausalLm {
   /** Attaches the adapter of the table to the head as well. */
   private void attach(AdapterSlot head) {
     head.attach(new AttachedToHead(factors.size(), ofTable().index(), config.scale(head.path())));
+    headAttached = true;
   }
 
   private static String endOfA(AdapterSlot layer) {
@@ -812,15 +819,15 @@ public final class LoraModel implements CausalLm {
   @Override
   public void close() {
     factors.forEach(at -> at.layer().detach());
-    if (plan.tiedHead() != null) {
+    if (plan.tiedHead() != null && headAttached) {
       plan.tiedHead().detach();
+      headAttached = false;
     }
     factors.clear();
     ofExperts.forEach(at -> at.slot().detach());
     ofExperts.clear();
     byWeight.clear();
-    transposed.values().forEach(values -> Tensors.free(values.values()));
-    transposed.clear();
+    forgetTransposes();
     saved.forEach(weight -> weight.inModel().set_data(weight.original()));
     saved.clear();
     owned.forEach(Tensors::free);

@@ -61,6 +61,7 @@ public record LoraPlan(
     List<AdapterSlot> routers = routers(config.layers(), model.parameters());
     List<OnExperts> experts = experts(config.layers(), model.parameters());
     requireParameters(config, model.parameters(), routers.isEmpty() && experts.isEmpty());
+    requireNoBias(config, routers, model.parameters());
     List<AdapterSlot> layers = layers(config, model, modules, tiedHead);
     Set<Parameters.Parameter> saved = saved(config, model, modules);
     requireApart(layers, saved);
@@ -80,6 +81,24 @@ public record LoraPlan(
     }
     saved.addAll(biases(config.bias(), adapted(layers, tiedHead).toList(), model.parameters()));
     return new LoraPlan(layers, routers, experts, tiedHead, List.copyOf(saved));
+  }
+
+  /** PEFT stores the bias of an adapted router under another name. */
+  private static void requireNoBias(
+      LoraConfig config, List<AdapterSlot> routers, Parameters parameters) {
+    if (config.bias() == LoraConfig.Bias.NONE) {
+      return;
+    }
+    for (AdapterSlot router : routers) {
+      String bias = router.path() + BIAS;
+      if (parameters.all().stream().anyMatch(parameter -> parameter.name().equals(bias))) {
+        throw new LoraSettingException(
+            "bias",
+            "must be none where target_parameters names a router with a bias, as %s; leave one of"
+                    .formatted(router.path() + WEIGHT)
+                + " them out");
+      }
+    }
   }
 
   private static List<AdapterSlot> routers(LayerChoice choice, Parameters parameters) {
@@ -426,7 +445,7 @@ public record LoraPlan(
 
   private void requireUsed(String name, Map<String, ?> pattern) {
     for (String key : pattern.keySet()) {
-      if (Stream.concat(layers.stream().map(AdapterSlot::path), parameterPaths())
+      if (Stream.concat(adapted(layers, tiedHead).map(AdapterSlot::path), parameterPaths())
           .noneMatch(path -> LoraConfig.fits(name, key, path))) {
         throw new LoraSettingException(
             name,
