@@ -25,7 +25,7 @@ public record Judging(
     @Option(help = "regex, exact, length, json_schema, command, scores or reward")
         Optional<JudgeType> judge,
     @Option(help = "regex: regular expression to find in a completion") Optional<String> pattern,
-    @Option(help = "exact, regex: column of the right answer; regex compares group 1")
+    @Option(help = "exact, regex: column of right answers; regex compares group 1")
         Optional<String> answerColumn,
     @Option(help = "length: which completions are better") Optional<PreferredLength> prefer,
     @Option(help = "length: tokens of the best completion") Optional<Integer> targetLength,
