@@ -18,9 +18,9 @@ import org.dpo4j.model.lora.LoraConfig;
 public record AdapterShape(
     long parameters, long factors, long ranks, long magnitudes, boolean frozenHead) {
 
-  private static final String HEAD = "(.*\\.)?(lm_head|embed_out)";
+  private static final String HEAD = "(.*\\.)?(lm_head|embed_out|output_projection)";
   private static final String HEAD_OR_TABLE =
-      "(.*\\.)?(lm_head|embed_out|embed_tokens|embed_in|wte|word_embeddings)";
+      "(.*\\.)?(lm_head|embed_out|output_projection|embed_tokens|embed_in|wte|word_embeddings)";
 
   /**
    * The sizes of an adapter on a model. Of modules that are trained in full, embedding table and

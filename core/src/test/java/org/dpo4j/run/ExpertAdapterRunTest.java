@@ -12,17 +12,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.MergeConfig;
-import org.dpo4j.config.PlanConfig;
-import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.options.GivenValue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -58,7 +54,7 @@ class ExpertAdapterRunTest {
     options.put("lora_target_modules", target);
     options.put("lora_target_parameters", BOTH + "," + router);
 
-    plan(options);
+    RunFixture.plan(out, options);
     assertThat(text(out)).contains("; LoRA, " + trained + " trained");
 
     out.reset();
@@ -90,11 +86,12 @@ class ExpertAdapterRunTest {
                 true)),
         output(out));
     assertThat(text(out)).contains("largest logit difference: ");
-    double merged = chosen(folder.resolve("merged"), Optional.empty());
-    assertThat(chosen(model, Optional.of(folder.resolve("adapter"))))
+    double merged = RunFixture.firstChosen(folder, folder.resolve("merged"), Optional.empty());
+    assertThat(RunFixture.firstChosen(folder, model, Optional.of(folder.resolve("adapter"))))
         .usingComparator(relative(1e-5))
         .isEqualTo(merged);
-    assertThat(chosen(model, Optional.empty())).isNotCloseTo(merged, within(0.1));
+    assertThat(RunFixture.firstChosen(folder, model, Optional.empty()))
+        .isNotCloseTo(merged, within(0.1));
   }
 
   /** 4 x 4 x (16 + 32); the model that is tried has one block. */
@@ -102,7 +99,7 @@ class ExpertAdapterRunTest {
   void expertsOfOneBlockArePlanned() throws IOException {
     Map<String, Object> options = options(RunFixture.family("mixtral", folder));
     options.put("lora_target_parameters", "model.layers.1.mlp.experts.down_proj");
-    plan(options);
+    RunFixture.plan(out, options);
     assertThat(text(out)).contains("; LoRA, 768 trained").contains("time");
   }
 
@@ -151,7 +148,7 @@ class ExpertAdapterRunTest {
     assertThatThrownBy(() -> train("adapter", options))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining(says);
-    assertThatThrownBy(() -> plan(options))
+    assertThatThrownBy(() -> RunFixture.plan(out, options))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining(says);
   }
@@ -164,11 +161,11 @@ class ExpertAdapterRunTest {
     options.put("lora_target_modules", "q_proj");
     options.put("lora_target_parameters", "router.weight");
     options.put("lora_bias", bias);
-    assertThatThrownBy(() -> plan(options))
+    assertThatThrownBy(() -> RunFixture.plan(out, options))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("must be none where target_parameters names a router with a bias");
     options.put("lora_target_parameters", "experts.down_proj");
-    plan(options);
+    RunFixture.plan(out, options);
   }
 
   private static Map<String, Object> options(Path model) {
@@ -188,24 +185,5 @@ class ExpertAdapterRunTest {
     Map<String, Object> all = new LinkedHashMap<>(options);
     all.put("output_dir", folder.resolve(name));
     TrainingRun.run(TrainingConfig.of(all), output(out));
-  }
-
-  private void plan(Map<String, Object> options) {
-    Map<String, GivenValue> given = new LinkedHashMap<>();
-    options.forEach((name, value) -> given.put(name, GivenValue.of(value)));
-    PlanRun.run(PlanConfig.resolve(Map.of(), given, notice -> {}), output(out));
-  }
-
-  private double chosen(Path model, Optional<Path> adapter) throws IOException {
-    Path scores = folder.resolve("scores.jsonl");
-    Map<String, Object> options = new HashMap<>();
-    options.put("model", model);
-    options.put("data_file", fixture("family_trajectories/pairs.jsonl"));
-    options.put("max_length", 128);
-    options.put("output", scores);
-    adapter.ifPresent(path -> options.put("adapter", path));
-    ScoreRun.run(ScoreConfig.of(options), output(out));
-    String line = Files.readAllLines(scores).get(0);
-    return JsonMapper.shared().readTree(line).get("chosen_logps").asDouble();
   }
 }

@@ -10,24 +10,18 @@ import static org.dpo4j.run.RunFixture.text;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.dpo4j.DpoException;
 import org.dpo4j.config.ExportConfig;
 import org.dpo4j.config.MergeConfig;
-import org.dpo4j.config.PlanConfig;
-import org.dpo4j.config.ScoreConfig;
 import org.dpo4j.config.TrainingConfig;
-import org.dpo4j.options.GivenValue;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Closes: a command that takes all blocks of a model for equal, and so loses the layers of an
@@ -66,7 +60,7 @@ class RecurrentRunTest {
     options.put("learning_rate", 1e-2);
     options.put("max_steps", 4);
 
-    plan(options);
+    RunFixture.plan(out, options);
     assertThat(text(out))
         .contains("; LoRA, " + trained + " trained")
         .contains("note: the model has " + parts + ", which have no hand-written backward pass");
@@ -92,11 +86,12 @@ class RecurrentRunTest {
             true);
     MergeRun.run(MergeConfig.of(merge), output(out));
     assertThat(text(out)).contains("largest logit difference: ");
-    double merged = chosen(folder.resolve("merged"), Optional.empty());
-    assertThat(chosen(model, Optional.of(folder.resolve("adapter"))))
+    double merged = RunFixture.firstChosen(folder, folder.resolve("merged"), Optional.empty());
+    assertThat(RunFixture.firstChosen(folder, model, Optional.of(folder.resolve("adapter"))))
         .usingComparator(relative(1e-5))
         .isEqualTo(merged);
-    assertThat(chosen(model, Optional.empty())).isNotCloseTo(merged, within(0.1));
+    assertThat(RunFixture.firstChosen(folder, model, Optional.empty()))
+        .isNotCloseTo(merged, within(0.1));
   }
 
   /** The adapter is on layers that only one of the two blocks has. */
@@ -109,7 +104,7 @@ class RecurrentRunTest {
     options.put("max_length", 128);
     options.put("use_peft", true);
     options.put("lora_target_modules", target);
-    plan(options);
+    RunFixture.plan(out, options);
     assertThat(text(out)).contains("time, after a trial");
   }
 
@@ -122,24 +117,5 @@ class RecurrentRunTest {
         .isInstanceOf(DpoException.class)
         .hasMessageContaining("model_type \"" + family + "\"");
     assertThat(folder.resolve("model.gguf")).doesNotExist();
-  }
-
-  private void plan(Map<String, Object> options) {
-    Map<String, GivenValue> given = new LinkedHashMap<>();
-    options.forEach((name, value) -> given.put(name, GivenValue.of(value)));
-    PlanRun.run(PlanConfig.resolve(Map.of(), given, notice -> {}), output(out));
-  }
-
-  private double chosen(Path model, Optional<Path> adapter) throws IOException {
-    Path scores = folder.resolve("scores.jsonl");
-    Map<String, Object> options = new HashMap<>();
-    options.put("model", model);
-    options.put("data_file", fixture("family_trajectories/pairs.jsonl"));
-    options.put("max_length", 128);
-    options.put("output", scores);
-    adapter.ifPresent(path -> options.put("adapter", path));
-    ScoreRun.run(ScoreConfig.of(options), output(out));
-    String line = Files.readAllLines(scores).get(0);
-    return JsonMapper.shared().readTree(line).get("chosen_logps").asDouble();
   }
 }

@@ -7,14 +7,22 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.dpo4j.Cancellation;
 import org.dpo4j.StepReport;
 import org.dpo4j.TrainingControl;
 import org.dpo4j.TrainingListener;
+import org.dpo4j.config.PlanConfig;
+import org.dpo4j.config.ScoreConfig;
+import org.dpo4j.options.GivenValue;
 import org.dpo4j.report.Progress;
 import org.dpo4j.report.RunOutput;
+import tools.jackson.databind.json.JsonMapper;
 
 /** Fixtures of the tests, and outputs of runs that keep what is printed. */
 final class RunFixture {
@@ -81,5 +89,26 @@ final class RunFixture {
   /** What was printed. */
   static String text(ByteArrayOutputStream out) {
     return out.toString(StandardCharsets.UTF_8);
+  }
+
+  /** Plans a run. */
+  static void plan(ByteArrayOutputStream out, Map<String, Object> options) {
+    Map<String, GivenValue> given = new LinkedHashMap<>();
+    options.forEach((name, value) -> given.put(name, GivenValue.of(value)));
+    PlanRun.run(PlanConfig.resolve(Map.of(), given, notice -> {}), output(out));
+  }
+
+  /** The log-probability of the first chosen completion of the families' pairs. */
+  static double firstChosen(Path folder, Path model, Optional<Path> adapter) throws IOException {
+    Path scores = folder.resolve("scores.jsonl");
+    Map<String, Object> options = new HashMap<>();
+    options.put("model", model);
+    options.put("data_file", fixture("family_trajectories/pairs.jsonl"));
+    options.put("max_length", 128);
+    options.put("output", scores);
+    adapter.ifPresent(path -> options.put("adapter", path));
+    ScoreRun.run(ScoreConfig.of(options), output(new ByteArrayOutputStream()));
+    String line = Files.readAllLines(scores).get(0);
+    return JsonMapper.shared().readTree(line).get("chosen_logps").asDouble();
   }
 }

@@ -2,8 +2,13 @@ package org.dpo4j.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 import static org.dpo4j.Closeness.relative;
+import static org.dpo4j.weights.RecordedAdapter.base;
+import static org.dpo4j.weights.RecordedAdapter.ids;
+import static org.dpo4j.weights.RecordedAdapter.logits;
+import static org.dpo4j.weights.RecordedAdapter.open;
+import static org.dpo4j.weights.RecordedAdapter.read;
+import static org.dpo4j.weights.RecordedAdapter.requireClose;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,7 +29,6 @@ import org.dpo4j.model.Parameters;
 import org.dpo4j.optim.FlatParameters;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
-import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
 import org.junit.jupiter.api.AfterEach;
@@ -136,12 +140,6 @@ class EmbeddingAdaptersTest {
     }
   }
 
-  /** Sums of many products in fp32, beside PEFT's in fp64: relative to the largest. */
-  private static void requireClose(double[] found, double[] expected, double tolerance) {
-    double largest = Arrays.stream(expected).map(Math::abs).max().orElse(0);
-    assertThat(found).containsExactly(expected, within(tolerance * largest));
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"table", "table_scaled", "table_and_head_autograd", "saved_tied", "tied"})
   void aMergedCheckpointAndItsRowsGiveTheAdaptersLogits(String name, @TempDir Path temp) {
@@ -183,38 +181,6 @@ class EmbeddingAdaptersTest {
     try (StreamedModel streamed = StreamedModel.open("model", base(folder))) {
       assertThatThrownBy(() -> streamed.adapt("adapter", folder))
           .hasMessageContaining("PEFT's merge changes both uses");
-    }
-  }
-
-  private static LoadedModel open(Path folder) {
-    return ModelReader.open(base(folder));
-  }
-
-  private static Path base(Path folder) {
-    return ModelFolders.fixture(PeftAdapter.baseName("adapter", folder).orElseThrow());
-  }
-
-  private static double[] logits(CausalLm model, Path folder) {
-    long[] ids = Arrays.stream(ids(folder)).asLongStream().toArray();
-    try (TensorScope scope = TensorScope.open();
-        NoGrad noGrad = NoGrad.open()) {
-      return Tensors.toDoubles(ModelReaderTest.logits(model, ids));
-    }
-  }
-
-  private static int[] ids(Path folder) {
-    return Arrays.stream(read(folder, "ids")).mapToInt(id -> (int) id).toArray();
-  }
-
-  private static double[] read(Path folder, String name) {
-    SafetensorsFile file = SafetensorsFile.open(folder.resolve("expected.safetensors"));
-    long[] shape = file.entry(name).shape().stream().mapToLong(Long::longValue).toArray();
-    try (TensorScope scope = TensorScope.open()) {
-      Tensor values = Tensors.empty(name.equals("ids") ? ElementType.I64 : ElementType.F32, shape);
-      file.copyTo(name, values);
-      return name.equals("ids")
-          ? Arrays.stream(Tensors.toLongs(values)).asDoubleStream().toArray()
-          : Tensors.toDoubles(values);
     }
   }
 }
