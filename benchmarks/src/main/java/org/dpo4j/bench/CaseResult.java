@@ -51,8 +51,8 @@ final class CaseResult {
 
   /**
    * Compares each of our computations with each of the peer's settings, by their first runs. Only
-   * the setting that the ratio is taken of must agree: TRL's bf16 can be further from TRL's own
-   * fp32 than any tolerance.
+   * the two that the ratio is taken of must agree, and those in fp32: TRL's bf16 can be further
+   * from TRL's own fp32 than any tolerance.
    */
   void compareLosses() {
     own.forEach(
@@ -75,7 +75,10 @@ final class CaseResult {
     double tolerance =
         wanted.lora() ? Agreement.LORA : bf16 || settings.bf16() ? Agreement.BF16 : Agreement.FP32;
     Agreement agreement = Agreement.of(ours.losses(), theirs.get(0).losses(), tolerance);
-    agrees &= agreement.holds() || !fastestPeer().equals(Optional.of(settings));
+    boolean ofRatio =
+        fastestOwn().equals(Optional.of(bf16)) && fastestPeer().equals(Optional.of(settings));
+    boolean inFp32 = !bf16 && !settings.bf16();
+    agrees &= agreement.holds() || !(ofRatio || inFp32);
     notes.add("our %s and %s: %s".formatted(Case.type(bf16), settings.label(), agreement));
   }
 

@@ -69,8 +69,8 @@ public final class GgufExport {
    * @param parts the model's tokenizer
    * @param endIds ids that end an answer
    * @param outtype of the matrices
-   * @throws DpoException if llama.cpp does not compute what the model does, or the format has no
-   *     exact form of its tokenizer
+   * @throws DpoException if llama.cpp does not compute what the model does, the format has no exact
+   *     form of its tokenizer, or the model has an adapter that cannot be merged
    */
   public static GgufExport of(
       String name,
@@ -78,6 +78,7 @@ public final class GgufExport {
       TokenizerParts parts,
       List<Integer> endIds,
       OutType outtype) {
+    model.adapter().ifPresent(adapter -> adapter.model().requireMergeable());
     GgufType type = type(outtype, model);
     Architecture architecture = architecture(model);
     List<String> notes = new ArrayList<>();
@@ -129,13 +130,16 @@ public final class GgufExport {
     LoraModel adapter = model.adapter().orElseThrow().model();
     if (adapter.config().dora()
         || adapter.config().bias() != LoraConfig.Bias.NONE
-        || adapter.plan().layers().stream().anyMatch(AdapterSlot::isTable)
+        || adapter.plan().layers().stream().anyMatch(slot -> isTable(slot, model))
         || !adapter.plan().routers().isEmpty()
         || !adapter.plan().experts().isEmpty()
         || !adapter.plan().saved().isEmpty()) {
       throw new DpoException(
           OptionText.of(
-              "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding table, experts and routers, biases or modules trained in full), for which GGUF has no form; leave {adapter_only} out, which merges it"));
+              "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding table and a head tied to it, experts and routers, biases or modules trained in full), for which GGUF has no form; %s",
+              adapter.isMergeable()
+                  ? OptionText.of("leave {adapter_only} out, which merges it")
+                  : "it cannot be merged either, since it changes table and head apart; train one with ensure_weight_tying"));
     }
     GgufMetadata metadata =
         new GgufMetadata()
@@ -152,6 +156,12 @@ public final class GgufExport {
         metadata,
         ModelTensors.ofAdapter(architecture, model),
         List.of());
+  }
+
+  /** Whether a slot's matrix is an embedding table, which the head may be too. */
+  private static boolean isTable(AdapterSlot slot, StreamedModel model) {
+    return model.skeleton().model().parameters().tableSlots().stream()
+        .anyMatch(table -> table.weight().is_same(slot.weight()));
   }
 
   /** llama.cpp knows by the name whether special tokens take in white space. */

@@ -80,7 +80,7 @@ public final class StreamedModel implements AutoCloseable {
    *
    * @param option that names the folder, for messages
    * @throws UsageException if there is no such folder
-   * @throws DpoException if it is not an adapter of this model, or one that cannot be merged
+   * @throws DpoException if it is not an adapter of this model
    */
   public PeftAdapter adapt(String option, Path folder) {
     if (adapter != null) {
@@ -88,7 +88,6 @@ public final class StreamedModel implements AutoCloseable {
     }
     PeftAdapter opened = PeftAdapter.open(option, folder, skeleton);
     adapter = opened;
-    opened.model().requireMergeable();
     opened.model().plan().layers().forEach(slot -> adapted.add(slot.path() + WEIGHT));
     opened.model().plan().routers().forEach(router -> adapted.add(nameOf(router.weight())));
     opened.model().plan().experts().forEach(on -> experts.addAll(on.slot().weights()));

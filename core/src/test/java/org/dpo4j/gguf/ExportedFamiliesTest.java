@@ -638,12 +638,13 @@ class ExportedFamiliesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"dora", "bias", "saved", "table", "experts", "routers"})
+  @ValueSource(strings = {"dora", "bias", "saved", "table", "head_alone", "experts", "routers"})
   void anAdapterThatIsMoreThanPairsIsRefusedAlone(String what) throws IOException {
     Path model =
         ExportedModels.copy(
             switch (what) {
               case "saved", "table" -> "llama_default";
+              case "head_alone" -> "llama_padding_tied";
               case "experts" -> "qwen2_moe";
               case "routers" -> "granitemoe";
               default -> "models/llama";
@@ -654,7 +655,7 @@ class ExportedFamiliesTest {
           case "saved" -> adapter(model, config(false, false, List.of("embed_tokens")));
           case "experts" -> ModelFolders.fixture("adapters/experts/one_of_two");
           case "routers" -> ModelFolders.fixture("adapters/experts/routers");
-          case "table" -> ModelFolders.fixture("adapters/embeddings/table");
+          case "table", "head_alone" -> ModelFolders.fixture("adapters/embeddings/" + what);
           default ->
               ModelFolders.fixture(
                   "adapters/" + (what.equals("dora") ? "llama-dora" : "gpt2-bias"));
@@ -666,7 +667,10 @@ class ExportedFamiliesTest {
           .isInstanceOf(DpoException.class)
           .hasMessage(
               "the adapter has more than pairs of matrices of linear layers (DoRA, the embedding"
-                  + " table, experts and routers, biases or modules trained in full), for which GGUF has no form; leave adapter_only out, which merges it");
+                  + " table and a head tied to it, experts and routers, biases or modules trained in full), for which GGUF has no form; "
+                  + (what.equals("head_alone")
+                      ? "it cannot be merged either, since it changes table and head apart; train one with ensure_weight_tying"
+                      : "leave adapter_only out, which merges it"));
     }
   }
 }

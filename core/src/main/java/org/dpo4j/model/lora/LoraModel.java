@@ -522,19 +522,26 @@ public final class LoraModel implements CausalLm {
   }
 
   /**
-   * Checks that {@link #effective} weights compute what the adapter does: one matrix has to hold
-   * both uses of a table that is the head as well.
-   *
-   * @throws LoraSettingException if the two uses differ
+   * Whether {@link #effective} weights compute what the adapter does: one matrix has to hold both
+   * uses of a table that is the head as well.
    */
-  public void requireMergeable() {
+  public boolean isMergeable() {
     AdapterSlot table = LoraPlan.tiedTable(base);
     boolean apart =
         plan.tiedHead() == null
             ? plan.layers().stream()
                 .anyMatch(layer -> table != null && layer.weight().is_same(table.weight()))
             : table != null && config.scale(table.path()) != config.scale(plan.tiedHead().path());
-    if (apart) {
+    return !apart;
+  }
+
+  /**
+   * Checks {@link #isMergeable}.
+   *
+   * @throws LoraSettingException if the two uses differ
+   */
+  public void requireMergeable() {
+    if (!isMergeable()) {
       throw new LoraSettingException(
           "ensure_weight_tying",
           "must be true, with one alpha and rank, for an adapter on embedding table or head that is"
