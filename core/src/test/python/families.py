@@ -168,6 +168,9 @@ CASES = {
         f"gpt2_{name}": ("gpt2", {**GPT2, "activation_function": name, "n_layer": 1, "n_inner": 20}, "bfloat16", [])
         for name in ["gelu_fast", "quick_gelu", "silu", "tanh", "gelu_python"]
     },
+    # GPT-2 does not have these two keys of other families.
+    "gpt2_foreign_keys": (
+        "gpt2", {**GPT2, "n_layer": 1, "n_inner": 20, "intermediate_size": 28, "hidden_act": "relu"}, "bfloat16", []),
     "sharded": ("llama", {**HEAD_8, **rope("default", 50.0)}, "bfloat16", []),
     # The token stands inside of the sequence; a head that is tied gives its row a gradient all the same.
     "llama_padding_tied": (
@@ -249,6 +252,7 @@ CASES = {
     "gemma": ("gemma", {**HEAD_8, "pad_token_id": PADDING, "tie_word_embeddings": True}, "bfloat16", ["hidden_act", "tie_word_embeddings"]),
     "gemma_biases": (
         "gemma", {**HEAD_8, "attention_bias": True, "hidden_act": "gelu", "rms_norm_eps": 0.05}, "bfloat16", []),
+    "gemma_gelu_python": ("gemma", {**HEAD_8, "hidden_act": "gelu_python"}, "bfloat16", []),
     "gemma2": (
         "gemma2", {**HEAD_8, "sliding_window": 5, "pad_token_id": PADDING, "attn_logit_softcapping": 1.5,
                    "final_logit_softcapping": 2.0, "query_pre_attn_scalar": 3}, "bfloat16", ["layer_types"]),

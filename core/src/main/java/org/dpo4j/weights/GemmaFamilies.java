@@ -68,10 +68,11 @@ final class GemmaFamilies {
   private static DecoderConfig gemma(HuggingFaceConfig config, Defaults defaults) {
     config.withoutEffect("hidden_activation");
     DecoderKeys keys = new DecoderKeys(config, defaults);
+    boolean gelu = config.text("hidden_act", defaults.activation).equals("gelu");
     return common(config, keys, keys.llama(keys.alike(keys.rope())))
         .with(
             d -> {
-              if (d.mlp.activation() == Activation.GELU) { // as transformers reads that name
+              if (gelu) { // transformers reads this name, and no other, as the tanh form
                 d.mlp = d.mlp.withActivation(Activation.GELU_TANH);
               }
             });

@@ -48,7 +48,7 @@ final class GptFamilies {
                 d.buffers = "h\\.\\d+\\.attn\\.attention\\.(bias|masked_bias)";
                 d.key("num_hidden_layers", "num_layers");
                 d.key("num_attention_heads", "num_heads");
-                d.key("hidden_act", "activation_function");
+                d.own("hidden_act", "activation_function");
               },
               GptFamilies::gptNeo),
           ModelFamily.of(
@@ -59,8 +59,8 @@ final class GptFamilies {
                 d.activation = "relu";
                 d.tied = true;
                 d.padding = 1;
-                d.key("intermediate_size", "ffn_dim");
-                d.key("hidden_act", "activation_function");
+                d.own("intermediate_size", "ffn_dim");
+                d.own("hidden_act", "activation_function");
               },
               GptFamilies::opt),
           ModelFamily.of(
@@ -86,11 +86,11 @@ final class GptFamilies {
     d.tied = true;
     d.prefix = "transformer.";
     d.key("hidden_size", "n_embd");
-    d.key("intermediate_size", "n_inner");
+    d.own("intermediate_size", "n_inner");
     d.key("num_hidden_layers", "n_layer");
     d.key("num_attention_heads", "n_head");
     d.key("max_position_embeddings", "n_positions");
-    d.key("hidden_act", "activation_function");
+    d.own("hidden_act", "activation_function");
   }
 
   private static DecoderConfig gpt2(HuggingFaceConfig config, Defaults defaults) {

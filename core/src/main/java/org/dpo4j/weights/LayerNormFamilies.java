@@ -119,7 +119,7 @@ final class LayerNormFamilies {
                 d.tied = true;
                 d.prefix = "transformer.";
                 d.buffers = "h\\.\\d+\\.self_attention\\.rotary_emb\\.inv_freq";
-                d.key("hidden_act", "activation");
+                d.own("hidden_act", "activation");
               },
               LayerNormFamilies::falcon),
           ModelFamily.of(
@@ -135,7 +135,7 @@ final class LayerNormFamilies {
                 d.key("num_hidden_layers", "n_layer");
                 d.key("num_attention_heads", "n_head");
                 d.key("max_position_embeddings", "n_positions");
-                d.key("hidden_act", "activation_function");
+                d.own("hidden_act", "activation_function");
               },
               LayerNormFamilies::gptJ),
           ModelFamily.of(
@@ -151,7 +151,7 @@ final class LayerNormFamilies {
                 d.key("num_hidden_layers", "n_layer");
                 d.key("num_attention_heads", "n_head");
                 d.key("max_position_embeddings", "n_positions");
-                d.key("hidden_act", "activation_function");
+                d.own("hidden_act", "activation_function");
               },
               LayerNormFamilies::codeGen),
           ModelFamily.of(

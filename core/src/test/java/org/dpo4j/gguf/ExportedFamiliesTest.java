@@ -75,9 +75,11 @@ class ExportedFamiliesTest {
       gemma3_text | lacks this factor of attention's scores
       gemma3_text_switches | lacks the activation silu, biases of q, k and v, a bias of attention's output, this factor of attention's scores, windows in these layers
       gemma_biases | lacks biases of q, k and v, a bias of attention's output, a head with weights of its own
+      gemma_gelu_python | lacks the activation gelu, a head with weights of its own
       glm | lacks heads with another width than the hidden states together
       glm4 | lacks heads with another width than the hidden states together
       gpt2_by_layer | lacks factors of attention's scores that differ between layers
+      gpt2_foreign_keys | gpt2
       gpt2_gelu_fast | gpt2
       gpt2_gelu_python | gpt2
       gpt2_padding | gpt2
