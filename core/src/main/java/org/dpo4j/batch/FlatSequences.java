@@ -103,6 +103,21 @@ public final class FlatSequences {
     return ids.length;
   }
 
+  /**
+   * How many sequences each fed token is part of, shape (tokens): a prompt stands for all its
+   * completions.
+   */
+  public double[] uses() {
+    double[] uses = new double[tokens()];
+    for (Group group : groups) {
+      int end = group.start() + group.promptTokens();
+      Arrays.fill(uses, group.start(), end, group.completionTokens().size());
+      int tokens = group.completionTokens().stream().mapToInt(Integer::intValue).sum();
+      Arrays.fill(uses, end, end + tokens, 1);
+    }
+    return uses;
+  }
+
   /** Collects prompts with their completions. */
   public static final class Builder {
     private static final int MISSING = -1;

@@ -73,7 +73,7 @@ final class RewardJudge implements Judge {
         NoGrad noGrad = NoGrad.open();
         DecoderPass pass =
             DecoderPass.forward(
-                body, batch.build(), DecoderPass.Keep.NOTHING, OptionalLong.empty())) {
+                body, batch.build(), DecoderPass.Keep.NOTHING, OptionalLong.empty(), null)) {
       Tensor last = body.finalNorm(Node.of(pass.states())).value();
       return Tensors.toDoubles(new Matrix(model.score()).times(last, true));
     }

@@ -1,7 +1,6 @@
 package org.dpo4j.logprob;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 import org.bytedeco.pytorch.BoolOptional;
@@ -84,12 +83,12 @@ final class AutogradPass implements LogProbPass {
     completions = new CompletionSums(sequences, tail);
     RouterLoss settings = purpose == LogProbEngine.Purpose.SUMS ? null : model.routerLoss();
     Tensor states;
-    try (RouterLoss.Log routers = settings == null ? null : new RouterLoss.Log()) {
+    try (RouterLoss.Logits routers = settings == null ? null : new RouterLoss.Logits()) {
       states = SequenceLogProbs.predictingStates(model, sequences, dropoutSeed, routers);
       routerLoss =
           settings == null || routers == null
               ? null
-              : settings.of(routers, uses(sequences)).mul(Tensors.scalar(settings.coefficient()));
+              : settings.of(routers, sequences.uses()).mul(Tensors.scalar(settings.coefficient()));
     }
     DropoutMasks dropout =
         dropoutSeed.isPresent()
@@ -232,18 +231,6 @@ final class AutogradPass implements LogProbPass {
   @Override
   public double routerLoss() {
     return routerLoss == null ? 0 : routerLoss.item_double();
-  }
-
-  /** How many sequences each token is part of: a prompt stands for all its completions. */
-  private static double[] uses(FlatSequences sequences) {
-    double[] uses = new double[sequences.tokens()];
-    for (FlatSequences.Group group : sequences.groups()) {
-      int end = group.start() + group.promptTokens();
-      Arrays.fill(uses, group.start(), end, group.completionTokens().size());
-      int tokens = group.completionTokens().stream().mapToInt(Integer::intValue).sum();
-      Arrays.fill(uses, end, end + tokens, 1);
-    }
-    return uses;
   }
 
   @Override

@@ -6,6 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.batch.FlatSequences;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.DecoderPass;
+import org.dpo4j.model.RouterLoss;
 import org.dpo4j.torch.NoGrad;
 import org.dpo4j.torch.Pools;
 import org.dpo4j.torch.TensorScope;
@@ -52,7 +53,9 @@ final class CpuPass implements LogProbPass {
       HeadPass.Sizes sizes,
       OptionalLong dropoutSeed) {
     SequenceLogProbs.check(model, sequences);
-    DecoderPass decoder = DecoderPass.forward(model, sequences, keep(purpose), dropoutSeed);
+    RouterLoss routers = purpose == LogProbEngine.Purpose.SUMS ? null : model.routerLoss();
+    DecoderPass decoder =
+        DecoderPass.forward(model, sequences, keep(purpose), dropoutSeed, routers);
     try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
@@ -110,8 +113,18 @@ final class CpuPass implements LogProbPass {
   }
 
   @Override
+  public double routerLoss() {
+    return decoder.routerLoss();
+  }
+
+  @Override
   public void backward(Tensor bySums, Tensor byWeightedSums) {
-    backward(bySums, byWeightedSums, 0, block -> {});
+    backward(bySums, byWeightedSums, 0);
+  }
+
+  @Override
+  public void backward(Tensor bySums, Tensor byWeightedSums, double byRouterLoss) {
+    backward(bySums, byWeightedSums, byRouterLoss, block -> {});
   }
 
   @Override
@@ -128,7 +141,7 @@ final class CpuPass implements LogProbPass {
       Tensor byToken = completions.backward(bySums, byWeightedSums);
       Tensor byStates = Tensors.zerosLike(decoder.states(), decoder.states().shape());
       head.backward(byToken, byStates);
-      decoder.backward(byStates, blockDone);
+      decoder.backward(byStates, byRouterLoss, blockDone);
     }
   }
 

@@ -40,6 +40,7 @@ final class BlockPass implements AutoCloseable {
    * @param arena memory for saved activations; null to take it from the heap and free it with the
    *     block
    * @param like gives type and device
+   * @param routers takes the logits of the routers; null if nobody needs them
    */
   record Batch(
       WorkerPool workers,
@@ -47,13 +48,18 @@ final class BlockPass implements AutoCloseable {
       Rotations rotations,
       OptionalLong dropoutSeed,
       @Nullable ActivationArena arena,
-      Tensor like) {
+      Tensor like,
+      @Nullable RouterLossPass routers) {
 
     /** Uninitialized memory for an activation, outside all scopes. */
     Tensor allocate(long... shape) {
       return arena == null
           ? Tensors.ownedLike(like, shape)
           : TensorScope.ownedHandle(arena.take(shape));
+    }
+
+    private RouterLoss.@Nullable Log log(int block, int thread) {
+      return routers == null ? null : routers.log(block, tokens, thread);
     }
 
     private Rotations rotations(int thread) {
@@ -225,7 +231,7 @@ final class BlockPass implements AutoCloseable {
         Node states = Tape.leaf(tape, needed.select(input, 0, thread), needed.areAll());
         Tensor own = needed.select(attended, 1, thread).transpose(0, 1).flatten(1, -1);
         Node seen = Tape.leaf(tape, own, false);
-        Node result = block.finish(states, seen, null);
+        Node result = block.finish(states, seen, batch.log(block.attention().number(), thread));
         rows[thread] = new CompletedRows(states, seen, result);
         if (output != null) {
           needed.view(output, thread).copy_(result.value());
@@ -321,6 +327,7 @@ final class BlockPass implements AutoCloseable {
   final class AttentionBackward {
     private final CompletionBackward before;
     private final BlockedAttention.Heads gradients;
+    private final @Nullable Tensor bySinks; // of each job; null if no sinks are trained
     private final List<Runnable> jobs = new ArrayList<>();
     private final AtomicInteger remaining = new AtomicInteger();
 
@@ -333,13 +340,21 @@ final class BlockPass implements AutoCloseable {
               temporary(heads.query().shape()),
               temporary(heads.key().shape()),
               temporary(heads.value().shape()));
+      bySinks = sinkGradients(forward);
       forward
           .attention
-          .backward(block.attention(), heads, before.attendedGradient, gradients)
+          .backward(block.attention(), heads, before.attendedGradient, gradients, bySinks)
           .forEach(job -> jobs.add(counted(job)));
       WeightGradients.jobs(batch.workers(), forward.ownTapes)
           .forEach(job -> jobs.add(counted(job)));
       remaining.set(jobs.size());
+    }
+
+    private @Nullable Tensor sinkGradients(Completion completion) {
+      Tensor sinks = block.attention().sinks();
+      return sinks == null || !sinks.requires_grad()
+          ? null
+          : temporary(completion.attention.jobs(), sinks.numel()).zero_();
     }
 
     private Runnable counted(Runnable job) {
@@ -358,6 +373,10 @@ final class BlockPass implements AutoCloseable {
       if (remaining.get() != 0) {
         throw new IllegalStateException(
             "all jobs of attention must have run but %d have not".formatted(remaining.get()));
+      }
+      Tensor sinks = block.attention().sinks();
+      if (bySinks != null && sinks != null) {
+        sinks.grad().add_(bySinks.sum(new long[] {0}, false, Tensors.noType()));
       }
       return new ProjectionBackward(this);
     }

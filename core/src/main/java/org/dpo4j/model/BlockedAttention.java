@@ -3,8 +3,8 @@ package org.dpo4j.model;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.Consumer;
 import java.util.function.IntPredicate;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -255,11 +255,10 @@ final class BlockedAttention {
   /**
    * The forward pass, as jobs for the worker pool.
    *
-   * @param layer without sinks
    * @param attended filled for the tokens that are needed; shape of the queries
    */
   List<Runnable> forward(AttentionLayer layer, Heads all, Tensor attended) {
-    return jobs(piece -> forward(piece, layer, all.of(piece.heads()), attended));
+    return jobs((piece, number) -> forward(piece, layer, all.of(piece.heads()), attended));
   }
 
   private void forward(Piece piece, AttentionLayer layer, Heads heads, Tensor attended) {
@@ -267,7 +266,8 @@ final class BlockedAttention {
     for (QueryBlock block : piece.blocks()) {
       try (TensorScope scope = TensorScope.open()) {
         Tensor queries = rows(heads.query(), block);
-        Tensor weights = weights(block, scores(queries, block.read(heads.key()), layer));
+        Tensor scores = scores(queries, block.read(heads.key()), layer);
+        Tensor weights = weights(piece, block, scores, layer.sinks());
         torch.bmm_out(rows(outputs, block), weights, block.read(heads.value()));
       }
     }
@@ -276,23 +276,41 @@ final class BlockedAttention {
   /**
    * The backward pass, as jobs for the worker pool.
    *
-   * @param layer without sinks
    * @param outGradient gradient of the attention's output, shape of the queries; 0 for tokens that
    *     are not needed
    * @param gradients filled
+   * @param bySinks gets the gradients of the sinks from each job, shape ({@link #jobs}, heads),
+   *     zeros before; null if none are trained
    */
-  List<Runnable> backward(AttentionLayer layer, Heads all, Tensor outGradient, Heads gradients) {
+  List<Runnable> backward(
+      AttentionLayer layer,
+      Heads all,
+      Tensor outGradient,
+      Heads gradients,
+      @Nullable Tensor bySinks) {
     return jobs(
-        piece ->
+        (piece, number) ->
             backward(
                 piece,
                 layer,
                 all.of(piece.heads()),
                 Heads.rows(outGradient, piece.heads()),
-                gradients.of(piece.heads())));
+                gradients.of(piece.heads()),
+                bySinks == null ? null : ofPiece(bySinks.select(0, number), piece)));
   }
 
-  private void backward(Piece piece, AttentionLayer layer, Heads heads, Tensor outs, Heads into) {
+  /** Number of jobs. */
+  int jobs() {
+    return pieces.size();
+  }
+
+  private void backward(
+      Piece piece,
+      AttentionLayer layer,
+      Heads heads,
+      Tensor outs,
+      Heads into,
+      @Nullable Tensor bySinks) {
     if (!piece.complete()) {
       rows(into.query(), piece.start(), piece.tokens()).zero_();
     }
@@ -304,10 +322,14 @@ final class BlockedAttention {
         Tensor keys = block.read(heads.key());
         Tensor scores = scores(queries, keys, layer);
         @Nullable Tensor slope = layer.cap() == 0 ? null : SoftCapping.slope(scores, layer.cap());
-        Tensor weights = weights(block, scores);
+        Tensor weights = weights(piece, block, scores, layer.sinks());
         Tensor out = rows(outs, block);
         block.addTo(into.value(), weights, out, 1);
         Tensor gradient = out.bmm(block.read(heads.value()).transpose(1, 2));
+        if (bySinks != null) {
+          addGradient(bySinks, gradient, weights);
+        }
+        // A sink has no value, so that its part of the sum is 0.
         Softmax.backward(gradient, weights);
         if (slope != null) {
           gradient.mul_(slope);
@@ -318,8 +340,10 @@ final class BlockedAttention {
     }
   }
 
-  private List<Runnable> jobs(Consumer<Piece> work) {
-    return pieces.stream().map(piece -> (Runnable) () -> work.accept(piece)).toList();
+  private List<Runnable> jobs(ObjIntConsumer<Piece> work) {
+    return IntStream.range(0, pieces.size())
+        .mapToObj(number -> (Runnable) () -> work.accept(pieces.get(number), number))
+        .toList();
   }
 
   /** The scores before the mask, shape (heads, rows x repeats, keys). */
@@ -333,8 +357,8 @@ final class BlockedAttention {
     return layer.cap() == 0 ? scores : SoftCapping.apply_(scores, layer.cap());
   }
 
-  /** The softmax of the scores, in their memory. */
-  private Tensor weights(QueryBlock block, Tensor scores) {
+  /** The softmax of the scores, in their memory; sinks take their part of it. */
+  private Tensor weights(Piece piece, QueryBlock block, Tensor scores, @Nullable Tensor sinks) {
     long heads = scores.size(0);
     long seen = scores.size(2);
     long masked = block.mask().size(2);
@@ -342,7 +366,36 @@ final class BlockedAttention {
         .view(heads, block.rows(), repeats, seen)
         .narrow(3, seen - masked, masked)
         .add_(block.mask());
-    return torch.softmax_out(scores, scores, -1);
+    if (sinks == null) {
+      return torch.softmax_out(scores, scores, -1);
+    }
+    // With Z the sum of exponentials of the keys' scores, they have Z / (Z + exp(sink)) of it.
+    Tensor normalizers = scores.logsumexp(new long[] {-1}, true).view(heads, -1, repeats);
+    Tensor ofKeys = normalizers.sub_(ofPiece(sinks, piece).unsqueeze(1)).sigmoid_();
+    return torch.softmax_out(scores, scores, -1).mul_(ofKeys.view(heads, -1, 1));
+  }
+
+  /** Of numbers of all query heads those of a piece, a view of shape (its key heads, repeats). */
+  private Tensor ofPiece(Tensor ofHeads, Piece piece) {
+    return piece.heads().of(ofHeads.view(-1, repeats), 0);
+  }
+
+  /**
+   * Adds the gradients of sinks: with p a sink's part of the softmax, -p times the sum of weights
+   * times their gradients.
+   *
+   * @param bySinks shape (heads, repeats)
+   * @param gradient with respect to the weights, shape (heads, rows x repeats, keys)
+   */
+  private void addGradient(Tensor bySinks, Tensor gradient, Tensor weights) {
+    long[] keys = {-1};
+    Tensor parts = weights.sum(keys, false, Tensors.noType()).neg_().add_(Tensors.scalar(1));
+    Tensor sums = gradient.mul(weights).sum(keys, false, Tensors.noType());
+    bySinks.sub_(
+        parts
+            .mul_(sums)
+            .view(weights.size(0), -1, repeats)
+            .sum(new long[] {1}, false, Tensors.noType()));
   }
 
   /** Sets {@code out} to factor x left right, for each head. */

@@ -47,6 +47,7 @@ public final class DecoderPass implements AutoCloseable {
   private final Tensor positions;
   private final TokenRows predicting;
   private final BlockPass.Batch batch;
+  private final @Nullable RouterLossPass routers; // as in the batch
   private final List<AttentionBlock> blocks; // none for a batch without tokens
   private final List<BlockPass> passes = new ArrayList<>(); // open or closed
   private final List<BlockPass.Saved> saved = new ArrayList<>(); // by block, for Keep.ALL
@@ -68,6 +69,7 @@ public final class DecoderPass implements AutoCloseable {
     this.positions = positions;
     this.predicting = predicting;
     this.batch = batch;
+    routers = batch.routers();
     weights = TrainedWeights.of(model);
     // A recurrence has no backward formula, so that all blocks here have attention.
     blocks =
@@ -82,16 +84,21 @@ public final class DecoderPass implements AutoCloseable {
    * @param sequences ids in [0, vocabSize), positions in [0, maxPositions)
    * @param keep what to save
    * @param dropoutSeed seed of the dropout masks; empty for a pass without dropout
+   * @param routers the loss of the routers; null if nobody needs it
    * @return the pass, to be closed by the caller
    */
   public static DecoderPass forward(
-      CausalLm model, FlatSequences sequences, Keep keep, OptionalLong dropoutSeed) {
+      CausalLm model,
+      FlatSequences sequences,
+      Keep keep,
+      OptionalLong dropoutSeed,
+      @Nullable RouterLoss routers) {
     TensorScope scope = TensorScope.open();
     @Nullable DecoderPass pass = null;
     try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
-      pass = prepared(model, sequences, keep, dropoutSeed, scope);
+      pass = prepared(model, sequences, keep, dropoutSeed, routers, scope);
       pass.runForward();
       return pass;
     } catch (RuntimeException | Error e) {
@@ -111,6 +118,7 @@ public final class DecoderPass implements AutoCloseable {
       FlatSequences sequences,
       Keep keep,
       OptionalLong dropoutSeed,
+      @Nullable RouterLoss routers,
       TensorScope scope) {
     WorkerPool workers = WorkerPool.get();
     Tensor ids = Tensors.longs(sequences.ids());
@@ -124,7 +132,11 @@ public final class DecoderPass implements AutoCloseable {
             model.rotations(positions),
             dropoutSeed,
             arena,
-            like);
+            like,
+            routers == null
+                ? null
+                : new RouterLossPass(
+                    routers, sequences.uses(), like, model.blocks().size(), workers.size()));
     TokenRows predicting = TokenRows.predicting(sequences, workers);
     return new DecoderPass(model, keep, scope, ids, positions, predicting, batch);
   }
@@ -156,11 +168,31 @@ public final class DecoderPass implements AutoCloseable {
     BlockPass.Completion last = Objects.requireNonNull(previous);
     needed(blocks.size() - 1).runOnEach(last::run);
     finish(last);
+    if (routers != null) {
+      addPredicting();
+    }
   }
 
-  /** The tokens whose output of a block is used: the head reads only those that predict. */
+  /** The states of the predicting tokens alone, after a last block that computed all. */
+  private void addPredicting() {
+    Tensor all = states();
+    Tensor some = batch.allocate(predicting.count(), all.size(1));
+    try (TensorScope inner = TensorScope.open()) {
+      some.copy_(predicting.gather(all));
+    }
+    if (keep == Keep.NOTHING) {
+      states.remove(all);
+      Tensors.free(all);
+    }
+    states.add(some);
+  }
+
+  /**
+   * The tokens whose output of a block is used: the head reads only those that predict. The loss of
+   * the routers needs all tokens.
+   */
   private TokenRows needed(int block) {
-    return block == blocks.size() - 1 ? predicting : batch.tokens();
+    return block == blocks.size() - 1 && routers == null ? predicting : batch.tokens();
   }
 
   private Tensor output(int block) {
@@ -206,6 +238,11 @@ public final class DecoderPass implements AutoCloseable {
     return states.get(states.size() - 1);
   }
 
+  /** The loss of the routers times its coefficient; 0 if nobody asked for it. */
+  public double routerLoss() {
+    return routers == null ? 0 : routers.value();
+  }
+
   /** Bytes that this pass holds for its backward pass, those of weights not counted. */
   public long savedBytes() {
     long between =
@@ -245,20 +282,23 @@ public final class DecoderPass implements AutoCloseable {
    * the blocks and tables that require one.
    *
    * @param gradient of the loss with respect to {@link #states}, same shape
+   * @param byRouterLoss gradient of the loss with respect to {@link #routerLoss}
    * @param blockDone gets the number of each block, from the last one down, when the gradients of
    *     its weights are complete
    */
-  public void backward(Tensor gradient, IntConsumer blockDone) {
+  public void backward(Tensor gradient, double byRouterLoss, IntConsumer blockDone) {
     if (state != State.BACKWARD) {
       throw new IllegalStateException("beginBackward must be called before backward");
     }
     try (CausalLm.AdapterHold adapter = model.holdAdapter();
         Pools.Hold single = Pools.single();
         NoGrad noGrad = NoGrad.open()) {
-      Tensor byEmbedded =
-          blocks.isEmpty()
-              ? predicting.scatter(gradient)
-              : backwardThroughBlocks(gradient, blockDone);
+      if (routers != null) {
+        routers.beginBackward(byRouterLoss);
+      }
+      Tensor byOutput =
+          blocks.isEmpty() || routers != null ? predicting.scatter(gradient) : gradient;
+      Tensor byEmbedded = blocks.isEmpty() ? byOutput : backwardThroughBlocks(byOutput, blockDone);
       for (CausalLm.EmbeddingTable table : model.embeddingTables()) {
         table.addGradient(ids, positions, byEmbedded);
       }

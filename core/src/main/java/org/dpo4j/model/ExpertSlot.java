@@ -1,7 +1,6 @@
 package org.dpo4j.model;
 
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,23 +9,50 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ExpertSlot {
 
-  /** An adapter, which adds a product of its own to W x for the matrix W of an expert. */
+  /** An adapter, which adds s B_e A_e x to W_e x for the matrix W_e of each expert e. */
   public interface Adapter {
-    /** The products of one pass. */
-    Products products();
+    /** The factors now; null if the adapter is off. */
+    @Nullable Factors factors();
   }
 
-  /** What an adapter adds in one pass. */
-  public interface Products {
-    /** Of no adapter. */
-    Products NONE = (expert, input) -> null;
+  /**
+   * The factors of an adapter.
+   *
+   * @param a matrices of shape (rank, in)
+   * @param b matrices of shape (out, rank)
+   * @param scale s
+   */
+  public record Factors(ExpertMatrices a, ExpertMatrices b, double scale) {
 
-    /**
-     * The product of one expert, shape (rows, out); null for nothing.
-     *
-     * @param input shape (rows, in)
-     */
-    @Nullable Tensor of(int expert, Tensor input);
+    /** s A_e x, shape (uses, rank). */
+    private Node low(Node rows, Routing routing) {
+      return a.apply(rows, routing).times(scale);
+    }
+  }
+
+  /** The products of an adapter for some rows; of an adapter that is off nothing. */
+  public static final class Products {
+    private final @Nullable Factors factors;
+    private final @Nullable Node low;
+    private final Routing routing;
+
+    private Products(@Nullable Factors factors, @Nullable Node low, Routing routing) {
+      this.factors = factors;
+      this.low = low;
+      this.routing = routing;
+    }
+
+    /** Adds the products to a sum of shape (uses, out), which may be changed in place. */
+    public Node addTo(Node sum) {
+      return factors == null || low == null ? sum : factors.b().addTo(sum, low, routing);
+    }
+
+    /** As {@link #addTo(Node)}, of {@code count} outputs. */
+    public Node addTo(Node sum, long from, long count) {
+      return factors == null || low == null
+          ? sum
+          : factors.b().outputs(from, count).addTo(sum, low, routing);
+    }
   }
 
   /**
@@ -129,8 +155,13 @@ public final class ExpertSlot {
     adapter = null;
   }
 
-  /** What the adapter adds in a pass that begins now. */
-  public Products products() {
-    return adapter == null ? Products.NONE : adapter.products();
+  /**
+   * The products that the adapter adds, once for each routing.
+   *
+   * @param rows shape (uses, in)
+   */
+  public Products products(Node rows, Routing routing) {
+    Factors factors = adapter == null ? null : adapter.factors();
+    return new Products(factors, factors == null ? null : factors.low(rows, routing), routing);
   }
 }

@@ -1,6 +1,7 @@
 package org.dpo4j.model;
 
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -28,23 +29,32 @@ public final class Matrix {
 
   private final Tensor values;
   private final @Nullable Tensor scales; // (n, 1), of values in 8 bits
+  private final @Nullable Matrix whole; // of which this is a part
+  private final UnaryOperator<Tensor> place; // of the part in the whole
   private boolean inBf16;
   private @Nullable Tensor bf16Copy; // null for values in 8 bits and in bfloat16
 
-  /** A matrix of shape (n, m) in 16, 32 or 64 bits. */
+  /** A matrix of shape (n, m), or a stack of them, in 16, 32 or 64 bits. */
   public Matrix(Tensor values) {
     this(values, null);
   }
 
   /**
-   * A matrix in 8 bits.
+   * A matrix in 8 bits, or a stack of them.
    *
    * @param values shape (n, m), int8
    * @param scales factors of the rows, shape (n, 1), fp32
    */
   Matrix(Tensor values, @Nullable Tensor scales) {
+    this(values, scales, null, UnaryOperator.identity());
+  }
+
+  private Matrix(
+      Tensor values, @Nullable Tensor scales, @Nullable Matrix whole, UnaryOperator<Tensor> place) {
     this.values = values;
     this.scales = scales;
+    this.whole = whole;
+    this.place = place;
   }
 
   /** The weights as they are stored. */
@@ -86,7 +96,11 @@ public final class Matrix {
 
   /** Whether the weights require a gradient. */
   public boolean trained() {
-    return values.requires_grad();
+    return whole == null ? values.requires_grad() : whole.trained();
+  }
+
+  private Tensor gradient() {
+    return whole == null ? values.grad() : place.apply(whole.gradient());
   }
 
   boolean usesBf16() {
@@ -289,12 +303,20 @@ public final class Matrix {
 
   /** A view of {@code count} rows, valid until the next {@link #enableBf16}. */
   public Matrix rows(long from, long count) {
+    return part(all -> all.narrow(0, from, count));
+  }
+
+  /**
+   * A view of a part, valid until the next {@link #enableBf16}.
+   *
+   * @param place of the part: rows, or a matrix of a stack
+   */
+  Matrix part(UnaryOperator<Tensor> place) {
     Tensor factors = scales();
     Matrix part =
-        new Matrix(
-            values.narrow(0, from, count), factors == null ? null : factors.narrow(0, from, count));
+        new Matrix(place.apply(values), factors == null ? null : place.apply(factors), this, place);
     part.inBf16 = inBf16;
-    part.bf16Copy = bf16Copy == null ? null : bf16Copy.narrow(0, from, count);
+    part.bf16Copy = bf16Copy == null ? null : place.apply(bf16Copy);
     return part;
   }
 
@@ -306,6 +328,11 @@ public final class Matrix {
    */
   public void recordGradient(Tape tape, Tensor left, Tensor right) {
     tape.recordMatrixGradient(values, factor(left), factor(right));
+  }
+
+  /** Adds left^T right to the gradient. The factors are as {@link #factor} gives them. */
+  void addGradient(Tensor left, Tensor right) {
+    addProduct(gradient(), left.t(), right);
   }
 
   /** Adds left^T right to the gradient of {@code count} rows. */
@@ -322,7 +349,8 @@ public final class Matrix {
     }
   }
 
-  private Tensor factor(Tensor tensor) {
+  /** A factor of the gradient in the precision of products. */
+  Tensor factor(Tensor tensor) {
     return multipliesInBf16(tensor) ? tensor.to(ScalarType.BFloat16) : tensor;
   }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The sizes of a model that determine its memory and arithmetic. They follow from its config.
@@ -22,6 +23,8 @@ import java.util.stream.Collectors;
  * @param table path of the tokens' embedding table
  * @param head path of the head
  * @param linears the linear layers of each block that an adapter can be on, without biases
+ * @param sparse the blocks with experts instead of an MLP
+ * @param experts of these blocks; null for none
  * @param parameterShapes what {@code target_parameters} of an adapter can name
  * @param parameters number of weights; a tied head counts once
  */
@@ -39,6 +42,8 @@ public record ModelShape(
     String table,
     String head,
     List<List<LinearShape>> linears,
+    Set<Integer> sparse,
+    @Nullable Experts experts,
     List<ParameterShape> parameterShapes,
     long parameters) {
 
@@ -59,6 +64,37 @@ public record ModelShape(
       boolean parallel,
       boolean normAfterAttention,
       boolean normAfterMlp) {}
+
+  /**
+   * The experts of a block. A matrix of inputs has gates and inputs of one expert where they are
+   * stored by turns.
+   *
+   * @param count number of experts
+   * @param chosen number of experts that a token takes
+   * @param width of an expert's inner states
+   * @param byTurns whether gates and inputs are stored by turns
+   * @param shared width of the expert that all tokens take; 0 for none
+   * @param loss whether training adds the loss of the routers
+   */
+  public record Experts(
+      int count, int chosen, int width, boolean byTurns, int shared, boolean loss) {
+
+    /** Weights of the matrices of all experts, routers and gates not counted. */
+    long weights(long hidden) {
+      return 3 * hidden * ((long) count * width + shared);
+    }
+
+    /** Weights that a token uses. */
+    long used(long hidden) {
+      long gate = shared > 0 ? hidden : 0;
+      return 3 * hidden * ((long) chosen * width + shared) + hidden * count + gate;
+    }
+
+    /** Weights of the largest matrix. */
+    long largest(long hidden) {
+      return hidden * Math.max((byTurns ? 2L : 1L) * width, shared);
+    }
+  }
 
   /**
    * The matrix of a linear layer.
@@ -88,6 +124,7 @@ public record ModelShape(
   public ModelShape {
     parameterShapes = List.copyOf(parameterShapes);
     windows = List.copyOf(windows);
+    sparse = Set.copyOf(sparse);
     linears = linears.stream().map(List::copyOf).toList();
   }
 
@@ -104,14 +141,32 @@ public record ModelShape(
     return windows.size();
   }
 
-  /** Number of weights in the matrices of all blocks; each is used once per token. */
-  public long blockWeights() {
-    return linears.stream().mapToLong(ModelShape::weights).sum();
+  /** Number of weights in the matrices of all blocks that a token uses, once each. */
+  public long usedBlockWeights() {
+    long ofExperts = experts == null ? 0 : sparse.size() * experts.used(hiddenSize);
+    return linears.stream().mapToLong(ModelShape::weights).sum() + ofExperts;
   }
 
-  /** Number of weights in the matrices of the last block. */
-  public long lastBlockWeights() {
-    return weights(linears.get(linears.size() - 1));
+  /** Number of weights in the matrices of the last block that a token uses. */
+  public long usedLastBlockWeights() {
+    int last = linears.size() - 1;
+    long ofExperts = experts != null && sparse.contains(last) ? experts.used(hiddenSize) : 0;
+    return weights(linears.get(last)) + ofExperts;
+  }
+
+  /** Number of weights in the matrices of all blocks, without those of routers and gates. */
+  public long blockWeights() {
+    long ofExperts = experts == null ? 0 : sparse.size() * experts.weights(hiddenSize);
+    return linears.stream().mapToLong(ModelShape::weights).sum() + ofExperts;
+  }
+
+  /** Number of weights in the largest matrix of a block. */
+  public long largestMatrix() {
+    long ofExperts = experts == null ? 0 : experts.largest(hiddenSize);
+    return linears.stream()
+        .flatMap(List::stream)
+        .mapToLong(LinearShape::weights)
+        .reduce(ofExperts, Math::max);
   }
 
   private static long weights(List<LinearShape> block) {

@@ -142,6 +142,12 @@ public final class Node {
     return this;
   }
 
+  /** Declares that the value lies in the memory of another node's. */
+  Node inMemoryOf(Node other) {
+    inArena = other.inArena;
+    return this;
+  }
+
   /** Drops the value unless it was saved. */
   void release() {
     if (!saved) {
@@ -231,6 +237,36 @@ public final class Node {
     }
     Tensor held = tape.hold(constant);
     return then(value().mul(held), out -> accumulateOwned(out.mul(held)));
+  }
+
+  /**
+   * Each row times a number of its own.
+   *
+   * @param factors shape (rows, 1)
+   */
+  public Node timesRows(Node factors) {
+    saveForBackward();
+    factors.saveForBackward();
+    return then(
+            value().mul(factors.value()),
+            out -> {
+              accumulateOwned(out.mul(factors.value()));
+              factors.accumulateOwned(
+                  out.mul(value()).sum(new long[] {-1}, true, Tensors.noType()));
+            })
+        .recomputeWith(() -> value().mul(factors.value()));
+  }
+
+  /** s = 1 / (1 + exp(-x)), of which the derivative is s (1 - s). */
+  public Node sigmoid() {
+    saveForBackward();
+    return then(
+            value().sigmoid(),
+            out -> {
+              Tensor s = value().sigmoid();
+              accumulateOwned(s.neg().add_(Tensors.scalar(1)).mul_(s).mul_(out));
+            })
+        .recomputeWith(() -> value().sigmoid());
   }
 
   /** Elements below -limit become -limit, those above limit become limit. */

@@ -12,6 +12,8 @@ public interface ParameterSource {
   enum Kind {
     /** A matrix of a linear layer. */
     MATRIX(true),
+    /** The matrix of a router, or of the gate of a shared expert: it stays out of 8 bits. */
+    ROUTER(true),
     /** A table with one vector per token or position. */
     EMBEDDING(true),
     /** The bias of the linear layer whose matrix was taken last. */

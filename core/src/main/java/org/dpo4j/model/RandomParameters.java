@@ -28,7 +28,7 @@ public final class RandomParameters implements ParameterSource {
         NoGrad noGrad = NoGrad.open()) {
       Tensor tensor = Tensors.empty(type, shape);
       switch (kind) {
-        case MATRIX -> {
+        case MATRIX, ROUTER -> {
           fanIn = shape[1];
           // kaiming_uniform_ with a = sqrt(5), in PyTorch's order of rounding
           double gain = Math.sqrt(2.0 / (1 + 5));

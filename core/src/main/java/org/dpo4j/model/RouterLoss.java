@@ -18,13 +18,19 @@ import org.dpo4j.torch.Tensors;
  */
 public record RouterLoss(int experts, int chosen, double coefficient) {
 
-  /** The logits of the routers of one pass, in the order of the layers. */
-  public static final class Log implements AutoCloseable {
+  /** What the routers of a pass tell their logits. */
+  public interface Log {
+    /** Adds the logits of a layer, shape (rows, experts). */
+    void add(Node logits);
+  }
+
+  /** The logits of the routers of one pass, in the order of the layers, for autograd. */
+  public static final class Logits implements Log, AutoCloseable {
     private final List<Tensor> logits = new ArrayList<>(); // outlive the scopes of their layers
 
-    /** Adds the logits of a layer, shape (tokens, experts). */
-    public void add(Tensor layer) {
-      logits.add(TensorScope.ownedHandle(layer));
+    @Override
+    public void add(Node layer) {
+      logits.add(TensorScope.ownedHandle(layer.value()));
     }
 
     @Override
@@ -37,21 +43,24 @@ public record RouterLoss(int experts, int chosen, double coefficient) {
   /**
    * Computes the loss, without the coefficient.
    *
-   * @param log of the layers of a pass
+   * @param log of the layers of a pass, all tokens each
    * @param weights how often each token counts, shape (tokens)
    * @return scalar
    */
-  public Tensor of(Log log, double[] weights) {
+  public Tensor of(Logits log, double[] weights) {
     Tensor logits = Tensors.cat(log.logits, 0); // (layers x tokens, experts)
     Tensor probabilities = logits.softmax(-1);
     Tensor one = Tensors.like(logits, weights);
     Tensor weight = one.repeat(log.logits.size()).unsqueeze(1);
     Tensor total = weight.sum();
-    Tensor hits =
-        Tensors.zerosLike(logits, logits.shape())
-            .scatter(1, probabilities.detach().topk(chosen).get1(), Tensors.scalar(1));
-    Tensor frequency = hits.mul(weight).sum(0).div(total);
+    Tensor frequency = hits(probabilities.detach()).mul(weight).sum(0).div(total);
     Tensor mean = probabilities.mul(weight).sum(0).div(total);
     return frequency.mul(mean).sum().mul(Tensors.scalar((double) experts));
+  }
+
+  /** 1 for the experts that are chosen, else 0: shape (rows, experts) in and out. */
+  Tensor hits(Tensor probabilities) {
+    return Tensors.zerosLike(probabilities, probabilities.shape())
+        .scatter(1, probabilities.topk(chosen).get1(), Tensors.scalar(1));
   }
 }

@@ -35,6 +35,17 @@ public final class Tape implements AutoCloseable {
    */
   record VectorGradient(Tensor weight, Tensor gradient) {}
 
+  /**
+   * The gradients of a matrix for each expert: of each the sum of left^T right over its own rows of
+   * the tapes of all threads.
+   *
+   * @param matrices of which some are trained
+   * @param routing which rows are whose
+   * @param left shape (uses, m) for matrices of shape (m, n)
+   * @param right shape (uses, n)
+   */
+  record ExpertGradient(ExpertMatrices matrices, Routing routing, Tensor left, Tensor right) {}
+
   private enum State {
     FORWARD,
     SAVED,
@@ -48,6 +59,7 @@ public final class Tape implements AutoCloseable {
   private final List<Runnable> formulas = new ArrayList<>(); // in the order of the forward pass
   private final List<MatrixGradient> matrixGradients = new ArrayList<>();
   private final List<VectorGradient> vectorGradients = new ArrayList<>();
+  private final List<ExpertGradient> expertGradients = new ArrayList<>();
   private long heapBytes;
   private State state = State.FORWARD;
 
@@ -189,6 +201,19 @@ public final class Tape implements AutoCloseable {
     vectorGradients.add(new VectorGradient(weight, hold(gradient)));
   }
 
+  /** As {@link #recordMatrixGradient}, for the matrices of experts of which some are trained. */
+  void recordExpertGradient(ExpertMatrices matrices, Routing routing, Tensor left, Tensor right) {
+    if (expertGradients.stream().anyMatch(gradient -> gradient.matrices().sameAs(matrices))) {
+      throw new IllegalStateException(
+          "the matrices of experts can be used once in a part of a block but some were used twice");
+    }
+    expertGradients.add(new ExpertGradient(matrices, routing, hold(left), hold(right)));
+  }
+
+  List<ExpertGradient> expertGradients() {
+    return expertGradients;
+  }
+
   List<MatrixGradient> matrixGradients() {
     return matrixGradients;
   }
@@ -210,5 +235,6 @@ public final class Tape implements AutoCloseable {
     formulas.clear();
     matrixGradients.clear();
     vectorGradients.clear();
+    expertGradients.clear();
   }
 }

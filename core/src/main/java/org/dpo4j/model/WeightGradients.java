@@ -42,6 +42,9 @@ public final class WeightGradients {
     for (int i = 0; i < tapes.get(0).matrixGradients().size(); i++) {
       addMatrixJobs(jobs, workers.size(), i, tapes);
     }
+    for (int i = 0; i < tapes.get(0).expertGradients().size(); i++) {
+      addExpertJobs(jobs, workers.size(), i, tapes);
+    }
     jobs.add(() -> addVectors(tapes));
     return jobs;
   }
@@ -54,12 +57,22 @@ public final class WeightGradients {
       for (int i = 0; same && i < own.size(); i++) {
         same = own.get(i).weight().is_same(first.get(i).weight());
       }
-      if (!same) {
+      if (!same || !sameExperts(tape, tapes.get(0))) {
         throw new IllegalStateException(
             "every thread must apply the same layers in the same order to its rows but two threads"
                 + " recorded gradients of different matrices");
       }
     }
+  }
+
+  private static boolean sameExperts(Tape one, Tape other) {
+    List<Tape.ExpertGradient> own = one.expertGradients();
+    List<Tape.ExpertGradient> others = other.expertGradients();
+    boolean same = own.size() == others.size();
+    for (int i = 0; same && i < own.size(); i++) {
+      same = own.get(i).matrices().sameAs(others.get(i).matrices());
+    }
+    return same;
   }
 
   private static void addMatrixJobs(List<Runnable> jobs, int threads, int index, List<Tape> tapes) {
@@ -83,6 +96,25 @@ public final class WeightGradients {
           gradient.weight().grad().narrow(dim, from, count),
           (dim == 0 ? left.narrow(1, from, count) : left).t(),
           dim == 1 ? right.narrow(1, from, count) : right);
+    }
+  }
+
+  private static void addExpertJobs(List<Runnable> jobs, int threads, int index, List<Tape> tapes) {
+    int experts = tapes.get(0).expertGradients().get(index).routing().experts();
+    int parts = Math.min(threads, experts);
+    for (int part = 0; part < parts; part++) {
+      int from = experts * part / parts;
+      int to = experts * (part + 1) / parts;
+      jobs.add(() -> addExperts(index, tapes, from, to));
+    }
+  }
+
+  private static void addExperts(int index, List<Tape> tapes, int from, int to) {
+    for (int expert = from; expert < to; expert++) {
+      for (Tape tape : tapes) {
+        Tape.ExpertGradient gradient = tape.expertGradients().get(index);
+        gradient.matrices().addGradient(expert, gradient);
+      }
     }
   }
 

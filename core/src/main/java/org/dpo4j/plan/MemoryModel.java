@@ -1,9 +1,10 @@
 package org.dpo4j.plan;
 
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.WeightStorage;
@@ -111,13 +112,7 @@ public record MemoryModel(
   /** Each thread widens one matrix at a time. */
   private long widened() {
     boolean narrow = adapter.isPresent() && frozenBytes < shape.parameters() * FLOAT;
-    long largest =
-        shape.linears().stream()
-            .flatMap(List::stream)
-            .mapToLong(ModelShape.LinearShape::weights)
-            .max()
-            .orElse(0);
-    return narrow ? threads * largest * FLOAT : 0;
+    return narrow ? threads * shape.largestMatrix() * FLOAT : 0;
   }
 
   /** The sum of all parts. */
@@ -128,8 +123,16 @@ public record MemoryModel(
   private long activations(TokenLoad load) {
     // The backward pass has two blocks open, whose gradients are about as large as what they saved;
     // with checkpointing it recomputes the two as well.
-    long open = (checkpointing ? 4 : 2) * (projectionFloats() + completionFloats());
-    return savedActivations(load) + load.tokens() * open * FLOAT;
+    long largest =
+        IntStream.range(0, shape.layers()).mapToLong(this::completionFloats).max().orElse(0);
+    long open = (checkpointing ? 4 : 2) * (projectionFloats() + largest);
+    return savedActivations(load) + load.tokens() * (open + expertTemporaries()) * FLOAT;
+  }
+
+  /** Inputs and outputs of each use of an expert, and their gradients, in one block at a time. */
+  private long expertTemporaries() {
+    ModelShape.Experts experts = shape.experts();
+    return experts == null ? 0 : 4L * experts.chosen() * shape.hiddenSize();
   }
 
   /**
@@ -137,16 +140,23 @@ public record MemoryModel(
    */
   public long savedActivations(TokenLoad load) {
     // The states before the first block, and in each block but the last the rows of all tokens. The
-    // last block computes its output for predicting tokens alone.
+    // last block computes its output for predicting tokens alone, as a rule.
     long all = load.tokens() * shape.hiddenSize();
-    int layers = shape.layers();
-    if (checkpointing) {
-      all += (layers - 1) * load.tokens() * shape.hiddenSize();
-      return (all + load.predicting() * shape.hiddenSize()) * FLOAT;
+    int last = shape.layers() - 1;
+    // The loss of the routers needs the last block of all tokens, and the head a copy of some.
+    boolean whole = shape.experts() != null && shape.experts().loss();
+    long ofLast = whole ? load.tokens() : load.predicting();
+    if (whole) {
+      all += load.predicting() * shape.hiddenSize();
     }
-    all += layers * load.tokens() * projectionFloats();
-    all += (layers - 1) * load.tokens() * completionFloats();
-    all += load.predicting() * (completionFloats() + (parallel() ? shape.hiddenSize() : 0));
+    if (checkpointing) {
+      return (all + (last * load.tokens() + ofLast) * shape.hiddenSize()) * FLOAT;
+    }
+    all += (last + 1) * load.tokens() * projectionFloats();
+    for (int layer = 0; layer < last; layer++) {
+      all += load.tokens() * completionFloats(layer);
+    }
+    all += ofLast * (completionFloats(last) + (parallel() && !whole ? shape.hiddenSize() : 0));
     all += load.tokens() * adapter.map(a -> a.ranks() + a.magnitudes()).orElse(0L);
     return all * FLOAT;
   }
@@ -182,7 +192,7 @@ public record MemoryModel(
    * states, two in a gated one. An MLP beside attention reads the states before the block, which
    * are saved already but for the selected rows of the last block.
    */
-  private long completionFloats() {
+  private long completionFloats(int layer) {
     ModelShape.Switches switches = shape.switches();
     long states =
         (parallel() ? 1L : 2L)
@@ -190,7 +200,19 @@ public record MemoryModel(
             + (switches.normAfterMlp() ? 1 : 0);
     return states * shape.hiddenSize()
         + (long) shape.heads() * shape.headDim()
-        + (switches.gated() ? 2L : 1L) * shape.intermediateSize();
+        + (shape.sparse().contains(layer)
+            ? expertFloats(Objects.requireNonNull(shape.experts()))
+            : (switches.gated() ? 2L : 1L) * shape.intermediateSize());
+  }
+
+  /**
+   * Elements that experts save per token: gate and input of each use, its weight and three indices
+   * in 64 bits; the router's logits; gate and input of a shared expert and its share.
+   */
+  private static long expertFloats(ModelShape.Experts experts) {
+    return experts.chosen() * (2L * experts.width() + 7)
+        + experts.count()
+        + (experts.shared() > 0 ? 2L * experts.shared() + 1 : 0);
   }
 
   private boolean parallel() {

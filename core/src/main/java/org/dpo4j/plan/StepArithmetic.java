@@ -35,12 +35,12 @@ public record StepArithmetic(ModelShape shape, Optional<AdapterShape> adapter) {
   }
 
   private double weights(TokenLoad load) {
-    double last = shape.lastBlockWeights();
+    double last = shape.usedLastBlockWeights();
     double ofAllTokens =
         shape.windows().get(shape.layers() - 1) == 0
             ? last
             : 2.0 * shape.hiddenSize() * shape.keyValueHeads() * shape.headDim();
-    return 2.0 * (shape.blockWeights() - last + ofAllTokens) * load.tokens()
+    return 2.0 * (shape.usedBlockWeights() - last + ofAllTokens) * load.tokens()
         + 2.0 * (last - ofAllTokens) * load.predicting()
         + 2.0 * shape.headWeights() * load.predictions();
   }

@@ -190,7 +190,13 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
   }
 
   private boolean mayBeInt8(TensorEntry entry) {
-    return memory.storage() == WeightStorage.INT8 && entry.floating() && entry.shape().size() == 2;
+    return memory.storage() == WeightStorage.INT8 && entry.floating() && entry.shape().size() > 1;
+  }
+
+  /** Of a matrix, or of all matrices of a stack. */
+  private static long rows(TensorEntry entry) {
+    List<Long> shape = entry.shape();
+    return shape.subList(0, shape.size() - 1).stream().reduce(1L, Math::multiplyExact);
   }
 
   private Tensor rounded(Tensor wide) {
@@ -198,14 +204,17 @@ final class StrictLoad implements ParameterSource, AutoCloseable {
       int8 = Block.ofInt8(totalElements(this::mayBeInt8, TensorEntry::elements));
     }
     if (int8Scales == null) {
-      long rows = totalElements(this::mayBeInt8, entry -> entry.shape().get(0));
+      long rows = totalElements(this::mayBeInt8, StrictLoad::rows);
       int8Scales = Block.of(ElementType.F32, rows, ComputeDevice.CPU);
     }
     Tensor tensor = int8.take(wide.shape());
-    Tensor scale = int8Scales.take(new long[] {wide.size(0), 1});
+    long[] shape = wide.shape();
+    long width = shape[shape.length - 1];
+    shape[shape.length - 1] = 1;
+    Tensor scale = int8Scales.take(shape);
     given.add(tensor);
     scales.put(tensor, scale);
-    Int8Rows.round(wide, tensor, scale);
+    Int8Rows.round(wide.view(-1, width), tensor.view(-1, width), scale.view(-1, 1));
     return tensor;
   }
 

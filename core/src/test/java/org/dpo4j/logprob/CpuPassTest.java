@@ -119,8 +119,123 @@ class CpuPassTest {
     }
   }
 
+  private static final List<SmallModel> WITH_EXPERTS =
+      Stream.of(SmallModel.values())
+          .filter(kind -> kind.config() instanceof DecoderConfig model && model.experts() != null)
+          .toList();
+
+  /** Of experts and routers, with attention and without. */
+  @Test
+  void anAdapterOnExpertsAndRoutersGetsItsGradients() {
+    assertThat(WITH_EXPERTS).hasSize(4);
+    for (SmallModel kind : WITH_EXPERTS) {
+      for (TargetModules targets : List.of(new TargetModules.AllLinear(), LayerChoice.NONE)) {
+        try (CausalLm base = kind.create(ElementType.F64, 2);
+            LoraModel model =
+                adapted(
+                    base,
+                    new LayerChoice(
+                        targets,
+                        LayerChoice.NONE,
+                        List.of(),
+                        List.of(),
+                        List.of("gate_up_proj", "down_proj", "router.weight")))) {
+          for (int threads : new int[] {1, 2, 3}) {
+            Engine.setThreads(threads);
+            assertAgreement(model, TRAINING[0], HeadPass.Sizes.DEFAULT);
+          }
+          assertAgreement(model, TRAINING[1], HeadPass.Sizes.DEFAULT);
+          assertRouterLossAgrees(model);
+        }
+      }
+    }
+  }
+
+  @Test
+  void theLossOfTheRoutersAndItsGradientsAreThoseOfTheDefinition() {
+    int losses = 0;
+    for (SmallModel kind : WITH_EXPERTS) {
+      try (CausalLm model = kind.create(ElementType.F64, 2)) {
+        losses += model.routerLoss() == null ? 0 : 1;
+        assertRouterLossAgrees(model);
+      }
+    }
+    assertThat(losses).isEqualTo(2);
+  }
+
+  /** With a prompt for several completions, which counts as often, on each number of threads. */
+  private static void assertRouterLossAgrees(CausalLm model) {
+    double expectedLoss;
+    double[] expected;
+    double[] without;
+    try (FlatParameters flat = FlatParameters.of(model.trained());
+        TensorScope scope = TensorScope.open()) {
+      without = withRouterLoss(model, flat, LogProbEngine.autograd(), TRAINING[0], 0);
+      expected = withRouterLoss(model, flat, LogProbEngine.autograd(), TRAINING[0], -300);
+      expectedLoss = routerLoss(model, LogProbEngine.autograd(), TRAINING[0]);
+      if (model.routerLoss() == null) {
+        assertThat(expected).isEqualTo(without);
+      } else {
+        assertThat(expectedLoss).isPositive();
+        assertThat(expected).usingElementComparator(relative(1e-3)).isNotEqualTo(without);
+      }
+      for (int threads : new int[] {1, 2, 3}) {
+        Engine.setThreads(threads);
+        for (LogProbEngine.Purpose purpose : TRAINING) {
+          assertThat(routerLoss(model, LogProbEngine.cpu(), purpose))
+              .usingComparator(relative(1e-12))
+              .isEqualTo(expectedLoss);
+          assertThat(withRouterLoss(model, flat, LogProbEngine.cpu(), purpose, -300))
+              .usingElementComparator(relative(1e-10))
+              .containsExactly(expected);
+        }
+        assertThat(routerLoss(model, LogProbEngine.cpu(), LogProbEngine.Purpose.STATISTICS))
+            .usingComparator(relative(1e-12))
+            .isEqualTo(expectedLoss);
+        assertThat(routerLoss(model, LogProbEngine.cpu(), LogProbEngine.Purpose.SUMS)).isZero();
+      }
+    }
+  }
+
+  private static double routerLoss(
+      CausalLm model, LogProbEngine engine, LogProbEngine.Purpose purpose) {
+    try (LogProbPass pass = engine.forward(model, PAIRS, TAIL, purpose, OptionalLong.empty())) {
+      return pass.routerLoss();
+    }
+  }
+
+  private static double[] withRouterLoss(
+      CausalLm model,
+      FlatParameters flat,
+      LogProbEngine engine,
+      LogProbEngine.Purpose purpose,
+      double byRouterLoss) {
+    flat.zeroGradients();
+    try (TensorScope scope = TensorScope.open();
+        LogProbPass pass = engine.forward(model, PAIRS, TAIL, purpose, OptionalLong.empty())) {
+      pass.backward(factors(pass.sums(), 1), factors(pass.sums(), 2), byRouterLoss);
+      return Tensors.toDoubles(flat.gradients());
+    }
+  }
+
   private static LoraModel adapted(CausalLm base, TargetModules targets) {
-    LoraConfig config = new LoraConfig(3, 5, 0, false, targets, List.of(), Map.of(), Map.of());
+    return adapted(base, new LayerChoice(targets));
+  }
+
+  private static LoraModel adapted(CausalLm base, LayerChoice layers) {
+    LoraConfig config =
+        new LoraConfig(
+            3,
+            5,
+            0,
+            false,
+            false,
+            layers,
+            LoraConfig.Bias.NONE,
+            List.of(),
+            Map.of(),
+            Map.of(),
+            false);
     Random random = new Random(9);
     return new LoraModel(
         base,

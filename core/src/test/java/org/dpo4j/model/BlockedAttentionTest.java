@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.dpo4j.Closeness.relative;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
@@ -53,6 +54,7 @@ class BlockedAttentionTest {
     for (int window : new int[] {1, 5, B, B + 70, AttentionLayer.ALL}) {
       for (double cap : new double[] {0, 0.5}) {
         assertAgreement(keyHeads, layer(window, cap), token -> true);
+        assertAgreementWithSinks(keyHeads, layer(window, cap), token -> true);
       }
     }
   }
@@ -63,6 +65,7 @@ class BlockedAttentionTest {
     for (int window : new int[] {5, AttentionLayer.ALL}) {
       AttentionLayer layer = layer(window, 0);
       assertAgreement(2, layer, token -> token % (2 * B) < 9);
+      assertAgreementWithSinks(2, layer, token -> token % (2 * B) < 9);
       assertAgreement(2, layer, token -> token == 2 * B);
       assertAgreement(2, layer, token -> false);
     }
@@ -70,6 +73,21 @@ class BlockedAttentionTest {
 
   private static AttentionLayer layer(int window, double cap) {
     return new AttentionLayer(0, SCALE, window, cap, null);
+  }
+
+  /** A sink for each query head, some of which take more of a softmax than all keys. */
+  private static void assertAgreementWithSinks(
+      int keyHeads, AttentionLayer layer, IntPredicate wanted) {
+    try (TensorScope scope = TensorScope.open()) {
+      Tensor sinks = Tensors.doubles(0.5, -1, 7, 2);
+      try (NoGrad noGrad = NoGrad.open()) {
+        sinks.set_requires_grad(true).mutable_grad().put(Tensors.doubles(0, 0, 0, 0));
+      }
+      assertAgreement(
+          keyHeads,
+          new AttentionLayer(0, layer.scale(), layer.window(), layer.cap(), sinks),
+          wanted);
+    }
   }
 
   private static void assertAgreement(int keyHeads, AttentionLayer layer, IntPredicate wanted) {
@@ -117,7 +135,12 @@ class BlockedAttentionTest {
             Tensors.emptyLike(query, heads.query().shape()),
             Tensors.emptyLike(query, heads.key().shape()),
             Tensors.emptyLike(query, heads.value().shape()));
-    WorkerPool.get().runJobs(attention.backward(layer, heads, outGradient, gradients));
+    Tensor bySinks =
+        layer.sinks() == null ? null : Tensors.zerosLike(query, attention.jobs(), HEADS);
+    WorkerPool.get().runJobs(attention.backward(layer, heads, outGradient, gradients, bySinks));
+    if (bySinks != null) {
+      assertSame(bySinks.sum(0), Objects.requireNonNull(layer.sinks()).grad());
+    }
     assertSame(ungrouped(gradients.query()), query.grad());
     assertSame(gradients.key().transpose(0, 1), key.grad());
     assertSame(gradients.value().transpose(0, 1), value.grad());

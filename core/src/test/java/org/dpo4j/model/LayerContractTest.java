@@ -166,7 +166,7 @@ class LayerContractTest {
       Tensor weight = model.parameters().all().get(0).tensor();
       BlockPass.Batch batch =
           new BlockPass.Batch(
-              WorkerPool.get(), all, Rotations.NONE, OptionalLong.empty(), null, weight);
+              WorkerPool.get(), all, Rotations.NONE, OptionalLong.empty(), null, weight, null);
       Tensor input = Tensors.zerosLike(weight, sequences.tokens(), weight.size(1));
       AttentionBlock block = (AttentionBlock) model.blocks().get(0);
       try (BlockPass pass = new BlockPass(batch, block, input, all, null, true)) {

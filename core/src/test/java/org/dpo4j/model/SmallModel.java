@@ -2,6 +2,7 @@ package org.dpo4j.model;
 
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.dpo4j.demo.TinyGptConfig;
 import org.dpo4j.demo.TinyGptModel;
@@ -11,6 +12,8 @@ import org.dpo4j.model.decoder.AttentionConfig.Scope;
 import org.dpo4j.model.decoder.Decoder;
 import org.dpo4j.model.decoder.DecoderConfig;
 import org.dpo4j.model.decoder.EmbeddingConfig;
+import org.dpo4j.model.decoder.ExpertConfig;
+import org.dpo4j.model.decoder.ExpertConfig.Storage;
 import org.dpo4j.model.decoder.HeadConfig;
 import org.dpo4j.model.decoder.LayerConfig;
 import org.dpo4j.model.decoder.MlpConfig;
@@ -177,6 +180,48 @@ public enum SmallModel {
                 "tokens", 1, SmallModel.PADDING, new EmbeddingConfig.Positions("positions", 2));
         d.layers = both(null);
       }),
+  /** As Mixtral: each token takes two of four experts, whose weights sum to 1. */
+  MIXTRAL(experts(Storage.APART, true, 0.02, List.of("experts.%d.", "w1", "w3", "w2"))),
+  /** As Qwen2 MoE: a dense layer, a shared expert, weights whose sum is below 1. */
+  QWEN2_MOE(
+      experts(Storage.APART, false, 0, List.of("experts.%d.", "gate", "up", "down"))
+          .with(
+              d -> {
+                untied(d);
+                d.layers =
+                    List.of(
+                        layer(rope(), AttentionLayer.ALL),
+                        layer(rope(), AttentionLayer.ALL).withExperts(true));
+                d.experts =
+                    Objects.requireNonNull(d.experts)
+                        .withShared(new ExpertConfig.Shared(6, "shared.", "shared_gate"));
+              })),
+  /** As Granite MoE: matrices of all experts in one, gates before inputs, and norms around. */
+  GRANITE_MOE(
+      experts(Storage.JOINED, true, 0.3, List.of("experts.input", "experts.output"))
+          .with(
+              d -> {
+                d.norms =
+                    d.norms.around(
+                        "input_layernorm",
+                        "after_attention",
+                        "post_attention_layernorm",
+                        "after_mlp");
+                d.residualScale = 0.7;
+              })),
+  /** As gpt-oss: sinks, a window, gates and inputs by turns, biases, a limit that some exceed. */
+  GPT_OSS(
+      experts(Storage.INTERLEAVED, true, 0, List.of("experts.input", "experts.output"))
+          .with(
+              d -> {
+                d.attention = d.attention.withSinks("self_attn.sinks");
+                d.layers =
+                    List.of(
+                        layer(rope(), 5).withExperts(true),
+                        layer(rope(), AttentionLayer.ALL).withExperts(true));
+                d.experts =
+                    Objects.requireNonNull(d.experts).withClamp(new ExpertConfig.Clamp(1.7, 0.4));
+              })),
   /** Matrices stored as (in, out), biases everywhere, learned positions, a tied head. */
   GPT2(gpt2(40, Activation.GELU_TANH)),
   /** GPT-2's other switches. */
@@ -246,6 +291,29 @@ public enum SmallModel {
 
   private static List<LayerConfig> both(@Nullable Rope rope) {
     return Collections.nCopies(2, layer(rope, AttentionLayer.ALL));
+  }
+
+  private static DecoderConfig experts(
+      Storage storage, boolean renormalized, double lossCoefficient, List<String> names) {
+    return llama()
+        .with(
+            d -> {
+              d.layers = d.layers.stream().map(layer -> layer.withExperts(true)).toList();
+              d.experts =
+                  new ExpertConfig(
+                      4,
+                      2,
+                      12,
+                      "router",
+                      false,
+                      renormalized,
+                      new ExpertConfig.Modules("mlp.router", "mlp.experts"),
+                      storage,
+                      names,
+                      lossCoefficient,
+                      null,
+                      null);
+            });
   }
 
   private static MlpConfig mlp(Activation activation) {

@@ -36,19 +36,19 @@ class SmallModelTest {
           "attention.keyValueHeads",
           "attention.headDim",
           "mlp.width",
+          "experts.count",
+          "experts.chosen",
+          "experts.width",
+          "experts.shared.width",
+          "experts.clamp.alpha",
+          "experts.clamp.limit",
           "layers.rope.queryScaling.beta",
           "layers.rope.queryScaling.originalPositions",
           "embedding.positions.offset");
 
   /** Only autograd computes their gradients. */
   private static final Set<String> NOT_TAPED =
-      Set.of(
-          "attention.gated",
-          "attention.sinks",
-          "experts",
-          "recurrence",
-          "layers.recurrent",
-          "layers.sparse");
+      Set.of("attention.gated", "recurrence", "layers.recurrent");
 
   private static Stream<Class<? extends Record>> configurations() {
     return Stream.of(SmallModel.values())

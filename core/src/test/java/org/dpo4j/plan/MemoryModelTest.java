@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.dpo4j.batch.ExampleBatch;
 import org.dpo4j.encode.EncodedExample;
@@ -54,6 +55,8 @@ class MemoryModelTest {
           "model.embed_tokens",
           "lm_head",
           Collections.nCopies(10, List.of(new ModelShape.LinearShape("q", 8, 8))),
+          Set.of(),
+          null,
           List.of(),
           9000);
 
@@ -259,7 +262,11 @@ class MemoryModelTest {
 
   private static DecoderPass pass(CausalLm model, DecoderPass.Keep keep) {
     return DecoderPass.forward(
-        model, ExampleBatch.of(PAIRS_OF_TOKENS).sequences(), keep, OptionalLong.empty());
+        model,
+        ExampleBatch.of(PAIRS_OF_TOKENS).sequences(),
+        keep,
+        OptionalLong.empty(),
+        model.routerLoss());
   }
 
   private static Map<MemoryModel.Part, Long> peak(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.dpo4j.data.CompletionRole;
 import org.dpo4j.data.RowNumbers;
 import org.dpo4j.data.RowOrigin;
@@ -33,6 +34,8 @@ class StepArithmeticTest {
           "model.embed_tokens",
           "lm_head",
           Collections.nCopies(2, List.of(new ModelShape.LinearShape("q", 4, 6))),
+          Set.of(),
+          null,
           List.of(),
           100);
 

@@ -77,13 +77,13 @@ class EngineRunTest {
 
   @Test
   void aModelForWhichAutogradStandsInSaysSoUnlessAutogradWasAskedFor() throws IOException {
-    Path experts = RunFixture.family("qwen3_moe", folder);
+    Path recurrent = RunFixture.family("lfm2", folder);
     String stands =
-        "note: the model has experts, which have no hand-written backward pass: the autograd engine"
+        "note: the model has short convolutions, which have no hand-written backward pass: the autograd engine"
             + " trains it, slower and with more memory";
-    assertThat(header(experts, "cpu")).containsOnlyOnce(stands);
-    assertThat(header(experts, "autograd")).doesNotContain("backward pass");
-    assertThat(header(RunFixture.family("olmo2", folder), "cpu")).doesNotContain("backward pass");
+    assertThat(header(recurrent, "cpu")).containsOnlyOnce(stands);
+    assertThat(header(recurrent, "autograd")).doesNotContain("backward pass");
+    assertThat(header(RunFixture.family("gpt_oss", folder), "cpu")).doesNotContain("backward pass");
   }
 
   private String header(Path model, String engine) throws IOException {

@@ -169,20 +169,21 @@ class PlanRunTest {
 
   @Test
   void aPlanForTheAutogradEngineGivesALowerBoundOfMemory() throws IOException {
-    Map<String, Object> experts =
+    Map<String, Object> recurrent =
         Map.of(
             "model",
-            RunFixture.family("qwen3_moe", folder),
+            RunFixture.family("lfm2", folder),
             "data_file",
             fixture("family_trajectories/pairs.jsonl"),
             "trial",
             false);
-    long saved = plan(experts).get("memory_bytes").asLong();
+    long saved = plan(recurrent).get("memory_bytes").asLong();
     assertThat(text(out))
-        .contains("note: the model has experts, which have no hand-written backward pass")
+        .contains(
+            "note: the model has short convolutions, which have no hand-written backward pass")
         .containsPattern("memory, at least \\d+ MB:")
         .contains("and more activations, which the autograd engine saves");
-    Map<String, Object> recomputed = new LinkedHashMap<>(experts);
+    Map<String, Object> recomputed = new LinkedHashMap<>(recurrent);
     recomputed.put("gradient_checkpointing", true);
     assertThat(plan(recomputed).get("memory_bytes").asLong()).isEqualTo(saved);
 

@@ -79,7 +79,13 @@ class ExpertAdaptersTest {
 
   @ParameterizedTest
   @MethodSource("cases")
-  void gradientsAreThoseOfPeft(Path folder) {
+  void gradientsAreThoseOfPeftOnBothEngines(Path folder) {
+    for (LogProbEngine engine : List.of(LogProbEngine.cpu(), LogProbEngine.autograd())) {
+      requireGradients(engine, folder);
+    }
+  }
+
+  private static void requireGradients(LogProbEngine engine, Path folder) {
     int[] ids = ids(folder);
     FlatSequences sequence =
         FlatSequences.of(Arrays.copyOf(ids, 1), Arrays.copyOfRange(ids, 1, ids.length));
@@ -88,12 +94,11 @@ class ExpertAdaptersTest {
         FlatParameters flat = FlatParameters.of(adapter.model().trained());
         TensorScope scope = TensorScope.open();
         LogProbPass pass =
-            LogProbEngine.autograd()
-                .forward(
-                    adapter.model(),
-                    sequence,
-                    LengthDesensitizing.NONE,
-                    LogProbEngine.Purpose.TRAINING)) {
+            engine.forward(
+                adapter.model(),
+                sequence,
+                LengthDesensitizing.NONE,
+                LogProbEngine.Purpose.TRAINING)) {
       flat.zeroGradients();
       pass.backward(
           Tensors.like(pass.sums(), new double[] {1}), Tensors.like(pass.sums(), new double[] {0}));

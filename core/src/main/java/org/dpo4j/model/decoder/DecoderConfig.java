@@ -138,17 +138,11 @@ public record DecoderConfig(
   /** The parts without a hand-written backward formula, in words. */
   public List<String> untapedParts() {
     List<String> parts = new ArrayList<>();
-    if (attention.sinks() != null) {
-      parts.add("attention sinks");
-    }
     if (attention.gated()) {
       parts.add("gated attention");
     }
     if (recurrence != null && layers.stream().anyMatch(LayerConfig::recurrent)) {
       parts.add(recurrence.words());
-    }
-    if (layers.stream().anyMatch(LayerConfig::sparse)) {
-      parts.add("experts");
     }
     return parts;
   }

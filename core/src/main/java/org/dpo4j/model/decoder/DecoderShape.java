@@ -3,10 +3,13 @@ package org.dpo4j.model.decoder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.ExpertSlot;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.ParameterSource;
+import org.jspecify.annotations.Nullable;
 
 /** Reads a model's sizes off its parts. */
 final class DecoderShape {
@@ -51,8 +54,28 @@ final class DecoderShape {
         config.embedding().path(),
         config.head().name(),
         linears,
+        IntStream.range(0, config.layers().size())
+            .filter(i -> config.layers().get(i).sparse())
+            .boxed()
+            .collect(Collectors.toSet()),
+        experts(config),
         parameterShapes(config, model),
         model.parameters().count());
+  }
+
+  private static ModelShape.@Nullable Experts experts(DecoderConfig config) {
+    ExpertConfig experts = config.experts();
+    if (experts == null) {
+      return null;
+    }
+    ExpertConfig.Shared shared = experts.shared();
+    return new ModelShape.Experts(
+        experts.count(),
+        experts.chosen(),
+        experts.width(),
+        experts.storage() == ExpertConfig.Storage.INTERLEAVED,
+        shared == null ? 0 : shared.width(),
+        experts.lossCoefficient() != 0);
   }
 
   private static List<ModelShape.ParameterShape> parameterShapes(

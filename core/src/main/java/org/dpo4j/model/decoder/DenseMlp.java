@@ -16,10 +16,15 @@ record DenseMlp(Projections inputs, Activation activation, Linear output) implem
 
   @Override
   public Node apply(Node input, RouterLoss.@Nullable Log routers) {
+    return output.apply(inner(input));
+  }
+
+  /** The states between inputs and output. */
+  Node inner(Node input) {
     if (inputs.widths().size() == 1) {
-      return output.apply(activation.apply(inputs.apply(input).get(0)));
+      return activation.apply(inputs.apply(input).get(0));
     }
     List<Node> parts = inputs.applyInArena(input);
-    return output.apply(activation.gated(parts.get(0), parts.get(1)));
+    return activation.gated(parts.get(0), parts.get(1));
   }
 }

@@ -2,7 +2,7 @@ package org.dpo4j.model.lora;
 
 import java.util.Map;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
+import org.dpo4j.model.ExpertMatrices;
 import org.dpo4j.model.ExpertSlot;
 import org.dpo4j.torch.TensorScope;
 import org.dpo4j.torch.Tensors;
@@ -28,12 +28,12 @@ record ExpertFactors(ExpertSlot slot, String name, Tensor a, Tensor b, double sc
         scale);
   }
 
-  /** All products with these factors, which are taken apart once for all experts. */
-  ExpertSlot.Products products() {
-    TensorVector as = byExpertOfA().unbind(0);
-    TensorVector bs = byExpertOfB().unbind(2);
-    return (expert, input) ->
-        input.mm(as.get(expert).t()).mul(Tensors.scalar(scale)).mm(bs.get(expert).t());
+  /** The matrices of the experts. */
+  ExpertSlot.Factors factors() {
+    return new ExpertSlot.Factors(
+        ExpertMatrices.stackedRows(a, slot.experts()),
+        ExpertMatrices.interleavedColumns(b, slot.experts()),
+        scale);
   }
 
   private Tensor byExpertOfA() {

@@ -426,8 +426,7 @@ public final class LoraModel implements CausalLm {
     ParameterSource.Kind kind = ParameterSource.Kind.MATRIX;
     Tensor a = take(source, on.name() + A, kind, ranks, slot.in());
     Tensor b = take(source, on.name() + B, kind, slot.out(), ranks);
-    slot.attach(
-        () -> onExperts.isEmpty() ? ExpertSlot.Products.NONE : onExperts.get(index).products());
+    slot.attach(() -> onExperts.isEmpty() ? null : onExperts.get(index).factors());
     ExpertFactors added = new ExpertFactors(slot, on.name(), a, b, config.scale(slot.path()));
     ofExperts.add(added);
     slot.weights().forEach(weight -> byWeight.put(weight, added));
@@ -623,10 +622,9 @@ public final class LoraModel implements CausalLm {
 
   private Tensor mergedExperts(Parameters.Parameter weight) {
     Tensor tensor = weight.tensor();
-    boolean matrix = tensor.dim() == 2;
-    Matrix own = matrix ? base.parameters().matrix(tensor) : new Matrix(tensor);
     try (Pools.Hold spread = Pools.spread()) {
-      return effectiveRowsOfExperts(weight.name(), own.copy(), 0, tensor.size(0));
+      Tensor own = base.parameters().matrix(tensor).copy();
+      return effectiveRowsOfExperts(weight.name(), own, 0, tensor.size(0));
     }
   }
 
