@@ -334,6 +334,9 @@ CASES = {
         "qwen3_moe",
         {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "norm_topk_prob": True,
          "num_hidden_layers": 3, "mlp_only_layers": [1], **rope("default", 50.0)}, "bfloat16", []),
+    "qwen3_moe_dense": (
+        "qwen3_moe", {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+                      "mlp_only_layers": [0, 1], **rope("default", 50.0)}, "bfloat16", []),
     "qwen3_moe_softmax_over_all": (
         "qwen3_moe",
         {"num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 12, "attention_bias": True,

@@ -8,6 +8,7 @@ import java.util.stream.IntStream;
 import org.dpo4j.logprob.LogProbEngine;
 import org.dpo4j.model.ModelShape;
 import org.dpo4j.model.WeightStorage;
+import org.dpo4j.torch.ElementType;
 
 /**
  * The memory of a training run at its peak, by part. The constants and {@link #savedActivations}
@@ -17,6 +18,8 @@ import org.dpo4j.model.WeightStorage;
  * @param shape of the model
  * @param adapter that is trained while the model is frozen; empty if the model is trained
  * @param frozenBytes of all weights of a frozen model, from {@link #frozenBytes}
+ * @param bf16Bytes of the copies of weights, from {@link #bf16Bytes}; 0 without products in
+ *     bfloat16
  * @param checkpointing whether the backward pass recomputes the activations of each block
  * @param threads that compute a pass
  * @param moments numbers in fp32 that the optimizer keeps of a weight; 0 for a small part of one
@@ -25,6 +28,7 @@ public record MemoryModel(
     ModelShape shape,
     Optional<AdapterShape> adapter,
     long frozenBytes,
+    long bf16Bytes,
     boolean checkpointing,
     int threads,
     int moments) {
@@ -43,6 +47,7 @@ public record MemoryModel(
     PAIRS("data"),
     WEIGHTS("weights"),
     WIDENED("widened weights"),
+    BF16("weights in bfloat16"),
     GRADIENTS("gradients"),
     OPTIMIZER("optimizer state"),
     REFERENCE("the reference"),
@@ -78,6 +83,24 @@ public record MemoryModel(
   }
 
   /**
+   * Bytes of the copies of a model's weights that products in bfloat16 use: of all that are not in
+   * bfloat16 or in 8 bits themselves.
+   *
+   * @param storage of the weights; fp32 for those that are trained
+   * @param dtype of the checkpoint
+   */
+  public static long bf16Bytes(ModelShape shape, WeightStorage storage, ElementType dtype) {
+    boolean stored = dtype == ElementType.BF16;
+    long all = shape.parameters();
+    return ElementType.BF16.bytes()
+        * switch (storage) {
+          case FP32 -> all;
+          case AS_STORED -> stored ? 0 : all;
+          case INT8 -> stored ? 0 : all - shape.blockWeights();
+        };
+  }
+
+  /**
    * Bytes by part at the peak of a step.
    *
    * @param pairs number of pairs in all data sets
@@ -93,6 +116,7 @@ public record MemoryModel(
     parts.put(Part.PAIRS, pairs * BYTES_PER_PAIR);
     parts.put(Part.WEIGHTS, trained * FLOAT + frozen);
     parts.put(Part.WIDENED, widened());
+    parts.put(Part.BF16, bf16Bytes);
     parts.put(Part.GRADIENTS, trained * FLOAT);
     parts.put(Part.OPTIMIZER, optimizer(trained));
     parts.put(Part.REFERENCE, referenceCopy * FLOAT);

@@ -67,9 +67,17 @@ record MemoryNeed(
         lora.map(adapter -> AdapterShape.of(adapter, other, biases))
             .map(sizes -> autograd ? sizes.withTrainedHead() : sizes),
         MemoryModel.frozenBytes(other, storage, dtype.bytes()),
+        bf16Bytes(other),
         recomputes,
         Engine.threads(),
         config.optimizer().optim().momentsInMemory());
+  }
+
+  private long bf16Bytes(ModelShape other) {
+    if (!config.engine().computation().bf16()) {
+      return 0;
+    }
+    return MemoryModel.bf16Bytes(other, lora.isPresent() ? storage : WeightStorage.FP32, dtype);
   }
 
   /**

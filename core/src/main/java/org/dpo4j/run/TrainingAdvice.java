@@ -166,7 +166,7 @@ final class TrainingAdvice {
             one.keysSeenPredicting());
     MemoryModel memory =
         new MemoryModel(
-            model, Optional.empty(), 0, false, 1, OptimType.ADAMW_TORCH.momentsInMemory());
+            model, Optional.empty(), 0, 0, false, 1, OptimType.ADAMW_TORCH.momentsInMemory());
     return MemoryModel.total(memory.peak(survey.used(), all, 0));
   }
 

@@ -190,6 +190,7 @@ class ExportedFamiliesTest {
       qwen3_5_text_switches | no architecture
       qwen3_biases | lacks biases of q, k and v, a bias of attention's output
       qwen3_moe | lacks layers without experts
+      qwen3_moe_dense | lacks layers without experts
       qwen3_moe_softmax_over_all | lacks layers without experts, weights of a token's experts with a sum below 1, biases of q, k and v, a bias of attention's output
       qwen3_padding | qwen3
       qwen3_vl | lacks biases of q, k and v, a bias of attention's output

@@ -619,7 +619,7 @@ class CpuPassTest {
       model.trained().requireGradients(true);
       ModelShape shape = ((DecoderConfig) SmallModel.LLAMA.config()).shape();
       TokenLoad load = TokenLoad.of(SmallPairs.random(9, 5), shape);
-      long planned = new MemoryModel(shape, Optional.empty(), 0, false, 1, 2).savedLogits(load);
+      long planned = new MemoryModel(shape, Optional.empty(), 0, 0, false, 1, 2).savedLogits(load);
       assertThat(planned).isPositive();
       assertThat(keptLogitBytes(model, TRAINING[0], HeadPass.Sizes.DEFAULT)).isEqualTo(planned);
       HeadPass.Sizes small = new HeadPass.Sizes(planned - 1, 1 << 18, 256, 1024);

@@ -24,6 +24,7 @@ import org.dpo4j.model.lora.LayerChoice;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.LoraModel;
 import org.dpo4j.model.lora.TargetModules;
+import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.Engine;
 import org.dpo4j.torch.RandomNumbers;
 import org.dpo4j.train.SmallPairs;
@@ -105,6 +106,21 @@ class MemoryModelTest {
   }
 
   @Test
+  void productsInBfloat16UseCopiesOfWeightsThatAreStoredOtherwise() {
+    ElementType bf16 = ElementType.BF16;
+    ElementType f16 = ElementType.F16;
+
+    assertThat(MemoryModel.bf16Bytes(SHAPE, WeightStorage.FP32, bf16)).isEqualTo(2 * 9000L);
+    assertThat(MemoryModel.bf16Bytes(SHAPE, WeightStorage.AS_STORED, bf16)).isZero();
+    assertThat(MemoryModel.bf16Bytes(SHAPE, WeightStorage.AS_STORED, f16)).isEqualTo(2 * 9000L);
+    // 10 blocks of a matrix of 8 x 8 are in 8 bits, and are converted anew for each product
+    assertThat(MemoryModel.bf16Bytes(SHAPE, WeightStorage.INT8, bf16)).isZero();
+    assertThat(MemoryModel.bf16Bytes(SHAPE, WeightStorage.INT8, f16)).isEqualTo(2 * (9000L - 640));
+    MemoryModel model = new MemoryModel(SHAPE, Optional.empty(), 0, 18_000, false, 2, 2);
+    assertThat(model.peak(PAIRS, LOAD, 0)).containsEntry(MemoryModel.Part.BF16, 18_000L);
+  }
+
+  @Test
   void anOptimizerTakesItsMomentsOrWhatAnUpdateNeeds() {
     for (int moments : new int[] {2, 1}) {
       assertThat(withMoments(Optional.empty(), moments))
@@ -118,7 +134,7 @@ class MemoryModelTest {
 
   private static Map<MemoryModel.Part, Long> withMoments(
       Optional<AdapterShape> adapter, int moments) {
-    return new MemoryModel(SHAPE, adapter, 0, false, 2, moments).peak(PAIRS, LOAD, 0);
+    return new MemoryModel(SHAPE, adapter, 0, 0, false, 2, moments).peak(PAIRS, LOAD, 0);
   }
 
   @Test
@@ -164,9 +180,9 @@ class MemoryModelTest {
         return; // autograd holds what it needs
       }
       loaded.model().trained().requireGradients(true);
-      MemoryModel whole = new MemoryModel(shape, Optional.empty(), 0, false, 2, 2);
+      MemoryModel whole = new MemoryModel(shape, Optional.empty(), 0, 0, false, 2, 2);
       assertHeld(loaded.model(), DecoderPass.Keep.ALL, whole.savedActivations(load), 0.05);
-      MemoryModel states = new MemoryModel(shape, Optional.empty(), 0, true, 2, 2);
+      MemoryModel states = new MemoryModel(shape, Optional.empty(), 0, 0, true, 2, 2);
       assertHeld(loaded.model(), DecoderPass.Keep.STATES, states.savedActivations(load), 0);
     } finally {
       Engine.setThreads(0);
@@ -187,7 +203,7 @@ class MemoryModelTest {
                 loaded.model(), config, LoraModel.fresh(loaded.model(), new RandomNumbers(1)))) {
       model.trained().requireGradients(true);
       MemoryModel plan =
-          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape, 0)), 0, false, 2, 2);
+          new MemoryModel(shape, Optional.of(AdapterShape.of(config, shape, 0)), 0, 0, false, 2, 2);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // The ranks of the last block are of predicting tokens alone, which the plan leaves out.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 99 / 100, 0.05);
@@ -235,7 +251,7 @@ class MemoryModelTest {
       model.trained().requireGradients(true);
       AdapterShape sizes = AdapterShape.of(config, shape, 0);
       assertThat(sizes.parameters()).isEqualTo(model.trained().count());
-      MemoryModel plan = new MemoryModel(shape, Optional.of(sizes), 0, false, 2, 2);
+      MemoryModel plan = new MemoryModel(shape, Optional.of(sizes), 0, 0, false, 2, 2);
       TokenLoad load = TokenLoad.of(PAIRS_OF_TOKENS, shape);
       // Of the last block's outputs only those of predicting tokens are held; the plan counts all.
       assertHeld(model, DecoderPass.Keep.ALL, plan.savedActivations(load) * 93 / 100, 0.05);
@@ -277,6 +293,6 @@ class MemoryModelTest {
   private static MemoryModel model(
       Optional<AdapterShape> adapter, WeightStorage storage, boolean checkpointing) {
     return new MemoryModel(
-        SHAPE, adapter, MemoryModel.frozenBytes(SHAPE, storage, 2), checkpointing, 3, 2);
+        SHAPE, adapter, MemoryModel.frozenBytes(SHAPE, storage, 2), 0, checkpointing, 3, 2);
   }
 }

@@ -53,6 +53,9 @@ public record DecoderConfig(
 
   public DecoderConfig {
     layers = List.copyOf(layers);
+    if (layers.stream().noneMatch(LayerConfig::sparse)) {
+      experts = null; // settings that no layer uses
+    }
     if (experts != null && (long) experts.count() * layers.size() > MOST_EXPERTS) {
       throw new IllegalArgumentException(
           "the experts of all layers must be at most %,d but %,d in each of %,d layers are more"
