@@ -57,6 +57,41 @@ class StepArithmeticTest {
     assertThat(LOAD.predictions()).isEqualTo(2 + 3);
   }
 
+  /**
+   * In the second block of two experts of five of width 3, a shared one of width 7 with its gate,
+   * and the router.
+   */
+  @Test
+  void ofExpertsThoseCountThatATokenTakes() {
+    ModelShape sparse =
+        new ModelShape(
+            SHAPE.vocabSize(),
+            SHAPE.hiddenSize(),
+            SHAPE.heads(),
+            SHAPE.keyValueHeads(),
+            SHAPE.headDim(),
+            SHAPE.intermediateSize(),
+            SHAPE.switches(),
+            SHAPE.tiedHead(),
+            SHAPE.windows(),
+            SHAPE.blocks(),
+            SHAPE.table(),
+            SHAPE.head(),
+            SHAPE.linears(),
+            Set.of(1),
+            new ModelShape.Experts(5, 2, 3, false, 7, false),
+            SHAPE.parameterShapes(),
+            SHAPE.parameters());
+    long used = 3 * 4 * (2 * 3 + 7) + 4 * 5 + 4;
+    assertThat(sparse.usedBlockWeights()).isEqualTo(SHAPE.usedBlockWeights() + used);
+    assertThat(new StepArithmetic(sparse, Optional.empty()).forward(LOAD))
+        .isEqualTo(
+            new StepArithmetic(SHAPE, Optional.empty()).forward(LOAD)
+                + 2.0 * used * LOAD.predicting());
+    assertThat(sparse.blockWeights()).isEqualTo(2 * 4 * 6 + 3 * 4 * (5 * 3 + 7));
+    assertThat(sparse.largestMatrix()).isEqualTo(4 * 7);
+  }
+
   /** The same prompt with a mismatched completion of 4: fed are 3 + 3 tokens, scored 4. */
   @Test
   void mismatchedCompletionsAreALoadOfTheirOwn() {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.dpo4j.model.CausalLm;
 import org.dpo4j.model.ModelShape;
+import org.dpo4j.model.ParameterSource;
 import org.dpo4j.model.RandomParameters;
 import org.dpo4j.torch.ElementType;
 import org.dpo4j.torch.RandomNumbers;
@@ -41,12 +42,13 @@ class ModelBlueprintTest {
       assertThat(shape.parameters()).isEqualTo(model.parameters().count());
       assertThat(shape.vocabSize()).isEqualTo(model.vocabSize());
       assertThat(blueprint.maxPositions()).isEqualTo(model.maxPositions());
-      long linears =
-          model.parameters().slots().stream()
-              .filter(slot -> slot.path().startsWith(shape.blocks() + "."))
-              .mapToLong(slot -> slot.in() * slot.out())
+      long matrices =
+          model.parameters().all().stream()
+              .filter(parameter -> parameter.name().startsWith(shape.blocks() + "."))
+              .filter(parameter -> parameter.kind() == ParameterSource.Kind.MATRIX)
+              .mapToLong(parameter -> parameter.tensor().numel())
               .sum();
-      assertThat(shape.blockWeights()).isEqualTo(linears);
+      assertThat(shape.blockWeights()).isEqualTo(matrices);
       assertThat(model.parameters().slots().stream().map(slot -> slot.path()))
           .contains(shape.blocks() + ".0." + shape.linears().get(0).get(0).path());
     }

@@ -222,6 +222,9 @@ class WeightStorageTest {
 
   private static List<Double> gradients(
       LogProbEngine engine, LoadedModel loaded, List<String> modules) {
+    List<String> experts =
+        loaded.model().parameters().expertSlots().stream().map(ExpertSlot::path).toList();
+    List<String> layers = List.of("q_proj", "v_proj", "up_proj");
     LoraConfig config =
         new LoraConfig(
             4,
@@ -230,11 +233,11 @@ class WeightStorageTest {
             false,
             false,
             new LayerChoice(
-                new TargetModules.Named(List.of("q_proj", "v_proj", "up_proj")),
+                new TargetModules.Named(experts.isEmpty() ? layers : layers.subList(0, 2)),
                 LayerChoice.NONE,
                 List.of(),
                 List.of(),
-                loaded.model().parameters().expertSlots().stream().map(ExpertSlot::path).toList()),
+                experts),
             LoraConfig.Bias.NONE,
             modules,
             Map.of(),
