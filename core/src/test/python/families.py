@@ -168,9 +168,6 @@ CASES = {
         f"gpt2_{name}": ("gpt2", {**GPT2, "activation_function": name, "n_layer": 1, "n_inner": 20}, "bfloat16", [])
         for name in ["gelu_fast", "quick_gelu", "silu", "tanh", "gelu_python"]
     },
-    # GPT-2 does not have these two keys of other families.
-    "gpt2_foreign_keys": (
-        "gpt2", {**GPT2, "n_layer": 1, "n_inner": 20, "intermediate_size": 28, "hidden_act": "relu"}, "bfloat16", []),
     "sharded": ("llama", {**HEAD_8, **rope("default", 50.0)}, "bfloat16", []),
     # The token stands inside of the sequence; a head that is tied gives its row a gradient all the same.
     "llama_padding_tied": (
@@ -252,7 +249,6 @@ CASES = {
     "gemma": ("gemma", {**HEAD_8, "pad_token_id": PADDING, "tie_word_embeddings": True}, "bfloat16", ["hidden_act", "tie_word_embeddings"]),
     "gemma_biases": (
         "gemma", {**HEAD_8, "attention_bias": True, "hidden_act": "gelu", "rms_norm_eps": 0.05}, "bfloat16", []),
-    "gemma_gelu_python": ("gemma", {**HEAD_8, "hidden_act": "gelu_python"}, "bfloat16", []),
     "gemma2": (
         "gemma2", {**HEAD_8, "sliding_window": 5, "pad_token_id": PADDING, "attn_logit_softcapping": 1.5,
                    "final_logit_softcapping": 2.0, "query_pre_attn_scalar": 3}, "bfloat16", ["layer_types"]),
@@ -334,9 +330,6 @@ CASES = {
         "qwen3_moe",
         {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "norm_topk_prob": True,
          "num_hidden_layers": 3, "mlp_only_layers": [1], **rope("default", 50.0)}, "bfloat16", []),
-    "qwen3_moe_dense": (
-        "qwen3_moe", {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
-                      "mlp_only_layers": [0, 1], **rope("default", 50.0)}, "bfloat16", []),
     "qwen3_moe_softmax_over_all": (
         "qwen3_moe",
         {"num_experts": 4, "num_experts_per_tok": 3, "moe_intermediate_size": 12, "attention_bias": True,
@@ -517,6 +510,40 @@ CASES = {
                 {**HEAD_8, **DELTA, "layer_types": ["linear_attention", "full_attention"], "rms_norm_eps": 2.0,
                  **rope("default", 50.0, partial_rotary_factor=0.5, mrope_section=[1, 1, 0])}),
         "bfloat16", []),
+    # GPT-2 does not have these two keys of other families.
+    "gpt2_foreign_keys": (
+        "gpt2", {**GPT2, "n_layer": 1, "n_inner": 20, "intermediate_size": 28, "hidden_act": "relu"}, "bfloat16", []),
+    "gemma_gelu_python": ("gemma", {**HEAD_8, "hidden_act": "gelu_python"}, "bfloat16", []),
+    "qwen3_moe_dense": (
+        "qwen3_moe", {**HEAD_8, "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+                      "mlp_only_layers": [0, 1], **rope("default", 50.0)}, "bfloat16", []),
+    # Llama does not read layer types, and Mistral is Ministral with them.
+    "llama_layer_types": (
+        "llama", {**HEAD_8, **rope("default", 50.0)}, "bfloat16",
+        [{"layer_types": ["sliding_attention", "sliding_attention"], "sliding_window": 5}]),
+    "mistral_layer_types": (
+        "ministral",
+        {**HEAD_8, "sliding_window": 5, "layer_types": ["full_attention", "sliding_attention"]}, "bfloat16",
+        [{"model_type": "mistral", "architectures": ["MistralForCausalLM"]}]),
+    # The original context of the rotary section counts unless there is one beside it, which Phi-3 always has and
+    # sections by type of layer do not read.
+    "phi3_longrope_original_inside": (
+        "phi3",
+        {**rope("longrope", 50.0, short_factor=[1.3, 1.7], long_factor=[2.0, 3.0],
+                original_max_position_embeddings=32)}, "bfloat16",
+        ["original_max_position_embeddings"]),
+    "olmo3_original_beside": (
+        "olmo3",
+        {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"],
+         "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 40.0},
+                             "full_attention": {"rope_theta": 60.0, "rope_type": "yarn", **YARN}}},
+        "bfloat16", [{"original_max_position_embeddings": 6}]),
+    "gemma3_text_original_beside": (
+        "gemma3_text",
+        {**HEAD_8, "sliding_window": 5, "layer_types": ["full_attention", "sliding_attention"],
+         "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 40.0},
+                             "full_attention": {"rope_theta": 60.0, "rope_type": "yarn", **YARN}}},
+        "bfloat16", [{"original_max_position_embeddings": 6}]),
 }
 
 

@@ -212,25 +212,15 @@ final class DecoderKeys {
 
   /** Layers that are all alike, with scores divided by the root of the heads' width. */
   List<LayerConfig> alike(@Nullable Rope rope) {
-    return copies(rope, AttentionLayer.ALL);
-  }
-
-  /** As {@link #alike(Rope)}, with a window. */
-  List<LayerConfig> copies(@Nullable Rope rope, int window) {
-    return Collections.nCopies(layers(), new LayerConfig(rope, window, 1 / Math.sqrt(headDim)));
+    return alike(rope, AttentionLayer.ALL);
   }
 
   /**
-   * Every layer has the window; layer types, which transformers ignores for these families, must
-   * agree.
+   * As {@link #alike(Rope)}, with a window. Layer types are not read, as in transformers for these
+   * families.
    */
-  List<LayerConfig> alike(Rope rope, int window) {
-    List<Boolean> slides = slides(Collections.nCopies(layers(), window != AttentionLayer.ALL));
-    if (slides.contains(window == AttentionLayer.ALL)) {
-      throw config.notSupported(
-          LAYER_TYPES, "the same for all layers, as " + WINDOW + " says for this model_type");
-    }
-    return layers(slides, Collections.nCopies(slides.size(), rope), window);
+  List<LayerConfig> alike(@Nullable Rope rope, int window) {
+    return Collections.nCopies(layers(), new LayerConfig(rope, window, 1 / Math.sqrt(headDim)));
   }
 
   /**

@@ -21,6 +21,10 @@ final class Defaults {
   boolean fixedHeadDim;
 
   int maxPositions = 2048;
+
+  /** The original context that the family's config class has beside the rotary section; 0: none. */
+  int originalPositions;
+
   double epsilon = 1e-6;
   double theta = 1e4;
 

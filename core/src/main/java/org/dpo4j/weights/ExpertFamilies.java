@@ -76,7 +76,7 @@ final class ExpertFamilies {
           ModelFamily.of(
               "granitemoe",
               "GraniteMoeForCausalLM",
-              d -> d.key(EXPERTS, "num_local_experts"),
+              d -> d.own(EXPERTS, "num_local_experts"),
               ExpertFamilies::granite),
           ModelFamily.of(
               "gpt_oss",
@@ -192,7 +192,7 @@ final class ExpertFamilies {
     config.withoutEffect("max_window_layers", DecoderKeys.LAYER_TYPES);
     int window = config.flag("use_sliding_window", false) ? keys.window(4096) : AttentionLayer.ALL;
     config.given(DecoderKeys.WINDOW);
-    List<LayerConfig> layers = someSparse(config, defaults, keys.copies(keys.rope(), window));
+    List<LayerConfig> layers = someSparse(config, defaults, keys.alike(keys.rope(), window));
     return LlamaFamilies.normed(config, keys.llama(layers))
         .with(d -> d.experts = qwenExperts(config, defaults, 128, 8, 768));
   }

@@ -65,6 +65,7 @@ final class LlamaFamilies {
                 d.padding = 32_000;
                 d.rotated = 1;
                 d.ropeTypes = Set.of("default", "longrope", "su");
+                d.originalPositions = 4096;
               },
               LlamaFamilies::phi3),
           ModelFamily.of(
@@ -193,7 +194,7 @@ final class LlamaFamilies {
 
   static DecoderConfig llama(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);
-    return biased(config, keys.llama(keys.alike(keys.rope(), AttentionLayer.ALL)));
+    return biased(config, keys.llama(keys.alike(keys.rope())));
   }
 
   /** Biases by {@code attention_bias} and {@code mlp_bias}. */
@@ -319,7 +320,7 @@ final class LlamaFamilies {
     DecoderKeys keys = new DecoderKeys(config, defaults);
     config.given(DecoderKeys.LAYER_TYPES); // not read there either
     Rope rope = keys.ropeWithQueryScaling();
-    return keys.llama(keys.copies(rope, keys.window(AttentionLayer.ALL)));
+    return keys.llama(keys.alike(rope, keys.window(AttentionLayer.ALL)));
   }
 
   private static DecoderConfig cwm(HuggingFaceConfig config, Defaults defaults) {

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.dpo4j.model.AttentionLayer;
 import org.dpo4j.model.Rope;
 import org.dpo4j.model.RopeScaling;
 import org.dpo4j.model.decoder.AttentionConfig.Scope;
@@ -280,7 +279,7 @@ final class NormFamilies {
                 rope.width(),
                 false,
                 null);
-    return attentionBiased(config, keys.llama(keys.alike(turned, AttentionLayer.ALL)))
+    return attentionBiased(config, keys.llama(keys.alike(turned)))
         .with(
             d ->
                 d.attention =

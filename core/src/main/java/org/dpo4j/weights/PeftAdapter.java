@@ -272,10 +272,13 @@ public final class PeftAdapter implements AutoCloseable {
       model.close();
       throw e;
     }
+    boolean wholePaths =
+        !base.checkpoint().otherTowers().isEmpty()
+            || (config.layers().targets() instanceof TargetModules.AllLinear
+                && model.plan().sharesNames(base.model().parameters()));
     return new PeftAdapter(
         model,
-        PeftConfig.write(
-            config, model.plan(), base.folder().path(), !base.checkpoint().otherTowers().isEmpty()),
+        PeftConfig.write(config, model.plan(), base.folder().path(), wholePaths),
         Optional.empty());
   }
 

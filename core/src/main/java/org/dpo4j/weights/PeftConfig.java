@@ -391,10 +391,10 @@ final class PeftConfig {
   /**
    * The config of a new adapter.
    *
-   * @param towers whether the model has other towers, whose layers may have the same names: PEFT
-   *     would adapt them too unless the whole paths are given
+   * @param wholePaths whether other modules may have the same names, as those of other towers or of
+   *     experts: PEFT would adapt them too unless the whole paths are given
    */
-  static ObjectNode write(LoraConfig config, LoraPlan plan, Path base, boolean towers) {
+  static ObjectNode write(LoraConfig config, LoraPlan plan, Path base, boolean wholePaths) {
     ObjectNode json = Json.STRICT.createObjectNode();
     ObjectNode alphas = json.putObject("alpha_pattern");
     config.alphaPattern().forEach((key, alpha) -> number(alphas, key, alpha));
@@ -423,7 +423,7 @@ final class PeftConfig {
     ObjectNode ranks = json.putObject("rank_pattern");
     config.rankPattern().forEach(ranks::put);
     json.putNull("revision");
-    if (towers) {
+    if (wholePaths) {
       ArrayNode paths = json.putArray(TARGETS);
       plan.layers().forEach(layer -> paths.add(layer.path()));
     } else if (config.layers().targets() instanceof TargetModules.Matching matching) {

@@ -19,16 +19,15 @@ final class RopeSettings {
   private static final String FACTOR = "factor";
   private static final String ORIGINAL = "original_max_position_embeddings";
 
-  private final HuggingFaceConfig config;
   private final HuggingFaceConfig rope;
   private final int maxPositions;
+  private final int original; // context
   private final int width; // of what is rotated
 
-  private RopeSettings(
-      HuggingFaceConfig config, HuggingFaceConfig rope, int maxPositions, int width) {
-    this.config = config;
+  private RopeSettings(HuggingFaceConfig rope, int maxPositions, int original, int width) {
     this.rope = rope;
     this.maxPositions = maxPositions;
+    this.original = original;
     this.width = width;
   }
 
@@ -47,7 +46,9 @@ final class RopeSettings {
       }
     }
     double theta = config.positiveNumber(defaults.thetaKey, defaults.theta);
-    return read(config, section, theta, defaults, maxPositions, headDim);
+    // Beside the section before within it, as in transformers.
+    int beside = config.given(ORIGINAL) ? config.positiveInt(ORIGINAL) : defaults.originalPositions;
+    return read(config, section, theta, beside, defaults, maxPositions, headDim);
   }
 
   /**
@@ -77,7 +78,7 @@ final class RopeSettings {
       section =
           config.section("rope_scaling").filter(scaling -> scaling.given("rope_type")).orElse(null);
     }
-    return read(config, section, theta, defaults, maxPositions, headDim);
+    return read(config, section, theta, 0, defaults, maxPositions, headDim);
   }
 
   /** The scaling of queries in the section of the rotary embedding. */
@@ -108,10 +109,17 @@ final class RopeSettings {
     return config.section("rope_scaling").or(() -> config.section("rope_parameters"));
   }
 
+  /**
+   * Reads a section.
+   *
+   * @param rope null for none
+   * @param beside the original context that holds whatever the section has; 0 for none
+   */
   private static Rope read(
       HuggingFaceConfig config,
       @Nullable HuggingFaceConfig rope,
       double theta,
+      int beside,
       Defaults defaults,
       int maxPositions,
       int headDim) {
@@ -128,9 +136,11 @@ final class RopeSettings {
       rope.requireOff("mrope_section");
     }
     int width = width(headDim, rotated(rope, ROTATED, defaults, rotated));
+    int own = rope.positiveInt(ORIGINAL, maxPositions);
+    int original = beside == 0 ? own : beside;
     return new Rope(
         rope.positiveNumber("rope_theta", theta),
-        new RopeSettings(config, rope, maxPositions, width).scaling(defaults),
+        new RopeSettings(rope, maxPositions, original, width).scaling(defaults),
         width,
         defaults.interleaved,
         null);
@@ -183,7 +193,6 @@ final class RopeSettings {
 
   /** The factors within the original context, which is the model's context here. */
   private RopeScaling longRope() {
-    int original = originalPositions();
     List<Double> divisors =
         rope.numbers("short_factor")
             .orElseThrow(() -> rope.mustBe("short_factor", "a list of numbers"));
@@ -209,11 +218,10 @@ final class RopeSettings {
     if (high <= low) {
       throw rope.mustBe("high_freq_factor", "above low_freq_factor (" + low + ")");
     }
-    return new RopeScaling.Llama3(rope.positiveNumber(FACTOR), low, high, originalPositions());
+    return new RopeScaling.Llama3(rope.positiveNumber(FACTOR), low, high, original);
   }
 
   private RopeScaling yarn() {
-    int original = originalPositions();
     double factor =
         rope.has(FACTOR) && !rope.given(FACTOR)
             ? (double) maxPositions / original
@@ -242,12 +250,5 @@ final class RopeSettings {
 
   private static double orWhereZero(double value, double otherwise) {
     return value == 0 ? otherwise : value;
-  }
-
-  /** Beside the section before within it, as in transformers. */
-  private int originalPositions() {
-    return config.given(ORIGINAL)
-        ? config.positiveInt(ORIGINAL)
-        : rope.positiveInt(ORIGINAL, maxPositions);
   }
 }

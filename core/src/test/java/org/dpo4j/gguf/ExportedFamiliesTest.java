@@ -73,9 +73,10 @@ class ExportedFamiliesTest {
       gemma2_no_caps | lacks biases of q, k and v, a bias of attention's output, this factor of attention's scores, a head with weights of its own
       gemma3 | lacks this factor of attention's scores, windows in these layers
       gemma3_text | lacks this factor of attention's scores
+      gemma3_text_original_beside | lacks this factor of attention's scores, windows in these layers
       gemma3_text_switches | lacks the activation silu, biases of q, k and v, a bias of attention's output, this factor of attention's scores, windows in these layers
       gemma_biases | lacks biases of q, k and v, a bias of attention's output, a head with weights of its own
-      gemma_gelu_python | lacks the activation gelu, a head with weights of its own
+      gemma_gelu_python | lacks a head with weights of its own
       glm | lacks heads with another width than the hidden states together
       glm4 | lacks heads with another width than the hidden states together
       gpt2_by_layer | lacks factors of attention's scores that differ between layers
@@ -120,6 +121,7 @@ class ExportedFamiliesTest {
       llama_all_heads_gelu | lacks the activation gelu in its exact form
       llama_biases_tied | llama
       llama_default | llama
+      llama_layer_types | llama
       llama_dynamic_4 | llama
       llama_linear_4 | llama
       llama_linear_5 | llama
@@ -140,6 +142,7 @@ class ExportedFamiliesTest {
       mistral3 | mistral3
       mistral3_head_in_file | llama
       mistral_default_heads | llama
+      mistral_layer_types | llama
       mistral_no_window | llama
       mistral_padding | llama
       mistral_window_4 | llama
@@ -151,6 +154,7 @@ class ExportedFamiliesTest {
       olmo2 | olmo2
       olmo2_biases | lacks the activation gelu in its exact form, biases of q, k and v, a bias of attention's output
       olmo3 | olmo2
+      olmo3_original_beside | lacks windows in these layers
       olmo3_ropes | lacks windows in these layers
       olmoe | lacks weights of a token's experts with the sum 1, fewer key heads than query heads, biases of q, k and v, a bias of attention's output
       opt | no architecture
@@ -160,6 +164,7 @@ class ExportedFamiliesTest {
       phi | phi2
       phi3 | phi3
       phi3_longrope | phi3
+      phi3_longrope_original_inside | phi3
       phi3_padding | phi3
       phi3_window_4 | phi3
       phi_norms | lacks the activation relu, norms of queries and keys, layer norms of queries and keys

@@ -369,7 +369,6 @@ class ModelReaderTest {
           llama | rope_parameters           | {'full_attention':{'rope_theta':5}} | 'rope_parameters.full_attention' {'rope_theta':5} is not supported yet
           llama | rope_parameters           | {'partial_rotary_factor':0.5} | 'rope_parameters.partial_rotary_factor' 0.5 is not supported yet; supported is 1
           llama | num_hidden_layers         | 10001     | 'num_hidden_layers' must be at most 10000 but was 10001
-          llama | layer_types               | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
           llama | num_local_experts         | 8         | 'num_local_experts' 8 is not supported yet
           llama | attn_logit_softcapping    | 50.0      | 'attn_logit_softcapping' 50.0 is not supported yet
           qwen2 | layer_types               | ['full_attention'] | 'layer_types' must be of num_hidden_layers (2) entries
@@ -536,7 +535,7 @@ class ModelReaderTest {
           phi3    | partial_rotary_factor | 0.05                   | partial_rotary_factor must leave an even number of channels of a head, from 2 to 16, but 0.05 leaves 0
           mistral | sliding_window    | 0                          | 'sliding_window' must be a positive integer but was 0
           mistral | sliding_window    | -1                         | 'sliding_window' must be a positive integer but was -1
-          mistral | layer_types       | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet
+          mistral | layer_types       | ['full_attention']         | 'layer_types' must be of num_hidden_layers (2) entries
           smollm3 | no_rope_layers    | [1]                        | 'no_rope_layers' must be of num_hidden_layers (2) entries but was [1]
           smollm3 | no_rope_layers    | ['a','b']                  | 'no_rope_layers' must be a list of 0 and 1 but was ['a','b']
           smollm3 | no_rope_layer_interval | 0                     | 'no_rope_layer_interval' must be a positive integer but was 0

@@ -16,6 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.dpo4j.DpoException;
+import org.dpo4j.model.AdapterSlot;
 import org.dpo4j.model.lora.LoraConfig;
 import org.dpo4j.model.lora.TargetModules;
 import org.dpo4j.torch.ElementType;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -307,5 +309,30 @@ class PeftAdapterTest {
       Files.delete(adapter.resolve(Checkpoint.ADAPTER));
       SafetensorsWriter.write(adapter.resolve(Checkpoint.ADAPTER), tensors, ElementType.F32);
     }
+  }
+
+  /** Experts have the names of the MLPs of other blocks. */
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen3_moe", "qwen2_moe", "granitemoe"})
+  void anAdapterOnAllLinearLayersBesideExpertsIsReadAgain(String name, @TempDir Path folder) {
+    LoraConfig config =
+        new LoraConfig(
+            2, 4, 0, false, PeftAdapter.targets("all-linear"), List.of(), Map.of(), Map.of());
+    Path model = ModelFolders.fixture("families/" + name);
+    List<String> paths;
+    try (LoadedModel base = ModelReader.open(model);
+        RandomNumbers random = new RandomNumbers(0);
+        PeftAdapter created = PeftAdapter.create(config, base, random)) {
+      paths = paths(created);
+      created.write(folder, base, ElementType.F32);
+    }
+    try (LoadedModel base = ModelReader.open(model);
+        PeftAdapter read = PeftAdapter.open("adapter", folder, base)) {
+      assertThat(paths(read)).isEqualTo(paths);
+    }
+  }
+
+  private static List<String> paths(PeftAdapter adapter) {
+    return adapter.model().plan().layers().stream().map(AdapterSlot::path).toList();
   }
 }

@@ -233,6 +233,18 @@ public record LoraPlan(
     return modules;
   }
 
+  /**
+   * Whether the last components of the layers' paths are also those of modules that no adapter can
+   * be on, as {@code gate_proj} of an MLP and of the experts in other blocks.
+   */
+  public boolean sharesNames(Parameters parameters) {
+    Set<String> names = lastParts(layers);
+    Set<String> slots =
+        parameters.slots().stream().map(AdapterSlot::path).collect(Collectors.toSet());
+    return modules(parameters).stream()
+        .anyMatch(path -> names.contains(lastPart(path)) && !slots.contains(path));
+  }
+
   private static List<AdapterSlot> layers(
       LoraConfig config, CausalLm model, Set<String> modules, @Nullable AdapterSlot tiedHead) {
     Parameters parameters = model.parameters();
@@ -465,9 +477,11 @@ public record LoraPlan(
   /** The distinct last components of the layers' paths, sorted. */
   public static Set<String> lastParts(List<AdapterSlot> layers) {
     Stream<String> paths = layers.stream().map(AdapterSlot::path);
-    return paths
-        .map(path -> path.substring(path.lastIndexOf('.') + 1))
-        .collect(Collectors.toCollection(TreeSet::new));
+    return paths.map(LoraPlan::lastPart).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private static String lastPart(String path) {
+    return path.substring(path.lastIndexOf('.') + 1);
   }
 
   /** The ends of the paths of the experts' and routers' matrices, sorted. */
