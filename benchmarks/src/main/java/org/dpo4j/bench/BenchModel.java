@@ -136,7 +136,7 @@ enum BenchModel {
         NoGrad noGrad = NoGrad.open()) {
       Tensor tensor = Tensors.empty(ElementType.F32, shape);
       switch (kind) {
-        case MATRIX, EMBEDDING, SINKS, CONVOLUTION, LOG_RATE -> {
+        case MATRIX, ROUTER, EMBEDDING, SINKS, CONVOLUTION, LOG_RATE -> {
           random.normal(tensor);
           tensor.mul_(Tensors.scalar(DEVIATION));
         }
