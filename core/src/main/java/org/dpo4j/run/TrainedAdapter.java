@@ -89,6 +89,7 @@ final class TrainedAdapter {
     try {
       if (config.model().adapter().isEmpty()) {
         wanted.noteExclusions(adapter.model().config().layers(), base.model(), output);
+        warnOfMisreading(base.config().modelType(), adapter.model().plan(), output);
       }
       wanted.requireTargets(
           adapter.model().plan(), adapter.model().config().layers(), base.model());
@@ -161,6 +162,7 @@ final class TrainedAdapter {
                 return made;
               });
       wanted.noteExclusions(lora.layers(), model, output);
+      warnOfMisreading(base.config().modelType(), plan, output);
       wanted.requireTargets(plan, lora.layers(), model);
       return plan.biasCount();
     }
@@ -274,6 +276,18 @@ final class TrainedAdapter {
                         "{lora_exclude_modules} %s leaves out none of the layers of"
                             + " {lora_target_modules}",
                         name)));
+  }
+
+  /** PEFT takes the names of MLPs for those of experts, as transformers 4 had them. */
+  private static void warnOfMisreading(String modelType, LoraPlan plan, RunOutput output) {
+    if (modelType.equals("qwen3_moe")
+        && plan.layers().stream().anyMatch(layer -> layer.path().contains(".mlp."))) {
+      output.warn(
+          OptionText.of(
+              "PEFT will misread this adapter: for the model type qwen3_moe it takes an adapter on"
+                  + " MLPs for one on experts. dpo4j reads it; for other tools merge it, or leave"
+                  + " gate_proj, up_proj and down_proj out of {lora_target_modules}"));
+    }
   }
 
   /** Every given target must be a layer of the adapter, and vice versa. */

@@ -106,7 +106,11 @@ final class RopeSettings {
 
   /** The section, in either layout. */
   static Optional<HuggingFaceConfig> section(HuggingFaceConfig config) {
-    return config.section("rope_scaling").or(() -> config.section("rope_parameters"));
+    Optional<HuggingFaceConfig> older = config.section("rope_scaling");
+    if (older.isPresent()) {
+      config.withoutEffect("rope_parameters");
+    }
+    return older.or(() -> config.section("rope_parameters"));
   }
 
   /**

@@ -19,6 +19,7 @@ import org.dpo4j.DpoException;
 import org.dpo4j.UsageException;
 import org.dpo4j.config.MergeConfig;
 import org.dpo4j.config.TrainingConfig;
+import org.dpo4j.weights.ModelBlueprint;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -166,6 +167,20 @@ class ExpertAdapterRunTest {
         .hasMessageContaining("must be none where target_parameters names a router with a bias");
     options.put("lora_target_parameters", "experts.down_proj");
     RunFixture.plan(out, options);
+  }
+
+  /** The model has MLPs in one block and experts in the others. */
+  @ParameterizedTest
+  @CsvSource({"all-linear, true", "'q_proj,v_proj', false"})
+  void anAdapterThatPeftMisreadsIsWarnedOf(String targets, boolean misread) {
+    Map<String, Object> options = options(fixture("families/qwen3_moe"));
+    options.put("lora_target_modules", targets);
+    options.put("output_dir", folder.resolve("out"));
+    TrainingConfig config = TrainingConfig.of(options);
+    ModelBlueprint base = ModelBlueprint.read("model", fixture("families/qwen3_moe"));
+    TrainedAdapter.check(
+        config, TrainedAdapter.config(config, base).orElseThrow(), base, output(out));
+    assertThat(text(out).contains("PEFT will misread this adapter")).isEqualTo(misread);
   }
 
   private static Map<String, Object> options(Path model) {
