@@ -524,7 +524,7 @@ CASES = {
     "mistral_layer_types": (
         "ministral",
         {**HEAD_8, "sliding_window": 5, "layer_types": ["full_attention", "sliding_attention"]}, "bfloat16",
-        [{"model_type": "mistral", "architectures": ["MistralForCausalLM"]}]),
+        [{"model_type": "mistral"}]),
     # The original context of the rotary section counts unless there is one beside it, which Phi-3 always has and
     # sections by type of layer do not read.
     "phi3_longrope_original_inside": (

@@ -29,10 +29,31 @@ class AgreementTest {
     assertThat(agrees(0.7, 0.5)).isFalse();
   }
 
-  private static boolean agrees(double fastLoss, double slowLoss) {
-    Case wanted = Case.all(true).get(0);
+  /** Our bf16 and TRL's are the fastest. */
+  @Test
+  void thoseInFp32MustAgreeTooAndNoneOfTwoTypes() {
+    assertThat(agrees(0.5, 0.7, 0.5, 0.7)).isTrue();
+    assertThat(agrees(0.5, 0.7, 0.6, 0.7)).isFalse();
+    assertThat(agrees(0.5, 0.6, 0.5, 0.7)).isFalse();
+  }
+
+  private static boolean agrees(double own, double ownBf16, double peer, double peerBf16) {
+    CaseResult result = result();
+    result.addOwn(false, run(2, own));
+    result.addOwn(true, run(1, ownBf16));
+    result.addPeer(new PeerProgram.Settings(false, true), run(9, peer));
+    result.addPeer(new PeerProgram.Settings(true, true), run(5, peerBf16));
+    result.compareLosses();
+    return result.agrees;
+  }
+
+  private static CaseResult result() {
     TokenLoad load = new TokenLoad(1, 1, 1, 1, Map.of(), Map.of());
-    CaseResult result = new CaseResult(wanted, new Loads(1, 1, load, 1));
+    return new CaseResult(Case.all(true).get(0), new Loads(1, 1, load, 1));
+  }
+
+  private static boolean agrees(double fastLoss, double slowLoss) {
+    CaseResult result = result();
     result.addOwn(false, run(1, 0.5));
     result.addPeer(new PeerProgram.Settings(true, true), run(9, slowLoss));
     result.addPeer(new PeerProgram.Settings(false, true), run(5, fastLoss));

@@ -107,15 +107,15 @@ public final class FlatSequences {
    * How many sequences each fed token is part of, shape (tokens): a prompt stands for all its
    * completions.
    */
-  public double[] uses() {
-    double[] uses = new double[tokens()];
+  public double[] sequencesOfTokens() {
+    double[] counts = new double[tokens()];
     for (Group group : groups) {
       int end = group.start() + group.promptTokens();
-      Arrays.fill(uses, group.start(), end, group.completionTokens().size());
+      Arrays.fill(counts, group.start(), end, group.completionTokens().size());
       int tokens = group.completionTokens().stream().mapToInt(Integer::intValue).sum();
-      Arrays.fill(uses, end, end + tokens, 1);
+      Arrays.fill(counts, end, end + tokens, 1);
     }
-    return uses;
+    return counts;
   }
 
   /** Collects prompts with their completions. */

@@ -83,12 +83,15 @@ final class AutogradPass implements LogProbPass {
     completions = new CompletionSums(sequences, tail);
     RouterLoss settings = purpose == LogProbEngine.Purpose.SUMS ? null : model.routerLoss();
     Tensor states;
-    try (RouterLoss.Logits routers = settings == null ? null : new RouterLoss.Logits()) {
+    try (RouterLoss.CollectedLogits routers =
+        settings == null ? null : new RouterLoss.CollectedLogits()) {
       states = SequenceLogProbs.predictingStates(model, sequences, dropoutSeed, routers);
       routerLoss =
           settings == null || routers == null
               ? null
-              : settings.of(routers, sequences.uses()).mul(Tensors.scalar(settings.coefficient()));
+              : settings
+                  .of(routers, sequences.sequencesOfTokens())
+                  .mul(Tensors.scalar(settings.coefficient()));
     }
     DropoutMasks dropout =
         dropoutSeed.isPresent()

@@ -141,7 +141,7 @@ public final class SequenceLogProbs {
       CausalLm model,
       FlatSequences sequences,
       OptionalLong dropoutSeed,
-      RouterLoss.@Nullable Log routers) {
+      RouterLoss.@Nullable LogitsSink routers) {
     Tensor like = like(model);
     return TensorScope.compute(
         () ->

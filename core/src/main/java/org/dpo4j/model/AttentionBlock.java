@@ -34,7 +34,7 @@ public non-sealed interface AttentionBlock extends DecoderBlock {
       Rotations rotations,
       Attention attention,
       @Nullable DropoutMasks dropout,
-      RouterLoss.@Nullable Log routers) {
+      RouterLoss.@Nullable LogitsSink routers) {
     Node input = Node.of(states, dropout);
     Projected projected = project(input, rotations);
     Tensor attended =

@@ -58,8 +58,8 @@ final class BlockPass implements AutoCloseable {
           : TensorScope.ownedHandle(arena.take(shape));
     }
 
-    private RouterLoss.@Nullable Log log(int block, int thread) {
-      return routers == null ? null : routers.log(block, tokens, thread);
+    private RouterLoss.@Nullable LogitsSink logitsSink(int block, int thread) {
+      return routers == null ? null : routers.logitsSink(block, tokens, thread);
     }
 
     private Rotations rotations(int thread) {
@@ -231,7 +231,8 @@ final class BlockPass implements AutoCloseable {
         Node states = Tape.leaf(tape, needed.select(input, 0, thread), needed.areAll());
         Tensor own = needed.select(attended, 1, thread).transpose(0, 1).flatten(1, -1);
         Node seen = Tape.leaf(tape, own, false);
-        Node result = block.finish(states, seen, batch.log(block.attention().number(), thread));
+        Node result =
+            block.finish(states, seen, batch.logitsSink(block.attention().number(), thread));
         rows[thread] = new CompletedRows(states, seen, result);
         if (output != null) {
           needed.view(output, thread).copy_(result.value());

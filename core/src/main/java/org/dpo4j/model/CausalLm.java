@@ -246,7 +246,7 @@ public interface CausalLm extends AutoCloseable {
       Tensor positions,
       Attention attention,
       @Nullable DropoutMasks dropout,
-      RouterLoss.@Nullable Log routers) {
+      RouterLoss.@Nullable LogitsSink routers) {
     try (Pools.Hold spread = Pools.spread();
         AdapterHold adapter = holdAdapter()) {
       Rotations rotations = rotations(positions);

@@ -20,7 +20,7 @@ public sealed interface DecoderBlock permits AttentionBlock, RecurrentBlock {
    * @param routers takes the router's logits; null if nobody needs them
    * @return shape (rows, hidden)
    */
-  Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers);
+  Node finish(Node states, Node mixed, RouterLoss.@Nullable LogitsSink routers);
 
   /**
    * Applies the block without a tape: shape (tokens, hidden) in and out.
@@ -33,5 +33,5 @@ public sealed interface DecoderBlock permits AttentionBlock, RecurrentBlock {
       Rotations rotations,
       Attention attention,
       @Nullable DropoutMasks dropout,
-      RouterLoss.@Nullable Log routers);
+      RouterLoss.@Nullable LogitsSink routers);
 }

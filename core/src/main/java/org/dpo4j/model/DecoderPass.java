@@ -136,7 +136,11 @@ public final class DecoderPass implements AutoCloseable {
             routers == null
                 ? null
                 : new RouterLossPass(
-                    routers, sequences.uses(), like, model.blocks().size(), workers.size()));
+                    routers,
+                    sequences.sequencesOfTokens(),
+                    like,
+                    model.blocks().size(),
+                    workers.size()));
     TokenRows predicting = TokenRows.predicting(sequences, workers);
     return new DecoderPass(model, keep, scope, ids, positions, predicting, batch);
   }

@@ -105,8 +105,8 @@ public final class ExpertMatrices {
   /**
    * Adds the products to a sum.
    *
-   * @param sum shape (uses, out), of a product, whose value no formula needs; may be changed in
-   *     place
+   * @param sum shape (uses, out), the result of a product; changed in place, so that no backward
+   *     formula may read it
    * @param rows shape (uses, in)
    */
   public Node addTo(Node sum, Node rows, Routing routing) {

@@ -66,18 +66,17 @@ public record ModelShape(
       boolean normAfterMlp) {}
 
   /**
-   * The experts of a block. A matrix of inputs has gates and inputs of one expert where they are
-   * stored by turns.
+   * The experts of a block.
    *
    * @param count number of experts
    * @param chosen number of experts that a token takes
    * @param width of an expert's inner states
-   * @param byTurns whether gates and inputs are stored by turns
+   * @param interleaved whether an expert's gates and inputs are one matrix, row by row in turn
    * @param shared width of the expert that all tokens take; 0 for none
    * @param loss whether training adds the loss of the routers
    */
   public record Experts(
-      int count, int chosen, int width, boolean byTurns, int shared, boolean loss) {
+      int count, int chosen, int width, boolean interleaved, int shared, boolean loss) {
 
     /** Weights of the matrices of all experts, routers and gates not counted. */
     long weights(long hidden) {
@@ -92,7 +91,7 @@ public record ModelShape(
 
     /** Weights of the largest matrix. */
     long largest(long hidden) {
-      return hidden * Math.max((byTurns ? 2L : 1L) * width, shared);
+      return hidden * Math.max((interleaved ? 2L : 1L) * width, shared);
     }
   }
 
@@ -139,6 +138,14 @@ public record ModelShape(
   /** Number of blocks. */
   public int layers() {
     return windows.size();
+  }
+
+  /**
+   * Whether training adds the loss of routers, which depends on the division of a step into
+   * micro-batches.
+   */
+  public boolean hasRouterLoss() {
+    return experts != null && experts.loss();
   }
 
   /** Number of weights in the matrices of all blocks that a token uses, once each. */

@@ -142,7 +142,7 @@ public final class Node {
     return this;
   }
 
-  /** Declares that the value lies in the memory of another node's. */
+  /** Declares that the value lies in another node's memory. */
   Node inMemoryOf(Node other) {
     inArena = other.inArena;
     return this;

@@ -23,7 +23,7 @@ public non-sealed interface RecurrentBlock extends DecoderBlock {
       Rotations rotations,
       Attention attention,
       @Nullable DropoutMasks dropout,
-      RouterLoss.@Nullable Log routers) {
+      RouterLoss.@Nullable LogitsSink routers) {
     Node input = Node.of(states, dropout);
     Tensor read = attention.read(number(), recurrence(), project(input).value());
     return finish(input, Node.of(read, dropout), routers).value();

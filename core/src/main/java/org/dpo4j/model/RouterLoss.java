@@ -18,14 +18,14 @@ import org.dpo4j.torch.Tensors;
  */
 public record RouterLoss(int experts, int chosen, double coefficient) {
 
-  /** What the routers of a pass tell their logits. */
-  public interface Log {
-    /** Adds the logits of a layer, shape (rows, experts). */
+  /** Takes the logits of each router in a pass. */
+  public interface LogitsSink {
+    /** Takes the logits of a layer, shape (rows, experts). */
     void add(Node logits);
   }
 
   /** The logits of the routers of one pass, in the order of the layers, for autograd. */
-  public static final class Logits implements Log, AutoCloseable {
+  public static final class CollectedLogits implements LogitsSink, AutoCloseable {
     private final List<Tensor> logits = new ArrayList<>(); // outlive the scopes of their layers
 
     @Override
@@ -43,15 +43,15 @@ public record RouterLoss(int experts, int chosen, double coefficient) {
   /**
    * Computes the loss, without the coefficient.
    *
-   * @param log of the layers of a pass, all tokens each
+   * @param collected of the layers of a pass, all tokens each
    * @param weights how often each token counts, shape (tokens)
    * @return scalar
    */
-  public Tensor of(Logits log, double[] weights) {
-    Tensor logits = Tensors.cat(log.logits, 0); // (layers x tokens, experts)
+  public Tensor of(CollectedLogits collected, double[] weights) {
+    Tensor logits = Tensors.cat(collected.logits, 0); // (layers x tokens, experts)
     Tensor probabilities = logits.softmax(-1);
     Tensor one = Tensors.like(logits, weights);
-    Tensor weight = one.repeat(log.logits.size()).unsqueeze(1);
+    Tensor weight = one.repeat(collected.logits.size()).unsqueeze(1);
     Tensor total = weight.sum();
     Tensor frequency = hits(probabilities.detach()).mul(weight).sum(0).div(total);
     Tensor mean = probabilities.mul(weight).sum(0).div(total);

@@ -52,7 +52,7 @@ final class RouterLossPass {
    *
    * @param tokens all of the batch
    */
-  RouterLoss.Log log(int block, TokenRows tokens, int thread) {
+  RouterLoss.LogitsSink logitsSink(int block, TokenRows tokens, int thread) {
     return logits -> {
       Tensor rowWeights = tokens.select(weights, 0, thread);
       // A block that is computed again sets the same sums again.

@@ -28,10 +28,10 @@ public final class Tape implements AutoCloseable {
   record MatrixGradient(Tensor weight, Tensor left, Tensor right) {}
 
   /**
-   * The gradient of a trained vector from this tape's rows.
+   * The gradient of a trained vector, or of one for each expert, from this tape's rows.
    *
-   * @param weight the vector, shape (n)
-   * @param gradient shape (n)
+   * @param weight shape (n), or (experts, n)
+   * @param gradient of the same shape
    */
   record VectorGradient(Tensor weight, Tensor gradient) {}
 

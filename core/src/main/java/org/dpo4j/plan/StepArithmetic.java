@@ -36,8 +36,9 @@ public record StepArithmetic(ModelShape shape, Optional<AdapterShape> adapter) {
 
   private double weights(TokenLoad load) {
     double last = shape.usedLastBlockWeights();
+    // A recurrence goes on from each token, and the loss of the routers counts all.
     double ofAllTokens =
-        shape.windows().get(shape.layers() - 1) == 0
+        shape.windows().get(shape.layers() - 1) == 0 || shape.hasRouterLoss()
             ? last
             : 2.0 * shape.hiddenSize() * shape.keyValueHeads() * shape.headDim();
     return 2.0 * (shape.usedBlockWeights() - last + ofAllTokens) * load.tokens()

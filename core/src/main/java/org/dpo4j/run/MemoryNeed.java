@@ -54,7 +54,7 @@ record MemoryNeed(
   long peak(TrainingExamples pairs, int microBatch, int stepExamples) {
     EpochPlan plan =
         config.epochPlan(pairs.training().rows(), microBatch, stepExamples / microBatch);
-    boolean separable = config.loss().objective().loss().separable();
+    boolean separable = config.loss().objective().loss().separable() && !shape.hasRouterLoss();
     TokenLoad largest =
         MicroBatches.of(pairs.training(), plan, config.steps(plan), shape, separable).largest();
     return MemoryModel.total(peak(pairs, largest));

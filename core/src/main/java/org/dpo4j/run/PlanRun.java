@@ -191,7 +191,7 @@ public final class PlanRun {
   }
 
   private boolean separable() {
-    return training.loss().objective().loss().separable();
+    return training.loss().objective().loss().separable() && !shape.hasRouterLoss();
   }
 
   private Optional<AdapterShape> adapter() {

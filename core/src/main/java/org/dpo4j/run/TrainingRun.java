@@ -80,6 +80,7 @@ import org.dpo4j.weights.ModelBlueprint;
 public final class TrainingRun {
 
   private TrainingConfig config; // its micro-batch may be chosen once the rows are known
+  private boolean separable; // whether the division into micro-batches changes no number
   private final ProgramInputs given;
   private final RunOutput output;
   private final DiskSpace disk;
@@ -119,6 +120,7 @@ public final class TrainingRun {
       List<? extends TrainingListener> added) {
     this.ranks = ranks;
     this.config = config;
+    separable = config.loss().objective().loss().separable();
     this.given = given;
     this.live =
         config.output().ui().isOpen()
@@ -296,8 +298,7 @@ public final class TrainingRun {
       listeners.failed(failure);
       throw failure;
     } catch (RuntimeException | Error e) {
-      Optional<DpoException> memory =
-          MemoryFailure.ofTraining(e, config.loss().objective().loss().separable());
+      Optional<DpoException> memory = MemoryFailure.ofTraining(e, separable);
       if (memory.isPresent()) {
         listeners.failed(memory.get());
         throw memory.get();
@@ -349,6 +350,7 @@ public final class TrainingRun {
                   inputs.encoder(config.data().maxLength()),
                   folder.pending());
           Saving saving = new Saving(config.output().saveDtype(), inputs)) {
+        separable &= inputs.model().routerLoss() == null;
         return train(folder, saved, inputs, pairs, saving);
       }
     }
@@ -387,7 +389,7 @@ public final class TrainingRun {
     }
     RunIdentity identity = new RunIdentity(config, inputs, pairs, files);
     RankAgreement.require(config, identity, ranks);
-    saved.ifPresent(run -> continueFrom(run, identity, inputs, settings));
+    saved.ifPresent(run -> continueFrom(run, identity, settings));
     RunClock clock = new RunClock(saved.map(run -> run.state().seconds()).orElse(0.0));
     RunCheckpoints checkpoints =
         new RunCheckpoints(
@@ -478,6 +480,13 @@ public final class TrainingRun {
             ComputingEngine.isAutograd(config, inputs.model().untapedParts()));
     TrainingConfig.Batching given = config.batching();
     int examples = Math.toIntExact(given.examplesOfStep());
+    if (blueprint.hasRouterLoss()) {
+      throw new UsageException(
+          "auto_find_batch_size",
+          "works with losses that do not depend on the micro-batch",
+          "the loss of the model's routers does",
+          OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
+    }
     if (need.autograd()) {
       throw new UsageException(
           "auto_find_batch_size",
@@ -526,10 +535,7 @@ public final class TrainingRun {
         : OutputFolder.Existing.REFUSE;
   }
 
-  private void continueFrom(
-      SavedRun run, RunIdentity identity, ModelBundle inputs, Trainer.Settings settings) {
-    boolean separable =
-        config.loss().objective().loss().separable() && inputs.model().routerLoss() == null;
+  private void continueFrom(SavedRun run, RunIdentity identity, Trainer.Settings settings) {
     run.requireSameRun(config, identity.hashes(), settings, ranks.size(), separable, output);
     CheckpointState state = run.state();
     output.restoreWarnings(state.warnings());

@@ -137,9 +137,23 @@ public final class HuggingFaceConfig {
     return file;
   }
 
-  /** The {@code model_type}. */
+  /**
+   * The {@code model_type}. A Mistral with layer types is a Ministral, as in transformers, unless
+   * the class is named, which TRL builds.
+   */
   public String modelType() {
-    return text("model_type", Optional.empty());
+    String type = text("model_type", Optional.empty());
+    boolean ministral =
+        type.equals("mistral")
+            && section.isEmpty()
+            && has(DecoderKeys.LAYER_TYPES)
+            && !architecture().equals("MistralForCausalLM");
+    return ministral ? "ministral" : type;
+  }
+
+  /** The first class under {@code architectures}; empty for none. */
+  String architecture() {
+    return texts("architectures").flatMap(names -> names.stream().findFirst()).orElse("");
   }
 
   public int positiveInt(String key) {

@@ -2,6 +2,7 @@ package org.dpo4j.weights;
 
 import static org.dpo4j.model.decoder.AttentionConfig.Layout.JOINED;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import org.dpo4j.model.AttentionLayer;
@@ -211,7 +212,17 @@ final class LlamaFamilies {
 
   private static DecoderConfig mistral(HuggingFaceConfig config, Defaults defaults) {
     DecoderKeys keys = new DecoderKeys(config, defaults);
-    return keys.llama(keys.alike(keys.rope(), keys.window(4096)));
+    int window = keys.window(4096);
+    boolean slides = window != AttentionLayer.ALL;
+    // The class that is named ignores layer types, and AutoModel would build another one.
+    if (!config.architecture().isEmpty()
+        && keys.slides(Collections.nCopies(keys.layers(), slides)).contains(!slides)) {
+      throw config.notSupported(
+          DecoderKeys.LAYER_TYPES,
+          "the same for all layers, as sliding_window says, where architectures names"
+              + " MistralForCausalLM");
+    }
+    return keys.llama(keys.alike(keys.rope(), window));
   }
 
   private static DecoderConfig qwen2(HuggingFaceConfig config, Defaults defaults) {

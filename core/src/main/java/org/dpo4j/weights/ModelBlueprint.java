@@ -56,7 +56,7 @@ public final class ModelBlueprint {
 
   /** Whether training adds a loss of the routers, which other runs' losses do not have. */
   public boolean hasRouterLoss() {
-    return plan.config().experts() != null && plan.config().experts().lossCoefficient() != 0;
+    return shape().hasRouterLoss();
   }
 
   /** The model's parts without a hand-written backward pass, in words. */

@@ -13,8 +13,6 @@ import org.dpo4j.options.Suggestion;
 /** Builds a model from a folder in the Hugging Face layout. */
 public final class ModelReader {
 
-  private static final String MINISTRAL = "ministral";
-
   private static final List<ModelType> TYPES =
       Stream.<List<? extends ModelType>>of(
               GptFamilies.ALL,
@@ -86,11 +84,11 @@ public final class ModelReader {
 
   /** TRL builds the class that is named first, regardless of model_type. */
   private static void checkArchitecture(HuggingFaceConfig config, ModelType type) {
-    String named = config.texts("architectures").flatMap(n -> n.stream().findFirst()).orElse("");
+    String named = config.architecture();
     boolean other =
         TYPES.stream().map(ModelType::architecture).anyMatch(named::equals)
             && !named.equals(type.architecture());
-    if (other && !isMinistral(config)) {
+    if (other) {
       throw config.mustBe(
           "architectures", "[\"" + type.architecture() + "\"] for model_type " + type.modelType());
     }
@@ -112,16 +110,11 @@ public final class ModelReader {
               + "] \"quantization_config\" says that the weights are quantized, which is not"
               + " supported; use the checkpoint before quantization");
     }
-    String name = isMinistral(config) ? MINISTRAL : config.modelType();
+    String name = config.modelType();
     return TYPES.stream()
         .filter(type -> type.modelType().equals(name))
         .findFirst()
         .orElseThrow(() -> notSupported(config, name));
-  }
-
-  /** As in transformers, which keeps the names of the model's type and class in the files. */
-  private static boolean isMinistral(HuggingFaceConfig config) {
-    return config.modelType().equals("mistral") && config.has(DecoderKeys.LAYER_TYPES);
   }
 
   private static DpoException notSupported(HuggingFaceConfig config, String type) {

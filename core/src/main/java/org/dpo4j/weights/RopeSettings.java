@@ -21,13 +21,13 @@ final class RopeSettings {
 
   private final HuggingFaceConfig rope;
   private final int maxPositions;
-  private final int original; // context
+  private final int originalBeside; // context that holds whatever the section has; 0 for none
   private final int width; // of what is rotated
 
-  private RopeSettings(HuggingFaceConfig rope, int maxPositions, int original, int width) {
+  private RopeSettings(HuggingFaceConfig rope, int maxPositions, int originalBeside, int width) {
     this.rope = rope;
     this.maxPositions = maxPositions;
-    this.original = original;
+    this.originalBeside = originalBeside;
     this.width = width;
   }
 
@@ -140,11 +140,9 @@ final class RopeSettings {
       rope.requireOff("mrope_section");
     }
     int width = width(headDim, rotated(rope, ROTATED, defaults, rotated));
-    int own = rope.positiveInt(ORIGINAL, maxPositions);
-    int original = beside == 0 ? own : beside;
     return new Rope(
         rope.positiveNumber("rope_theta", theta),
-        new RopeSettings(rope, maxPositions, original, width).scaling(defaults),
+        new RopeSettings(rope, maxPositions, beside, width).scaling(defaults),
         width,
         defaults.interleaved,
         null);
@@ -197,6 +195,7 @@ final class RopeSettings {
 
   /** The factors within the original context, which is the model's context here. */
   private RopeScaling longRope() {
+    int original = originalPositions();
     List<Double> divisors =
         rope.numbers("short_factor")
             .orElseThrow(() -> rope.mustBe("short_factor", "a list of numbers"));
@@ -222,10 +221,11 @@ final class RopeSettings {
     if (high <= low) {
       throw rope.mustBe("high_freq_factor", "above low_freq_factor (" + low + ")");
     }
-    return new RopeScaling.Llama3(rope.positiveNumber(FACTOR), low, high, original);
+    return new RopeScaling.Llama3(rope.positiveNumber(FACTOR), low, high, originalPositions());
   }
 
   private RopeScaling yarn() {
+    int original = originalPositions();
     double factor =
         rope.has(FACTOR) && !rope.given(FACTOR)
             ? (double) maxPositions / original
@@ -254,5 +254,9 @@ final class RopeSettings {
 
   private static double orWhereZero(double value, double otherwise) {
     return value == 0 ? otherwise : value;
+  }
+
+  private int originalPositions() {
+    return originalBeside > 0 ? originalBeside : rope.positiveInt(ORIGINAL, maxPositions);
   }
 }

@@ -9,7 +9,7 @@ import org.dpo4j.torch.Tensors;
 
 /**
  * Attention as the textbook writes it, in plain loops over an explicit table of who sees whom:
- * softmax(scale q k) v. Without gradients, in double precision.
+ * softmax(scale q k) v, in which a sink takes its part. Without gradients, in double precision.
  *
  * @param sees whether token i (first index) sees token j in a layer without a window
  * @param positions place of each token in its own sequence
@@ -64,12 +64,14 @@ public record NaiveAttention(boolean[][] sees, int[] positions) implements Atten
     double[] q = Tensors.toDoubles(query);
     double[] k = Tensors.toDoubles(key);
     double[] v = Tensors.toDoubles(value);
+    double[] sinks =
+        layer.sinks() == null ? null : Tensors.toDoubles(layer.sinks().to(query.scalar_type()));
     double[] out = new double[q.length];
     for (int i = 0; i < tokens; i++) {
       for (int head = 0; head < heads; head++) {
         int kvHead = head / (heads / kvHeads);
         double[] weights = new double[tokens];
-        double total = 0;
+        double total = sinks == null ? 0 : Math.exp(sinks[head]);
         for (int j = 0; j < tokens; j++) {
           if (sees[i][j] && positions[i] - positions[j] < layer.window()) {
             double score = 0;

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.dpo4j.demo.TinyGptConfig;
 import org.dpo4j.demo.TinyGptModel;
 import org.dpo4j.model.decoder.AttentionConfig;
@@ -209,7 +210,9 @@ public enum SmallModel {
                         "after_mlp");
                 d.residualScale = 0.7;
               })),
-  /** As gpt-oss: sinks, a window, gates and inputs by turns, biases, a limit that some exceed. */
+  /**
+   * As gpt-oss: sinks, a window, interleaved gates and inputs, biases, a limit that some exceed.
+   */
   GPT_OSS(
       experts(Storage.INTERLEAVED, true, 0, List.of("experts.input", "experts.output"))
           .with(
@@ -293,16 +296,39 @@ public enum SmallModel {
     return Collections.nCopies(2, layer(rope, AttentionLayer.ALL));
   }
 
+  /** Those whose loss does not depend on the division into micro-batches. */
+  public static Stream<SmallModel> withoutRouterLoss() {
+    return Stream.of(values())
+        .filter(
+            kind -> !(kind.config instanceof DecoderConfig model && model.shape().hasRouterLoss()));
+  }
+
+  /** {@link #MIXTRAL} with another number of experts, of which a token takes some. */
+  public static DecoderConfig mixtral(int count, int chosen) {
+    return experts(
+        count, chosen, Storage.APART, true, 0.02, List.of("experts.%d.", "w1", "w3", "w2"));
+  }
+
   private static DecoderConfig experts(
       Storage storage, boolean renormalized, double lossCoefficient, List<String> names) {
+    return experts(4, 2, storage, renormalized, lossCoefficient, names);
+  }
+
+  private static DecoderConfig experts(
+      int count,
+      int chosen,
+      Storage storage,
+      boolean renormalized,
+      double lossCoefficient,
+      List<String> names) {
     return llama()
         .with(
             d -> {
               d.layers = d.layers.stream().map(layer -> layer.withExperts(true)).toList();
               d.experts =
                   new ExpertConfig(
-                      4,
-                      2,
+                      count,
+                      chosen,
                       12,
                       "router",
                       false,

@@ -97,6 +97,21 @@ class BatchChoiceTest {
         .hasMessageContaining("autograd computes this run");
   }
 
+  @Test
+  void theLossOfRoutersDependsOnTheMicroBatch() throws IOException {
+    Map<String, Object> mixtral =
+        Map.of(
+            "model",
+            RunFixture.family("mixtral", folder),
+            "data_file",
+            fixture("family_trajectories/pairs.jsonl"),
+            "max_length",
+            128);
+    assertThatThrownBy(() -> train("routers", PLENTY, mixtral))
+        .hasMessageContaining("auto_find_batch_size works with losses that do not depend on the")
+        .hasMessageContaining("the loss of the model's routers does");
+  }
+
   private long needed() {
     Matcher needs = NEEDS.matcher(text(out));
     assertThat(needs.find()).isTrue();

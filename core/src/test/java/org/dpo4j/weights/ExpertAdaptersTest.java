@@ -44,7 +44,7 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * Closes: an adapter on experts or routers that computes, learns, writes or merges something else
  * than in PEFT. The cases, with PEFT's numbers, are made by {@code record_expert_adapters.py}: the
- * experts are one by one in the files, joined, and joined with gate and input by turns.
+ * experts are one by one in the files, joined, and joined with gate and input interleaved.
  */
 class ExpertAdaptersTest {
 

@@ -115,7 +115,7 @@ class WeightStorageTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"arcee", "mixtral", "granitemoe", "qwen2_moe"})
+  @ValueSource(strings = {"arcee", "mixtral", "granitemoe", "qwen2_moe", "gpt_oss"})
   void anAdapterOnAModelIn8BitsGetsTheGradientsOfTheRoundedModel(String family) {
     Path folder = ModelFolders.fixture("families/" + family);
     try (LoadedModel rounded = ModelReader.open("model", folder, memory(WeightStorage.INT8));

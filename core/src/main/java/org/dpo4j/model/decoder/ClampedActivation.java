@@ -10,7 +10,7 @@ import org.dpo4j.torch.Tensors;
  */
 record ClampedActivation(double alpha, double limit) {
 
-  /** From gates and inputs by turns, shape (rows, 2 width), to (rows, width). */
+  /** From interleaved gates and inputs, shape (rows, 2 width), to (rows, width). */
   Node apply(Node pairs) {
     pairs.saveForBackward();
     return pairs

@@ -82,7 +82,7 @@ public final class Decoder implements CausalLm {
     }
 
     @Override
-    public Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers) {
+    public Node finish(Node states, Node mixed, RouterLoss.@Nullable LogitsSink routers) {
       return residual.finish(states, output.apply(mixed), routers);
     }
 
@@ -127,7 +127,7 @@ public final class Decoder implements CausalLm {
     }
 
     @Override
-    public Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers) {
+    public Node finish(Node states, Node mixed, RouterLoss.@Nullable LogitsSink routers) {
       return residual.finish(states, parts.output().apply(mixed), routers);
     }
   }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 record DenseMlp(Projections inputs, Activation activation, Linear output) implements Mlp {
 
   @Override
-  public Node apply(Node input, RouterLoss.@Nullable Log routers) {
+  public Node apply(Node input, RouterLoss.@Nullable LogitsSink routers) {
     return output.apply(inner(input));
   }
 

@@ -50,7 +50,9 @@ public record ExpertConfig(
     APART,
     /** (experts, 2 width, hidden), gate first, and (experts, hidden, width). */
     JOINED,
-    /** (experts, hidden, 2 width), gate and up by turns, and (experts, width, hidden); biases. */
+    /**
+     * (experts, hidden, 2 width), gate and up interleaved, and (experts, width, hidden); biases.
+     */
     INTERLEAVED
   }
 

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * MLPs of which each token takes those with the largest router logits, weighted by the softmax of
- * the logits. The weights scale the inner states, which are narrower than the outputs.
+ * the logits. The weights scale the inner states: then their gradient needs no outputs.
  *
  * @param router from (tokens, hidden) to (tokens, experts)
  * @param chosen number of experts that a token takes
@@ -59,10 +59,10 @@ record Experts(
   }
 
   /**
-   * The activation of gpt-oss, of gates and inputs by turns.
+   * The activation of gpt-oss, of interleaved gates and inputs.
    *
    * @param bias shape (experts, 2 width)
-   * @param slot where an adapter changes gates and inputs, by turns
+   * @param slot where an adapter changes gates and inputs, interleaved
    */
   record Clamped(ExpertMatrices both, Tensor bias, ClampedActivation activation, ExpertSlot slot)
       implements Inputs {
@@ -88,7 +88,7 @@ record Experts(
   }
 
   @Override
-  public Node apply(Node input, RouterLoss.@Nullable Log routers) {
+  public Node apply(Node input, RouterLoss.@Nullable LogitsSink routers) {
     Node logits = router.apply(input);
     if (routers != null) {
       routers.add(logits);

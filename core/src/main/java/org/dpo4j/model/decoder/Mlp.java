@@ -11,5 +11,5 @@ interface Mlp {
    *
    * @param routers takes the logits of a router; null if nobody needs them
    */
-  Node apply(Node input, RouterLoss.@Nullable Log routers);
+  Node apply(Node input, RouterLoss.@Nullable LogitsSink routers);
 }

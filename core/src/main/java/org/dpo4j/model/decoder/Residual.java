@@ -30,7 +30,7 @@ record Residual(
   }
 
   /** The output of the block, given the projected output of the token mixer. */
-  Node finish(Node states, Node mixed, RouterLoss.@Nullable Log routers) {
+  Node finish(Node states, Node mixed, RouterLoss.@Nullable LogitsSink routers) {
     Node sum = states.plus(normed(mixed, after).times(scale));
     Node read = parallel ? states : sum;
     return sum.plus(normed(mlp.apply(normed(read, beforeMlp), routers), afterMlp).times(scale));
