@@ -174,7 +174,9 @@ class CpuPassTest {
     try (CausalLm model =
         new Decoder(config, new RandomParameters(ElementType.F64, new RandomNumbers(2)))) {
       assertAgreement(model, TRAINING[0], HeadPass.Sizes.DEFAULT);
-      assertRouterLossAgrees(model);
+      if (chosen < count) { // the loss of routers that choose all experts is constant
+        assertRouterLossAgrees(model);
+      }
     }
   }
 

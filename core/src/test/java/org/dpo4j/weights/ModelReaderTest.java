@@ -535,7 +535,6 @@ class ModelReaderTest {
           phi3    | partial_rotary_factor | 0.05                   | partial_rotary_factor must leave an even number of channels of a head, from 2 to 16, but 0.05 leaves 0
           mistral | sliding_window    | 0                          | 'sliding_window' must be a positive integer but was 0
           mistral | sliding_window    | -1                         | 'sliding_window' must be a positive integer but was -1
-          mistral | layer_types       | ['full_attention','sliding_attention'] | 'layer_types' ['full_attention','sliding_attention'] is not supported yet; supported is the same for all layers, as sliding_window says, where architectures names MistralForCausalLM
           smollm3 | no_rope_layers    | [1]                        | 'no_rope_layers' must be of num_hidden_layers (2) entries but was [1]
           smollm3 | no_rope_layers    | ['a','b']                  | 'no_rope_layers' must be a list of 0 and 1 but was ['a','b']
           smollm3 | no_rope_layer_interval | 0                     | 'no_rope_layer_interval' must be a positive integer but was 0
@@ -576,6 +575,24 @@ class ModelReaderTest {
     assertThatThrownBy(() -> ModelReader.open(folder))
         .isInstanceOf(DpoException.class)
         .hasMessageContaining(message.replace('\'', '"'));
+  }
+
+  /** AutoModel reads it as Ministral, and TRL builds the class that is named. */
+  @Test
+  void layerTypesOfANamedMistralMustAgreeWithItsWindow() throws IOException {
+    Path folder = ModelFolders.copy("llama", temp.resolve("model"));
+    ModelFolders.setConfig(folder, "model_type", "\"mistral\"");
+    ModelFolders.setConfig(folder, "architectures", "[\"MistralForCausalLM\"]");
+    ModelFolders.setConfig(folder, "layer_types", "[\"sliding_attention\", \"sliding_attention\"]");
+    ModelReader.open(folder).close();
+    ModelFolders.setConfig(folder, "layer_types", "[\"full_attention\", \"sliding_attention\"]");
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .hasMessageContaining(
+            "supported is the same for all layers, as sliding_window says, where architectures"
+                + " names MistralForCausalLM");
+    ModelFolders.setConfig(folder, "architectures", "[\"Qwen2ForCausalLM\"]");
+    assertThatThrownBy(() -> ModelReader.open(folder))
+        .hasMessageContaining("\"architectures\" must be [\"MinistralForCausalLM\"]");
   }
 
   @Test
