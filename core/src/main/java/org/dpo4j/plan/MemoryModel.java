@@ -168,7 +168,7 @@ public record MemoryModel(
     long all = load.tokens() * shape.hiddenSize();
     int last = shape.layers() - 1;
     // The loss of the routers needs the last block of all tokens, and the head a copy of some.
-    boolean whole = shape.experts() != null && shape.experts().loss();
+    boolean whole = shape.hasRouterLoss();
     long ofLast = whole ? load.tokens() : load.predicting();
     if (whole) {
       all += load.predicting() * shape.hiddenSize();

@@ -33,6 +33,11 @@ record MemoryNeed(
     ElementType dtype,
     boolean autograd) {
 
+  /** Whether micro-batches are computed in pieces, which changes no number. */
+  boolean separable() {
+    return config.loss().objective().loss().separable() && !shape.hasRouterLoss();
+  }
+
   /** The sizes of the adapter. */
   Optional<AdapterShape> adapter() {
     return lora.map(adapter -> AdapterShape.of(adapter, shape, biases));
@@ -54,9 +59,8 @@ record MemoryNeed(
   long peak(TrainingExamples pairs, int microBatch, int stepExamples) {
     EpochPlan plan =
         config.epochPlan(pairs.training().rows(), microBatch, stepExamples / microBatch);
-    boolean separable = config.loss().objective().loss().separable() && !shape.hasRouterLoss();
     TokenLoad largest =
-        MicroBatches.of(pairs.training(), plan, config.steps(plan), shape, separable).largest();
+        MicroBatches.of(pairs.training(), plan, config.steps(plan), shape, separable()).largest();
     return MemoryModel.total(peak(pairs, largest));
   }
 

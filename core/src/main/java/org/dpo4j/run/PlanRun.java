@@ -114,7 +114,8 @@ public final class PlanRun {
             batching.perDeviceTrainBatchSize(),
             Math.multiplyExact(batching.gradientAccumulationSteps(), ranks()));
     int steps = training.steps(plan);
-    MicroBatches batches = MicroBatches.of(pairs.training(), plan, steps, shape, separable());
+    MicroBatches batches =
+        MicroBatches.of(pairs.training(), plan, steps, shape, need().separable());
 
     line(
         "model: %s (%s, %,d parameters, %d blocks; weights %s)%s",
@@ -188,10 +189,6 @@ public final class PlanRun {
 
   private String noun() {
     return training.loss().examples().noun();
-  }
-
-  private boolean separable() {
-    return training.loss().objective().loss().separable() && !shape.hasRouterLoss();
   }
 
   private Optional<AdapterShape> adapter() {

@@ -463,6 +463,14 @@ public final class TrainingRun {
     return result(settings, totals, folder.target(), files(folder.target()));
   }
 
+  private static UsageException noBatchChoice(String rule, String found) {
+    return new UsageException(
+        "auto_find_batch_size",
+        rule,
+        found,
+        OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
+  }
+
   /**
    * The configuration with the largest micro-batch, up to the given one, whose step fits into the
    * machine's memory.
@@ -481,18 +489,13 @@ public final class TrainingRun {
     TrainingConfig.Batching given = config.batching();
     int examples = Math.toIntExact(given.examplesOfStep());
     if (blueprint.hasRouterLoss()) {
-      throw new UsageException(
-          "auto_find_batch_size",
+      throw noBatchChoice(
           "works with losses that do not depend on the micro-batch",
-          "the loss of the model's routers does",
-          OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
+          "the loss of the model's routers does");
     }
     if (need.autograd()) {
-      throw new UsageException(
-          "auto_find_batch_size",
-          "knows the memory of the hand-written passes alone, and autograd computes this run,",
-          "",
-          OptionText.of("leave it out, and lower {per_device_train_batch_size} yourself"));
+      throw noBatchChoice(
+          "knows the memory of the hand-written passes alone, and autograd computes this run,", "");
     }
     MemoryNeed.MicroBatch micro =
         need.largestMicroBatch(pairs, examples, given.perDeviceTrainBatchSize(), memory)
